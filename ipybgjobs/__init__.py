@@ -1,0 +1,96 @@
+"""Background jobs for Jupyter that outlive the cell, the kernel, the browser and the server.
+
+``%load_ext ipybgjobs`` then ``%bgjob module.Class.method key=value``, or ``ipybgjobs.submit(…)`` in a script.
+
+Names are loaded when they are first used, since every process of ours imports this module.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import job, jobs, run_background_job, submit
+    from .errors import (
+        BackgroundJobError,
+        ConfigurationError,
+        Fail,
+        InvalidParameters,
+        InvalidRequest,
+        InvalidTarget,
+        JobCancelled,
+        JobFailed,
+        JobLost,
+        JobNotAllowed,
+        JobTimeout,
+        ResultNotKept,
+        Retry,
+        StoreError,
+        UnknownJob,
+    )
+    from .handle import Job
+    from .models import Attempt
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Attempt": "models",
+    "Job": "handle",
+    "job": "client",
+    "jobs": "client",
+    "run_background_job": "client",
+    "submit": "client",
+}
+
+__all__ = [
+    "Attempt",
+    "BackgroundJobError",
+    "ConfigurationError",
+    "Fail",
+    "InvalidParameters",
+    "InvalidRequest",
+    "InvalidTarget",
+    "Job",
+    "JobCancelled",
+    "JobFailed",
+    "JobLost",
+    "JobNotAllowed",
+    "JobTimeout",
+    "ResultNotKept",
+    "Retry",
+    "StoreError",
+    "UnknownJob",
+    "__version__",
+    "job",
+    "jobs",
+    "run_background_job",
+    "submit",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Provide the magics; what ``%load_ext ipybgjobs`` calls."""
+    from .magics import load_ipython_extension as load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away again."""
+    from .magics import unload_ipython_extension as unload
+
+    unload(shell)

@@ -1,0 +1,104 @@
+"""Whether a name may run: from a target as typed to the entry that allows it, or the reason why none does.
+
+Pure: it imports nothing of the user's, and answers from `Settings` alone.
+"""
+
+import difflib
+import shlex
+import sys
+from typing import NamedTuple
+
+from .errors import JobNotAllowed
+from .settings import AllowedEntry, Settings
+
+
+class Permission(NamedTuple):
+    """An allowed target, and the entry that allows it."""
+
+    entry: AllowedEntry
+    method: str
+
+    @property
+    def target(self) -> str:
+        """The full dotted path."""
+        return f"{self.entry.key}.{self.method}"
+
+
+def find(target: str, settings: Settings) -> Permission:
+    """Find the entry that allows a target.
+
+    Parameters
+    ----------
+    target : str
+        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+    settings : Settings
+        What the configuration files say.
+
+    Raises
+    ------
+    JobNotAllowed
+        If none does; one sentence says which rule refuses and what to do.
+    """
+    _check_form(target)
+    key, _, method = target.rpartition(".")
+    entry = settings.allowed.get(key) or _by_bare_name(key, settings)
+    if entry is None:
+        raise JobNotAllowed(_unlisted(target, settings))
+    if method not in entry.methods:
+        raise JobNotAllowed(_unlisted_method(f"{entry.key}.{method}", entry, settings))
+    return Permission(entry, method)
+
+
+def is_allowed(target: str, settings: Settings) -> bool:
+    """Whether the files allow a full target; the check at launch."""
+    key, _, method = target.rpartition(".")
+    entry = settings.allowed.get(key)
+    return entry is not None and method in entry.methods
+
+
+def _check_form(target: str) -> None:
+    parts = target.split(".")
+    if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
+        raise JobNotAllowed(f"{target!r} is no target: write module.Class.method or module.function, with names only.")
+    private = [part for part in parts if part.startswith("_")]
+    if parts[0] == "__main__":
+        raise JobNotAllowed(
+            f"{target.removeprefix('__main__.')} is defined in the notebook, where a process of its own can't find it: "
+            "put it in a module (a .py file beside the notebook), and allow it there."
+        )
+    if private:
+        raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")
+
+
+def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
+    if "." in name:
+        return None
+    entries = [entry for key, entry in settings.allowed.items() if key.rpartition(".")[2] == name]
+    if len(entries) > 1:
+        keys = ", ".join(entry.key for entry in entries)
+        raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the whole path of one.")
+    return entries[0] if entries else None
+
+
+def allow_command(target: str) -> str:
+    """Return the notebook line that allows a target, for this very interpreter."""
+    return f"!{shlex.quote(sys.executable or 'python')} -m ipybgjobs allow {target}"
+
+
+def _unlisted(target: str, settings: Settings) -> str:
+    near = difflib.get_close_matches(target, settings.targets(), n=1, cutoff=0.75)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{target} is not on the allowlist.{hint} {_fix(target, settings)}"
+
+
+def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> str:
+    near = difflib.get_close_matches(target, entry.targets(), n=1, cutoff=0.75)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    listed = ", ".join(entry.methods) or "no method"
+    return f"{target} is not on the allowlist, which has {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
+
+
+def _fix(target: str, settings: Settings) -> str:
+    if settings.locked_by:
+        return f"The administrator's file {settings.locked_by} is locked: only an entry there allows it."
+    return f"To allow it: {allow_command(target)}"

@@ -1,0 +1,133 @@
+"""The attempt folder: the protocol between supervisor and worker, and all that is known of an attempt.
+
+Names every file; writes whole or not at all; reads what a crash may have cut short. It knows neither the store nor a
+process. Every worker loads it, so it imports next to nothing.
+
+===================  ==========================================  =======================================
+file                 written by                                  says
+===================  ==========================================  =======================================
+``request.json``     supervisor, before the launch               what to call, where, with what
+``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
+``output.log``       worker and its children                     everything printed, in order
+``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
+``result.pkl``       worker                                      the result if it is not plain
+``exception.pkl``    worker                                      the exception, where it can be pickled
+``ending.json``      supervisor, before the first signal         why the attempt is being ended
+``exit.json``        fork server without a supervisor            exit status and resource use
+===================  ==========================================  =======================================
+"""
+
+import contextlib
+import json
+import os
+from typing import Any
+
+REQUEST = "request.json"
+STARTED = "started.json"
+OUTPUT = "output.log"
+OUTCOME = "outcome.json"
+RESULT = "result.pkl"
+EXCEPTION = "exception.pkl"
+ENDING = "ending.json"
+EXIT = "exit.json"
+
+#: In the job's folder, beside the attempts: parameters that are not plain JSON.
+PARAMETERS = "parameters.pkl"
+
+_PRIVATE = 0o600
+
+
+def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
+    """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns.
+
+    Raises
+    ------
+    OSError
+        If it can't be written; nothing is left behind.
+    """
+    partial = f"{path}.{os.getpid()}.part"
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, and pathlib is no cheap import
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+        os.replace(partial, path)  # noqa: PTH105 - likewise
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)  # noqa: PTH108 - likewise
+        raise
+    if durable:
+        sync_folder(os.path.dirname(path))  # noqa: PTH120 - likewise
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(folder: str, name: str, value: Any) -> None:
+    """Write one of the JSON files, whole or not at all."""
+    write_whole(f"{folder}/{name}", json.dumps(value, separators=(",", ":")).encode())
+
+
+def read_json(folder: str, name: str) -> dict[str, Any] | None:
+    """Read one of the JSON files; None where it is absent or not whole."""
+    try:
+        with open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - see above
+            value = json.loads(file.read())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def claim_start(folder: str, claim: dict[str, Any]) -> bool:
+    """Create ``started.json`` unless it is there; whoever is first decides whether the attempt runs.
+
+    Returns
+    -------
+    bool
+        Whether this caller was first.
+    """
+    partial = f"{folder}/{STARTED}.{os.getpid()}.part"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    try:
+        os.write(descriptor, json.dumps(claim).encode())
+        os.link(partial, f"{folder}/{STARTED}")
+    except FileExistsError:
+        return False
+    finally:
+        os.close(descriptor)
+        os.unlink(partial)  # noqa: PTH108 - see above
+    return True
+
+
+def tail(path: str, lines: int | None = None) -> str:
+    """Read a log, all of it or its last `lines`; an absent one is empty. Only what is asked for is read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - see above
+            return _text(file.read() if lines is None else _last_lines(file, lines))
+    except FileNotFoundError:
+        return ""
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _last_lines(file: Any, lines: int, block: int = 65536) -> bytes:
+    if lines <= 0:
+        return b""
+    position = file.seek(0, os.SEEK_END)
+    content = b""
+    while position > 0 and content.count(b"\n", 0, -1) < lines:
+        step = min(block, position)
+        position -= step
+        file.seek(position)
+        content = file.read(step) + content
+    return b"".join(content.splitlines(keepends=True)[-lines:])

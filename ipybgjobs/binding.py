@@ -1,0 +1,227 @@
+"""Parameters against a signature: named, complete, and converted by their annotations.
+
+Runs in the kernel or in a fresh process; calls nothing of the user's but constructors of annotated types. pydantic does
+the converting, and is imported only where there is an annotation.
+"""
+
+import difflib
+import inspect
+import os
+import pathlib
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import redaction
+from .errors import InvalidParameters
+
+#: Words that some languages read as values and Python does not.
+_FOREIGN_WORDS = ("true", "false", "none", "null")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A value as somebody typed it on a line: what it means may depend on the parameter's annotation.
+
+    Parameters
+    ----------
+    text : str
+        As typed, quotes included.
+    value : Any
+        The Python literal; of a bare word the text.
+    bare : bool
+        Whether it is a bare word.
+    """
+
+    text: str
+    value: Any
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One parameter of a signature."""
+
+    name: str
+    annotation: Any
+    required: bool
+    positional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a callable takes.
+
+    Parameters
+    ----------
+    what : str
+        The callable, as a person would write it.
+    slots : tuple of Slot
+        Named parameters.
+    open : bool
+        Whether any other name is taken too (``**kwargs``).
+    """
+
+    what: str
+    slots: tuple[Slot, ...]
+    open: bool
+
+
+def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) -> Shape | None:
+    """Look at a callable's signature; None where Python can't tell it (some built-ins).
+
+    Parameters
+    ----------
+    function : callable
+        Function or class.
+    what : str
+        Its name for messages.
+    skip_first : bool
+        Leave out ``self``.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return None
+    if skip_first and parameters and parameters[0].kind in (0, 1):
+        parameters = parameters[1:]
+    hints = _hints(function)
+    slots = tuple(
+        Slot(
+            parameter.name,
+            hints.get(parameter.name, inspect.Parameter.empty),
+            required=parameter.default is parameter.empty,
+            positional=parameter.kind is parameter.POSITIONAL_ONLY,
+        )
+        for parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    )
+    return Shape(what, slots, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters))
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations; one that can't be evaluated here is as good as none."""
+    source = function.__init__ if isinstance(function, type) else function  # type: ignore[misc] # its hints, no call
+    source = inspect.unwrap(source)
+    try:
+        return typing.get_type_hints(source, include_extras=True)
+    except Exception:
+        return {name: hint for name, hint in getattr(source, "__annotations__", {}).items() if not isinstance(hint, str)}
+
+
+def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Check parameters against a signature and convert them.
+
+    Returns
+    -------
+    dict
+        The parameters, converted.
+
+    Raises
+    ------
+    InvalidParameters
+        If one is unknown, missing or does not fit; a secret's value is not in the message.
+    """
+    if shape is None:
+        return {name: _untyped(name, value) for name, value in given.items()}
+    slots = {slot.name: slot for slot in shape.slots}
+    for name in given:
+        if name not in slots and not shape.open:
+            raise InvalidParameters(_unknown(shape, name))
+    missing = [slot.name for slot in shape.slots if slot.required and slot.name not in given]
+    if missing:
+        wanted = ", ".join(f"{name}=…" for name in missing)
+        raise InvalidParameters(f"{shape.what} needs {', '.join(missing)}; give {wanted}")
+    return {
+        name: _fitted(shape, slots[name], value, secrets) if name in slots else _untyped(name, value)
+        for name, value in given.items()
+    }
+
+
+def _unknown(shape: Shape, name: str) -> str:
+    known = [slot.name for slot in shape.slots]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    takes = f"it takes {', '.join(known)}." if known else "it takes none."
+    return f"{shape.what} has no parameter {name}; {takes}{hint}"
+
+
+def _untyped(name: str, value: Any) -> Any:
+    if not isinstance(value, Typed):
+        return value
+    if value.bare and value.text.lower() in _FOREIGN_WORDS and value.text not in ("True", "False", "None"):
+        raise InvalidParameters(
+            f'{name}={value.text} could be a word or a value: write {name}={value.text.capitalize().replace("Null", "None")} '
+            f'for the value, {name}="{value.text}" for the text.'
+        )
+    return value.value
+
+
+def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> Any:
+    annotation = slot.annotation
+    if annotation in (inspect.Parameter.empty, Any, object):
+        return _untyped(slot.name, value)
+    if isinstance(value, Typed):
+        value = _as_typed(value, annotation)
+    adapter = _adapter(annotation)
+    if adapter is None:
+        return value
+    if _accepts(annotation, pathlib.Path) and isinstance(value, str):
+        value = os.path.expanduser(value)
+    try:
+        return adapter.validate_python(value)
+    except Exception as error:
+        secret = slot.name in secrets
+        shown = redaction.BLANK if secret else redaction.one_line(redaction.cut(repr(value)))
+        reason = _reason(error)
+        reason = redaction.without(reason, [str(value)]) if secret else reason
+        name = getattr(annotation, "__name__", None) if isinstance(annotation, type) else str(annotation)
+        raise InvalidParameters(f"{shape.what}: {slot.name}={shown} does not fit {name}: {reason}.") from None
+
+
+def _as_typed(value: Typed, annotation: Any) -> Any:
+    """A text parameter takes the text as typed; a bare word is text that the annotation may convert."""
+    quoted = isinstance(value.value, str)
+    if annotation is str or (_accepts(annotation, str) and value.value is not None):
+        return value.value if quoted else value.text
+    if value.bare and value.text.lower() in ("none", "null") and _accepts(annotation, type(None)):
+        return None
+    return value.value
+
+
+def _accepts(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_accepts(part, kind) for part in _alternatives(annotation))
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return typing.get_args(annotation)[:1]
+    return typing.get_args(annotation) if origin in (typing.Union, types.UnionType) else ()
+
+
+def _adapter(annotation: Any) -> Any:
+    """Return pydantic's converter for an annotation; None where it has none."""
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
+    except pydantic.PydanticUserError:
+        pass  # a model or dataclass brings its own configuration
+    except Exception:
+        return None
+    try:
+        return pydantic.TypeAdapter(annotation)
+    except Exception:
+        return None
+
+
+def _reason(error: Exception) -> str:
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return f"{type(error).__name__}: {error}"
+    first = errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return redaction.one_line(f"{place + ': ' if place else ''}{first['msg'][:1].lower()}{first['msg'][1:]}")

@@ -1,0 +1,57 @@
+"""A job, or several, as static HTML; follows the notebook's theme, and shows job data as text, never as markup."""
+
+import time
+from collections.abc import Sequence
+from html import escape
+
+from . import durations
+from .models import JobRecord, JobState
+
+_COLOURS = {
+    JobState.QUEUED: "var(--jp-ui-font-color2, #666)",
+    JobState.RUNNING: "var(--jp-brand-color1, #1976d2)",
+    JobState.SUCCEEDED: "var(--jp-success-color1, #2e7d32)",
+    JobState.FAILED: "var(--jp-error-color1, #c62828)",
+    JobState.CANCELLED: "var(--jp-warn-color1, #b26a00)",
+}
+
+_CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
+
+
+def card(record: JobRecord, status: str, now: float) -> str:
+    """One job as a card."""
+    elapsed = record.elapsed(now)
+    facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), record.queue]
+    error = f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.error)}</div>' if record.error else ""
+    return (
+        '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 4px; padding: 8px 12px; '
+        'display: inline-block; max-width: 100%; font-size: var(--jp-ui-font-size1, 13px);">'
+        f"<div><b>job {record.id}</b> {escape(record.name or '')} "
+        f'<code style="overflow-wrap: anywhere;">{escape(str(record.call))}</code></div>'
+        f"<div>{' · '.join(fact for fact in facts if fact)}</div>{error}</div>"
+    )
+
+
+def _status(record: JobRecord, status: str) -> str:
+    return f'<span style="color: {_COLOURS[record.state]};">● {escape(status)}</span>'
+
+
+def table(records: Sequence[JobRecord], now: float) -> str:
+    """Several jobs as a table."""
+    if not records:
+        return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
+    head = "".join(f'<th style="{_CELL}">{title}</th>' for title in ("id", "job", "state", "submitted", "elapsed", "error"))
+    return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(_row(record, now) for record in records)}</table>'
+
+
+def _row(record: JobRecord, now: float) -> str:
+    elapsed = record.elapsed(now)
+    cells = (
+        str(record.id),
+        f"<code>{escape(record.name or '')} {escape(str(record.call))}</code>",
+        _status(record, record.status()),
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
+        "" if elapsed is None else durations.show(elapsed),
+        escape(record.error or ""),
+    )
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"

@@ -1,0 +1,410 @@
+"""The way in: checks the allowlist, binds the parameters, commits one row, wakes the supervisor, returns.
+
+The only writer on the user's side; magics and command line are thin skins over it.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from . import allowlist, attempt, durations, inspection, plain, redaction, snapshot, summon
+from .configuration import loading, sources
+from .configuration.live import LiveTraits
+from .errors import ConfigurationError, InvalidParameters, JobNotAllowed, StoreError
+from .folder import StateFolder
+from .handle import Job
+from .inspection import Bound
+from .models import Call, JobState, Owner
+from .process import identity
+from .retry import RetryRules
+from .settings import DEFAULT_QUEUE, AllowedEntry, Settings
+from .store import records, submissions
+from .store.database import Database
+from .store.submissions import EnvironmentGone, Submission
+
+
+T = TypeVar("T")
+
+
+class Client:
+    """One user's view of the store.
+
+    Parameters
+    ----------
+    profile : str, optional
+        Folder of the IPython profile whose configuration files count; by default the default profile's.
+    live : LiveTraits, optional
+        What the running notebook has set.
+    """
+
+    def __init__(self, profile: str | None = None, live: LiveTraits | None = None) -> None:
+        self._profile = profile
+        self._live = live
+        self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
+        self._databases: dict[str, Database] = {}
+        self._environment: tuple[str, str, str] | None = None  # folder, content, name
+
+    # -- what there is --------------------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """Return what the configuration files say now, as this notebook narrows it.
+
+        Raises
+        ------
+        ConfigurationError
+            If a file is broken.
+        """
+        found = sources.find(self._profile)
+        signature = sources.signature(source.path for source in found)
+        if self._read is None or self._read[:2] != (found, signature):
+            self._read = (found, signature, loading.load(found))
+        settings = self._read[2]
+        return settings if self._live is None else self._live.apply(settings)
+
+    def folder(self) -> StateFolder:
+        """Return the state folder, which exists from here on."""
+        folder = StateFolder(loading.state_folder(self._settings_or_default()))
+        if folder.path not in self._databases:
+            folder.create()
+        return folder
+
+    def _settings_or_default(self) -> Settings:
+        """Looking at jobs needs no sound configuration, unless it names the state folder."""
+        if os.environ.get(loading.STATE_VARIABLE):
+            return Settings()
+        return self.settings()
+
+    def database(self, folder: StateFolder) -> Database:
+        """Open the store; the first opening starts a supervisor where work waits and none runs."""
+        database = self._databases.get(folder.path)
+        if database is None or not os.path.exists(folder.database):
+            database = self._databases[folder.path] = Database(folder.database, durable=True)
+            if records.has_work(database, identity.host()):
+                _wake(folder)
+        return database
+
+    def jobs(self, limit: int, **filters: Any) -> list[Job]:
+        """Return jobs, newest first."""
+        folder = self.folder()
+        found = records.jobs(self.database(folder), limit, **filters)
+        return [Job(self, folder, record.id, record.uid) for record in found]
+
+    def job(self, key: int | str) -> Job:
+        """Return one job."""
+        folder = self.folder()
+        record = records.job(self.database(folder), key)
+        return Job(self, folder, record.id, record.uid)
+
+    # -- a new one ------------------------------------------------------------------------------------------------
+
+    def submit(  # noqa: PLR0913 - the options of a job
+        self,
+        target: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        init: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        queue: str | None = None,
+        priority: int = 0,
+        delay: float | str | None = None,
+        timeout: float | str | None = None,
+        retry: int | Mapping[str, Any] | None = None,
+    ) -> Job:
+        """See `submit` below."""
+        settings = self.settings()
+        permission = allowlist.find(target, settings)
+        entry = permission.entry
+        init, params = _checked(init, "init"), _checked(params, "params")
+        secrets = redaction.secret_names({**init, **params}, settings.secret_names)
+        bound = inspection.look(permission, init, params, secrets)
+        now = time.time()
+        uid = os.urandom(16).hex()
+        call, pickled = _call(permission.target, bound, secrets)
+        job = Submission(
+            uid=uid,
+            call=call,
+            positional=bound.positional,
+            name=_name(name),
+            queue=_queue(queue or entry.queue or DEFAULT_QUEUE, settings),
+            priority=_priority(priority),
+            not_before=now + _seconds(delay, "delay", 0.0),
+            submitted_at=now,
+            rules=_rules(entry, retry),
+            timeout=entry.timeout if timeout is None else _seconds(timeout, "timeout", None),
+            owner=Owner(identity.host(), identity.pid_namespace()),
+        )
+        folder = self.folder()
+        database = self.database(folder)
+        if pickled is not None:
+            _keep_parameters(folder.job(uid), pickled)
+        job_id = self._with_environment(
+            folder,
+            lambda context, environment, file: submissions.submit(database, job, context, environment, file),
+        )
+        _wake(folder)
+        return Job(self, folder, job_id, uid)
+
+    def retry(self, folder: StateFolder, job_id: int) -> None:
+        """Ask for another attempt, in this process's context."""
+        database = self.database(folder)
+        owner = Owner(identity.host(), identity.pid_namespace())
+        self._with_environment(
+            folder,
+            lambda context, environment, file: submissions.request_retry(
+                database, job_id, owner, time.time(), context, environment, file
+            ),
+        )
+        _wake(folder)
+
+    def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
+        """Ask the host's supervisor to cancel a job."""
+        submissions.request_cancel(self.database(folder), job_id, host, grace, time.time())
+        _wake(folder)
+
+    def _with_environment(self, folder: StateFolder, write: Callable[[str, str, str], T]) -> T:
+        """Write to the store with this process's context; the file of variables is there before the row is."""
+        found = sources.find(self._profile)
+        context = snapshot.take([(source.path, source.rank) for source in found], identity.umask()).to_text()
+        while True:
+            name = self._environment_name(folder)
+            try:
+                return write(context, name, folder.environment(name))
+            except EnvironmentGone:
+                self._environment = None
+
+    def _environment_name(self, folder: StateFolder) -> str:
+        content = json.dumps(dict(os.environ))
+        if self._environment is None or self._environment[:2] != (folder.path, content):
+            name = os.urandom(16).hex()
+            try:
+                attempt.write_whole(folder.environment(name), content.encode(), durable=True)
+            except OSError as error:
+                raise StoreError(f"{folder.path} can't be written: {error.strerror}. Nothing was submitted.") from error
+            self._environment = (folder.path, content, name)
+        return self._environment[2]
+
+
+def _checked(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise InvalidParameters(f"{what} must be a dict of names and values, such as {{'epochs': 50}}; it is {values!r}.")
+    return dict(values)
+
+
+def _call(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, bytes | None]:
+    """Split parameters into plain ones, for the row, and pickled ones, for the job's folder."""
+    groups = {"init": bound.init, "params": bound.params}
+    others = {
+        f"{group}.{name}": value for group, values in groups.items() for name, value in values.items() if not plain.is_plain(value)
+    }
+    rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
+    described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
+    call = Call(target, rest["init"], rest["params"], described, secrets)
+    return call, _pickled(others) if others else None
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
+        return redaction.cut(redaction.one_line(repr(value)))
+    return plain.describe(value)
+
+
+def _pickled(values: dict[str, Any]) -> bytes:
+    try:
+        return plain.dump(values)
+    except Exception as error:
+        slot = next((slot for slot, value in values.items() if not _can_be_pickled(value)), next(iter(values)))
+        kind = type(values[slot]).__name__
+        raise InvalidParameters(
+            f"{slot.partition('.')[2]} is a {kind}, which can't be sent to another process: {error}. "
+            "Send what it is made from instead, such as a path."
+        ) from error
+
+
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        plain.dump(value)
+    except Exception:
+        return False
+    return True
+
+
+def _keep_parameters(folder: str, content: bytes) -> None:
+    try:
+        os.mkdir(folder, mode=0o700)
+        attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
+        attempt.sync_folder(os.path.dirname(folder))
+    except OSError as error:
+        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error
+
+
+def _seconds(value: float | str | None, what: str, default: float | None) -> Any:
+    try:
+        return default if value is None else durations.seconds(value, what)
+    except ValueError as error:
+        raise InvalidParameters(str(error)) from None
+
+
+def _name(name: str | None) -> str | None:
+    if name is not None and (not isinstance(name, str) or not name.strip() or name.isdigit()):
+        raise InvalidParameters(f"name is {name!r}; a name is text, and not a number, which would be an id.")
+    return name
+
+
+def _queue(queue: str, settings: Settings) -> str:
+    if queue not in settings.queues:
+        known = ", ".join(settings.queues)
+        raise InvalidParameters(f"There is no queue {queue!r}; the configuration has {known} (BackgroundJobs.queues).")
+    return queue
+
+
+def _priority(priority: int) -> int:
+    if isinstance(priority, bool) or not isinstance(priority, int):
+        raise InvalidParameters(f"priority is {priority!r}; it is a whole number, a higher one goes first.")
+    return priority
+
+
+def _rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRules:
+    if retry is None:
+        return entry.rules
+    changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
+    unknown = [name for name in changes if name not in RetryRules.__slots__]
+    if unknown:
+        raise InvalidParameters(f"retry has no setting {unknown[0]!r}; it has {', '.join(RetryRules.__slots__)}.")
+    try:
+        return loading.overridden(entry.rules, changes, "retry")
+    except ConfigurationError as error:
+        raise InvalidParameters(str(error)) from None
+
+
+def _wake(folder: StateFolder) -> None:
+    try:
+        summon.summon(folder)
+    except OSError as error:
+        raise StoreError(
+            f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
+        ) from error
+
+
+_client: Client | None = None
+
+
+def client() -> Client:
+    """Return the client of this process."""
+    global _client  # noqa: PLW0603 - one a process
+    if _client is None:
+        _client = Client()
+    return _client
+
+
+def use(other: Client | None) -> None:
+    """Make a client this process's: a notebook's, which knows its profile and what it has set."""
+    global _client  # noqa: PLW0603 - one a process
+    _client = other
+
+
+def submit(target: str, params: Mapping[str, Any] | None = None, **options: Any) -> Job:
+    """Submit a job: it is on disk when this returns, and runs whatever ends next.
+
+    Parameters
+    ----------
+    target : str
+        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+    params : mapping, optional
+        Parameters by name; values that are not plain JSON are sent by pickle.
+    init : mapping, optional
+        Parameters of the constructor.
+    name : str, optional
+        A name to find the job by.
+    queue : str, optional
+        By default the allowlist entry's, else ``"default"``.
+    priority : int, optional
+        Higher first, then oldest; 0 by default.
+    delay : float or str, optional
+        Do not start earlier than after this duration: seconds, or text such as ``"10m"``.
+    timeout : float or str, optional
+        Duration after which an attempt is ended; by default the entry's, else none.
+    retry : int or mapping, optional
+        ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
+
+    Returns
+    -------
+    Job
+        The accepted job.
+
+    Raises
+    ------
+    JobNotAllowed
+        If the target is not on the allowlist.
+    InvalidTarget
+        If the target can't be imported or called.
+    InvalidParameters
+        If parameters or options don't fit.
+    ConfigurationError
+        If a configuration file is broken.
+    StoreError
+        If the state folder can't be used.
+    """
+    return client().submit(target, params, **options)
+
+
+def run_background_job(
+    cls: type | Callable[..., Any] | str, method: str | None = None, params: Mapping[str, Any] | None = None, **options: Any
+) -> Job:
+    """Submit a job by class, method name and parameters: the classic helper.
+
+    Parameters
+    ----------
+    cls : type or callable or str
+        The class, or its dotted path; or a function, with `method` None.
+    method : str, optional
+        The method's name.
+    params : mapping, optional
+        Parameters by name.
+    **options : Any
+        As for `submit`.
+    """
+    if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
+        raise JobNotAllowed(f"{cls!r} is neither a class nor a function; give the class itself, not an instance.")
+    key = cls if isinstance(cls, str) else f"{cls.__module__}.{cls.__qualname__}"
+    return submit(key if method is None else f"{key}.{method}", params, **options)
+
+
+def jobs(
+    state: str | None = None,
+    queue: str | None = None,
+    target: str | None = None,
+    name: str | None = None,
+    limit: int = 50,
+) -> list[Job]:
+    """Return jobs, newest first.
+
+    Parameters
+    ----------
+    state, queue, target, name : str, optional
+        Only those that match.
+    limit : int
+        At most so many.
+    """
+    if state is not None and state not in list(JobState):
+        raise InvalidParameters(f"There is no state {state!r}; the states are {', '.join(JobState)}.")
+    return client().jobs(limit, state=state, queue=queue, target=target, name=name)
+
+
+def job(key: int | str) -> Job:
+    """Return one job.
+
+    Parameters
+    ----------
+    key : int or str
+        Its id, its uid, or its name (the newest so named).
+
+    Raises
+    ------
+    UnknownJob
+        If there is none.
+    """
+    return client().job(key)

@@ -1,0 +1,72 @@
+"""What a running notebook sets by ``%config``: it can narrow what the files allow, never widen it."""
+
+from dataclasses import replace
+from typing import Any
+
+from traitlets.config import Configurable
+
+from ..errors import ConfigurationError
+from ..settings import AllowedEntry, Settings
+from . import loading, traits
+
+#: What the supervisor reads for itself, so that a notebook's word would not reach it.
+_FILES_ONLY = ("queues", "state_dir", "locked", "idle_seconds", "kill_grace_seconds", "exit_grace_seconds")
+
+
+class LiveTraits:
+    """The traits as one notebook has set them.
+
+    Parameters
+    ----------
+    instances : Configurable
+        One of each class; what is set on them from now on counts.
+    """
+
+    def __init__(self, *instances: Configurable) -> None:
+        self.instances = instances
+        self._set: dict[str, Any] = {}
+        for instance in instances:
+            instance.observe(self._noted, names=list(instance.traits(config=True)))
+
+    def _noted(self, change: Any) -> None:
+        self._set[f"{type(change.owner).__name__}.{change.name}"] = change.new
+
+    def apply(self, settings: Settings) -> Settings:
+        """Return the settings as this notebook narrows them.
+
+        Raises
+        ------
+        ConfigurationError
+            If it sets what only a file can set.
+        """
+        retry: dict[str, Any] = {}
+        for trait, value in self._set.items():
+            section, _, name = trait.partition(".")
+            if name in _FILES_ONLY or section == traits.JobLogs.__name__:
+                raise ConfigurationError(f"{trait} counts only in a configuration file; set it there (jupyter bgjobs config).")
+            if section == traits.RetryPolicy.__name__:
+                retry[name] = value
+            elif name == "allowed_jobs":
+                settings = replace(settings, allowed=narrowed(settings, value))
+            elif name == "secret_names":
+                settings = replace(settings, secret_names=(*settings.secret_names, *value))
+        return _with_retry(settings, retry) if retry else settings
+
+
+def _with_retry(settings: Settings, changes: dict[str, Any]) -> Settings:
+    def changed(entry: AllowedEntry) -> AllowedEntry:
+        return replace(entry, rules=loading.overridden(entry.rules, changes, "RetryPolicy in this notebook"))
+
+    return replace(settings, allowed={key: changed(entry) for key, entry in settings.allowed.items()})
+
+
+def narrowed(settings: Settings, value: dict[str, Any]) -> dict[str, AllowedEntry]:
+    """Those entries of the files that the notebook keeps, with the methods that both name."""
+    kept: dict[str, AllowedEntry] = {}
+    for key, item in value.items():
+        asked = loading.allowed_entry(key, item, "this notebook", settings.rules)
+        if key in settings.allowed:
+            entry = settings.allowed[key]
+            methods = tuple(method for method in entry.methods if method in asked.methods)
+            kept[key] = replace(entry, methods=methods)
+    return kept

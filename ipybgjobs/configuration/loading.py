@@ -1,0 +1,258 @@
+"""What the configuration files say together, as `Settings`.
+
+A file that is broken, sets what does not exist, or sets it wrongly is an error that names file and line: then nothing runs.
+Run as a program it evaluates given sources in a fresh process, for the check at launch.
+"""
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from traitlets import TraitError
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFileConfigLoader
+
+from .. import durations
+from ..errors import ConfigurationError
+from ..retry import RetryRules
+from ..settings import AllowedEntry, FileRead, LogSettings, Settings
+from . import sources, traits
+from .sources import Source
+
+#: Overrides the trait `state_dir`.
+STATE_VARIABLE = "IPYBGJOBS_STATE_DIR"
+
+_RETRY_TRAITS = tuple(traits.RetryPolicy.class_own_traits(config=True))
+_ENTRY_SETTINGS = ("allowed_methods", "timeout", "queue", "from", *_RETRY_TRAITS)
+
+
+def load(
+    files: Sequence[Source], user_can_write: Callable[[str], bool] = sources.user_can_write
+) -> Settings:
+    """Evaluate configuration files.
+
+    Parameters
+    ----------
+    files : sequence of Source
+        Lowest rank first.
+    user_can_write : callable
+        Whether the user could change a file: an administrator's can't be.
+
+    Raises
+    ------
+    ConfigurationError
+        If a file is broken; the message names file, line and fix.
+    """
+    read: list[tuple[Source, Config]] = []
+    report: list[FileRead] = []
+    for source in files:
+        if not os.path.lexists(source.path):
+            if source.rank == "variable":
+                raise ConfigurationError(
+                    f"{sources.VARIABLE} names {source.path}, which is not there; create it or unset the variable."
+                )
+            report.append(FileRead(source.path, source.rank, "absent"))
+            continue
+        config = _read(source.path)
+        read.append((source, config))
+        report.append(FileRead(source.path, source.rank, "read" if config else "read, sets nothing of ours"))
+    return _united(read, report, user_can_write)
+
+
+def _united(
+    read: list[tuple[Source, Config]], report: list[FileRead], user_can_write: Callable[[str], bool]
+) -> Settings:
+    administered = {source.path for source, _ in read if source.rank == "system" and not user_can_write(source.path)}
+    locked_by = None
+    merged = Config()
+    entries: list[tuple[str, dict[str, Any]]] = []
+    for source, config in read:
+        section = config.get("BackgroundJobs", Config())
+        entries.append((source.path, section.pop("allowed_jobs", {})))
+        if section.pop("locked", False) and source.path in administered:
+            locked_by = source.path
+        merged.merge(config)
+    if locked_by:
+        entries = [(path, found) for path, found in entries if path in administered]
+        report = [_not_counted(file) if file.path not in administered else file for file in report]
+    allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
+    return _settings(merged, allowed, replace(Settings(), files=tuple(report), locked_by=locked_by))
+
+
+def _not_counted(file: FileRead) -> FileRead:
+    note = "read; its allowed_jobs do not count: locked by the administrator"
+    return replace(file, status=note) if file.status == "read" else file
+
+
+def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Settings) -> Settings:
+    general = traits.BackgroundJobs(config=merged)
+    retry = traits.RetryPolicy(config=merged)
+    logs = traits.JobLogs(config=merged)
+    rules = retry_rules(retry)
+    return replace(
+        base,
+        allowed={key: allowed_entry(key, value, source, rules) for key, (source, value) in allowed.items()},
+        queues=dict(general.queues),
+        rules=rules,
+        logs=LogSettings(**{name: getattr(logs, name) for name in LogSettings.__slots__}),
+        state_dir=general.state_dir,
+        secret_names=tuple(general.secret_names),
+        idle_seconds=general.idle_seconds,
+        kill_grace_seconds=general.kill_grace_seconds,
+        exit_grace_seconds=general.exit_grace_seconds,
+    )
+
+
+def retry_rules(policy: traits.RetryPolicy) -> RetryRules:
+    """Return the traits as plain rules."""
+    values = {name: getattr(policy, name) for name in _RETRY_TRAITS}
+    delay = values["delay_seconds"]
+    values["delay_seconds"] = tuple(delay) if isinstance(delay, (list, tuple)) else (delay,)
+    return RetryRules(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def overridden(rules: RetryRules, changes: dict[str, Any], what: str) -> RetryRules:
+    """Return rules with some settings of `RetryPolicy` changed.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value does not fit.
+    """
+    try:
+        policy = traits.RetryPolicy(**changes)
+    except TraitError as error:
+        raise ConfigurationError(f"{what}: {error}") from error
+    given = retry_rules(policy)
+    return replace(rules, **{name: getattr(given, name) for name in changes})
+
+
+def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> AllowedEntry:
+    """Check one entry of `allowed_jobs`.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has another form than the design's.
+    """
+    where = f"{source}: allowed_jobs[{key!r}]"
+    if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
+        raise ConfigurationError(f"{where}: a key is the dotted path of a class or module, such as 'training.Trainer'.")
+    options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
+    unknown = [name for name in options if name not in _ENTRY_SETTINGS]
+    if unknown:
+        near = _near(unknown[0], _ENTRY_SETTINGS)
+        raise ConfigurationError(f"{where} sets {unknown[0]!r}; it may set {', '.join(_ENTRY_SETTINGS)}.{near}")
+    methods = _methods(options.get("allowed_methods"), where)
+    timeout = options.get("timeout")
+    try:
+        seconds = None if timeout is None else durations.seconds(timeout, "timeout")
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
+    changes = {name: options[name] for name in _RETRY_TRAITS if name in options}
+    folder = options.get("from")
+    return AllowedEntry(
+        key=key,
+        methods=methods,
+        source=source,
+        only_from=None if folder is None else os.path.realpath(os.path.expanduser(str(folder))),
+        rules=overridden(rules, changes, where),
+        timeout=seconds,
+        queue=options.get("queue"),
+    )
+
+
+def _methods(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise ConfigurationError(f'{where} must list method names, such as ["fit", "evaluate"]; it is {value!r}.')
+    for name in value:
+        if not name.isidentifier() or name.startswith("_"):
+            raise ConfigurationError(f"{where} lists {name!r}; only public methods, by their bare name, can be allowed.")
+    return tuple(value)
+
+
+def _read(path: str) -> Config:
+    """Read one file: only our sections, checked by the traits."""
+    loader = JSONFileConfigLoader if path.endswith(".json") else PyFileConfigLoader
+    try:
+        config = loader(os.path.basename(path), path=os.path.dirname(path)).load_config()
+    except Exception as error:
+        raise ConfigurationError(_broken(path, error)) from error
+    ours = Config({cls.__name__: config[cls.__name__] for cls in traits.CLASSES if cls.__name__ in config})
+    for cls in traits.CLASSES:
+        if cls.__name__ in ours:
+            _check_section(path, cls, ours[cls.__name__])
+    return ours
+
+
+def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
+    known = list(cls.class_traits(config=True))
+    for name, value in list(section.items()):
+        if isinstance(value, LazyConfigValue):
+            section[name] = value.get_value(cls.class_traits()[name].default() or {}) if name in known else value
+        where = f"{path}{_line_of(path, cls.__name__, name)}: {cls.__name__}.{name}"
+        if name not in known:
+            raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{_near(name, known)}")
+        try:
+            cls(config=Config({cls.__name__: {name: section[name]}}))
+        except TraitError as error:
+            raise ConfigurationError(f"{where}: {error}") from error
+    if cls is traits.BackgroundJobs:
+        for key, value in section.get("allowed_jobs", {}).items():
+            allowed_entry(key, value, f"{path}{_line_of(path, cls.__name__, 'allowed_jobs')}", RetryRules())
+
+
+def _line_of(path: str, section: str, name: str) -> str:
+    """Find the line that sets a trait; empty where it can't be told."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    wanted = (f"{section}.{name}", f'"{name}"')
+    found = [number for number, line in enumerate(lines, 1) if any(text in line for text in wanted)]
+    return f", line {found[0]}" if found else ""
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _broken(path: str, error: Exception) -> str:
+    line: int | None = None
+    if isinstance(error, (SyntaxError, json.JSONDecodeError)):
+        line = error.lineno
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = path if line is None else f"{path}, line {line}"
+    reason = error.msg if isinstance(error, (SyntaxError, json.JSONDecodeError)) else f"{type(error).__name__}: {error}"
+    return f"The configuration file {where} is broken: {reason}. Nothing runs until it is mended or removed."
+
+
+def state_folder(settings: Settings) -> str:
+    """Return the state folder: the environment variable's, the trait's, or the one in Jupyter's data folder."""
+    chosen = os.environ.get(STATE_VARIABLE) or settings.state_dir
+    if not chosen:
+        from jupyter_core import paths
+
+        chosen = os.path.join(paths.jupyter_data_dir(), "ipybgjobs")
+    return os.path.realpath(os.path.expanduser(chosen))
+
+
+def main() -> None:
+    """Evaluate the sources on standard input and print the settings, or the error, as JSON."""
+    files = [Source(*source) for source in json.load(sys.stdin)]
+    output, sys.stdout = sys.stdout, sys.stderr  # what a configuration file prints is no answer of ours
+    try:
+        answer = {"settings": load(files).to_json()}
+    except ConfigurationError as error:
+        answer = {"error": str(error)}
+    json.dump(answer, output)

@@ -1,0 +1,94 @@
+"""Which configuration files count, lowest rank first, and whether one has changed.
+
+Looks at names and dates; never reads a file.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+#: Administrators' folders: fixed, whatever the environment says.
+SYSTEM_FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
+
+#: Names a configuration file; the highest rank.
+VARIABLE = "IPYBGJOBS_CONFIG"
+
+_OWN_NAMES = ("ipybgjobs_config.py", "ipybgjobs_config.json")
+_PROFILE_NAMES = ("ipython_config.py", "ipython_config.json", "ipython_kernel_config.py", "ipython_kernel_config.json")
+
+
+class Source(NamedTuple):
+    """A configuration file that counts, there or not."""
+
+    path: str
+    rank: str  #: system, environment, user, profile, variable
+
+
+def find(profile: str | None = None, environment: Mapping[str, str] = os.environ) -> list[Source]:
+    """List the files that count, lowest rank first.
+
+    Parameters
+    ----------
+    profile : str, optional
+        Folder of the IPython profile; by default the default profile's.
+    environment : mapping
+        Environment variables.
+    """
+    sources = [Source(f"{folder}/{name}", rank) for folder, rank in _folders() for name in _OWN_NAMES]
+    sources += [Source(f"{profile or default_profile(environment)}/{name}", "profile") for name in _PROFILE_NAMES]
+    named = environment.get(VARIABLE)
+    if named:
+        sources.append(Source(os.path.abspath(os.path.expanduser(named)), "variable"))
+    return sources
+
+
+def _folders() -> list[tuple[str, str]]:
+    from jupyter_core import paths
+
+    system = [*SYSTEM_FOLDERS, *(path for path in paths.SYSTEM_CONFIG_PATH if path not in SYSTEM_FOLDERS)]
+    others = [path for path in reversed(paths.jupyter_config_path()) if path not in system and os.path.isabs(path)]
+    ranked = [(path, "environment" if path in paths.ENV_CONFIG_PATH else "user") for path in others]
+    return [(path, "system") for path in system] + ranked
+
+
+def user_file() -> str:
+    """The file that `jupyter bgjobs allow` writes."""
+    from jupyter_core import paths
+
+    return f"{paths.jupyter_config_dir()}/ipybgjobs_config.json"
+
+
+def user_python_file() -> str:
+    """The file that `jupyter bgjobs config init` writes."""
+    from jupyter_core import paths
+
+    return f"{paths.jupyter_config_dir()}/ipybgjobs_config.py"
+
+
+def default_profile(environment: Mapping[str, str]) -> str:
+    """The folder of IPython's default profile."""
+    ipython = environment.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
+    return os.path.join(ipython, "profile_default")
+
+
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+def signature(paths: Iterable[str]) -> Signature:
+    """What changes when one of the files is written, appears or goes."""
+    return tuple(map(_stamp, paths))
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def user_can_write(path: str) -> bool:
+    """Whether this user could change the file, or put another in its place."""
+    if os.access(path, os.W_OK) or os.access(os.path.dirname(path), os.W_OK):
+        return True
+    return os.stat(path).st_uid == os.getuid()

@@ -1,0 +1,179 @@
+"""The traits of a configuration file, each with its unit, its default and the meaning of None.
+
+They hold and check values; what several files say together is decided in `loading`.
+"""
+
+from typing import Any
+
+from traitlets import Bool, Dict, Float, Int, List, TraitError, TraitType, Unicode, Union, validate
+from traitlets.config import Configurable
+
+from .. import durations
+from ..redaction import SECRET_NAMES
+from ..retry import FAULTS_OF_THE_CODE
+from ..settings import DEFAULT_QUEUE, LogSettings
+
+
+#: The defaults.
+_LOGS = LogSettings()
+
+
+class Duration(TraitType[float, "float | str"]):
+    """Seconds, as a number or as text such as ``"5m"``."""
+
+    info_text = 'a duration: seconds, or text such as "30s", "5m", "2h"'
+
+    def validate(self, obj: Any, value: Any) -> float:
+        """Turn the value into seconds."""
+        try:
+            return durations.seconds(value, str(self.name))
+        except ValueError as error:
+            raise TraitError(str(error)) from error
+
+
+class BackgroundJobs(Configurable):
+    """Which jobs may run, how many at once, and where their state is kept."""
+
+    allowed_jobs = Dict(
+        help="""What may run: {"module.Class": ["method", ...]} or {"module.Class": {"allowed_methods": [...], ...}}.
+        A module as key allows functions of it. In the second form an entry may also set max_attempts, delay_seconds,
+        backoff_factor, max_delay_seconds, jitter, retry_on, never_retry (as RetryPolicy does), timeout (a duration for each
+        attempt; None: no limit), queue (its default queue) and from (a folder: a module found anywhere else is refused).
+        Default: nothing may run. Entries of several files are united; the file of higher rank decides a key."""
+    ).tag(config=True)
+
+    queues = Dict(
+        value_trait=Int(min=1),
+        key_trait=Unicode(),
+        default_value={DEFAULT_QUEUE: 2},
+        help="""Jobs running at once, by queue. Default: two in the queue "default", which is always there.""",
+    ).tag(config=True)
+
+    state_dir = Unicode(
+        None,
+        allow_none=True,
+        help="""Folder of the store, the jobs' outputs and the logs. None (default): ipybgjobs/ in Jupyter's data folder.
+        The environment variable IPYBGJOBS_STATE_DIR overrides it.""",
+    ).tag(config=True)
+
+    locked = Bool(
+        False,
+        help="""In an administrator's file on the system path, which users can't write: no user's file, profile or
+        environment variable widens what it allows. Without effect anywhere else. Default: False.""",
+    ).tag(config=True)
+
+    secret_names = List(
+        Unicode(),
+        default_value=list(SECRET_NAMES),
+        help="""Parameters whose values are shown nowhere, as patterns of their names; case and underscores don't count.""",
+    ).tag(config=True)
+
+    idle_seconds = Duration(
+        60.0, help="""Seconds after which a supervisor without work ends; the next submit starts one. Default: 60."""
+    ).tag(config=True)
+
+    kill_grace_seconds = Duration(
+        10.0,
+        help="""Seconds that a cancelled or timed-out job is given to clean up after the interrupt, and once more after it is
+        asked to terminate; then its processes are killed. Default: 10.""",
+    ).tag(config=True)
+
+    exit_grace_seconds = Duration(
+        30.0,
+        help="""Seconds that threads and exit handlers of a job that has ended are given; then its process ends anyway.
+        Default: 30.""",
+    ).tag(config=True)
+
+    @validate("queues")
+    def _default_stays(self, proposal: Any) -> dict[str, int]:
+        return {DEFAULT_QUEUE: 2} | proposal["value"]
+
+
+class RetryPolicy(Configurable):
+    """When a failed job is tried again; an entry of `allowed_jobs` may set the same for its jobs."""
+
+    max_attempts = Int(3, min=1, help="Runs in all, the first one counted. Default: 3; 1: never again.").tag(config=True)
+
+    delay_seconds = Union(
+        [Duration(), List(Duration(), minlen=1)],
+        default_value=60.0,
+        help="""Delay before the second run, in seconds or as text such as "5m"; it grows by backoff_factor. A list gives each
+        delay in turn, the last one repeating, without growth. Default: 60.""",
+    ).tag(config=True)
+
+    backoff_factor = Float(
+        2.0, min=1.0, help="Each further delay is this many times the one before. Default: 2.0 (60, 120, 240 ...)."
+    ).tag(config=True)
+
+    max_delay_seconds = Duration(3600.0, help="No delay is longer than this, in seconds. Default: 3600.").tag(config=True)
+
+    jitter = Float(
+        0.0, min=0.0, max=1.0, help="Share of the delay added at random, 0 to 1. Default: 0.0, none."
+    ).tag(config=True)
+
+    retry_on = List(
+        help="""Exceptions that are retried, as classes or names; subclasses count. Default: [], every one that never_retry
+        does not name."""
+    ).tag(config=True)
+
+    never_retry = List(
+        default_value=list(FAULTS_OF_THE_CODE),
+        help="""Exceptions that are not retried, as classes or names; subclasses count. Default: faults of the code, which
+        would fail again the same way.""",
+    ).tag(config=True)
+
+    @validate("retry_on", "never_retry")
+    def _names(self, proposal: Any) -> list[str]:
+        return [exception_name(value) for value in proposal["value"]]
+
+
+class JobLogs(Configurable):
+    """The files background_jobs.log (all that happened) and background_jobs_errors.log (failures, with traceback)."""
+
+    directory = Unicode(
+        None, allow_none=True, help="Folder of the two files. None (default): logs/ in the state folder."
+    ).tag(config=True)
+
+    level = Unicode(
+        _LOGS.level, help="What background_jobs.log records: DEBUG, INFO, WARNING or ERROR. Default: INFO."
+    ).tag(config=True)
+
+    format = Unicode(
+        _LOGS.format, help="Format of a record, as in Python's logging. Default: time, level, message."
+    ).tag(config=True)
+
+    max_bytes = Int(
+        _LOGS.max_bytes, min=0, help="Size in bytes at which a file is rotated; 0: never. Default: 5,000,000."
+    ).tag(config=True)
+
+    backup_count = Int(_LOGS.backup_count, min=0, help="Rotated files kept. Default: 3.").tag(config=True)
+
+    @validate("level")
+    def _known_level(self, proposal: Any) -> str:
+        level = str(proposal["value"]).upper()
+        if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise TraitError(f"level is {proposal['value']!r}; it must be DEBUG, INFO, WARNING or ERROR.")
+        return level
+
+    @validate("format")
+    def _usable_format(self, proposal: Any) -> str:
+        import logging
+
+        try:
+            logging.Formatter(proposal["value"]).format(logging.makeLogRecord({}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise TraitError(f"format is {proposal['value']!r}; it is no format of Python's logging: {error}.") from error
+        return str(proposal["value"])
+
+
+#: Every class whose section a file may have.
+CLASSES: tuple[type[Configurable], ...] = (BackgroundJobs, RetryPolicy, JobLogs)
+
+
+def exception_name(value: Any) -> str:
+    """Return the name of an exception given as class or as text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return value.__qualname__ if value.__module__ == "builtins" else f"{value.__module__}.{value.__qualname__}"
+    raise TraitError(f"{value!r} is no exception; give the class or its name.")

@@ -1,0 +1,58 @@
+"""Durations: seconds as numbers, or text such as ``"30s"``, ``"5m"``, ``"2h"``, ``"1h 30m"``; never reads a clock."""
+
+import math
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*")
+
+
+def seconds(value: float | str, what: str = "duration") -> float:
+    """Turn a duration into seconds.
+
+    Parameters
+    ----------
+    value : float or str
+        Seconds, or a number with a unit (``ms s m h d w``); parts may follow each other.
+    what : str
+        What the duration is, for the message.
+
+    Returns
+    -------
+    float
+        Seconds, finite and not negative.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, negative, or not finite.
+    """
+    if isinstance(value, str):
+        return _parse(value, what)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f'{what} is {value!r}; give seconds or text such as "30s", "5m", "2h".')
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{what} is {value!r}; a duration is finite and not negative.")
+    return float(value)
+
+
+def _parse(text: str, what: str) -> float:
+    try:
+        return seconds(float(text), what)
+    except ValueError:
+        parts = list(_PART.finditer(text))
+    if not parts or "".join(part.group(0) for part in parts) != text:
+        raise ValueError(f'{what} is {text!r}; give seconds or text such as "30s", "5m", "2h".')
+    return sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
+
+
+def show(value: float) -> str:
+    """Show seconds as a person would write them: ``0.3 s``, ``12 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
+    if value < 10:  # noqa: PLR2004 - below ten seconds a decimal is worth reading
+        return f"{value:.1f} s"
+    whole = round(value)
+    for unit, size, smaller, step in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // step
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"

@@ -1,0 +1,118 @@
+"""What can go wrong, as one tree; each message names the thing, the rule and the fix.
+
+BackgroundJobError
+├── ConfigurationError      a configuration file is broken, or says what it may not
+├── JobNotAllowed           the target is not on the allowlist
+├── InvalidTarget           the target is allowed, but can't be imported or called
+├── InvalidParameters       parameters do not fit the target's signature
+├── InvalidRequest          the verb does not fit the job's state
+├── UnknownJob              no job has that id, name or uid
+├── StoreError              the state folder or its database can't be used
+├── JobFailed               the job failed and left no exception to raise
+│   ├── JobCancelled        somebody cancelled it
+│   ├── JobLost             its process vanished
+│   └── JobTimeout          an attempt took longer than its timeout
+├── ResultNotKept           the job succeeded, its return value could not be kept
+├── Retry                   raised inside a job: try again
+└── Fail                    raised inside a job: do not try again
+
+This module imports nothing, since every process of ours loads it.
+"""
+
+
+class BackgroundJobError(Exception):
+    """The root of all errors of this package."""
+
+
+class ConfigurationError(BackgroundJobError):
+    """A configuration file is broken, or says what it may not."""
+
+
+class JobNotAllowed(BackgroundJobError):  # noqa: N818 - the name is public, see the design
+    """The target is not on the allowlist."""
+
+
+class InvalidTarget(BackgroundJobError, ImportError):  # noqa: N818 - likewise
+    """The target is allowed, but can't be imported or called."""
+
+
+class InvalidParameters(BackgroundJobError, ValueError):  # noqa: N818 - likewise
+    """Parameters do not fit the target's signature."""
+
+
+class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - likewise
+    """The verb does not fit the job's state."""
+
+
+class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
+    """No job has that id, name or uid."""
+
+
+class StoreError(BackgroundJobError):
+    """The state folder or its database can't be used."""
+
+
+class JobFailed(BackgroundJobError):  # noqa: N818 - likewise
+    """The job failed and left no exception to raise."""
+
+
+class JobCancelled(JobFailed):
+    """Somebody cancelled the job."""
+
+
+class JobLost(JobFailed):
+    """The job's process vanished without an outcome."""
+
+
+class JobTimeout(JobFailed):
+    """An attempt took longer than its timeout."""
+
+
+class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise
+    """The job succeeded, but its return value could not be kept.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    representation : str
+        `repr` of the value, cut to a readable length.
+    """
+
+    def __init__(self, message: str, representation: str = "") -> None:
+        super().__init__(message, representation)
+        self.representation = representation
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
+    """Raised inside a job: this attempt failed, try again while attempts are left.
+
+    Parameters
+    ----------
+    message : str
+        Why, shown as the attempt's error.
+    after : float or str, optional
+        Delay before the next attempt, in seconds or as text such as ``"5m"``; by default the policy's.
+    """
+
+    def __init__(self, message: str = "the job asked to be tried again", *, after: float | str | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Fail(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
+    """Raised inside a job: it has failed, and another attempt would be no use."""
+
+
+class RemoteTraceback(Exception):  # noqa: N818 - it is no error of ours: a carrier for text
+    """The traceback of an exception that was raised in a job's process; the cause of what `result()` raises."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return "\n" + self.text

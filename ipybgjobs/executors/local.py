@@ -1,0 +1,213 @@
+"""Attempts on this machine: launched by a fork server, watched by it or, where it is not their parent, by a process handle.
+
+Its caller waits on `filenos` and then asks `ended`. It never blocks.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import attempt
+from ..folder import StateFolder
+from ..process import identity
+from ..process.identity import ProcessIdentity
+from ..process.launch import lean_environment
+from ..start import command
+
+_PACKET = 1 << 16
+
+#: Folders in one message, so that it fits a packet.
+_TOGETHER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """An attempt to be launched.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder, with its request.
+    command : sequence of str or None
+        What to execute; None: run in the fork itself.
+    environment : str
+        File of the variables.
+    """
+
+    folder: str
+    command: Sequence[str] | None
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The end of an attempt's process; what nobody saw is None."""
+
+    folder: str
+    status: int | None = None  #: as from `os.wait`
+    peak_memory: int | None = None  #: bytes
+    cpu_seconds: float | None = None
+
+
+class _Server:
+    """One fork server."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.setblocking(False)
+        self.packages = _packages()
+        self.folders: set[str] = set()
+        self._unsent: list[bytes] = []
+        errors = os.open(folder.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with theirs:
+            self.process = subprocess.Popen(
+                command("forkserver", folder.path, str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=lean_environment(os.environ),
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        os.close(errors)
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._unsent.append(json.dumps(message).encode())
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the channel takes; the rest goes with the next message or tick."""
+        with contextlib.suppress(BlockingIOError, ConnectionError, BrokenPipeError):
+            while self._unsent:
+                self.channel.send(self._unsent[0])
+                del self._unsent[0]
+
+    def receive(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the reports that have come, and whether the server lives."""
+        reports: list[dict[str, Any]] = []
+        while True:
+            try:
+                packet = self.channel.recv(_PACKET)
+            except BlockingIOError:
+                return reports, True
+            except ConnectionError:
+                packet = b""
+            if not packet:
+                return reports, False
+            reports.append(json.loads(packet))
+
+    def close(self) -> None:
+        self.channel.close()
+        self.process.wait()
+
+
+def _packages() -> tuple[tuple[str, int], ...]:
+    """What a fork server can't notice after its start: packages installed, the interpreter replaced."""
+    places = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    return tuple((path, os.stat(path).st_mtime_ns) for path in (*places, sys.executable) if os.path.exists(path))
+
+
+class LocalExecutor:
+    """Launches attempts here, and notices their ends.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    """
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._servers: list[_Server] = []  # the last one forks; the others wait for what they forked
+        self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a server's
+        self._orphans: list[str] = []  # whose server has died, by folder
+
+    def prepare(self) -> None:
+        """Have a fork server that knows what is installed."""
+        if self._servers and self._servers[-1].packages == _packages():
+            return
+        self._servers.append(_Server(self._folder))
+
+    def filenos(self) -> list[int]:
+        """Descriptors that become readable when there is news."""
+        return [*(server.channel.fileno() for server in self._servers), *self._handles]
+
+    def launch(self, launches: Sequence[Launch]) -> None:
+        """Start attempts."""
+        if not launches:
+            return
+        self.prepare()
+        server = self._servers[-1]
+        server.folders.update(launch.folder for launch in launches)
+        for launch in launches:
+            message = {"folder": launch.folder, "command": launch.command, "environment": launch.environment}
+            server.send({"launch": [message]})
+
+    def watch(self, folder: str, process: ProcessIdentity) -> bool:
+        """Watch the process of an attempt that another launched; False if it has ended."""
+        handle = identity.open_handle(process)
+        if handle is None:
+            return False
+        self._handles[handle] = folder
+        return True
+
+    def ended(self, ready: Iterable[int]) -> list[Exit]:
+        """Return the attempts whose processes have ended."""
+        exits: list[Exit] = []
+        descriptors = set(ready)
+        for server in list(self._servers):
+            server.flush()
+            if server.channel.fileno() in descriptors:
+                exits += self._reports(server)
+        for handle in descriptors & self._handles.keys():
+            exits.append(Exit(self._handles.pop(handle)))
+            os.close(handle)
+        return exits
+
+    def _reports(self, server: _Server) -> list[Exit]:
+        reports, alive = server.receive()
+        server.folders.difference_update(report["folder"] for report in reports)
+        if not alive:
+            self._orphans += server.folders
+            self._servers.remove(server)
+            server.close()
+        return [Exit(r["folder"], r["status"], r["peak"], r["cpu"]) for r in reports]
+
+    def orphaned(self) -> list[str]:
+        """Return, once, the folders of attempts whose fork server has died: whether they run is to be looked at."""
+        orphans, self._orphans = self._orphans, []
+        return orphans
+
+    def acknowledge(self, folders: Sequence[str]) -> None:
+        """Say that reports are safe in the store."""
+        for server in list(self._servers):
+            for first in range(0, len(folders), _TOGETHER):
+                server.send({"acknowledge": list(folders[first : first + _TOGETHER])})
+            if server is not self._servers[-1] and not server.folders:
+                self._dismiss(server)
+
+    def _dismiss(self, server: _Server) -> None:
+        server.send({"goodbye": True})
+        self._servers.remove(server)
+        server.close()
+
+    def close(self) -> None:
+        """Let the fork servers end; only when nothing runs."""
+        for server in list(self._servers):
+            self._dismiss(server)
+        for handle in self._handles:
+            os.close(handle)
+        self._handles.clear()
+
+
+def exit_from_folder(folder: str) -> Exit:
+    """Return what an orphaned fork server wrote of an attempt's end; unknown where it wrote nothing."""
+    report = attempt.read_json(folder, attempt.EXIT) or {}
+    return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"))

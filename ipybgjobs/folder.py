@@ -1,0 +1,65 @@
+"""The state folder: names everything in it, and makes it the user's alone (0700; files 0600).
+
+It opens no file in it. Every process of ours loads it, so it imports next to nothing.
+"""
+
+import os
+
+from .errors import StoreError
+
+
+class StateFolder:
+    """Paths in one state folder.
+
+    Parameters
+    ----------
+    path : str
+        The folder, absolute.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.database = f"{path}/jobs.db"
+        self.jobs = f"{path}/jobs"
+        self.environments = f"{path}/environments"
+        self.logs = f"{path}/logs"
+        self.errors = f"{path}/supervisor.err"
+
+    def supervisor_lock(self, host: str) -> str:
+        """The lock that the supervisor of a host holds for life."""
+        return f"{self.path}/supervisor.{host}.lock"
+
+    def next_lock(self, host: str) -> str:
+        """The lock of the one process that is about to become supervisor."""
+        return f"{self.path}/supervisor.{host}.next.lock"
+
+    def job(self, uid: str) -> str:
+        """The folder of a job."""
+        return f"{self.jobs}/{uid}"
+
+    def attempt(self, relative: str) -> str:
+        """The folder of an attempt, from what its row says."""
+        return f"{self.path}/{relative}"
+
+    def environment(self, name: str) -> str:
+        """The file of a caller's environment variables."""
+        return f"{self.environments}/{name}.json"
+
+    def create(self) -> None:
+        """Create the folder, and close it to others.
+
+        Raises
+        ------
+        StoreError
+            If it can't be created or written.
+        """
+        try:
+            for path in (self.path, self.jobs, self.environments, self.logs):
+                os.makedirs(path, mode=0o700, exist_ok=True)  # noqa: PTH103 - pathlib is no cheap import
+            if os.stat(self.path).st_mode & 0o077:  # noqa: PTH116 - likewise
+                os.chmod(self.path, 0o700)  # noqa: PTH101 - likewise
+        except OSError as error:
+            raise StoreError(
+                f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write; "
+                "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to another one."
+            ) from error

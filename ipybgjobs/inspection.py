@@ -1,0 +1,181 @@
+"""A look at an allowed target: does it exist, what does it take, do these parameters fit?
+
+It looks in this process where it can. Where the source has changed since it was imported here, or where the module may be
+found in one folder only, a fresh process looks: so an edited .py beside the notebook just works, and nothing is reloaded here.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import binding, plain, resolve
+from .allowlist import Permission
+from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
+from .start import command
+
+#: Longest that a fresh process may take to import a module and look at it, in seconds.
+LONGEST_LOOK = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Parameters that fit, converted."""
+
+    init: dict[str, Any]
+    params: dict[str, Any]
+    positional: tuple[str, ...]  #: names of parameters that can't be given by name
+
+
+class _Seen:
+    """When modules were imported here, as far as it can be told: their source's date at the first look."""
+
+    def __init__(self) -> None:
+        self._dates: dict[str, int] = {}
+        self._process_started = time.time_ns() - int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1e9) + _start_ns()
+
+    def is_current(self, key: str) -> bool:
+        """Whether this process would look at the source as it is on disk."""
+        name = next((part for part in _prefixes(key) if part in sys.modules), None)
+        if name is None:
+            return True  # not imported yet
+        date = _source_date(sys.modules[name])
+        if date is None:
+            return True
+        return date == self._dates[name] if name in self._dates else date < self._process_started
+
+    def note(self, key: str) -> None:
+        """Remember the date of a module that was current when it was looked at."""
+        name = next((part for part in _prefixes(key) if part in sys.modules), None)
+        date = None if name is None else _source_date(sys.modules[name])
+        if name is not None and date is not None:
+            self._dates.setdefault(name, date)
+
+
+def _start_ns() -> int:
+    from .process import identity
+
+    return identity.current().start_time * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+
+
+def _prefixes(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def _source_date(module: Any) -> int | None:
+    try:
+        return os.stat(module.__file__).st_mtime_ns
+    except (AttributeError, TypeError, OSError):
+        return None
+
+
+_seen: _Seen | None = None
+
+
+def look(
+    permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...] = ()
+) -> Bound:
+    """Check the parameters of a call against the target's signature.
+
+    Parameters
+    ----------
+    permission : Permission
+        The target, which the allowlist has passed.
+    init, params : mapping
+        Parameters of the constructor and of the method.
+    secrets : tuple of str
+        Names whose values are in no message.
+
+    Raises
+    ------
+    InvalidTarget
+        If the target can't be imported or called.
+    InvalidParameters
+        If the parameters don't fit.
+    JobNotAllowed
+        If the module is found outside the one folder that is allowed.
+    """
+    global _seen  # noqa: PLW0603 - one memory of imports a process
+    _seen = _seen or _Seen()
+    key = permission.entry.key
+    if permission.entry.only_from is not None or not _seen.is_current(key):
+        return _look_in_fresh_process(permission, init, params, secrets)
+    bound = look_here(permission, init, params, secrets)
+    _seen.note(key)
+    return bound
+
+
+def look_here(
+    permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...]
+) -> Bound:
+    """Look in this process; imports the module."""
+    entry, method = permission
+    owner = resolve.resolve(entry.key, entry.only_from)
+    label = getattr(owner, "__qualname__", owner.__name__)
+    instance = resolve.needs_instance(owner, method)
+    bound_init = _constructor(owner, label, init, secrets) if instance else _no_constructor(label, method, init)
+    function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
+    shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
+    bound_params = binding.bind(shape, params, secrets)
+    positional = tuple(slot.name for slot in shape.slots if slot.positional) if shape else ()
+    return Bound(bound_init, bound_params, tuple(name for name in positional if name in bound_params))
+
+
+def _constructor(owner: type, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+    if getattr(owner, "__abstractmethods__", None):
+        raise InvalidTarget(f"{label} can't be instantiated: it is abstract ({', '.join(sorted(owner.__abstractmethods__))}).")  # type: ignore[attr-defined] # set by ABCMeta
+    shape = binding.shape(owner, f"The constructor {label}()")
+    try:
+        return binding.bind(shape, init, secrets)
+    except InvalidParameters as error:
+        if not init:
+            raise InvalidParameters(f"{error} (%bgjob {label}(name=value).method …, or init={{…}} in Python)") from None
+        raise
+
+
+def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[str, Any]:
+    if init:
+        raise InvalidParameters(f"{label}.{method} is called without an instance; leave out the constructor's parameters.")
+    return {}
+
+
+def _look_in_fresh_process(
+    permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...]
+) -> Bound:
+    path = plain.dump([folder or os.getcwd() for folder in sys.path])
+    question = path + plain.dump((permission, dict(init), dict(params), secrets))
+    try:
+        done = subprocess.run(
+            command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InvalidTarget(f"{permission.entry.key} took more than {LONGEST_LOOK:.0f} s to import.") from None
+    if done.returncode != 0:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
+    answer = plain.load(done.stdout)
+    if isinstance(answer, BackgroundJobError):
+        raise answer
+    bound: Bound = answer
+    return bound
+
+
+def main() -> None:
+    """Answer a question from standard input on standard output; what the user's module prints goes nowhere."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
+    permission, init, params, secrets = pickle.load(sys.stdin.buffer)
+    answer: Bound | BackgroundJobError
+    try:
+        answer = look_here(permission, init, params, secrets)
+    except BackgroundJobError as error:
+        answer = error.with_traceback(None)
+        answer.__cause__ = answer.__context__ = None
+    with open(answers, "wb") as file:
+        file.write(plain.dump(answer))

@@ -1,0 +1,163 @@
+"""The values that the store keeps: jobs, attempts and the words for their states.
+
+Frozen, without I/O: what a row says, and how a person would say it.
+"""
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from . import durations
+from .redaction import call_text
+from .retry import RetryRules
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"  #: waits for a slot, for its `not_before`, or for a retry
+    RUNNING = "running"  #: an attempt holds a slot
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    __repr__ = str.__repr__
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens unless a person asks."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    ERROR = "error"  #: it raised
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    LOST = "lost"  #: the process vanished: killed, out of memory, reboot
+    DENIED = "denied"  #: the allowlist check at launch refused
+
+    __repr__ = str.__repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose processes these are: PIDs mean nothing elsewhere.
+
+    Parameters
+    ----------
+    host : str
+        Host name.
+    pid_namespace : str
+        Inode of the PID namespace; containers on one host differ in it.
+    """
+
+    host: str
+    pid_namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is to be called, with which parameters.
+
+    Parameters
+    ----------
+    target : str
+        Dotted path of the callable: ``module.Class.method`` or ``module.function``.
+    init : dict
+        Constructor parameters that are plain JSON.
+    params : dict
+        Parameters that are plain JSON.
+    pickled : dict of str to str
+        The others: a slot (``init.df``, ``params.df``) and a short description of the value.
+    secrets : tuple of str
+        Names of parameters whose values are shown to nobody.
+    """
+
+    target: str
+    init: dict[str, Any]
+    params: dict[str, Any]
+    pickled: dict[str, str]
+    secrets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return call_text(self)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job as its row says; times are seconds since the epoch, UTC."""
+
+    id: int
+    uid: str
+    call: Call
+    name: str | None
+    queue: str
+    priority: int
+    state: JobState
+    not_before: float  #: a queued job does not start earlier
+    submitted_at: float
+    started_at: float | None
+    ended_at: float | None
+    error: str | None  #: one line; of the last attempt that failed
+    attempt: int  #: number of the newest attempt; 0 before the first
+    allowed_attempts: int  #: attempts in all, those asked for by hand counted
+    rules: RetryRules
+    timeout: float | None  #: seconds, for each attempt
+    owner: Owner
+
+    @property
+    def retrying(self) -> bool:
+        """Whether the job waits for another attempt after a failed one."""
+        return self.state is JobState.QUEUED and self.attempt > 0
+
+    def status(self) -> str:
+        """Say the state as a person would, with the time of a retry or a delayed start."""
+        if self.retrying:
+            clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
+            return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} at {clock}"
+        if self.state is JobState.QUEUED and self.not_before > self.submitted_at:
+            return f"queued, starts at {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(self.not_before))}"
+        if self.state is JobState.RUNNING and self.attempt > 1:
+            return f"running, attempt {self.attempt} of {self.allowed_attempts}"
+        return str(self.state)
+
+    def elapsed(self, now: float) -> float | None:
+        """Seconds from the first start to the end, or to `now`; None before the first start."""
+        if self.started_at is None:
+            return None
+        return max(0.0, (now if self.ended_at is None else self.ended_at) - self.started_at)
+
+    def line(self, now: float) -> str:
+        """Say the job in one line."""
+        elapsed = self.elapsed(now)
+        parts = [f"job {self.id}", self.name or "", str(self.call), self.status()]
+        if elapsed is not None:
+            parts.append(durations.show(elapsed))
+        if self.error and self.state is not JobState.SUCCEEDED:
+            parts.append(self.error)
+        return " · ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job; what nobody saw is None."""
+
+    job_id: int
+    number: int  #: from 1
+    started_at: float  #: seconds since the epoch, UTC
+    ended_at: float | None
+    outcome: Outcome | None  #: None while it runs
+    error: str | None  #: one line
+    traceback: str | None
+    exit_code: int | None
+    signal: int | None
+    peak_memory: int | None  #: bytes
+    cpu_seconds: float | None
+    launched_by: str | None  #: "fork" or "fresh process"
+    launch_reason: str | None  #: why not by fork
+    folder: str | None  #: relative to the state folder; None where nothing was launched
+    owner: Owner

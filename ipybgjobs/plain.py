@@ -1,0 +1,61 @@
+"""Which values survive JSON unchanged, and which need a pickle.
+
+Workers load it, so it imports nothing at the top.
+"""
+
+from typing import Any
+
+_ATOMS = (type(None), bool, int, float, str)
+_DEEPEST = 50
+
+
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether JSON gives the value back as it is: types exact, keys text, no tuple that would come back a list."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or _encodable(value)
+    if kind in _ATOMS:
+        return True
+    if depth > _DEEPEST:
+        return False
+    if kind is list:
+        return all(is_plain(item, depth + 1) for item in value)
+    if kind is dict:
+        return all(type(key) is str and is_plain(key) and is_plain(item, depth + 1) for key, item in value.items())
+    return False
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def dump(value: Any) -> bytes:
+    """Pickle a value by cloudpickle, protocol 5.
+
+    Raises
+    ------
+    Exception
+        Whatever the value raises when it is pickled.
+    """
+    import cloudpickle
+
+    content: bytes = cloudpickle.dumps(value, protocol=5)
+    return content
+
+
+def load(content: bytes) -> Any:
+    """Load what `dump` wrote."""
+    import pickle
+
+    return pickle.loads(content)
+
+
+def describe(value: Any) -> str:
+    """Describe a value that is not shown whole: its type, and its shape where it has one."""
+    kind = type(value).__name__
+    shape = getattr(value, "shape", None)
+    return f"<{kind} {'×'.join(map(str, shape))}>" if isinstance(shape, tuple) and shape else f"<{kind}>"

@@ -1,0 +1,112 @@
+"""Who a process is: PID and start time, within one boot and one PID namespace; a PID alone is soon another's.
+
+Linux: ``/proc``. Another platform provides `start_time`, `pid_namespace` and `boot`.
+"""
+
+import os
+import socket
+from typing import Any, NamedTuple
+
+
+class ProcessIdentity(NamedTuple):
+    """A process, as no other will ever be."""
+
+    pid: int
+    start_time: int  #: clock ticks since boot
+    boot: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return self._asdict()
+
+
+class ProcessState(NamedTuple):
+    """What ``/proc/PID/stat`` says of a process."""
+
+    pid: int
+    state: str  #: one letter; Z is a zombie
+    parent: int
+    session: int
+    start_time: int
+
+
+#: What stays the same for a process and its forks.
+_constant: dict[str, str] = {}
+
+
+def host() -> str:
+    """Return the host's name."""
+    return _constant.get("host") or _constant.setdefault("host", socket.gethostname())
+
+
+def pid_namespace() -> str:
+    """Return what tells this PID namespace from others."""
+    return _constant.get("namespace") or _constant.setdefault("namespace", os.readlink("/proc/self/ns/pid"))
+
+
+def boot() -> str:
+    """Return what tells this boot from others."""
+    return _constant.get("boot") or _constant.setdefault("boot", _read_boot())
+
+
+def _read_boot() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def look(pid: int) -> ProcessState | None:
+    """Return what is known of a process; None where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return ProcessState(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
+
+
+def current(pid: int | None = None) -> ProcessIdentity:
+    """Return the identity of this process, or of a living one.
+
+    Raises
+    ------
+    ProcessLookupError
+        If there is no such process.
+    """
+    number = os.getpid() if pid is None else pid
+    state = look(number)
+    if state is None:
+        raise ProcessLookupError(number)
+    return ProcessIdentity(number, state.start_time, boot())
+
+
+def is_alive(identity: ProcessIdentity) -> bool:
+    """Whether that very process runs; a zombie does not."""
+    state = look(identity.pid)
+    return (
+        state is not None
+        and state.state not in "ZX"
+        and state.start_time == identity.start_time
+        and identity.boot == boot()
+    )
+
+
+def open_handle(identity: ProcessIdentity) -> int | None:
+    """Return a descriptor that becomes readable when the process ends; None if it has gone already.
+
+    The handle is opened first and the identity looked at after: so it can't be a stranger's.
+    """
+    try:
+        handle = os.pidfd_open(identity.pid)
+    except OSError:
+        return None
+    if is_alive(identity):
+        return handle
+    os.close(handle)
+    return None
+
+
+def umask() -> int:
+    """Return the file mode creation mask of this process, without changing it for its other threads."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        found = next(line for line in file if line.startswith("Umask:"))
+    return int(found.split()[1], 8)

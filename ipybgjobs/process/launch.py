@@ -1,0 +1,55 @@
+"""Starting processes that are nobody's children: they outlive the caller, and hold nothing of it.
+
+POSIX: through a shell that forks and exits, in a session of its own; so the new process belongs to init, is in no group
+that Jupyter signals, and is no zombie in the kernel. Windows: a double spawn (both hops detached, breaking away from the
+job object where that is allowed).
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+
+#: What a detached process of ours needs of its starter's environment; never all of it, since it holds secrets.
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE")
+_KEPT_PREFIXES = ("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_", "IPYBGJOBS_", "XDG_")
+
+
+def lean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that a process of ours needs to start as its starter did."""
+    return {
+        name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+
+
+def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -> None:
+    """Start a command as nobody's child.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    errors : str
+        File that gets its standard error, appended.
+    keep : sequence of int
+        Descriptors that it inherits; no others.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", '"$@" &', "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=descriptor,
+            env=lean_environment(os.environ),
+            cwd="/",
+            pass_fds=keep,
+            start_new_session=True,
+        )
+        shell.wait()
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,55 @@
+"""A lock that is held until its holder's process has gone, whatever ends it.
+
+On POSIX an exclusive `flock`; it is a property of the open file, so it can be handed to a process that is started with the
+descriptor. Elsewhere: a file opened without sharing.
+"""
+
+import fcntl
+import os
+from typing import Self
+
+
+class FileLock:
+    """An exclusive lock on a file.
+
+    Parameters
+    ----------
+    descriptor : int
+        The locked file.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def acquire(cls, path: str, *, wait: bool) -> Self | None:
+        """Take the lock; None if somebody else holds it and `wait` is false."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(descriptor)
+
+    def close(self) -> None:
+        """Drop this process's hold; a process that was given the descriptor keeps the lock."""
+        os.close(self.descriptor)
+
+
+def is_held(path: str) -> bool:
+    """Whether a living process holds the lock; takes nothing that another could miss for longer than the look."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,90 @@
+"""Finding and ending all of a worker's processes; the only place that sends signals.
+
+The worker adopts what its descendants orphan (see `adopt_orphans`), so while it lives its tree is whole, processes in
+sessions of their own included. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object, or a walk by session.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable
+
+from . import identity
+from .identity import ProcessState
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of whatever its descendants leave behind; kept across exec, not by a fork."""
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def has_children() -> bool:
+    """Whether this process has any child, living or not yet waited for after reaping the dead."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return True
+    return False
+
+
+def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
+    """Living processes below the roots, and those in a session that one of the roots leads; parents first."""
+    everything = [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
+    known = {root.pid for root in roots}
+    sessions = set(known)
+    found: list[ProcessState] = []
+    while True:
+        new = [s for s in everything if s.pid not in known and (s.parent in known or s.session in sessions)]
+        if not new:
+            return found
+        found += new
+        known.update(state.pid for state in new)
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def same(state: ProcessState) -> bool:
+    """Whether that very process still runs."""
+    now = identity.look(state.pid)
+    return now is not None and now.start_time == state.start_time and now.state not in "ZX"
+
+
+def interrupt(worker: ProcessState) -> None:
+    """Send what Ctrl-C would: an interrupt to the worker's whole process group."""
+    if same(worker):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGINT)
+
+
+def send(states: Iterable[ProcessState], number: signal.Signals) -> None:
+    """Send a signal to those of the processes that still are who they were."""
+    for state in states:
+        if same(state):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(state.pid, number)
+
+
+def terminate(states: Iterable[ProcessState]) -> None:
+    """Ask the processes to end."""
+    send(states, signal.SIGTERM)
+
+
+def kill(worker: ProcessState, known: Iterable[ProcessState]) -> None:
+    """End a whole tree: stop it, look again until nothing new appears, end it, the worker last."""
+    roots = [worker, *known]
+    stopped: dict[int, ProcessState] = {}
+    while True:
+        send([worker], signal.SIGSTOP)
+        new = [s for s in (*descendants([*roots, *stopped.values()]), *known) if s.pid not in stopped and same(s)]
+        if not new:
+            break
+        send(new, signal.SIGSTOP)
+        stopped |= {state.pid: state for state in new}
+    send((state for state in stopped.values() if state.pid != worker.pid), signal.SIGKILL)
+    send([worker], signal.SIGKILL)

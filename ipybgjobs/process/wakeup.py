@@ -1,0 +1,80 @@
+"""A hint that the store has changed: never waited for, and nothing is lost with it, since rows are the truth.
+
+On POSIX a datagram to a socket in the state folder. The folder is reached through ``/proc/self/fd``, so that its path may
+be longer than a socket's address (107 bytes). Elsewhere: a named pipe.
+"""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+NAME = "wakeup.sock"
+
+
+@contextlib.contextmanager
+def _address(state_dir: str) -> Iterator[str]:
+    descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{NAME}"
+    finally:
+        os.close(descriptor)
+
+
+def send(state_dir: str) -> bool:
+    """Wake the supervisor; False where nobody listens. A full buffer is success: it is awake."""
+    with _address(state_dir) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        try:
+            sender.sendto(b"!", address)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
+class Listener:
+    """The supervisor's end.
+
+    Parameters
+    ----------
+    state_dir : str
+        The folder whose supervisor listens; a socket that a dead one left behind is replaced.
+    """
+
+    def __init__(self, state_dir: str) -> None:
+        self._state_dir = state_dir
+        self._socket = self._bound()
+
+    def _bound(self) -> socket.socket:
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.setblocking(False)
+        with _address(self._state_dir) as address:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(address)
+            listening.bind(address)
+            os.chmod(address, 0o600)
+        return listening
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Forget the hints received so far."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(16)
+
+    def renew(self) -> None:
+        """Take the name again, if something has tidied it away."""
+        if not os.path.exists(f"{self._state_dir}/{NAME}"):
+            self._socket.close()
+            self._socket = self._bound()
+
+    def close(self) -> None:
+        """Stop listening: from here on `send` says that nobody does."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self._state_dir}/{NAME}")
+        self._socket.close()

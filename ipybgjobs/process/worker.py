@@ -1,0 +1,121 @@
+"""What a worker's process sets up for itself, between its start and the user's code.
+
+It resets what it may have inherited: an idle Jupyter kernel ignores SIGINT, and ignored signals pass through fork and exec.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import time
+import types
+from typing import NoReturn
+
+from . import tree
+
+_RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)
+
+
+def reset_signals() -> None:
+    """Give every signal that a parent may have changed its default, and unblock all."""
+    signal.set_wakeup_fd(-1)
+    for number in _RESET:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as python itself starts: EPIPE is an exception
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def unwind_on_terminate() -> None:
+    """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole."""
+    worker = os.getpid()
+
+    def handler(number: int, frame: types.FrameType | None) -> None:
+        if os.getpid() == worker:
+            sys.exit(128 + number)
+        # A child that forked without exec behaves as it would anywhere.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handler)
+
+
+def new_session() -> None:
+    """Leave the parent's session and process group."""
+    os.setsid()
+
+
+def redirect_output(path: str) -> None:
+    """Send descriptors 1 and 2, C code and children included, to the end of a file; 0 reads nothing."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    close_others()
+
+
+def close_others() -> None:
+    """Close every descriptor but standard input, output and error."""
+    os.closerange(3, 1 << 20)
+
+
+def hold_alive(path: str) -> None:
+    """Hold a record lock on a file for as long as this process lives, for those who can't see its PID.
+
+    Record locks are not inherited by a fork, so a child that stays behind doesn't pretend that the worker lives.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # a file system without locks: only those who see the PID can tell
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held_alive(path: str) -> bool:
+    """Whether a living process holds the file by `hold_alive`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def linger_while_ending(path: str, longest: float = 60.0) -> None:
+    """While the attempt is being ended and children are left, stay: the root of a tree that the supervisor is ending.
+
+    Parameters
+    ----------
+    path : str
+        File that is there while the attempt is being ended.
+    longest : float
+        Seconds; the supervisor may have died.
+    """
+    limit = time.monotonic() + longest
+    while os.path.exists(path) and tree.has_children() and time.monotonic() < limit:
+        time.sleep(0.02)
+
+
+def leave(code: int, grace: float) -> NoReturn:
+    """End this process as Python would, and at the latest after `grace` seconds.
+
+    Threads are waited for, exit handlers run, streams are flushed. What does not end is shown in the log.
+    """
+    import atexit
+    import faulthandler
+
+    with contextlib.suppress(Exception):
+        faulthandler.dump_traceback_later(max(grace, 0.001), exit=True, file=2)  # type: ignore[arg-type] # a descriptor will do
+    threading = sys.modules.get("threading")
+    for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):
+        with contextlib.suppress(BaseException):
+            if last is not None:
+                last()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,117 @@
+"""From a dotted path to the class, module or function itself: the only place that imports a user's module.
+
+Whoever calls it has passed the allowlist. Workers load it, so it imports next to nothing.
+"""
+
+import importlib
+import importlib.machinery
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .errors import InvalidTarget, JobNotAllowed
+
+
+def resolve(key: str, only_from: str | None = None) -> Any:
+    """Import the module of a class and return the class; or the module, where the key names one.
+
+    Parameters
+    ----------
+    key : str
+        Dotted path, as in the allowlist.
+    only_from : str, optional
+        Folder in which the module must be found; one found anywhere else is refused unimported.
+
+    Raises
+    ------
+    InvalidTarget
+        If it can't be imported or has no such name.
+    JobNotAllowed
+        If it is found outside `only_from`.
+    """
+    first, *rest = key.split(".")
+    if only_from is not None:
+        _prefer(first, only_from)
+    found = _import(first)
+    path = first
+    for name in rest:
+        path = f"{path}.{name}"
+        found = _step(found, name, path)
+    if only_from is not None:
+        _check_place(found, key, only_from)
+    return found
+
+
+def _step(parent: Any, name: str, path: str) -> Any:
+    """A submodule goes before an attribute of the same name; anything else is an attribute."""
+    if hasattr(parent, "__path__"):
+        submodule = _import(path, optional=True)
+        if submodule is not None:
+            return submodule
+    try:
+        return getattr(parent, name)
+    except AttributeError:
+        raise InvalidTarget(f"{path} does not exist: {parent.__name__} has no {name}.") from None
+
+
+def _import(name: str, *, optional: bool = False) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if optional and error.name == name:
+            return None
+        if error.name == name:
+            raise InvalidTarget(
+                f"There is no module {name} on the path of the job ({os.getcwd()} and sys.path); "
+                "put it beside the notebook or install it."
+            ) from None
+        raise InvalidTarget(f"{name} can't be imported: {error}.") from error
+    except Exception as error:
+        raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {error}.") from error
+
+
+def _prefer(module: str, folder: str) -> None:
+    """Find the module in the folder before anything of it runs, and let the folder be looked at first."""
+    if importlib.machinery.PathFinder.find_spec(module, [folder]) is None:
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, and it is not there.")
+    sys.path.insert(0, folder)
+
+
+def _check_place(found: Any, key: str, folder: str) -> None:
+    module = found if hasattr(found, "__spec__") else sys.modules.get(getattr(found, "__module__", ""))
+    place = os.path.realpath(getattr(module, "__file__", None) or "")
+    if not place.startswith(os.path.join(folder, "")):
+        raise JobNotAllowed(f"{key} is allowed only from {folder}; it was found in {place or 'no file'}.")
+
+
+def static_attribute(owner: Any, name: str) -> Any:
+    """Return an attribute as it stands in a class or one of its bases, unbound."""
+    for holder in getattr(owner, "__mro__", (owner,)):
+        if name in vars(holder):
+            return vars(holder)[name]
+    raise InvalidTarget(f"{owner.__name__} has no {'method' if isinstance(owner, type) else 'function'} {name}.")
+
+
+def needs_instance(owner: Any, name: str) -> bool:
+    """Whether the class must be instantiated to call the method.
+
+    Raises
+    ------
+    InvalidTarget
+        If there is no such attribute, or it can't be called.
+    """
+    attribute = static_attribute(owner, name)
+    if isinstance(attribute, (staticmethod, classmethod)):
+        return False
+    if not callable(attribute):
+        raise InvalidTarget(f"{owner.__name__}.{name} can't be called: it is a {type(attribute).__name__}.")
+    return isinstance(owner, type)
+
+
+def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
+    """Return what to call: a function, or the method of a new instance."""
+    if needs_instance(owner, name):
+        owner = owner(**init)
+    method: Callable[..., Any] = getattr(owner, name)
+    return method

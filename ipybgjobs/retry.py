@@ -1,0 +1,138 @@
+"""When a failed attempt is followed by another: pure functions of the rules and the failure.
+
+Never reads a clock and draws no random number of its own: the draw is passed in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+#: Faults of the code: another attempt would fail the same way.
+FAULTS_OF_THE_CODE = ("TypeError", "NameError", "AttributeError", "ImportError", "SyntaxError", "AssertionError")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """The retry policy of one job, as plain values.
+
+    Parameters
+    ----------
+    max_attempts : int
+        Runs in all, the first one counted; at least 1.
+    delay_seconds : tuple of float
+        One number: the delay before the second run, multiplied by `backoff_factor` for each further one.
+        Several: each delay in turn, the last one repeating, not multiplied.
+    backoff_factor : float
+        At least 1.
+    max_delay_seconds : float
+        No delay is longer than this, jitter included.
+    jitter : float
+        Share of the delay added at random, 0 to 1.
+    retry_on : tuple of str
+        Exception names that are retried; empty: every one that `never_retry` does not name.
+    never_retry : tuple of str
+        Exception names that are not retried; subclasses count, as with ``except``.
+    """
+
+    max_attempts: int = 3
+    delay_seconds: tuple[float, ...] = (60.0,)
+    backoff_factor: float = 2.0
+    max_delay_seconds: float = 3600.0
+    jitter: float = 0.0
+    retry_on: tuple[str, ...] = ()
+    never_retry: tuple[str, ...] = FAULTS_OF_THE_CODE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rules as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Rebuild rules from `to_json`."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt failed, as far as the rules look at it.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Names of the exception's class and its bases, bare and dotted; empty where nothing was raised
+        (``lost``, ``timeout``).
+    fatal : bool
+        The job said ``raise Fail``.
+    asked : bool
+        The job said ``raise Retry``.
+    after : float or None
+        Seconds, where ``Retry(after=…)`` gave them.
+    """
+
+    names: tuple[str, ...] = ()
+    fatal: bool = False
+    asked: bool = False
+    after: float | None = None
+
+
+def delay_before(rules: RetryRules, attempt: int, draw: float) -> float:
+    """Seconds to wait before attempt number `attempt`.
+
+    ``min(max_delay, delay * factor ** (attempt - 2) * (1 + jitter * draw))``
+
+    Parameters
+    ----------
+    rules : RetryRules
+        The policy.
+    attempt : int
+        2 for the second run.
+    draw : float
+        A random number in [0, 1).
+    """
+    step = attempt - 2
+    if len(rules.delay_seconds) > 1:
+        delay = rules.delay_seconds[min(step, len(rules.delay_seconds) - 1)]
+    else:
+        delay = _grown(rules.delay_seconds[0], rules.backoff_factor, step)
+    return min(rules.max_delay_seconds, delay * (1 + rules.jitter * draw))
+
+
+def _grown(delay: float, factor: float, step: int) -> float:
+    try:
+        return delay * factor**step
+    except OverflowError:
+        return float("inf") if delay else 0.0
+
+
+def next_delay(rules: RetryRules, made: int, failure: Failure, draw: float) -> float | None:
+    """Decide what follows a failed attempt.
+
+    Parameters
+    ----------
+    rules : RetryRules
+        The policy.
+    made : int
+        Attempts made so far, the failed one counted.
+    failure : Failure
+        How it failed.
+    draw : float
+        A random number in [0, 1).
+
+    Returns
+    -------
+    float or None
+        Seconds to wait before the next attempt; None: there is none.
+    """
+    if made >= rules.max_attempts or failure.fatal:
+        return None
+    if failure.asked:
+        return delay_before(rules, made + 1, draw) if failure.after is None else failure.after
+    if failure.names and not _retried(rules, failure.names):
+        return None
+    return delay_before(rules, made + 1, draw)
+
+
+def _retried(rules: RetryRules, names: Sequence[str]) -> bool:
+    if any(name in rules.never_retry for name in names):
+        return False
+    return not rules.retry_on or any(name in rules.retry_on for name in names)

@@ -1,0 +1,118 @@
+"""What the configuration files say, as frozen values: what the client checks at submit and the supervisor at launch.
+
+Knows no traitlets and reads no file: a supervisor gets these values as JSON.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from .redaction import SECRET_NAMES
+from .retry import RetryRules
+
+DEFAULT_QUEUE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedEntry:
+    """One entry of `allowed_jobs`.
+
+    Parameters
+    ----------
+    key : str
+        Dotted path of a class, or of a module whose functions are allowed.
+    methods : tuple of str
+        Method or function names.
+    source : str
+        The file that decided the entry.
+    only_from : str or None
+        Folder in which the module must be found.
+    rules : RetryRules
+        The retry policy with the entry's own settings.
+    timeout : float or None
+        Seconds for each attempt; None: no limit.
+    queue : str or None
+        Queue of jobs that name none; None: the default one.
+    """
+
+    key: str
+    methods: tuple[str, ...]
+    source: str
+    only_from: str | None = None
+    rules: RetryRules = field(default_factory=RetryRules)
+    timeout: float | None = None
+    queue: str | None = None
+
+    def targets(self) -> list[str]:
+        """Every target that the entry allows."""
+        return [f"{self.key}.{method}" for method in self.methods]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where and how the two log files are written."""
+
+    directory: str | None = None  #: None: logs/ in the state folder
+    level: str = "INFO"
+    format: str = "%(asctime)s %(levelname)s %(message)s"
+    max_bytes: int = 5_000_000
+    backup_count: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """One configuration file that was looked for.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    rank : str
+        ``system``, ``environment``, ``user``, ``profile`` or ``variable``, lowest first.
+    status : str
+        ``read``, ``absent``, or why it was skipped.
+    """
+
+    path: str
+    rank: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the configuration files say."""
+
+    allowed: dict[str, AllowedEntry] = field(default_factory=dict)
+    queues: dict[str, int] = field(default_factory=lambda: {DEFAULT_QUEUE: 2})
+    rules: RetryRules = field(default_factory=RetryRules)
+    logs: LogSettings = field(default_factory=LogSettings)
+    state_dir: str | None = None
+    secret_names: tuple[str, ...] = SECRET_NAMES
+    idle_seconds: float = 60.0
+    kill_grace_seconds: float = 10.0
+    exit_grace_seconds: float = 30.0
+    locked_by: str | None = None  #: the administrator's file that is locked
+    files: tuple[FileRead, ...] = ()
+
+    def targets(self) -> list[str]:
+        """Every allowed target, sorted."""
+        return sorted(target for entry in self.allowed.values() for target in entry.targets())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Rebuild settings from `to_json`."""
+        built = dict(values)
+        built["allowed"] = {key: _entry(entry) for key, entry in values["allowed"].items()}
+        built["rules"] = RetryRules.from_json(values["rules"])
+        built["logs"] = LogSettings(**values["logs"])
+        built["secret_names"] = tuple(values["secret_names"])
+        built["files"] = tuple(FileRead(**file) for file in values["files"])
+        return cls(**built)
+
+
+def _entry(values: dict[str, Any]) -> AllowedEntry:
+    rules = RetryRules.from_json(values["rules"])
+    return AllowedEntry(**{**values, "methods": tuple(values["methods"]), "rules": rules})

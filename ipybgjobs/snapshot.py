@@ -1,0 +1,91 @@
+"""Where and how a job is to run: the caller's interpreter, folder, path and environment, as plain values.
+
+The environment variables are kept apart from the rest, in a file of their own, since they hold secrets.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from .start import PACKAGE_ROOT
+
+#: Variables that act when an interpreter or its C library starts: a fork can't change their effect.
+_AT_START = ("LD_", "PYTHON", "LC_", "MALLOC_", "GLIBC_")
+_AT_START_NAMES = ("LANG", "LANGUAGE")
+
+#: Of these, the ones whose effect a worker sets for itself.
+_SET_BY_WORKER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where and how to run; shared by all jobs of a caller.
+
+    Parameters
+    ----------
+    executable, prefix : str
+        The interpreter and its environment.
+    package_root : str
+        The folder that holds this package there.
+    cwd : str
+        Working directory.
+    path : tuple of str
+        ``sys.path``, absolute.
+    umask : int
+        File mode creation mask.
+    startup : str
+        Fingerprint of what only a fresh interpreter can take on.
+    sources : tuple of (str, str)
+        Configuration files that counted at submit, with their ranks.
+    """
+
+    executable: str
+    prefix: str
+    package_root: str
+    cwd: str
+    path: tuple[str, ...]
+    umask: int
+    startup: str
+    sources: tuple[tuple[str, str], ...]
+
+    def to_text(self) -> str:
+        """Return JSON text, the same for equal contexts."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Rebuild a context from `to_text`."""
+        values: dict[str, Any] = json.loads(text)
+        values["path"] = tuple(values["path"])
+        values["sources"] = tuple((path, rank) for path, rank in values["sources"])
+        return cls(**values)
+
+
+def startup_key(environment: Mapping[str, str], executable: str | None = None, prefix: str | None = None) -> str:
+    """Return the fingerprint of an interpreter's start: itself, its environment, and variables that act at its start."""
+    acting = sorted(
+        (name, value)
+        for name, value in environment.items()
+        if (name.startswith(_AT_START) or name in _AT_START_NAMES) and name not in _SET_BY_WORKER
+    )
+    parts = (executable or sys.executable, prefix or sys.prefix, sys.version, PACKAGE_ROOT, acting)
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def take(sources: Sequence[tuple[str, str]], umask: int) -> Context:
+    """Take the context of this process."""
+    cwd = os.getcwd()
+    return Context(
+        executable=sys.executable,
+        prefix=sys.prefix,
+        package_root=PACKAGE_ROOT,
+        cwd=cwd,
+        path=tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path),
+        umask=umask,
+        startup=startup_key(os.environ),
+        sources=tuple(sources),
+    )

@@ -1,0 +1,147 @@
+"""Opening, migrating and transactions; the only place that knows SQLite's errors.
+
+A connection belongs to one thread of one process: it is never used across a fork.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from typing import Any
+
+from ..errors import StoreError
+from ..process.filesystem import is_network
+from ..process.lock import FileLock
+
+#: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
+BUSY_SECONDS = 60.0
+
+#: The schema that this version reads and writes; the number of the newest file in ``sql/``.
+SCHEMA = 1
+
+
+class Database:
+    """One SQLite file.
+
+    Parameters
+    ----------
+    path : str
+        The file; created if absent.
+    durable : bool
+        Whether a commit is on disk when it returns (``synchronous=FULL``).
+
+    Raises
+    ------
+    StoreError
+        If it can't be opened, or a newer version wrote it.
+    """
+
+    def __init__(self, path: str, *, durable: bool) -> None:
+        self.path = path
+        self._durable = durable
+        self._local = threading.local()
+        with self._translated():
+            if self._version() < SCHEMA:
+                self._create()
+            version = self._version()
+        if version > SCHEMA:
+            raise StoreError(
+                f"The store {path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
+                "upgrade ipybgjobs here, or choose another state folder. Nothing was changed."
+            )
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        held: tuple[int, sqlite3.Connection] | None = getattr(self._local, "held", None)
+        if held is None or held[0] != os.getpid():
+            held = self._local.held = (os.getpid(), self._connect())
+        return held[1]
+
+    def _connect(self) -> sqlite3.Connection:
+        if not os.path.exists(self.path):
+            os.close(os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
+    def _version(self) -> int:
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _create(self) -> None:
+        """Run the migrations that are missing; one process at a time."""
+        lock = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
+        try:
+            self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(self.path) else 'WAL'}")
+            for number in range(self._version() + 1, SCHEMA + 1):
+                [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
+                text = script.read_text(encoding="utf-8")
+                self.connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
+        finally:
+            if lock is not None:
+                lock.close()
+
+    def read(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """Run one query."""
+        with self._translated():
+            return self.connection.execute(sql, values).fetchall()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that writes: all of it or nothing.
+
+        Raises
+        ------
+        StoreError
+            If SQLite refuses; nothing was changed.
+        """
+        with self._translated():
+            connection = self.connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"The store {self.path} refuses: {error}. {_advice(error)} Nothing was changed.") from error
+        except OSError as error:
+            raise StoreError(f"The store {self.path} can't be opened: {error.strerror}. Nothing was changed.") from error
+
+    def changed(self) -> int:
+        """Return a number that changes when another connection has committed."""
+        with self._translated():
+            return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        held = getattr(self._local, "held", None)
+        if held is not None and held[0] == os.getpid():
+            held[1].close()
+        self._local.held = None
+
+
+def _migrations() -> list[Any]:
+    return list(resources.files(__package__).joinpath("sql").iterdir())
+
+
+def _advice(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "full" in text:
+        return "The disk is full: free some space."
+    if "readonly" in text or "unable to open" in text:
+        return "The folder must be one that you can write."
+    if "malformed" in text or "not a database" in text:
+        return "The file is damaged: move it aside and a new store is made."
+    return "Run `jupyter bgjobs doctor`."

@@ -1,0 +1,45 @@
+"""Seeing to it that a supervisor looks at the store: wake the one that runs, or start one.
+
+At most one process waits to become supervisor: it holds the next-lock from before its start until it listens. So a lost hint
+is impossible: either somebody hears it, or somebody is about to look.
+"""
+
+import os
+
+from .folder import StateFolder
+from .process import identity, launch, wakeup
+from .process.lock import FileLock
+from .start import command
+
+
+def summon(folder: StateFolder) -> None:
+    """Wake or start the supervisor of this host.
+
+    Raises
+    ------
+    OSError
+        If none runs and none can be started.
+    """
+    if not wakeup.send(folder.path):
+        start(folder)
+
+
+def start(folder: StateFolder) -> None:
+    """Start a supervisor, unless one is about to start."""
+    lock = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+    if lock is None:
+        return
+    try:
+        launch.detached(
+            command("supervisor", folder.path, str(lock.descriptor)),
+            errors=folder.errors,
+            keep=[lock.descriptor],
+        )
+    finally:
+        lock.close()
+
+
+def inherited_lock(descriptor: int) -> FileLock:
+    """The next-lock that a new supervisor was given."""
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - the name says it
+    return FileLock(descriptor)

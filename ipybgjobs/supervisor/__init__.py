@@ -1,0 +1,17 @@
+"""The supervisor: one detached process for each state folder and host, on demand; it ends when idle.
+
+It holds no truth in memory: one `tick` collects what has ended, enforces time-outs and cancels, answers requests, and starts
+what has a slot. Starting up after a crash is just the first tick.
+
+==========  ======================================================================
+module      what it is for
+==========  ======================================================================
+main        the process: the lock for life, waiting, ending in the right order
+loop        the tick, in named steps
+running     the attempts under way, and finding them again after a crash
+verdict     from an attempt folder and an exit status to how the attempt ended
+ending      ending a tree step by step, without ever waiting
+policies    the configuration files again, in a short-lived child
+joblogs     background_jobs.log and background_jobs_errors.log
+==========  ======================================================================
+"""

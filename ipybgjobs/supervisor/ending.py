@@ -1,0 +1,88 @@
+"""Ending an attempt's processes step by step, without ever waiting: interrupt, terminate, kill.
+
+Each step is given `grace` seconds. The reason is in the store before the first signal. The worker adopts what its descendants
+orphan, and stays until they are gone; so what is looked for can be found.
+"""
+
+import time
+from collections.abc import Callable
+
+from .. import attempt
+from ..process import identity, tree
+from ..process.identity import ProcessState
+
+#: Seconds between two looks.
+INTERVAL = 0.03
+
+
+class Ending:
+    """One attempt that is being ended.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    pid : int
+        The worker's.
+    reason : str
+        ``cancelled`` or ``timeout``.
+    grace : float
+        Seconds for each step.
+    clock : callable
+        The monotonic clock.
+    """
+
+    def __init__(self, folder: str, pid: int, reason: str, grace: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._grace = grace
+        self._clock = clock
+        self._worker = identity.look(pid)
+        self._known: dict[int, ProcessState] = {}
+        self._deadline = clock() + grace
+        self._step = self._after_interrupt
+        attempt.write_json(folder, attempt.ENDING, {"reason": reason})
+        if self._worker is not None:
+            self._look()
+            tree.interrupt(self._worker)
+
+    def step(self) -> None:
+        """Do what is due."""
+        if self._worker is not None:
+            self._look()
+            self._step()
+
+    def remains(self) -> list[int]:
+        """Processes that are still there after the worker has gone; ends them once more."""
+        if self._worker is None:
+            return []
+        tree.kill(self._worker, [state for state in self._known.values() if tree.same(state)])
+        limit = self._clock() + 1.0
+        while self._clock() < limit:
+            left = [state.pid for state in self._known.values() if tree.same(state)]
+            if not left:
+                return []
+            time.sleep(0.005)
+        return left
+
+    def _look(self) -> None:
+        assert self._worker is not None
+        roots = [self._worker, *(state for state in self._known.values() if tree.same(state))]
+        self._known |= {state.pid: state for state in tree.descendants(roots)}
+
+    def _after_interrupt(self) -> None:
+        done = attempt.read_json(self._folder, attempt.OUTCOME) is not None
+        if not done and self._clock() < self._deadline:
+            return
+        assert self._worker is not None
+        tree.terminate(self._known.values())
+        if not done:
+            tree.terminate([self._worker])
+        self._deadline = self._clock() + self._grace
+        self._step = self._after_terminate
+
+    def _after_terminate(self) -> None:
+        if self._clock() < self._deadline:
+            return
+        assert self._worker is not None
+        tree.kill(self._worker, self._known.values())
+        self._deadline = self._clock() + self._grace

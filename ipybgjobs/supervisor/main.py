@@ -1,0 +1,74 @@
+"""The supervisor's process: the lock for life, waiting for news, and ending in the right order.
+
+It ends only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, looks at the store
+again, and then releases the lock. A new one waits for the lock instead of giving up.
+"""
+
+import contextlib
+import math
+import os
+import select
+import signal
+
+from ..errors import StoreError
+from ..folder import StateFolder
+from ..process import identity
+from ..process.lock import FileLock
+from ..process.wakeup import Listener
+from ..summon import inherited_lock
+from .loop import AGAIN, Supervisor
+
+
+def main(state_dir: str, next_lock: int) -> None:
+    """Wait for the lock, supervise, end when idle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+    os.umask(0o077)
+    folder = StateFolder(state_dir)
+    turn = inherited_lock(next_lock)
+    lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
+    assert lock is not None
+    supervisor = Supervisor(folder)
+    supervisor.executor.prepare()
+    listener = Listener(state_dir)
+    turn.close()
+    supervisor.recover()
+    while True:
+        _serve(supervisor, listener)
+        listener.close()
+        if not supervisor.has_work():
+            break
+        listener = Listener(state_dir)
+    supervisor.close()
+    lock.close()
+
+
+def _serve(supervisor: Supervisor, listener: Listener) -> None:
+    """Tick until there has been nothing to do for the idle time."""
+    ready: set[int] = set()
+    woken = True
+    while True:
+        try:
+            supervisor.tick(ready, woken=woken)
+            patience = supervisor.patience()
+        except StoreError:
+            patience = AGAIN
+        idle = patience is None
+        ready = _wait(supervisor, listener, supervisor.policies.latest.idle_seconds if patience is None else patience)
+        if idle and not ready:
+            return
+        woken = listener.fileno() in ready
+        if woken:
+            listener.drain()
+        elif not ready:
+            listener.renew()
+
+
+def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int]:
+    waiting = select.poll()
+    for descriptor in (listener.fileno(), *supervisor.filenos()):
+        waiting.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in waiting.poll(math.ceil(seconds * 1000))}

@@ -1,0 +1,139 @@
+"""The configuration files again, outside the kernel, at the moment of launch.
+
+A short-lived child evaluates them to plain data when a file (or its absence) has changed; until it has answered, and while a
+file can't be read, what depends on it waits. Nothing is denied for a file that can't be read.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..configuration import sources
+from ..process.launch import lean_environment
+from ..settings import Settings
+from ..snapshot import Context
+from ..start import command
+
+#: Longest that the files may take to be evaluated, in seconds.
+LONGEST_EVALUATION = 60.0
+
+_Sources = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class _Evaluation:
+    """A child that evaluates files, or what it said."""
+
+    signature: sources.Signature
+    process: "subprocess.Popen[bytes] | None"
+    limit: float  #: on the monotonic clock
+    answer: bytes = b""
+    settings: Settings | None = None
+    error: str | None = None
+
+
+class Policies:
+    """What the files of each caller say."""
+
+    def __init__(self) -> None:
+        self._evaluations: dict[_Sources, _Evaluation] = {}
+        self.latest = Settings()  #: of the last evaluation that succeeded
+
+    def filenos(self) -> list[int]:
+        """Descriptors that become readable when a child answers."""
+        return [e.process.stdout.fileno() for e in self._evaluations.values() if e.process and e.process.stdout]
+
+    def limit(self) -> float | None:
+        """When the oldest running evaluation is given up, on the monotonic clock."""
+        return min((e.limit for e in self._evaluations.values() if e.process), default=None)
+
+    def settings(self, context: Context) -> Settings | None:
+        """Return what the files of a caller say; None while that is not known (see `problem`)."""
+        paths = [path for path, _ in context.sources]
+        evaluation = self._evaluations.get(context.sources)
+        signature = sources.signature(paths)
+        if evaluation is None or (evaluation.process is None and evaluation.signature != signature):
+            self._evaluations[context.sources] = self._begin(context, signature)
+            return None
+        return None if evaluation.process else evaluation.settings
+
+    @property
+    def problem(self) -> str | None:
+        """Why some jobs can't start; None if nothing keeps them."""
+        return next((e.error for e in self._evaluations.values() if e.error), None)
+
+    def _begin(self, context: Context, signature: sources.Signature) -> _Evaluation:
+        limit = time.monotonic() + LONGEST_EVALUATION
+        try:
+            process = subprocess.Popen(
+                command("configuration", executable=context.executable, root=context.package_root),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=lean_environment(os.environ),
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            problem = f"{context.executable} can't be started to read the configuration: {error.strerror}"
+            return _Evaluation(signature, None, limit, error=problem)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(context.sources).encode())
+        os.set_blocking(process.stdout.fileno(), False)  # noqa: FBT003 - the name says it
+        return _Evaluation(signature, process, limit)
+
+    def collect(self, ready: Iterable[int]) -> bool:
+        """Take what children have answered; whether there is news."""
+        descriptors, now, news = set(ready), time.monotonic(), False
+        for evaluation in self._evaluations.values():
+            process = evaluation.process
+            if process is None or process.stdout is None:
+                continue
+            if process.stdout.fileno() in descriptors:
+                news |= self._read(evaluation, process)
+            elif now > evaluation.limit:
+                process.kill()
+                self._conclude(evaluation, process, f"the configuration took more than {LONGEST_EVALUATION:.0f} s to read")
+                news = True
+        return news
+
+    def _read(self, evaluation: _Evaluation, process: "subprocess.Popen[bytes]") -> bool:
+        assert process.stdout is not None
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(process.stdout.fileno(), 1 << 16):
+                evaluation.answer += chunk
+            self._conclude(evaluation, process, None)
+            return True
+        return False
+
+    def _conclude(self, evaluation: _Evaluation, process: "subprocess.Popen[bytes]", problem: str | None) -> None:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait()
+        os.set_blocking(process.stderr.fileno(), False)  # noqa: FBT003 - a grandchild may hold it open
+        complaint = (process.stderr.read() or b"").decode(errors="replace").strip()
+        process.stderr.close()
+        evaluation.process = None
+        answer = _parsed(evaluation.answer)
+        if problem is None and "settings" in answer:
+            evaluation.settings, evaluation.error = Settings.from_json(answer["settings"]), None
+            self.latest = evaluation.settings
+            return
+        evaluation.settings = None
+        evaluation.error = problem or answer.get("error") or f"the configuration can't be read: {complaint[-300:]}"
+
+
+def _parsed(answer: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(answer)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,139 @@
+"""Which queued jobs start now, and with what request: slots, priorities, and the allowlist once more.
+
+The claim is committed before anything is launched; a claim without a launch is found and repeated (see `running`).
+"""
+
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+
+from .. import allowlist, attempt
+from ..executors.local import Launch
+from ..folder import StateFolder
+from ..settings import Settings
+from ..snapshot import Context
+from ..start import command
+from ..store.transitions import Transitions
+from .policies import Policies
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An attempt that has been claimed and is to be launched."""
+
+    row: sqlite3.Row
+    number: int
+    folder: str  #: absolute
+    context: Context
+    settings: Settings
+
+    @property
+    def job_id(self) -> int:
+        """The job's id."""
+        return int(self.row["id"])
+
+
+class Starter:
+    """Decides what starts.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    policies : Policies
+        What the configuration files say now.
+    startup : str
+        Fingerprint of this interpreter's start: a job with another one needs a fresh process.
+    """
+
+    def __init__(self, folder: StateFolder, policies: Policies, startup: str) -> None:
+        self._folder = folder
+        self._policies = policies
+        self._startup = startup
+
+    def claim(self, transitions: Transitions) -> tuple[list[Start], list[tuple[sqlite3.Row, str]]]:
+        """Claim what has a slot, and fail what is no longer allowed.
+
+        Returns
+        -------
+        list of Start
+            To be launched, once the transaction is committed.
+        list of (row, str)
+            Jobs that were denied, each with the reason.
+        """
+        starts: list[Start] = []
+        denied: list[tuple[sqlite3.Row, str]] = []
+        for queue, running in transitions.queues().items():
+            waiting: list[int] = []  # contexts whose configuration is not known yet
+            while (row := transitions.due(queue, waiting)) is not None:
+                context = Context.from_text(row["context_body"])
+                settings = self._policies.settings(context)
+                if settings is None:
+                    waiting.append(row["context"])
+                elif not allowlist.is_allowed(row["target"], settings):
+                    reason = f"{row['target']} is not, or no longer, on the allowlist; nothing was started"
+                    transitions.deny(row["id"], row["attempt"] + 1, reason)
+                    denied.append((row, reason))
+                elif running >= settings.queues.get(queue, 1):
+                    break
+                else:
+                    running += 1
+                    starts.append(self._claimed(transitions, row, context, settings))
+        return starts, denied
+
+    def _claimed(self, transitions: Transitions, row: sqlite3.Row, context: Context, settings: Settings) -> Start:
+        number = row["attempt"] + 1
+        relative = f"jobs/{row['uid']}/{number}"
+        reason = self._fresh_reason(context)
+        launched_by = "fork" if reason is None else "fresh process"
+        transitions.claim(row["id"], number, relative, launched_by, reason)
+        return Start(row, number, self._folder.attempt(relative), context, settings)
+
+    def relaunch(self, transitions: Transitions, row: sqlite3.Row) -> Start | None:
+        """Launch an attempt again whose first launch was voided; None while its configuration is not known."""
+        context = Context.from_text(row["context_body"])
+        settings = self._policies.settings(context)
+        if settings is None:
+            return None
+        relative = f"jobs/{row['uid']}/{row['number']}.{row['launches'] + 1}"
+        transitions.relaunch(row["id"], row["number"], relative)
+        return Start(row, row["number"], self._folder.attempt(relative), context, settings)
+
+    def _fresh_reason(self, context: Context) -> str | None:
+        """Why a fork of this interpreter can't run the job; None: it can."""
+        if context.startup == self._startup:
+            return None
+        return "another interpreter, or variables that act at its start differ from the supervisor's"
+
+    def launch(self, start: Start) -> Launch:
+        """Write the attempt folder, and say how to launch it.
+
+        Raises
+        ------
+        OSError
+            If the folder can't be written.
+        """
+        row, context = start.row, start.context
+        os.makedirs(start.folder, mode=0o700, exist_ok=True)
+        entry = start.settings.allowed[row["target"].rpartition(".")[0]]
+        environment = self._folder.environment(row["environment"])
+        request = {
+            "job": {"id": row["id"], "uid": row["uid"], "name": row["name"], "attempt": start.number},
+            "key": entry.key,
+            "method": row["target"].rpartition(".")[2],
+            "only_from": entry.only_from,
+            "init": json.loads(row["init"]),
+            "params": json.loads(row["params"]),
+            "pickled": f"{self._folder.job(row['uid'])}/{attempt.PARAMETERS}" if row["pickled"] != "{}" else None,
+            "positional": json.loads(row["positional"]),
+            "cwd": context.cwd,
+            "path": context.path,
+            "umask": context.umask,
+            "environment": environment,
+            "exit_grace_seconds": start.settings.exit_grace_seconds,
+        }
+        attempt.write_json(start.folder, attempt.REQUEST, request)
+        fresh = self._fresh_reason(context) is not None
+        worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
+        return Launch(start.folder, worker if fresh else None, environment)

@@ -1,0 +1,96 @@
+"""From an attempt folder and an exit status to how the attempt ended: reads, decides, changes nothing.
+
+The worker's own word comes first; the exit status speaks only where the worker died without one.
+"""
+
+import os
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from .. import attempt, redaction
+from ..executors.local import Exit
+from ..models import Outcome
+from ..retry import Failure
+from ..store.transitions import Verdict
+
+_LONGEST_TRACEBACK = 100_000
+_LONGEST_ERROR = 500
+
+_REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
+
+
+def judge(end: Exit, ending: Outcome | None, secrets: Sequence[str] = ()) -> tuple[Verdict, Failure]:
+    """Say how an attempt ended, and what the retry rules are to know.
+
+    Parameters
+    ----------
+    end : Exit
+        What was seen of the process.
+    ending : Outcome or None
+        The reason, where it was being ended; a complete success wins over it.
+    secrets : sequence of str
+        Values that no text may show.
+    """
+    record = attempt.read_json(end.folder, attempt.OUTCOME)
+    code, number = _status(end.status)
+    seen = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
+    if record is not None and record.get("status") == "succeeded":
+        return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), **seen), Failure()
+    if ending is not None:
+        return Verdict(ending, error=_REASONS[ending], traceback=_traceback(record, secrets), **seen), Failure()
+    if record is not None:
+        return Verdict(Outcome.ERROR, _error(record, secrets), _traceback(record, secrets), **seen), _failure(record)
+    return Verdict(Outcome.LOST, error=_lost(code, number), **seen), Failure()
+
+
+def _status(status: int | None) -> tuple[int | None, int | None]:
+    if status is None:
+        return None, None
+    return (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
+
+
+def _failure(record: dict[str, Any]) -> Failure:
+    return Failure(
+        names=tuple(record.get("names", ())),
+        fatal=record.get("fatal", False),
+        asked=record.get("asked", False),
+        after=record.get("after"),
+    )
+
+
+def _error(record: dict[str, Any], secrets: Sequence[str]) -> str:
+    kind = record.get("type", "error").rpartition(".")[2]
+    message = record.get("message", "")
+    return _shown(f"{kind}: {message}" if message else kind, secrets)
+
+
+def _shown(text: str, secrets: Sequence[str]) -> str:
+    return redaction.cut(redaction.one_line(redaction.without(text, secrets)), _LONGEST_ERROR)
+
+
+def _traceback(record: dict[str, Any] | None, secrets: Sequence[str]) -> str | None:
+    text = (record or {}).get("traceback")
+    return None if text is None else redaction.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
+
+
+def _lost_result(record: dict[str, Any]) -> str | None:
+    result = record.get("result", {})
+    if "lost" not in result:
+        return None
+    return _shown(f"its return value, a {result.get('type')}, can't be kept: {result['lost']}", ())
+
+
+def _lost(code: int | None, number: int | None) -> str:
+    if number is not None:
+        return f"the process was ended by signal {number} ({_signal_name(number)})"
+    if code is not None:
+        return f"the process ended with exit code {code} and without an outcome"
+    return "the process vanished; nobody saw how it ended"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"

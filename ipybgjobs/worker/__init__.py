@@ -1,0 +1,12 @@
+"""Runs one attempt: it knows an attempt folder, and nothing of the store.
+
+========  ====================================================
+module    what it is for
+========  ====================================================
+context   becoming the caller: environment, folder, path
+run       claim, call, record, leave
+outcome   what is written about the end: result or exception
+========  ====================================================
+
+Every import here costs each job; so only the standard library's lightest modules are imported at the top.
+"""

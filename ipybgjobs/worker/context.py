@@ -1,0 +1,89 @@
+"""Becoming the caller, as far as a process can: environment variables, working directory, path, mask, standard streams."""
+
+import importlib
+import os
+import sys
+import types
+from typing import Any, NoReturn
+
+from ..attempt import read_json
+
+_NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
+
+
+def read_environment(path: str) -> dict[str, str]:
+    """Read a file of variables.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is gone.
+    """
+    values = read_json(*os.path.split(path))
+    if values is None:
+        raise FileNotFoundError(f"The file of the job's environment variables, {path}, is gone.")
+    return values
+
+
+def enter(request: dict[str, Any]) -> None:
+    """Take on the caller's context.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the working directory or the file of variables is gone.
+    """
+    environment = read_environment(request["environment"])
+    if dict(os.environ) != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
+    sys.path[:] = request["path"]
+    importlib.invalidate_caches()
+    os.umask(request["umask"])
+    os.chdir(request["cwd"])
+    _fresh_main()
+    _streams()
+
+
+def _fresh_main() -> None:
+    """A `__main__` of its own, so that multiprocessing and pickle in the job don't import ours again."""
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    sys.argv = [""]
+
+
+def _streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    sys.stdin = _NoKeyboard()  # type: ignore[assignment] # as little of a stream as `input` and `read` need
+    sys.breakpointhook = _no_breakpoint
+
+
+class _NoKeyboard:
+    """Standard input of a job: says why there is none."""
+
+    encoding = "utf-8"
+    errors = "strict"
+    closed = False
+
+    def fileno(self) -> int:
+        return 0
+
+    def isatty(self) -> bool:
+        return False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, *_: Any) -> NoReturn:
+        raise EOFError(f"{_NO_KEYBOARD}; input() and sys.stdin can't be read.")
+
+    readline = readlines = __iter__ = __next__ = read
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _no_breakpoint(*_: Any, **__: Any) -> NoReturn:
+    raise RuntimeError(f"{_NO_KEYBOARD}; breakpoint() can't ask. Call the method in the notebook to debug it.")

@@ -1,0 +1,94 @@
+"""What is written about an attempt's end: the result whole, or the exception with its traceback.
+
+Never raises for what a user's object does while it is written.
+"""
+
+from typing import Any
+
+from .. import attempt, durations, errors, plain
+
+#: A plain result up to this size stands in the outcome itself.
+_INLINE = 65536
+
+_LONGEST_REPR = 10_000
+
+
+def succeeded(folder: str, value: Any) -> dict[str, Any]:
+    """Keep a return value; one that can't be kept leaves its repr, and the reason."""
+    if plain.is_plain(value) and (not isinstance(value, (str, list, dict)) or _small(value)):
+        return {"status": "succeeded", "result": {"plain": value}}
+    try:
+        content = plain.dump(value)
+        attempt.write_whole(f"{folder}/{attempt.RESULT}", content)
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        return {"status": "succeeded", "result": {"lost": reason, "type": _name(type(value)), "repr": _repr(value)}}
+    return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
+
+
+def _small(value: str | list[Any] | dict[str, Any]) -> bool:
+    return len(value) < _INLINE and len(repr(value)) < _INLINE
+
+
+def failed(folder: str, error: BaseException) -> dict[str, Any]:
+    """Keep an exception: its names for the retry rules, its text, and itself where it can be pickled."""
+    import traceback
+
+    begin_at_user_code(error)
+    outcome: dict[str, Any] = {
+        "status": "error",
+        "type": _name(type(error)),
+        "names": [name for cls in type(error).__mro__ for name in {cls.__name__, _name(cls)}],
+        "message": _message(error),
+        "traceback": "".join(traceback.format_exception(error)),
+        "pickled": _keep_exception(folder, error),
+    }
+    if isinstance(error, errors.Fail):
+        outcome["fatal"] = True
+    if isinstance(error, errors.Retry):
+        outcome |= {"asked": True, "after": _after(error)}
+    return outcome
+
+
+def _after(error: errors.Retry) -> float | None:
+    try:
+        return None if error.after is None else durations.seconds(error.after, "after")
+    except ValueError:
+        return None  # the policy's delay, since the given one says nothing
+
+
+def _keep_exception(folder: str, error: BaseException) -> bool:
+    try:
+        content = plain.dump(error.with_traceback(None))
+        attempt.write_whole(f"{folder}/{attempt.EXCEPTION}", content)
+    except BaseException:
+        return False
+    return True
+
+
+def begin_at_user_code(error: BaseException) -> None:
+    """Let the traceback begin where the user's code does."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("ipybgjobs."):
+        trace = trace.tb_next
+    error.__traceback__ = trace
+
+
+def _name(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r})"
+    try:
+        return str(error)
+    except BaseException as second:
+        return f"<its message can't be shown: {type(second).__name__}>"
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)[:_LONGEST_REPR]
+    except BaseException as error:
+        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
