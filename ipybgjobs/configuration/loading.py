@@ -57,7 +57,7 @@ def load(
                 )
             report.append(FileRead(source.path, source.rank, "absent"))
             continue
-        config = _read(source.path)
+        config = read_file(source.path)
         read.append((source, config))
         report.append(FileRead(source.path, source.rank, "read" if config else "read, sets nothing of ours"))
     return _united(read, report, user_can_write)
@@ -175,7 +175,7 @@ def _methods(value: Any, where: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _read(path: str) -> Config:
+def read_file(path: str) -> Config:
     """Read one file: only our sections, checked by the traits."""
     loader = JSONFileConfigLoader if path.endswith(".json") else PyFileConfigLoader
     try:

@@ -1,0 +1,157 @@
+"""`jupyter bgjobs doctor`: what is there, what is read, what is wrong; exit status 1 if something is.
+
+It looks, and changes nothing.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from . import __version__, durations
+from .client import client
+from .configuration import loading, sources
+from .errors import BackgroundJobError
+from .folder import StateFolder
+from .process import filesystem, identity, lock, surroundings
+from .settings import Settings
+from .store import records
+from .store.database import Database
+
+_PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
+
+
+@dataclass(slots=True)
+class Report:
+    """What the doctor found: facts in order, and problems."""
+
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def fact(self, name: str, value: object) -> None:
+        """Note something."""
+        self.facts.append((name, str(value)))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report."""
+    report = examine()
+    if arguments.json:
+        print(json.dumps({"facts": report.facts, "problems": report.problems}, indent=2))
+    else:
+        for name, value in report.facts:
+            print(f"{name:16}{value}")
+        for problem in report.problems:
+            print(f"PROBLEM         {problem}")
+        print("" if report.problems else "No problem found.")
+    return 1 if report.problems else 0
+
+
+def examine() -> Report:
+    """Look at everything."""
+    report = Report()
+    _versions(report)
+    settings = _configuration(report)
+    warning = surroundings.warning()
+    if warning:
+        report.fact("surroundings", warning)
+    if settings is not None:
+        folder = StateFolder(loading.state_folder(settings))
+        if _state(report, folder):
+            _store(report, folder)
+            _last_errors(report, folder, settings)
+    return report
+
+
+def _versions(report: Report) -> None:
+    report.fact("ipybgjobs", f"{__version__} in {os.path.dirname(__file__)}")
+    report.fact("python", f"{platform.python_version()} ({sys.executable})")
+    report.fact("sqlite", sqlite3.sqlite_version)
+    for name in _PACKAGES:
+        try:
+            report.fact(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            report.fact(name, "not installed")
+
+
+def _configuration(report: Report) -> Settings | None:
+    try:
+        settings = client().settings()
+    except BackgroundJobError as error:
+        report.problems.append(str(error))
+        for source in sources.find():
+            report.fact("file", f"{source.path} [{source.rank}, {'there' if os.path.exists(source.path) else 'absent'}]")
+        return None
+    for file in settings.files:
+        report.fact("file", f"{file.path} [{file.rank}, {file.status}]")
+    report.fact("allowed", ", ".join(settings.targets()) or "nothing yet: jupyter bgjobs allow module.Class.method")
+    if settings.locked_by:
+        report.fact("locked by", settings.locked_by)
+    return settings
+
+
+def _state(report: Report, folder: StateFolder) -> bool:
+    report.fact("state folder", folder.path)
+    place = folder.path
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    kind = filesystem.kind(place)
+    report.fact("file system", f"{kind}{' (a network: no write-ahead log)' if filesystem.is_network(place) else ''}")
+    free = os.statvfs(place)
+    report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
+    if not os.access(place, os.W_OK):
+        report.problems.append(f"{place} can't be written: choose another state folder (BackgroundJobs.state_dir).")
+    if not os.path.exists(folder.database):
+        report.fact("store", "none yet; the first submit makes it")
+        return False
+    if os.stat(folder.path).st_mode & 0o077:
+        report.problems.append(f"{folder.path} is open to others: chmod 700 {folder.path}")
+    return True
+
+
+def _store(report: Report, folder: StateFolder) -> None:
+    try:
+        database = Database(folder.database, durable=True)
+        counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
+        report.fact("jobs", ", ".join(f"{row[1]} {row[0]}" for row in counts) or "none")
+        _supervisors(report, database, folder)
+    except BackgroundJobError as error:
+        report.problems.append(str(error))
+
+
+def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
+    here = identity.host()
+    held = lock.is_held(folder.supervisor_lock(here))
+    for row in records.supervisors(database):
+        state = "running" if held and row["host"] == here else "ended, or elsewhere"
+        heard = durations.show(max(0.0, time.time() - row["heard_at"]))
+        report.fact("supervisor", f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago")
+        if row["notice"] and row["host"] == here and held:
+            report.problems.append(row["notice"])
+    if not held:
+        report.fact("supervisor", "none runs; one is started when there is work")
+        if records.has_work(database, here):
+            report.problems.append("Work waits, and no supervisor runs: any `jupyter bgjobs list` starts one.")
+
+
+def _last_errors(report: Report, folder: StateFolder, settings: Settings) -> None:
+    from .attempt import tail
+    from .supervisor import joblogs
+
+    logs = settings.logs.directory or folder.logs
+    for line in tail(f"{logs}/{joblogs.ERRORS}", 3).splitlines():
+        report.fact("last error", _short(line))
+    for line in tail(folder.errors, 5).splitlines():
+        report.fact("supervisor.err", _short(line))
+
+
+def _short(line: str) -> Any:
+    from .redaction import cut
+
+    return cut(line, 200)

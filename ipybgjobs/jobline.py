@@ -1,0 +1,224 @@
+"""A job as somebody types it: ``[options] Class(key=value).method key=value …``, from a magic's line or a shell's words.
+
+Nothing is guessed silently: a value is a Python literal, a bare word, or ``$name``; what each means may depend on the
+parameter's annotation, so the text as typed goes along.
+"""
+
+import argparse
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from .binding import Typed
+from .errors import InvalidParameters
+
+_OPENING, _CLOSING = "([{", ")]}"
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
+_STAND_IN = "bgjob_variable_"
+_HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
+
+
+class UsageFault(InvalidParameters):
+    """A line that can't be read; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """What a line asks for.
+
+    Parameters
+    ----------
+    target : str
+        Dotted path, as typed.
+    init, params : dict
+        Values as typed, or variables by value.
+    options : dict
+        Keyword options of `submit`.
+    """
+
+    target: str
+    init: dict[str, Any]
+    params: dict[str, Any]
+    options: dict[str, Any]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageFault(f"{message}; {self.format_usage().strip()}")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `submit` that a line may give."""
+    parser.add_argument("--name", help="a name to find the job by")
+    parser.add_argument("--queue", help="the queue it waits in; by default the allowlist entry's")
+    parser.add_argument("--priority", type=int, help="higher goes first; default 0")
+    parser.add_argument("--delay", help='start no earlier than after this, such as "10m"')
+    parser.add_argument("--timeout", help='end an attempt after this, such as "2h"')
+    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="runs in all, the first one counted")
+
+
+OPTIONS = ("name", "queue", "priority", "delay", "timeout", "retry")
+
+
+def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
+
+
+def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
+    """Read a magic's line.
+
+    Parameters
+    ----------
+    line : str
+        What follows ``%bgjob``.
+    variables : mapping
+        The notebook's, for ``$name``; a bare word that names one is refused.
+
+    Raises
+    ------
+    UsageFault
+        If the line can't be read; one sentence.
+    """
+    parser = _Parser(prog="%bgjob", add_help=False)
+    add_options(parser)
+    parser.add_argument("words", nargs="*", metavar="Class.method key=value")
+    arguments = parser.parse_intermixed_args([_option_word(word) for word in words(line)])
+    target, *pairs = arguments.words or [""]
+    if not target or "=" in target.partition("(")[0]:
+        raise UsageFault(f"A job needs a target before its parameters; {parser.format_usage().strip()}")
+    reader = _Reader(variables, quoted=True)
+    target, init = _head(target, reader)
+    return JobLine(target, init, reader.pairs(pairs), given_options(arguments))
+
+
+def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Read a shell's words: target, constructor's parameters, parameters. The shell has taken the quotes away already."""
+    reader = _Reader({}, quoted=False)
+    target, init = _head(given[0], _Reader({}, quoted=True))
+    return target, init, reader.pairs(given[1:])
+
+
+def _option_word(word: str) -> str:
+    """Take the quotes off an option's value."""
+    name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
+        return name + equals + value[1:-1]
+    return word
+
+
+def _head(target: str, reader: "_Reader") -> tuple[str, dict[str, Any]]:
+    match = _HEAD.fullmatch(target)
+    if match is None:
+        return target, {}
+    pairs = [part.strip() for part in _split(match["init"], lambda character: character == ",") if part.strip()]
+    return f"{match['owner']}.{match['method']}", reader.pairs(pairs)
+
+
+def words(line: str) -> list[str]:
+    """Split a line at spaces; quotes and brackets hold together; a comment and a trailing semicolon go.
+
+    Raises
+    ------
+    UsageFault
+        If a quote or bracket is not closed.
+    """
+    return [word for word in _split(line.rstrip().removesuffix(";"), str.isspace, comment=True) if word]
+
+
+def _split(text: str, separates: Any, *, comment: bool = False) -> Iterator[str]:
+    word, quote, depth, escaped = "", "", 0, False
+    for character in text:
+        if quote:
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and not escaped
+        elif character in "\"'":
+            quote = character
+        elif comment and character == "#" and not word and not depth:
+            break
+        elif not depth and separates(character):
+            yield word
+            word = ""
+            continue
+        else:
+            depth += (character in _OPENING) - (character in _CLOSING)
+        word += character
+    if quote or depth > 0:
+        raise UsageFault(f"{quote or 'A bracket'} is not closed in: {text.strip()}")
+    yield word
+
+
+class _Reader:
+    """Reads ``key=value`` pairs."""
+
+    def __init__(self, variables: Mapping[str, Any], *, quoted: bool) -> None:
+        self._variables = variables
+        self._quoted = quoted  # whether text with spaces or quotes must stand in quotes
+
+    def pairs(self, given: Iterable[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for pair in given:
+            name, equals, text = pair.partition("=")
+            name = name.strip()
+            if not equals or not name.isidentifier():
+                raise UsageFault(f"{pair!r} is no parameter: write key=value, without spaces around the equals sign.")
+            if name in found:
+                raise UsageFault(f"{name} is given twice.")
+            found[name] = self._value(name, text.strip())
+        return found
+
+    def _value(self, name: str, text: str) -> Any:
+        whole = _VARIABLE.fullmatch(text) if self._quoted else None
+        if whole:
+            return self._variable(name, whole[1])
+        try:
+            value, variables = self._literal(name, text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return self._bare(name, text)
+        return value if variables else Typed(text, value)
+
+    def _literal(self, name: str, text: str) -> tuple[Any, bool]:
+        """Evaluate a Python literal that may hold variables."""
+        replaced = _outside_quotes(text, lambda part: _VARIABLE.sub(rf"{_STAND_IN}\1", part)) if self._quoted else text
+        tree = ast.parse(replaced, mode="eval")
+        filler = _Filler(lambda variable: self._variable(name, variable))
+        return ast.literal_eval(filler.visit(tree)), filler.filled
+
+    def _variable(self, name: str, variable: str) -> Any:
+        if variable not in self._variables:
+            raise UsageFault(f'{name}=${variable}: this notebook has no variable {variable}; for the text, write "${variable}".')
+        return self._variables[variable]
+
+    def _bare(self, name: str, text: str) -> Typed:
+        if self._quoted and any(character in text for character in "\"'()[]{}$"):
+            raise UsageFault(f"{name}={text} is neither a Python literal nor a bare word: put quotes around text.")
+        if text in self._variables:
+            raise UsageFault(f'{name}={text}: {text} is a variable here. Write {name}=${text} for it, {name}="{text}" for the text.')
+        if not text:
+            raise UsageFault(f'{name}= has no value; for the empty text, write {name}="".')
+        return Typed(text, text, bare=True)
+
+
+class _Filler(ast.NodeTransformer):
+    """Puts variables in the place of their stand-ins."""
+
+    def __init__(self, look_up: Any) -> None:
+        self._look_up = look_up
+        self.filled = False
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's name
+        if not node.id.startswith(_STAND_IN):
+            return node
+        self.filled = True
+        return ast.copy_location(ast.Constant(self._look_up(node.id.removeprefix(_STAND_IN))), node)
+
+
+def _outside_quotes(text: str, change: Any) -> str:
+    return "".join(part if index % 2 else change(part) for index, part in enumerate(_quoted_parts(text)))
+
+
+def _quoted_parts(text: str) -> list[str]:
+    """Split into parts outside and inside quotes, in turn."""
+    return re.split(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", text)

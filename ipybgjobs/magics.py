@@ -1,0 +1,91 @@
+"""The magics ``%bgjob`` and ``%bgjobs``: thin skins over the client and the command line.
+
+A wrong line costs a one-line UsageError, never a traceback of ours.
+"""
+
+import time
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.display import display
+
+from . import cards, cli, client, completion, jobline
+from .client import Client
+from .configuration import traits
+from .configuration.live import LiveTraits
+from .errors import BackgroundJobError
+from .handle import Job
+
+
+@magics_class
+class JobMagics(Magics):
+    """``%bgjob`` submits, ``%bgjobs`` shows and controls."""
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    def bgjob(self, line: str, local_ns: dict[str, Any] | None = None) -> Job:
+        """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
+
+        A value is a Python literal, a bare word, or $name for a variable. Options: --name, --queue, --priority, --delay,
+        --timeout, --retry.
+        """
+        variables = {**self._variables(), **(local_ns or {})}
+        try:
+            asked = jobline.parse(line, variables)
+            job = client.submit(asked.target, asked.params, init=asked.init, **asked.options)
+        except BackgroundJobError as error:
+            raise UsageError(str(error)) from None
+        job._silent = line.rstrip().endswith(";")  # noqa: SLF001 - between the magic and its handle
+        return job
+
+    def _variables(self) -> dict[str, Any]:
+        """What the user has defined; not what IPython put there."""
+        shell = self.shell
+        assert shell is not None
+        hidden = shell.user_ns_hidden
+        return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
+
+    @no_var_expand
+    @line_magic
+    def bgjobs(self, line: str) -> None:
+        """Show the jobs: ``%bgjobs``; or one verb of the command line: ``%bgjobs log 12``."""
+        try:
+            words = jobline.words(line)
+            if not words:
+                records = [job._record() for job in client.jobs()]  # noqa: SLF001 - its own package
+                now = time.time()
+                text = "\n".join(record.line(now) for record in records) or "no jobs yet"
+                display({"text/html": cards.table(records, now), "text/plain": text}, raw=True)
+                return
+            cli.run(words, prog="%bgjobs")
+        except (BackgroundJobError, TimeoutError) as error:
+            raise UsageError(str(error)) from None
+        except SystemExit:
+            pass  # --help and --version have printed
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
+    instances = [cls(parent=shell) for cls in traits.CLASSES]
+    live = LiveTraits(*instances)
+    profile = shell.profile_dir.location if getattr(shell, "profile_dir", None) else None
+    client.use(Client(profile, live))
+    shell.register_magics(JobMagics)
+    shell.configurables.extend(instances)
+    completion.install(shell)
+    try:
+        client.jobs(limit=1)
+    except BackgroundJobError as error:
+        print(error)  # noqa: T201 - the magics are there; what they meet, they say again
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take away what `load_ipython_extension` provided."""
+    for name in ("bgjob", "bgjobs"):
+        shell.magics_manager.magics["line"].pop(name, None)
+    shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]
+    completion.remove(shell)
+    client.use(None)

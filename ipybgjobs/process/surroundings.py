@@ -1,0 +1,43 @@
+"""What may end every process here at once, supervisor and jobs included, whatever session they are in.
+
+Linux: ``/proc/self/cgroup``, marker files, variables of batch systems.
+"""
+
+import os
+from collections.abc import Mapping
+
+_BATCH = {"SLURM_JOB_ID": "a Slurm allocation", "PBS_JOBID": "a PBS job", "LSB_JOBID": "an LSF job", "JOB_ID": "a batch job"}
+_CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
+
+
+def limit(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return what ends all processes here when it ends, such as ``a container``; None where nothing is known."""
+    batch = next((name for variable, name in _BATCH.items() if environment.get(variable)), None)
+    if batch:
+        return batch
+    if any(map(os.path.exists, _CONTAINER_FILES)) or environment.get("KUBERNETES_SERVICE_HOST"):
+        return "a container"
+    unit = _systemd_unit()
+    return f"the systemd unit {unit}" if unit else None
+
+
+def _systemd_unit() -> str | None:
+    """A unit that systemd would end with all its processes; a login session's scope is left to logind's settings."""
+    try:
+        with open("/proc/self/cgroup", encoding="ascii", errors="replace") as file:
+            path = file.read().strip().rpartition(":")[2]
+    except OSError:
+        return None
+    last = path.rpartition("/")[2]
+    return last if last.endswith(".service") and not last.startswith("user@") else None
+
+
+def warning(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Say it in a sentence; None where nothing is known."""
+    what = limit(environment)
+    if what is None:
+        return None
+    return (
+        f"This is {what}: when it ends, running attempts end with it. They are then found lost and retried by rule, as soon as "
+        "something opens the same state folder."
+    )

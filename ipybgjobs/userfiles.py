@@ -1,0 +1,132 @@
+"""What the command line writes into the user's configuration files: one entry of the allowlist, or a commented sample.
+
+It changes no other entry, writes whole files, and overwrites nothing that somebody wrote.
+"""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from . import allowlist, attempt
+from .client import client
+from .configuration import loading, sample, sources
+from .errors import ConfigurationError, InvalidRequest, JobNotAllowed
+from .settings import Settings
+
+
+def allow(arguments: argparse.Namespace) -> int:
+    """Add one target to the user's file."""
+    target = arguments.target
+    settings = client().settings()
+    if not allowlist.is_allowed(target, settings):
+        _check(target, settings)
+        _add(target, settings)
+    allowlist.find(target, _now_allowed(target))
+    said = f"{target} is allowed ({sources.user_file()})."
+    print(json.dumps({"allowed": target, "file": sources.user_file()}) if arguments.json else said)
+    return 0
+
+
+def _check(target: str, settings: Settings) -> None:
+    if settings.locked_by:
+        raise JobNotAllowed(f"The administrator's file {settings.locked_by} is locked: only an entry there allows {target}.")
+    try:
+        allowlist.find(target, Settings())
+    except JobNotAllowed as refusal:
+        if "is not on the allowlist" not in str(refusal):
+            raise
+
+
+def _add(target: str, settings: Settings) -> None:
+    key, _, method = target.rpartition(".")
+    path = sources.user_file()
+    content = _read(path)
+    section = content.setdefault("BackgroundJobs", {})
+    allowed = section.setdefault("allowed_jobs", {})
+    value = allowed.get(key)
+    if value is None and key in settings.allowed:
+        value = _as_written(settings.allowed[key].source, key)
+    allowed[key] = _with_method(value, method)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    attempt.write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), durable=True)
+
+
+def _read(path: str) -> dict[str, Any]:
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        content: dict[str, Any] = json.load(file)
+    return content
+
+
+def _as_written(path: str, key: str) -> Any:
+    """The entry of another file, which the user's would hide: it is taken along."""
+    value = loading.read_file(path)["BackgroundJobs"]["allowed_jobs"][key]
+    return json.loads(json.dumps(value, default=_exception_name))
+
+
+def _exception_name(value: Any) -> str:
+    from .configuration.traits import exception_name
+
+    return exception_name(value)
+
+
+def _with_method(value: Any, method: str) -> Any:
+    if isinstance(value, dict):
+        return {**value, "allowed_methods": _with_method(value.get("allowed_methods"), method)}
+    methods = list(value or [])
+    return methods if method in methods else [*methods, method]
+
+
+def _now_allowed(target: str) -> Settings:
+    settings = client().settings()
+    key = target.rpartition(".")[0]
+    if not allowlist.is_allowed(target, settings) and key in settings.allowed:
+        raise ConfigurationError(
+            f"{sources.user_file()} has {target} now, but {settings.allowed[key].source} is of higher rank and decides {key}: "
+            "add it there."
+        )
+    return settings
+
+
+def config(arguments: argparse.Namespace) -> int:
+    """Write a sample, show what counts, or check that it is sound."""
+    actions = {"init": _init, "show": _show, "check": _check_files}
+    return actions[arguments.action](arguments)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    path = sources.user_python_file()
+    if os.path.exists(path):
+        raise InvalidRequest(f"{path} is there already, and is not overwritten; `jupyter bgjobs config show` shows what counts.")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    attempt.write_whole(path, sample.text().encode(), durable=True)
+    print(json.dumps({"file": path}) if arguments.json else f"Wrote {path}: everything in it is commented out.")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    settings = client().settings()
+    shown = settings.to_json() | {"state_dir": loading.state_folder(settings)}
+    if arguments.json:
+        print(json.dumps(shown, indent=2))
+        return 0
+    print("Files, the highest rank last:")
+    for file in settings.files:
+        print(f"  {file.rank:12}{file.path}  [{file.status}]")
+    print("Allowed:" if settings.allowed else "Allowed: nothing yet")
+    for entry in settings.allowed.values():
+        print(f"  {entry.key}: {', '.join(entry.methods)}  ({entry.source})")
+    for name in ("queues", "rules", "logs", "state_dir", "secret_names", "idle_seconds", "kill_grace_seconds", "exit_grace_seconds"):
+        print(f"{name}: {shown[name]}")
+    return 0
+
+
+def _check_files(arguments: argparse.Namespace) -> int:
+    settings = client().settings()
+    read = sum(file.status != "absent" for file in settings.files)
+    said = f"{read} configuration files read, {len(settings.targets())} targets allowed, no fault found."
+    print(json.dumps({"read": read, "allowed": settings.targets()}) if arguments.json else said, file=sys.stdout)
+    return 0
