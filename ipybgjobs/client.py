@@ -44,7 +44,9 @@ class Client:
         self._live = live
         self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
         self._databases: dict[str, Database] = {}
-        self._environment: tuple[str, str, str] | None = None  # folder, content, name
+        self._sources: tuple[Any, list[sources.Source]] | None = None
+        self._environment: tuple[str, dict[str, str], str] | None = None  # folder, variables, name
+        self._camera = snapshot.Camera()
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -56,12 +58,19 @@ class Client:
         ConfigurationError
             If a file is broken.
         """
-        found = sources.find(self._profile)
+        found = self._found()
         signature = sources.signature(source.path for source in found)
         if self._read is None or self._read[:2] != (found, signature):
             self._read = (found, signature, loading.load(found))
         settings = self._read[2]
         return settings if self._live is None else self._live.apply(settings)
+
+    def _found(self) -> list[sources.Source]:
+        """Which files count; looked for again when a variable that decides it has changed."""
+        key = (os.getcwd(), *map(os.environ.get, sources.DECIDING))
+        if self._sources is None or self._sources[0] != key:
+            self._sources = (key, sources.find(self._profile))
+        return self._sources[1]
 
     def folder(self) -> StateFolder:
         """Return the state folder, which exists from here on."""
@@ -165,24 +174,23 @@ class Client:
 
     def _with_environment(self, folder: StateFolder, write: Callable[[str, str, str], T]) -> T:
         """Write to the store with this process's context; the file of variables is there before the row is."""
-        found = sources.find(self._profile)
-        context = snapshot.take([(source.path, source.rank) for source in found], identity.umask()).to_text()
+        environment = dict(os.environ)
+        context = self._camera.take(self._found(), environment, identity.umask())
         while True:
-            name = self._environment_name(folder)
+            name = self._environment_name(folder, environment)
             try:
                 return write(context, name, folder.environment(name))
             except EnvironmentGone:
                 self._environment = None
 
-    def _environment_name(self, folder: StateFolder) -> str:
-        content = json.dumps(dict(os.environ))
-        if self._environment is None or self._environment[:2] != (folder.path, content):
+    def _environment_name(self, folder: StateFolder, environment: dict[str, str]) -> str:
+        if self._environment is None or self._environment[:2] != (folder.path, environment):
             name = os.urandom(16).hex()
             try:
-                attempt.write_whole(folder.environment(name), content.encode(), durable=True)
+                attempt.write_whole(folder.environment(name), json.dumps(environment).encode(), durable=True)
             except OSError as error:
                 raise StoreError(f"{folder.path} can't be written: {error.strerror}. Nothing was submitted.") from error
-            self._environment = (folder.path, content, name)
+            self._environment = (folder.path, environment, name)
         return self._environment[2]
 
 

@@ -70,6 +70,8 @@ def secret_values(call: "Call") -> tuple[str, ...]:
 
 def one_line(text: str) -> str:
     r"""Escape everything that could start a new line or steer a terminal: ``\n``, ``\x1b``, U+2028 ..."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else _escaped(character) for character in text)
 
 

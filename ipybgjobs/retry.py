@@ -4,7 +4,7 @@ Never reads a clock and draws no random number of its own: the draw is passed in
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 #: Faults of the code: another attempt would fail the same way.
@@ -44,7 +44,7 @@ class RetryRules:
 
     def to_json(self) -> dict[str, Any]:
         """Return the rules as JSON values."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

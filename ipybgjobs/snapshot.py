@@ -76,8 +76,18 @@ def startup_key(environment: Mapping[str, str], executable: str | None = None, p
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def take(sources: Sequence[tuple[str, str]], umask: int) -> Context:
-    """Take the context of this process."""
+def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int) -> Context:
+    """Take the context of this process.
+
+    Parameters
+    ----------
+    sources : sequence of (str, str)
+        Configuration files that count, with their ranks.
+    environment : mapping
+        Environment variables.
+    umask : int
+        File mode creation mask.
+    """
     cwd = os.getcwd()
     return Context(
         executable=sys.executable,
@@ -86,6 +96,21 @@ def take(sources: Sequence[tuple[str, str]], umask: int) -> Context:
         cwd=cwd,
         path=tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path),
         umask=umask,
-        startup=startup_key(os.environ),
+        startup=startup_key(environment),
         sources=tuple(sources),
     )
+
+
+class Camera:
+    """Takes the context of this process again only when something of it has changed."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+        self._text = ""
+
+    def take(self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int) -> str:
+        """Return the context as text."""
+        key = (os.getcwd(), list(sys.path), umask, sources, environment)
+        if key != self._key:
+            self._key, self._text = key, take(sources, environment, umask).to_text()
+        return self._text

@@ -24,6 +24,19 @@ class Source(NamedTuple):
     rank: str  #: system, environment, user, profile, variable
 
 
+#: Variables that decide which files count.
+DECIDING = (
+    "HOME",
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_CONFIG_PATH",
+    "JUPYTER_NO_CONFIG",
+    "JUPYTER_PREFER_ENV_PATH",
+    "JUPYTER_PLATFORM_DIRS",
+    VARIABLE,
+)
+
+
 def find(profile: str | None = None, environment: Mapping[str, str] = os.environ) -> list[Source]:
     """List the files that count, lowest rank first.
 

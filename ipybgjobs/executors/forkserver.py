@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import attempt, summon
 from ..folder import StateFolder
-from ..process import tree, worker
+from ..process import identity, tree, worker
 from ..worker import run
 
 _PACKET = 1 << 16
@@ -26,9 +26,10 @@ _PACKET = 1 << 16
 
 def main(state_dir: str, descriptor: int) -> None:
     """Serve until the supervisor says goodbye, or is gone and everything has ended."""
+    tree.adopt_orphans()
+    identity.learn_constants()
     gc.collect()
     gc.freeze()
-    tree.adopt_orphans()
     ForkServer(StateFolder(state_dir), socket.socket(fileno=descriptor)).serve()
 
 

@@ -49,6 +49,13 @@ def boot() -> str:
     return _constant.get("boot") or _constant.setdefault("boot", _read_boot())
 
 
+def learn_constants() -> None:
+    """Look up what stays the same, so that forks need not."""
+    host()
+    pid_namespace()
+    boot()
+
+
 def _read_boot() -> str:
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()

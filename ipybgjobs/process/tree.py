@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable
+from typing import Any
 
 from . import identity
 from .identity import ProcessState
@@ -15,11 +16,17 @@ from .identity import ProcessState
 _PR_SET_CHILD_SUBREAPER = 36
 
 
+#: The C library, once it has been needed; a fork inherits it.
+_libc: list[Any] = []
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of whatever its descendants leave behind; kept across exec, not by a fork."""
-    import ctypes
+    if not _libc:
+        import ctypes
 
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _libc.append(ctypes.CDLL(None))
+    _libc[0].prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def has_children() -> bool:

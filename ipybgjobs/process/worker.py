@@ -106,11 +106,13 @@ def leave(code: int, grace: float) -> NoReturn:
     Threads are waited for, exit handlers run, streams are flushed. What does not end is shown in the log.
     """
     import atexit
-    import faulthandler
 
-    with contextlib.suppress(Exception):
-        faulthandler.dump_traceback_later(max(grace, 0.001), exit=True, file=2)  # type: ignore[arg-type] # a descriptor will do
     threading = sys.modules.get("threading")
+    if atexit._ncallbacks() or (threading and threading.active_count() > 1):
+        import faulthandler
+
+        with contextlib.suppress(Exception):
+            faulthandler.dump_traceback_later(max(grace, 0.001), exit=True, file=2)  # type: ignore[arg-type] # a descriptor will do
     for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):
         with contextlib.suppress(BaseException):
             if last is not None:

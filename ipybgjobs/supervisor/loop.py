@@ -214,7 +214,7 @@ class Supervisor:
             return
         reason = None if row["ending"] is None else Outcome(row["ending"])
         job = records.job_record(row)
-        verdict, failure = judge(end, reason, self._secrets(job, row["environment"]))
+        verdict, failure = judge(end, reason, lambda: self._secrets(job, row["environment"]))
         verdict = _with_remains(verdict, run)
         if change.end_attempt(run.job_id, run.number, verdict):
             self._follow(change, job, run, verdict, failure, now, effects)

@@ -5,7 +5,7 @@ The worker's own word comes first; the exit status speaks only where the worker 
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import attempt, redaction
@@ -20,7 +20,9 @@ _LONGEST_ERROR = 500
 _REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
 
-def judge(end: Exit, ending: Outcome | None, secrets: Sequence[str] = ()) -> tuple[Verdict, Failure]:
+def judge(
+    end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence[str]] = tuple
+) -> tuple[Verdict, Failure]:
     """Say how an attempt ended, and what the retry rules are to know.
 
     Parameters
@@ -29,14 +31,15 @@ def judge(end: Exit, ending: Outcome | None, secrets: Sequence[str] = ()) -> tup
         What was seen of the process.
     ending : Outcome or None
         The reason, where it was being ended; a complete success wins over it.
-    secrets : sequence of str
-        Values that no text may show.
+    find_secrets : callable
+        Returns the values that no text may show; asked only where there is a text.
     """
     record = attempt.read_json(end.folder, attempt.OUTCOME)
     code, number = _status(end.status)
     seen = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
     if record is not None and record.get("status") == "succeeded":
         return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), **seen), Failure()
+    secrets = () if record is None else find_secrets()
     if ending is not None:
         return Verdict(ending, error=_REASONS[ending], traceback=_traceback(record, secrets), **seen), Failure()
     if record is not None:

@@ -1,0 +1,226 @@
+"""What is shown: no secret, and nothing that could pass for another line."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import ipybgjobs as bg
+from ipybgjobs import redaction
+from ipybgjobs.models import Call
+from ipybgjobs.redaction import BLANK, SECRET_NAMES
+
+#: Machines are slow and shared.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+VAULT = """
+    def unlock(**given):
+        value = given.popitem()[1]
+        while isinstance(value, (dict, tuple, list)):
+            value = list(value.values() if isinstance(value, dict) else value)[-1]
+        print("got it")
+        raise KeyError(value)
+"""
+
+
+def shown(params=None, init=None, pickled=None, secrets=(), longest=60):
+    return redaction.call_text(Call("lab.Trainer.fit", init or {}, params or {}, pickled or {}, secrets), longest)
+
+
+# -- one line ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain ä€😀 text", "plain ä€😀 text"),
+        ("a\nERROR forged", "a\\nERROR forged"),
+        ("a\r\nb\rc", "a\\r\\nb\\rc"),
+        ("a\x0bb\x0cc\x1cd\x1de\x1ef", "a\\x0bb\\x0cc\\x1cd\\x1de\\x1ef"),
+        ("a\x85b\u2028c\u2029d", "a\\x85b\\u2028c\\u2029d"),
+        ("\x1b[2J\x1b]0;title\x07\x9b1m", "\\x1b[2J\\x1b]0;title\\x07\\x9b1m"),
+        ("\x00\x08\x7f", "\\x00\\x08\\x7f"),
+        ("\u202egnp.exe\u200b\ufeff", "\\u202egnp.exe\\u200b\\ufeff"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_what_could_start_a_line_or_steer_a_terminal_is_escaped(text, line):
+    assert redaction.one_line(text) == line
+
+
+@PATIENT
+@given(st.text(st.characters(codec=None)))
+def test_any_text_becomes_one_printable_line_and_stays_so(text):
+    line = redaction.one_line(text)
+    assert line.isprintable()
+    assert len(line.splitlines()) <= 1
+    assert redaction.one_line(line) == line
+
+
+@PATIENT
+@given(st.text(), st.integers(1, 80))
+def test_a_text_is_cut_to_the_length_asked_for_and_keeps_both_ends(text, longest):
+    short = redaction.cut(text, longest)
+    assert len(short) <= longest
+    assert short == text or "…" in short
+    if len(text) > longest >= 3:
+        assert short[0] == text[0]
+        assert short[-1] == text[-1]
+
+
+# -- names of secrets -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "DB_PASSWORD", "passwd", "apiKey", "api_key", "OPENAI-API-KEY", "aws_secret_access_key", "token", "credentials"],
+)
+def test_names_of_secrets_are_known_in_any_case_and_with_any_underscores(name):
+    assert redaction.secret_names([name], SECRET_NAMES) == (name,)
+
+
+@pytest.mark.parametrize("name", ["epochs", "key", "path", "passenger", "api", "monkey", "_"])
+def test_other_names_are_no_secrets(name):
+    assert redaction.secret_names([name], SECRET_NAMES) == ()
+
+
+def test_the_names_of_the_configuration_decide():
+    assert redaction.secret_names(["pin", "pin_code", "password"], ["P_IN*"]) == ("pin", "pin_code")
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_are_blanked_at_any_depth_and_the_rest_stays():
+    value = {
+        "url": "db",
+        "auth": [{"user": "eva", "password": "hunter22"}, ("x", {"api_key": ["k1"]})],
+        "pin": {"deep": 1},
+        3: "three",
+    }
+    assert redaction.blanked(value, ["pin"]) == {
+        "url": "db",
+        "auth": [{"user": "eva", "password": BLANK}, ("x", {"api_key": BLANK})],
+        "pin": BLANK,
+        3: "three",
+    }
+    assert value["auth"][0]["password"] == "hunter22"
+
+
+def test_names_given_as_an_iterator_count_at_every_depth():
+    value = [{"pin": "1"}, {"deep": [{"pin": "2"}]}]
+    assert "1" not in str(redaction.blanked(value, iter(["pin"])))
+    assert "2" not in str(redaction.blanked(value, iter(["pin"])))
+
+
+def test_a_call_is_shown_as_code():
+    assert shown({"epochs": 3, "note": "a b"}) == "lab.Trainer.fit(epochs=3, note='a b')"
+    assert shown({"epochs": 3}, {"lr": 0.1}) == "lab.Trainer(lr=0.1).fit(epochs=3)"
+    assert shown(pickled={"params.df": "<DataFrame 3×2>", "init.p": "/x"}) == "lab.Trainer(p=/x).fit(df=<DataFrame 3×2>)"
+    assert shown() == "lab.Trainer.fit()"
+
+
+def test_a_call_shows_no_secret_wherever_it_stands():
+    text = shown(
+        {"password": "hunter22", "config": {"db": {"token": "hunter22"}}},
+        {"pin": "hunter22"},
+        {"params.key": "hunter22"},
+        ("password", "pin", "key"),
+        longest=1000,
+    )
+    assert "hunter" not in text
+    assert text.count(BLANK) == 4
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"params": {"note": "a\nERROR forged\x1b[2J\u2028b"}},
+        {"init": {"note": "a\nERROR forged"}},
+        {"pickled": {"params.x": "<A\nERROR forged>"}},
+        {"params": {"a\nERROR forged": 1}},
+        {"pickled": {"params.a\nERROR forged": "<A>"}},
+    ],
+    ids=["value", "constructor", "description", "name", "name of a described value"],
+)
+def test_a_call_is_one_line_whatever_it_is_given(call):
+    assert shown(**call).isprintable()
+
+
+def test_long_values_are_cut_and_short_ones_beside_them_stay():
+    text = shown({"data": list(range(10_000)), "epochs": 3})
+    assert len(text) < 120
+    assert text.endswith("9999], epochs=3)")
+
+
+# -- secrets in texts -------------------------------------------------------------------------------------------------
+
+
+def test_secret_values_are_removed_from_a_text_the_longer_first():
+    assert redaction.without("hunter22 and hunter", ["hunter", "hunter22"]) == f"{BLANK} and {BLANK}"
+
+
+def test_a_value_too_short_to_be_told_from_other_text_stays():
+    assert redaction.without("abcabc", ["abc", ""]) == "abcabc"
+
+
+@pytest.mark.parametrize("secret", ["it's-mine", "back\\slash", 'both"and\'', "line\nbreak", "schlüssel\x00"])
+def test_a_secret_is_removed_as_repr_writes_it_too(secret):
+    text = redaction.without(str(KeyError(secret)), [secret])
+    assert text.strip("'\"") == BLANK
+
+
+def test_the_secret_values_of_a_call_are_those_inside_of_a_secret_and_under_a_secret_s_name_too():
+    params = {"credentials": {"user": "eva", "key": "hunter22"}, "config": {"db": [{"password": "hunter33"}]}, "plain": "visible"}
+    values = redaction.secret_values(Call("lab.fit", {"pin": 123456}, params, {}, ("credentials", "pin")))
+    assert {"hunter22", "hunter33", "123456"} <= set(values)
+    assert "visible" not in values
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"password": "hunter22"},
+        {"password": "hun'ter\\22"},
+        {"config": {"db": {"password": "hunter22"}}},
+        {"credentials": {"key": "hunter22"}},
+    ],
+    ids=["plain", "with quotes", "at depth", "inside of a secret"],
+)
+def test_a_secret_that_a_job_raises_is_in_no_text_that_is_shown(place, params):
+    place.module("vault", VAULT)
+    place.allow({"vault": ["unlock"]})
+    job = bg.submit("vault.unlock", params).wait(60)
+    assert job.error.startswith("KeyError")
+    texts = [repr(job), job._repr_html_(), job.error, job.traceback, place.log(), place.log("background_jobs_errors.log")]
+    assert not [text for text in texts if "hun" in text.replace("unlock", "")]
+    assert "got it" in job.log()
+
+
+@pytest.mark.parametrize("value", [({"password": "hunter22"},), {1: {"password": "hunter22"}}], ids=["tuple", "numbered"])
+def test_a_secret_inside_of_a_value_that_is_pickled_is_not_shown(place, value):
+    job = bg.submit("work.echo", {"value": value}, delay="1h")
+    assert "hunter22" not in repr(job)
+    job.cancel()
+    assert "hunter22" not in place.log()
+
+
+def test_a_job_s_name_can_not_forge_a_line(place):
+    name = "nightly\nERROR forged"
+    try:
+        job = bg.submit("work.echo", {"value": 1}, name=name).wait(60)
+    except bg.InvalidParameters:
+        return
+    assert repr(job).isprintable()
+    assert "\nERROR forged" not in place.log()
+
+
+def test_an_error_that_is_no_unicode_is_kept_and_ends_the_job(place):
+    place.module("files", "def find(): raise FileNotFoundError('no ' + b'caf\\xe9'.decode('utf-8', 'surrogateescape'))")
+    place.allow({"files": ["find"]})
+    job = bg.submit("files.find").wait(30)
+    assert job.state == "failed"
+    assert "caf\\udce9" in job.error
+    assert "FileNotFoundError" in job.traceback
+    with pytest.raises(FileNotFoundError):
+        job.result()

@@ -1,0 +1,559 @@
+"""Submitting: what is refused, with nothing started for it; what is accepted, and arrives as it was given."""
+
+import asyncio
+import contextlib
+import pathlib
+import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import ipybgjobs as bg
+
+SHAPES = """
+    import abc, pathlib
+    from typing import Literal
+
+    class Base:
+        def inherited(self, n: int):
+            return [type(self).__name__, n]
+
+    class Child(Base):
+        pass
+
+    class Model:
+        colour = "red"
+
+        def __init__(self, size: int, *, label: str = "m"):
+            self.size, self.label = size, label
+
+        def describe(self):
+            return f"{self.label}{self.size}"
+
+        @property
+        def summary(self):
+            return "summary"
+
+        @classmethod
+        async def made(cls, n):
+            return [cls.__name__, n]
+
+        class Part:
+            def weigh(self):
+                return "light"
+
+    class Abstract(abc.ABC):
+        @abc.abstractmethod
+        def run(self): ...
+
+    def positional(a, b=2, c=3, /, d=4):
+        return [a, b, c, d]
+
+    def anything(first, **rest):
+        return [first, rest]
+
+    def typed(n: int = 0, mode: Literal["fast", "slow"] = "fast", pin: int = 0):
+        return [n, mode]
+
+    def file(path: pathlib.Path):
+        return [type(path).__mro__[1].__name__, str(path)]
+
+    def total(table, array):
+        return [type(table).__name__, float(table["x"].sum()), array.tolist()]
+
+    def kinds(values):
+        return [type(value).__name__ for value in values]
+
+    def generate(marker):
+        open(marker, "w").close()
+        yield 1
+"""
+
+SHAPES_ALLOWED = {
+    "shapes": ["positional", "anything", "typed", "file", "total", "kinds", "generate", "absent"],
+    "shapes.Model": ["describe", "made", "colour", "summary", "absent"],
+    "shapes.Model.Part": ["weigh"],
+    "shapes.Child": ["inherited"],
+    "shapes.Abstract": ["run"],
+}
+
+
+@pytest.fixture
+def shapes(place):
+    place.module("shapes", SHAPES)
+    place.allow(SHAPES_ALLOWED, BackgroundJobs__idle_seconds=0.1)
+    return place
+
+
+def leftovers(place):
+    folders = (place.state / "jobs", place.state / "environments")
+    return [path for folder in folders if folder.exists() for path in folder.rglob("*")]
+
+
+@contextlib.contextmanager
+def refused(place, kind, words):
+    """What stands inside is refused in one line, and nothing was started or kept for it."""
+    with pytest.raises(kind) as caught:
+        yield
+    message = str(caught.value)
+    assert re.search(words, message), message
+    assert "\n" not in message
+    assert len(message) < 800
+    assert bg.jobs() == []
+    assert not leftovers(place)
+    assert not place.processes()
+
+
+# -- the allowlist ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("other.Thing.run", r"other\.Thing\.run is not on the allowlist.*ipybgjobs allow other\.Thing\.run"),
+        ("work.Trainer.predict", r"which has fit, fail, .* for work\.Trainer"),
+        ("work.Trainer.fitt", r"Did you mean work\.Trainer\.fit\?"),
+        ("work.Trianer.fit", r"Did you mean work\.Trainer\.fit\?"),
+        ("work.Trainer._hidden", "_hidden is a private name"),
+        ("work.Trainer.__init__", "__init__ is a private name"),
+        ("work.__dict__.fit", "__dict__ is a private name"),
+        ("work.Trainer.fit.__globals__", "__globals__ is a private name"),
+        ("work.Trainer.fit.__call__", "__call__ is a private name"),
+        ("work.Trainer.fit.other", "not on the allowlist"),
+        ("work.os.system", "not on the allowlist"),
+        ("os.system", "not on the allowlist"),
+        ("work.Trainer.mro", "not on the allowlist"),
+        ("work.Trainer", "not on the allowlist"),
+        ("w\u043erk.echo", "not on the allowlist"),
+        ("work.Trainer.fit()", "is no target"),
+        ("work.Trainer.fit\n", "is no target"),
+        (" work.echo", "is no target"),
+        ("work..echo", "is no target"),
+        ("work:echo", "is no target"),
+        ("echo", "is no target"),
+        ("", "is no target"),
+        ("__main__.Trainer.fit", r"Trainer\.fit is defined in the notebook.*put it in a module"),
+    ],
+)
+def test_a_target_that_is_not_listed_is_refused(place, target, words):
+    with refused(place, bg.JobNotAllowed, words):
+        bg.submit(target, {})
+
+
+@pytest.mark.parametrize("target", [None, 3, ["work.echo"], print])
+def test_a_target_that_is_no_text_is_refused(place, target):
+    with refused(place, bg.BackgroundJobError, "target"):
+        bg.submit(target, {"value": 1})
+
+
+def test_the_module_of_a_refused_target_is_not_imported(place):
+    place.module("other", f"open({str(place.root / 'imported')!r}, 'w').close()")
+    with refused(place, bg.JobNotAllowed, "not on the allowlist"):
+        bg.submit("other.run")
+    assert "other" not in sys.modules
+    assert not (place.root / "imported").exists()
+
+
+def test_a_class_of_the_notebook_is_refused(place):
+    local = type("Local", (), {"__module__": "__main__", "fit": lambda self: 1})
+    with refused(place, bg.JobNotAllowed, r"Local\.fit is defined in the notebook"):
+        bg.run_background_job(local, "fit")
+
+
+def test_an_instance_is_refused_in_the_place_of_a_class(place):
+    import work
+
+    with refused(place, bg.JobNotAllowed, "not an instance"):
+        bg.run_background_job(work.Trainer(), "fit")
+
+
+def test_a_method_of_an_instance_is_refused_since_the_instance_would_not_be_sent(place):
+    import work
+
+    with refused(place, bg.BackgroundJobError, "instance"):
+        bg.run_background_job(work.Trainer(lr=0.9).fit)
+
+
+def test_a_bare_name_that_several_classes_bear_is_refused(place):
+    place.allow({"work.Trainer": ["fit"], "other.Trainer": ["fit"]})
+    with refused(place, bg.JobNotAllowed, r"several allowed classes \(work\.Trainer, other\.Trainer\)"):
+        bg.submit("Trainer.fit")
+
+
+# -- the target -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (None, "There is no module bad .*put it beside the notebook"),
+        ("def run(:\n", r"bad can't be imported: SyntaxError: .*line 1"),
+        ("1 / 0\n", "bad can't be imported: ZeroDivisionError"),
+        ("raise RuntimeError('first line\\nsecond line')\n", "bad can't be imported: RuntimeError: first line"),
+        ("import not_there_at_all\n", "bad can't be imported: No module named 'not_there_at_all'"),
+        ("import sys; sys.exit(3)\n", "bad can't be imported: SystemExit"),
+    ],
+)
+def test_a_module_that_can_not_be_imported_is_refused(place, source, words):
+    if source is not None:
+        place.module("bad", source)
+    place.allow({"bad": ["run"]})
+    with refused(place, bg.InvalidTarget, words):
+        bg.submit("bad.run")
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("shapes.Model.colour", "colour can't be called: it is a str"),
+        ("shapes.Model.summary", "summary can't be called: it is a property"),
+        ("shapes.Model.absent", "Model has no method absent"),
+        ("shapes.absent", "shapes has no function absent"),
+        ("shapes.Abstract.run", "it is abstract"),
+    ],
+)
+def test_a_listed_name_that_can_not_be_called_is_refused(shapes, target, words):
+    with refused(shapes, bg.InvalidTarget, words):
+        bg.submit(target, init={"size": 1} if "Model" in target else None)
+
+
+def test_a_generator_function_is_refused_since_calling_it_runs_nothing(shapes):
+    with refused(shapes, bg.InvalidTarget, "generator"):
+        bg.submit("shapes.generate", {"marker": str(shapes.root / "ran")})
+
+
+# -- parameters -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"epoch": 1}, r"no parameter epoch; it takes epochs, note\. Did you mean epochs\?"),
+        ({"epochs": "many"}, "epochs='many' does not fit int"),
+        ({"epochs": 1.5}, "epochs=1.5 does not fit int"),
+        ({"epochs": None}, "epochs=None does not fit int"),
+        ({"epochs": "a\nb"}, r"epochs='a\\nb' does not fit int"),
+        ({"self": 1}, "no parameter self"),
+        ([1, 2], "params must be a dict"),
+        ({1: 2}, "params must be a dict"),
+        ("epochs=1", "params must be a dict"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(place, params, words):
+    with refused(place, bg.InvalidParameters, words):
+        bg.submit("work.Trainer.fit", params)
+
+
+def test_a_missing_parameter_is_named(place):
+    with refused(place, bg.InvalidParameters, "needs a, b; give a=…, b=…"):
+        bg.submit("work.Trainer.add")
+
+
+def test_a_value_outside_a_choice_is_refused(shapes):
+    with refused(shapes, bg.InvalidParameters, "mode='warp' does not fit"):
+        bg.submit("shapes.typed", {"mode": "warp"})
+
+
+def test_a_constructor_that_needs_parameters_says_how_to_give_them(shapes):
+    with refused(shapes, bg.InvalidParameters, r"The constructor Model\(\) needs size; give size=….*init="):
+        bg.submit("shapes.Model.describe")
+
+
+def test_constructor_parameters_without_a_constructor_are_refused(place):
+    with refused(place, bg.InvalidParameters, "called without an instance"):
+        bg.submit("work.Trainer.add", {"a": 1, "b": 2}, init={"lr": 1})
+
+
+@pytest.mark.parametrize("make", [threading.Lock, lambda: (n for n in ()), lambda: {"lock": [threading.Lock()]}])
+def test_a_value_that_can_not_be_pickled_is_refused_by_the_name_of_its_parameter(place, make):
+    with refused(place, bg.InvalidParameters, "value is a .*can't be sent to another process"):
+        bg.submit("work.echo", {"value": make()})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"queue": "gpu"}, "no queue 'gpu'; the configuration has default"),
+        ({"priority": "high"}, "priority is 'high'; it is a whole number"),
+        ({"priority": 1.5}, "priority is 1.5"),
+        ({"priority": True}, "priority is True"),
+        ({"priority": 2**70}, "priority is"),
+        ({"delay": -1}, "delay is -1"),
+        ({"delay": "soon"}, "delay is 'soon'"),
+        ({"delay": float("nan")}, "delay is nan"),
+        ({"delay": [1]}, r"delay is \[1\]"),
+        ({"delay": 1e300}, "delay is"),
+        ({"timeout": -1}, "timeout is -1"),
+        ({"timeout": "an hour"}, "timeout is 'an hour'"),
+        ({"timeout": float("inf")}, "timeout is inf"),
+        ({"retry": 0}, "max_attempts"),
+        ({"retry": "often"}, "max_attempts"),
+        ({"retry": True}, "max_attempts"),
+        ({"retry": {"max_attempt": 3}}, "no setting 'max_attempt'"),
+        ({"retry": {"delay_seconds": -1}}, "delay_seconds"),
+        ({"retry": {"delay_seconds": []}}, "delay_seconds"),
+        ({"retry": {"backoff_factor": 0.5}}, "backoff_factor"),
+        ({"retry": {"jitter": 2}}, "jitter"),
+        ({"retry": {"never_retry": [int]}}, "no exception"),
+        ({"name": "12"}, "name is '12'"),
+        ({"name": " "}, "name is ' '"),
+        ({"name": 3}, "name is 3"),
+        ({"name": "\udcff"}, "name is"),
+    ],
+)
+def test_an_option_of_a_wrong_value_is_refused(place, options, words):
+    with refused(place, bg.InvalidParameters, words):
+        bg.submit("work.echo", {"value": 1}, **options)
+
+
+# -- the configuration ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("c.BackgroundJobs.allowed_jobs = {", "test_config.py, line 1 is broken"),
+        ("\n\nraise KeyError('x')", "test_config.py, line 3 is broken: KeyError"),
+        ("\nc.BackgroundJobs.allowed_job = {}", "test_config.py, line 2: BackgroundJobs.allowed_job does not exist.*Did you mean"),
+        ("c.BackgroundJobs.allowed_jobs = {'work': 'echo'}", "must list method names"),
+        ("c.BackgroundJobs.allowed_jobs = {'work': ['_echo']}", "lists '_echo'; only public methods"),
+        ("c.BackgroundJobs.allowed_jobs = {'work': {'allowed_methods': ['echo'], 'tries': 3}}", "sets 'tries'; it may set"),
+        ("c.RetryPolicy.max_attempts = 0", "line 1: RetryPolicy.max_attempts"),
+        ("c.BackgroundJobs.queues = {'default': 0}", "line 1: BackgroundJobs.queues"),
+        ("c.JobLogs.level = 'LOUD'", "level is 'LOUD'"),
+    ],
+)
+def test_with_a_broken_configuration_file_nothing_is_submitted(place, text, words):
+    place.config_file.write_text(text)
+    with refused(place, bg.ConfigurationError, words):
+        bg.submit("work.echo", {"value": 1})
+
+
+def test_a_mended_configuration_file_counts_at_once(place):
+    sound = place.config_file.read_text()
+    place.config_file.write_text("c.BackgroundJobs.allowed_jobs = {")
+    with refused(place, bg.ConfigurationError, "broken"):
+        bg.submit("work.echo", {"value": 1})
+    place.config_file.write_text(sound)
+    assert bg.submit("work.echo", {"value": 1}).result(60) == 1
+
+
+# -- what is accepted -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "params", "options", "expected"),
+    [
+        ("work.echo", {"value": [1, {"a": None}]}, {}, [1, {"a": None}]),
+        ("work.Trainer.add", {"a": 1, "b": "2"}, {}, 3),
+        ("work.Trainer.name_of_class", None, {}, "Trainer"),
+        ("work.Trainer.later", {"value": "x"}, {}, "x"),
+        ("Trainer.fit", {"epochs": 0}, {"init": {"lr": "0.5"}}, {"epochs": 0, "lr": 0.5}),
+    ],
+)
+def test_functions_and_methods_of_every_kind_run(place, target, params, options, expected):
+    job = bg.submit(target, params, **options)
+    assert job
+    assert job.result(60) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "params", "init", "expected"),
+    [
+        ("shapes.positional", {"a": 1, "b": 5, "d": 6}, None, [1, 5, 3, 6]),
+        ("shapes.positional", {"a": 1, "c": 5}, None, [1, 2, 5, 4]),
+        ("shapes.anything", {"first": 1, "second": 2, "third": [3]}, None, [1, {"second": 2, "third": [3]}]),
+        ("shapes.Model.describe", {}, {"size": 3, "label": "big"}, "big3"),
+        ("shapes.Model.made", {"n": 4}, None, ["Model", 4]),
+        ("shapes.Model.Part.weigh", {}, None, "light"),
+        ("shapes.Child.inherited", {"n": 1}, None, ["Child", 1]),
+        ("shapes.typed", {"n": "7", "mode": "slow"}, None, [7, "slow"]),
+    ],
+)
+def test_parameters_arrive_where_they_belong(shapes, target, params, init, expected):
+    assert bg.submit(target, params, init=init).result(60) == expected
+
+
+def test_a_path_is_expanded_and_arrives_as_one(shapes):
+    job = bg.submit("shapes.file", {"path": "~/data.csv"})
+    assert job.params == {"path": pathlib.Path("~/data.csv").expanduser()}
+    assert job.result(60) == ["Path", str(pathlib.Path("~/data.csv").expanduser())]
+
+
+def test_a_table_and_an_array_are_sent_by_value(shapes):
+    numpy, pandas = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    table = pandas.DataFrame({"x": [1, 2, 3]})
+    job = bg.submit("shapes.total", {"table": table, "array": numpy.array([1, 2])})
+    table.loc[0, "x"] = 100
+    assert "table=<DataFrame 3×1>, array=<ndarray 2>" in repr(job)
+    assert job.result(60) == ["DataFrame", 6.0, [1, 2]]
+
+
+def test_values_that_json_would_change_keep_their_types(shapes):
+    values = [(1, 2), {1, 2}, b"x", 1j, True, 1, 1.0, None, {1: 2}, "\udcff", 10**5000]
+    assert bg.submit("shapes.kinds", {"values": values}).result(60) == [type(value).__name__ for value in values]
+
+
+VALUES = {"inf": float("inf"), "long": 2**70, "huge": 10**5000, "surrogate": "\udcff", "lines": "a\nb", "nul": "\0", "text": "é✓"}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_a_value_comes_back_as_it_was_given(place, value):
+    job = bg.submit("work.echo", {"value": value})
+    assert repr(job.params["value"] == value) == "True"
+    assert job.result(60) == value
+    assert "\n" not in repr(job)
+
+
+def test_the_classic_helper_takes_a_class_a_function_or_their_names(place):
+    import work
+
+    jobs = [
+        bg.run_background_job(work.Trainer, "fit", {"epochs": 1}),
+        bg.run_background_job("work.Trainer", "fit", {"epochs": 1}),
+        bg.run_background_job("Trainer", "fit", {"epochs": 1}),
+        bg.run_background_job(work.echo, None, {"value": 1}),
+        bg.run_background_job("work", "echo", {"value": 1}),
+    ]
+    assert [job.target for job in jobs] == ["work.Trainer.fit"] * 3 + ["work.echo"] * 2
+    assert [job.result(60) for job in jobs] == [{"epochs": 1, "lr": 0.1}] * 3 + [1] * 2
+
+
+# -- a module that counts from one folder only ------------------------------------------------------------------------
+
+
+def library(folder, text, marker=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    line = f"open({str(marker)!r}, 'w').close()\n" if marker else ""
+    (folder / "library.py").write_text(f"{line}class Thing:\n    def run(self):\n        return {text!r}\n")
+
+
+def test_a_module_is_taken_from_the_folder_that_its_entry_names(place):
+    library(place.root / "shared", "the right one")
+    library(place.code, "another", place.root / "ran")
+    place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    assert bg.submit("library.Thing.run").result(60) == "the right one"
+    assert not (place.root / "ran").exists()
+
+
+@pytest.mark.parametrize("allowed_folder", ["shared", "cod"])
+def test_a_module_found_anywhere_else_is_refused_and_its_code_does_not_run(place, allowed_folder):
+    (place.root / allowed_folder).mkdir()
+    library(place.code, "another", place.root / "ran")
+    place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / allowed_folder)}})
+    with refused(place, bg.JobNotAllowed, f"library is allowed only from .*{allowed_folder}, and it is not there"):
+        bg.submit("library.Thing.run")
+    assert not (place.root / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["package", "namespace"])
+def test_code_from_elsewhere_does_not_run_in_the_place_of_a_folder_without_init(place, kind):
+    library(place.root / "shared" / "pack", "the right one")
+    library(place.code / "pack", "another", place.root / "ran")
+    if kind == "package":
+        (place.code / "pack" / "__init__.py").write_text(f"open({str(place.root / 'ran')!r}, 'w').close()\n")
+    else:
+        (place.root / "shared" / "pack" / "library.py").unlink()
+    place.allow({"pack.library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    with contextlib.suppress(bg.JobNotAllowed, bg.InvalidTarget):
+        assert bg.submit("pack.library.Thing.run").result(60) == "the right one"
+    assert not (place.root / "ran").exists()
+
+
+# -- edited source ----------------------------------------------------------------------------------------------------
+
+
+def test_an_edited_module_just_works(place):
+    place.module("draft", "def run(a): return ['old', a]")
+    place.allow({"draft": ["run"]})
+    assert bg.submit("draft.run", {"a": 1}).result(60) == ["old", 1]
+    place.module("draft", "def run(a, b): return ['new', a, b]")
+    assert bg.submit("draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
+    with pytest.raises(bg.InvalidParameters, match="needs b"):
+        bg.submit("draft.run", {"a": 1})
+
+
+def test_an_edited_base_class_in_another_module_just_works(place):
+    place.module("base", "class Base:\n    def run(self, a): return ['old', a]")
+    place.module("draft", "from base import Base\nclass Draft(Base): pass")
+    place.allow({"draft.Draft": ["run"]})
+    assert bg.submit("draft.Draft.run", {"a": 1}).result(60) == ["old", 1]
+    place.module("base", "class Base:\n    def run(self, a, b): return ['new', a, b]")
+    assert bg.submit("draft.Draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
+
+
+def test_a_module_that_was_broken_works_once_it_is_mended(place):
+    place.module("draft", "def run(:")
+    place.allow({"draft": ["run"]})
+    with refused(place, bg.InvalidTarget, "SyntaxError"):
+        bg.submit("draft.run")
+    place.module("draft", "def run(): return 'mended'")
+    assert bg.submit("draft.run").result(60) == "mended"
+
+
+# -- finding jobs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_found_by_id_uid_and_name(place):
+    first = bg.submit("work.echo", {"value": 1}, name="mine").wait(60)
+    second = bg.submit("work.echo", {"value": 2}, name="mine").wait(60)
+    assert bg.job(first.id) == bg.job(first.uid) == first
+    assert bg.job("mine") == second != first
+
+
+@pytest.mark.parametrize("key", [99, -1, 2**70, "nobody", "f" * 32])
+def test_a_job_that_is_not_there_is_unknown(place, key):
+    with refused(place, bg.UnknownJob, "There is no job with"):
+        bg.job(key)
+
+
+def test_jobs_are_filtered_and_newest_first(place):
+    place.allow({"work": ["echo"], "work.Trainer": ["fail"]}, BackgroundJobs__queues={"gpu": 1})
+    a = bg.submit("work.echo", {"value": 1}, name="a")
+    b = bg.submit("work.Trainer.fail", queue="gpu")
+    c = bg.submit("work.echo", {"value": 1}, delay="1h")
+    a.wait(60)
+    b.wait(60)
+    assert bg.jobs() == [c, b, a]
+    assert bg.jobs(limit=2) == [c, b]
+    assert bg.jobs(state="failed") == bg.jobs(queue="gpu") == bg.jobs(target="work.Trainer.fail") == [b]
+    assert bg.jobs(state="queued") == [c]
+    assert bg.jobs(name="a") == bg.jobs(target="work.echo", state="succeeded") == [a]
+    with pytest.raises(bg.InvalidParameters, match="no state 'done'; the states are queued, running"):
+        bg.jobs(state="done")
+    c.cancel()
+
+
+# -- from threads, from a loop, many ----------------------------------------------------------------------------------
+
+
+def test_a_job_can_be_awaited(place):
+    async def both():
+        first, second = bg.submit("work.echo", {"value": 1}), bg.submit("work.echo", {"value": 2})
+        return await asyncio.gather(first, second)
+
+    assert asyncio.run(both()) == [1, 2]
+
+
+def test_an_awaited_job_that_failed_raises(place):
+    async def wait():
+        return await bg.submit("work.Trainer.fail", {"message": "no data"})
+
+    with pytest.raises(ValueError, match="no data"):
+        asyncio.run(wait())
+
+
+def test_jobs_are_submitted_and_waited_for_in_threads(place):
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda n: bg.submit("work.echo", {"value": n}), range(24)))
+        assert list(pool.map(lambda job: job.result(60), jobs)) == list(range(24))
+
+
+def test_two_hundred_submits_in_a_loop_run_in_order(place):
+    jobs = [bg.submit("work.echo", {"value": n}) for n in range(200)]
+    assert [job.result(60) for job in jobs] == list(range(200))
+    started = [job.attempts[0].started_at for job in jobs]
+    assert started == sorted(started)
+    assert {len(job.attempts) for job in jobs} == {1}
