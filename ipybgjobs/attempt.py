@@ -7,6 +7,7 @@ process. Every worker loads it, so it imports next to nothing.
 file                 written by                                  says
 ===================  ==========================================  =======================================
 ``request.json``     supervisor, before the launch               what to call, where, with what
+``environment.json`` supervisor; the worker deletes it          the caller's environment variables
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
 ``output.log``       worker and its children                     everything printed, in order
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
@@ -23,6 +24,7 @@ import os
 from typing import Any
 
 REQUEST = "request.json"
+ENVIRONMENT = "environment.json"
 STARTED = "started.json"
 OUTPUT = "output.log"
 OUTCOME = "outcome.json"
@@ -84,6 +86,12 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def remove(folder: str, name: str) -> None:
+    """Delete one of the files, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{folder}/{name}")  # noqa: PTH108 - see above
 
 
 def claim_start(folder: str, claim: dict[str, Any]) -> bool:

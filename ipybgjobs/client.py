@@ -3,11 +3,12 @@
 The only writer on the user's side; magics and command line are thin skins over it.
 """
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from . import allowlist, attempt, durations, inspection, plain, redaction, snapshot, summon
 from .configuration import loading, sources
@@ -22,10 +23,7 @@ from .retry import RetryRules
 from .settings import DEFAULT_QUEUE, AllowedEntry, Settings
 from .store import records, submissions
 from .store.database import Database
-from .store.submissions import EnvironmentGone, Submission
-
-
-T = TypeVar("T")
+from .store.submissions import Submission, Surroundings
 
 
 class Client:
@@ -45,7 +43,7 @@ class Client:
         self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
         self._databases: dict[str, Database] = {}
         self._sources: tuple[Any, list[sources.Source]] | None = None
-        self._environment: tuple[str, dict[str, str], str] | None = None  # folder, variables, name
+        self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
 
     # -- what there is --------------------------------------------------------------------------------------------
@@ -148,10 +146,7 @@ class Client:
         database = self.database(folder)
         if pickled is not None:
             _keep_parameters(folder.job(uid), pickled)
-        job_id = self._with_environment(
-            folder,
-            lambda context, environment, file: submissions.submit(database, job, context, environment, file),
-        )
+        job_id = submissions.submit(database, job, self._surroundings())
         _wake(folder)
         return Job(self, folder, job_id, uid)
 
@@ -159,12 +154,7 @@ class Client:
         """Ask for another attempt, in this process's context."""
         database = self.database(folder)
         owner = Owner(identity.host(), identity.pid_namespace())
-        self._with_environment(
-            folder,
-            lambda context, environment, file: submissions.request_retry(
-                database, job_id, owner, time.time(), context, environment, file
-            ),
-        )
+        submissions.request_retry(database, job_id, owner, self._surroundings(), time.time())
         _wake(folder)
 
     def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
@@ -172,26 +162,14 @@ class Client:
         submissions.request_cancel(self.database(folder), job_id, host, grace, time.time())
         _wake(folder)
 
-    def _with_environment(self, folder: StateFolder, write: Callable[[str, str, str], T]) -> T:
-        """Write to the store with this process's context; the file of variables is there before the row is."""
+    def _surroundings(self) -> Surroundings:
+        """This process's context and environment variables; made anew only where something has changed."""
         environment = dict(os.environ)
+        if self._environment is None or self._environment[0] != environment:
+            text = json.dumps(environment)
+            self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
         context = self._camera.take(self._found(), environment, identity.umask())
-        while True:
-            name = self._environment_name(folder, environment)
-            try:
-                return write(context, name, folder.environment(name))
-            except EnvironmentGone:
-                self._environment = None
-
-    def _environment_name(self, folder: StateFolder, environment: dict[str, str]) -> str:
-        if self._environment is None or self._environment[:2] != (folder.path, environment):
-            name = os.urandom(16).hex()
-            try:
-                attempt.write_whole(folder.environment(name), json.dumps(environment).encode(), durable=True)
-            except OSError as error:
-                raise StoreError(f"{folder.path} can't be written: {error.strerror}. Nothing was submitted.") from error
-            self._environment = (folder.path, environment, name)
-        return self._environment[2]
+        return Surroundings(context, *self._environment[1:])
 
 
 def _checked(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:

@@ -21,7 +21,6 @@ class StateFolder:
         self.path = path
         self.database = f"{path}/jobs.db"
         self.jobs = f"{path}/jobs"
-        self.environments = f"{path}/environments"
         self.logs = f"{path}/logs"
         self.errors = f"{path}/supervisor.err"
 
@@ -41,10 +40,6 @@ class StateFolder:
         """The folder of an attempt, from what its row says."""
         return f"{self.path}/{relative}"
 
-    def environment(self, name: str) -> str:
-        """The file of a caller's environment variables."""
-        return f"{self.environments}/{name}.json"
-
     def create(self) -> None:
         """Create the folder, and close it to others.
 
@@ -54,7 +49,7 @@ class StateFolder:
             If it can't be created or written.
         """
         try:
-            for path in (self.path, self.jobs, self.environments, self.logs):
+            for path in (self.path, self.jobs, self.logs):
                 os.makedirs(path, mode=0o700, exist_ok=True)  # noqa: PTH103 - pathlib is no cheap import
             if os.stat(self.path).st_mode & 0o077:  # noqa: PTH116 - likewise
                 os.chmod(self.path, 0o700)  # noqa: PTH101 - likewise

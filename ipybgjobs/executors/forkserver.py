@@ -19,7 +19,7 @@ from typing import Any
 from .. import attempt, summon
 from ..folder import StateFolder
 from ..process import identity, tree, worker
-from ..worker import run
+from ..worker import context, run
 
 _PACKET = 1 << 16
 
@@ -106,7 +106,7 @@ class ForkServer:
         gc.unfreeze()
         if launch["command"] is None:
             run.main(folder)
-        environment = run.read_environment(launch["environment"])
+        environment = context.read_environment(folder)
         os.execve(launch["command"][0], launch["command"], environment)
 
     def _reap(self) -> None:

@@ -36,13 +36,10 @@ class Launch:
         The attempt folder, with its request.
     command : sequence of str or None
         What to execute; None: run in the fork itself.
-    environment : str
-        File of the variables.
     """
 
     folder: str
     command: Sequence[str] | None
-    environment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +144,7 @@ class LocalExecutor:
         server = self._servers[-1]
         server.folders.update(launch.folder for launch in launches)
         for launch in launches:
-            message = {"folder": launch.folder, "command": launch.command, "environment": launch.environment}
-            server.send({"launch": [message]})
+            server.send({"launch": [{"folder": launch.folder, "command": launch.command}]})
 
     def watch(self, folder: str, process: ProcessIdentity) -> bool:
         """Watch the process of an attempt that another launched; False if it has ended."""

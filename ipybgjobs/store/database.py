@@ -129,6 +129,22 @@ class Database:
         with self._translated():
             return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def fold(self) -> bool:
+        """Fold the write-ahead log back into the file and empty it, so that nothing deleted stays in it.
+
+        Returns
+        -------
+        bool
+            False while somebody reads; to be tried again.
+        """
+        with self._translated():
+            self.connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                busy = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self.connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        return not busy
+
     def close(self) -> None:
         """Close this thread's connection."""
         held = getattr(self._local, "held", None)

@@ -1,7 +1,6 @@
 """What clients write: new jobs, and requests about those that are there; each in one short transaction."""
 
 import json
-import os
 import sqlite3
 from dataclasses import dataclass
 
@@ -27,38 +26,34 @@ class Submission:
     owner: Owner
 
 
-class EnvironmentGone(Exception):  # noqa: N818 - never leaves the client
-    """The file of variables was deleted meanwhile; write it again."""
-
-
-def submit(database: Database, job: Submission, context: str, environment: str, environment_file: str) -> int:
-    """Insert a job; on disk when this returns.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where and how a job runs, as text for the store.
 
     Parameters
     ----------
-    database : Database
-        The store, durable.
-    job : Submission
-        The job.
     context : str
-        Where and how it runs, as text.
-    environment, environment_file : str
-        Name and path of the file of variables. It is looked for inside the transaction, as the supervisor deletes it only
-        inside one: so it can't go between the look and the insert.
+        Interpreter, folder, path.
+    environment : str
+        Environment variables; holds secrets.
+    digest : str
+        Tells this environment from others.
+    """
+
+    context: str
+    environment: str
+    digest: str
+
+
+def submit(database: Database, job: Submission, surroundings: Surroundings) -> int:
+    """Insert a job; on disk when this returns.
 
     Returns
     -------
     int
         The job's id.
-
-    Raises
-    ------
-    EnvironmentGone
-        If the file is not there; nothing was inserted.
     """
     with database.transaction() as connection:
-        if not os.path.exists(environment_file):
-            raise EnvironmentGone
         cursor = connection.execute(
             """INSERT INTO jobs (uid, target, name, init, params, pickled, positional, secrets, queue, priority, state,
                 not_before, submitted_at, allowed_attempts, rules, timeout, host, pid_namespace, context, environment)
@@ -81,56 +76,48 @@ def submit(database: Database, job: Submission, context: str, environment: str, 
                 job.timeout,
                 job.owner.host,
                 job.owner.pid_namespace,
-                _context_id(connection, context),
-                environment,
+                _context_id(connection, surroundings),
+                _environment_id(connection, surroundings),
             ),
         )
     return int(cursor.lastrowid or 0)
 
 
-def _context_id(connection: sqlite3.Connection, body: str) -> int:
-    row = connection.execute("SELECT id FROM contexts WHERE body = ?", (body,)).fetchone()
+def _context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+    row = connection.execute("SELECT id FROM contexts WHERE body = ?", (surroundings.context,)).fetchone()
     if row is None:
-        return int(connection.execute("INSERT INTO contexts (body) VALUES (?)", (body,)).lastrowid or 0)
+        return int(connection.execute("INSERT INTO contexts (body) VALUES (?)", (surroundings.context,)).lastrowid or 0)
+    return int(row[0])
+
+
+def _environment_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+    row = connection.execute("SELECT id FROM environments WHERE digest = ?", (surroundings.digest,)).fetchone()
+    if row is None:
+        values = (surroundings.digest, surroundings.environment)
+        return int(connection.execute("INSERT INTO environments (digest, body) VALUES (?, ?)", values).lastrowid or 0)
     return int(row[0])
 
 
 def request_cancel(database: Database, job_id: int, host: str, grace: float | None, now: float) -> None:
     """Ask the host's supervisor to cancel a job."""
     with database.transaction() as connection:
-        _request(connection, job_id, host, "cancel", {"grace": grace}, now)
+        connection.execute(
+            "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
+            (job_id, host, json.dumps({"grace": grace}), now),
+        )
 
 
-def request_retry(
-    database: Database, job_id: int, owner: Owner, now: float, context: str, environment: str, environment_file: str
-) -> None:
-    """Ask for another attempt of a job that has ended, in the caller's context.
-
-    Raises
-    ------
-    EnvironmentGone
-        If the file of variables is not there; nothing was requested.
-    """
+def request_retry(database: Database, job_id: int, owner: Owner, surroundings: Surroundings, now: float) -> None:
+    """Ask for another attempt of a job that has ended, in the caller's surroundings."""
     with database.transaction() as connection:
-        if not os.path.exists(environment_file):
-            raise EnvironmentGone
+        environment = _environment_id(connection, surroundings)
         options = {
-            "context": _context_id(connection, context),
+            "context": _context_id(connection, surroundings),
             "environment": environment,
             "host": owner.host,
             "pid_namespace": owner.pid_namespace,
         }
-        # Held from now on, so that the file stays until the supervisor has answered.
         connection.execute(
-            "UPDATE jobs SET environment = ? WHERE id = ? AND state IN ('failed', 'cancelled')", (environment, job_id)
+            "INSERT INTO requests (job_id, host, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
+            (job_id, owner.host, json.dumps(options), environment, now),
         )
-        _request(connection, job_id, owner.host, "retry", options, now)
-
-
-def _request(
-    connection: sqlite3.Connection, job_id: int, host: str, verb: str, options: dict[str, object], now: float
-) -> None:
-    connection.execute(
-        "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, ?, ?, ?)",
-        (job_id, host, verb, json.dumps(options), now),
-    )

@@ -218,10 +218,24 @@ class Transitions:
             (*self._who(), pid, version, started_at, self._now, notice),
         )
 
-    def environment_in_use(self, name: str) -> bool:
-        """Whether a job that has not ended, or a request, still needs a file of variables."""
-        sql = "SELECT EXISTS (SELECT 1 FROM jobs WHERE environment = ?)"
-        return bool(self._connection.execute(sql, (name,)).fetchone()[0])
+    def environment_of(self, job_id: int) -> list[int]:
+        """The environment variables that a job holds, if it does."""
+        sql = "SELECT environment FROM jobs WHERE id = ? AND environment IS NOT NULL"
+        return [row[0] for row in self._connection.execute(sql, (job_id,))]
+
+    def release_environment(self, environment: int) -> bool:
+        """Delete environment variables that no job that has not ended, and no request, still needs."""
+        return self._changed(
+            """DELETE FROM environments WHERE id = :id
+                AND NOT EXISTS (SELECT 1 FROM jobs WHERE environment = :id)
+                AND NOT EXISTS (SELECT 1 FROM requests WHERE environment = :id)""",
+            {"id": environment},
+        )
+
+
+def environment(connection: sqlite3.Connection, environment_id: int) -> str:
+    """Read environment variables, as JSON text."""
+    return str(connection.execute("SELECT body FROM environments WHERE id = ?", (environment_id,)).fetchone()[0])
 
 
 def live_attempts(connection: sqlite3.Connection, host: str) -> list[sqlite3.Row]:

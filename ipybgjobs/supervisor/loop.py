@@ -4,6 +4,7 @@ What a transaction decides is done only after it is committed; if it can't be co
 again. Every decision is made from the store and the attempt folders.
 """
 
+import json
 import os
 import random
 import sqlite3
@@ -45,7 +46,7 @@ class _Effects:
     recorded: list[str] = field(default_factory=list)  # attempt folders whose end is in the store
     starts: list[Start] = field(default_factory=list)
     endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
-    environments: set[str] = field(default_factory=set)
+    environments: set[int] = field(default_factory=set)  # that may have lost their last job
     messages: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -83,6 +84,7 @@ class Supervisor:
         self._version = -1  # of the store, at the last look
         self._next_due: float | None = None  # when the next delayed job may start
         self._notice: str | None = None
+        self._unfolded = False  # whether deleted environment variables still stand in the store's log
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -93,6 +95,8 @@ class Supervisor:
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
         if any(run.ending for run in self._running.values()):
+            return ending.INTERVAL
+        if self._unfolded:
             return ending.INTERVAL
         if self._ends or self._unlaunched or (self._voided and not self.policies.filenos()):
             return AGAIN
@@ -147,6 +151,8 @@ class Supervisor:
         woken : bool
             Whether somebody says that the store has changed.
         """
+        if self._unfolded:
+            self._unfolded = not self.database.fold()
         news = self.policies.collect(ready)
         self._collect(ready)
         for run in self._running.values():
@@ -197,6 +203,8 @@ class Supervisor:
             for request in change.requests():
                 self._answer(change, request, effects)
             self._start(change, effects)
+            for environment in effects.environments:
+                self._unfolded |= change.release_environment(environment)
             if now - self._heard_at >= _HEARTBEAT:
                 change.heard(os.getpid(), __version__, self._started_at, self.notice)
                 self._heard_at = now
@@ -208,6 +216,7 @@ class Supervisor:
 
     def _record(self, change: Transitions, end: Exit, now: float, effects: _Effects) -> None:
         effects.recorded.append(end.folder)
+        attempt.remove(end.folder, attempt.ENVIRONMENT)
         run = self._running.get(end.folder)
         row = None if run is None else change.attempt(run.job_id, run.number)
         if run is None or row is None:
@@ -220,10 +229,10 @@ class Supervisor:
             self._follow(change, job, run, verdict, failure, now, effects)
             effects.environments.add(row["environment"])
 
-    def _secrets(self, job: JobRecord, environment: str | None) -> tuple[str, ...]:
-        values = attempt.read_json(self._folder.environments, f"{environment}.json") if environment else {}
-        names = redaction.secret_names(values or {}, redaction.SECRET_NAMES)
-        return (*redaction.secret_values(job.call), *((values or {})[name] for name in names))
+    def _secrets(self, job: JobRecord, environment: int) -> tuple[str, ...]:
+        values = json.loads(transitions.environment(self.database.connection, environment))
+        names = redaction.secret_names(values, self.policies.latest.secret_names)
+        return (*redaction.secret_values(job.call), *(values[name] for name in names))
 
     def _follow(
         self, change: Transitions, job: JobRecord, run: Running, verdict: Verdict, failure: Failure, now: float, effects: _Effects
@@ -271,9 +280,12 @@ class Supervisor:
         if request["verb"] == "retry":
             if change.retry(job_id, options):
                 self._say(effects, f"job {job_id} is tried again, as asked")
+            effects.environments.add(options["environment"])
             return
         grace = self.policies.latest.kill_grace_seconds if options["grace"] is None else options["grace"]
+        environment = change.environment_of(job_id)
         if change.cancel_queued(job_id):
+            effects.environments.update(environment)
             self._say(effects, f"job {job_id} was cancelled before it started")
             return
         for run in (*self._running.values(), *self._voided.values()):
@@ -318,14 +330,14 @@ class Supervisor:
             run.ending = running.begin_ending(run, reason, grace)
         for say in effects.messages:
             say()
-        self._release(effects.environments)
 
     def _launch(self, starts: list[Start]) -> None:
         self._unlaunched = []
         launches = []
         for start in starts:
             try:
-                launches.append(self._starter.launch(start))
+                environment = transitions.environment(self.database.connection, start.row["environment"])
+                launches.append(self._starter.launch(start, environment))
             except OSError:
                 self._unlaunched.append(start)
                 continue
@@ -335,18 +347,6 @@ class Supervisor:
             call = records.job_record(start.row).call
             self._logs.info(f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']} {call} started")
         self.executor.launch(launches)
-
-    def _release(self, environments: set[str]) -> None:
-        """Delete files of variables that no job needs; inside a transaction, so that no submit can count on one."""
-        names = [name for name in environments if name and os.path.exists(self._folder.environment(name))]
-        change = Transitions(self.database.connection, self.owner, self._clock())
-        if not any(not change.environment_in_use(name) for name in names):
-            return
-        with self.database.transaction() as connection:
-            change = Transitions(connection, self.owner, self._clock())
-            for name in names:
-                if not change.environment_in_use(name):
-                    os.unlink(self._folder.environment(name))
 
     def _follow_settings(self) -> None:
         if self.policies.latest.logs != self._logs.settings:

@@ -106,7 +106,7 @@ class Starter:
             return None
         return "another interpreter, or variables that act at its start differ from the supervisor's"
 
-    def launch(self, start: Start) -> Launch:
+    def launch(self, start: Start, environment: str) -> Launch:
         """Write the attempt folder, and say how to launch it.
 
         Raises
@@ -117,7 +117,6 @@ class Starter:
         row, context = start.row, start.context
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         entry = start.settings.allowed[row["target"].rpartition(".")[0]]
-        environment = self._folder.environment(row["environment"])
         request = {
             "job": {"id": row["id"], "uid": row["uid"], "name": row["name"], "attempt": start.number},
             "key": entry.key,
@@ -130,10 +129,10 @@ class Starter:
             "cwd": context.cwd,
             "path": context.path,
             "umask": context.umask,
-            "environment": environment,
             "exit_grace_seconds": start.settings.exit_grace_seconds,
         }
+        attempt.write_whole(f"{start.folder}/{attempt.ENVIRONMENT}", environment.encode())
         attempt.write_json(start.folder, attempt.REQUEST, request)
         fresh = self._fresh_reason(context) is not None
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
-        return Launch(start.folder, worker if fresh else None, environment)
+        return Launch(start.folder, worker if fresh else None)

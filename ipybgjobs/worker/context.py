@@ -6,34 +6,35 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from ..attempt import read_json
+from .. import attempt
 
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
 
 
-def read_environment(path: str) -> dict[str, str]:
-    """Read a file of variables.
+def read_environment(folder: str) -> dict[str, str]:
+    """Read the caller's environment variables.
 
     Raises
     ------
     FileNotFoundError
-        If it is gone.
+        If they are gone.
     """
-    values = read_json(*os.path.split(path))
+    values = attempt.read_json(folder, attempt.ENVIRONMENT)
     if values is None:
-        raise FileNotFoundError(f"The file of the job's environment variables, {path}, is gone.")
+        raise FileNotFoundError("The job's environment variables are gone.")
     return values
 
 
-def enter(request: dict[str, Any]) -> None:
-    """Take on the caller's context.
+def enter(folder: str, request: dict[str, Any]) -> None:
+    """Take on the caller's context; the file of environment variables is deleted.
 
     Raises
     ------
     FileNotFoundError
-        If the working directory or the file of variables is gone.
+        If the working directory is gone.
     """
-    environment = read_environment(request["environment"])
+    environment = read_environment(folder)
+    attempt.remove(folder, attempt.ENVIRONMENT)
     if dict(os.environ) != environment:
         os.environ.clear()
         os.environ.update(environment)
@@ -41,9 +42,16 @@ def enter(request: dict[str, Any]) -> None:
     sys.path[:] = request["path"]
     importlib.invalidate_caches()
     os.umask(request["umask"])
-    os.chdir(request["cwd"])
+    _change_folder(request["cwd"])
     _fresh_main()
     _streams()
+
+
+def _change_folder(path: str) -> None:
+    try:
+        os.chdir(path)
+    except OSError as error:
+        raise FileNotFoundError(f"The job's working directory {path} can't be entered: {error.strerror}.") from None
 
 
 def _fresh_main() -> None:

@@ -12,9 +12,6 @@ from typing import Any, NoReturn
 from .. import attempt, plain, resolve
 from ..process import identity, worker
 from . import context, outcome
-from .context import read_environment
-
-__all__ = ["main", "read_environment"]
 
 
 def main(folder: str) -> NoReturn:
@@ -48,7 +45,7 @@ def _run(folder: str, request: dict[str, Any]) -> dict[str, Any]:
     """Call the method and say how it ended; whatever the user's code does, this returns, in each of its forks."""
     pid = os.getpid()
     try:
-        value = _call(request)
+        value = _call(folder, request)
     except BaseException as error:
         if os.getpid() != pid:
             return {}
@@ -59,8 +56,8 @@ def _run(folder: str, request: dict[str, Any]) -> dict[str, Any]:
     return outcome.succeeded(folder, value) if os.getpid() == pid else {}
 
 
-def _call(request: dict[str, Any]) -> Any:
-    context.enter(request)
+def _call(folder: str, request: dict[str, Any]) -> Any:
+    context.enter(folder, request)
     owner = resolve.resolve(request["key"], request["only_from"])
     init, params = dict(request["init"]), dict(request["params"])
     if request["pickled"]:

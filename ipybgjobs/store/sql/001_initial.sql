@@ -6,6 +6,12 @@ CREATE TABLE contexts (
     body TEXT NOT NULL UNIQUE              -- JSON: interpreter, folder, path, configuration files
 );
 
+CREATE TABLE environments (
+    id INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL                     -- JSON: variables; a row goes with the last job that needs it
+);
+
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     uid TEXT NOT NULL UNIQUE,
@@ -31,7 +37,7 @@ CREATE TABLE jobs (
     host TEXT NOT NULL,
     pid_namespace TEXT NOT NULL,
     context INTEGER NOT NULL REFERENCES contexts (id),
-    environment TEXT                       -- name of the file of variables; NULL once the job has ended
+    environment INTEGER REFERENCES environments (id)   -- NULL once the job has ended
 );
 
 CREATE INDEX jobs_next ON jobs (host, queue, priority DESC, id) WHERE state = 'queued';
@@ -73,6 +79,7 @@ CREATE TABLE requests (
     host TEXT NOT NULL,                    -- whose supervisor is to answer
     verb TEXT NOT NULL,                    -- cancel, retry
     options TEXT NOT NULL,                 -- JSON
+    environment INTEGER REFERENCES environments (id),  -- of a retry
     requested_at REAL NOT NULL
 );
 
