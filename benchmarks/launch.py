@@ -21,7 +21,8 @@ root = Path(tempfile.mkdtemp(prefix="ipybgjobs-bench-"))
 (root / "code").mkdir()
 (root / "code" / "noop.py").write_text(
     "import time\n\ndef stamp(path):\n    with open(path, 'w') as file:\n        file.write(str(time.time_ns()))\n\n\n"
-    "def nothing():\n    return None\n\n\ndef wait(path):\n    import os\n    while not os.path.exists(path):\n        time.sleep(0.02)\n"
+    "def nothing():\n    return None\n\n\n"
+    "def wait(path):\n    import os\n    while not os.path.exists(path):\n        time.sleep(0.02)\n"
 )
 (root / "config.py").write_text(
     'c.BackgroundJobs.allowed_jobs = {"noop": ["stamp", "nothing", "wait"]}\nc.BackgroundJobs.idle_seconds = 20\n'

@@ -95,7 +95,9 @@ def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> st
     near = difflib.get_close_matches(target, entry.targets(), n=1, cutoff=0.75)
     hint = f" Did you mean {near[0]}?" if near else ""
     listed = ", ".join(entry.methods) or "no method"
-    return f"{target} is not on the allowlist, which has {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
+    return (
+        f"{target} is not on the allowlist, which has {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
+    )
 
 
 def _fix(target: str, settings: Settings) -> str:

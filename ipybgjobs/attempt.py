@@ -50,18 +50,18 @@ def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
     partial = f"{path}.{os.getpid()}.part"
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, and pathlib is no cheap import
+        with open(descriptor, "wb") as file:
             file.write(content)
             if durable:
                 file.flush()
                 os.fsync(descriptor)
-        os.replace(partial, path)  # noqa: PTH105 - likewise
+        os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(partial)  # noqa: PTH108 - likewise
+            os.unlink(partial)
         raise
     if durable:
-        sync_folder(os.path.dirname(path))  # noqa: PTH120 - likewise
+        sync_folder(os.path.dirname(path))
 
 
 def sync_folder(path: str) -> None:
@@ -81,7 +81,7 @@ def write_json(folder: str, name: str, value: Any) -> None:
 def read_json(folder: str, name: str) -> dict[str, Any] | None:
     """Read one of the JSON files; None where it is absent or not whole."""
     try:
-        with open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - see above
+        with open(f"{folder}/{name}", "rb") as file:
             value = json.loads(file.read())
     except (OSError, ValueError):
         return None
@@ -91,7 +91,7 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
 def remove(folder: str, name: str) -> None:
     """Delete one of the files, if it is there."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{folder}/{name}")  # noqa: PTH108 - see above
+        os.unlink(f"{folder}/{name}")
 
 
 def claim_start(folder: str, claim: dict[str, Any]) -> bool:
@@ -111,14 +111,14 @@ def claim_start(folder: str, claim: dict[str, Any]) -> bool:
         return False
     finally:
         os.close(descriptor)
-        os.unlink(partial)  # noqa: PTH108 - see above
+        os.unlink(partial)
     return True
 
 
 def tail(path: str, lines: int | None = None) -> str:
     """Read a log, all of it or its last `lines`; an absent one is empty. Only what is asked for is read."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - see above
+        with open(path, "rb") as file:
             return _text(file.read() if lines is None else _last_lines(file, lines))
     except FileNotFoundError:
         return ""

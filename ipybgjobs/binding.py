@@ -153,7 +153,7 @@ def _untyped(name: str, value: Any) -> Any:
         return value
     if value.bare and value.text.lower() in _FOREIGN_WORDS and value.text not in ("True", "False", "None"):
         raise InvalidParameters(
-            f'{name}={value.text} could be a word or a value: write {name}={value.text.capitalize().replace("Null", "None")} '
+            f"{name}={value.text} could be a word or a value: write {name}={value.text.capitalize().replace('Null', 'None')} "
             f'for the value, {name}="{value.text}" for the text.'
         )
     return value.value

@@ -4,7 +4,7 @@ Exit status: 0 fine, 1 the job failed or was refused, 2 wrong usage.
 """
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import pprint
 import sys
@@ -207,7 +207,7 @@ def _clock(seconds: float) -> str:
 
 
 def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
 
 
 def job_json(job: Job) -> dict[str, Any]:

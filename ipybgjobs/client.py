@@ -6,21 +6,20 @@ The only writer on the user's side; magics and command line are thin skins over 
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import allowlist, attempt, durations, inspection, plain, redaction, snapshot, summon
+from . import allowlist, inspection, options, parameters, redaction, snapshot, summon
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .errors import ConfigurationError, InvalidParameters, JobNotAllowed, StoreError
+from .errors import InvalidParameters, JobNotAllowed, StoreError
 from .folder import StateFolder
 from .handle import Job
-from .inspection import Bound
-from .models import Call, JobState, Owner
-from .process import identity
-from .retry import RetryRules
-from .settings import DEFAULT_QUEUE, AllowedEntry, Settings
+from .models import JobState, Owner
+from .process import identity, surroundings
+from .settings import DEFAULT_QUEUE, Settings
 from .store import records, submissions
 from .store.database import Database
 from .store.submissions import Submission, Surroundings
@@ -123,31 +122,32 @@ class Client:
         settings = self.settings()
         permission = allowlist.find(target, settings)
         entry = permission.entry
-        init, params = _checked(init, "init"), _checked(params, "params")
+        init, params = options.mapping(init, "init"), options.mapping(params, "params")
         secrets = redaction.secret_names({**init, **params}, settings.secret_names)
         bound = inspection.look(permission, init, params, secrets)
         now = time.time()
         uid = os.urandom(16).hex()
-        call, pickled = _call(permission.target, bound, secrets)
+        call, pickled = parameters.split(permission.target, bound, secrets)
         job = Submission(
             uid=uid,
             call=call,
             positional=bound.positional,
-            name=_name(name),
-            queue=_queue(queue or entry.queue or DEFAULT_QUEUE, settings),
-            priority=_priority(priority),
-            not_before=now + _seconds(delay, "delay", 0.0),
+            name=options.name(name),
+            queue=options.queue(queue or entry.queue or DEFAULT_QUEUE, settings),
+            priority=options.priority(priority),
+            not_before=now + (0.0 if delay is None else options.duration(delay, "delay")),
             submitted_at=now,
-            rules=_rules(entry, retry),
-            timeout=entry.timeout if timeout is None else _seconds(timeout, "timeout", None),
+            rules=options.rules(entry, retry),
+            timeout=entry.timeout if timeout is None else options.duration(timeout, "timeout"),
             owner=Owner(identity.host(), identity.pid_namespace()),
         )
         folder = self.folder()
         database = self.database(folder)
         if pickled is not None:
-            _keep_parameters(folder.job(uid), pickled)
+            parameters.keep(folder.job(uid), pickled)
         job_id = submissions.submit(database, job, self._surroundings())
         _wake(folder)
+        _warn_of_surroundings(folder)
         return Job(self, folder, job_id, uid)
 
     def retry(self, folder: StateFolder, job_id: int) -> None:
@@ -172,100 +172,6 @@ class Client:
         return Surroundings(context, *self._environment[1:])
 
 
-def _checked(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
-    if values is None:
-        return {}
-    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
-        raise InvalidParameters(f"{what} must be a dict of names and values, such as {{'epochs': 50}}; it is {values!r}.")
-    return dict(values)
-
-
-def _call(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, bytes | None]:
-    """Split parameters into plain ones, for the row, and pickled ones, for the job's folder."""
-    groups = {"init": bound.init, "params": bound.params}
-    others = {
-        f"{group}.{name}": value for group, values in groups.items() for name, value in values.items() if not plain.is_plain(value)
-    }
-    rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
-    described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
-    call = Call(target, rest["init"], rest["params"], described, secrets)
-    return call, _pickled(others) if others else None
-
-
-def _described(value: Any) -> str:
-    if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
-        return redaction.cut(redaction.one_line(repr(value)))
-    return plain.describe(value)
-
-
-def _pickled(values: dict[str, Any]) -> bytes:
-    try:
-        return plain.dump(values)
-    except Exception as error:
-        slot = next((slot for slot, value in values.items() if not _can_be_pickled(value)), next(iter(values)))
-        kind = type(values[slot]).__name__
-        raise InvalidParameters(
-            f"{slot.partition('.')[2]} is a {kind}, which can't be sent to another process: {error}. "
-            "Send what it is made from instead, such as a path."
-        ) from error
-
-
-def _can_be_pickled(value: Any) -> bool:
-    try:
-        plain.dump(value)
-    except Exception:
-        return False
-    return True
-
-
-def _keep_parameters(folder: str, content: bytes) -> None:
-    try:
-        os.mkdir(folder, mode=0o700)
-        attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
-        attempt.sync_folder(os.path.dirname(folder))
-    except OSError as error:
-        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error
-
-
-def _seconds(value: float | str | None, what: str, default: float | None) -> Any:
-    try:
-        return default if value is None else durations.seconds(value, what)
-    except ValueError as error:
-        raise InvalidParameters(str(error)) from None
-
-
-def _name(name: str | None) -> str | None:
-    if name is not None and (not isinstance(name, str) or not name.strip() or name.isdigit()):
-        raise InvalidParameters(f"name is {name!r}; a name is text, and not a number, which would be an id.")
-    return name
-
-
-def _queue(queue: str, settings: Settings) -> str:
-    if queue not in settings.queues:
-        known = ", ".join(settings.queues)
-        raise InvalidParameters(f"There is no queue {queue!r}; the configuration has {known} (BackgroundJobs.queues).")
-    return queue
-
-
-def _priority(priority: int) -> int:
-    if isinstance(priority, bool) or not isinstance(priority, int):
-        raise InvalidParameters(f"priority is {priority!r}; it is a whole number, a higher one goes first.")
-    return priority
-
-
-def _rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRules:
-    if retry is None:
-        return entry.rules
-    changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
-    unknown = [name for name in changes if name not in RetryRules.__slots__]
-    if unknown:
-        raise InvalidParameters(f"retry has no setting {unknown[0]!r}; it has {', '.join(RetryRules.__slots__)}.")
-    try:
-        return loading.overridden(entry.rules, changes, "retry")
-    except ConfigurationError as error:
-        raise InvalidParameters(str(error)) from None
-
-
 def _wake(folder: StateFolder) -> None:
     try:
         summon.summon(folder)
@@ -273,6 +179,18 @@ def _wake(folder: StateFolder) -> None:
         raise StoreError(
             f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
         ) from error
+
+
+def _warn_of_surroundings(folder: StateFolder) -> None:
+    """Say once, for a state folder on a host, what ends all processes here."""
+    told = folder.told(identity.host())
+    if os.path.exists(told):
+        return
+    warning = surroundings.warning()
+    with open(told, "w", encoding="utf-8") as file:
+        file.write(warning or "")
+    if warning:
+        print(f"Note: {warning}", file=sys.stderr)  # noqa: T201 - what the first submit says
 
 
 _client: Client | None = None
@@ -338,7 +256,10 @@ def submit(target: str, params: Mapping[str, Any] | None = None, **options: Any)
 
 
 def run_background_job(
-    cls: type | Callable[..., Any] | str, method: str | None = None, params: Mapping[str, Any] | None = None, **options: Any
+    cls: type | Callable[..., Any] | str,
+    method: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Job:
     """Submit a job by class, method name and parameters: the classic helper.
 

@@ -83,7 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder or tempfile.mkdtemp(prefix="ipybgjobs-demo-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ipybgjobs_config.py").write_text(_CONFIG)
-    os.environ |= {"IPYBGJOBS_CONFIG": str(folder / "ipybgjobs_config.py"), "IPYBGJOBS_STATE_DIR": str(folder / "state")}
+    os.environ |= {
+        "IPYBGJOBS_CONFIG": str(folder / "ipybgjobs_config.py"),
+        "IPYBGJOBS_STATE_DIR": str(folder / "state"),
+    }
     asyncio.run(_play(folder))
     return 0
 
@@ -106,11 +109,11 @@ async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(title)])
     notebook.cells += [nbformat.v4.new_code_cell(source) for source in code]
     client = NotebookClient(notebook, kernel_name="", resources={"metadata": {"path": str(path.parent)}})
-    client.create_kernel_manager()
-    client.km.transport = "ipc"
-    client.km.kernel_spec.argv[0] = sys.executable  # this environment's kernel, whatever is registered
+    kernel: Any = client.create_kernel_manager()
+    kernel.transport = "ipc"
+    kernel.kernel_spec.argv[0] = sys.executable  # this environment's kernel, whatever is registered
     async with client.async_setup_kernel():
-        pid = int(client.km.provisioner.pid)
+        pid = int(kernel.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":
                 await client.async_execute_cell(cell, index)
@@ -118,7 +121,7 @@ async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
         if kill:
             os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(Exception):
-                await client.km.shutdown_kernel(now=True)
+                await kernel.shutdown_kernel(now=True)
     nbformat.write(notebook, path)
     return pid
 

@@ -131,7 +131,10 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     for row in records.supervisors(database):
         state = "running" if held and row["host"] == here else "ended, or elsewhere"
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))
-        report.fact("supervisor", f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago")
+        report.fact(
+            "supervisor",
+            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
+        )
         if row["notice"] and row["host"] == here and held:
             report.problems.append(row["notice"])
     if not held:

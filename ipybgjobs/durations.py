@@ -30,7 +30,7 @@ def seconds(value: float | str, what: str = "duration") -> float:
     if isinstance(value, str):
         return _parse(value, what)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f'{what} is {value!r}; give seconds or text such as "30s", "5m", "2h".')
+        raise ValueError(f'{what} is {value!r}; give seconds or text such as "30s", "5m", "2h".')  # noqa: TRY004 - one kind of fault
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{what} is {value!r}; a duration is finite and not negative.")
     return float(value)

@@ -32,6 +32,10 @@ class StateFolder:
         """The lock of the one process that is about to become supervisor."""
         return f"{self.path}/supervisor.{host}.next.lock"
 
+    def told(self, host: str) -> str:
+        """The file that says that a user of the host was told what ends all processes there."""
+        return f"{self.path}/surroundings.{host}.txt"
+
     def job(self, uid: str) -> str:
         """The folder of a job."""
         return f"{self.jobs}/{uid}"
@@ -50,9 +54,9 @@ class StateFolder:
         """
         try:
             for path in (self.path, self.jobs, self.logs):
-                os.makedirs(path, mode=0o700, exist_ok=True)  # noqa: PTH103 - pathlib is no cheap import
-            if os.stat(self.path).st_mode & 0o077:  # noqa: PTH116 - likewise
-                os.chmod(self.path, 0o700)  # noqa: PTH101 - likewise
+                os.makedirs(path, mode=0o700, exist_ok=True)
+            if os.stat(self.path).st_mode & 0o077:
+                os.chmod(self.path, 0o700)
         except OSError as error:
             raise StoreError(
                 f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write; "

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from . import attempt, plain, redaction
 from .durations import show as show_duration
@@ -25,9 +25,7 @@ from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState, Outcome
 from .process import identity, lock
 from .store import records
-
-if TYPE_CHECKING:
-    from .client import Client
+from .store.database import Database
 
 #: Seconds between two looks while waiting: the first, the longest.
 _SHORTEST, _LONGEST = 0.002, 0.2
@@ -43,12 +41,25 @@ _WITHOUT_EXCEPTION = {
 }
 
 
+class Desk(Protocol):
+    """What a job needs of the client: the store, and the changes that a person may ask for."""
+
+    def database(self, folder: StateFolder) -> Database:
+        """Open the store."""
+
+    def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
+        """Ask the host's supervisor to cancel a job."""
+
+    def retry(self, folder: StateFolder, job_id: int) -> None:
+        """Ask for another attempt."""
+
+
 class Job:
     """One job; truthy, since it was accepted.
 
     Parameters
     ----------
-    client : Client
+    client : Desk
         Whose store it is in.
     folder : StateFolder
         The state folder.
@@ -58,7 +69,7 @@ class Job:
         The same job's name on any machine.
     """
 
-    def __init__(self, client: "Client", folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
+    def __init__(self, client: Desk, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
         self._client = client
         self._folder = folder
         self.id = id

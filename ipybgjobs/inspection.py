@@ -1,4 +1,4 @@
-"""A look at an allowed target: does it exist, what does it take, do these parameters fit?
+"""Looks at an allowed target: whether it exists, what it takes, and whether these parameters fit.
 
 It looks in this process where it can. Where the source has changed since it was imported here, or where the module may be
 found in one folder only, a fresh process looks: so an edited .py beside the notebook just works, and nothing is reloaded here.
@@ -77,9 +77,7 @@ def _source_date(module: Any) -> int | None:
 _seen: _Seen | None = None
 
 
-def look(
-    permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...] = ()
-) -> Bound:
+def look(permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Bound:
     """Check the parameters of a call against the target's signature.
 
     Parameters
@@ -110,9 +108,7 @@ def look(
     return bound
 
 
-def look_here(
-    permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...]
-) -> Bound:
+def look_here(permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...]) -> Bound:
     """Look in this process; imports the module."""
     entry, method = permission
     owner = resolve.resolve(entry.key, entry.only_from)
@@ -127,8 +123,9 @@ def look_here(
 
 
 def _constructor(owner: type, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    if getattr(owner, "__abstractmethods__", None):
-        raise InvalidTarget(f"{label} can't be instantiated: it is abstract ({', '.join(sorted(owner.__abstractmethods__))}).")  # type: ignore[attr-defined] # set by ABCMeta
+    abstract: frozenset[str] = getattr(owner, "__abstractmethods__", frozenset())
+    if abstract:
+        raise InvalidTarget(f"{label} can't be instantiated: it is abstract ({', '.join(sorted(abstract))}).")
     shape = binding.shape(owner, f"The constructor {label}()")
     try:
         return binding.bind(shape, init, secrets)
@@ -150,9 +147,7 @@ def _look_in_fresh_process(
     path = plain.dump([folder or os.getcwd() for folder in sys.path])
     question = path + plain.dump((permission, dict(init), dict(params), secrets))
     try:
-        done = subprocess.run(
-            command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False
-        )
+        done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
     except subprocess.TimeoutExpired:
         raise InvalidTarget(f"{permission.entry.key} took more than {LONGEST_LOOK:.0f} s to import.") from None
     if done.returncode != 0:

@@ -195,7 +195,9 @@ class _Reader:
         if self._quoted and any(character in text for character in "\"'()[]{}$"):
             raise UsageFault(f"{name}={text} is neither a Python literal nor a bare word: put quotes around text.")
         if text in self._variables:
-            raise UsageFault(f'{name}={text}: {text} is a variable here. Write {name}=${text} for it, {name}="{text}" for the text.')
+            raise UsageFault(
+                f'{name}={text}: {text} is a variable here. Write {name}=${text} for it, {name}="{text}" for the text.'
+            )
         if not text:
             raise UsageFault(f'{name}= has no value; for the empty text, write {name}="".')
         return Typed(text, text, bare=True)
@@ -208,7 +210,7 @@ class _Filler(ast.NodeTransformer):
         self._look_up = look_up
         self.filled = False
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 - ast's name
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         if not node.id.startswith(_STAND_IN):
             return node
         self.filled = True

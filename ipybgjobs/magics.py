@@ -69,9 +69,9 @@ class JobMagics(Magics):
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
-    instances = [cls(parent=shell) for cls in traits.CLASSES]
+    instances: list[Any] = [cls(parent=shell) for cls in traits.CLASSES]
     live = LiveTraits(*instances)
-    profile = shell.profile_dir.location if getattr(shell, "profile_dir", None) else None
+    profile = getattr(shell.profile_dir, "location", None)
     client.use(Client(profile, live))
     shell.register_magics(JobMagics)
     shell.configurables.extend(instances)

@@ -6,10 +6,9 @@ Frozen, without I/O: what a row says, and how a person would say it.
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from . import durations
-from .redaction import call_text
+from .call import Call
 from .retry import RetryRules
 
 
@@ -57,34 +56,6 @@ class Owner:
 
     host: str
     pid_namespace: str
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What is to be called, with which parameters.
-
-    Parameters
-    ----------
-    target : str
-        Dotted path of the callable: ``module.Class.method`` or ``module.function``.
-    init : dict
-        Constructor parameters that are plain JSON.
-    params : dict
-        Parameters that are plain JSON.
-    pickled : dict of str to str
-        The others: a slot (``init.df``, ``params.df``) and a short description of the value.
-    secrets : tuple of str
-        Names of parameters whose values are shown to nobody.
-    """
-
-    target: str
-    init: dict[str, Any]
-    params: dict[str, Any]
-    pickled: dict[str, str]
-    secrets: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return call_text(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,26 @@ Pure functions; they decide nothing about where the text goes.
 """
 
 import fnmatch
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .models import Call
+from collections.abc import Iterable
+from typing import Any
 
 #: What stands in the place of a secret.
 BLANK = "•••"
 
 #: Parameter names that hold secrets, as patterns; case and underscores do not count.
-SECRET_NAMES = ("*password*", "*passwd*", "*secret*", "*token*", "*apikey*", "*credential*", "*privatekey*", "*accesskey*")
+SECRET_NAMES = (
+    "*password*",
+    "*passwd*",
+    "*secret*",
+    "*token*",
+    "*apikey*",
+    "*credential*",
+    "*privatekey*",
+    "*accesskey*",
+)
 
-_LONGEST = 60
+#: Longest text that a value is shown by.
+LONGEST = 60
 
 
 def secret_names(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
@@ -27,21 +34,6 @@ def secret_names(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ..
 
 def _folded(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
-
-
-def call_text(call: "Call", longest: int = _LONGEST) -> str:
-    """Write a call as code, with secrets blanked and long values cut; always one line."""
-    constructor = _arguments(call, "init", call.init, longest)
-    owner, _, method = call.target.rpartition(".")
-    head = f"{owner}({constructor}).{method}" if constructor else call.target
-    return f"{head}({_arguments(call, 'params', call.params, longest)})"
-
-
-def _arguments(call: "Call", group: str, plain: Mapping[str, Any], longest: int) -> str:
-    shown = {name: cut(repr(blanked(value, call.secrets)), longest) for name, value in plain.items()}
-    prefix = group + "."
-    shown |= {slot.removeprefix(prefix): text for slot, text in call.pickled.items() if slot.startswith(prefix)}
-    return ", ".join(f"{name}={BLANK if name in call.secrets else one_line(text)}" for name, text in shown.items())
 
 
 def blanked(value: Any, names: Iterable[str]) -> Any:
@@ -62,12 +54,6 @@ def without(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def secret_values(call: "Call") -> tuple[str, ...]:
-    """The secret values of a call that might turn up in an error message."""
-    groups = (call.init, call.params)
-    return tuple(str(group[name]) for group in groups for name in call.secrets if group.get(name) is not None)
-
-
 def one_line(text: str) -> str:
     r"""Escape everything that could start a new line or steer a terminal: ``\n``, ``\x1b``, U+2028 ..."""
     if text.isprintable():
@@ -79,7 +65,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def cut(text: str, longest: int = _LONGEST) -> str:
+def cut(text: str, longest: int = LONGEST) -> str:
     """Cut a text in its middle to at most `longest` characters."""
     if len(text) <= longest:
         return text

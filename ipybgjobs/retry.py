@@ -49,7 +49,8 @@ class RetryRules:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Rebuild rules from `to_json`."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return cls(**lists)
 
 
 @dataclass(frozen=True, slots=True)

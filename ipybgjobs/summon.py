@@ -41,5 +41,5 @@ def start(folder: StateFolder) -> None:
 
 def inherited_lock(descriptor: int) -> FileLock:
     """The next-lock that a new supervisor was given."""
-    os.set_inheritable(descriptor, False)  # noqa: FBT003 - the name says it
+    os.set_inheritable(descriptor, False)
     return FileLock(descriptor)

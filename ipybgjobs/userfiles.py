@@ -119,7 +119,16 @@ def _show(arguments: argparse.Namespace) -> int:
     print("Allowed:" if settings.allowed else "Allowed: nothing yet")
     for entry in settings.allowed.values():
         print(f"  {entry.key}: {', '.join(entry.methods)}  ({entry.source})")
-    for name in ("queues", "rules", "logs", "state_dir", "secret_names", "idle_seconds", "kill_grace_seconds", "exit_grace_seconds"):
+    for name in (
+        "queues",
+        "rules",
+        "logs",
+        "state_dir",
+        "secret_names",
+        "idle_seconds",
+        "kill_grace_seconds",
+        "exit_grace_seconds",
+    ):
         print(f"{name}: {shown[name]}")
     return 0
 

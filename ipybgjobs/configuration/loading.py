@@ -30,9 +30,7 @@ _RETRY_TRAITS = tuple(traits.RetryPolicy.class_own_traits(config=True))
 _ENTRY_SETTINGS = ("allowed_methods", "timeout", "queue", "from", *_RETRY_TRAITS)
 
 
-def load(
-    files: Sequence[Source], user_can_write: Callable[[str], bool] = sources.user_can_write
-) -> Settings:
+def load(files: Sequence[Source], user_can_write: Callable[[str], bool] = sources.user_can_write) -> Settings:
     """Evaluate configuration files.
 
     Parameters
@@ -63,9 +61,7 @@ def load(
     return _united(read, report, user_can_write)
 
 
-def _united(
-    read: list[tuple[Source, Config]], report: list[FileRead], user_can_write: Callable[[str], bool]
-) -> Settings:
+def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_write: Callable[[str], bool]) -> Settings:
     administered = {source.path for source, _ in read if source.rank == "system" and not user_can_write(source.path)}
     locked_by = None
     merged = Config()
@@ -112,7 +108,8 @@ def retry_rules(policy: traits.RetryPolicy) -> RetryRules:
     values = {name: getattr(policy, name) for name in _RETRY_TRAITS}
     delay = values["delay_seconds"]
     values["delay_seconds"] = tuple(delay) if isinstance(delay, (list, tuple)) else (delay,)
-    return RetryRules(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return RetryRules(**plain)
 
 
 def overridden(rules: RetryRules, changes: dict[str, Any], what: str) -> RetryRules:
@@ -252,7 +249,7 @@ def main() -> None:
     files = [Source(*source) for source in json.load(sys.stdin)]
     output, sys.stdout = sys.stdout, sys.stderr  # what a configuration file prints is no answer of ours
     try:
-        answer = {"settings": load(files).to_json()}
+        answer: dict[str, Any] = {"settings": load(files).to_json()}
     except ConfigurationError as error:
         answer = {"error": str(error)}
     json.dump(answer, output)

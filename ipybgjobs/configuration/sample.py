@@ -2,7 +2,7 @@
 
 from . import traits
 
-_HEAD = '''\
+_HEAD = """\
 # Configuration of ipybgjobs. Everything here is commented out; what is shown is the default.
 # It is looked for as ipybgjobs_config.py or .json on the Jupyter configuration path (`jupyter --paths`), lowest rank first:
 # system, environment, user; then in the IPython profile's own files; then in the file that IPYBGJOBS_CONFIG names.
@@ -25,7 +25,7 @@ c = get_config()  #noqa
 # }
 # c.BackgroundJobs.queues = {"default": 2, "gpu": 1}
 
-'''
+"""
 
 
 def text() -> str:

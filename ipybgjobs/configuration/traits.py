@@ -13,7 +13,6 @@ from ..redaction import SECRET_NAMES
 from ..retry import FAULTS_OF_THE_CODE
 from ..settings import DEFAULT_QUEUE, LogSettings
 
-
 #: The defaults.
 _LOGS = LogSettings()
 
@@ -23,7 +22,7 @@ class Duration(TraitType[float, "float | str"]):
 
     info_text = 'a duration: seconds, or text such as "30s", "5m", "2h"'
 
-    def validate(self, obj: Any, value: Any) -> float:
+    def validate(self, obj: Any, value: Any) -> float:  # noqa: ARG002 - traitlets' signature
         """Turn the value into seconds."""
         try:
             return durations.seconds(value, str(self.name))
@@ -86,7 +85,7 @@ class BackgroundJobs(Configurable):
 
     @validate("queues")
     def _default_stays(self, proposal: Any) -> dict[str, int]:
-        return {DEFAULT_QUEUE: 2} | proposal["value"]
+        return {DEFAULT_QUEUE: 2, **proposal["value"]}
 
 
 class RetryPolicy(Configurable):
@@ -107,11 +106,9 @@ class RetryPolicy(Configurable):
 
     max_delay_seconds = Duration(3600.0, help="No delay is longer than this, in seconds. Default: 3600.").tag(config=True)
 
-    jitter = Float(
-        0.0, min=0.0, max=1.0, help="Share of the delay added at random, 0 to 1. Default: 0.0, none."
-    ).tag(config=True)
+    jitter = Float(0.0, min=0.0, max=1.0, help="Share of the delay added at random, 0 to 1. Default: 0.0, none.").tag(config=True)
 
-    retry_on = List(
+    retry_on: List[str] = List(
         help="""Exceptions that are retried, as classes or names; subclasses count. Default: [], every one that never_retry
         does not name."""
     ).tag(config=True)
@@ -130,21 +127,21 @@ class RetryPolicy(Configurable):
 class JobLogs(Configurable):
     """The files background_jobs.log (all that happened) and background_jobs_errors.log (failures, with traceback)."""
 
-    directory = Unicode(
-        None, allow_none=True, help="Folder of the two files. None (default): logs/ in the state folder."
-    ).tag(config=True)
+    directory = Unicode(None, allow_none=True, help="Folder of the two files. None (default): logs/ in the state folder.").tag(
+        config=True
+    )
 
-    level = Unicode(
-        _LOGS.level, help="What background_jobs.log records: DEBUG, INFO, WARNING or ERROR. Default: INFO."
-    ).tag(config=True)
+    level = Unicode(_LOGS.level, help="What background_jobs.log records: DEBUG, INFO, WARNING or ERROR. Default: INFO.").tag(
+        config=True
+    )
 
-    format = Unicode(
-        _LOGS.format, help="Format of a record, as in Python's logging. Default: time, level, message."
-    ).tag(config=True)
+    format = Unicode(_LOGS.format, help="Format of a record, as in Python's logging. Default: time, level, message.").tag(
+        config=True
+    )
 
-    max_bytes = Int(
-        _LOGS.max_bytes, min=0, help="Size in bytes at which a file is rotated; 0: never. Default: 5,000,000."
-    ).tag(config=True)
+    max_bytes = Int(_LOGS.max_bytes, min=0, help="Size in bytes at which a file is rotated; 0: never. Default: 5,000,000.").tag(
+        config=True
+    )
 
     backup_count = Int(_LOGS.backup_count, min=0, help="Rotated files kept. Default: 3.").tag(config=True)
 

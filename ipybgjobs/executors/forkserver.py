@@ -6,6 +6,7 @@ until it is acknowledged. If the supervisor dies, the channel closes: it forks n
 that nobody acknowledged to the attempt folders, and stays until what it started has ended.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -43,7 +44,7 @@ class ForkServer:
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._children, wake = os.pipe()
         for end in (self._children, wake):
-            os.set_blocking(end, False)  # noqa: FBT003 - the name says it
+            os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -127,10 +128,8 @@ class ForkServer:
             attempt.write_json(folder, attempt.EXIT, report)
             return
         self._unacknowledged[folder] = report
-        try:
+        with contextlib.suppress(OSError):  # gone: the channel's end is about to be read, and the report written to its folder
             self._channel.send(json.dumps(report).encode())
-        except OSError:
-            pass  # gone: the channel's end is about to be read, and the report written to its folder
 
     def _orphaned(self) -> None:
         """The supervisor is gone."""
@@ -139,5 +138,3 @@ class ForkServer:
                 attempt.write_json(folder, attempt.EXIT, report)
         self._unacknowledged.clear()
         summon.start(self._folder)
-
-

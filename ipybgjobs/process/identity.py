@@ -89,12 +89,7 @@ def current(pid: int | None = None) -> ProcessIdentity:
 def is_alive(identity: ProcessIdentity) -> bool:
     """Whether that very process runs; a zombie does not."""
     state = look(identity.pid)
-    return (
-        state is not None
-        and state.state not in "ZX"
-        and state.start_time == identity.start_time
-        and identity.boot == boot()
-    )
+    return state is not None and state.state not in "ZX" and state.start_time == identity.start_time and identity.boot == boot()
 
 
 def open_handle(identity: ProcessIdentity) -> int | None:

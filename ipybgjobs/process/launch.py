@@ -6,7 +6,7 @@ job object where that is allowed).
 """
 
 import os
-import subprocess
+import signal
 from collections.abc import Mapping, Sequence
 
 #: What a detached process of ours needs of its starter's environment; never all of it, since it holds secrets.
@@ -16,9 +16,7 @@ _KEPT_PREFIXES = ("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_", "IPYBGJOBS_", "XD
 
 def lean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Those variables that a process of ours needs to start as its starter did."""
-    return {
-        name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)
-    }
+    return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
 
 
 def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -> None:
@@ -38,6 +36,8 @@ def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -
     OSError
         If it can't be started.
     """
+    import subprocess  # here, since fork servers load this module and seldom start anything
+
     descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         shell = subprocess.Popen(
@@ -53,3 +53,13 @@ def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -
         shell.wait()
     finally:
         os.close(descriptor)
+
+
+def settle() -> None:
+    """Make this process, just started by `detached`, independent for good: own session, own signals, files of its own."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    os.umask(0o077)

@@ -6,7 +6,12 @@ Linux: ``/proc/self/cgroup``, marker files, variables of batch systems.
 import os
 from collections.abc import Mapping
 
-_BATCH = {"SLURM_JOB_ID": "a Slurm allocation", "PBS_JOBID": "a PBS job", "LSB_JOBID": "an LSF job", "JOB_ID": "a batch job"}
+_BATCH = {
+    "SLURM_JOB_ID": "a Slurm allocation",
+    "PBS_JOBID": "a PBS job",
+    "LSB_JOBID": "an LSF job",
+    "JOB_ID": "a batch job",
+}
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 
 

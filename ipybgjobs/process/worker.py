@@ -3,6 +3,7 @@
 It resets what it may have inherited: an idle Jupyter kernel ignores SIGINT, and ignored signals pass through fork and exec.
 """
 
+import atexit
 import contextlib
 import fcntl
 import os
@@ -31,7 +32,7 @@ def unwind_on_terminate() -> None:
     """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole."""
     worker = os.getpid()
 
-    def handler(number: int, frame: types.FrameType | None) -> None:
+    def handler(number: int, _frame: types.FrameType | None) -> None:
         if os.getpid() == worker:
             sys.exit(128 + number)
         # A child that forked without exec behaves as it would anywhere.
@@ -100,20 +101,22 @@ def linger_while_ending(path: str, longest: float = 60.0) -> None:
         time.sleep(0.02)
 
 
+def _pending_exit_handlers() -> int:
+    return atexit._ncallbacks()  # noqa: SLF001 - as `os._exit` skips them, they are run here
+
+
 def leave(code: int, grace: float) -> NoReturn:
     """End this process as Python would, and at the latest after `grace` seconds.
 
     Threads are waited for, exit handlers run, streams are flushed. What does not end is shown in the log.
     """
-    import atexit
-
     threading = sys.modules.get("threading")
-    if atexit._ncallbacks() or (threading and threading.active_count() > 1):
+    if _pending_exit_handlers() or (threading and threading.active_count() > 1):
         import faulthandler
 
         with contextlib.suppress(Exception):
-            faulthandler.dump_traceback_later(max(grace, 0.001), exit=True, file=2)  # type: ignore[arg-type] # a descriptor will do
-    for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):
+            faulthandler.dump_traceback_later(max(grace, 0.001), exit=True, file=2)
+    for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):  # noqa: SLF001 - likewise
         with contextlib.suppress(BaseException):
             if last is not None:
                 last()

@@ -4,8 +4,9 @@ import json
 import sqlite3
 from typing import Any
 
+from ..call import Call
 from ..errors import UnknownJob
-from ..models import Attempt, Call, JobRecord, JobState, Outcome, Owner
+from ..models import Attempt, JobRecord, JobState, Outcome, Owner
 from ..retry import RetryRules
 from .database import Database
 
@@ -51,7 +52,7 @@ def job(database: Database, key: int | str) -> JobRecord:
         If there is none.
     """
     column = "id" if isinstance(key, int) else "uid"
-    rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {column} = ?", (key,))  # noqa: S608 - one of two words
+    rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {column} = ?", (key,))
     if not rows and isinstance(key, str):
         rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 1", (key,))
     if not rows:

@@ -4,7 +4,8 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from ..models import Call, Owner
+from ..call import Call
+from ..models import Owner
 from ..retry import RetryRules
 from .database import Database
 

@@ -63,7 +63,8 @@ class Transitions:
 
     def queues(self) -> dict[str, int]:
         """Queues that have a job waiting, each with its number of running jobs."""
-        sql = """SELECT waiting.queue, (SELECT count(*) FROM jobs WHERE state = 'running' AND queue = waiting.queue AND host = :host)
+        sql = """SELECT waiting.queue,
+                (SELECT count(*) FROM jobs WHERE state = 'running' AND queue = waiting.queue AND host = :host)
             FROM (SELECT DISTINCT queue FROM jobs WHERE state = 'queued' AND host = :host) AS waiting"""
         return {row[0]: row[1] for row in self._connection.execute(sql, {"host": self._owner.host})}
 

@@ -12,6 +12,7 @@ running     the attempts under way, and finding them again after a crash
 verdict     from an attempt folder and an exit status to how the attempt ended
 ending      ending a tree step by step, without ever waiting
 policies    the configuration files again, in a short-lived child
+tidying     folders that belong to no job
 joblogs     background_jobs.log and background_jobs_errors.log
 ==========  ======================================================================
 """

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from .. import attempt
 from ..process import identity, tree
-from ..process.identity import ProcessState
 
 #: Seconds between two looks.
 INTERVAL = 0.03
@@ -37,7 +36,7 @@ class Ending:
         self._grace = grace
         self._clock = clock
         self._worker = identity.look(pid)
-        self._known: dict[int, ProcessState] = {}
+        self._known: dict[int, identity.ProcessState] = {}
         self._deadline = clock() + grace
         self._step = self._after_interrupt
         attempt.write_json(folder, attempt.ENDING, {"reason": reason})

@@ -55,7 +55,7 @@ class JobLogs:
     def __init__(self, settings: LogSettings, default_directory: str) -> None:
         self.settings = settings
         directory = os.path.expanduser(settings.directory or default_directory)
-        self._logger = logging.Logger("ipybgjobs", logging.DEBUG)
+        self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree: nobody else configures it
         self._handlers = [
             self._handler(f"{directory}/{ALL}", logging.getLevelName(settings.level)),
             self._handler(f"{directory}/{ERRORS}", logging.ERROR),

@@ -18,7 +18,7 @@ from ..executors.local import Exit, LocalExecutor, exit_from_folder
 from ..folder import StateFolder
 from ..models import JobRecord, JobState, Outcome, Owner
 from ..process import identity
-from ..retry import Failure, RetryRules, next_delay
+from ..retry import Failure, next_delay
 from ..snapshot import startup_key
 from ..store import records, transitions
 from ..store.database import Database
@@ -48,6 +48,16 @@ class _Effects:
     endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
     environments: set[int] = field(default_factory=set)  # that may have lost their last job
     messages: list[Callable[[], None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of an attempt, as it was found."""
+
+    job: JobRecord
+    run: Running
+    verdict: Verdict
+    failure: Failure
 
 
 class Supervisor:
@@ -198,7 +208,7 @@ class Supervisor:
         with self.database.transaction() as connection:
             change = Transitions(connection, self.owner, now)
             for end in self._ends.values():
-                self._record(change, end, now, effects)
+                self._record(change, end, effects)
             self._enforce(change, effects)
             for request in change.requests():
                 self._answer(change, request, effects)
@@ -214,7 +224,7 @@ class Supervisor:
 
     # -- step 1: collect ------------------------------------------------------------------------------------------
 
-    def _record(self, change: Transitions, end: Exit, now: float, effects: _Effects) -> None:
+    def _record(self, change: Transitions, end: Exit, effects: _Effects) -> None:
         effects.recorded.append(end.folder)
         attempt.remove(end.folder, attempt.ENVIRONMENT)
         run = self._running.get(end.folder)
@@ -225,20 +235,20 @@ class Supervisor:
         job = records.job_record(row)
         verdict, failure = judge(end, reason, lambda: self._secrets(job, row["environment"]))
         verdict = _with_remains(verdict, run)
-        if change.end_attempt(run.job_id, run.number, verdict):
-            self._follow(change, job, run, verdict, failure, now, effects)
-            effects.environments.add(row["environment"])
+        self._follow(change, _End(job, run, verdict, failure), effects)
 
     def _secrets(self, job: JobRecord, environment: int) -> tuple[str, ...]:
         values = json.loads(transitions.environment(self.database.connection, environment))
         names = redaction.secret_names(values, self.policies.latest.secret_names)
-        return (*redaction.secret_values(job.call), *(values[name] for name in names))
+        return (*job.call.secret_values(), *(values[name] for name in names))
 
-    def _follow(
-        self, change: Transitions, job: JobRecord, run: Running, verdict: Verdict, failure: Failure, now: float, effects: _Effects
-    ) -> None:
-        """What an attempt's end means for the job."""
-        head = f"job {job.id} attempt {run.number} of {job.allowed_attempts} {job.call}"
+    def _follow(self, change: Transitions, end: _End, effects: _Effects) -> None:
+        """Record an attempt's end, and what it means for the job."""
+        job, number, verdict = end.job, end.run.number, end.verdict
+        if not change.end_attempt(job.id, number, verdict):
+            return
+        effects.environments.update(change.environment_of(job.id))
+        head = f"job {job.id} attempt {number} of {job.allowed_attempts} {job.call}"
         if verdict.outcome is Outcome.SUCCEEDED:
             change.end_job(job.id, JobState.SUCCEEDED, verdict.error)
             self._say(effects, f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
@@ -247,20 +257,18 @@ class Supervisor:
             change.end_job(job.id, JobState.CANCELLED, verdict.error)
             self._say(effects, f"{head} was cancelled")
             return
-        delay = next_delay(_rules(job), run.number, failure, self._draw())
+        rules = replace(job.rules, max_attempts=job.allowed_attempts)
+        delay = next_delay(rules, number, end.failure, self._draw())
         said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
         if delay is None:
             change.end_job(job.id, JobState.FAILED, verdict.error)
-            self._say_failure(effects, said, verdict)
-            return
-        change.queue_again(job.id, now + delay, verdict.error)
-        self._say_failure(effects, f"{said}; next attempt in {durations.show(delay)}", verdict)
+        else:
+            change.queue_again(job.id, self._clock() + delay, verdict.error)
+            said = f"{said}; next attempt in {durations.show(delay)}"
+        effects.messages.append(lambda: self._logs.failure(said, verdict.traceback))
 
     def _say(self, effects: _Effects, message: str) -> None:
         effects.messages.append(lambda: self._logs.info(message))
-
-    def _say_failure(self, effects: _Effects, message: str, verdict: Verdict) -> None:
-        effects.messages.append(lambda: self._logs.failure(message, verdict.traceback))
 
     # -- step 2: enforce time-outs --------------------------------------------------------------------------------
 
@@ -314,9 +322,7 @@ class Supervisor:
         if row is None:
             return
         verdict, failure = judge(Exit(run.folder), Outcome(row["ending"]))
-        if change.end_attempt(run.job_id, run.number, verdict):
-            self._follow(change, records.job_record(row), run, verdict, failure, self._clock(), effects)
-            effects.environments.add(row["environment"])
+        self._follow(change, _End(records.job_record(row), run, verdict, failure), effects)
 
     # -- effects --------------------------------------------------------------------------------------------------
 
@@ -375,10 +381,6 @@ class Supervisor:
         self.executor.close()
         self._logs.close()
         self.database.close()
-
-
-def _rules(job: JobRecord) -> RetryRules:
-    return replace(job.rules, max_attempts=job.allowed_attempts)
 
 
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:

@@ -4,29 +4,22 @@ It ends only when nothing is queued, delayed, running or requested: it closes an
 again, and then releases the lock. A new one waits for the lock instead of giving up.
 """
 
-import contextlib
 import math
-import os
 import select
-import signal
 
 from ..errors import StoreError
 from ..folder import StateFolder
-from ..process import identity
+from ..process import identity, launch
 from ..process.lock import FileLock
 from ..process.wakeup import Listener
 from ..summon import inherited_lock
+from . import tidying
 from .loop import AGAIN, Supervisor
 
 
 def main(state_dir: str, next_lock: int) -> None:
     """Wait for the lock, supervise, end when idle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with contextlib.suppress(PermissionError):
-        os.setsid()
-    os.umask(0o077)
+    launch.settle()
     folder = StateFolder(state_dir)
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
@@ -36,6 +29,7 @@ def main(state_dir: str, next_lock: int) -> None:
     listener = Listener(state_dir)
     turn.close()
     supervisor.recover()
+    tidying.remove_strays(folder, supervisor.database)
     while True:
         _serve(supervisor, listener)
         listener.close()

@@ -86,7 +86,7 @@ class Policies:
         assert process.stdout is not None
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(context.sources).encode())
-        os.set_blocking(process.stdout.fileno(), False)  # noqa: FBT003 - the name says it
+        os.set_blocking(process.stdout.fileno(), False)
         return _Evaluation(signature, process, limit)
 
     def collect(self, ready: Iterable[int]) -> bool:
@@ -118,7 +118,7 @@ class Policies:
         assert process.stdout is not None
         process.stdout.close()
         process.wait()
-        os.set_blocking(process.stderr.fileno(), False)  # noqa: FBT003 - a grandchild may hold it open
+        os.set_blocking(process.stderr.fileno(), False)
         complaint = (process.stderr.read() or b"").decode(errors="replace").strip()
         process.stderr.close()
         evaluation.process = None

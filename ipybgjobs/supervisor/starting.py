@@ -64,7 +64,8 @@ class Starter:
         """
         starts: list[Start] = []
         denied: list[tuple[sqlite3.Row, str]] = []
-        for queue, running in transitions.queues().items():
+        for queue, occupied in transitions.queues().items():
+            running = occupied
             waiting: list[int] = []  # contexts whose configuration is not known yet
             while (row := transitions.due(queue, waiting)) is not None:
                 context = Context.from_text(row["context_body"])

@@ -20,9 +20,7 @@ _LONGEST_ERROR = 500
 _REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
 
-def judge(
-    end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence[str]] = tuple
-) -> tuple[Verdict, Failure]:
+def judge(end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence[str]] = tuple) -> tuple[Verdict, Failure]:
     """Say how an attempt ended, and what the retry rules are to know.
 
     Parameters
@@ -36,7 +34,7 @@ def judge(
     """
     record = attempt.read_json(end.folder, attempt.OUTCOME)
     code, number = _status(end.status)
-    seen = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
+    seen: dict[str, Any] = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
     if record is not None and record.get("status") == "succeeded":
         return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), **seen), Failure()
     secrets = () if record is None else find_secrets()

@@ -1,0 +1,141 @@
+# Configuration of ipybgjobs. Everything here is commented out; what is shown is the default.
+# It is looked for as ipybgjobs_config.py or .json on the Jupyter configuration path (`jupyter --paths`), lowest rank first:
+# system, environment, user; then in the IPython profile's own files; then in the file that IPYBGJOBS_CONFIG names.
+# `jupyter bgjobs config show` tells which files count, `jupyter bgjobs config check` whether they are sound.
+
+c = get_config()  #noqa
+
+# What may run. Nothing does until it stands here:
+#
+# c.BackgroundJobs.allowed_jobs = {
+#     "training.Trainer": ["fit", "evaluate"],
+#     "training": ["prepare"],                 # functions of a module
+#     "app.jobs.SampleJob": {
+#         "allowed_methods": ["process"],
+#         "max_attempts": 5,                   # and whatever else RetryPolicy has
+#         "timeout": "2h",
+#         "queue": "gpu",
+#         "from": "/opt/shared",               # a class found anywhere else under that name is refused
+#     },
+# }
+# c.BackgroundJobs.queues = {"default": 2, "gpu": 1}
+
+#------------------------------------------------------------------------------
+# BackgroundJobs(Configurable) configuration
+#------------------------------------------------------------------------------
+## Which jobs may run, how many at once, and where their state is kept.
+
+## What may run: {"module.Class": ["method", ...]} or {"module.Class":
+#  {"allowed_methods": [...], ...}}. A module as key allows functions of it. In
+#  the second form an entry may also set max_attempts, delay_seconds,
+#  backoff_factor, max_delay_seconds, jitter, retry_on, never_retry (as
+#  RetryPolicy does), timeout (a duration for each attempt; None: no limit),
+#  queue (its default queue) and from (a folder: a module found anywhere else is
+#  refused). Default: nothing may run. Entries of several files are united; the
+#  file of higher rank decides a key.
+#  Default: {}
+# c.BackgroundJobs.allowed_jobs = {}
+
+## Seconds that threads and exit handlers of a job that has ended are given; then
+#  its process ends anyway. Default: 30.
+#  Default: 30.0
+# c.BackgroundJobs.exit_grace_seconds = 30.0
+
+## Seconds after which a supervisor without work ends; the next submit starts
+#  one. Default: 60.
+#  Default: 60.0
+# c.BackgroundJobs.idle_seconds = 60.0
+
+## Seconds that a cancelled or timed-out job is given to clean up after the
+#  interrupt, and once more after it is asked to terminate; then its processes
+#  are killed. Default: 10.
+#  Default: 10.0
+# c.BackgroundJobs.kill_grace_seconds = 10.0
+
+## In an administrator's file on the system path, which users can't write: no
+#  user's file, profile or environment variable widens what it allows. Without
+#  effect anywhere else. Default: False.
+#  Default: False
+# c.BackgroundJobs.locked = False
+
+## Jobs running at once, by queue. Default: two in the queue "default", which is
+#  always there.
+#  Default: {'default': 2}
+# c.BackgroundJobs.queues = {'default': 2}
+
+## Parameters whose values are shown nowhere, as patterns of their names; case
+#  and underscores don't count.
+#  Default: ['*password*', '*passwd*', '*secret*', '*token*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
+# c.BackgroundJobs.secret_names = ['*password*', '*passwd*', '*secret*', '*token*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
+
+## Folder of the store, the jobs' outputs and the logs. None (default):
+#  ipybgjobs/ in Jupyter's data folder. The environment variable
+#  IPYBGJOBS_STATE_DIR overrides it.
+#  Default: None
+# c.BackgroundJobs.state_dir = None
+
+#------------------------------------------------------------------------------
+# RetryPolicy(Configurable) configuration
+#------------------------------------------------------------------------------
+## When a failed job is tried again; an entry of `allowed_jobs` may set the same
+#  for its jobs.
+
+## Each further delay is this many times the one before. Default: 2.0 (60, 120,
+#  240 ...).
+#  Default: 2.0
+# c.RetryPolicy.backoff_factor = 2.0
+
+## Delay before the second run, in seconds or as text such as "5m"; it grows by
+#  backoff_factor. A list gives each delay in turn, the last one repeating,
+#  without growth. Default: 60.
+#  Default: 60.0
+# c.RetryPolicy.delay_seconds = 60.0
+
+## Share of the delay added at random, 0 to 1. Default: 0.0, none.
+#  Default: 0.0
+# c.RetryPolicy.jitter = 0.0
+
+## Runs in all, the first one counted. Default: 3; 1: never again.
+#  Default: 3
+# c.RetryPolicy.max_attempts = 3
+
+## No delay is longer than this, in seconds. Default: 3600.
+#  Default: 3600.0
+# c.RetryPolicy.max_delay_seconds = 3600.0
+
+## Exceptions that are not retried, as classes or names; subclasses count.
+#  Default: faults of the code, which would fail again the same way.
+#  Default: ['TypeError', 'NameError', 'AttributeError', 'ImportError', 'SyntaxError', 'AssertionError']
+# c.RetryPolicy.never_retry = ['TypeError', 'NameError', 'AttributeError', 'ImportError', 'SyntaxError', 'AssertionError']
+
+## Exceptions that are retried, as classes or names; subclasses count. Default:
+#  [], every one that never_retry does not name.
+#  Default: []
+# c.RetryPolicy.retry_on = []
+
+#------------------------------------------------------------------------------
+# JobLogs(Configurable) configuration
+#------------------------------------------------------------------------------
+## The files background_jobs.log (all that happened) and
+#  background_jobs_errors.log (failures, with traceback).
+
+## Rotated files kept. Default: 3.
+#  Default: 3
+# c.JobLogs.backup_count = 3
+
+## Folder of the two files. None (default): logs/ in the state folder.
+#  Default: None
+# c.JobLogs.directory = None
+
+## Format of a record, as in Python's logging. Default: time, level, message.
+#  Default: '%(asctime)s %(levelname)s %(message)s'
+# c.JobLogs.format = '%(asctime)s %(levelname)s %(message)s'
+
+## What background_jobs.log records: DEBUG, INFO, WARNING or ERROR. Default:
+#  INFO.
+#  Default: 'INFO'
+# c.JobLogs.level = 'INFO'
+
+## Size in bytes at which a file is rotated; 0: never. Default: 5,000,000.
+#  Default: 5000000
+# c.JobLogs.max_bytes = 5000000

@@ -1,0 +1,50 @@
+"""What is to be called, with which parameters, and how that is shown: secrets blanked, always one line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .redaction import BLANK, blanked, cut, one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is to be called, with which parameters.
+
+    Parameters
+    ----------
+    target : str
+        Dotted path of the callable: ``module.Class.method`` or ``module.function``.
+    init : dict
+        Constructor parameters that are plain JSON.
+    params : dict
+        Parameters that are plain JSON.
+    pickled : dict of str to str
+        The others: a slot (``init.df``, ``params.df``) and a short description of the value.
+    secrets : tuple of str
+        Names of parameters whose values are shown to nobody.
+    """
+
+    target: str
+    init: dict[str, Any]
+    params: dict[str, Any]
+    pickled: dict[str, str]
+    secrets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Write the call as code, with secrets blanked and long values cut; always one line."""
+        constructor = self._arguments("init", self.init)
+        owner, _, method = self.target.rpartition(".")
+        head = f"{owner}({constructor}).{method}" if constructor else self.target
+        return f"{head}({self._arguments('params', self.params)})"
+
+    def _arguments(self, group: str, plain: Mapping[str, Any]) -> str:
+        shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}
+        prefix = group + "."
+        shown |= {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
+        return ", ".join(f"{name}={BLANK if name in self.secrets else one_line(text)}" for name, text in shown.items())
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Return the secret values that might turn up in an error message."""
+        groups = (self.init, self.params)
+        return tuple(str(group[name]) for group in groups for name in self.secrets if group.get(name) is not None)

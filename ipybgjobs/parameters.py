@@ -1,0 +1,88 @@
+"""From bound parameters to what is stored: plain JSON for the row, pickles for the job's folder."""
+
+import os
+from typing import Any
+
+from . import attempt, plain, redaction
+from .call import Call
+from .errors import InvalidParameters, StoreError
+from .inspection import Bound
+
+
+def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, bytes | None]:
+    """Split parameters into plain ones and others.
+
+    Parameters
+    ----------
+    target : str
+        The dotted path of what is called.
+    bound : Bound
+        Parameters that fit.
+    secrets : tuple of str
+        Names of parameters whose values are shown to nobody.
+
+    Returns
+    -------
+    Call
+        What the row says.
+    bytes or None
+        The others, pickled.
+
+    Raises
+    ------
+    InvalidParameters
+        If one can't be pickled.
+    """
+    groups = {"init": bound.init, "params": bound.params}
+    others = {
+        f"{group}.{name}": value
+        for group, values in groups.items()
+        for name, value in values.items()
+        if not plain.is_plain(value)
+    }
+    rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
+    described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
+    call = Call(target, rest["init"], rest["params"], described, secrets)
+    return call, _pickled(others) if others else None
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
+        return redaction.cut(redaction.one_line(repr(value)))
+    return plain.describe(value)
+
+
+def _pickled(values: dict[str, Any]) -> bytes:
+    try:
+        return plain.dump(values)
+    except Exception as error:
+        slot = next((slot for slot, value in values.items() if not _can_be_pickled(value)), next(iter(values)))
+        kind = type(values[slot]).__name__
+        raise InvalidParameters(
+            f"{slot.partition('.')[2]} is a {kind}, which can't be sent to another process: {error}. "
+            "Send what it is made from instead, such as a path."
+        ) from error
+
+
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        plain.dump(value)
+    except Exception:
+        return False
+    return True
+
+
+def keep(folder: str, content: bytes) -> None:
+    """Write pickled parameters into a new job folder; on disk when this returns.
+
+    Raises
+    ------
+    StoreError
+        If the folder can't be written.
+    """
+    try:
+        os.mkdir(folder, mode=0o700)
+        attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
+        attempt.sync_folder(os.path.dirname(folder))
+    except OSError as error:
+        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error

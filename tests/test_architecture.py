@@ -1,0 +1,160 @@
+"""The house as the design draws it: imports run one way, platform code stands in one place, the public names are these."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ipybgjobs
+
+PACKAGE = Path(ipybgjobs.__file__).parent
+
+#: Lowest first; a module imports only from its own row or from rows above it.
+LAYERS = [
+    ["errors", "durations", "retry", "redaction", "plain", "start"],
+    ["call", "models", "settings", "attempt", "folder", "snapshot"],
+    ["process"],
+    ["configuration", "allowlist", "store", "resolve", "binding", "summon"],
+    ["inspection", "options"],
+    ["worker"],
+    ["executors"],
+    ["supervisor"],
+    ["parameters"],
+    ["cards", "handle"],
+    ["client"],
+    ["jobline", "completion", "userfiles", "doctor", "demo"],
+    ["cli"],
+    ["magics", "__main__"],
+]
+ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
+
+#: Imported only where a name says so: a role starts its own module, the package loads public names lazily.
+BY_ROLE = {"start", "__init__"}
+
+POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "ctypes"}
+POSIX_CALLS = {"fork", "setsid", "setpgid", "kill", "killpg", "wait4", "waitpid", "pidfd_open", "prctl"}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def unit(path):
+    """The file or folder, right below the package, that a module belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_units(path):
+    """Units of ours that a module imports, wherever in it."""
+    inside = ["ipybgjobs", *path.relative_to(PACKAGE).with_suffix("").parts]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            base = inside[: len(inside) - node.level] if node.level else []
+            source = base + (node.module.split(".") if node.module else [])
+            names = [[*source, alias.name] for alias in node.names] if len(source) < 2 else [source]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        else:
+            continue
+        yield from (name[1] for name in names if name[0] == "ipybgjobs" and len(name) > 1 and name[1] in ROW)
+
+
+def test_every_module_has_its_layer():
+    assert {unit(path) for path in modules()} - {"__init__"} == set(ROW)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    if unit(path) in BY_ROLE:
+        return
+    upwards = {name for name in imported_units(path) if ROW[name] > ROW[unit(path)]}
+    assert not upwards, f"{path.name} is below {upwards}"
+
+
+@pytest.mark.parametrize("folder", ["worker", "executors"])
+def test_workers_and_executors_never_import_the_store(folder):
+    assert all("store" not in imported_units(path) for path in (PACKAGE / folder).glob("*.py"))
+
+
+def test_only_the_supervisor_writes_transitions():
+    users = {unit(path) for path in modules() if "transitions import" in path.read_text() or "import transitions" in path.read_text()}
+    assert {name for path in modules() for name in [unit(path)] if "transitions" in _imported_names(path)} == {"supervisor"}, users
+
+
+def _imported_names(path):
+    tree = ast.parse(path.read_text())
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {part for node in froms for part in [*(node.module or "").split("."), *(alias.name for alias in node.names)]}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_belongs_to_posix_stands_behind_the_process_package(path):
+    if unit(path) in {"process"} or path.name == "forkserver.py":
+        return
+    tree = ast.parse(path.read_text())
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    called = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in {"os", "signal"}
+    }
+    assert not imported & POSIX_ONLY
+    assert not called & POSIX_CALLS - ({"kill"} if path.name == "demo.py" else set())
+
+
+def test_the_public_names_are_importable_sorted_and_lazy():
+    names = [name for name in ipybgjobs.__all__ if name != "__version__"]
+    assert names == sorted(names)
+    assert all(getattr(ipybgjobs, name).__name__ == name for name in names)
+    loaded = _fresh("import ipybgjobs")
+    assert not {name for name in loaded if name.startswith("ipybgjobs.")}
+
+
+def test_importing_the_package_imports_no_jupyter():
+    loaded = _fresh("import ipybgjobs; ipybgjobs.submit; ipybgjobs.Job")
+    assert not {"IPython", "ipywidgets", "nbformat", "pydantic", "zmq"} & {name.partition(".")[0] for name in loaded}
+
+
+def _fresh(code):
+    code += "; import sys, json; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+#: What a worker may have loaded before the user's code: nothing that takes time or memory.
+HEAVY = {
+    "asyncio", "cloudpickle", "concurrent", "dataclasses", "email", "importlib.metadata", "inspect", "IPython", "ipywidgets",
+    "logging", "multiprocessing", "nbformat", "numpy", "pathlib", "pickle", "psutil", "pydantic", "random", "sqlite3",
+    "threading", "traitlets", "typing_extensions", "urllib", "uuid", "zmq",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONHASHSEED": "7"}], ids=["fork", "fresh process"])
+def test_a_worker_starts_with_next_to_nothing(place, monkeypatch, variables):
+    place.module("inside", "import sys\ndef loaded():\n    return sorted(sys.modules)\n")
+    place.allow({"inside": ["loaded"], "work": ["echo"]})
+    ipybgjobs.submit("work.echo", {"value": 1}).wait(60)  # its supervisor has other variables than what follows
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    job = ipybgjobs.submit("inside.loaded")
+    loaded = set(job.result(60))
+    assert job.attempts[0].launched_by == ("fresh process" if variables else "fork")
+    assert not loaded & HEAVY
+    ours = {name for name in loaded if name.startswith("ipybgjobs.")}
+    assert not {name for name in ours if name.split(".")[1] in {"store", "supervisor", "client", "configuration", "models"}}
+
+
+def test_every_file_of_the_package_is_installed():
+    assert os.path.exists(PACKAGE / "store" / "sql" / "001_initial.sql")
+    assert os.path.exists(PACKAGE / "py.typed")
+
+
+def test_modules_are_small_and_say_what_they_are_for():
+    for path in modules():
+        text = path.read_text()
+        assert text.count("\n") <= 420, path
+        assert ast.get_docstring(ast.parse(text)), path
