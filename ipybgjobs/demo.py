@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -110,9 +111,8 @@ async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
     notebook.cells += [nbformat.v4.new_code_cell(source) for source in code]
     client = NotebookClient(notebook, kernel_name="", resources={"metadata": {"path": str(path.parent)}})
     kernel: Any = client.create_kernel_manager()
-    kernel.transport = "ipc"
     kernel.kernel_spec.argv[0] = sys.executable  # this environment's kernel, whatever is registered
-    async with client.async_setup_kernel():
+    async with client.async_setup_kernel(stderr=subprocess.DEVNULL):
         pid = int(kernel.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":

@@ -1,8 +1,10 @@
 """What every test has: a state folder and configuration of its own, and a look for processes that it left behind."""
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +146,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("IPYBGJOBS_CONFIG", str(made.config_file))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter-data"))
+    runtime = tempfile.mkdtemp(prefix="bgjobs-")  # short, since sockets' addresses are
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", runtime)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.syspath_prepend(str(made.code))
     monkeypatch.setattr(inspection, "_seen", None)
@@ -156,6 +160,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):
             del sys.modules[name]
+    shutil.rmtree(runtime, ignore_errors=True)
     _end(made)
 
 
