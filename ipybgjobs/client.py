@@ -25,6 +25,10 @@ from .store.database import Database
 from .store.submissions import Submission, Surroundings
 
 
+def _on_standard_error(note: str) -> None:
+    print(note, file=sys.stderr)  # noqa: T201 - where a script's notes belong
+
+
 class Client:
     """One user's view of the store.
 
@@ -34,9 +38,14 @@ class Client:
         Folder of the IPython profile whose configuration files count; by default the default profile's.
     live : LiveTraits, optional
         What the running notebook has set.
+    tell : callable
+        Shows a person a note; by default on standard error.
     """
 
-    def __init__(self, profile: str | None = None, live: LiveTraits | None = None) -> None:
+    def __init__(
+        self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
+    ) -> None:
+        self._tell = tell
         self._profile = profile
         self._live = live
         self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
@@ -147,8 +156,19 @@ class Client:
             parameters.keep(folder.job(uid), pickled)
         job_id = submissions.submit(database, job, self._surroundings())
         _wake(folder)
-        _warn_of_surroundings(folder)
+        self._tell_surroundings(folder)
         return Job(self, folder, job_id, uid)
+
+    def _tell_surroundings(self, folder: StateFolder) -> None:
+        """Say once, for a state folder on a host, what ends all processes here."""
+        told = folder.told(identity.host())
+        if os.path.exists(told):
+            return
+        warning = surroundings.warning()
+        with open(told, "w", encoding="utf-8") as file:
+            file.write(warning or "")
+        if warning:
+            self._tell(f"Note: {warning}")
 
     def retry(self, folder: StateFolder, job_id: int) -> None:
         """Ask for another attempt, in this process's context."""
@@ -179,18 +199,6 @@ def _wake(folder: StateFolder) -> None:
         raise StoreError(
             f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
         ) from error
-
-
-def _warn_of_surroundings(folder: StateFolder) -> None:
-    """Say once, for a state folder on a host, what ends all processes here."""
-    told = folder.told(identity.host())
-    if os.path.exists(told):
-        return
-    warning = surroundings.warning()
-    with open(told, "w", encoding="utf-8") as file:
-        file.write(warning or "")
-    if warning:
-        print(f"Note: {warning}", file=sys.stderr)  # noqa: T201 - what the first submit says
 
 
 _client: Client | None = None

@@ -4,6 +4,7 @@ A wrong line costs a one-line UsageError, never a traceback of ours.
 """
 
 import time
+import types
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -35,7 +36,7 @@ class JobMagics(Magics):
         variables = {**self._variables(), **(local_ns or {})}
         try:
             asked = jobline.parse(line, variables)
-            job = client.submit(asked.target, asked.params, init=asked.init, **asked.options)
+            job = client.submit(_whole_target(asked.target, variables), asked.params, init=asked.init, **asked.options)
         except BackgroundJobError as error:
             raise UsageError(str(error)) from None
         job._silent = line.rstrip().endswith(";")  # noqa: SLF001 - between the magic and its handle
@@ -67,12 +68,21 @@ class JobMagics(Magics):
             pass  # --help and --version have printed
 
 
+def _whole_target(target: str, variables: dict[str, Any]) -> str:
+    """Write out a class or function by the name that the notebook has for it."""
+    name, dot, rest = target.partition(".")
+    found = variables.get(name)
+    if not isinstance(found, (type, types.FunctionType)):
+        return target
+    return f"{found.__module__}.{found.__qualname__}{dot}{rest}"
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
     instances: list[Any] = [cls(parent=shell) for cls in traits.CLASSES]
     live = LiveTraits(*instances)
     profile = getattr(shell.profile_dir, "location", None)
-    client.use(Client(profile, live))
+    client.use(Client(profile, live, tell=print))  # not in a notebook's red
     shell.register_magics(JobMagics)
     shell.configurables.extend(instances)
     completion.install(shell)

@@ -38,4 +38,4 @@ def test_the_first_job(place, monkeypatch):
     assert re.search(r"'accuracy': 0\.[89]", text(result))
     assert text(log).count("epoch") == 5
     assert "succeeded" in text(jobs)
-    assert refusal.outputs[0].evalue == "Trainer.fit() has no parameter epoch; it takes epochs. Did you mean epochs?"
+    assert text(refusal) == "UsageError: Trainer.fit() has no parameter epoch; it takes epochs. Did you mean epochs?\n"
