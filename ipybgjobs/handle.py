@@ -133,7 +133,15 @@ class Job:
         record = self._record()
         if not record.state.ended and record.owner.host != identity.host():
             return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.host)})"
-        return record.status()
+        held = self._held(record)
+        return f"{record.status()}, held: {held}" if held else record.status()
+
+    def _held(self, record: JobRecord) -> str | None:
+        """What keeps a queued job from starting, if the supervisor has said so."""
+        if record.state is not JobState.QUEUED or record.not_before > time.time():
+            return None
+        rows = records.supervisors(self._client.database(self._folder))
+        return next((row["notice"] for row in rows if row["host"] == record.owner.host and row["notice"]), None)
 
     def _last_heard(self, host: str) -> str:
         heard = [row["heard_at"] for row in records.supervisors(self._client.database(self._folder)) if row["host"] == host]
@@ -188,7 +196,7 @@ class Job:
     def _pauses(self, timeout: float | None, *, tell: bool = False) -> Iterator[float]:
         """Yield pauses until the job has ended; sees to it that a supervisor is there."""
         limit = None if timeout is None else time.monotonic() + timeout
-        pause, looked, told = _SHORTEST, time.monotonic(), 0
+        pause, looked, told = _SHORTEST, time.monotonic(), ""
         while not self.state.ended:
             now = time.monotonic()
             if limit is not None and now >= limit:
@@ -196,7 +204,7 @@ class Job:
             if now - looked > _LOOK_FOR_SUPERVISOR:
                 looked = now
                 self._see_to_supervisor()
-                told = self._tell_retry(told) if tell else told
+                told = self._tell(told) if tell else told
             yield pause if limit is None else max(0.0, min(pause, limit - now))
             pause = min(_LONGEST, pause * 1.3)
 
@@ -206,11 +214,14 @@ class Job:
         if not lock.is_held(self._folder.supervisor_lock(identity.host())):
             summon(self._folder)
 
-    def _tell_retry(self, told: int) -> int:
+    def _tell(self, told: str) -> str:
+        """Say in one line, once, why the job waits: for a retry, or because something keeps it from starting."""
         record = self._record()
-        if record.retrying and record.attempt > told:
-            print(f"job {self.id}: {record.error}; {record.status()}")  # noqa: T201 - what result() promises
-            return record.attempt
+        held = self._held(record)
+        line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} waits: {held}"
+        if (record.retrying or held) and line != told:
+            print(line)  # noqa: T201 - what result() promises
+            return line
         return told
 
     def result(self, timeout: float | None = None) -> Any:

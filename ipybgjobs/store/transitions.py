@@ -200,7 +200,8 @@ class Transitions:
     def retry(self, job_id: int, options: dict[str, Any]) -> bool:
         """From failed or cancelled to queued: a person asked for one more attempt, in that person's context."""
         return self._changed(
-            """UPDATE jobs SET state = 'queued', not_before = :now, ended_at = NULL, allowed_attempts = attempt + 1,
+            """UPDATE jobs SET state = 'queued', not_before = :now, ended_at = NULL,
+                allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
                 context = :context, environment = :environment, host = :host, pid_namespace = :pid_namespace
             WHERE id = :id AND state IN ('failed', 'cancelled')""",
             {"id": job_id, "now": self._now, **options},

@@ -21,8 +21,8 @@ class Ending:
     ----------
     folder : str
         The attempt folder.
-    pid : int
-        The worker's.
+    process : ProcessIdentity
+        The worker.
     reason : str
         ``cancelled`` or ``timeout``.
     grace : float
@@ -31,11 +31,18 @@ class Ending:
         The monotonic clock.
     """
 
-    def __init__(self, folder: str, pid: int, reason: str, grace: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: str,
+        process: identity.ProcessIdentity,
+        reason: str,
+        grace: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
         self._grace = grace
         self._clock = clock
-        self._worker = identity.look(pid)
+        self._worker = identity.look(process.pid) if identity.is_alive(process) else None
         self._known: dict[int, identity.ProcessState] = {}
         self._deadline = clock() + grace
         self._step = self._after_interrupt

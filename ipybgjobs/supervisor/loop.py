@@ -19,7 +19,7 @@ from ..folder import StateFolder
 from ..models import JobRecord, JobState, Outcome, Owner
 from ..process import identity
 from ..retry import Failure, next_delay
-from ..snapshot import startup_key
+from ..snapshot import Context, startup_key
 from ..store import records, transitions
 from ..store.database import Database
 from ..store.transitions import Transitions, Verdict
@@ -36,7 +36,11 @@ FALLBACK = 5.0
 #: Seconds after which something that failed (a full disk, a locked store) is tried again.
 AGAIN = 1.0
 
-_HEARTBEAT = 10.0
+#: Seconds after which the time of life is written: along with something else; on its own.
+_HEARTBEAT, _SILENCE = 10.0, 30.0
+
+#: Launches of one attempt that follow each other at once.
+_PROMPT_LAUNCHES = 3
 
 
 @dataclass(slots=True)
@@ -88,12 +92,12 @@ class Supervisor:
         self._running: dict[str, Running] = {}
         self._ends: dict[str, Exit] = {}  # ended, not yet recorded
         self._voided: dict[str, Running] = {}  # to be launched again
-        self._unlaunched: list[Start] = []  # claimed, whose folder could not be written
         self._started_at = clock()
         self._heard_at = 0.0
         self._version = -1  # of the store, at the last look
         self._next_due: float | None = None  # when the next delayed job may start
         self._notice: str | None = None
+        self._said: str | None = None  # the notice that is in the store
         self._unfolded = False  # whether deleted environment variables still stand in the store's log
 
     # -- waiting --------------------------------------------------------------------------------------------------
@@ -104,11 +108,9 @@ class Supervisor:
 
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
-        if any(run.ending for run in self._running.values()):
+        if self._unfolded or any(run.ending for run in self._running.values()):
             return ending.INTERVAL
-        if self._unfolded:
-            return ending.INTERVAL
-        if self._ends or self._unlaunched or (self._voided and not self.policies.filenos()):
+        if self._ends or self._voided:
             return AGAIN
         monotonic = time.monotonic()
         dues = [run.deadline - monotonic for run in self._running.values() if run.deadline is not None]
@@ -120,9 +122,7 @@ class Supervisor:
 
     def has_work(self) -> bool:
         """Whether anything is queued, delayed, running or requested."""
-        return bool(self._running or self._ends or self._voided or self._unlaunched) or records.has_work(
-            self.database, self.owner.host
-        )
+        return bool(self._running or self._ends or self._voided) or records.has_work(self.database, self.owner.host)
 
     # -- the tick -------------------------------------------------------------------------------------------------
 
@@ -133,6 +133,7 @@ class Supervisor:
             if whole is not None:
                 run = Running(row["job_id"], row["number"], self._folder.attempt(whole["folder"]))
                 run.deadline = self._deadline(whole["timeout"], whole["attempt_started_at"])
+                self.policies.settings(Context.from_text(whole["context_body"]))
                 self._find(run)
                 if row["ending"] and run.folder in self._running:
                     run.ending = running.begin_ending(run, Outcome(row["ending"]), row["ending_grace"])
@@ -143,13 +144,18 @@ class Supervisor:
     def _find(self, run: Running) -> None:
         found = running.look(run.folder, self.executor)
         if found is Found.VOID:
-            self._running.pop(run.folder, None)
-            self._voided[run.folder] = run
+            self._void(run)
             return
         self._running[run.folder] = run
         run.elsewhere = found is Found.ELSEWHERE
         if found is Found.GONE:
-            self._ends[run.folder] = exit_from_folder(run.folder)
+            self._end(exit_from_folder(run.folder))
+
+    def _void(self, run: Running) -> None:
+        """Have an attempt launched again that has not started, and never will in its folder."""
+        self._running.pop(run.folder, None)
+        run.voided_at = time.monotonic()
+        self._voided[run.folder] = run
 
     def tick(self, ready: Iterable[int] = (), *, woken: bool = False) -> None:
         """Do all that is due; never waits.
@@ -170,14 +176,18 @@ class Supervisor:
                 run.ending.step()
         if not (news or woken or self._ends or self._voided or self._due() or self._store_changed()):
             return
+        if self.policies.unknown:
+            return  # where to log, and how long to wait, is about to be known
         self._follow_settings()
         try:
             effects = self._decide()
         except StoreError as error:
             self._notice = str(error)
             return
-        self._notice = self._unlaunched_notice()
+        self._notice = None
         self._do(effects)
+        if self.notice != self._said:
+            self.say_heard()
 
     def _store_changed(self) -> bool:
         version = self.database.changed()
@@ -187,7 +197,10 @@ class Supervisor:
     def _due(self) -> bool:
         now = time.monotonic()
         overdue = any(run.deadline is not None and run.deadline <= now and not run.ending for run in self._running.values())
-        return overdue or bool(self._unlaunched) or (self._next_due is not None and self._next_due <= self._clock())
+        clock = self._clock()
+        delayed = self._next_due is not None and self._next_due <= clock
+        silent = bool(self._running) and clock - self._heard_at >= _SILENCE
+        return overdue or delayed or silent or self.policies.problem is not None
 
     def _collect(self, ready: Iterable[int]) -> None:
         """Step 1: which processes have ended."""
@@ -195,13 +208,19 @@ class Supervisor:
             if end.status is None:  # no child of a fork server of ours
                 running.wait_for_exit_report(end.folder)
                 end = exit_from_folder(end.folder)  # noqa: PLW2901 - the same end, better known
-            self._ends[end.folder] = end
+            self._end(end)
         for folder in self.executor.orphaned():
             if folder in self._running:
                 self._find(self._running[folder])
         for run in self._running.values():
             if run.elsewhere and not running.is_held_elsewhere(run.folder):
-                self._ends[run.folder] = exit_from_folder(run.folder)
+                self._end(exit_from_folder(run.folder))
+
+    def _end(self, end: Exit) -> None:
+        run = self._running.get(end.folder)
+        if run is not None and run.ending is not None:
+            run.remains = run.ending.remains()
+        self._ends[end.folder] = end
 
     def _decide(self) -> _Effects:
         now, effects = self._clock(), _Effects()
@@ -216,8 +235,7 @@ class Supervisor:
             for environment in effects.environments:
                 self._unfolded |= change.release_environment(environment)
             if now - self._heard_at >= _HEARTBEAT:
-                change.heard(os.getpid(), __version__, self._started_at, self.notice)
-                self._heard_at = now
+                self._hear(change, now)
             self._next_due = transitions.next_due(connection, self.owner.host, now)
         self._version = self.database.changed()
         return effects
@@ -237,7 +255,9 @@ class Supervisor:
         verdict = _with_remains(verdict, run)
         self._follow(change, _End(job, run, verdict, failure), effects)
 
-    def _secrets(self, job: JobRecord, environment: int) -> tuple[str, ...]:
+    def _secrets(self, job: JobRecord, environment: int | None) -> tuple[str, ...]:
+        if environment is None:
+            return job.call.secret_values()
         values = json.loads(transitions.environment(self.database.connection, environment))
         names = redaction.secret_names(values, self.policies.latest.secret_names)
         return (*job.call.secret_values(), *(values[name] for name in names))
@@ -307,6 +327,8 @@ class Supervisor:
             row = change.attempt(run.job_id, run.number)
             if row is None or row["ending"] is not None:
                 self._end_unstarted(change, run, row, effects)
+            elif row["launches"] > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
+                continue  # something keeps launches from working: no hurry
             elif start := self._starter.relaunch(change, row):
                 effects.starts.append(start)
                 effects.recorded.append(run.folder)
@@ -330,7 +352,7 @@ class Supervisor:
         for folder in effects.recorded:
             for held in (self._ends, self._running, self._voided):
                 held.pop(folder, None)
-        self._launch([*self._unlaunched, *effects.starts])
+        self._launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
         for run, reason, grace in effects.endings:
             run.ending = running.begin_ending(run, reason, grace)
@@ -338,18 +360,19 @@ class Supervisor:
             say()
 
     def _launch(self, starts: list[Start]) -> None:
-        self._unlaunched = []
         launches = []
         for start in starts:
+            timeout = start.row["timeout"]
+            run = Running(start.job_id, start.number, start.folder)
             try:
                 environment = transitions.environment(self.database.connection, start.row["environment"])
                 launches.append(self._starter.launch(start, environment))
-            except OSError:
-                self._unlaunched.append(start)
+            except OSError as error:
+                self._notice = f"job {start.job_id} can't be started: {error}"
+                self._void(run)
                 continue
-            timeout = start.row["timeout"]
-            deadline = None if timeout is None else time.monotonic() + timeout
-            self._running[start.folder] = Running(start.job_id, start.number, start.folder, deadline)
+            run.deadline = None if timeout is None else time.monotonic() + timeout
+            self._running[start.folder] = run
             call = records.job_record(start.row).call
             self._logs.info(f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']} {call} started")
         self.executor.launch(launches)
@@ -358,11 +381,6 @@ class Supervisor:
         if self.policies.latest.logs != self._logs.settings:
             self._logs.close()
             self._logs = JobLogs(self.policies.latest.logs, self._folder.logs)
-
-    def _unlaunched_notice(self) -> str | None:
-        if not self._unlaunched:
-            return None
-        return f"{len(self._unlaunched)} attempts can't be started: {self._folder.path} can't be written"
 
     @property
     def notice(self) -> str | None:
@@ -373,8 +391,12 @@ class Supervisor:
         """Write the notice and the time into the store."""
         with self.database.transaction() as connection:
             now = self._clock()
-            Transitions(connection, self.owner, now).heard(os.getpid(), __version__, self._started_at, self.notice)
-            self._heard_at = now
+            self._hear(Transitions(connection, self.owner, now), now)
+
+    def _hear(self, change: Transitions, now: float) -> None:
+        self._said = self.notice
+        change.heard(os.getpid(), __version__, self._started_at, self._said)
+        self._heard_at = now
 
     def close(self) -> None:
         """Let everything go; only when nothing runs."""
@@ -384,10 +406,9 @@ class Supervisor:
 
 
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:
-    left = [] if run.ending is None else run.ending.remains()
-    if not left:
+    if not run.remains:
         return verdict
-    return replace(verdict, error=f"{verdict.error}; could not be ended: {', '.join(map(str, left))}")
+    return replace(verdict, error=f"{verdict.error}; could not be ended: {', '.join(map(str, run.remains))}")
 
 
 def _seen(verdict: Verdict) -> str:

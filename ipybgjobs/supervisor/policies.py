@@ -63,6 +63,11 @@ class Policies:
         return None if evaluation.process else evaluation.settings
 
     @property
+    def unknown(self) -> bool:
+        """Whether the first answer is still to come."""
+        return bool(self._evaluations) and all(e.process and not e.settings for e in self._evaluations.values())
+
+    @property
     def problem(self) -> str | None:
         """Why some jobs can't start; None if nothing keeps them."""
         return next((e.error for e in self._evaluations.values() if e.error), None)

@@ -6,7 +6,7 @@ one that has gone is judged.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -30,6 +30,8 @@ class Running:
     folder: str
     deadline: float | None = None  #: on the monotonic clock; None: no timeout
     ending: Ending | None = None
+    remains: list[int] = field(default_factory=list)  #: processes that could not be ended
+    voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
 
 
@@ -79,16 +81,11 @@ def wait_for_exit_report(folder: str, started: dict[str, Any] | None = None, clo
         time.sleep(0.005)
 
 
-def pid_of(folder: str) -> int | None:
-    """Return the worker's PID; None where it has not started."""
-    started = attempt.read_json(folder, attempt.STARTED) or {}
-    process = started.get("process")
-    return None if process is None else int(process["pid"])
-
-
 def begin_ending(running: Running, reason: Outcome, grace: float) -> Ending | None:
-    """Begin to end an attempt; None where it is enough to void its start."""
+    """Begin to end an attempt; None where it is enough to void its start, or where its processes can't be seen."""
     if attempt.claim_start(running.folder, {"void": True}):
         return None
-    pid = pid_of(running.folder)
-    return None if pid is None else Ending(running.folder, pid, reason, grace)
+    started = attempt.read_json(running.folder, attempt.STARTED) or {}
+    if started.get("void") or started.get("pid_namespace") != identity.pid_namespace():
+        return None
+    return Ending(running.folder, ProcessIdentity(**started["process"]), reason, grace)

@@ -14,6 +14,7 @@ from ..folder import StateFolder
 from ..settings import Settings
 from ..snapshot import Context
 from ..start import command
+from ..store import records
 from ..store.transitions import Transitions
 from .policies import Policies
 
@@ -68,20 +69,25 @@ class Starter:
             running = occupied
             waiting: list[int] = []  # contexts whose configuration is not known yet
             while (row := transitions.due(queue, waiting)) is not None:
-                context = Context.from_text(row["context_body"])
-                settings = self._policies.settings(context)
-                if settings is None:
+                context = _readable(row)
+                settings = None if context is None else self._policies.settings(context)
+                if context is None:
+                    denied.append((row, self._deny(transitions, row, "no client of ipybgjobs wrote its row")))
+                elif settings is None:
                     waiting.append(row["context"])
                 elif not allowlist.is_allowed(row["target"], settings):
-                    reason = f"{row['target']} is not, or no longer, on the allowlist; nothing was started"
-                    transitions.deny(row["id"], row["attempt"] + 1, reason)
-                    denied.append((row, reason))
+                    denied.append((row, self._deny(transitions, row, "it is not, or no longer, on the allowlist")))
                 elif running >= settings.queues.get(queue, 1):
                     break
                 else:
                     running += 1
                     starts.append(self._claimed(transitions, row, context, settings))
         return starts, denied
+
+    def _deny(self, transitions: Transitions, row: sqlite3.Row, why: str) -> str:
+        reason = f"{row['target']} was denied: {why}; nothing was started"
+        transitions.deny(row["id"], row["attempt"] + 1, reason)
+        return reason
 
     def _claimed(self, transitions: Transitions, row: sqlite3.Row, context: Context, settings: Settings) -> Start:
         number = row["attempt"] + 1
@@ -137,3 +143,13 @@ class Starter:
         fresh = self._fresh_reason(context) is not None
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
         return Launch(start.folder, worker if fresh else None)
+
+
+def _readable(row: sqlite3.Row) -> Context | None:
+    """The context of a row, if all that a launch needs of the row can be read; anybody may have written it."""
+    try:
+        records.job_record(row)
+        json.loads(row["positional"])
+        return None if row["environment"] is None else Context.from_text(row["context_body"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
