@@ -135,7 +135,9 @@ def _last_lines(file: Any, lines: int, block: int = 65536) -> bytes:
     content = b""
     while position > 0 and content.count(b"\n", 0, -1) < lines:
         step = min(block, position)
-        position -= step
+        position, block = position - step, block * 2
         file.seek(position)
         content = file.read(step) + content
-    return b"".join(content.splitlines(keepends=True)[-lines:])
+    ended = content.endswith(b"\n")
+    kept = content.split(b"\n")[-lines - ended :]  # not at carriage returns: a progress bar is one line
+    return b"\n".join(kept)

@@ -4,6 +4,8 @@ Runs in the kernel or in a fresh process; calls nothing of the user's but constr
 the converting, and is imported only where there is an annotation.
 """
 
+import collections.abc
+import contextlib
 import difflib
 import inspect
 import os
@@ -16,6 +18,8 @@ from typing import Any
 
 from . import redaction
 from .errors import InvalidParameters
+
+_LAZY = (collections.abc.Iterable, collections.abc.Iterator, collections.abc.Generator)
 
 #: Words that some languages read as values and Python does not.
 _FOREIGN_WORDS = ("true", "false", "none", "null")
@@ -48,6 +52,7 @@ class Slot:
     annotation: Any
     required: bool
     positional: bool
+    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) 
             hints.get(parameter.name, inspect.Parameter.empty),
             required=parameter.default is parameter.empty,
             positional=parameter.kind is parameter.POSITIONAL_ONLY,
+            default=parameter.default,
         )
         for parameter in parameters
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
@@ -108,7 +114,17 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(source, include_extras=True)
     except Exception:
-        return {name: hint for name, hint in getattr(source, "__annotations__", {}).items() if not isinstance(hint, str)}
+        return _hints_one_by_one(source)
+
+
+def _hints_one_by_one(source: Any) -> dict[str, Any]:
+    namespace = getattr(source, "__globals__", {})
+    found: dict[str, Any] = {}
+    for name, hint in getattr(source, "__annotations__", {}).items():
+        one = types.SimpleNamespace(__annotations__={name: hint})
+        with contextlib.suppress(Exception):
+            found |= typing.get_type_hints(one, globalns=namespace, include_extras=True)
+    return found
 
 
 def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -173,12 +189,19 @@ def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> A
     try:
         return adapter.validate_python(value)
     except Exception as error:
-        secret = slot.name in secrets
-        shown = redaction.BLANK if secret else redaction.one_line(redaction.cut(repr(value)))
-        reason = _reason(error)
-        reason = redaction.without(reason, [str(value)]) if secret else reason
-        name = getattr(annotation, "__name__", None) if isinstance(annotation, type) else str(annotation)
-        raise InvalidParameters(f"{shape.what}: {slot.name}={shown} does not fit {name}: {reason}.") from None
+        if type(error).__name__ == "PydanticUserError":
+            return value  # an annotation that pydantic can't make sense of is as good as none
+        raise InvalidParameters(_misfit(shape, slot, value, error, secret=slot.name in secrets)) from None
+
+
+def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, *, secret: bool) -> str:
+    annotation = slot.annotation
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    if secret:
+        return f"{shape.what}: {slot.name}={redaction.BLANK} does not fit {name}."
+    shown = redaction.cut(repr(redaction.blanked(value, ())))
+    reason = redaction.without(_reason(error), redaction.secrets_in(value, ()))
+    return redaction.one_line(f"{shape.what}: {slot.name}={shown} does not fit {name}: {reason}.")
 
 
 def _as_typed(value: Typed, annotation: Any) -> Any:
@@ -206,6 +229,8 @@ def _adapter(annotation: Any) -> Any:
     """Return pydantic's converter for an annotation; None where it has none."""
     import pydantic
 
+    if _is_lazy(annotation):
+        return None
     try:
         return pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
     except pydantic.PydanticUserError:
@@ -218,10 +243,16 @@ def _adapter(annotation: Any) -> Any:
         return None
 
 
+def _is_lazy(annotation: Any) -> bool:
+    """Whether pydantic would hand back an iterator in place of the value."""
+    origin = typing.get_origin(annotation) or annotation
+    return origin in _LAZY or any(_is_lazy(part) for part in typing.get_args(annotation))
+
+
 def _reason(error: Exception) -> str:
     errors = getattr(error, "errors", None)
     if errors is None:
         return f"{type(error).__name__}: {error}"
     first = errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return redaction.one_line(f"{place + ': ' if place else ''}{first['msg'][:1].lower()}{first['msg'][1:]}")
+    return f"{place + ': ' if place else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"

@@ -23,6 +23,8 @@ class Call:
         The others: a slot (``init.df``, ``params.df``) and a short description of the value.
     secrets : tuple of str
         Names of parameters whose values are shown to nobody.
+    hidden : tuple of str
+        The secret values as text, to be blanked wherever they turn up.
     """
 
     target: str
@@ -30,6 +32,7 @@ class Call:
     params: dict[str, Any]
     pickled: dict[str, str]
     secrets: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Write the call as code, with secrets blanked and long values cut; always one line."""
@@ -42,9 +45,4 @@ class Call:
         shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}
         prefix = group + "."
         shown |= {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
-        return ", ".join(f"{name}={BLANK if name in self.secrets else one_line(text)}" for name, text in shown.items())
-
-    def secret_values(self) -> tuple[str, ...]:
-        """Return the secret values that might turn up in an error message."""
-        groups = (self.init, self.params)
-        return tuple(str(group[name]) for group in groups for name in self.secrets if group.get(name) is not None)
+        return ", ".join(f"{one_line(name)}={BLANK if name in self.secrets else one_line(text)}" for name, text in shown.items())

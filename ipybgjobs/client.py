@@ -8,10 +8,11 @@ import json
 import os
 import sys
 import time
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import allowlist, inspection, options, parameters, redaction, snapshot, summon
+from . import allowlist, attempt, inspection, options, parameters, redaction, snapshot, summon
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
 from .errors import InvalidParameters, JobNotAllowed, StoreError
@@ -73,7 +74,7 @@ class Client:
 
     def _found(self) -> list[sources.Source]:
         """Which files count; looked for again when a variable that decides it has changed."""
-        key = (os.getcwd(), *map(os.environ.get, sources.DECIDING))
+        key = (snapshot.working_directory(), *map(os.environ.get, sources.DECIDING))
         if self._sources is None or self._sources[0] != key:
             self._sources = (key, sources.find(self._profile))
         return self._sources[1]
@@ -81,7 +82,7 @@ class Client:
     def folder(self) -> StateFolder:
         """Return the state folder, which exists from here on."""
         folder = StateFolder(loading.state_folder(self._settings_or_default()))
-        if folder.path not in self._databases:
+        if folder.path not in self._databases or not os.path.exists(folder.path):
             folder.create()
         return folder
 
@@ -136,6 +137,7 @@ class Client:
         bound = inspection.look(permission, init, params, secrets)
         now = time.time()
         uid = os.urandom(16).hex()
+        snapshot.check_working_directory()
         call, pickled = parameters.split(permission.target, bound, secrets)
         job = Submission(
             uid=uid,
@@ -165,8 +167,7 @@ class Client:
         if os.path.exists(told):
             return
         warning = surroundings.warning()
-        with open(told, "w", encoding="utf-8") as file:
-            file.write(warning or "")
+        attempt.write_whole(told, (warning or "").encode())
         if warning:
             self._tell(f"Note: {warning}")
 
@@ -284,6 +285,10 @@ def run_background_job(
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
         raise JobNotAllowed(f"{cls!r} is neither a class nor a function; give the class itself, not an instance.")
+    if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
+        raise JobNotAllowed(
+            f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
+        )
     key = cls if isinstance(cls, str) else f"{cls.__module__}.{cls.__qualname__}"
     return submit(key if method is None else f"{key}.{method}", params, **options)
 

@@ -1,7 +1,9 @@
 """Durations: seconds as numbers, or text such as ``"30s"``, ``"5m"``, ``"2h"``, ``"1h 30m"``; never reads a clock."""
 
-import math
 import re
+
+#: The longest duration, in seconds: ten thousand years, which every clock can still add.
+LONGEST = 3.2e11
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*")
@@ -31,19 +33,23 @@ def seconds(value: float | str, what: str = "duration") -> float:
         return _parse(value, what)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f'{what} is {value!r}; give seconds or text such as "30s", "5m", "2h".')  # noqa: TRY004 - one kind of fault
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{what} is {value!r}; a duration is finite and not negative.")
+    if not 0 <= value <= LONGEST:  # false for NaN too
+        raise ValueError(f"{what} is {repr(value)[:30]}; a duration is finite and not negative.")
     return float(value)
 
 
 def _parse(text: str, what: str) -> float:
     try:
-        return seconds(float(text), what)
+        return seconds(_amount(text), what)
     except ValueError:
-        parts = list(_PART.finditer(text))
-    if not parts or "".join(part.group(0) for part in parts) != text:
-        raise ValueError(f'{what} is {text!r}; give seconds or text such as "30s", "5m", "2h".')
-    return sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
+        raise ValueError(f'{what} is {text[:30]!r}; give seconds or text such as "30s", "5m", "2h".') from None
+
+
+def _amount(text: str) -> float:
+    parts = list(_PART.finditer(text))
+    if parts and "".join(part.group(0) for part in parts) == text:
+        return sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
+    return float(text)
 
 
 def show(value: float) -> str:

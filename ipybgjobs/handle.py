@@ -9,9 +9,9 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any, Protocol, Self
 
-from . import attempt, plain, redaction
-from .durations import show as show_duration
+from . import attempt, durations, plain, redaction
 from .errors import (
+    InvalidParameters,
     InvalidRequest,
     JobCancelled,
     JobFailed,
@@ -145,7 +145,7 @@ class Job:
 
     def _last_heard(self, host: str) -> str:
         heard = [row["heard_at"] for row in records.supervisors(self._client.database(self._folder)) if row["host"] == host]
-        return f"last heard {show_duration(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
+        return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
 
     @property
     def error(self) -> str | None:
@@ -297,7 +297,7 @@ class Job:
                 error = plain.load(file.read())
         if not isinstance(error, BaseException):
             error = JobFailed(f"job {self.id} ({record.call.target}): {record.error}")
-        error.__cause__ = RemoteTraceback(outcome.get("traceback") or "")
+        error.__cause__ = RemoteTraceback(self.traceback or "")
         return error
 
     def _outcome(self) -> tuple[str, dict[str, Any]]:
@@ -314,25 +314,32 @@ class Job:
 
     # -- changes --------------------------------------------------------------------------------------------------
 
-    def cancel(self, grace: float | None = None) -> Self:
+    def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the job, and return when it has ended: its whole tree is interrupted, then terminated, then killed.
 
         Parameters
         ----------
-        grace : float, optional
-            Seconds that each step is given; by default `kill_grace_seconds`.
+        grace : float or str, optional
+            Duration that each step is given; by default `kill_grace_seconds`.
 
         Raises
         ------
+        InvalidParameters
+            If `grace` is no duration.
         InvalidRequest
             If the job has ended, or is another host's.
         """
-        record = self._record()
+        record, seconds = self._record(), None
+        if grace is not None:
+            try:
+                seconds = durations.seconds(grace, "grace")
+            except ValueError as error:
+                raise InvalidParameters(str(error)) from None
         if record.state.ended:
             raise InvalidRequest(f"job {self.id} has {record.state} already; only a job that has not ended can be cancelled.")
         if record.owner.host != identity.host():
             raise InvalidRequest(f"job {self.id} is {self.status}; cancel it there.")
-        self._client.cancel(self._folder, self.id, record.owner.host, grace)
+        self._client.cancel(self._folder, self.id, record.owner.host, seconds)
         return self.wait()
 
     def retry(self) -> Self:

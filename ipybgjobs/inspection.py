@@ -4,6 +4,7 @@ It looks in this process where it can. Where the source has changed since it was
 found in one folder only, a fresh process looks: so an edited .py beside the notebook just works, and nothing is reloaded here.
 """
 
+import inspect
 import os
 import pickle
 import subprocess
@@ -40,20 +41,20 @@ class _Seen:
 
     def is_current(self, key: str) -> bool:
         """Whether this process would look at the source as it is on disk."""
-        name = next((part for part in _prefixes(key) if part in sys.modules), None)
-        if name is None:
-            return True  # not imported yet
+        return all(self._module_is_current(name) for name in _modules(key))
+
+    def _module_is_current(self, name: str) -> bool:
         date = _source_date(sys.modules[name])
         if date is None:
             return True
         return date == self._dates[name] if name in self._dates else date < self._process_started
 
     def note(self, key: str) -> None:
-        """Remember the date of a module that was current when it was looked at."""
-        name = next((part for part in _prefixes(key) if part in sys.modules), None)
-        date = None if name is None else _source_date(sys.modules[name])
-        if name is not None and date is not None:
-            self._dates.setdefault(name, date)
+        """Remember the dates of modules that were current when they were looked at."""
+        for name in _modules(key):
+            date = _source_date(sys.modules[name])
+            if date is not None:
+                self._dates.setdefault(name, date)
 
 
 def _start_ns() -> int:
@@ -65,6 +66,18 @@ def _start_ns() -> int:
 def _prefixes(key: str) -> list[str]:
     parts = key.split(".")
     return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def _modules(key: str) -> set[str]:
+    """Modules imported here that a target is made of: its own, and those of its class's bases."""
+    name = next((part for part in _prefixes(key) if part in sys.modules), None)
+    if name is None:
+        return set()
+    found: Any = sys.modules[name]
+    for part in key[len(name) + 1 :].split("."):
+        found = getattr(found, part, None)
+    bases = [base.__module__ for base in getattr(found, "__mro__", ())]
+    return {name, *(module for module in bases if module in sys.modules)}
 
 
 def _source_date(module: Any) -> int | None:
@@ -116,10 +129,20 @@ def look_here(permission: Permission, init: Mapping[str, Any], params: Mapping[s
     instance = resolve.needs_instance(owner, method)
     bound_init = _constructor(owner, label, init, secrets) if instance else _no_constructor(label, method, init)
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
-    bound_params = binding.bind(shape, params, secrets)
-    positional = tuple(slot.name for slot in shape.slots if slot.positional) if shape else ()
-    return Bound(bound_init, bound_params, tuple(name for name in positional if name in bound_params))
+    bound_params, positional = _by_position(shape, binding.bind(shape, params, secrets))
+    return Bound(bound_init, bound_params, positional)
+
+
+def _by_position(shape: binding.Shape | None, params: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Name the parameters to pass by position; one left out before a given one is given its default."""
+    slots = [slot for slot in shape.slots if slot.positional] if shape else []
+    while slots and slots[-1].name not in params:
+        slots.pop()
+    defaults = {slot.name: slot.default for slot in slots if slot.name not in params}
+    return {**params, **defaults}, tuple(slot.name for slot in slots)
 
 
 def _constructor(owner: type, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
@@ -127,6 +150,9 @@ def _constructor(owner: type, label: str, init: Mapping[str, Any], secrets: tupl
     if abstract:
         raise InvalidTarget(f"{label} can't be instantiated: it is abstract ({', '.join(sorted(abstract))}).")
     shape = binding.shape(owner, f"The constructor {label}()")
+    unnamed = [slot.name for slot in shape.slots if slot.positional and slot.name in init] if shape else []
+    if unnamed:
+        raise InvalidParameters(f"The constructor {label}() takes {unnamed[0]} by position only, which a job can't give it.")
     try:
         return binding.bind(shape, init, secrets)
     except InvalidParameters as error:

@@ -30,8 +30,8 @@ def duration(value: float | str, what: str) -> float:
 
 def name(given: str | None) -> str | None:
     """Check a job's name."""
-    if given is not None and (not isinstance(given, str) or not given.strip() or given.isdigit()):
-        raise InvalidParameters(f"name is {given!r}; a name is text, and not a number, which would be an id.")
+    if given is not None and (not isinstance(given, str) or not given.strip() or given.isdigit() or not given.isprintable()):
+        raise InvalidParameters(f"name is {given!r}; a name is one line of text, and no number, which would be an id.")
     return given
 
 
@@ -54,6 +54,8 @@ def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRu
     """Return the retry policy of a job: its entry's, with what the submit changes."""
     if retry is None:
         return entry.rules
+    if isinstance(retry, bool):
+        raise InvalidParameters(f"retry is {retry}; it is max_attempts, a whole number, or a dict of settings.")
     changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
     unknown = [key for key in changes if key not in RetryRules.__slots__]
     if unknown:

@@ -42,13 +42,14 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, by
     }
     rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
     described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
-    call = Call(target, rest["init"], rest["params"], described, secrets)
+    hidden = tuple(redaction.secrets_in(groups, secrets))
+    call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
     return call, _pickled(others) if others else None
 
 
 def _described(value: Any) -> str:
     if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
-        return redaction.cut(redaction.one_line(repr(value)))
+        return redaction.cut(redaction.one_line(repr(redaction.blanked(value, ()))))
     return plain.describe(value)
 
 

@@ -5,7 +5,11 @@ Workers load it, so it imports nothing at the top.
 
 from typing import Any
 
-_ATOMS = (type(None), bool, int, float, str)
+_ATOMS = (type(None), bool, float)
+
+#: Bits of an integer that Python still writes as text, with a margin.
+_LONGEST_INT = 8192
+
 _DEEPEST = 50
 
 
@@ -14,10 +18,10 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     kind = type(value)
     if kind is str:
         return value.isascii() or _encodable(value)
-    if kind in _ATOMS:
-        return True
-    if depth > _DEEPEST:
-        return False
+    if kind is int:
+        return bool(value.bit_length() <= _LONGEST_INT)
+    if kind in _ATOMS or depth > _DEEPEST:
+        return kind in _ATOMS
     if kind is list:
         return all(is_plain(item, depth + 1) for item in value)
     if kind is dict:

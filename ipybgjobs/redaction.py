@@ -22,6 +22,9 @@ SECRET_NAMES = (
     "*accesskey*",
 )
 
+#: A secret that is shorter would blank half of any text.
+_SHORTEST = 4
+
 #: Longest text that a value is shown by.
 LONGEST = 60
 
@@ -38,20 +41,33 @@ def _folded(name: str) -> str:
 
 def blanked(value: Any, names: Iterable[str]) -> Any:
     """Copy plain data with the values of the keys in `names` blanked, at any depth."""
+    patterns = tuple(names)
     if isinstance(value, dict):
-        patterns = tuple(names)
         hidden = set(patterns) | set(secret_names((key for key in value if isinstance(key, str)), SECRET_NAMES))
         return {key: BLANK if key in hidden else blanked(item, patterns) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(blanked(item, names) for item in value) if type(value) in (list, tuple) else value
+        return type(value)(blanked(item, patterns) for item in value) if type(value) in (list, tuple) else value
     return value
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
     """Remove secret values from a text; values shorter than four characters would blank half of it and stay."""
-    for secret in sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True):  # noqa: PLR2004
-        text = text.replace(secret, BLANK)
+    forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, repr(secret)[1:-1])}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, BLANK)
     return text
+
+
+def secrets_in(value: Any, names: Iterable[str], *, secret: bool = False) -> list[str]:
+    """The texts in plain data that are secret: below a key in `names`, or below one that is named like a secret."""
+    if isinstance(value, dict):
+        hidden = {*names, *secret_names((key for key in value if isinstance(key, str)), SECRET_NAMES)}
+        items = [(item, secret or key in hidden) for key, item in value.items()]
+    elif isinstance(value, (list, tuple)):
+        items = [(item, secret) for item in value]
+    else:
+        return [str(value)] if secret and value is not None and not isinstance(value, bool) else []
+    return [found for item, inside in items for found in secrets_in(item, names, secret=inside)]
 
 
 def one_line(text: str) -> str:
@@ -70,4 +86,4 @@ def cut(text: str, longest: int = LONGEST) -> str:
     if len(text) <= longest:
         return text
     half = (longest - 1) // 2
-    return f"{text[: longest - half - 1]}…{text[-half:]}"
+    return f"{text[: longest - half - 1]}…{text[len(text) - half :]}"

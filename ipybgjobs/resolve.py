@@ -67,14 +67,20 @@ def _import(name: str, *, optional: bool = False) -> Any:
                 "put it beside the notebook or install it."
             ) from None
         raise InvalidTarget(f"{name} can't be imported: {error}.") from error
-    except Exception as error:
-        raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {error}.") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a module that exits is no module
+        reason = " ".join(str(error).split())
+        raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {reason}.") from error
 
 
 def _prefer(module: str, folder: str) -> None:
     """Find the module in the folder before anything of it runs, and let the folder be looked at first."""
-    if importlib.machinery.PathFinder.find_spec(module, [folder]) is None:
+    found = importlib.machinery.PathFinder.find_spec(module, [folder])
+    if found is None:
         raise JobNotAllowed(f"{module} is allowed only from {folder}, and it is not there.")
+    if found.origin is None:  # a folder without __init__.py would be joined with others of its name
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
     sys.path.insert(0, folder)
 
 

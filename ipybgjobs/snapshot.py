@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from .errors import InvalidRequest
 from .start import PACKAGE_ROOT
 
 #: Variables that act when an interpreter or its C library starts: a fork can't change their effect.
@@ -74,6 +75,26 @@ def startup_key(environment: Mapping[str, str], executable: str | None = None, p
     )
     parts = (executable or sys.executable, prefix or sys.prefix, sys.version, PACKAGE_ROOT, acting)
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def working_directory() -> str | None:
+    """The working directory of this process; None if it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def check_working_directory() -> None:
+    """See to it that a job can be started where this process is.
+
+    Raises
+    ------
+    InvalidRequest
+        If the working directory is gone.
+    """
+    if working_directory() is None:
+        raise InvalidRequest("The working directory of this process is gone: change to one that is there, and submit again.")
 
 
 def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int) -> Context:

@@ -25,11 +25,27 @@ class LiveTraits:
     def __init__(self, *instances: Configurable) -> None:
         self.instances = instances
         self._set: dict[str, Any] = {}
+        self._before = [dict(self._section(instance)) for instance in instances]  # from the profile's files
         for instance in instances:
             instance.observe(self._noted, names=list(instance.traits(config=True)))
 
     def _noted(self, change: Any) -> None:
         self._set[f"{type(change.owner).__name__}.{change.name}"] = change.new
+
+    @staticmethod
+    def _section(instance: Configurable) -> dict[str, Any]:
+        section: dict[str, Any] = instance.config.get(type(instance).__name__, {})
+        return section
+
+    def _all_set(self) -> dict[str, Any]:
+        """What was set, also to a value that the instance had already: then no change was to be noted."""
+        said = {
+            f"{type(instance).__name__}.{name}": getattr(instance, name)
+            for instance, before in zip(self.instances, self._before, strict=True)
+            for name, value in self._section(instance).items()
+            if name not in before or before[name] != value
+        }
+        return {**said, **self._set}
 
     def apply(self, settings: Settings) -> Settings:
         """Return the settings as this notebook narrows them.
@@ -40,7 +56,7 @@ class LiveTraits:
             If it sets what only a file can set.
         """
         retry: dict[str, Any] = {}
-        for trait, value in self._set.items():
+        for trait, value in self._all_set().items():
             section, _, name = trait.partition(".")
             if name in _FILES_ONLY or section == traits.JobLogs.__name__:
                 raise ConfigurationError(f"{trait} counts only in a configuration file; set it there (jupyter bgjobs config).")

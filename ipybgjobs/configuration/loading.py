@@ -4,9 +4,11 @@ A file that is broken, sets what does not exist, or sets it wrongly is an error 
 Run as a program it evaluates given sources in a fresh process, for the check at launch.
 """
 
+import copy
 import difflib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -68,15 +70,34 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     entries: list[tuple[str, dict[str, Any]]] = []
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
-        entries.append((source.path, section.pop("allowed_jobs", {})))
+        entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
         if section.pop("locked", False) and source.path in administered:
             locked_by = source.path
-        merged.merge(config)
+        merged.merge(_extended(config, merged))
     if locked_by:
         entries = [(path, found) for path, found in entries if path in administered]
         report = [_not_counted(file) if file.path not in administered else file for file in report]
     allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
     return _settings(merged, allowed, replace(Settings(), files=tuple(report), locked_by=locked_by))
+
+
+def _plain(value: Any, base: Any) -> Any:
+    """What a file sets; where it only extends (``.append``, ``.update``), what that makes of the base."""
+    return copy.deepcopy(value).get_value(base) if isinstance(value, LazyConfigValue) else value
+
+
+def _extended(config: Config, lower: Config) -> Config:
+    """A file's configuration, with its extensions made of what files of lower rank say."""
+    made = Config()
+    for cls in traits.CLASSES:
+        for name, value in config.get(cls.__name__, {}).items():
+            base = lower.get(cls.__name__, {}).get(name, _default(cls, name))
+            made[cls.__name__][name] = _plain(value, base)
+    return made
+
+
+def _default(cls: type[Configurable], name: str) -> Any:
+    return getattr(cls(), name)
 
 
 def _not_counted(file: FileRead) -> FileRead:
@@ -151,16 +172,27 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error}") from error
     changes = {name: options[name] for name in _RETRY_TRAITS if name in options}
-    folder = options.get("from")
+    queue, folder = options.get("queue"), _folder(options.get("from"), where)
+    if not isinstance(queue, str | None):
+        raise ConfigurationError(f"{where}: queue is {queue!r}; it is the name of a queue.")
     return AllowedEntry(
         key=key,
         methods=methods,
         source=source,
-        only_from=None if folder is None else os.path.realpath(os.path.expanduser(str(folder))),
+        only_from=folder,
         rules=overridden(rules, changes, where),
         timeout=seconds,
-        queue=options.get("queue"),
+        queue=queue,
     )
+
+
+def _folder(value: Any, where: str) -> str | None:
+    if value is None:
+        return None
+    path = os.path.expanduser(value) if isinstance(value, str) else ""
+    if not os.path.isabs(path):
+        raise ConfigurationError(f"{where}: from is {value!r}; it is the absolute path of a folder.")
+    return os.path.realpath(path)
 
 
 def _methods(value: Any, where: str) -> tuple[str, ...]:
@@ -177,42 +209,41 @@ def read_file(path: str) -> Config:
     loader = JSONFileConfigLoader if path.endswith(".json") else PyFileConfigLoader
     try:
         config = loader(os.path.basename(path), path=os.path.dirname(path)).load_config()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(_broken(path, error)) from error
     ours = Config({cls.__name__: config[cls.__name__] for cls in traits.CLASSES if cls.__name__ in config})
     for cls in traits.CLASSES:
-        if cls.__name__ in ours:
-            _check_section(path, cls, ours[cls.__name__])
+        if not isinstance(ours.get(cls.__name__, {}), dict):
+            raise ConfigurationError(f"{path}: {cls.__name__} must be a mapping of its traits.")
+        _check_section(path, cls, ours.get(cls.__name__, {}))
     return ours
 
 
 def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
     known = list(cls.class_traits(config=True))
-    for name, value in list(section.items()):
-        if isinstance(value, LazyConfigValue):
-            section[name] = value.get_value(cls.class_traits()[name].default() or {}) if name in known else value
+    for name, value in section.items():
         where = f"{path}{_line_of(path, cls.__name__, name)}: {cls.__name__}.{name}"
         if name not in known:
             raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{_near(name, known)}")
         try:
-            cls(config=Config({cls.__name__: {name: section[name]}}))
+            cls(config=Config({cls.__name__: {name: _plain(value, _default(cls, name))}}))
         except TraitError as error:
             raise ConfigurationError(f"{where}: {error}") from error
     if cls is traits.BackgroundJobs:
-        for key, value in section.get("allowed_jobs", {}).items():
+        for key, value in _plain(section.get("allowed_jobs", {}), {}).items():
             allowed_entry(key, value, f"{path}{_line_of(path, cls.__name__, 'allowed_jobs')}", RetryRules())
 
 
 def _line_of(path: str, section: str, name: str) -> str:
-    """Find the line that sets a trait; empty where it can't be told."""
+    """Find the last line that sets a trait; empty where it can't be told."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    wanted = (f"{section}.{name}", f'"{name}"')
-    found = [number for number, line in enumerate(lines, 1) if any(text in line for text in wanted)]
-    return f", line {found[0]}" if found else ""
+    wanted = re.compile(rf'(\b{section}\.{name}\b|"{name}")')
+    found = [number for number, line in enumerate(lines, 1) if wanted.search(line.partition("#")[0])]
+    return f", line {found[-1]}" if found else ""
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -220,7 +251,7 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def _broken(path: str, error: Exception) -> str:
+def _broken(path: str, error: BaseException) -> str:
     line: int | None = None
     if isinstance(error, (SyntaxError, json.JSONDecodeError)):
         line = error.lineno

@@ -48,7 +48,9 @@ def find(profile: str | None = None, environment: Mapping[str, str] = os.environ
         Environment variables.
     """
     sources = [Source(f"{folder}/{name}", rank) for folder, rank in _folders() for name in _OWN_NAMES]
-    sources += [Source(f"{profile or default_profile(environment)}/{name}", "profile") for name in _PROFILE_NAMES]
+    folder = profile or default_profile(environment)
+    if os.path.isabs(folder):  # never the current folder
+        sources += [Source(f"{folder}/{name}", "profile") for name in _PROFILE_NAMES]
     named = environment.get(VARIABLE)
     if named:
         sources.append(Source(os.path.abspath(os.path.expanduser(named)), "variable"))

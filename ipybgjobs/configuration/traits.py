@@ -3,6 +3,7 @@
 They hold and check values; what several files say together is decided in `loading`.
 """
 
+import math
 from typing import Any
 
 from traitlets import Bool, Dict, Float, Int, List, TraitError, TraitType, Unicode, Union, validate
@@ -118,6 +119,12 @@ class RetryPolicy(Configurable):
         help="""Exceptions that are not retried, as classes or names; subclasses count. Default: faults of the code, which
         would fail again the same way.""",
     ).tag(config=True)
+
+    @validate("backoff_factor", "jitter")
+    def _finite(self, proposal: Any) -> float:
+        if not math.isfinite(proposal["value"]):
+            raise TraitError(f"{proposal['trait'].name} is {proposal['value']}; it is a finite number.")
+        return float(proposal["value"])
 
     @validate("retry_on", "never_retry")
     def _names(self, proposal: Any) -> list[str]:

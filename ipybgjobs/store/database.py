@@ -45,13 +45,20 @@ class Database:
         self.path = path
         self._durable = durable
         self._local = threading.local()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
         with self._translated():
             if self._version() < SCHEMA:
                 self._create()
             version = self._version()
         if version > SCHEMA:
             raise StoreError(
-                f"The store {path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
+                f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
                 "upgrade ipybgjobs here, or choose another state folder. Nothing was changed."
             )
 

@@ -10,7 +10,7 @@ from ..models import Attempt, JobRecord, JobState, Outcome, Owner
 from ..retry import RetryRules
 from .database import Database
 
-_JOB_COLUMNS = """id, uid, target, name, init, params, pickled, secrets, queue, priority, state, not_before, submitted_at,
+_JOB_COLUMNS = """id, uid, target, name, init, params, pickled, secrets, hidden, queue, priority, state, not_before, submitted_at,
     started_at, ended_at, error, attempt, allowed_attempts, rules, timeout, host, pid_namespace"""
 
 
@@ -25,6 +25,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
             json.loads(row["params"]),
             json.loads(row["pickled"]),
             tuple(json.loads(row["secrets"])),
+            tuple(json.loads(row["hidden"])),
         ),
         name=row["name"],
         queue=row["queue"],
@@ -52,9 +53,12 @@ def job(database: Database, key: int | str) -> JobRecord:
         If there is none.
     """
     column = "id" if isinstance(key, int) else "uid"
-    rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {column} = ?", (key,))
-    if not rows and isinstance(key, str):
-        rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 1", (key,))
+    try:
+        rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {column} = ?", (key,))
+        if not rows and isinstance(key, str):
+            rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 1", (key,))
+    except (OverflowError, UnicodeEncodeError):
+        rows = []  # no id is so large, and no name holds such characters
     if not rows:
         what = f"id {key}" if isinstance(key, int) else f"name or uid {key!r}"
         raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")

@@ -56,9 +56,9 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> i
     """
     with database.transaction() as connection:
         cursor = connection.execute(
-            """INSERT INTO jobs (uid, target, name, init, params, pickled, positional, secrets, queue, priority, state,
+            """INSERT INTO jobs (uid, target, name, init, params, pickled, positional, secrets, hidden, queue, priority, state,
                 not_before, submitted_at, allowed_attempts, rules, timeout, host, pid_namespace, context, environment)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 job.uid,
                 job.call.target,
@@ -68,6 +68,7 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> i
                 json.dumps(job.call.pickled),
                 json.dumps(job.positional),
                 json.dumps(job.call.secrets),
+                json.dumps(job.call.hidden),
                 job.queue,
                 job.priority,
                 job.not_before,

@@ -148,8 +148,8 @@ class Transitions:
                 "number": number,
                 "now": self._now,
                 "outcome": verdict.outcome,
-                "error": verdict.error,
-                "traceback": verdict.traceback,
+                "error": _storable(verdict.error),
+                "traceback": _storable(verdict.traceback),
                 "exit_code": verdict.exit_code,
                 "signal": verdict.signal,
                 "peak_memory": verdict.peak_memory,
@@ -164,14 +164,14 @@ class Transitions:
         return self._changed(
             """UPDATE jobs SET state = :state, ended_at = :now, error = :error, environment = NULL
             WHERE id = :id AND state = 'running'""",
-            {"id": job_id, "state": state, "now": self._now, "error": error},
+            {"id": job_id, "state": state, "now": self._now, "error": _storable(error)},
         )
 
     def queue_again(self, job_id: int, not_before: float, error: str | None) -> bool:
         """From running back to queued: a retry by rule."""
         return self._changed(
             "UPDATE jobs SET state = 'queued', not_before = :due, error = :error WHERE id = :id AND state = 'running'",
-            {"id": job_id, "due": not_before, "error": error},
+            {"id": job_id, "due": not_before, "error": _storable(error)},
         )
 
     def cancel_queued(self, job_id: int) -> bool:
@@ -240,10 +240,21 @@ def environment(connection: sqlite3.Connection, environment_id: int) -> str:
     return str(connection.execute("SELECT body FROM environments WHERE id = ?", (environment_id,)).fetchone()[0])
 
 
+def _storable(text: str | None) -> str | None:
+    """Escape what is no Unicode: a file name may hold it, SQLite does not."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
 def live_attempts(connection: sqlite3.Connection, host: str) -> list[sqlite3.Row]:
     """Attempts of a host that have no outcome yet: what a new supervisor finds."""
     sql = "SELECT job_id, number, pid_namespace, ending, ending_grace FROM attempts WHERE outcome IS NULL AND host = ?"
     return connection.execute(sql, (host,)).fetchall()
+
+
+def newest_context(connection: sqlite3.Connection) -> str | None:
+    """Where the last caller ran jobs, as text; None before the first submit."""
+    row = connection.execute("SELECT body FROM contexts ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else str(row[0])
 
 
 def next_due(connection: sqlite3.Connection, host: str, now: float) -> float | None:

@@ -128,6 +128,9 @@ class Supervisor:
 
     def recover(self) -> None:
         """Find the attempts that are under way."""
+        context = transitions.newest_context(self.database.connection)
+        if context is not None:
+            self.policies.settings(Context.from_text(context))
         for row in transitions.live_attempts(self.database.connection, self.owner.host):
             whole = Transitions(self.database.connection, self.owner, self._clock()).attempt(row["job_id"], row["number"])
             if whole is not None:
@@ -251,16 +254,19 @@ class Supervisor:
             return
         reason = None if row["ending"] is None else Outcome(row["ending"])
         job = records.job_record(row)
-        verdict, failure = judge(end, reason, lambda: self._secrets(job, row["environment"]))
+        try:
+            verdict, failure = judge(end, reason, lambda: self._secrets(job, row["environment"]))
+        except Exception as error:  # a folder that anybody may have written must not end the supervisor
+            verdict, failure = Verdict(Outcome.LOST, f"its outcome can't be read: {type(error).__name__}"), Failure()
         verdict = _with_remains(verdict, run)
         self._follow(change, _End(job, run, verdict, failure), effects)
 
     def _secrets(self, job: JobRecord, environment: int | None) -> tuple[str, ...]:
         if environment is None:
-            return job.call.secret_values()
+            return job.call.hidden
         values = json.loads(transitions.environment(self.database.connection, environment))
         names = redaction.secret_names(values, self.policies.latest.secret_names)
-        return (*job.call.secret_values(), *(values[name] for name in names))
+        return (*job.call.hidden, *(values[name] for name in names))
 
     def _follow(self, change: Transitions, end: _End, effects: _Effects) -> None:
         """Record an attempt's end, and what it means for the job."""

@@ -22,6 +22,7 @@ CREATE TABLE jobs (
     pickled TEXT NOT NULL,                 -- JSON: slot to description; the values are in the job's folder
     positional TEXT NOT NULL,              -- JSON: names of parameters passed by position
     secrets TEXT NOT NULL,                 -- JSON: names of parameters whose values are not shown
+    hidden TEXT NOT NULL,                  -- JSON: the secret values as text, to be blanked wherever they turn up
     queue TEXT NOT NULL,
     priority INTEGER NOT NULL,
     state TEXT NOT NULL,
