@@ -281,8 +281,8 @@ class Job:
         if record.state is JobState.SUCCEEDED:
             return None
         last = self.attempts[-1:]
-        if not last:
-            return JobCancelled(f"job {self.id} was cancelled before it started.")
+        if record.state is JobState.CANCELLED or not last:
+            return JobCancelled(f"job {self.id} ({record.call.target}) was cancelled.")
         if last[0].outcome is not Outcome.ERROR:
             kind = _WITHOUT_EXCEPTION.get(last[0].outcome or Outcome.LOST, JobFailed)
             return kind(f"job {self.id} ({record.call.target}): {last[0].error}.")

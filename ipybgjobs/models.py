@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from . import durations
 from .call import Call
+from .redaction import one_line
 from .retry import RetryRules
 
 
@@ -105,7 +106,7 @@ class JobRecord:
     def line(self, now: float) -> str:
         """Say the job in one line."""
         elapsed = self.elapsed(now)
-        parts = [f"job {self.id}", self.name or "", str(self.call), self.status()]
+        parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
         if self.error and self.state is not JobState.SUCCEEDED:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import durations
+from . import durations, plain
 from .configuration import loading
 from .errors import ConfigurationError, InvalidParameters
 from .retry import RetryRules
@@ -30,8 +30,8 @@ def duration(value: float | str, what: str) -> float:
 
 def name(given: str | None) -> str | None:
     """Check a job's name."""
-    if given is not None and (not isinstance(given, str) or not given.strip() or given.isdigit() or not given.isprintable()):
-        raise InvalidParameters(f"name is {given!r}; a name is one line of text, and no number, which would be an id.")
+    if given is not None and (not isinstance(given, str) or not given.strip() or given.isdigit() or not plain.is_plain(given)):
+        raise InvalidParameters(f"name is {given!r}; a name is text, and no number, which would be an id.")
     return given
 
 

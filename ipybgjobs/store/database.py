@@ -74,12 +74,19 @@ class Database:
         if not os.path.exists(self.path):
             os.close(os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         connection.execute("PRAGMA secure_delete = ON")
         if self._durable:  # a client: folding the log back into the file is left to the supervisor, which nobody waits for
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LARGE_LOG}")
-        return connection
 
     def _version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])

@@ -217,7 +217,7 @@ class Transitions:
         """Say that this host's supervisor is alive."""
         self._connection.execute(
             "INSERT OR REPLACE INTO supervisors VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*self._who(), pid, version, started_at, self._now, notice),
+            (*self._who(), pid, version, started_at, self._now, _storable(notice)),
         )
 
     def environment_of(self, job_id: int) -> list[int]:

@@ -77,15 +77,16 @@ class JobLogs:
 
     def info(self, message: str) -> None:
         """Record what happened."""
-        self._logger.info("%s", message)
-
-    def warning(self, message: str) -> None:
-        """Record a failure that will be followed by another attempt, or a refusal."""
-        self._logger.warning("%s", message)
+        self._log(logging.INFO, message)
 
     def failure(self, message: str, traceback: str | None) -> None:
         """Record a failed attempt in both files, in the second with its traceback."""
-        self._logger.error("%s", message if traceback is None else f"{message} | {traceback.rstrip()}")
+        self._log(logging.ERROR, message if traceback is None else f"{message} | {traceback.rstrip()}")
+
+    def _log(self, level: int, message: str) -> None:
+        for handler in self._handlers:
+            handler.problem = None  # this record tells anew
+        self._logger.log(level, "%s", message)
 
     def close(self) -> None:
         """Close the files."""

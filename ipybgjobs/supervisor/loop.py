@@ -358,12 +358,12 @@ class Supervisor:
         for folder in effects.recorded:
             for held in (self._ends, self._running, self._voided):
                 held.pop(folder, None)
+        for say in effects.messages:
+            say()
         self._launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
         for run, reason, grace in effects.endings:
             run.ending = running.begin_ending(run, reason, grace)
-        for say in effects.messages:
-            say()
 
     def _launch(self, starts: list[Start]) -> None:
         launches = []

@@ -6,6 +6,7 @@ again, and then releases the lock. A new one waits for the lock instead of givin
 
 import math
 import select
+import time
 
 from ..errors import StoreError
 from ..folder import StateFolder
@@ -15,6 +16,9 @@ from ..process.wakeup import Listener
 from ..summon import inherited_lock
 from . import tidying
 from .loop import AGAIN, Supervisor
+
+#: Seconds that one call of poll can wait; its argument is a C integer of milliseconds.
+_LONGEST_POLL = 1_000_000
 
 
 def main(state_dir: str, next_lock: int) -> None:
@@ -65,4 +69,8 @@ def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int
     waiting = select.poll()
     for descriptor in (listener.fileno(), *supervisor.filenos()):
         waiting.register(descriptor, select.POLLIN)
-    return {descriptor for descriptor, _ in waiting.poll(math.ceil(seconds * 1000))}
+    limit = time.monotonic() + seconds
+    while (left := limit - time.monotonic()) > _LONGEST_POLL:
+        if ready := waiting.poll(_LONGEST_POLL * 1000):
+            return {descriptor for descriptor, _ in ready}
+    return {descriptor for descriptor, _ in waiting.poll(max(0, math.ceil(left * 1000)))}

@@ -79,10 +79,8 @@ def _name(cls: type) -> str:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"sys.exit({error.code!r})"
     try:
-        return str(error)
+        return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
     except BaseException as second:
         return f"<its message can't be shown: {type(second).__name__}>"
 
