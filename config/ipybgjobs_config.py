@@ -65,8 +65,8 @@ c = get_config()  #noqa
 
 ## Parameters whose values are shown nowhere, as patterns of their names; case
 #  and underscores don't count.
-#  Default: ['*password*', '*passwd*', '*secret*', '*token*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
-# c.BackgroundJobs.secret_names = ['*password*', '*passwd*', '*secret*', '*token*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
+#  Default: ['*password*', '*passwd*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
+# c.BackgroundJobs.secret_names = ['*password*', '*passwd*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
 
 ## Folder of the store, the jobs' outputs and the logs. None (default):
 #  ipybgjobs/ in Jupyter's data folder. The environment variable

@@ -103,6 +103,8 @@ def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> st
 
 
 def _fix(target: str, settings: Settings) -> str:
+    if target in settings.narrowed:
+        return "The files allow it, and this notebook does not: %config BackgroundJobs.allowed_jobs has narrowed them."
     if settings.locked_by:
         return f"The administrator's file {settings.locked_by} is locked: only an entry there allows it."
     return f"To allow it: {allow_command(target)}"

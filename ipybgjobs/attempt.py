@@ -21,6 +21,7 @@ file                 written by                                  says
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 REQUEST = "request.json"
@@ -94,8 +95,17 @@ def remove(folder: str, name: str) -> None:
         os.unlink(f"{folder}/{name}")
 
 
-def claim_start(folder: str, claim: dict[str, Any]) -> bool:
+def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] | None = None) -> bool:
     """Create ``started.json`` unless it is there; whoever is first decides whether the attempt runs.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    claim : dict
+        What the file says.
+    hold : callable, optional
+        Given the open file before it has its name; it stays open.
 
     Returns
     -------
@@ -103,16 +113,21 @@ def claim_start(folder: str, claim: dict[str, Any]) -> bool:
         Whether this caller was first.
     """
     partial = f"{folder}/{STARTED}.{os.getpid()}.part"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    first = False
     try:
         os.write(descriptor, json.dumps(claim).encode())
+        if hold is not None:
+            hold(descriptor)
         os.link(partial, f"{folder}/{STARTED}")
+        first = True
     except FileExistsError:
-        return False
+        pass
     finally:
-        os.close(descriptor)
+        if hold is None or not first:
+            os.close(descriptor)
         os.unlink(partial)
-    return True
+    return first
 
 
 def tail(path: str, lines: int | None = None) -> str:

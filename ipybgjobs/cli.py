@@ -5,7 +5,9 @@ Exit status: 0 fine, 1 the job failed or was refused, 2 wrong usage.
 
 import argparse
 import datetime as dt
+import io
 import json
+import os
 import pprint
 import sys
 import time
@@ -23,11 +25,14 @@ FAILED, WRONG_USAGE = 1, 2
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageFault(f"{self.prog}: {message} ({' '.join(self.format_usage().split())})")
+        raise UsageFault(f"{self.prog}: {message} ({jobline.one_usage(self)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb, and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no error
     try:
         return run(sys.argv[1:] if arguments is None else arguments)
     except UsageFault as fault:
@@ -53,7 +58,12 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     prog : str
         Name of the command, for messages.
     """
-    parsed = parser(prog).parse_args(list(arguments))
+    top = parser(prog)
+    parsed, left = top.parse_known_args(list(arguments))
+    if left and (parsed.verb != "submit" or any(word.startswith("-") for word in left)):
+        top.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        parsed.words += left  # parameters that follow an option
     status: int = parsed.function(parsed)
     return status
 
@@ -120,6 +130,8 @@ def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
 
 
 def _submit(arguments: argparse.Namespace) -> int:
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
     target, init, params = jobline.parse_words(arguments.words)
     job = client.submit(target, params, init=init, **jobline.given_options(arguments))
     _say(arguments, _line(job), job_json(job))
@@ -167,8 +179,17 @@ def _result(arguments: argparse.Namespace) -> int:
         _say(arguments, "", {"error": job.error, "traceback": error.__cause__.text}) if arguments.json else None
         print(error.__cause__.text.rstrip(), file=sys.stderr)
         return FAILED
-    _say(arguments, pprint.pformat(value), {"result": value})
+    _say(arguments, pprint.pformat(value), {"result": _jsonable(value)})
     return 0
+
+
+def _jsonable(value: Any) -> Any:
+    """A value that any program can parse; the repr of one that JSON can't hold."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
 
 
 def _wait(arguments: argparse.Namespace) -> int:

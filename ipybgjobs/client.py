@@ -113,6 +113,11 @@ class Client:
         record = records.job(self.database(folder), key)
         return Job(self, folder, record.id, record.uid)
 
+    def close(self) -> None:
+        """Close what this thread has open."""
+        for database in self._databases.values():
+            database.close()
+
     # -- a new one ------------------------------------------------------------------------------------------------
 
     def submit(  # noqa: PLR0913 - the options of a job
@@ -289,8 +294,21 @@ def run_background_job(
         raise JobNotAllowed(
             f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
         )
-    key = cls if isinstance(cls, str) else f"{cls.__module__}.{cls.__qualname__}"
+    key = cls if isinstance(cls, str) else path_of(cls)
     return submit(key if method is None else f"{key}.{method}", params, **options)
+
+
+def path_of(cls: type | Callable[..., Any]) -> str:
+    """Return the dotted path of a class or function: its own, or the one by which it is allowed, where it is re-exported."""
+    own = f"{cls.__module__}.{cls.__qualname__}"
+    allowed = client().settings().allowed
+    if own in allowed:
+        return own
+    for key in allowed:
+        module, _, name = key.rpartition(".")
+        if getattr(sys.modules.get(module), name, None) is cls:
+            return key
+    return own
 
 
 def jobs(

@@ -4,7 +4,7 @@ import inspect
 import sys
 from typing import Any
 
-from . import client
+from . import client, jobline
 from .errors import BackgroundJobError
 
 _OPTIONS = ("--name", "--queue", "--priority", "--delay", "--timeout", "--retry")
@@ -19,21 +19,34 @@ def complete(line: str) -> list[str]:
     line : str
         What has been typed, up to the cursor.
     """
-    typed = line.partition("%bgjob")[2].split()
+    typed = _words(line.rpartition("%bgjob")[2])
     word = "" if line[-1:].isspace() or not typed else typed.pop()
     try:
         settings = client.client().settings()
     except BackgroundJobError:
         return []
-    targets = settings.targets()
-    chosen = next((each for each in typed if each in targets), None)
+    targets = {target: target for target in settings.targets()}
+    targets |= {".".join(target.split(".")[-2:]): target for target in targets if target.count(".") > 1}
+    chosen = next((targets[name] for name in map(_without_constructor, typed) if name in targets), None)
     if word.startswith("-"):
         offered = list(_OPTIONS)
     elif chosen is None:
-        offered = targets + [target.split(".", target.count(".") - 1)[-1] for target in targets if target.count(".") > 1]
+        offered = list(targets)
     else:
         offered = [f"{name}=" for name in _parameters(chosen)]
     return sorted({each for each in offered if each.startswith(word)})
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return jobline.words(text)
+    except jobline.UsageFault:
+        return text.split()  # something is open still
+
+
+def _without_constructor(word: str) -> str:
+    head, _, rest = word.partition("(")
+    return head + rest.rpartition(")")[2]
 
 
 def _parameters(target: str) -> list[str]:

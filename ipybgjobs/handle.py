@@ -74,7 +74,7 @@ class Job:
         self._folder = folder
         self.id = id
         self.uid = uid
-        self._silent = False
+        self._silent: int | None = None  # the cell in which a semicolon keeps its card away
 
     def _record(self) -> JobRecord:
         return records.job(self._client.database(self._folder), self.uid)
@@ -282,7 +282,7 @@ class Job:
             return None
         last = self.attempts[-1:]
         if record.state is JobState.CANCELLED or not last:
-            return JobCancelled(f"job {self.id} ({record.call.target}) was cancelled.")
+            return JobCancelled(f"job {self.id} was cancelled ({record.call.target}).")
         if last[0].outcome is not Outcome.ERROR:
             kind = _WITHOUT_EXCEPTION.get(last[0].outcome or Outcome.LOST, JobFailed)
             return kind(f"job {self.id} ({record.call.target}): {last[0].error}.")
@@ -389,9 +389,10 @@ class Job:
 
     def _ipython_display_(self) -> None:
         """Show the card, unless the line that made this job ended in a semicolon."""
-        if self._silent:
-            self._silent = False
-            return
+        from IPython.core.getipython import get_ipython
         from IPython.display import publish_display_data
+
+        if self._silent is not None and self._silent == getattr(get_ipython(), "execution_count", None):
+            return
 
         publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})

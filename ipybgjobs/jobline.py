@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from .binding import Typed
 from .errors import InvalidParameters
+from .redaction import cut
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -44,9 +45,14 @@ class JobLine:
     options: dict[str, Any]
 
 
+def one_usage(parser: argparse.ArgumentParser) -> str:
+    """Return how a command is used, on one line."""
+    return " ".join(parser.format_usage().split())
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageFault(f"{message}; {self.format_usage().strip()}")
+        raise UsageFault(f"{message}; {one_usage(self)}")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -82,13 +88,13 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     UsageFault
         If the line can't be read; one sentence.
     """
-    parser = _Parser(prog="%bgjob", add_help=False)
+    parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
     add_options(parser)
     parser.add_argument("words", nargs="*", metavar="Class.method key=value")
     arguments = parser.parse_intermixed_args([_option_word(word) for word in words(line)])
     target, *pairs = arguments.words or [""]
     if not target or "=" in target.partition("(")[0]:
-        raise UsageFault(f"A job needs a target before its parameters; {parser.format_usage().strip()}")
+        raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
     reader = _Reader(variables, quoted=True)
     target, init = _head(target, reader)
     return JobLine(target, init, reader.pairs(pairs), given_options(arguments))
@@ -125,7 +131,16 @@ def words(line: str) -> list[str]:
     UsageFault
         If a quote or bracket is not closed.
     """
-    return [word for word in _split(line.rstrip().removesuffix(";"), str.isspace, comment=True) if word]
+    found = [word for word in _split(line, str.isspace, comment=True) if word]
+    if found:
+        found[-1] = found[-1].removesuffix(";")
+    return [word for word in found if word]
+
+
+def is_silent(line: str) -> bool:
+    """Whether a line ends in a semicolon, a comment left aside."""
+    found = [word for word in _split(line, str.isspace, comment=True) if word]
+    return bool(found) and found[-1].endswith(";")
 
 
 def _split(text: str, separates: Any, *, comment: bool = False) -> Iterator[str]:
@@ -146,7 +161,7 @@ def _split(text: str, separates: Any, *, comment: bool = False) -> Iterator[str]
             depth += (character in _OPENING) - (character in _CLOSING)
         word += character
     if quote or depth > 0:
-        raise UsageFault(f"{quote or 'A bracket'} is not closed in: {text.strip()}")
+        raise UsageFault(f"{quote or 'A bracket'} is not closed in: {cut(text.strip())}")
     yield word
 
 
@@ -175,6 +190,8 @@ class _Reader:
             return self._variable(name, whole[1])
         try:
             value, variables = self._literal(name, text)
+        except UsageFault:
+            raise
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return self._bare(name, text)
         return value if variables else Typed(text, value)
@@ -193,12 +210,12 @@ class _Reader:
 
     def _bare(self, name: str, text: str) -> Typed:
         if self._quoted and any(character in text for character in "\"'()[]{}$"):
-            raise UsageFault(f"{name}={text} is neither a Python literal nor a bare word: put quotes around text.")
+            raise UsageFault(f"{name}={cut(text)} is neither a Python literal nor a bare word: put quotes around text.")
         if text in self._variables:
             raise UsageFault(
                 f'{name}={text}: {text} is a variable here. Write {name}=${text} for it, {name}="{text}" for the text.'
             )
-        if not text:
+        if not text and self._quoted:
             raise UsageFault(f'{name}= has no value; for the empty text, write {name}="".')
         return Typed(text, text, bare=True)
 

@@ -11,6 +11,8 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
 from IPython.display import display
+from traitlets import TraitError
+from traitlets.config import Configurable
 
 from . import cards, cli, client, completion, jobline
 from .client import Client
@@ -39,7 +41,8 @@ class JobMagics(Magics):
             job = client.submit(_whole_target(asked.target, variables), asked.params, init=asked.init, **asked.options)
         except BackgroundJobError as error:
             raise UsageError(str(error)) from None
-        job._silent = line.rstrip().endswith(";")  # noqa: SLF001 - between the magic and its handle
+        if jobline.is_silent(line) and self.shell is not None:
+            job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
         return job
 
     def _variables(self) -> dict[str, Any]:
@@ -72,14 +75,20 @@ def _whole_target(target: str, variables: dict[str, Any]) -> str:
     """Write out a class or function by the name that the notebook has for it."""
     name, dot, rest = target.partition(".")
     found = variables.get(name)
-    if not isinstance(found, (type, types.FunctionType)):
-        return target
-    return f"{found.__module__}.{found.__qualname__}{dot}{rest}"
+    return f"{client.path_of(found)}{dot}{rest}" if isinstance(found, (type, types.FunctionType)) else target
+
+
+def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:
+    """The traits as the profile has set them; where it has set one wrongly, the next submit says so."""
+    try:
+        return cls(parent=shell)
+    except TraitError:
+        return cls()
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
-    instances: list[Any] = [cls(parent=shell) for cls in traits.CLASSES]
+    instances = [_instance(cls, shell) for cls in traits.CLASSES]
     live = LiveTraits(*instances)
     profile = getattr(shell.profile_dir, "location", None)
     client.use(Client(profile, live, tell=print))  # not in a notebook's red

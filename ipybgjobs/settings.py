@@ -92,6 +92,7 @@ class Settings:
     exit_grace_seconds: float = 30.0
     locked_by: str | None = None  #: the administrator's file that is locked
     files: tuple[FileRead, ...] = ()
+    narrowed: tuple[str, ...] = ()  #: targets that the files allow and the running notebook does not
 
     def targets(self) -> list[str]:
         """Every allowed target, sorted."""
@@ -109,6 +110,7 @@ class Settings:
         built["rules"] = RetryRules.from_json(values["rules"])
         built["logs"] = LogSettings(**values["logs"])
         built["secret_names"] = tuple(values["secret_names"])
+        built["narrowed"] = tuple(values["narrowed"])
         built["files"] = tuple(FileRead(**file) for file in values["files"])
         return cls(**built)
 

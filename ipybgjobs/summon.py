@@ -30,6 +30,8 @@ def start(folder: StateFolder) -> None:
     if lock is None:
         return
     try:
+        if wakeup.send(folder.path):
+            return  # somebody has begun to listen since
         launch.detached(
             command("supervisor", folder.path, str(lock.descriptor)),
             errors=folder.errors,

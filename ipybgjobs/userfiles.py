@@ -13,6 +13,7 @@ from . import allowlist, attempt
 from .client import client
 from .configuration import loading, sample, sources
 from .errors import ConfigurationError, InvalidRequest, JobNotAllowed
+from .process.lock import FileLock
 from .settings import Settings
 
 
@@ -22,7 +23,12 @@ def allow(arguments: argparse.Namespace) -> int:
     settings = client().settings()
     if not allowlist.is_allowed(target, settings):
         _check(target, settings)
-        _add(target, settings)
+        lock = FileLock.acquire(f"{client().folder().path}/allow.lock", wait=True)
+        try:
+            _add(target, client().settings())
+        finally:
+            if lock is not None:
+                lock.close()
     allowlist.find(target, _now_allowed(target))
     said = f"{target} is allowed ({sources.user_file()})."
     print(json.dumps({"allowed": target, "file": sources.user_file()}) if arguments.json else said)
@@ -64,13 +70,14 @@ def _read(path: str) -> dict[str, Any]:
 def _as_written(path: str, key: str) -> Any:
     """The entry of another file, which the user's would hide: it is taken along."""
     value = loading.read_file(path)["BackgroundJobs"]["allowed_jobs"][key]
-    return json.loads(json.dumps(value, default=_exception_name))
+    return json.loads(json.dumps(value, default=_as_json))
 
 
-def _exception_name(value: Any) -> str:
+def _as_json(value: Any) -> str:
+    """What a Python file may hold and JSON may not: folders as paths, exceptions as classes."""
     from .configuration.traits import exception_name
 
-    return exception_name(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else exception_name(value)
 
 
 def _with_method(value: Any, method: str) -> Any:

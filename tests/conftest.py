@@ -156,6 +156,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     client_module.use(Client())
     before = set(sys.modules)
     yield made
+    client_module.client().close()
     client_module.use(None)
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):

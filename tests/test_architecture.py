@@ -26,7 +26,8 @@ LAYERS = [
     ["parameters"],
     ["cards", "handle"],
     ["client"],
-    ["jobline", "completion", "userfiles", "doctor", "demo"],
+    ["jobline", "userfiles", "doctor", "demo"],
+    ["completion"],
     ["cli"],
     ["magics", "__main__"],
 ]

@@ -47,6 +47,14 @@ class LiveTraits:
         }
         return {**said, **self._set}
 
+    def _forget(self, trait: str) -> None:
+        """Said once that it has no effect, a trait keeps nobody from submitting."""
+        self._set.pop(trait, None)
+        for instance, before in zip(self.instances, self._before, strict=True):
+            before.update(
+                {name: value for name, value in self._section(instance).items() if f"{type(instance).__name__}.{name}" == trait}
+            )
+
     def apply(self, settings: Settings) -> Settings:
         """Return the settings as this notebook narrows them.
 
@@ -59,11 +67,14 @@ class LiveTraits:
         for trait, value in self._all_set().items():
             section, _, name = trait.partition(".")
             if name in _FILES_ONLY or section == traits.JobLogs.__name__:
+                self._forget(trait)
                 raise ConfigurationError(f"{trait} counts only in a configuration file; set it there (jupyter bgjobs config).")
             if section == traits.RetryPolicy.__name__:
                 retry[name] = value
             elif name == "allowed_jobs":
-                settings = replace(settings, allowed=narrowed(settings, value))
+                kept = replace(settings, allowed=narrowed(settings, value))
+                gone = tuple(target for target in settings.targets() if target not in kept.targets())
+                settings = replace(kept, narrowed=gone)
             elif name == "secret_names":
                 settings = replace(settings, secret_names=(*settings.secret_names, *value))
         return _with_retry(settings, retry) if retry else settings

@@ -189,7 +189,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
 def _folder(value: Any, where: str) -> str | None:
     if value is None:
         return None
-    path = os.path.expanduser(value) if isinstance(value, str) else ""
+    path = os.path.expanduser(os.fspath(value)) if isinstance(value, str | os.PathLike) else ""
     if not os.path.isabs(path):
         raise ConfigurationError(f"{where}: from is {value!r}; it is the absolute path of a folder.")
     return os.path.realpath(path)

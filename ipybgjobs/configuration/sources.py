@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 #: Administrators' folders: fixed, whatever the environment says.
-SYSTEM_FOLDERS = ("/usr/local/etc/jupyter", "/etc/jupyter")
+SYSTEM_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
 
 #: Names a configuration file; the highest rank.
 VARIABLE = "IPYBGJOBS_CONFIG"

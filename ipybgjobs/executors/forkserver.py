@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
@@ -23,6 +24,9 @@ from ..process import identity, tree, worker
 from ..worker import context, run
 
 _PACKET = 1 << 16
+
+#: Seconds: a supervisor that dies younger than the one is followed after the other.
+_YOUNG, _PAUSE = 2.0, 1.0
 
 
 def main(state_dir: str, descriptor: int) -> None:
@@ -39,6 +43,7 @@ class ForkServer:
 
     def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
         self._folder = folder
+        self._started = time.monotonic()
         self._channel: socket.socket | None = channel
         self._folders: dict[int, str] = {}  # of living children, by PID
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
@@ -137,4 +142,6 @@ class ForkServer:
             if os.path.isdir(folder):
                 attempt.write_json(folder, attempt.EXIT, report)
         self._unacknowledged.clear()
+        if time.monotonic() < self._started + _YOUNG:
+            time.sleep(_PAUSE)  # its supervisor could hardly start: no hurry with the next
         summon.start(self._folder)

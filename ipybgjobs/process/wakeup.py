@@ -9,14 +9,19 @@ import os
 import socket
 from collections.abc import Iterator
 
-NAME = "wakeup.sock"
+from . import identity
+
+
+def name() -> str:
+    """Return the name of the socket; each host has its own, since hosts may share a folder."""
+    return f"wakeup.{identity.host()}.sock"
 
 
 @contextlib.contextmanager
 def _address(state_dir: str) -> Iterator[str]:
     descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{descriptor}/{NAME}"
+        yield f"/proc/self/fd/{descriptor}/{name()}"
     finally:
         os.close(descriptor)
 
@@ -69,12 +74,12 @@ class Listener:
 
     def renew(self) -> None:
         """Take the name again, if something has tidied it away."""
-        if not os.path.exists(f"{self._state_dir}/{NAME}"):
+        if not os.path.exists(f"{self._state_dir}/{name()}"):
             self._socket.close()
             self._socket = self._bound()
 
     def close(self) -> None:
         """Stop listening: from here on `send` says that nobody does."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{self._state_dir}/{NAME}")
+            os.unlink(f"{self._state_dir}/{name()}")
         self._socket.close()

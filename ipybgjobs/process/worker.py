@@ -61,12 +61,11 @@ def close_others() -> None:
     os.closerange(3, 1 << 20)
 
 
-def hold_alive(path: str) -> None:
-    """Hold a record lock on a file for as long as this process lives, for those who can't see its PID.
+def hold_alive(descriptor: int) -> None:
+    """Hold a record lock on an open file for as long as this process lives, for those who can't see its PID.
 
     Record locks are not inherited by a fork, so a child that stays behind doesn't pretend that the worker lives.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     with contextlib.suppress(OSError):  # a file system without locks: only those who see the PID can tell
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 

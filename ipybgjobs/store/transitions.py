@@ -115,10 +115,11 @@ class Transitions:
     def _who(self) -> tuple[str, str]:
         return self._owner.host, self._owner.pid_namespace
 
-    def relaunch(self, job_id: int, number: int, folder: str) -> bool:
+    def relaunch(self, job_id: int, number: int, folder: str, launched_by: str, launch_reason: str | None) -> bool:
         """A launch was voided before anything ran: the same attempt again, in a new folder."""
         return self._changed(
-            """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, pid_namespace = :namespace
+            """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, pid_namespace = :namespace,
+                launched_by = :launched_by, launch_reason = :launch_reason
             WHERE job_id = :id AND number = :number AND outcome IS NULL""",
             {
                 "id": job_id,
@@ -126,6 +127,8 @@ class Transitions:
                 "folder": folder,
                 "now": self._now,
                 "namespace": self._owner.pid_namespace,
+                "launched_by": launched_by,
+                "launch_reason": launch_reason,
             },
         )
 
@@ -225,6 +228,11 @@ class Transitions:
         sql = "SELECT environment FROM jobs WHERE id = ? AND environment IS NOT NULL"
         return [row[0] for row in self._connection.execute(sql, (job_id,))]
 
+    def environment(self, environment: int) -> str:
+        """Read environment variables, as JSON text."""
+        sql = "SELECT body FROM environments WHERE id = ?"
+        return str(self._connection.execute(sql, (environment,)).fetchone()[0])
+
     def release_environment(self, environment: int) -> bool:
         """Delete environment variables that no job that has not ended, and no request, still needs."""
         return self._changed(
@@ -233,11 +241,6 @@ class Transitions:
                 AND NOT EXISTS (SELECT 1 FROM requests WHERE environment = :id)""",
             {"id": environment},
         )
-
-
-def environment(connection: sqlite3.Connection, environment_id: int) -> str:
-    """Read environment variables, as JSON text."""
-    return str(connection.execute("SELECT body FROM environments WHERE id = ?", (environment_id,)).fetchone()[0])
 
 
 def _storable(text: str | None) -> str | None:

@@ -7,7 +7,8 @@ what has a slot. Starting up after a crash is just the first tick.
 module      what it is for
 ==========  ======================================================================
 main        the process: the lock for life, waiting, ending in the right order
-loop        the tick, in named steps
+loop        the tick: look, decide in one transaction, do
+deciding    what that transaction decides, in named steps
 running     the attempts under way, and finding them again after a crash
 verdict     from an attempt folder and an exit status to how the attempt ended
 ending      ending a tree step by step, without ever waiting

@@ -4,6 +4,7 @@ Each step is given `grace` seconds. The reason is in the store before the first 
 orphan, and stays until they are gone; so what is looked for can be found.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -46,7 +47,8 @@ class Ending:
         self._known: dict[int, identity.ProcessState] = {}
         self._deadline = clock() + grace
         self._step = self._after_interrupt
-        attempt.write_json(folder, attempt.ENDING, {"reason": reason})
+        with contextlib.suppress(OSError):  # without it the worker doesn't stay for its children; they are looked for anyway
+            attempt.write_json(folder, attempt.ENDING, {"reason": reason})
         if self._worker is not None:
             self._look()
             tree.interrupt(self._worker)

@@ -6,6 +6,7 @@ Whatever stands in a record, it can't start another line. What can't be written 
 import logging
 import logging.handlers
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from .. import redaction
@@ -39,6 +40,15 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record to be written: a failure goes into both files, with its traceback."""
+
+    text: str
+    traceback: str | None = None
+    failure: bool = False
 
 
 class JobLogs:
@@ -75,18 +85,12 @@ class JobLogs:
         """Why a file can't be written; None if it can."""
         return next((handler.problem for handler in self._handlers if handler.problem), None)
 
-    def info(self, message: str) -> None:
-        """Record what happened."""
-        self._log(logging.INFO, message)
-
-    def failure(self, message: str, traceback: str | None) -> None:
-        """Record a failed attempt in both files, in the second with its traceback."""
-        self._log(logging.ERROR, message if traceback is None else f"{message} | {traceback.rstrip()}")
-
-    def _log(self, level: int, message: str) -> None:
+    def write(self, message: Message) -> None:
+        """Write one record."""
         for handler in self._handlers:
             handler.problem = None  # this record tells anew
-        self._logger.log(level, "%s", message)
+        text = message.text if message.traceback is None else f"{message.text} | {message.traceback.rstrip()}"
+        self._logger.log(logging.ERROR if message.failure else logging.INFO, "%s", text)
 
     def close(self) -> None:
         """Close the files."""

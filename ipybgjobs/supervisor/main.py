@@ -15,7 +15,8 @@ from ..process.lock import FileLock
 from ..process.wakeup import Listener
 from ..summon import inherited_lock
 from . import tidying
-from .loop import AGAIN, Supervisor
+from .deciding import AGAIN
+from .loop import FALLBACK, Supervisor
 
 #: Seconds that one call of poll can wait; its argument is a C integer of milliseconds.
 _LONGEST_POLL = 1_000_000
@@ -29,8 +30,8 @@ def main(state_dir: str, next_lock: int) -> None:
     lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
     assert lock is not None
     supervisor = Supervisor(folder)
-    supervisor.executor.prepare()
     listener = Listener(state_dir)
+    supervisor.executor.prepare()
     turn.close()
     supervisor.recover()
     tidying.remove_strays(folder, supervisor.database)
@@ -47,20 +48,24 @@ def main(state_dir: str, next_lock: int) -> None:
 def _serve(supervisor: Supervisor, listener: Listener) -> None:
     """Tick until there has been nothing to do for the idle time."""
     ready: set[int] = set()
-    woken = True
+    woken, idle_since = True, None
     while True:
         try:
             supervisor.tick(ready, woken=woken)
             patience = supervisor.patience()
         except StoreError:
             patience = AGAIN
-        idle = patience is None
-        ready = _wait(supervisor, listener, supervisor.policies.latest.idle_seconds if patience is None else patience)
-        if idle and not ready:
-            return
+        idle_since = None if patience is not None else (idle_since or time.monotonic())
+        if idle_since is not None:
+            left = idle_since + supervisor.policies.latest.idle_seconds - time.monotonic()
+            if left <= 0:
+                return
+            patience = min(left, FALLBACK)
+        ready = _wait(supervisor, listener, patience or 0.0)
         woken = listener.fileno() in ready
         if woken:
             listener.drain()
+            idle_since = None
         elif not ready:
             listener.renew()
 
@@ -69,8 +74,4 @@ def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int
     waiting = select.poll()
     for descriptor in (listener.fileno(), *supervisor.filenos()):
         waiting.register(descriptor, select.POLLIN)
-    limit = time.monotonic() + seconds
-    while (left := limit - time.monotonic()) > _LONGEST_POLL:
-        if ready := waiting.poll(_LONGEST_POLL * 1000):
-            return {descriptor for descriptor, _ in ready}
-    return {descriptor for descriptor, _ in waiting.poll(max(0, math.ceil(left * 1000)))}
+    return {descriptor for descriptor, _ in waiting.poll(math.ceil(min(seconds, _LONGEST_POLL) * 1000))}

@@ -22,6 +22,9 @@ from ..start import command
 #: Longest that the files may take to be evaluated, in seconds.
 LONGEST_EVALUATION = 60.0
 
+#: Seconds before an evaluation that died is repeated.
+PAUSE = 5.0
+
 _Sources = tuple[tuple[str, str], ...]
 
 
@@ -35,6 +38,11 @@ class _Evaluation:
     answer: bytes = b""
     settings: Settings | None = None
     error: str | None = None
+    again_at: float | None = None  #: on the monotonic clock: it died without an answer, and is to be repeated
+
+    def is_stale(self, signature: sources.Signature) -> bool:
+        """Whether the files have changed since, or the child is to be started once more."""
+        return self.signature != signature or (self.again_at is not None and time.monotonic() >= self.again_at)
 
 
 class Policies:
@@ -57,7 +65,7 @@ class Policies:
         paths = [path for path, _ in context.sources]
         evaluation = self._evaluations.get(context.sources)
         signature = sources.signature(paths)
-        if evaluation is None or (evaluation.process is None and evaluation.signature != signature):
+        if evaluation is None or (evaluation.process is None and evaluation.is_stale(signature)):
             self._evaluations[context.sources] = self._begin(context, signature)
             return None
         return None if evaluation.process else evaluation.settings
@@ -133,6 +141,7 @@ class Policies:
             self.latest = evaluation.settings
             return
         evaluation.settings = None
+        evaluation.again_at = None if "error" in answer else time.monotonic() + PAUSE
         evaluation.error = problem or answer.get("error") or f"the configuration can't be read: {complaint[-300:]}"
 
 

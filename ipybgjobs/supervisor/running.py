@@ -4,6 +4,7 @@ What is found is looked at by its folder: an attempt that has not started is voi
 one that has gone is judged.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from .. import attempt
-from ..executors.local import LocalExecutor
+from ..executors.local import Exit, LocalExecutor
 from ..models import Outcome
 from ..process import identity, worker
 from ..process.identity import ProcessIdentity
@@ -33,6 +34,36 @@ class Running:
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
+    late: bool = False  #: its timeout has been enforced
+
+    def is_late(self, now: float) -> bool:
+        """Whether its timeout is over, and still to be enforced."""
+        return self.deadline is not None and self.deadline <= now and not self.late
+
+
+class Attempts:
+    """What the supervisor has in hand, by attempt folder."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, Running] = {}
+        self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
+        self.voided: dict[str, Running] = {}  #: to be launched again
+
+    def any(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.running or self.ended or self.voided)
+
+    def void(self, run: Running) -> None:
+        """Have an attempt launched again that has not started, and never will in its folder."""
+        attempt.remove(run.folder, attempt.ENVIRONMENT)
+        run.voided_at = time.monotonic()
+        self.running.pop(run.folder, None)
+        self.voided[run.folder] = run
+
+    def forget(self, folder: str) -> None:
+        """Let go of an attempt whose end, or whose next launch, is in the store."""
+        for held in (self.running, self.ended, self.voided):
+            held.pop(folder, None)
 
 
 class Found(Enum):
@@ -83,9 +114,10 @@ def wait_for_exit_report(folder: str, started: dict[str, Any] | None = None, clo
 
 def begin_ending(running: Running, reason: Outcome, grace: float) -> Ending | None:
     """Begin to end an attempt; None where it is enough to void its start, or where its processes can't be seen."""
-    if attempt.claim_start(running.folder, {"void": True}):
-        return None
+    with contextlib.suppress(OSError):  # no folder yet, or a full disk
+        if attempt.claim_start(running.folder, {"void": True}):
+            return None
     started = attempt.read_json(running.folder, attempt.STARTED) or {}
-    if started.get("void") or started.get("pid_namespace") != identity.pid_namespace():
+    if "process" not in started or started.get("pid_namespace") != identity.pid_namespace():
         return None
     return Ending(running.folder, ProcessIdentity(**started["process"]), reason, grace)

@@ -76,7 +76,7 @@ class Starter:
                 elif settings is None:
                     waiting.append(row["context"])
                 elif not allowlist.is_allowed(row["target"], settings):
-                    denied.append((row, self._deny(transitions, row, "it is not, or no longer, on the allowlist")))
+                    denied.append((row, self._deny(transitions, row, _UNLISTED)))
                 elif running >= settings.queues.get(queue, 1):
                     break
                 else:
@@ -85,17 +85,22 @@ class Starter:
         return starts, denied
 
     def _deny(self, transitions: Transitions, row: sqlite3.Row, why: str) -> str:
-        reason = f"{row['target']} was denied: {why}; nothing was started"
+        reason = _denied(row, why)
         transitions.deny(row["id"], row["attempt"] + 1, reason)
         return reason
 
     def _claimed(self, transitions: Transitions, row: sqlite3.Row, context: Context, settings: Settings) -> Start:
         number = row["attempt"] + 1
         relative = f"jobs/{row['uid']}/{number}"
-        reason = self._fresh_reason(context)
-        launched_by = "fork" if reason is None else "fresh process"
-        transitions.claim(row["id"], number, relative, launched_by, reason)
+        transitions.claim(row["id"], number, relative, *self._way(context))
         return Start(row, number, self._folder.attempt(relative), context, settings)
+
+    def refusal(self, row: sqlite3.Row) -> str | None:
+        """Why an attempt whose launch was voided may not be launched any more; None if it may, or that is not known yet."""
+        settings = self._policies.settings(Context.from_text(row["context_body"]))
+        if settings is None or allowlist.is_allowed(row["target"], settings):
+            return None
+        return _denied(row, _UNLISTED)
 
     def relaunch(self, transitions: Transitions, row: sqlite3.Row) -> Start | None:
         """Launch an attempt again whose first launch was voided; None while its configuration is not known."""
@@ -104,8 +109,13 @@ class Starter:
         if settings is None:
             return None
         relative = f"jobs/{row['uid']}/{row['number']}.{row['launches'] + 1}"
-        transitions.relaunch(row["id"], row["number"], relative)
+        transitions.relaunch(row["id"], row["number"], relative, *self._way(context))
         return Start(row, row["number"], self._folder.attempt(relative), context, settings)
+
+    def _way(self, context: Context) -> tuple[str, str | None]:
+        """Which way an attempt is launched, and why not by fork."""
+        reason = self._fresh_reason(context)
+        return "fork" if reason is None else "fresh process", reason
 
     def _fresh_reason(self, context: Context) -> str | None:
         """Why a fork of this interpreter can't run the job; None: it can."""
@@ -143,6 +153,13 @@ class Starter:
         fresh = self._fresh_reason(context) is not None
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
         return Launch(start.folder, worker if fresh else None)
+
+
+_UNLISTED = "it is not, or no longer, on the allowlist"
+
+
+def _denied(row: sqlite3.Row, why: str) -> str:
+    return f"{row['target']} was denied: {why}; nothing was started"
 
 
 def _readable(row: sqlite3.Row) -> Context | None:

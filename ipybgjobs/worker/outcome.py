@@ -1,6 +1,6 @@
 """What is written about an attempt's end: the result whole, or the exception with its traceback.
 
-Never raises for what a user's object does while it is written.
+Never raises an error of a user's object that is written; an interrupt passes.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
     try:
         content = plain.dump(value)
         attempt.write_whole(f"{folder}/{attempt.RESULT}", content)
-    except BaseException as error:
+    except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         return {"status": "succeeded", "result": {"lost": reason, "type": _name(type(value)), "repr": _repr(value)}}
     return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}

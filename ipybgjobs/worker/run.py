@@ -17,9 +17,8 @@ from . import context, outcome
 def main(folder: str) -> NoReturn:
     """Run the attempt; the process ends with it."""
     request = attempt.read_json(folder, attempt.REQUEST)
-    if request is None or not attempt.claim_start(folder, _claim()):
+    if request is None or not attempt.claim_start(folder, _claim(), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
-    worker.hold_alive(f"{folder}/{attempt.STARTED}")
     worker.unwind_on_terminate()
     pid = os.getpid()
     record = _run(folder, request)
@@ -46,6 +45,7 @@ def _run(folder: str, request: dict[str, Any]) -> dict[str, Any]:
     pid = os.getpid()
     try:
         value = _call(folder, request)
+        return outcome.succeeded(folder, value) if os.getpid() == pid else {}
     except BaseException as error:
         if os.getpid() != pid:
             return {}
@@ -53,7 +53,6 @@ def _run(folder: str, request: dict[str, Any]) -> dict[str, Any]:
             return outcome.succeeded(folder, None)
         _print_exception(error)
         return outcome.failed(folder, error)
-    return outcome.succeeded(folder, value) if os.getpid() == pid else {}
 
 
 def _call(folder: str, request: dict[str, Any]) -> Any:
