@@ -91,7 +91,7 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
 
 def remove(folder: str, name: str) -> None:
     """Delete one of the files, if it is there."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(f"{folder}/{name}")
 
 

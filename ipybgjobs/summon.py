@@ -26,19 +26,21 @@ def summon(folder: StateFolder) -> None:
 
 def start(folder: StateFolder) -> None:
     """Start a supervisor, unless one is about to start."""
-    lock = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
-    if lock is None:
-        return
-    try:
-        if wakeup.send(folder.path):
-            return  # somebody has begun to listen since
-        launch.detached(
-            command("supervisor", folder.path, str(lock.descriptor)),
-            errors=folder.errors,
-            keep=[lock.descriptor],
-        )
-    finally:
-        lock.close()
+    while True:
+        lock = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+        if lock is None:
+            return
+        try:
+            started = not wakeup.send(folder.path)  # else somebody has begun to listen since
+            if started:
+                launch.detached(
+                    command("supervisor", folder.path, str(lock.descriptor)), errors=folder.errors, keep=[lock.descriptor]
+                )
+        finally:
+            lock.close()
+        # Others relied on the turn while it was held: the listener must still be there after it was given back.
+        if started or wakeup.send(folder.path):
+            return
 
 
 def inherited_lock(descriptor: int) -> FileLock:

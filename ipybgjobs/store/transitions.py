@@ -254,9 +254,10 @@ def live_attempts(connection: sqlite3.Connection, host: str) -> list[sqlite3.Row
     return connection.execute(sql, (host,)).fetchall()
 
 
-def newest_context(connection: sqlite3.Connection) -> str | None:
-    """Where the last caller ran jobs, as text; None before the first submit."""
-    row = connection.execute("SELECT body FROM contexts ORDER BY id DESC LIMIT 1").fetchone()
+def newest_context(connection: sqlite3.Connection, host: str) -> str | None:
+    """Where the last caller on a host ran a job, as text; None before the first submit."""
+    sql = "SELECT body FROM jobs JOIN contexts ON contexts.id = jobs.context WHERE host = ? ORDER BY jobs.id DESC LIMIT 1"
+    row = connection.execute(sql, (host,)).fetchone()
     return None if row is None else str(row[0])
 
 

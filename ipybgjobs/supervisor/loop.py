@@ -1,4 +1,4 @@
-"""The tick of the supervisor, in named steps: collect → enforce → answer → start, in one transaction; then its effects.
+"""The tick of the supervisor: see what has ended, decide all that is due in one transaction, then do what was decided.
 
 What a transaction decides is done only after it is committed; if it can't be committed, nothing is forgotten and it is tried
 again. Every decision is made from the store and the attempt folders.
@@ -96,7 +96,7 @@ class Supervisor:
 
     def recover(self) -> None:
         """Find the attempts that are under way."""
-        context = transitions.newest_context(self.database.connection)
+        context = transitions.newest_context(self.database.connection, self.owner.host)
         if context is not None:
             self.policies.settings(Context.from_text(context))
         for row in transitions.live_attempts(self.database.connection, self.owner.host):

@@ -25,7 +25,8 @@ LONGEST_EVALUATION = 60.0
 #: Seconds before an evaluation that died is repeated.
 PAUSE = 5.0
 
-_Sources = tuple[tuple[str, str], ...]
+#: What an evaluation depends on: the files, and the interpreter that evaluates them.
+_Key = tuple[tuple[tuple[str, str], ...], str, str]
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Policies:
     """What the files of each caller say."""
 
     def __init__(self) -> None:
-        self._evaluations: dict[_Sources, _Evaluation] = {}
+        self._evaluations: dict[_Key, _Evaluation] = {}
         self.latest = Settings()  #: of the last evaluation that succeeded
 
     def filenos(self) -> list[int]:
@@ -63,10 +64,11 @@ class Policies:
     def settings(self, context: Context) -> Settings | None:
         """Return what the files of a caller say; None while that is not known (see `problem`)."""
         paths = [path for path, _ in context.sources]
-        evaluation = self._evaluations.get(context.sources)
+        key = (context.sources, context.executable, context.package_root)
+        evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
         if evaluation is None or (evaluation.process is None and evaluation.is_stale(signature)):
-            self._evaluations[context.sources] = self._begin(context, signature)
+            self._evaluations[key] = self._begin(context, signature)
             return None
         return None if evaluation.process else evaluation.settings
 

@@ -83,7 +83,7 @@ def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time
     try:
         if attempt.claim_start(folder, {"void": True}):
             return Found.VOID
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Found.VOID  # claimed, and not even a folder
     started = attempt.read_json(folder, attempt.STARTED) or {}
     if started.get("void"):
