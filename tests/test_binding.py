@@ -2,14 +2,15 @@
 
 import collections.abc
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 import functools
 import pathlib
+import re
 import subprocess
 import sys
 import typing
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,11 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs import binding
 from ipybgjobs.binding import Typed
+
+
+def label(value):
+    """An id that is the same in every process."""
+    return re.sub(r"0x\w+|\s", "", str(value))[:40]
 
 
 class Colour(enum.Enum):
@@ -189,12 +195,15 @@ def test_positional_only_parameters_are_given_by_name_and_passed_in_order(place,
 def test_a_positional_only_parameter_left_out_before_a_given_one_never_shifts_it(place):
     place.module("orders", POSITIONAL)
     place.allow({"orders": ["order"]})
-    try:
-        job = bg.submit("orders.order", {"a": 1, "c": 9})
-    except bg.InvalidParameters as error:
-        assert "b" in str(error)
-    else:
-        assert job.result(60) == [1, 2, 9, 4, {}]
+    assert bg.submit("orders.order", {"a": 1, "c": 9}).result(60) == [1, 2, 9, 4, {}]
+
+
+def test_a_constructor_s_parameter_that_can_not_be_given_by_name_is_refused_at_submit(place):
+    place.module("orders", "class Trainer:\n def __init__(self, rate=0.1, /): self.rate = rate\n def fit(self): return self.rate")
+    place.allow({"orders.Trainer": ["fit"]})
+    with pytest.raises(bg.BackgroundJobError, match="position"):
+        bg.submit("orders.Trainer.fit", init={"rate": 0.5})
+    assert bg.submit("orders.Trainer.fit").result(60) == 0.1
 
 
 # -- conversion by annotation -----------------------------------------------------------------------------------------
@@ -212,9 +221,9 @@ def test_a_positional_only_parameter_left_out_before_a_given_one_never_shifts_it
         (pathlib.Path, "/data/x", pathlib.Path("/data/x")),
         (Colour, "red", Colour.RED),
         (Colour, Colour.BLUE, Colour.BLUE),
-        (datetime.datetime, "2024-02-03T04:05:06", datetime.datetime(2024, 2, 3, 4, 5, 6)),
-        (datetime.date, "2024-02-03", datetime.date(2024, 2, 3)),
-        (Optional[int], None, None),
+        (dt.datetime, "2024-02-03T04:05:06Z", dt.datetime(2024, 2, 3, 4, 5, 6, tzinfo=dt.UTC)),
+        (dt.date, "2024-02-03", dt.date(2024, 2, 3)),
+        (int | None, None, None),
         (int | None, "5", 5),
         (list[int], ["1", 2], [1, 2]),
         (tuple[int, str], [1, "a"], (1, "a")),
@@ -229,7 +238,7 @@ def test_a_positional_only_parameter_left_out_before_a_given_one_never_shifts_it
         (Any, (1,), (1,)),
         (object, "5", "5"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_a_value_is_converted_by_the_parameter_s_annotation(annotation, value, expected):
     result = converted(annotation, value)
@@ -246,7 +255,7 @@ def test_a_value_is_converted_by_the_parameter_s_annotation(annotation, value, e
         (bool, "perhaps"),
         (str, 5),
         (Colour, "green"),
-        (datetime.datetime, "yesterday"),
+        (dt.datetime, "yesterday"),
         (list[int], ["a"]),
         (Literal["a", 1], "b"),
         (Annotated[int, pydantic.Field(ge=0)], -3),
@@ -255,7 +264,7 @@ def test_a_value_is_converted_by_the_parameter_s_annotation(annotation, value, e
         (Opaque, 5),
         (np.ndarray, "text"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_a_value_that_does_not_fit_is_refused_by_name_value_and_reason(annotation, value):
     def function(x):
@@ -268,12 +277,10 @@ def test_a_value_that_does_not_fit_is_refused_by_name_value_and_reason(annotatio
 
 
 def test_a_refusal_names_the_place_inside_of_a_value():
-    assert "epochs: " in refusal(lambda x: None, {"y": 1}) or True
-    assert "does not fit Options: epochs: field required" in refusal(_takes_options, {"x": {}})
+    def function(x: Options):
+        pass
 
-
-def _takes_options(x: Options):
-    pass
+    assert "does not fit Options: epochs: field required" in refusal(function, {"x": {}})
 
 
 def test_a_home_folder_is_expanded_in_paths_and_in_nothing_else(monkeypatch):
@@ -296,11 +303,9 @@ def test_a_home_folder_is_expanded_in_paths_and_in_nothing_else(monkeypatch):
         (collections.abc.Mapping[str, int], {"a": 1}),
         (typing.TypeVar("T"), 5),
         ("no such type at all!", 5),
-        (5, 5),
     ],
-    ids=str,
+    ids=label,
 )
-@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20", "ignore:5 is not a Python type")
 def test_an_annotation_that_says_little_refuses_nothing_and_keeps_the_value(annotation, value):
     result = converted(annotation, value)
     assert type(result) is type(value)
@@ -316,7 +321,7 @@ def test_an_annotation_that_says_little_refuses_nothing_and_keeps_the_value(anno
         collections.abc.Iterable[int] | None,
         list[collections.abc.Iterable[int]],
     ],
-    ids=str,
+    ids=label,
 )
 def test_a_list_given_as_an_iterable_stays_a_list(annotation):
     value = [[1, 2], [3]] if annotation == list[collections.abc.Iterable[int]] else [1, 2]
@@ -356,7 +361,7 @@ def test_an_annotation_that_can_not_be_evaluated_takes_none_of_the_others_along(
 
 
 def test_annotations_as_text_count_where_they_can_be_evaluated():
-    def function(epochs: "int", out: "Optional[pathlib.Path]" = None):
+    def function(epochs: "int", out: "pathlib.Path | None" = None):
         pass
 
     assert bind(function, {"epochs": "5", "out": "x"}) == {"epochs": 5, "out": pathlib.Path("x")}
@@ -370,7 +375,7 @@ def test_annotations_as_text_count_where_they_can_be_evaluated():
     [
         (int, "hunter22"),
         (Guarded, {"pin": "hunter22"}),
-        (Annotated[str, pydantic.AfterValidator(lambda text: int(text))], "hunter22"),
+        (Annotated[str, pydantic.AfterValidator(int)], "hunter22"),
         (Opaque, ["hunter22"]),
     ],
     ids=["int", "dataclass", "validator", "list"],
@@ -385,7 +390,7 @@ def test_the_value_of_a_secret_is_not_in_the_message(annotation, value):
     assert "hunter22" not in message
 
 
-@pytest.mark.parametrize("value", [{"password": "hunter22"}, {"x": [{"api_key": "hunter22"}]}], ids=str)
+@pytest.mark.parametrize("value", [{"password": "hunter22"}, {"x": [{"api_key": "hunter22"}]}], ids=label)
 def test_a_secret_inside_of_a_value_that_does_not_fit_is_not_in_the_message(value):
     def function(config: int):
         pass
@@ -413,24 +418,24 @@ def test_quotes_are_no_part_of_the_text(text):
     [
         (str | None, literal("None"), None),
         (str | None, literal("1.10"), "1.10"),
-        (int | str, literal("007") if sys.version_info < (3,) else word("007"), "007"),
+        (int | str, word("007"), "007"),
         (int, literal("5"), 5),
         (float, literal("5"), 5.0),
         (bool, word("true"), True),
         (bool, word("False"), False),
         (bool | None, word("true"), True),
-        (Optional[bool], word("none"), None),
+        (bool | None, word("none"), None),
         (int | None, word("null"), None),
         (str, word("true"), "true"),
         (str, word("null"), "null"),
         (Literal["true", "false"], word("true"), "true"),
         (Colour, word("red"), Colour.RED),
         (Colour, literal("2"), Colour.BLUE),
-        (datetime.date, word("2024-02-03"), datetime.date(2024, 2, 3)),
+        (dt.date, word("2024-02-03"), dt.date(2024, 2, 3)),
         (list[float], literal("[1, 2]"), [1.0, 2.0]),
         (Annotated[str, "version"], literal("1.10"), "1.10"),
     ],
-    ids=str,
+    ids=label,
 )
 def test_a_value_typed_on_a_line_is_read_by_the_annotation(annotation, value, expected):
     result = converted(annotation, value)
@@ -443,7 +448,9 @@ def test_a_typed_path_expands_the_home_folder(monkeypatch):
     assert converted(pathlib.Path, word("~/x")) == pathlib.Path("/home/eva/x")
 
 
-@pytest.mark.parametrize(("text", "value"), [("true", "True"), ("FALSE", "False"), ("none", "None"), ("null", "None"), ("NULL", "None")])
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", "True"), ("FALSE", "False"), ("none", "None"), ("null", "None"), ("NULL", "None")]
+)
 @pytest.mark.parametrize("function", [lambda x: None, lambda **rest: None, dict.update], ids=["bare", "open", "unknown"])
 def test_a_word_that_could_be_a_value_is_refused_where_no_annotation_decides(function, text, value):
     message = refusal(function, {"x": word(text)})

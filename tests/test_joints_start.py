@@ -4,27 +4,26 @@ Each test ends a process at the very boundary, and looks at what is left. Superv
 hit from outside, a driver replaces one function by one that ends or stops the process there.
 """
 
+import json
 import os
-import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import DEADLINE, Place, until
 
 import ipybgjobs as bg
+from ipybgjobs import client as client_module
 from ipybgjobs import summon
 from ipybgjobs.client import Client
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.models import Outcome
 from ipybgjobs.process import identity, wakeup
-
-from conftest import DEADLINE, Place, until
 
 # -- what the tests of both files use -----------------------------------------------------------------------------------
 
@@ -95,15 +94,17 @@ JOINTS = """
 
 METHODS = ["note", "brief", "hold", "fails", "stubborn", "die_at_outcome", "slow_result"]
 
-#: A supervisor with one function replaced. `die` and `stop` do so at that place; `after` does it when the function has returned.
+#: A supervisor, and its fork server, with functions replaced. `die` and `stop` end or stop the process before or after one.
 _DRIVER = """
 import functools, os, signal, sys
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def stop(*_, **__):
-    os.kill(os.getpid(), signal.SIGSTOP)
+def stop(*_, stopped=[], **__):
+    if not stopped:  # once
+        stopped.append(True)
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 def before(owner, name, act, when=lambda *_: True):
     function = getattr(owner, name)
@@ -124,33 +125,53 @@ def after(owner, name, act, when=lambda *_: True):
         return result
     setattr(owner, name, replaced)
 
-from ipybgjobs import attempt, summon
+from ipybgjobs import attempt
+
+if sys.argv[1] == "forkserver":
+    from ipybgjobs.executors import forkserver
+    from ipybgjobs.process import worker
+    from ipybgjobs.worker import run
+{forkserver}
+    forkserver.main(sys.argv[2], int(sys.argv[3]))
+    sys.exit()
+
+from ipybgjobs import summon
+from ipybgjobs.executors import local
 from ipybgjobs.executors.local import LocalExecutor
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.process import identity, tree
 from ipybgjobs.process.lock import FileLock
 from ipybgjobs.process.wakeup import Listener
 from ipybgjobs.store import database
+from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor import loop, running, starting
 from ipybgjobs.supervisor import main as program
 
-{patch}
-
+command = local.command
+local.command = lambda role, *rest, **options: (
+    [sys.executable, sys.argv[0], role, *rest] if role == "forkserver" else command(role, *rest, **options)
+)
+{supervisor}
 folder = StateFolder(sys.argv[2])
 turn = FileLock.acquire(folder.next_lock(identity.host()), wait=True)
 program.main(folder.path, turn.descriptor)
 """
 
 
-@pytest.fixture
-def joints(place: Place) -> Place:
+def prepare(place: Place) -> Place:
     place.module("joints", JOINTS)
     allow(place)
     return place
 
 
+@pytest.fixture
+def joints(place: Place) -> Place:
+    return prepare(place)
+
+
 def allow(place: Place, methods: list[str] | None = None, **settings: object) -> None:
-    place.allow({"joints": METHODS if methods is None else methods}, **settings)
+    chosen = {"BackgroundJobs__idle_seconds": 0.2, **settings}
+    place.allow({"joints": METHODS if methods is None else methods}, **chosen)
 
 
 def ran(place: Place, name: str) -> int:
@@ -191,8 +212,36 @@ def open_store() -> None:
 
 
 def of_role(place: Place, role: str) -> list[int]:
-    """PIDs of the place's processes of a role, drivers among supervisors."""
+    """PIDs of the place's processes of a role; a fork of a fork server, which bears its command line, is none."""
+    return [pid for pid in _bearing(place, role) if not _writes_log(pid)]
+
+
+def forks(place: Place) -> list[int]:
+    """PIDs of forks of fork servers: attempts' processes."""
+    return [pid for pid in _bearing(place, "forkserver") if _writes_log(pid)]
+
+
+def _bearing(place: Place, role: str) -> list[int]:
     return [pid for pid, line in place.processes().items() if f" {role} " in f"{line} "]
+
+
+def _writes_log(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/1").endswith("output.log")
+    except OSError:
+        return True
+
+
+def attempt_folder(place: Place, job_id: int = 1) -> Path:
+    [(folder,)] = rows(place, "SELECT folder FROM attempts WHERE job_id = ? ORDER BY number DESC LIMIT 1", (job_id,))
+    return place.state / folder
+
+
+def worker(place: Place, job_id: int = 1) -> int:
+    """The PID of an attempt's process."""
+    started = attempt_folder(place, job_id) / "started.json"
+    until(started.exists, "the start marker")
+    return int(json.loads(started.read_text())["process"]["pid"])
 
 
 def alive(pid: int) -> bool:
@@ -215,25 +264,29 @@ def kill(pid: int) -> None:
 
 
 def kill_helpers(place: Place) -> None:
-    """End fork servers and supervisors so that none of them can start another."""
-    for role in ("forkserver", "supervisor"):
-        pids = of_role(place, role)
+    """End fork servers and supervisors; none of them starts another, as all are stopped first."""
+    pids = [pid for role in ("forkserver", "supervisor") for pid in of_role(place, role)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-    for role in ("supervisor", "forkserver"):
-        for pid in of_role(place, role):
-            kill(pid)
+            os.kill(pid, number)
+    until(lambda: not any(map(alive, pids)), "the end of supervisors and fork servers")
+
+
+def wake(place: Place) -> None:
+    """Have the supervisor look now."""
+    wakeup.send(str(place.state))
 
 
 def has_socket(place: Place) -> bool:
     return any(place.state.glob("wakeup*.sock"))
 
 
-def driven(place: Place, patch: str) -> "subprocess.Popen[bytes]":
+def driven(place: Place, supervisor: str, forkserver: str = "") -> "subprocess.Popen[bytes]":
     """Start a supervisor with one boundary prepared, and wait until it listens."""
     StateFolder(str(place.state)).create()
     driver = place.root / "driver.py"
-    driver.write_text(_DRIVER.replace("{patch}", textwrap.dedent(patch)))
+    code = _DRIVER.replace("{supervisor}", textwrap.dedent(supervisor))
+    driver.write_text(code.replace("{forkserver}", textwrap.indent(textwrap.dedent(forkserver), "    ")))
     process = subprocess.Popen([sys.executable, driver, "supervisor", place.state], cwd="/")
     until(lambda: has_socket(place) or process.poll() is not None, "a driven supervisor")
     return process
@@ -241,7 +294,7 @@ def driven(place: Place, patch: str) -> "subprocess.Popen[bytes]":
 
 def script(place: Place, code: str, *arguments: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=place.code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 # -- 1: submit ----------------------------------------------------------------------------------------------------------
@@ -254,6 +307,7 @@ _BEFORE_COMMIT = {
             def execute(self, sql, *values):
                 die() if sql == "COMMIT" else None
                 return super().execute(sql, *values)
+        client.use(client.Client())
         connect = sqlite3.connect
         sqlite3.connect = lambda *values, **options: connect(*values, factory=Deadly, **options)
     """,
@@ -283,12 +337,25 @@ def killed_client(place: Place, patch: str, *arguments: object) -> None:
 @pytest.mark.parametrize("boundary", _BEFORE_COMMIT)
 def test_a_client_killed_after_its_files_and_before_the_commit_leaves_no_job(joints, boundary):
     killed_client(joints, _BEFORE_COMMIT[boundary], "pickled")
-    assert list((joints.state / "jobs").iterdir()), "the boundary was missed: its files are not there"
-    assert list((joints.state / "environments").iterdir())
+    [stray] = (joints.state / "jobs").iterdir()
     assert rows(joints, "SELECT * FROM jobs") == []
     assert bg.submit("joints.note", {"name": "other"}).result(DEADLINE) == "other"
     assert [job.id for job in bg.jobs()] == [1]
+    assert stray.exists(), "it may be that of a submit under way"
     assert ran(joints, "late") == 0
+
+
+def test_files_of_a_client_that_died_before_its_commit_go_by_age_and_no_others(joints):
+    kept = bg.submit("joints.note", {"name": "other"}).wait(DEADLINE)
+    until(lambda: not joints.processes(), "the supervisor's end")
+    killed_client(joints, "submissions.submit = die", "pickled")
+    folders = list((joints.state / "jobs").iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        os.utime(folder, (0, 0))
+    assert bg.submit("joints.note", {"name": "third"}).result(DEADLINE) == "third"
+    assert not [folder for folder in folders if folder.exists() and folder.name != kept.uid]
+    assert kept.result() == "other"
 
 
 def test_a_client_killed_between_commit_and_wake_up_leaves_a_job_that_runs_when_the_store_is_opened(joints):
@@ -316,6 +383,7 @@ def test_a_client_killed_before_the_wake_up_of_an_idle_supervisor_leaves_a_job_t
 _LAUNCH = {
     "claimed, not committed": "after(starting.Starter, 'claim', die, lambda result, *_: result[0])",
     "committed, no folder": "starting.Starter.launch = die",
+    "half of the variables": "before(os, 'replace', die, lambda _, target: str(target).endswith(attempt.ENVIRONMENT))",
     "a folder, no request": "before(attempt, 'write_json', die, lambda _, name, __: name == attempt.REQUEST)",
     "a request, not sent": "before(LocalExecutor, 'launch', die, lambda _, launches: launches)",
     "sent": "after(LocalExecutor, 'launch', die, lambda _, __, launches: launches)",
@@ -350,7 +418,8 @@ def test_a_start_request_that_outlives_its_supervisor_starts_nothing_a_second_ti
     dead = driven(
         joints,
         """
-        before(LocalExecutor, "launch", lambda self, _: os.kill(self._servers[-1].process.pid, signal.SIGSTOP), lambda _, all: all)
+        stop_server = lambda self, _: os.kill(self._servers[-1].process.pid, signal.SIGSTOP)
+        before(LocalExecutor, "launch", stop_server, lambda _, launches: launches)
         after(LocalExecutor, "launch", die, lambda _, __, launches: launches)
         """,
     )
@@ -366,21 +435,21 @@ def test_a_start_request_that_outlives_its_supervisor_starts_nothing_a_second_ti
     assert rows(joints, "SELECT number, launches, outcome FROM attempts") == [(1, 2, "succeeded")]
 
 
-def test_a_worker_that_has_not_claimed_its_start_when_the_supervisor_is_replaced_never_runs(joints):
-    """The new supervisor voids a start whose process is there already."""
-    dead = driven(joints, "after(LocalExecutor, 'launch', stop, lambda _, __, launches: launches)")
+def test_a_worker_that_comes_too_late_to_claim_its_start_runs_nothing(joints):
+    """It is stopped between its fork and its claim; meanwhile its supervisor dies, and the next one voids the start."""
+    supervisor = driven(joints, "", "before(run, 'main', stop)")
     [forkserver] = of_role(joints, "forkserver")
-    worker_code = (joints.code / "joints.py").read_text()
-    (joints.code / "joints.py").write_text(worker_code)
     bg.submit("joints.note", {"name": "once"})
-    until(lambda: stopped(dead.pid), "the boundary")
-    # Whether the worker or the void comes first: one run, one attempt, nothing counted twice.
-    kill(dead.pid)
-    dead.wait()
+    [late] = until(lambda: [pid for pid in forks(joints) if stopped(pid)], "a stopped worker")
+    kill(supervisor.pid)
+    supervisor.wait()
     until(lambda: ended(joints), "the job's end")
+    assert ran(joints, "once") == 1
+    assert stopped(late)
+    os.kill(late, signal.SIGCONT)
     until(lambda: not alive(forkserver), "the end of the first fork server")
     assert ran(joints, "once") == 1
-    assert outcomes(bg.job(1)) == [(1, "succeeded")]
+    assert rows(joints, "SELECT number, launches, outcome FROM attempts") == [(1, 2, "succeeded")]
 
 
 def test_a_cancel_of_an_attempt_that_a_dead_supervisor_never_launched_ends_it_unstarted(joints):
@@ -398,6 +467,36 @@ def test_a_cancel_of_an_attempt_that_a_dead_supervisor_never_launched_ends_it_un
     assert outcomes(job) == [(1, "cancelled")]
     assert ran(joints, "never") == 0
     assert "Traceback" not in (joints.state / "supervisor.err").read_text()
+
+
+_SECRET = "s3cret-" + "x" * 20
+
+
+def files_with(place: Place, text: str) -> list[str]:
+    files = [path for path in place.state.rglob("*") if path.is_file()]
+    return [str(path.relative_to(place.state)) for path in files if text.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("boundary", ["half of the variables", "a folder, no request", "a request, not sent", "sent"])
+def test_environment_variables_go_with_the_job_though_its_supervisor_died_around_the_launch(joints, monkeypatch, boundary):
+    monkeypatch.setenv("MY_TOKEN", _SECRET)
+    dead = driven(joints, _LAUNCH[boundary])
+    bg.submit("joints.note", {"name": "once"})
+    assert dead.wait(DEADLINE) == -signal.SIGKILL
+    until(lambda: ended(joints), "the job's end")
+    client_module.client().database(StateFolder(str(joints.state))).close()
+    until(lambda: not files_with(joints, _SECRET), f"the end of the variables in {files_with(joints, _SECRET)}", 10)
+
+
+def test_environment_variables_go_with_the_job_though_its_supervisor_died_before_it_emptied_the_log(joints, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", _SECRET)
+    dead = driven(
+        joints, """before(Database, "fold", die, lambda self: self.read("SELECT 1 FROM jobs WHERE state = 'succeeded'"))"""
+    )
+    bg.submit("joints.note", {"name": "once"})
+    assert dead.wait(DEADLINE) == -signal.SIGKILL
+    assert ended(joints)
+    until(lambda: not files_with(joints, _SECRET), "the end of the variables in the store's log", 10)
 
 
 def test_an_attempt_whose_folder_can_not_be_written_can_be_cancelled(joints):
@@ -423,8 +522,10 @@ _IDLE_END = {
 }
 
 
-@pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGKILL], ids=["goes on", "dies"])
-@pytest.mark.parametrize("boundary", _IDLE_END)
+@pytest.mark.parametrize(
+    ("boundary", "then"),
+    [*((boundary, signal.SIGCONT) for boundary in _IDLE_END), *((boundary, signal.SIGKILL) for boundary in list(_IDLE_END)[:3])],
+)
 def test_a_job_submitted_at_the_end_of_the_idle_time_runs(joints, boundary, then):
     supervisor = driven(joints, _IDLE_END[boundary])
     bg.submit("joints.note", {"name": "first"})
@@ -454,12 +555,12 @@ for number in range(int(sys.argv[2])):
 
 def test_submits_at_the_end_of_very_short_idle_times_are_never_lost(joints):
     allow(joints, BackgroundJobs__idle_seconds=0.05)
-    clients = [script(joints, _SUBMIT_AND_LOOK, seed, 12) for seed in (1, 2, 3)]
+    clients = [script(joints, _SUBMIT_AND_LOOK, seed, 8) for seed in (1, 2, 3)]
     for client in clients:
         _, complaint = client.communicate(timeout=DEADLINE * 2)
         assert client.returncode == 0, complaint
-    assert rows(joints, "SELECT state, count(*) FROM jobs GROUP BY state") == [("succeeded", 36)]
-    assert all(ran(joints, f"{seed}.{number}") == 1 for seed in (1, 2, 3) for number in range(12))
+    assert rows(joints, "SELECT state, count(*) FROM jobs GROUP BY state") == [("succeeded", 24)]
+    assert all(ran(joints, f"{seed}.{number}") == 1 for seed in (1, 2, 3) for number in range(8))
 
 
 _SUBMIT_AT_ONCE = """
@@ -499,6 +600,37 @@ def test_one_who_comes_late_to_start_a_supervisor_leaves_it_to_the_one_that_list
     job.wait(DEADLINE)
 
 
+def test_one_who_left_it_to_a_listener_starts_another_where_that_one_has_ended_meanwhile(joints):
+    """While it held the turn to start one, somebody else relied on it, and the listener had its last look at the store."""
+    bg.submit("joints.note", {"name": "first"})
+    until(lambda: has_socket(joints), "a supervisor that listens")
+    late = script(
+        joints,
+        """
+        import os, signal, sys
+        from ipybgjobs import summon
+        from ipybgjobs.folder import StateFolder
+        from ipybgjobs.process.lock import FileLock
+        close = FileLock.close
+        def slow(self):
+            os.kill(os.getpid(), signal.SIGSTOP)
+            close(self)
+        FileLock.close = slow
+        summon.start(StateFolder(sys.argv[1]))
+        """,
+        joints.state,
+    )
+    until(lambda: stopped(late.pid), "the one who holds the turn")
+    until(lambda: not of_role(joints, "supervisor"), "the end of the listener")
+    bg.submit("joints.note", {"name": "second"})
+    assert not of_role(joints, "supervisor"), "the turn was not taken"
+    while late.poll() is None:
+        late.send_signal(signal.SIGCONT)
+        until(lambda: stopped(late.pid) or late.poll() is not None)
+    assert late.communicate()[1] == ""
+    until(lambda: ended(joints, 2), "the second job's end", 20)
+
+
 def test_an_idle_supervisor_whose_socket_was_tidied_away_still_hears_of_a_job(joints):
     allow(joints, BackgroundJobs__idle_seconds=300.0)
     assert bg.submit("joints.note", {"name": "first"}).result(DEADLINE) == "first"
@@ -535,23 +667,26 @@ def test_a_supervisor_of_another_host_in_the_same_folder_does_not_swallow_the_wa
 
 
 def test_a_store_that_refuses_for_a_while_is_tried_again_until_it_does_not(joints):
+    pause, refused = joints.root / "pause", joints.root / "refused"
     supervisor = driven(
         joints,
         f"""
         database.BUSY_SECONDS = 0.05
         loop.FALLBACK = loop.AGAIN = 0.1
+        before(loop.Supervisor, "tick", stop, lambda *_: os.path.exists({str(pause)!r}))
         decide = loop.Supervisor._decide
         def counted(self):
             try:
                 return decide(self)
             except loop.StoreError:
-                open({str(joints.root / "refused")!r}, "a").write("once\\n")
+                open({str(refused)!r}, "a").write("once\\n")
                 raise
         loop.Supervisor._decide = counted
         """,
     )
-    refused = joints.root / "refused"
-    supervisor.send_signal(signal.SIGSTOP)
+    pause.touch()
+    wake(joints)
+    until(lambda: stopped(supervisor.pid), "a supervisor that holds nothing")
     bg.submit("joints.note", {"name": "late"})
     writer = sqlite3.connect(joints.state / "jobs.db", isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -565,6 +700,25 @@ def test_a_store_that_refuses_for_a_while_is_tried_again_until_it_does_not(joint
     until(lambda: supervisor.poll() is not None, "the supervisor's end")
 
 
+def test_a_supervisor_that_can_not_even_start_is_not_started_again_and_again_without_a_pause(joints):
+    """Its fork server lives, and would replace it; a socket that can't be made stands for a full disk."""
+    StateFolder(str(joints.state)).create()
+    in_the_way = [joints.state / "wakeup.sock", joints.state / f"wakeup.{identity.host()}.sock"]
+    for path in in_the_way:
+        path.mkdir()
+    bg.submit("joints.note", {"name": "late"})
+    errors = joints.state / "supervisor.err"
+    until(lambda: "Traceback" in errors.read_text(), "a supervisor that could not start")
+    began = time.monotonic()
+    until(lambda: time.monotonic() > began + 3.0)
+    starts = errors.read_text().count("Traceback")
+    for path in in_the_way:
+        path.rmdir()
+    open_store()
+    until(lambda: ended(joints), "the job's end once it can start")
+    assert starts <= 4
+
+
 # -- 7: configuration at launch -----------------------------------------------------------------------------------------
 
 
@@ -573,29 +727,22 @@ def imports(place: Place) -> set[int]:
     return set(map(int, (place.code / "imported").read_text().splitlines()))
 
 
-def behind_a_full_queue(place: Place) -> tuple[bg.Job, Callable[[], None]]:
-    allow(place, BackgroundJobs__queues={"default": 1, "other": 1}, RetryPolicy__max_attempts=3)
-    blocker = bg.submit("work.Trainer.sleep", {"seconds": 600})
-    until(lambda: blocker.state == "running", "the blocker")
-    return bg.submit("joints.note", {"name": "struck"}), lambda: blocker.cancel(0.1) and None
-
-
-def delayed(place: Place) -> tuple[bg.Job, Callable[[], None]]:
+def delayed(place: Place) -> bg.Job:
     allow(place, RetryPolicy__max_attempts=3)
-    return bg.submit("joints.note", {"name": "struck"}, delay=0.4), lambda: None
+    return bg.submit("joints.note", {"name": "struck"}, delay=0.4)
 
 
-def waiting_for_a_retry(place: Place) -> tuple[bg.Job, Callable[[], None]]:
+def waiting_for_a_retry(place: Place) -> bg.Job:
     allow(place, RetryPolicy__max_attempts=3, RetryPolicy__delay_seconds=0.6)
     job = bg.submit("joints.fails")
     until(lambda: job.state == "queued" and job.attempts, "the first failure")
-    return job, lambda: None
+    return job
 
 
 @pytest.mark.parametrize("allowed", [["hold"], None], ids=["method struck off", "entry struck off"])
 @pytest.mark.parametrize("waiting", [delayed, waiting_for_a_retry])
 def test_a_method_struck_off_the_list_before_its_launch_is_denied_and_nothing_of_the_users_is_imported(joints, waiting, allowed):
-    job, _ = waiting(joints)
+    job = waiting(joints)
     before = len(job.attempts)
     imported = imports(joints)
     joints.allow({"work": ["echo"]} if allowed is None else {"joints": allowed}, RetryPolicy__max_attempts=3)
@@ -718,6 +865,23 @@ def test_an_evaluation_of_the_configuration_that_is_killed_is_repeated(joints):
         kill_helpers(joints)
 
 
+def test_an_interpreter_that_is_gone_holds_its_own_jobs_and_no_others(joints):
+    assert bg.submit("joints.note", {"name": "first"}).result(DEADLINE) == "first"
+    until(lambda: not joints.processes(), "the supervisor's end")
+    rows(joints, "INSERT INTO contexts (body) SELECT replace(body, ?, '/gone/python') FROM contexts", (sys.executable,))
+    held = copied_row(joints, context=2, environment=None)
+    environment = "SELECT id FROM environments"
+    job = bg.submit("joints.note", {"name": "sound"}, delay=0.5)
+    rows(joints, f"UPDATE jobs SET environment = ({environment}) WHERE id = ?", (held,))
+    try:
+        until(lambda: ended(joints, job.id), "the job's end", 20)
+        assert "/gone/python" in notice(joints)
+        assert state_of(joints, held) == "queued"
+    finally:
+        rows(joints, "UPDATE jobs SET state = 'cancelled' WHERE id = ?", (held,))
+        kill_helpers(joints)
+
+
 # -- 8: owners ----------------------------------------------------------------------------------------------------------
 
 
@@ -733,13 +897,21 @@ def test_a_queued_job_of_another_host_is_not_claimed(joints):
         job.cancel()
 
 
+def test_the_interpreter_of_another_hosts_job_is_not_looked_for_here(joints):
+    assert bg.submit("joints.note", {"name": "ours"}).result(DEADLINE) == "ours"
+    until(lambda: not joints.processes(), "the supervisor's end")
+    rows(joints, "INSERT INTO contexts (body) SELECT replace(body, ?, '/elsewhere/python') FROM contexts", (sys.executable,))
+    copied_row(joints, host="elsewhere", context=2)
+    assert bg.submit("joints.note", {"name": "ours"}).result(DEADLINE) == "ours"
+    assert notice(joints) == ""
+
+
 def test_a_running_job_of_another_host_is_not_declared_lost(joints):
     job = bg.submit("joints.hold", {"name": "theirs"})
     until(lambda: ran(joints, "theirs"), "the job's run")
-    workers = set(joints.processes()) - {*of_role(joints, "supervisor"), *of_role(joints, "forkserver")}
+    pid = worker(joints)
     kill_helpers(joints)
-    for pid in workers:
-        kill(pid)
+    kill(pid)
     rows(joints, "UPDATE jobs SET host = 'elsewhere'")
     rows(joints, "UPDATE attempts SET host = 'elsewhere'")
     rows(joints, "UPDATE supervisors SET host = 'elsewhere', heard_at = heard_at - 7200")

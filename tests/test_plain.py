@@ -4,7 +4,8 @@ import enum
 import json
 import math
 import os
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -25,9 +26,7 @@ ANYTHING = st.recursive(
     | st.text(st.characters(codec=None))
     | st.binary()
     | st.tuples(st.integers()),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
-    | st.tuples(inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.integers(), inner, max_size=4) | st.tuples(inner),
     max_leaves=12,
 )
 
@@ -72,7 +71,9 @@ class Colour(enum.StrEnum):
     RED = "red"
 
 
-Pair = namedtuple("Pair", "a b")
+class Pair(NamedTuple):
+    a: int
+    b: int
 
 
 def itself():

@@ -17,7 +17,7 @@ def failure(error, folder="/nonexistent"):
     return Failure(tuple(record["names"]), record.get("fatal", False), record.get("asked", False), record.get("after"))
 
 
-class Flaky(ConnectionError):
+class FlakyError(ConnectionError):
     pass
 
 
@@ -78,7 +78,9 @@ def test_jitter_stays_within_its_share(rules, attempt, draw):
 @given(RULES, st.integers(2, 100))
 def test_a_single_delay_never_shrinks_from_one_attempt_to_the_next(rules, attempt):
     rules = RetryRules(
-        delay_seconds=rules.delay_seconds[:1], backoff_factor=rules.backoff_factor, max_delay_seconds=rules.max_delay_seconds
+        delay_seconds=rules.delay_seconds[:1],
+        backoff_factor=rules.backoff_factor,
+        max_delay_seconds=rules.max_delay_seconds,
     )
     assert delay_before(rules, attempt, 0.0) <= delay_before(rules, attempt + 1, 0.0)
 
@@ -112,21 +114,23 @@ def test_subclasses_of_what_is_never_retried_are_not_retried(error):
     assert next_delay(RetryRules(), 1, failure(error), 0.0) is None
 
 
-@pytest.mark.parametrize("name", ["OSError", "ConnectionError", "Flaky", f"{__name__}.Flaky", "Exception", "BaseException"])
+@pytest.mark.parametrize(
+    "name", ["OSError", "ConnectionError", "FlakyError", f"{__name__}.FlakyError", "Exception", "BaseException"]
+)
 def test_an_exception_is_known_by_its_own_name_its_dotted_name_and_those_of_its_bases(name):
-    assert next_delay(RetryRules(never_retry=(name,)), 1, failure(Flaky()), 0.0) is None
-    assert next_delay(RetryRules(retry_on=(name,)), 1, failure(Flaky()), 0.0) == 60
+    assert next_delay(RetryRules(never_retry=(name,)), 1, failure(FlakyError()), 0.0) is None
+    assert next_delay(RetryRules(retry_on=(name,)), 1, failure(FlakyError()), 0.0) == 60
 
 
-@pytest.mark.parametrize("name", ["ValueError", "other.Flaky", "Flak", "flaky"])
+@pytest.mark.parametrize("name", ["ValueError", "other.FlakyError", "FlakyErr", "flakyerror"])
 def test_another_name_does_not_count(name):
-    assert next_delay(RetryRules(never_retry=(name,)), 1, failure(Flaky()), 0.0) == 60
-    assert next_delay(RetryRules(retry_on=(name,)), 1, failure(Flaky()), 0.0) is None
+    assert next_delay(RetryRules(never_retry=(name,)), 1, failure(FlakyError()), 0.0) == 60
+    assert next_delay(RetryRules(retry_on=(name,)), 1, failure(FlakyError()), 0.0) is None
 
 
 def test_never_retry_wins_over_retry_on():
     rules = RetryRules(retry_on=("ConnectionError",), never_retry=("OSError",))
-    assert next_delay(rules, 1, failure(Flaky()), 0.0) is None
+    assert next_delay(rules, 1, failure(FlakyError()), 0.0) is None
 
 
 @pytest.mark.parametrize("rules", [RetryRules(), RetryRules(retry_on=("KeyError",))])
@@ -140,9 +144,7 @@ def test_a_job_that_says_fail_is_not_retried_even_where_its_name_is_listed():
     assert next_delay(RetryRules(retry_on=("Fail",)), 1, failure(Fail("no use")), 0.0) is None
 
 
-@pytest.mark.parametrize(
-    ("after", "delay"), [(None, 60), (0, 0), (30, 30), ("5m", 300), ("nonsense", 60), (-1, 60), ([], 60)]
-)
+@pytest.mark.parametrize(("after", "delay"), [(None, 60), (0, 0), (30, 30), ("5m", 300), ("nonsense", 60), (-1, 60), ([], 60)])
 def test_a_job_that_says_retry_is_tried_again_after_the_time_it_names(after, delay):
     from ipybgjobs import Retry
 

@@ -88,8 +88,7 @@ def shapes(place):
 
 
 def leftovers(place):
-    folders = (place.state / "jobs", place.state / "environments")
-    return [path for folder in folders if folder.exists() for path in folder.rglob("*")]
+    return list((place.state / "jobs").rglob("*"))
 
 
 @contextlib.contextmanager
@@ -316,7 +315,10 @@ def test_an_option_of_a_wrong_value_is_refused(place, options, words):
     [
         ("c.BackgroundJobs.allowed_jobs = {", "test_config.py, line 1 is broken"),
         ("\n\nraise KeyError('x')", "test_config.py, line 3 is broken: KeyError"),
-        ("\nc.BackgroundJobs.allowed_job = {}", "test_config.py, line 2: BackgroundJobs.allowed_job does not exist.*Did you mean"),
+        (
+            "\nc.BackgroundJobs.allowed_job = {}",
+            "test_config.py, line 2: BackgroundJobs.allowed_job does not exist.*Did you mean",
+        ),
         ("c.BackgroundJobs.allowed_jobs = {'work': 'echo'}", "must list method names"),
         ("c.BackgroundJobs.allowed_jobs = {'work': ['_echo']}", "lists '_echo'; only public methods"),
         ("c.BackgroundJobs.allowed_jobs = {'work': {'allowed_methods': ['echo'], 'tries': 3}}", "sets 'tries'; it may set"),
@@ -501,6 +503,13 @@ def test_a_job_is_found_by_id_uid_and_name(place):
     second = bg.submit("work.echo", {"value": 2}, name="mine").wait(60)
     assert bg.job(first.id) == bg.job(first.uid) == first
     assert bg.job("mine") == second != first
+
+
+def test_a_name_of_any_text_stays_on_its_line(place):
+    name = "two\nlines \x1b[31m\u2028"
+    job = bg.submit("work.echo", {"value": 1}, name=name).wait(60)
+    assert repr(job).isprintable()
+    assert (bg.job(name), job.name) == (job, name)
 
 
 @pytest.mark.parametrize("key", [99, -1, 2**70, "nobody", "f" * 32])

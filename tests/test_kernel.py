@@ -1,0 +1,424 @@
+"""What outlives a real kernel and a real Jupyter server, and what a job's processes share with them: nothing."""
+
+import ast
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import DEADLINE, running, until
+from jupyter_client import BlockingKernelClient, KernelManager
+
+import ipybgjobs as bg
+
+# -- a kernel, as a notebook has it; test_magics.py uses it too ----------------------------------------------------------
+
+
+class Reply:
+    """What one cell printed, showed and raised."""
+
+    def __init__(self):
+        self.displays, self.stdout, self.stderr = [], "", ""
+        self.status = self.ename = self.evalue = None
+        self.traceback = ""
+
+    def take(self, message):
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind == "stream":
+            setattr(self, content["name"], getattr(self, content["name"]) + content["text"])
+        elif kind in ("display_data", "execute_result"):
+            self.displays.append(content["data"])
+        elif kind == "error":
+            self.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(content["traceback"]))
+
+    @property
+    def everything(self):
+        return f"{self.stdout}{self.stderr}{self.traceback}{self.displays}"
+
+
+class Session:
+    """A client of a running kernel."""
+
+    def __init__(self, client):
+        self.client = client
+        client.start_channels()
+        until(self.is_ready, "a kernel's start")
+
+    def is_ready(self):
+        with contextlib.suppress(RuntimeError):  # no heartbeat yet
+            self.client.wait_for_ready(timeout=DEADLINE)
+            return True
+
+    def run(self, code, **options):
+        """Run a cell, and return what came of it."""
+        reply = Reply()
+        answer = self.client.execute_interactive(code, timeout=DEADLINE, output_hook=reply.take, **options)["content"]
+        reply.status, reply.ename, reply.evalue = answer["status"], answer.get("ename"), answer.get("evalue")
+        return reply
+
+    def ok(self, code):
+        """Run a cell that has no error."""
+        reply = self.run(code)
+        assert reply.status == "ok", reply.everything
+        return reply
+
+    def value(self, expression):
+        """Return the value of an expression, which is a literal."""
+        return ast.literal_eval(self.ok(f"print(repr({expression}))").stdout)
+
+
+class Kernel(Session):
+    """A kernel in a process of its own; `close` ends it."""
+
+    def __init__(self, environment, folder):
+        self.folder = tempfile.mkdtemp(prefix="kernel-")
+        self.manager = KernelManager(transport="ipc", connection_file=f"{self.folder}/k.json")
+        self.manager.kernel_spec.argv[0] = sys.executable
+        self.manager.start_kernel(env=environment, cwd=str(folder))
+        self.pid = self.manager.provisioner.pid
+        try:
+            super().__init__(self.manager.blocking_client())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        """End it, however it is."""
+        with contextlib.suppress(AttributeError):
+            self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def kernels(place):
+    """Starts kernels; those that are left are ended."""
+    started = []
+
+    def start():
+        started.append(Kernel(place.environment, place.code))
+        return started[-1]
+
+    yield start
+    for kernel in started:
+        kernel.close()
+
+
+# -- a job that shows that it lives --------------------------------------------------------------------------------------
+
+CLOCK = """
+    import os, time
+
+    class Clock:
+        def tick(self, enough: str):
+            '''Ticks until there is a file of that name.'''
+            print(os.getpid(), flush=True)
+            while not os.path.exists(enough):
+                print("tick", flush=True)
+                time.sleep(0.02)
+            return os.getpid()
+
+    def hold(path):
+        try:
+            print("holding", flush=True)
+            time.sleep(600)
+        except KeyboardInterrupt:
+            print("interrupted")
+            raise
+        finally:
+            open(path, "w").close()
+"""
+
+SUBMIT = "%load_ext ipybgjobs\njob = %bgjob clocks.Clock.tick enough=enough --name clock"
+
+
+@pytest.fixture
+def clocks(place):
+    place.module("clocks", CLOCK)
+    place.allow({"clocks.Clock": ["tick"], "clocks": ["hold"]}, BackgroundJobs__queues={"default": 10})
+    yield place
+    (place.code / "enough").touch()  # a test that fails leaves no job behind
+
+
+def ours(place):
+    """Supervisor, fork server and workers."""
+    return {pid: line for pid, line in place.processes().items() if "ipybgjobs/start.py" in line}
+
+
+def ticks_on(job):
+    """Wait until the job has ticked on for a while."""
+    before = job.log().count("tick")
+    until(lambda: job.log().count("tick") >= before + 15, f"job {job.id} ticking on ({job.status})")
+
+
+def ends_as_it_began(clocks, kernel):
+    """In a new kernel there is the result of the one process that ran from the start, and its log."""
+    (clocks.code / "enough").touch()
+    kernel.ok("%load_ext ipybgjobs\nimport ipybgjobs as bg\njob = bg.job('clock')")
+    result = kernel.value("job.result(60)")
+    first, *others = kernel.value("job.log()").split()
+    assert int(first) == result
+    assert set(others) == {"tick"}
+    assert kernel.value("[(each.number, each.outcome) for each in job.attempts]") == [(1, "succeeded")]
+
+
+# -- what happens to a kernel --------------------------------------------------------------------------------------------
+
+
+def interrupt_the_waiting_cell(kernel):
+    def interrupt(message):
+        if message["content"].get("text", "").startswith("waiting"):
+            kernel.manager.interrupt_kernel()
+
+    code = "print('waiting', flush=True)\njob.wait()"
+    answer = kernel.client.execute_interactive(code, timeout=DEADLINE, output_hook=interrupt)
+    assert answer["content"]["ename"] == "KeyboardInterrupt"
+
+
+def kill(kernel):
+    os.kill(kernel.pid, signal.SIGKILL)
+    until(lambda: not kernel.manager.is_alive(), "the kernel's death")
+
+
+def kill_and_sweep(kernel):
+    """As the server's restarter does: what the dead kernel left in its process group is killed."""
+    kill(kernel)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(kernel.pid, signal.SIGKILL)
+
+
+EVENTS = {
+    "an interrupt": lambda kernel: kernel.manager.interrupt_kernel(),
+    "an interrupt of the cell that waits for it": interrupt_the_waiting_cell,
+    "a restart": lambda kernel: kernel.manager.restart_kernel(),
+    "a restart at once": lambda kernel: kernel.manager.restart_kernel(now=True),
+    "a shutdown": lambda kernel: kernel.manager.shutdown_kernel(),
+    "a shutdown at once": lambda kernel: kernel.manager.shutdown_kernel(now=True),
+    "SIGKILL": kill,
+    "SIGKILL and the end of its process group": kill_and_sweep,
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_job_goes_on_when_its_kernel_meets(clocks, kernels, event):
+    kernel = kernels()
+    kernel.ok(SUBMIT)
+    job = running(bg.job("clock"))
+    before = ours(clocks)
+    EVENTS[event](kernel)
+    ticks_on(job)
+    assert ours(clocks) == before
+    ends_as_it_began(clocks, kernels())
+
+
+def test_a_restarted_kernel_submits_again(clocks, kernels):
+    kernel = kernels()
+    kernel.ok(SUBMIT)
+    running(bg.job("clock"))
+    kernel.manager.restart_kernel()
+    kernel.client.wait_for_ready(timeout=DEADLINE)
+    kernel.ok(SUBMIT)
+    assert len(bg.jobs(name="clock", state="running")) >= 1
+    (clocks.code / "enough").touch()
+    assert kernel.value("job.result(60) > 0")
+
+
+# -- what a job's processes share with the kernel ------------------------------------------------------------------------
+
+
+def status(pid):
+    """Parent, process group and session of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return tuple(map(int, fields[1:4]))
+
+
+def ancestors(pid):
+    while pid > 1:
+        pid = status(pid)[0]
+        yield pid
+
+
+def channels(pid):
+    """Pipes and sockets that a process holds."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(descriptor))
+    return {name for name in found if name.startswith(("pipe:", "socket:"))}
+
+
+def children(pid):
+    """Every child, zombies too."""
+    found = []
+    for other in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if status(other)[0] == pid:
+                found.append(Path(f"/proc/{other}/cmdline").read_text() or f"zombie {other}")
+    return found
+
+
+def test_a_job_s_processes_share_nothing_with_the_kernel(clocks, kernels):
+    kernel = kernels()
+    kernel.ok(SUBMIT)
+    assert children(kernel.pid) == []
+    job = running(bg.job("clock"))
+    _, group, session = status(kernel.pid)
+    others = {pid: line for pid, line in clocks.processes().items() if pid != kernel.pid}
+    assert others == ours(clocks)
+    assert int(job.log().split()[0]) in others
+    assert len(others) == 3, others  # supervisor, fork server, worker
+    assert len(channels(kernel.pid)) > 2
+    for pid, line in others.items():
+        assert status(pid)[1] != group, line
+        assert status(pid)[2] != session, line
+        assert kernel.pid not in ancestors(pid), line
+        assert not channels(pid) & channels(kernel.pid), line
+        assert not re.search("pipe|socket|pts", os.readlink(f"/proc/{pid}/fd/0")), line
+
+
+def test_a_look_at_an_edited_module_leaves_the_kernel_without_children(clocks, kernels):
+    kernel = kernels()
+    kernel.ok(SUBMIT)
+    clocks.module("clocks", CLOCK.replace("enough: str", "enough: str, loud: bool = False"))
+    kernel.ok("%bgjob clocks.Clock.tick enough=enough loud=True")
+    assert children(kernel.pid) == []
+
+
+def seconds_to_shut_down(kernel):
+    started = time.monotonic()
+    kernel.manager.shutdown_kernel()
+    return time.monotonic() - started
+
+
+def test_a_kernel_with_running_jobs_shuts_down_as_fast_as_one_without(clocks, kernels):
+    idle, busy = kernels(), kernels()
+    busy.ok(f"{SUBMIT}\nfor _ in range(9):\n    %bgjob clocks.Clock.tick enough=enough")
+    until(lambda: len(bg.jobs(state="running")) == 10, "ten running jobs")
+    floor = seconds_to_shut_down(idle)
+    assert seconds_to_shut_down(busy) < floor + 1.5  # a child that nobody waits for costs 2.4
+    assert len(bg.jobs(state="running")) == 10
+
+
+@pytest.mark.parametrize("way", ["fork", "fresh process"])
+def test_a_job_from_a_thread_of_an_idle_kernel_can_be_interrupted(clocks, kernels, way):
+    kernel = kernels()
+    if way == "fresh process":  # a supervisor that was started with other variables can't fork for this kernel
+        assert bg.submit("clocks.Clock.tick", {"enough": str(clocks.code)}).result(60)
+        kernel.ok("import os\nos.environ['LC_IDENTIFICATION'] = 'C'")
+    kernel.ok(f"""
+import signal, threading, time, ipybgjobs as bg
+
+def later():
+    while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        time.sleep(0.001)
+    bg.submit("clocks.hold", {{"path": {str(clocks.root / "clean")!r}}}, name="held")
+
+threading.Thread(target=later).start()
+""")
+    until(lambda: bg.jobs(name="held"), "the thread's submit")
+    job = running(bg.job("held"))
+    job.cancel(grace=20)
+    assert job.log().startswith("holding\ninterrupted\n")
+    assert (clocks.root / "clean").exists()
+    assert [(each.outcome, each.launched_by) for each in job.attempts] == [("cancelled", way)]
+
+
+# -- what happens to a server --------------------------------------------------------------------------------------------
+
+
+class Server:
+    """A Jupyter server, asked by its REST interface."""
+
+    def __init__(self, place):
+        self.runtime = Path(tempfile.mkdtemp(prefix="server-"))
+        self.log = place.root / "server.log"
+        command = [sys.executable, "-m", "jupyter_server", "--ServerApp.ip=127.0.0.1", "--port=0", "--allow-root"]
+        command += ["--no-browser", "--IdentityProvider.token=secret", f"--ServerApp.root_dir={place.code}"]
+        command += ["--KernelManager.transport=ipc"]
+        environment = place.environment | {"JUPYTER_RUNTIME_DIR": str(self.runtime)}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def ask(self, verb, path, content=None):
+        file = self.runtime / f"jpserver-{self.process.pid}.json"
+        address = json.loads(file.read_text())["url"] + path
+        body = json.dumps(content).encode() if content else None
+        request = urllib.request.Request(address, body, {"Authorization": "token secret"}, method=verb)
+        with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+            return json.loads(answer.read() or "null")
+
+    def is_ready(self):
+        with contextlib.suppress(OSError, ValueError):
+            return self.ask("GET", "api/status")
+
+    def kernel(self):
+        """Open a notebook, and return its kernel's id and a client."""
+        notebook = {"path": "first.ipynb", "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+        name = self.ask("POST", "api/sessions", notebook)["kernel"]["id"]
+        client = BlockingKernelClient(connection_file=str(self.runtime / f"kernel-{name}.json"))
+        client.load_connection_file()
+        return name, Session(client)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+
+@pytest.fixture
+def server(place):
+    made = Server(place)
+    try:
+        until(made.is_ready, "the server's start")
+        yield made
+    finally:
+        made.close()
+
+
+def gone(pid):
+    return not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_goes_on_when_its_server_gets(clocks, server, kernels, number):
+    _, session = server.kernel()
+    session.ok(SUBMIT)
+    kernel_pid = session.value("__import__('os').getpid()")
+    job = running(bg.job("clock"))
+    before = ours(clocks)
+    server.process.send_signal(number)
+    server.process.wait(DEADLINE)
+    until(lambda: gone(kernel_pid), "the end of the server's kernel")
+    ticks_on(job)
+    assert ours(clocks) == before
+    session.client.stop_channels()
+    ends_as_it_began(clocks, kernels())
+
+
+def test_a_job_goes_on_when_the_server_restarts_and_deletes_its_kernel(clocks, server, kernels):
+    name, session = server.kernel()
+    session.ok(SUBMIT)
+    first = session.value("__import__('os').getpid()")
+    job = running(bg.job("clock"))
+    before = ours(clocks)
+    os.kill(first, signal.SIGKILL)
+    second = until(lambda: [pid for pid, line in clocks.processes().items() if name in line and pid != first], "the auto-restart")
+    ticks_on(job)
+    session.client.stop_channels()
+    server.ask("DELETE", f"api/kernels/{name}")
+    until(lambda: gone(second[0]), "the end of the restarted kernel")
+    ticks_on(job)
+    assert ours(clocks) == before
+    ends_as_it_began(clocks, kernels())
