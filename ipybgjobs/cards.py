@@ -54,4 +54,5 @@ def _row(record: JobRecord, now: float) -> str:
         "" if elapsed is None else durations.show(elapsed),
         escape(record.error or ""),
     )
-    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+    styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
+    return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
