@@ -17,7 +17,7 @@ from typing import Any
 from . import binding, plain, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
-from .start import command
+from .roles import command
 
 #: Longest that a fresh process may take to import a module and look at it, in seconds.
 LONGEST_LOOK = 120.0

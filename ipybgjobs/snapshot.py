@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from .errors import InvalidRequest
-from .start import PACKAGE_ROOT
+from .roles import PACKAGE_ROOT
 
 #: Variables that act when an interpreter or its C library starts: a fork can't change their effect.
 _AT_START = ("LD_", "PYTHON", "LC_", "MALLOC_", "GLIBC_")

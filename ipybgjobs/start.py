@@ -1,30 +1,7 @@
-"""The entry of every process that we start ourselves: ``python start.py ROLE ARGUMENTS``.
-
-Run by its path, it works for any interpreter, whatever that one finds on its own path. It imports only what its role needs.
-"""
+"""The entry of every process that we start ourselves: ``python start.py ROLE ARGUMENTS``; it imports only what its role needs."""
 
 import os
 import sys
-
-#: The folder that holds the package; on the path of every process of ours.
-PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-
-def command(role: str, *arguments: str, executable: str | None = None, root: str = PACKAGE_ROOT) -> list[str]:
-    """Return the command line that starts a role.
-
-    Parameters
-    ----------
-    role : str
-        ``supervisor``, ``forkserver``, ``worker``, ``configuration`` or ``inspection``.
-    *arguments : str
-        What the role takes.
-    executable : str, optional
-        The interpreter; by default this one.
-    root : str
-        The folder that holds the package.
-    """
-    return [executable or sys.executable, f"{root}/ipybgjobs/start.py", role, *arguments]
 
 
 def main(role: str, arguments: list[str]) -> None:
@@ -54,8 +31,8 @@ def main(role: str, arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    here = os.path.join(PACKAGE_ROOT, "ipybgjobs")
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
-    if PACKAGE_ROOT not in sys.path:
-        sys.path.append(PACKAGE_ROOT)
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]  # it would hide modules of the standard library
+    if os.path.dirname(here) not in sys.path:
+        sys.path.append(os.path.dirname(here))
     main(sys.argv[1], sys.argv[2:])

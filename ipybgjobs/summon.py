@@ -9,7 +9,7 @@ import os
 from .folder import StateFolder
 from .process import identity, launch, wakeup
 from .process.lock import FileLock
-from .start import command
+from .roles import command
 
 
 def summon(folder: StateFolder) -> None:

@@ -18,7 +18,7 @@ from ..folder import StateFolder
 from ..process import identity
 from ..process.identity import ProcessIdentity
 from ..process.launch import lean_environment
-from ..start import command
+from ..roles import command
 
 _PACKET = 1 << 16
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from ..configuration import sources
 from ..process.launch import lean_environment
+from ..roles import command
 from ..settings import Settings
 from ..snapshot import Context
-from ..start import command
 
 #: Longest that the files may take to be evaluated, in seconds.
 LONGEST_EVALUATION = 60.0

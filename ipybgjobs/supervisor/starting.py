@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from .. import allowlist, attempt
 from ..executors.local import Launch
 from ..folder import StateFolder
+from ..roles import command
 from ..settings import Settings
 from ..snapshot import Context
-from ..start import command
 from ..store import records
 from ..store.transitions import Transitions
 from .policies import Policies
