@@ -9,7 +9,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from . import binding, plain, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
+from .process import identity
 from .roles import command
 
 #: Longest that a fresh process may take to import a module and look at it, in seconds.
@@ -37,7 +37,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self._dates: dict[str, int] = {}
-        self._process_started = time.time_ns() - int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1e9) + _start_ns()
+        self._process_started = identity.started_ns()
 
     def is_current(self, key: str) -> bool:
         """Whether this process would look at the source as it is on disk."""
@@ -55,12 +55,6 @@ class _Seen:
             date = _source_date(sys.modules[name])
             if date is not None:
                 self._dates.setdefault(name, date)
-
-
-def _start_ns() -> int:
-    from .process import identity
-
-    return identity.current().start_time * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
 
 
 def _prefixes(key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a process of ours is started: by the path of ``start.py``; so it works for any interpreter, whatever that has on its path."""
+"""How a process of ours is started: by the path of ``start.py``; so it works for any interpreter, whatever its own path is."""
 
 import os
 import sys

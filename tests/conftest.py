@@ -96,7 +96,7 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make another process use this place."""
-        return {name: value for name, value in os.environ.items()}
+        return dict(os.environ)
 
     def processes(self) -> dict[int, str]:
         """Living processes of this place, apart from the test's own: by command line or environment."""

@@ -5,10 +5,9 @@ import pathlib
 import time
 
 import pytest
+from conftest import running, until
 
 import ipybgjobs as bg
-
-from conftest import running, until
 
 TRIES = """
     import builtins, contextlib, os, signal, subprocess, sys, time

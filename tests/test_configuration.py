@@ -12,7 +12,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 import ipybgjobs as bg
-from ipybgjobs import start
+from ipybgjobs import roles
 from ipybgjobs.client import Client
 from ipybgjobs.configuration import loading, sources, traits
 from ipybgjobs.configuration.live import LiveTraits
@@ -470,7 +470,7 @@ def test_the_home_folder_is_expanded_in_the_state_folder_and_in_from(files, monk
 
 def evaluated(files):
     question = json.dumps(files.sources)
-    done = subprocess.run(start.command("configuration"), input=question, capture_output=True, text=True, check=False)
+    done = subprocess.run(roles.command("configuration"), input=question, capture_output=True, text=True, check=False)
     return json.loads(done.stdout)
 
 

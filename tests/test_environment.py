@@ -10,10 +10,9 @@ import subprocess
 import sys
 
 import pytest
+from conftest import running, until
 
 import ipybgjobs as bg
-
-from conftest import running, until
 
 AROUND = """
     import os, sys, time

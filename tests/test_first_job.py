@@ -5,10 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from conftest import until
 
 import ipybgjobs as bg
-
-from conftest import until
 
 
 def test_a_job_returns_what_its_method_returned(place):

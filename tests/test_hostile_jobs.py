@@ -6,10 +6,9 @@ import signal
 import time
 
 import pytest
+from conftest import until
 
 import ipybgjobs as bg
-
-from conftest import until
 
 HOSTILE = r"""
     import ctypes, multiprocessing, os, resource, signal, subprocess, sys, threading, time

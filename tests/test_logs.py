@@ -4,12 +4,11 @@ import re
 import stat
 
 import pytest
+from conftest import ALLOWED, running, until
 
 import ipybgjobs as bg
 from ipybgjobs import client as client_module
 from ipybgjobs.store import records
-
-from conftest import ALLOWED, running, until
 
 ERRORS = "background_jobs_errors.log"
 RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) job \d+ .*")

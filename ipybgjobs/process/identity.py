@@ -5,6 +5,7 @@ Linux: ``/proc``. Another platform provides `start_time`, `pid_namespace` and `b
 
 import os
 import socket
+import time
 from typing import Any, NamedTuple
 
 
@@ -84,6 +85,12 @@ def current(pid: int | None = None) -> ProcessIdentity:
     if state is None:
         raise ProcessLookupError(number)
     return ProcessIdentity(number, state.start_time, boot())
+
+
+def started_ns() -> int:
+    """Return when this process started: nanoseconds since the epoch, to a hundredth of a second."""
+    since_boot = current().start_time * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + since_boot
 
 
 def is_alive(identity: ProcessIdentity) -> bool:
