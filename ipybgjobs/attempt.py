@@ -7,7 +7,6 @@ process. Every worker loads it, so it imports next to nothing.
 file                 written by                                  says
 ===================  ==========================================  =======================================
 ``request.json``     supervisor, before the launch               what to call, where, with what
-``environment.json`` supervisor; the worker deletes it          the caller's environment variables
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
 ``output.log``       worker and its children                     everything printed, in order
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
@@ -25,7 +24,6 @@ from collections.abc import Callable
 from typing import Any
 
 REQUEST = "request.json"
-ENVIRONMENT = "environment.json"
 STARTED = "started.json"
 OUTPUT = "output.log"
 OUTCOME = "outcome.json"
@@ -65,6 +63,13 @@ def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
         sync_folder(os.path.dirname(path))
 
 
+def write_new(folder: str, name: str, value: Any) -> None:
+    """Write one of the JSON files that nobody looks for before its writer says so."""
+    descriptor = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    with open(descriptor, "wb") as file:
+        file.write(json.dumps(value, separators=(",", ":")).encode())
+
+
 def sync_folder(path: str) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -87,12 +92,6 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def remove(folder: str, name: str) -> None:
-    """Delete one of the files, if it is there."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(f"{folder}/{name}")
 
 
 def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] | None = None) -> bool:

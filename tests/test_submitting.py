@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import pathlib
 import re
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs import attempt
 
 SHAPES = """
     import abc, pathlib
@@ -558,6 +560,29 @@ def test_jobs_are_submitted_and_waited_for_in_threads(place):
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(lambda n: bg.submit("work.echo", {"value": n}), range(24)))
         assert list(pool.map(lambda job: job.result(60), jobs)) == list(range(24))
+
+
+def test_threads_may_write_the_same_file_at_once(place):
+    path = place.root / "file"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: attempt.write_whole(str(path), b"whole"), range(500)))
+    assert path.read_bytes() == b"whole"
+    assert list(place.root.glob("file?*")) == []
+
+
+def test_a_thread_that_has_ended_leaves_no_connection_open(place):
+    script = """
+import gc, threading
+import ipybgjobs as bg
+thread = threading.Thread(target=lambda: bg.submit("work.echo", {"value": 1}).result(60))
+thread.start()
+thread.join()
+gc.collect()
+"""
+    command = [sys.executable, "-W", "always::ResourceWarning", "-c", script]
+    environment = {**place.environment, "PYTHONPATH": str(place.code)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "unclosed" not in done.stderr
 
 
 def test_two_hundred_submits_in_a_loop_run_in_order(place):

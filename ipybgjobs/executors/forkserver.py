@@ -1,14 +1,12 @@
 """The fork server: a process of its own that starts attempts and sees how they end.
 
 Single-threaded, without user code and without a database handle; so a fork of it is cheap and sound. It is told what to
-launch over a channel, one JSON message a packet, and reports each end with exit status and resource use. A report is kept
+launch over a channel, and reports each end with exit status and resource use. A report is kept
 until it is acknowledged. If the supervisor dies, the channel closes: it forks no more, starts a supervisor, writes the reports
 that nobody acknowledged to the attempt folders, and stays until what it started has ended.
 """
 
-import contextlib
 import gc
-import json
 import os
 import select
 import signal
@@ -21,9 +19,8 @@ from typing import Any
 from .. import attempt, summon
 from ..folder import StateFolder
 from ..process import identity, tree, worker
-from ..worker import context, run
-
-_PACKET = 1 << 16
+from ..worker import run
+from .channel import Channel
 
 #: Seconds: a supervisor that dies younger than the one is followed after the other.
 _YOUNG, _PAUSE = 2.0, 1.0
@@ -44,7 +41,7 @@ class ForkServer:
     def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
         self._folder = folder
         self._started = time.monotonic()
-        self._channel: socket.socket | None = channel
+        self._channel: Channel | None = Channel(channel)
         self._folders: dict[int, str] = {}  # of living children, by PID
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._children, wake = os.pipe()
@@ -56,35 +53,38 @@ class ForkServer:
 
     def serve(self) -> None:
         """Launch and reap until there is nobody to serve and nothing to reap."""
-        waiting = select.poll()
-        waiting.register(self._children, select.POLLIN)
-        if self._channel is not None:
-            waiting.register(self._channel, select.POLLIN)
         while self._channel is not None or self._folders:
-            ready = {descriptor for descriptor, _ in waiting.poll()}
+            ready = self._wait()
             if self._children in ready:
                 os.read(self._children, 4096)
                 self._reap()
-            if self._channel is not None and self._channel.fileno() in ready and not self._receive(self._channel):
-                waiting.unregister(self._channel)
-                self._channel.close()
-                self._channel = None
+            if self._channel is not None and self._channel.fileno() in ready:
+                self._channel.flush()
+                self._obey(self._channel)
 
-    def _receive(self, channel: socket.socket) -> bool:
-        """Do what one message says; False where no more will come."""
-        try:
-            packet = channel.recv(_PACKET)
-        except ConnectionError:
-            packet = b""
-        if not packet:
+    def _wait(self) -> set[int]:
+        waiting = select.poll()
+        waiting.register(self._children, select.POLLIN)
+        if self._channel is not None:
+            waiting.register(self._channel, select.POLLIN | (select.POLLOUT if self._channel.pending else 0))
+        return {descriptor for descriptor, _ in waiting.poll()}
+
+    def _obey(self, channel: Channel) -> None:
+        """Do what has been said."""
+        messages, there = channel.receive()
+        goodbye = False
+        for message in messages:
+            goodbye |= "goodbye" in message
+            for folder in message.get("acknowledge", ()):
+                self._unacknowledged.pop(folder, None)
+            if there and "launch" in message:
+                self._launch(message["launch"])
+        if there and not goodbye:
+            return
+        self._channel = None
+        channel.close()
+        if not goodbye:
             self._orphaned()
-            return False
-        message = json.loads(packet)
-        for folder in message.get("acknowledge", ()):
-            self._unacknowledged.pop(folder, None)
-        for launch in message.get("launch", ()):
-            self._launch(launch)
-        return "goodbye" not in message
 
     def _launch(self, launch: dict[str, Any]) -> None:
         threads = len(os.listdir("/proc/self/task"))
@@ -111,9 +111,8 @@ class ForkServer:
         worker.redirect_output(f"{folder}/{attempt.OUTPUT}")
         gc.unfreeze()
         if launch["command"] is None:
-            run.main(folder)
-        environment = context.read_environment(folder)
-        os.execve(launch["command"][0], launch["command"], environment)
+            run.main(folder, launch["environment"])
+        os.execve(launch["command"][0], launch["command"], launch["environment"])
 
     def _reap(self) -> None:
         while True:
@@ -133,8 +132,7 @@ class ForkServer:
             attempt.write_json(folder, attempt.EXIT, report)
             return
         self._unacknowledged[folder] = report
-        with contextlib.suppress(OSError):  # gone: the channel's end is about to be read, and the report written to its folder
-            self._channel.send(json.dumps(report).encode())
+        self._channel.send(report)
 
     def _orphaned(self) -> None:
         """The supervisor is gone."""

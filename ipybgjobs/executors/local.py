@@ -3,15 +3,12 @@
 Its caller waits on `filenos` and then asks `ended`. It never blocks.
 """
 
-import contextlib
-import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from .. import attempt
 from ..folder import StateFolder
@@ -19,11 +16,7 @@ from ..process import identity
 from ..process.identity import ProcessIdentity
 from ..process.launch import lean_environment
 from ..roles import command
-
-_PACKET = 1 << 16
-
-#: Folders in one message, so that it fits a packet.
-_TOGETHER = 64
+from .channel import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +29,13 @@ class Launch:
         The attempt folder, with its request.
     command : sequence of str or None
         What to execute; None: run in the fork itself.
+    environment : dict of str to str
+        Environment variables; they go by the channel, and stand in no file.
     """
 
     folder: str
     command: Sequence[str] | None
+    environment: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,10 @@ class _Server:
     """One fork server."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.channel.setblocking(False)
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
         self.packages = _packages()
         self.folders: set[str] = set()
-        self._unsent: list[bytes] = []
         errors = os.open(folder.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with theirs:
             self.process = subprocess.Popen(
@@ -74,31 +69,6 @@ class _Server:
                 start_new_session=True,
             )
         os.close(errors)
-
-    def send(self, message: dict[str, Any]) -> None:
-        self._unsent.append(json.dumps(message).encode())
-        self.flush()
-
-    def flush(self) -> None:
-        """Send what the channel takes; the rest goes with the next message or tick."""
-        with contextlib.suppress(BlockingIOError, ConnectionError, BrokenPipeError):
-            while self._unsent:
-                self.channel.send(self._unsent[0])
-                del self._unsent[0]
-
-    def receive(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the reports that have come, and whether the server lives."""
-        reports: list[dict[str, Any]] = []
-        while True:
-            try:
-                packet = self.channel.recv(_PACKET)
-            except BlockingIOError:
-                return reports, True
-            except ConnectionError:
-                packet = b""
-            if not packet:
-                return reports, False
-            reports.append(json.loads(packet))
 
     def close(self) -> None:
         self.channel.close()
@@ -136,6 +106,11 @@ class LocalExecutor:
         """Descriptors that become readable when there is news."""
         return [*(server.channel.fileno() for server in self._servers), *self._handles]
 
+    @property
+    def pending(self) -> bool:
+        """Whether a fork server has yet to take what it was sent."""
+        return any(server.channel.pending for server in self._servers)
+
     def launch(self, launches: Sequence[Launch]) -> None:
         """Start attempts."""
         if not launches:
@@ -144,7 +119,7 @@ class LocalExecutor:
         server = self._servers[-1]
         server.folders.update(launch.folder for launch in launches)
         for launch in launches:
-            server.send({"launch": [{"folder": launch.folder, "command": launch.command}]})
+            server.channel.send({"launch": asdict(launch)})
 
     def watch(self, folder: str, process: ProcessIdentity) -> bool:
         """Watch the process of an attempt that another launched; False if it has ended."""
@@ -159,7 +134,7 @@ class LocalExecutor:
         exits: list[Exit] = []
         descriptors = set(ready)
         for server in list(self._servers):
-            server.flush()
+            server.channel.flush()
             if server.channel.fileno() in descriptors:
                 exits += self._reports(server)
         for handle in descriptors & self._handles.keys():
@@ -168,7 +143,7 @@ class LocalExecutor:
         return exits
 
     def _reports(self, server: _Server) -> list[Exit]:
-        reports, alive = server.receive()
+        reports, alive = server.channel.receive()
         server.folders.difference_update(report["folder"] for report in reports)
         if not alive:
             self._orphans += server.folders
@@ -184,13 +159,13 @@ class LocalExecutor:
     def acknowledge(self, folders: Sequence[str]) -> None:
         """Say that reports are safe in the store."""
         for server in list(self._servers):
-            for first in range(0, len(folders), _TOGETHER):
-                server.send({"acknowledge": list(folders[first : first + _TOGETHER])})
+            if folders:
+                server.channel.send({"acknowledge": list(folders)})
             if server is not self._servers[-1] and not server.folders:
                 self._dismiss(server)
 
     def _dismiss(self, server: _Server) -> None:
-        server.send({"goodbye": True})
+        server.channel.send({"goodbye": True})
         self._servers.remove(server)
         server.close()
 

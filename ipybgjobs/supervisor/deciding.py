@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from .. import attempt, durations, redaction
+from .. import durations, redaction
 from ..executors.local import Exit
 from ..models import JobRecord, JobState, Outcome
 from ..retry import Failure, next_delay
@@ -94,7 +94,6 @@ class Decider:
 
     def _record(self, change: Transitions, end: Exit, effects: Effects) -> None:
         effects.recorded.append(end.folder)
-        attempt.remove(end.folder, attempt.ENVIRONMENT)
         run = self._attempts.running.get(end.folder)
         row = None if run is None else change.attempt(run.job_id, run.number)
         if run is None or row is None:

@@ -4,6 +4,7 @@ What a transaction decides is done only after it is committed; if it can't be co
 again. Every decision is made from the store and the attempt folders.
 """
 
+import math
 import os
 import random
 import time
@@ -28,6 +29,9 @@ from .starting import Start, Starter
 
 #: Seconds between two looks at the store that nobody asked for, while there is work.
 FALLBACK = 5.0
+
+#: Seconds after which the store's log is emptied of deleted secrets; each emptying makes the next commits slower.
+FOLD_AFTER = 2.0
 
 #: Seconds after which the time of life is written: along with something else; on its own.
 _HEARTBEAT, _SILENCE = 10.0, 30.0
@@ -66,7 +70,7 @@ class Supervisor:
         self._notice: str | None = None
         self._refused = False  # whether the store refused the last transaction
         self._said: str | None = None  # the notice that is in the store
-        self._unfolded = False  # whether deleted environment variables still stand in the store's log
+        self._fold_at: float | None = None  # when deleted environment variables are to go from the store's log, too
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -76,7 +80,7 @@ class Supervisor:
 
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
-        if self._unfolded or any(run.ending for run in self._attempts.running.values()):
+        if self.executor.pending or any(run.ending for run in self._attempts.running.values()):
             return ending.INTERVAL
         if self._attempts.ended or self._attempts.voided or self._refused:
             return AGAIN
@@ -86,7 +90,11 @@ class Supervisor:
         dues += [] if limit is None else [limit - monotonic]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - self._clock()]
-        return max(0.0, min(dues)) if dues else None
+        return max(0.0, min([*dues, self.until_fold()])) if dues else None
+
+    def until_fold(self) -> float:
+        """Seconds until the store's log is to be emptied; infinite where nothing deleted stands in it."""
+        return math.inf if self._fold_at is None else max(0.0, self._fold_at - time.monotonic())
 
     def has_work(self) -> bool:
         """Whether anything is queued, delayed, running or requested."""
@@ -132,8 +140,8 @@ class Supervisor:
         woken : bool
             Whether somebody says that the store has changed.
         """
-        if self._unfolded:
-            self._unfolded = not self.database.fold()
+        if self._fold_at is not None and time.monotonic() >= self._fold_at:
+            self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
         news = self.policies.collect(ready)
         self._collect(ready)
         for run in self._attempts.running.values():
@@ -202,7 +210,8 @@ class Supervisor:
     # -- effects --------------------------------------------------------------------------------------------------
 
     def _do(self, effects: Effects) -> None:
-        self._unfolded |= effects.released
+        if effects.released and self._fold_at is None:
+            self._fold_at = time.monotonic() + FOLD_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
         for message in effects.messages:
@@ -258,6 +267,8 @@ class Supervisor:
 
     def close(self) -> None:
         """Let everything go; only when nothing runs."""
+        if self._fold_at is not None:
+            self.database.fold()
         self.executor.close()
         self._logs.close()
         self.database.close()

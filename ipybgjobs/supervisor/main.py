@@ -60,7 +60,7 @@ def _serve(supervisor: Supervisor, listener: Listener) -> None:
             left = idle_since + supervisor.policies.latest.idle_seconds - time.monotonic()
             if left <= 0:
                 return
-            patience = min(left, FALLBACK)
+            patience = min(left, FALLBACK, supervisor.until_fold())
         ready = _wait(supervisor, listener, patience or 0.0)
         woken = listener.fileno() in ready
         if woken:

@@ -55,7 +55,6 @@ class Attempts:
 
     def void(self, run: Running) -> None:
         """Have an attempt launched again that has not started, and never will in its folder."""
-        attempt.remove(run.folder, attempt.ENVIRONMENT)
         run.voided_at = time.monotonic()
         self.running.pop(run.folder, None)
         self.voided[run.folder] = run

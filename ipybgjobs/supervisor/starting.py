@@ -148,11 +148,10 @@ class Starter:
             "umask": context.umask,
             "exit_grace_seconds": start.settings.exit_grace_seconds,
         }
-        attempt.write_whole(f"{start.folder}/{attempt.ENVIRONMENT}", environment.encode())
-        attempt.write_json(start.folder, attempt.REQUEST, request)
+        attempt.write_new(start.folder, attempt.REQUEST, request)
         fresh = self._fresh_reason(context) is not None
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
-        return Launch(start.folder, worker if fresh else None)
+        return Launch(start.folder, worker if fresh else None, json.loads(environment))
 
 
 _UNLISTED = "it is not, or no longer, on the allowlist"

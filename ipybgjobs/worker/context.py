@@ -6,35 +6,24 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from .. import attempt
-
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
 
 
-def read_environment(folder: str) -> dict[str, str]:
-    """Read the caller's environment variables.
+def enter(request: dict[str, Any], environment: dict[str, str]) -> None:
+    """Take on the caller's context.
 
-    Raises
-    ------
-    FileNotFoundError
-        If they are gone.
-    """
-    values = attempt.read_json(folder, attempt.ENVIRONMENT)
-    if values is None:
-        raise FileNotFoundError("The job's environment variables are gone.")
-    return values
-
-
-def enter(folder: str, request: dict[str, Any]) -> None:
-    """Take on the caller's context; the file of environment variables is deleted.
+    Parameters
+    ----------
+    request : dict
+        Working directory, path, mask.
+    environment : dict of str to str
+        Environment variables.
 
     Raises
     ------
     FileNotFoundError
         If the working directory is gone.
     """
-    environment = read_environment(folder)
-    attempt.remove(folder, attempt.ENVIRONMENT)
     if dict(os.environ) != environment:
         os.environ.clear()
         os.environ.update(environment)

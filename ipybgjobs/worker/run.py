@@ -14,14 +14,22 @@ from ..process import identity, worker
 from . import context, outcome
 
 
-def main(folder: str) -> NoReturn:
-    """Run the attempt; the process ends with it."""
+def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
+    """Run the attempt; the process ends with it.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    environment : dict of str to str, optional
+        Environment variables of the job; by default those of this process.
+    """
     request = attempt.read_json(folder, attempt.REQUEST)
     if request is None or not attempt.claim_start(folder, _claim(), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
     worker.unwind_on_terminate()
     pid = os.getpid()
-    record = _run(folder, request)
+    record = _run(folder, request, dict(os.environ) if environment is None else environment)
     if os.getpid() != pid:
         _leave_fork()
     record["ended_at"] = time.time()
@@ -40,11 +48,11 @@ def _claim() -> dict[str, Any]:
     }
 
 
-def _run(folder: str, request: dict[str, Any]) -> dict[str, Any]:
+def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
     """Call the method and say how it ended; whatever the user's code does, this returns, in each of its forks."""
     pid = os.getpid()
     try:
-        value = _call(folder, request)
+        value = _call(request, environment)
         return outcome.succeeded(folder, value) if os.getpid() == pid else {}
     except BaseException as error:
         if os.getpid() != pid:
@@ -55,8 +63,8 @@ def _run(folder: str, request: dict[str, Any]) -> dict[str, Any]:
         return outcome.failed(folder, error)
 
 
-def _call(folder: str, request: dict[str, Any]) -> Any:
-    context.enter(folder, request)
+def _call(request: dict[str, Any], environment: dict[str, str]) -> Any:
+    context.enter(request, environment)
     owner = resolve.resolve(request["key"], request["only_from"])
     init, params = dict(request["init"]), dict(request["params"])
     if request["pickled"]:
