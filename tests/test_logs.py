@@ -63,7 +63,7 @@ def test_what_happens_to_a_job_is_recorded(logs):
 def test_a_failure_is_in_both_files_with_its_traceback(logs):
     place = logs()
     bg.submit("work.Trainer.fail", {"message": "no data"}).wait(60)
-    until(lambda: place.log(ERRORS), "the record")
+    until(lambda: place.log(ERRORS).endswith("\n"), "the record")
     [line] = lines(place.log(ERRORS))
     assert RECORD.fullmatch(line)
     assert "work.Trainer.fail(message='no data') failed (error): ValueError: no data | Traceback (most recent call last):" in line
@@ -90,7 +90,7 @@ def test_every_record_is_one_line_whatever_stands_in_it(logs, text):
     place = logs()
     bg.submit("work.echo", {"value": text}).wait(60)
     bg.submit("work.Trainer.fail", {"message": text}).wait(60)
-    until(lambda: place.log(ERRORS), "the record")
+    until(lambda: place.log(ERRORS).endswith("\n"), "the record")
     assert len(lines(place.log())) == 4
     assert len(lines(place.log(ERRORS))) == 1
     for line in lines(place.log()) + lines(place.log(ERRORS)):
@@ -138,7 +138,7 @@ def test_the_level_decides_what_the_first_file_records(logs, level, counts):
     place = logs(level=level)
     bg.submit("work.echo", {"value": 1}).wait(60)
     bg.submit("work.Trainer.fail").wait(60)
-    until(lambda: place.log(ERRORS), "the record")
+    until(lambda: place.log(ERRORS).endswith("\n"), "the record")
     assert (len(lines(place.log())), len(lines(place.log(ERRORS)))) == counts
 
 
@@ -162,7 +162,7 @@ def test_the_files_are_in_the_folder_that_is_asked_for(logs, monkeypatch):
     monkeypatch.setenv("HOME", str(place.root))
     bg.submit("work.Trainer.fail").wait(60)
     folder = place.root / "a" / "b"
-    until(lambda: log(folder, ERRORS), "the record")
+    until(lambda: log(folder, ERRORS).endswith("\n"), "the record")
     assert sorted(path.name for path in folder.iterdir()) == ["background_jobs.log", ERRORS]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert place.log() == ""
@@ -201,5 +201,5 @@ def test_a_broken_record_can_not_be_forged(logs):
     place = logs()
     forged = "x\n2030-01-01 00:00:00,000 INFO job 99 attempt 1 of 1 work.echo() succeeded"
     bg.submit("work.Trainer.fail", {"message": forged}).wait(60)
-    until(lambda: place.log(ERRORS), "the record")
+    until(lambda: place.log(ERRORS).endswith("\n"), "the record")
     assert not [line for line in lines(place.log()) + lines(place.log(ERRORS)) if line.startswith("2030")]

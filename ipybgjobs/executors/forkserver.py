@@ -31,7 +31,7 @@ def main(state_dir: str, descriptor: int) -> None:
     tree.adopt_orphans()
     identity.learn_constants()
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # and it stays frozen in the workers: a collection there would touch, and so copy, every page
     ForkServer(StateFolder(state_dir), socket.socket(fileno=descriptor)).serve()
 
 
@@ -109,7 +109,6 @@ class ForkServer:
         worker.new_session()
         tree.adopt_orphans()
         worker.redirect_output(f"{folder}/{attempt.OUTPUT}")
-        gc.unfreeze()
         if launch["command"] is None:
             run.main(folder, launch["environment"])
         os.execve(launch["command"][0], launch["command"], launch["environment"])
