@@ -20,6 +20,7 @@ file                 written by                                  says
 import contextlib
 import json
 import os
+from _thread import get_ident  # threading itself is no cheap import
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
     OSError
         If it can't be written; nothing is left behind.
     """
-    partial = f"{path}.{os.getpid()}.part"
+    partial = f"{path}.{os.getpid()}.{get_ident()}.part"
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
         with open(descriptor, "wb") as file:

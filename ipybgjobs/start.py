@@ -30,9 +30,16 @@ def main(role: str, arguments: list[str]) -> None:
         sys.exit(f"{role} is no role of ipybgjobs")
 
 
-if __name__ == "__main__":
+def import_own_package() -> None:
+    """Import the package that this file is part of, whatever other copy the interpreter would find; its modules follow it."""
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]  # it would hide modules of the standard library
-    if os.path.dirname(here) not in sys.path:
-        sys.path.append(os.path.dirname(here))
+    rest = [path for path in sys.path if os.path.abspath(path) != here]  # it would hide modules of the standard library
+    sys.path[:] = [os.path.dirname(here), *rest]
+    import ipybgjobs  # noqa: F401 - for its place in sys.modules
+
+    sys.path[:] = rest
+
+
+if __name__ == "__main__":
+    import_own_package()
     main(sys.argv[1], sys.argv[2:])

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,16 @@ def test_modules_are_small_and_say_what_they_are_for():
         text = path.read_text()
         assert text.count("\n") <= 420, path
         assert ast.get_docstring(ast.parse(text)), path
+
+
+def test_a_started_process_uses_the_copy_of_the_package_that_started_it(tmp_path):
+    """Not another one that the interpreter would find first: a checkout beside an installation, say."""
+    shutil.copytree(PACKAGE, tmp_path / "ipybgjobs", ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"""
+import runpy
+runpy.run_path({str(tmp_path / "ipybgjobs" / "start.py")!r})["import_own_package"]()
+from ipybgjobs import roles
+print(roles.PACKAGE_ROOT)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(tmp_path)

@@ -121,6 +121,17 @@ HOSTILE = r"""
         time.sleep(0.3)
         return "child"
 
+    def ends_its_forks(times):
+        for _ in range(times):
+            pid = os.fork()
+            if not pid:
+                time.sleep(5)
+                os._exit(1)
+            os.kill(pid, signal.SIGTERM)
+            if os.waitpid(pid, 0)[1] != signal.SIGTERM:
+                return "a fork did not hear"
+        return "all ended"
+
     def leaves_threads():
         for _ in range(3):
             threading.Thread(target=time.sleep, args=(300,)).start()
@@ -485,6 +496,11 @@ def test_a_fork_that_stays_behind_records_nothing(hostile):
     job, attempt = ended("forks_and_vanishes")
     until(lambda: not hostile.processes(), "the end of the child")
     assert (job.state, attempt.outcome, job.attempts) == ("failed", "lost", [attempt])
+
+
+def test_a_fork_that_is_told_to_end_at_once_ends_as_it_would_anywhere(hostile):
+    job, _ = ended("ends_its_forks", {"times": 200})
+    assert job.result(60) == "all ended"
 
 
 @pytest.mark.parametrize("name", ["leaves_threads", "hangs_at_exit"])

@@ -384,7 +384,7 @@ def test_jobs_of_one_caller_share_its_surroundings_and_those_of_another_have_the
         store.submit(surroundings)
     jobs = store.database.read("SELECT context, environment FROM jobs ORDER BY id")
     assert [tuple(row) for row in jobs] == [(1, 1), (1, 1), (2, 2)]
-    assert transitions.environment(store.database.connection, 2) == other.environment
+    assert store.change("environment", 2) == other.environment
 
 
 def test_an_environment_goes_with_the_last_that_needs_it(store):
@@ -543,11 +543,11 @@ def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_e
 def test_a_voided_launch_is_the_same_attempt_again_and_an_ended_one_is_not(store):
     job = store.submit()
     store.start(job)
-    assert store.change("relaunch", job, 1, "jobs/1.2")
+    assert store.change("relaunch", job, 1, "jobs/1.2", "fork", None)
     row = store.change("attempt", job, 1)
     assert (row["folder"], row["launches"], row["number"]) == ("jobs/1.2", 2, 1)
     store.end(job, "failed")
-    assert not store.change("relaunch", job, 1, "jobs/1.3")
+    assert not store.change("relaunch", job, 1, "jobs/1.3", "fork", None)
 
 
 def test_a_denied_job_has_failed_without_a_launch(store):

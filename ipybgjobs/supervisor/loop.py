@@ -103,7 +103,8 @@ class Supervisor:
     # -- the tick -------------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
-        """Find the attempts that are under way."""
+        """Find the attempts that are under way, and what a dead supervisor left to do."""
+        self._fold_at = time.monotonic() + FOLD_AFTER
         context = transitions.newest_context(self.database.connection, self.owner.host)
         if context is not None:
             self.policies.settings(Context.from_text(context))
