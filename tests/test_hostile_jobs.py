@@ -64,10 +64,16 @@ HOSTILE = r"""
         if what == "memory":
             return bytearray(1 << 60)
         if what == "exhausted":
-            resource.setrlimit(resource.RLIMIT_AS, (400 << 20, resource.RLIM_INFINITY))
-            held = []
+            pages = int(open("/proc/self/statm").read().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (64 << 20), resource.RLIM_INFINITY))
+            held, size = [], 1 << 20
             while True:
-                held.append(bytearray(100_000))
+                try:
+                    held.append(bytearray(size))
+                except MemoryError:
+                    if size < 64:
+                        raise
+                    size //= 2
         if what == "unimportable":
             import only_there
             raise only_there.Error("from there")

@@ -169,6 +169,22 @@ def test_a_supervisor_killed_again_and_again_at_its_start_is_replaced_again_and_
     assert ran(joints, "held") == 1
 
 
+def test_a_fork_server_that_can_not_write_what_it_saw_still_sees_to_a_supervisor_and_to_its_other_jobs(joints):
+    """A full disk, say, or a folder that was removed: then nobody saw it, and that is all."""
+    first, second = held(joints, "one"), held(joints, "two")
+    (attempt_folder(joints, first.id) / "exit.json").mkdir()
+    pid = worker(joints, first.id)
+    [supervisor] = of_role(joints, "supervisor")
+    os.kill(supervisor, signal.SIGSTOP)
+    kill(pid)
+    kill(supervisor)
+    until(lambda: ended(joints, first.id), "its record, with no client there")
+    release(joints)
+    until(lambda: ended(joints, second.id), "the other's")
+    assert [(a.outcome, a.signal) for a in first.attempts] == [("lost", None)]
+    assert [(a.outcome, a.exit_code) for a in second.attempts] == [("succeeded", 0)]
+
+
 def test_settings_of_the_files_hold_for_a_supervisor_that_only_finds_running_jobs(joints):
     """Nothing is claimed any more, so nothing else makes it read the files: grace, idle time and logs are theirs all the same."""
     logs = joints.root / "other-logs"

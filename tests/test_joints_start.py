@@ -4,6 +4,7 @@ Each test ends a process at the very boundary, and looks at what is left. Superv
 hit from outside, a driver replaces one function by one that ends or stops the process there.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -208,7 +209,9 @@ def outcomes(job: bg.Job) -> list[tuple]:
 
 def open_store() -> None:
     """What any notebook, script or command does first."""
-    Client().jobs(limit=1)
+    client = Client()
+    client.jobs(limit=1)
+    client.database(client.folder()).close()
 
 
 def of_role(place: Place, role: str) -> list[int]:
@@ -254,22 +257,25 @@ def stopped(pid: int) -> bool:
     return state is not None and state.state == "T"
 
 
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal; to one that has gone already is fine."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
 def kill(pid: int) -> None:
-    """End a process, and see it gone; one that has gone already is fine."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    """End a process, and see it gone."""
+    send(pid, signal.SIGKILL)
     until(lambda: not alive(pid), f"the end of {pid}")
 
 
 def kill_helpers(place: Place) -> None:
     """End fork servers and supervisors; none of them starts another, as all are stopped first."""
-    pids = [pid for role in ("forkserver", "supervisor") for pid in of_role(place, role)]
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in pids:
-            os.kill(pid, number)
-    until(lambda: not any(map(alive, pids)), "the end of supervisors and fork servers")
+    while pids := [pid for role in ("forkserver", "supervisor") for pid in of_role(place, role)]:
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                send(pid, number)
+        until(lambda pids=pids: not any(map(alive, pids)), "the end of supervisors and fork servers")
 
 
 def wake(place: Place) -> None:
@@ -502,8 +508,8 @@ def test_an_attempt_whose_folder_can_not_be_written_can_be_cancelled(joints):
     job = bg.submit("joints.note", {"name": "never"}, delay=0.3)
     (joints.state / "jobs" / job.uid).write_text("in the way")
     until(lambda: job.state == "running", "the claim")
-    joints_client = Client()
-    joints_client.cancel(joints_client.folder(), job.id, identity.host(), 0.1)
+    client = client_module.client()
+    client.cancel(client.folder(), job.id, identity.host(), 0.1)
     try:
         until(lambda: job.state == "cancelled", "the cancel", 15)
     finally:

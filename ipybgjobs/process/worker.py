@@ -29,17 +29,30 @@ def reset_signals() -> None:
 
 
 def unwind_on_terminate() -> None:
-    """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole."""
-    worker = os.getpid()
+    """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole.
+
+    A child that forks without exec ends by it, as it would anywhere; also if it comes the moment after the fork, where Python
+    forgets what it has not handled yet: so it is blocked meanwhile.
+    """
 
     def handler(number: int, _frame: types.FrameType | None) -> None:
-        if os.getpid() == worker:
-            sys.exit(128 + number)
-        # A child that forked without exec behaves as it would anywhere.
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        sys.exit(128 + number)
+
+    masks: list[set[signal.Signals]] = []
+
+    def before_fork() -> None:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))  # type: ignore[arg-type] # signals, or their numbers
+
+    def in_parent() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+
+    def in_child() -> None:
+        if signal.getsignal(signal.SIGTERM) is handler:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
 
     signal.signal(signal.SIGTERM, handler)
+    os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)
 
 
 def new_session() -> None:
