@@ -112,7 +112,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] 
     bool
         Whether this caller was first.
     """
-    partial = f"{folder}/{STARTED}.{os.getpid()}.part"
+    partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
     descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
     first = False
     try:

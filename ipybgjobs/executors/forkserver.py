@@ -6,6 +6,7 @@ until it is acknowledged. If the supervisor dies, the channel closes: it forks n
 that nobody acknowledged to the attempt folders, and stays until what it started has ended.
 """
 
+import contextlib
 import gc
 import os
 import select
@@ -128,7 +129,7 @@ class ForkServer:
     def _report(self, folder: str, report: dict[str, Any]) -> None:
         report["folder"] = folder
         if self._channel is None:
-            attempt.write_json(folder, attempt.EXIT, report)
+            _keep(folder, report)
             return
         self._unacknowledged[folder] = report
         self._channel.send(report)
@@ -136,9 +137,15 @@ class ForkServer:
     def _orphaned(self) -> None:
         """The supervisor is gone."""
         for folder, report in self._unacknowledged.items():
-            if os.path.isdir(folder):
-                attempt.write_json(folder, attempt.EXIT, report)
+            _keep(folder, report)
         self._unacknowledged.clear()
         if time.monotonic() < self._started + _YOUNG:
             time.sleep(_PAUSE)  # its supervisor could hardly start: no hurry with the next
-        summon.start(self._folder)
+        with contextlib.suppress(OSError):  # the next opening of the store starts one
+            summon.start(self._folder)
+
+
+def _keep(folder: str, report: dict[str, Any]) -> None:
+    """Write how an attempt ended to its folder; where that can't be done, nobody saw it."""
+    with contextlib.suppress(OSError):
+        attempt.write_json(folder, attempt.EXIT, report)

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import types
+from _thread import get_ident  # threading itself is no cheap import
 from typing import NoReturn
 
 from . import tree
@@ -38,18 +39,18 @@ def unwind_on_terminate() -> None:
     def handler(number: int, _frame: types.FrameType | None) -> None:
         sys.exit(128 + number)
 
-    masks: list[set[signal.Signals]] = []
+    masks: dict[int, set[int] | set[signal.Signals]] = {}  # of each thread, since several may fork at once
 
     def before_fork() -> None:
-        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))  # type: ignore[arg-type] # signals, or their numbers
+        masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 
     def in_parent() -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(get_ident()))
 
     def in_child() -> None:
         if signal.getsignal(signal.SIGTERM) is handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(get_ident()))
 
     signal.signal(signal.SIGTERM, handler)
     os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)

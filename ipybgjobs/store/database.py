@@ -25,6 +25,20 @@ _LARGE_LOG = 10_000
 SCHEMA = 1
 
 
+class _Held:
+    """A thread's connection; it is closed when the thread ends, and never by a fork of its process."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.pid = os.getpid()
+        self.connection = connection
+
+    def close(self) -> None:
+        if self.pid == os.getpid():
+            self.connection.close()
+
+    __del__ = close
+
+
 class Database:
     """One SQLite file.
 
@@ -65,10 +79,10 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
-        held: tuple[int, sqlite3.Connection] | None = getattr(self._local, "held", None)
-        if held is None or held[0] != os.getpid():
-            held = self._local.held = (os.getpid(), self._connect())
-        return held[1]
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None or held.pid != os.getpid():
+            held = self._local.held = _Held(self._connect())
+        return held.connection
 
     def _connect(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
@@ -161,9 +175,9 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        held = getattr(self._local, "held", None)
-        if held is not None and held[0] == os.getpid():
-            held[1].close()
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is not None:
+            held.close()
         self._local.held = None
 
 

@@ -103,7 +103,8 @@ class Decider:
         try:
             verdict, failure = judge(end, reason, lambda: self._secrets(change, job, row["environment"]))
         except Exception as error:  # a folder that anybody may have written must not end the supervisor
-            verdict, failure = Verdict(Outcome.LOST, f"its outcome can't be read: {type(error).__name__}"), Failure()
+            unread = f"its outcome can't be read: {type(error).__name__}"
+            verdict, failure = Verdict(reason or Outcome.LOST, unread), Failure()
         verdict = _with_remains(verdict, run)
         self._follow(change, _End(job, run, verdict, failure), effects)
 

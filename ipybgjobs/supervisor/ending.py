@@ -74,7 +74,7 @@ class Ending:
 
     def _look(self) -> None:
         assert self._worker is not None
-        roots = [self._worker, *(state for state in self._known.values() if tree.same(state))]
+        roots = [state for state in (self._worker, *self._known.values()) if tree.same(state)]
         self._known |= {state.pid: state for state in tree.descendants(roots)}
 
     def _after_interrupt(self) -> None:

@@ -79,12 +79,13 @@ def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time
 
     The start marker decides: where there is none, it is created as void, and whoever creates it first wins.
     """
+    started = attempt.read_json(folder, attempt.STARTED)
     try:
-        if attempt.claim_start(folder, {"void": True}):
+        if started is None and attempt.claim_start(folder, {"void": True}):
             return Found.VOID
     except (FileNotFoundError, NotADirectoryError):
         return Found.VOID  # claimed, and not even a folder
-    started = attempt.read_json(folder, attempt.STARTED) or {}
+    started = started or attempt.read_json(folder, attempt.STARTED) or {}
     if started.get("void"):
         return Found.VOID
     if started.get("pid_namespace") != identity.pid_namespace():

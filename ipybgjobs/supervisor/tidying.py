@@ -30,10 +30,15 @@ def remove_strays(folder: StateFolder, database: Database, now: float | None = N
     """
     limit = (time.time() if now is None else now) - OLDEST
     removed = []
-    with os.scandir(folder.jobs) as entries:
-        old = [entry.name for entry in entries if entry.is_dir() and entry.stat().st_mtime < limit]
-    for uid in old:
+    for uid in filter(lambda uid: _is_old(folder.job(uid), limit), os.listdir(folder.jobs)):
         if not database.read("SELECT 1 FROM jobs WHERE uid = ?", (uid,)):
             shutil.rmtree(folder.job(uid), ignore_errors=True)
             removed.append(uid)
     return removed
+
+
+def _is_old(path: str, limit: float) -> bool:
+    try:
+        return os.stat(path).st_mtime < limit
+    except FileNotFoundError:
+        return False

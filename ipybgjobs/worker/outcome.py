@@ -3,6 +3,7 @@
 Never raises an error of a user's object that is written; an interrupt passes.
 """
 
+import contextlib
 from typing import Any
 
 from .. import attempt, durations, errors, plain
@@ -72,6 +73,15 @@ def begin_at_user_code(error: BaseException) -> None:
     while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("ipybgjobs."):
         trace = trace.tb_next
     error.__traceback__ = trace
+
+
+def let_go_of_frames(error: BaseException) -> None:
+    """Let the memory go that the frames of a traceback hold: without it nothing more can be said."""
+    trace = error.__traceback__
+    while trace is not None:
+        with contextlib.suppress(RuntimeError):  # a frame that still runs
+            trace.tb_frame.clear()
+        trace = trace.tb_next
 
 
 def _name(cls: type) -> str:

@@ -57,6 +57,8 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
     except BaseException as error:
         if os.getpid() != pid:
             return {}
+        if isinstance(error, MemoryError):
+            outcome.let_go_of_frames(error)
         if isinstance(error, SystemExit) and error.code in (None, 0):
             return outcome.succeeded(folder, None)
         _print_exception(error)
