@@ -52,7 +52,7 @@ def _fresh_main() -> None:
 
 def _streams() -> None:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False)  # type: ignore[union-attr]
     sys.stdin = _NoKeyboard()  # as little of a stream as `input` and `read` need
     sys.breakpointhook = _no_breakpoint
 
