@@ -197,7 +197,7 @@ HOSTILE = r"""
         return daemon.pid
 
     def square(number):
-        print("child", number, flush=True)
+        os.write(1, f"child {number}\n".encode())  # at once, also where PYTHONUNBUFFERED is set
         return number * number
 
     def has_children(method):

@@ -1,6 +1,5 @@
 """Becoming the caller, as far as a process can: environment variables, working directory, path, mask, standard streams."""
 
-import importlib
 import os
 import sys
 import types
@@ -29,7 +28,7 @@ def enter(request: dict[str, Any], environment: dict[str, str]) -> None:
         os.environ.update(environment)
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:] = request["path"]
-    importlib.invalidate_caches()
+    sys.path_importer_cache.clear()  # importlib.invalidate_caches would import importlib.metadata, from 3.12 on
     os.umask(request["umask"])
     _change_folder(request["cwd"])
     _fresh_main()
