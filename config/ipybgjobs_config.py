@@ -46,6 +46,16 @@ c = get_config()  #noqa
 #  Default: 60.0
 # c.BackgroundJobs.idle_seconds = 60.0
 
+## Days after which an ended job is removed with its outputs. None (default):
+#  never. A job that was told `job.keep()` stays.
+#  Default: None
+# c.BackgroundJobs.keep_days = None
+
+## Ended jobs that are kept, the newest; older ones are removed with their
+#  outputs. None (default): all.
+#  Default: None
+# c.BackgroundJobs.keep_jobs = None
+
 ## Seconds that a cancelled or timed-out job is given to clean up after the
 #  interrupt, and once more after it is asked to terminate; then its processes
 #  are killed. Default: 10.
@@ -58,8 +68,17 @@ c = get_config()  #noqa
 #  Default: False
 # c.BackgroundJobs.locked = False
 
+## A command that is run when a job has ended, as a list of program and
+#  arguments, without a shell, in the job's environment; {id}, {uid}, {name},
+#  {target}, {state}, {error}, {queue} and {elapsed} are filled in. Example:
+#  ["notify-send", "job {id} {state}", "{target} {error}"]. Default: [], none.
+#  Default: []
+# c.BackgroundJobs.on_finish = []
+
 ## Jobs running at once, by queue. Default: two in the queue "default", which is
-#  always there.
+#  always there. A queue may also set environment variables by the number of the
+#  slot, from 0, so that no two jobs share a card: {"gpu": {"slots": 2, "env":
+#  {"CUDA_VISIBLE_DEVICES": "{slot}"}}}. A change counts at once.
 #  Default: {'default': 2}
 # c.BackgroundJobs.queues = {'default': 2}
 
@@ -73,6 +92,11 @@ c = get_config()  #noqa
 #  IPYBGJOBS_STATE_DIR overrides it.
 #  Default: None
 # c.BackgroundJobs.state_dir = None
+
+## Size in bytes of pickled parameters from which on submit says that it copies
+#  them. Default: 10,000,000.
+#  Default: 10000000
+# c.BackgroundJobs.warn_param_bytes = 10000000
 
 #------------------------------------------------------------------------------
 # RetryPolicy(Configurable) configuration

@@ -8,10 +8,24 @@ Names are loaded when they are first used, since every process of ours imports t
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client import job, jobs, run_background_job, submit
+    from .api import (
+        as_completed,
+        clean,
+        grid,
+        group,
+        job,
+        jobs,
+        pause,
+        resume,
+        run_background_job,
+        run_here,
+        submit,
+        submit_many,
+    )
     from .errors import (
         BackgroundJobError,
         ConfigurationError,
+        DuplicateJob,
         Fail,
         InvalidParameters,
         InvalidRequest,
@@ -27,24 +41,36 @@ if TYPE_CHECKING:
         UnknownJob,
     )
     from .handle import Job
+    from .jobgroup import Group
     from .models import Attempt
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "Attempt": "models",
+    "Group": "jobgroup",
     "Job": "handle",
-    "job": "client",
-    "jobs": "client",
-    "run_background_job": "client",
-    "submit": "client",
+    "as_completed": "api",
+    "clean": "api",
+    "grid": "api",
+    "group": "api",
+    "job": "api",
+    "jobs": "api",
+    "pause": "api",
+    "resume": "api",
+    "run_background_job": "api",
+    "run_here": "api",
+    "submit": "api",
+    "submit_many": "api",
 }
 
 __all__ = [
     "Attempt",
     "BackgroundJobError",
     "ConfigurationError",
+    "DuplicateJob",
     "Fail",
+    "Group",
     "InvalidParameters",
     "InvalidRequest",
     "InvalidTarget",
@@ -59,10 +85,18 @@ __all__ = [
     "StoreError",
     "UnknownJob",
     "__version__",
+    "as_completed",
+    "clean",
+    "grid",
+    "group",
     "job",
     "jobs",
+    "pause",
+    "resume",
     "run_background_job",
+    "run_here",
     "submit",
+    "submit_many",
 ]
 
 

@@ -33,8 +33,11 @@ EXCEPTION = "exception.pkl"
 ENDING = "ending.json"
 EXIT = "exit.json"
 
-#: In the job's folder, beside the attempts: parameters that are not plain JSON.
+#: In the job's folder, beside the attempts: parameters that are not plain JSON. In a group's folder: those its jobs share.
 PARAMETERS = "parameters.pkl"
+
+#: Where a hook is called, beside the attempts.
+HOOK = "hook"
 
 _PRIVATE = 0o600
 
@@ -130,11 +133,14 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] 
     return first
 
 
-def tail(path: str, lines: int | None = None) -> str:
-    """Read a log, all of it or its last `lines`; an absent one is empty. Only what is asked for is read."""
+def tail(path: str, lines: int | None = None, longest: int | None = None) -> str:
+    """Read a log, all of it or its last `lines`, of these the last `longest` bytes; an absent one is empty.
+
+    Only what is asked for is read.
+    """
     try:
         with open(path, "rb") as file:
-            return _text(file.read() if lines is None else _last_lines(file, lines))
+            return _text(file.read() if lines is None else _last_lines(file, lines, longest))
     except FileNotFoundError:
         return ""
 
@@ -143,16 +149,17 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "backslashreplace")
 
 
-def _last_lines(file: Any, lines: int, block: int = 65536) -> bytes:
+def _last_lines(file: Any, lines: int, longest: int | None = None, block: int = 65536) -> bytes:
     if lines <= 0:
         return b""
     position = file.seek(0, os.SEEK_END)
     content = b""
-    while position > 0 and content.count(b"\n", 0, -1) < lines:
+    while position > 0 and content.count(b"\n", 0, -1) < lines and (longest is None or len(content) < longest):
         step = min(block, position)
         position, block = position - step, block * 2
         file.seek(position)
         content = file.read(step) + content
     ended = content.endswith(b"\n")
     kept = content.split(b"\n")[-lines - ended :]  # not at carriage returns: a progress bar is one line
-    return b"\n".join(kept)
+    found = b"\n".join(kept)
+    return found if longest is None else found[-longest:]

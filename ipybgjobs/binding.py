@@ -225,8 +225,21 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     return typing.get_args(annotation) if origin in (typing.Union, types.UnionType) else ()
 
 
+_adapters: dict[Any, Any] = {}
+
+
 def _adapter(annotation: Any) -> Any:
-    """Return pydantic's converter for an annotation; None where it has none."""
+    """Return pydantic's converter for an annotation, made once; None where it has none."""
+    key = (annotation, repr(annotation))  # unions are equal in any order, and the order may matter
+    try:
+        if key not in _adapters:
+            _adapters[key] = _new_adapter(annotation)
+    except TypeError:  # an annotation that can't be hashed
+        return _new_adapter(annotation)
+    return _adapters[key]
+
+
+def _new_adapter(annotation: Any) -> Any:
     import pydantic
 
     if _is_lazy(annotation):

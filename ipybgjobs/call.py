@@ -41,6 +41,11 @@ class Call:
         head = f"{owner}({constructor}).{method}" if constructor else self.target
         return f"{head}({self._arguments('params', self.params)})"
 
+    def shown_params(self) -> dict[str, Any]:
+        """The plain parameters, with secrets blanked."""
+        blank: dict[str, Any] = blanked(self.params, self.secrets)
+        return blank
+
     def _arguments(self, group: str, plain: Mapping[str, Any]) -> str:
         shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}
         prefix = group + "."

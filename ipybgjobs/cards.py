@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from . import durations
-from .models import JobRecord, JobState
+from .models import GroupRecord, JobRecord, JobState
 
 _COLOURS = {
     JobState.QUEUED: "var(--jp-ui-font-color2, #666)",
@@ -36,15 +36,25 @@ def _status(record: JobRecord, status: str) -> str:
     return f'<span style="color: {_COLOURS[record.state]};">● {escape(status)}</span>'
 
 
+_HEAD = ("id", "job", "state", "submitted", "elapsed", "error")
+
+
 def table(records: Sequence[JobRecord], now: float) -> str:
     """Several jobs as a table."""
-    if not records:
+    return table_of([row(record, now) for record in records], [])
+
+
+def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
+    """Rows, of jobs or groups, as a table."""
+    if not rows:
         return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
-    head = "".join(f'<th style="{_CELL}">{title}</th>' for title in ("id", "job", "state", "submitted", "elapsed", "error"))
-    return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(_row(record, now) for record in records)}</table>'
+    head = "".join(f'<th style="{_CELL}">{title}</th>' for title in _HEAD)
+    below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(note)}</div>' for note in notes)
+    return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(rows)}</table>{below}'
 
 
-def _row(record: JobRecord, now: float) -> str:
+def row(record: JobRecord, now: float) -> str:
+    """One job as a row."""
     elapsed = record.elapsed(now)
     cells = (
         str(record.id),
@@ -56,3 +66,15 @@ def _row(record: JobRecord, now: float) -> str:
     )
     styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
     return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
+
+
+def group(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
+    """A group as a line that opens: its jobs, as far as they are given."""
+    more = record.total - len(members)
+    rest = f"<div>… and {more:,} more: <code>bg.group({record.id}).jobs</code></div>" if more > 0 else ""
+    return f"<details><summary>{escape(record.line())}</summary>{table(members, now)}{rest}</details>"
+
+
+def group_row(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
+    """A group as a row that opens."""
+    return f'<tr><td style="{_CELL}" colspan="{len(_HEAD)}">{group(record, members, now)}</td></tr>'

@@ -8,22 +8,26 @@ import json
 import os
 import sys
 import time
-import types
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
 
-from . import allowlist, attempt, inspection, options, parameters, redaction, snapshot, summon
+from . import allowlist, attempt, here, moments, options, parameters, preparation, snapshot, summon
+from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .errors import InvalidParameters, JobNotAllowed, StoreError
+from .errors import InvalidParameters, InvalidRequest, StoreError, UnknownJob
 from .folder import StateFolder
 from .handle import Job
-from .models import JobState, Owner
+from .jobgroup import Group
+from .joblist import JobList
+from .models import JobRecord, Owner
+from .preparation import Asked, Prepared
 from .process import identity, surroundings
-from .settings import DEFAULT_QUEUE, Settings
-from .store import records, submissions
+from .settings import Settings
+from .store import controls, listing, records, removals, submissions
 from .store.database import Database
-from .store.submissions import Submission, Surroundings
+from .store.submissions import Surroundings
 
 
 def _on_standard_error(note: str) -> None:
@@ -54,6 +58,7 @@ class Client:
         self._sources: tuple[Any, list[sources.Source]] | None = None
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
+        self._callbacks: dict[str, Callbacks] = {}  # by state folder
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -98,14 +103,14 @@ class Client:
         if database is None or not os.path.exists(folder.database):
             database = self._databases[folder.path] = Database(folder.database, durable=True)
             if records.has_work(database, identity.host()):
-                _wake(folder)
+                self.wake(folder)
         return database
 
-    def jobs(self, limit: int, **filters: Any) -> list[Job]:
+    def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
         folder = self.folder()
-        found = records.jobs(self.database(folder), limit, **filters)
-        return [Job(self, folder, record.id, record.uid) for record in found]
+        found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
+        return JobList(Job(self, folder, record.id, record.uid) for record in found)
 
     def job(self, key: int | str) -> Job:
         """Return one job."""
@@ -118,53 +123,102 @@ class Client:
         for database in self._databases.values():
             database.close()
 
-    # -- a new one ------------------------------------------------------------------------------------------------
+    def group(self, key: int | str) -> Group:
+        """Return one group.
 
-    def submit(  # noqa: PLR0913 - the options of a job
+        Raises
+        ------
+        UnknownJob
+            If there is none.
+        """
+        folder = self.folder()
+        found = listing.group(self.database(folder), key)
+        if found is None:
+            raise UnknownJob(f"There is no group {key!r} in {folder.path}; `jupyter bgjobs list` shows those that are there.")
+        return Group(self, folder, found.id)
+
+    # -- new ones -------------------------------------------------------------------------------------------------
+
+    def submit(
         self,
         target: str,
         params: Mapping[str, Any] | None = None,
         *,
         init: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        queue: str | None = None,
-        priority: int = 0,
-        delay: float | str | None = None,
-        timeout: float | str | None = None,
-        retry: int | Mapping[str, Any] | None = None,
+        retried_from: int | None = None,
+        **given: Any,
     ) -> Job:
-        """See `submit` below."""
-        settings = self.settings()
-        permission = allowlist.find(target, settings)
-        entry = permission.entry
-        init, params = options.mapping(init, "init"), options.mapping(params, "params")
-        secrets = redaction.secret_names({**init, **params}, settings.secret_names)
-        bound = inspection.look(permission, init, params, secrets)
-        now = time.time()
-        uid = os.urandom(16).hex()
-        snapshot.check_working_directory()
-        call, pickled = parameters.split(permission.target, bound, secrets)
-        job = Submission(
-            uid=uid,
-            call=call,
-            positional=bound.positional,
-            name=options.name(name),
-            queue=options.queue(queue or entry.queue or DEFAULT_QUEUE, settings),
-            priority=options.priority(priority),
-            not_before=now + (0.0 if delay is None else options.duration(delay, "delay")),
-            submitted_at=now,
-            rules=options.rules(entry, retry),
-            timeout=entry.timeout if timeout is None else options.duration(timeout, "timeout"),
-            owner=Owner(identity.host(), identity.pid_namespace()),
-        )
+        """Submit a job; see `ipybgjobs.submit`. `retried_from`: the job whose parameters were changed for this one."""
+        settings, now = self.settings(), time.time()
+        ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now)
         folder = self.folder()
         database = self.database(folder)
-        if pickled is not None:
-            parameters.keep(folder.job(uid), pickled)
-        job_id = submissions.submit(database, job, self._surroundings())
-        _wake(folder)
+        found = self._reusable(database, ready, now)
+        if found is not None:
+            return Job(self, folder, found.id, found.uid)
+        job = replace(ready.submission, after=self._ids(ready.options.after), retried_from=retried_from)
+        with _Written(folder) as written:
+            written.keep(job.uid, ready.pickled)
+            job_id, uid = submissions.submit(database, job, self._surroundings())
+            written.done = uid == job.uid
+        self._note(parameters.note_of_size(job.call, ready.pickled, settings.warn_param_bytes))
+        self.wake(folder)
         self._tell_surroundings(folder)
         return Job(self, folder, job_id, uid)
+
+    def _reusable(self, database: Database, ready: Prepared, now: float) -> JobRecord | None:
+        since, fingerprint = ready.options.reuse_since, ready.submission.fingerprint
+        if since is None or fingerprint is None:
+            return None
+        found = records.reusable(database, fingerprint, since)
+        if found is not None:
+            self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
+        return found
+
+    def submit_many(
+        self,
+        target: str,
+        calls: Iterable[Mapping[str, Any]],
+        *,
+        common: Mapping[str, Any] | None = None,
+        init: Mapping[str, Any] | None = None,
+        **given: Any,
+    ) -> Group:
+        """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
+        settings, now = self.settings(), time.time()
+        ready = preparation.prepare_many(Asked(target, _listed(calls), init, common, given), settings, now)
+        folder = self.folder()
+        database = self.database(folder)
+        after = self._ids(ready.jobs[0].options.after)
+        with _Written(folder) as written:
+            written.keep(ready.group.uid, ready.pickled)
+            for job in ready.jobs:
+                written.keep(job.submission.uid, job.pickled)
+            jobs = (replace(job.submission, after=after) for job in ready.jobs)
+            group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings())
+            written.done = True
+        self._note(parameters.note_of_size(ready.group.common, ready.pickled, settings.warn_param_bytes))
+        self.wake(folder)
+        self._tell_surroundings(folder)
+        return Group(self, folder, group_id)
+
+    def _ids(self, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[int, bool], ...]:
+        """The jobs that another is to come after, by id: given as jobs, groups, ids, names or uids."""
+        found: list[tuple[int, bool]] = []
+        for each, anyway in after:
+            if isinstance(each, Group):
+                found += [(job.id, anyway) for job in each.jobs]
+            elif isinstance(each, Job):
+                found.append((each.id, anyway))
+            elif isinstance(each, (int, str)) and not isinstance(each, bool):
+                found.append((self.job(each).id, anyway))
+            else:
+                raise InvalidParameters(f"after names {each!r}; give a job, its id, its name, or a group.")
+        return tuple(found)
+
+    def _note(self, note: str | None) -> None:
+        if note:
+            self._tell(f"Note: {note}")
 
     def _tell_surroundings(self, folder: StateFolder) -> None:
         """Say once, for a state folder on a host, what ends all processes here."""
@@ -176,17 +230,96 @@ class Client:
         if warning:
             self._tell(f"Note: {warning}")
 
-    def retry(self, folder: StateFolder, job_id: int) -> None:
-        """Ask for another attempt, in this process's context."""
-        database = self.database(folder)
+    def prepare_here(
+        self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
+    ) -> Callable[[], Any]:
+        """Return what runs a call in this process; see `ipybgjobs.run_here`."""
+        settings = self.settings()
+        permission = allowlist.find(target, settings)
+        call, pickled, bound = preparation.bind(permission, params, init, settings)
+        return here.prepare(permission, call, pickled, bound.positional, self._tell)
+
+    # -- changes --------------------------------------------------------------------------------------------------
+
+    def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
+        """Ask for another attempt of jobs, in this process's context."""
         owner = Owner(identity.host(), identity.pid_namespace())
-        submissions.request_retry(database, job_id, owner, self._surroundings(), time.time())
-        _wake(folder)
+        controls.request_retry(self.database(folder), job_ids, owner, self._surroundings(), time.time())
+        self.wake(folder)
 
     def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
         """Ask the host's supervisor to cancel a job."""
-        submissions.request_cancel(self.database(folder), job_id, host, grace, time.time())
-        _wake(folder)
+        controls.request_cancel(self.database(folder), job_id, host, grace, time.time())
+        self.wake(folder)
+
+    def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
+        """Call a function in a thread of this process when a job has ended."""
+        if folder.path not in self._callbacks:
+            self._callbacks[folder.path] = Callbacks(
+                lambda ids: listing.ended_states(self.database(folder), ids), lambda: summon.see_to(folder)
+            )
+        self._callbacks[folder.path].add(job_id, function)
+
+    def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
+        """Ask the supervisors to cancel what has not ended of a group."""
+        controls.request_cancel_of_group(self.database(folder), group_id, grace, time.time())
+        self.wake(folder)
+
+    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
+        """Give a queued job another priority; False if it is not queued."""
+        changed = controls.set_priority(self.database(folder), job_id, options.priority(priority))
+        self.wake(folder)
+        return changed
+
+    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
+        """Exempt a job from clean and retention, or no longer."""
+        controls.keep(self.database(folder), job_id, kept=kept)
+
+    def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
+        """Remove jobs that have ended with all that they left; return the uids of those that are gone."""
+        gone, groups = removals.remove(self.database(folder), job_ids)
+        folder.remove([*gone, *groups])
+        return gone
+
+    def pause(self, queue: str | None) -> list[str]:
+        """Let no job of a queue, or of any, start; return the queues that are paused by this."""
+        queues = list(self.settings().queues)
+        folder = self.folder()
+        names = queues if queue is None else [options.queue(queue, self.settings())]
+        controls.pause(self.database(folder), names, time.time())
+        return names
+
+    def resume(self, queue: str | None) -> list[str]:
+        """Let jobs of a queue, or of all, start again; return the queues that were paused.
+
+        Raises
+        ------
+        InvalidRequest
+            If the queue is not paused.
+        """
+        folder = self.folder()
+        database = self.database(folder)
+        if queue is not None and not records.is_paused(database, queue):
+            options.queue(queue, self.settings())
+            raise InvalidRequest(f"The queue {queue} is not paused; jobs of it start as soon as it has a slot.")
+        resumed = controls.resume(database, queue)
+        self.wake(folder)
+        return resumed
+
+    def wake(self, folder: StateFolder) -> None:
+        """See to it that the supervisor looks at the store.
+
+        Raises
+        ------
+        StoreError
+            If none runs and none can be started.
+        """
+        try:
+            summon.summon(folder)
+        except OSError as error:
+            raise StoreError(
+                f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
+            ) from error
 
     def _surroundings(self) -> Surroundings:
         """This process's context and environment variables; made anew only where something has changed."""
@@ -198,13 +331,38 @@ class Client:
         return Surroundings(context, *self._environment[1:])
 
 
-def _wake(folder: StateFolder) -> None:
-    try:
-        summon.summon(folder)
-    except OSError as error:
-        raise StoreError(
-            f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
-        ) from error
+class _Written:
+    """Folders with pickled parameters, written before the row and removed again where there is none after all.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        Where they are.
+    """
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._uids: list[str] = []
+        self.done = False  #: whether the rows are there
+
+    def keep(self, uid: str, content: bytes | None) -> None:
+        """Write the parameters of one job or group, if it has any."""
+        if content is not None:
+            self._uids.append(uid)
+            parameters.keep(self._folder.job(uid), content)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.done:
+            self._folder.remove(self._uids)
+
+
+def _listed(calls: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if isinstance(calls, (str, Mapping)) or not isinstance(calls, Iterable):
+        raise InvalidParameters("submit_many takes a list of parameters, one dict for each job; grid(…) makes one.")
+    return list(calls)
 
 
 _client: Client | None = None
@@ -222,127 +380,3 @@ def use(other: Client | None) -> None:
     """Make a client this process's: a notebook's, which knows its profile and what it has set."""
     global _client  # noqa: PLW0603 - one a process
     _client = other
-
-
-def submit(target: str, params: Mapping[str, Any] | None = None, **options: Any) -> Job:
-    """Submit a job: it is on disk when this returns, and runs whatever ends next.
-
-    Parameters
-    ----------
-    target : str
-        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
-    params : mapping, optional
-        Parameters by name; values that are not plain JSON are sent by pickle.
-    init : mapping, optional
-        Parameters of the constructor.
-    name : str, optional
-        A name to find the job by.
-    queue : str, optional
-        By default the allowlist entry's, else ``"default"``.
-    priority : int, optional
-        Higher first, then oldest; 0 by default.
-    delay : float or str, optional
-        Do not start earlier than after this duration: seconds, or text such as ``"10m"``.
-    timeout : float or str, optional
-        Duration after which an attempt is ended; by default the entry's, else none.
-    retry : int or mapping, optional
-        ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
-
-    Returns
-    -------
-    Job
-        The accepted job.
-
-    Raises
-    ------
-    JobNotAllowed
-        If the target is not on the allowlist.
-    InvalidTarget
-        If the target can't be imported or called.
-    InvalidParameters
-        If parameters or options don't fit.
-    ConfigurationError
-        If a configuration file is broken.
-    StoreError
-        If the state folder can't be used.
-    """
-    return client().submit(target, params, **options)
-
-
-def run_background_job(
-    cls: type | Callable[..., Any] | str,
-    method: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> Job:
-    """Submit a job by class, method name and parameters: the classic helper.
-
-    Parameters
-    ----------
-    cls : type or callable or str
-        The class, or its dotted path; or a function, with `method` None.
-    method : str, optional
-        The method's name.
-    params : mapping, optional
-        Parameters by name.
-    **options : Any
-        As for `submit`.
-    """
-    if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
-        raise JobNotAllowed(f"{cls!r} is neither a class nor a function; give the class itself, not an instance.")
-    if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
-        raise JobNotAllowed(
-            f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
-        )
-    key = cls if isinstance(cls, str) else path_of(cls)
-    return submit(key if method is None else f"{key}.{method}", params, **options)
-
-
-def path_of(cls: type | Callable[..., Any]) -> str:
-    """Return the dotted path of a class or function: its own, or the one by which it is allowed, where it is re-exported."""
-    own = f"{cls.__module__}.{cls.__qualname__}"
-    allowed = client().settings().allowed
-    if own in allowed:
-        return own
-    for key in allowed:
-        module, _, name = key.rpartition(".")
-        if getattr(sys.modules.get(module), name, None) is cls:
-            return key
-    return own
-
-
-def jobs(
-    state: str | None = None,
-    queue: str | None = None,
-    target: str | None = None,
-    name: str | None = None,
-    limit: int = 50,
-) -> list[Job]:
-    """Return jobs, newest first.
-
-    Parameters
-    ----------
-    state, queue, target, name : str, optional
-        Only those that match.
-    limit : int
-        At most so many.
-    """
-    if state is not None and state not in list(JobState):
-        raise InvalidParameters(f"There is no state {state!r}; the states are {', '.join(JobState)}.")
-    return client().jobs(limit, state=state, queue=queue, target=target, name=name)
-
-
-def job(key: int | str) -> Job:
-    """Return one job.
-
-    Parameters
-    ----------
-    key : int or str
-        Its id, its uid, or its name (the newest so named).
-
-    Raises
-    ------
-    UnknownJob
-        If there is none.
-    """
-    return client().job(key)

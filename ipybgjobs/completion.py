@@ -7,7 +7,6 @@ from typing import Any
 from . import client, jobline
 from .errors import BackgroundJobError
 
-_OPTIONS = ("--name", "--queue", "--priority", "--delay", "--timeout", "--retry")
 _PATTERN = r".*%bgjob\s"
 
 
@@ -29,7 +28,7 @@ def complete(line: str) -> list[str]:
     targets |= {".".join(target.split(".")[-2:]): target for target in targets if target.count(".") > 1}
     chosen = next((targets[name] for name in map(_without_constructor, typed) if name in targets), None)
     if word.startswith("-"):
-        offered = list(_OPTIONS)
+        offered = jobline.option_strings()
     elif chosen is None:
         offered = list(targets)
     else:

@@ -6,6 +6,7 @@ BackgroundJobError
 ├── InvalidTarget           the target is allowed, but can't be imported or called
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
+├── DuplicateJob            another live job holds the unique key
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
 ├── JobFailed               the job failed and left no exception to raise
@@ -42,6 +43,10 @@ class InvalidParameters(BackgroundJobError, ValueError):  # noqa: N818 - likewis
 
 class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - likewise
     """The verb does not fit the job's state."""
+
+
+class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - likewise
+    """Another job that has not ended holds the unique key."""
 
 
 class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise

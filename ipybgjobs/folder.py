@@ -1,9 +1,10 @@
-"""The state folder: names everything in it, and makes it the user's alone (0700; files 0600).
+"""The state folder: names everything in it, makes it the user's alone (0700; files 0600), and removes folders of jobs.
 
 It opens no file in it. Every process of ours loads it, so it imports next to nothing.
 """
 
 import os
+from collections.abc import Iterable
 
 from .errors import StoreError
 
@@ -43,6 +44,13 @@ class StateFolder:
     def attempt(self, relative: str) -> str:
         """The folder of an attempt, from what its row says."""
         return f"{self.path}/{relative}"
+
+    def remove(self, uids: Iterable[str]) -> None:
+        """Remove the folders of jobs and groups whose rows are gone, where there are any."""
+        import shutil
+
+        for uid in uids:
+            shutil.rmtree(self.job(uid), ignore_errors=True)
 
     def create(self) -> None:
         """Create the folder, and close it to others.

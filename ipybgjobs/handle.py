@@ -1,60 +1,51 @@
 """`Job`: a handle on one job. It holds no state of its own; everything is read live, from any process.
 
-It reads attempt folders for logs, results and exceptions, and asks the client for changes.
+It waits, reads results and exceptions, and asks the client for changes.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-from . import attempt, durations, plain, redaction
-from .errors import (
-    InvalidParameters,
-    InvalidRequest,
-    JobCancelled,
-    JobFailed,
-    JobLost,
-    JobNotAllowed,
-    JobTimeout,
-    RemoteTraceback,
-    ResultNotKept,
-)
+from . import durations, results, summon, waiting
+from .errors import DuplicateJob, InvalidParameters, InvalidRequest, JobCancelled
 from .folder import StateFolder
-from .models import Attempt, JobRecord, JobState, Outcome
-from .process import identity, lock
-from .store import records
-from .store.database import Database
-
-#: Seconds between two looks while waiting: the first, the longest.
-_SHORTEST, _LONGEST = 0.002, 0.2
-
-#: Seconds between two looks whether a supervisor is there, while waiting.
-_LOOK_FOR_SUPERVISOR = 1.0
-
-_WITHOUT_EXCEPTION = {
-    Outcome.CANCELLED: JobCancelled,
-    Outcome.TIMEOUT: JobTimeout,
-    Outcome.LOST: JobLost,
-    Outcome.DENIED: JobNotAllowed,
-}
+from .models import JobRecord, JobState
+from .process import identity
+from .store import listing, records
+from .view import JobView, Reader
 
 
-class Desk(Protocol):
+class Desk(Reader, Protocol):
     """What a job needs of the client: the store, and the changes that a person may ask for."""
-
-    def database(self, folder: StateFolder) -> Database:
-        """Open the store."""
 
     def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
         """Ask the host's supervisor to cancel a job."""
 
-    def retry(self, folder: StateFolder, job_id: int) -> None:
+    def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt."""
 
+    def submit(self, target: str, params: Mapping[str, Any], **given: Any) -> "Job":
+        """Submit another job."""
 
-class Job:
+    def prepare_here(self, target: str, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:
+        """Return what runs a call in this process."""
+
+    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
+        """Give a queued job another priority."""
+
+    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
+        """Exempt a job from clean and retention."""
+
+    def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
+        """Remove jobs that have ended."""
+
+    def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
+        """Call a function when a job has ended."""
+
+
+class Job(JobView):
     """One job; truthy, since it was accepted.
 
     Parameters
@@ -70,109 +61,9 @@ class Job:
     """
 
     def __init__(self, client: Desk, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
+        super().__init__(client, folder, id, uid)
         self._client = client
-        self._folder = folder
-        self.id = id
-        self.uid = uid
         self._silent: int | None = None  # the cell in which a semicolon keeps its card away
-
-    def _record(self) -> JobRecord:
-        return records.job(self._client.database(self._folder), self.uid)
-
-    # -- what it is -----------------------------------------------------------------------------------------------
-
-    @property
-    def target(self) -> str:
-        """The dotted path of what runs."""
-        return self._record().call.target
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters, as they were converted at submit."""
-        call = self._record().call
-        return {**call.params, **self._pickled("params.", call.pickled)}
-
-    @property
-    def init(self) -> dict[str, Any]:
-        """The constructor's parameters."""
-        call = self._record().call
-        return {**call.init, **self._pickled("init.", call.pickled)}
-
-    def _pickled(self, prefix: str, slots: dict[str, str]) -> dict[str, Any]:
-        if not any(slot.startswith(prefix) for slot in slots):
-            return {}
-        with open(f"{self._folder.job(self.uid)}/{attempt.PARAMETERS}", "rb") as file:
-            values = plain.load(file.read())
-        return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
-
-    @property
-    def name(self) -> str | None:
-        """The name it was given."""
-        return self._record().name
-
-    @property
-    def queue(self) -> str:
-        """The queue it waits or waited in."""
-        return self._record().queue
-
-    @property
-    def priority(self) -> int:
-        """Higher goes first."""
-        return self._record().priority
-
-    # -- how it is ------------------------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> JobState:
-        """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
-        return records.state(self._client.database(self._folder), self.id)
-
-    @property
-    def status(self) -> str:
-        """The state as a person would say it, with the time of a retry."""
-        record = self._record()
-        if not record.state.ended and record.owner.host != identity.host():
-            return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.host)})"
-        held = self._held(record)
-        return f"{record.status()}, held: {held}" if held else record.status()
-
-    def _held(self, record: JobRecord) -> str | None:
-        """What keeps a queued job from starting, if the supervisor has said so."""
-        if record.state is not JobState.QUEUED or record.not_before > time.time():
-            return None
-        rows = records.supervisors(self._client.database(self._folder))
-        return next((row["notice"] for row in rows if row["host"] == record.owner.host and row["notice"]), None)
-
-    def _last_heard(self, host: str) -> str:
-        heard = [row["heard_at"] for row in records.supervisors(self._client.database(self._folder)) if row["host"] == host]
-        return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
-
-    @property
-    def error(self) -> str | None:
-        """The last failure in one line, also while the job waits for a retry; None if there was none."""
-        return self._record().error
-
-    @property
-    def attempts(self) -> list[Attempt]:
-        """Every attempt, oldest first."""
-        return records.attempts(self._client.database(self._folder), self.id)
-
-    @property
-    def traceback(self) -> str | None:
-        """The traceback of the last attempt that left one, as text."""
-        found = [each.traceback for each in self.attempts if each.traceback]
-        return found[-1] if found else None
-
-    def log(self, tail: int | None = None) -> str:
-        """Return what the newest attempt printed, errors included.
-
-        Parameters
-        ----------
-        tail : int, optional
-            Only the last so many lines.
-        """
-        folders = [each.folder for each in self.attempts if each.folder]
-        return attempt.tail(f"{self._folder.attempt(folders[-1])}/{attempt.OUTPUT}", tail) if folders else ""
 
     # -- its end --------------------------------------------------------------------------------------------------
 
@@ -193,36 +84,39 @@ class Job:
             time.sleep(pause)
         return self
 
-    def _pauses(self, timeout: float | None, *, tell: bool = False) -> Iterator[float]:
+    def _pauses(self, timeout: float | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
         """Yield pauses until the job has ended; sees to it that a supervisor is there."""
-        limit = None if timeout is None else time.monotonic() + timeout
-        pause, looked, told = _SHORTEST, time.monotonic(), ""
-        while not self.state.ended:
-            now = time.monotonic()
-            if limit is not None and now >= limit:
-                raise TimeoutError(f"job {self.id} has not ended in {timeout} s; it goes on ({self.status}).")
-            if now - looked > _LOOK_FOR_SUPERVISOR:
-                looked = now
-                self._see_to_supervisor()
-                told = self._tell(told) if tell else told
-            yield pause if limit is None else max(0.0, min(pause, limit - now))
-            pause = min(_LONGEST, pause * 1.3)
+
+        def late() -> str:
+            return f"job {self.id} has not ended in {timeout} s; it goes on ({self.status})."
+
+        def look() -> None:
+            self._see_to_supervisor()
+            beat()
+
+        return waiting.pauses(lambda: self.state.ended, timeout, late, look)
 
     def _see_to_supervisor(self) -> None:
-        from .summon import summon
+        summon.see_to(self._folder)
 
-        if not lock.is_held(self._folder.supervisor_lock(identity.host())):
-            summon(self._folder)
+    def _ended_of(self, jobs: "Sequence[Job]") -> "list[Job]":
+        """Those of several jobs of this store that have ended."""
+        ended = listing.ended_states(self._database(), [job.id for job in jobs])
+        return [job for job in jobs if job.id in ended]
 
-    def _tell(self, told: str) -> str:
+    def _teller(self) -> Callable[[], None]:
         """Say in one line, once, why the job waits: for a retry, or because something keeps it from starting."""
-        record = self._record()
-        held = self._held(record)
-        line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} waits: {held}"
-        if (record.retrying or held) and line != told:
-            print(line)  # noqa: T201 - what result() promises
-            return line
-        return told
+        told: set[str] = set()
+
+        def tell() -> None:
+            record = self._record()
+            held = self._held(record)
+            line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} waits: {held}"
+            if (record.retrying or held) and line not in told:
+                print(line)  # noqa: T201 - what result() promises
+                told.add(line)
+
+        return tell
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.
@@ -245,7 +139,7 @@ class Job:
         BaseException
             The job's own exception; its cause shows the traceback there.
         """
-        for pause in self._pauses(timeout, tell=True):
+        for pause in self._pauses(timeout, self._teller()):
             time.sleep(pause)
         return self._result()
 
@@ -253,23 +147,7 @@ class Job:
         error = self._exception()
         if error is not None:
             raise error
-        folder, outcome = self._outcome()
-        result = outcome.get("result", {})
-        if "plain" in result:
-            return result["plain"]
-        if "lost" in result:
-            raise ResultNotKept(
-                f"job {self.id} has succeeded, but its return value, a {result['type']}, can't be kept: {result['lost']}. "
-                f"Its repr is {redaction.cut(result['repr'], 200)}",
-                result["repr"],
-            )
-        try:
-            with open(f"{folder}/{attempt.RESULT}", "rb") as file:
-                return plain.load(file.read())
-        except Exception as problem:
-            raise ResultNotKept(
-                f"job {self.id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
-            ) from problem
+        return results.value(self._folder.attempt(self.attempts[-1].folder or ""), self.id)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait, and return what the job raised; None if it has succeeded."""
@@ -281,28 +159,13 @@ class Job:
         if record.state is JobState.SUCCEEDED:
             return None
         last = self.attempts[-1:]
-        if record.state is JobState.CANCELLED or not last:
+        if record.state is JobState.CANCELLED:
             return JobCancelled(f"job {self.id} was cancelled ({record.call.target}).")
-        if last[0].outcome is not Outcome.ERROR:
-            kind = _WITHOUT_EXCEPTION.get(last[0].outcome or Outcome.LOST, JobFailed)
-            return kind(f"job {self.id} ({record.call.target}): {last[0].error}.")
-        return self._own_exception(record)
-
-    def _own_exception(self, record: JobRecord) -> BaseException:
-        folder, outcome = self._outcome()
-        error: BaseException | None = None
-        if outcome.get("pickled"):
-            # A type that can't be imported or rebuilt here leaves its text.
-            with contextlib.suppress(Exception), open(f"{folder}/{attempt.EXCEPTION}", "rb") as file:
-                error = plain.load(file.read())
-        if not isinstance(error, BaseException):
-            error = JobFailed(f"job {self.id} ({record.call.target}): {record.error}")
-        error.__cause__ = RemoteTraceback(self.traceback or "")
-        return error
-
-    def _outcome(self) -> tuple[str, dict[str, Any]]:
-        folder = self._folder.attempt(self.attempts[-1].folder or "")
-        return folder, attempt.read_json(folder, attempt.OUTCOME) or {}
+        message = f"job {self.id} ({record.call.target}): {record.error}"
+        if not last or last[0].error != record.error:  # it failed without another attempt: by its deadline, or another job
+            return results.exception(None, None, message, None)
+        folder = None if last[0].folder is None else self._folder.attempt(last[0].folder)
+        return results.exception(folder, last[0].outcome, message, self.traceback)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()
@@ -329,44 +192,122 @@ class Job:
         InvalidRequest
             If the job has ended, or is another host's.
         """
-        record, seconds = self._record(), None
-        if grace is not None:
-            try:
-                seconds = durations.seconds(grace, "grace")
-            except ValueError as error:
-                raise InvalidParameters(str(error)) from None
+        self._request_cancel(grace_seconds(grace))
+        return self.wait()
+
+    def _request_cancel(self, seconds: float | None) -> None:
+        record = self._record()
         if record.state.ended:
             raise InvalidRequest(f"job {self.id} has {record.state} already; only a job that has not ended can be cancelled.")
         if record.owner.host != identity.host():
             raise InvalidRequest(f"job {self.id} is {self.status}; cancel it there.")
         self._client.cancel(self._folder, self.id, record.owner.host, seconds)
-        return self.wait()
 
-    def retry(self) -> Self:
+    def set_priority(self, priority: int) -> Self:
+        """Give a queued job another priority: a higher one goes first.
+
+        Raises
+        ------
+        InvalidParameters
+            If it is no whole number.
+        InvalidRequest
+            If the job is not queued.
+        """
+        if not self._client.set_priority(self._folder, self.id, priority):
+            raise InvalidRequest(f"job {self.id} is {self.state}; only a queued job has a place in its queue to change.")
+        return self
+
+    def retry(self, params: Mapping[str, Any] | None = None) -> "Job":
         """Add one attempt to a job that failed or was cancelled, with this process's environment.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            Parameters to change: then it is a new job, `retried_from` this one, with the same options; also of a job that has
+            succeeded.
+
+        Returns
+        -------
+        Job
+            This job, or the new one.
 
         Raises
         ------
         InvalidRequest
-            If it has not ended, or has succeeded.
+            If it has not ended, has succeeded, or comes after a job that has failed.
+        DuplicateJob
+            If another job holds its unique key.
         """
-        state = self.state
-        if state not in (JobState.FAILED, JobState.CANCELLED):
-            fix = "submit it again" if state is JobState.SUCCEEDED else "wait for its end or cancel it"
-            raise InvalidRequest(f"job {self.id} is {state}; only one that failed or was cancelled can be retried: {fix}.")
-        before = self._record().attempt
-        self._client.retry(self._folder, self.id)
-        self._wait_for_answer(before)
+        record = self._record()
+        if params is not None:
+            return self._retry_changed(record, params)
+        if record.state not in (JobState.FAILED, JobState.CANCELLED):
+            fix = "submit it again" if record.state is JobState.SUCCEEDED else "wait for its end or cancel it"
+            raise InvalidRequest(f"job {self.id} is {record.state}; only one that failed or was cancelled can be retried: {fix}.")
+        self._check_retry(record)
+        self._client.retry(self._folder, [self.id])
+        self._wait_for_answer(record.attempt)
         return self
 
-    def _wait_for_answer(self, before: int, pause: float = _SHORTEST) -> None:
-        looked = time.monotonic()
-        while self.state.ended and self._record().attempt == before:
-            time.sleep(pause)
-            pause = min(_LONGEST, pause * 1.3)
-            if time.monotonic() - looked > _LOOK_FOR_SUPERVISOR:
-                looked = time.monotonic()
-                self._see_to_supervisor()
+    def _check_retry(self, record: JobRecord) -> None:
+        database = self._database()
+        earlier = records.failed_dependency(database, self.id)
+        if earlier is not None:
+            raise InvalidRequest(f"job {self.id} comes after job {earlier}, which did not succeed: retry job {earlier} first.")
+        holder = None if record.unique_key is None else records.live_holder(database, record.unique_key)
+        if holder is not None:
+            raise DuplicateJob(f"job {holder} holds the unique key of job {self.id}: wait for its end or cancel it.")
+
+    def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
+        if not record.state.ended:
+            raise InvalidRequest(f"job {self.id} is {record.state}; wait for its end or cancel it, then retry it.")
+        rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
+        given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
+        given |= {} if record.timeout is None else {"timeout": record.timeout}
+        return self._client.submit(record.call.target, {**self.params, **params}, init=self.init, retried_from=self.id, **given)
+
+    def _wait_for_answer(self, before: int) -> None:
+        database = self._database()
+        answered = lambda: not records.has_request(database, self.id)  # noqa: E731 - one look, named
+        waiting.wait(answered, None, str, self._see_to_supervisor)
+        record = self._record()
+        if record.state.ended and record.attempt == before:
+            raise InvalidRequest(
+                f"job {self.id} was not retried: another job holds its unique key, or one that it needs has failed."
+            )
+
+    def remove(self) -> None:
+        """Remove the job with its outputs, log and result, for good.
+
+        Raises
+        ------
+        InvalidRequest
+            If it has not ended, or its hook is still to be called.
+        """
+        state = self.state
+        if not state.ended:
+            raise InvalidRequest(f"job {self.id} is {state}; only a job that has ended can be removed: cancel it first.")
+        if not self._client.remove(self._folder, [self.id]):
+            raise InvalidRequest(f"job {self.id} can't be removed while its hook is called or it is about to be retried.")
+
+    def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
+        """Exempt the job from `clean` and from the retention of the configuration; `job.keep(False)`: no longer."""
+        self._client.keep(self._folder, self.id, kept=kept)
+        return self
+
+    def run_here(self) -> Any:
+        """Run the same call with the same parameters in this process, so that breakpoints and ``%debug`` work.
+
+        Nothing is recorded; what it raises is raised.
+        """
+        return self._client.prepare_here(self.target, self.params, init=self.init)()
+
+    def add_done_callback(self, function: Callable[["Job"], object]) -> None:
+        """Call a function with this job once it has ended: in a thread of this process, or at once if it has ended already.
+
+        What the function raises is shown, and harms nothing. With the process, what was to be called is forgotten.
+        """
+        self._client.call_when_ended(self._folder, self.id, lambda: function(self))
 
     # -- how it looks ---------------------------------------------------------------------------------------------
 
@@ -396,3 +337,17 @@ class Job:
             return
 
         publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})
+
+
+def grace_seconds(grace: float | str | None) -> float | None:
+    """Check how long each step of a cancel may take; None: as configured.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is no duration.
+    """
+    try:
+        return None if grace is None else durations.seconds(grace, "grace")
+    except ValueError as error:
+        raise InvalidParameters(str(error)) from None

@@ -9,7 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class Bound:
     init: dict[str, Any]
     params: dict[str, Any]
     positional: tuple[str, ...]  #: names of parameters that can't be given by name
+    source: str | None = None  #: the file of the target
+    hooks: tuple[str, ...] = ()  #: hooks that its class has
 
 
 class _Seen:
@@ -41,9 +43,10 @@ class _Seen:
 
     def is_current(self, key: str) -> bool:
         """Whether this process would look at the source as it is on disk."""
-        return all(self._module_is_current(name) for name in _modules(key))
+        return all(self.is_module_current(name) for name in _modules(key))
 
-    def _module_is_current(self, name: str) -> bool:
+    def is_module_current(self, name: str) -> bool:
+        """Whether this process has imported a module as it is on disk."""
         date = _source_date(sys.modules[name])
         if date is None:
             return True
@@ -56,6 +59,11 @@ class _Seen:
             if date is not None:
                 self._dates.setdefault(name, date)
 
+    def renew(self, names: Iterable[str]) -> None:
+        """Remember the dates of modules that were imported again."""
+        dates = {name: _source_date(sys.modules[name]) for name in names}
+        self._dates |= {name: date for name, date in dates.items() if date is not None}
+
 
 def _prefixes(key: str) -> list[str]:
     parts = key.split(".")
@@ -64,14 +72,19 @@ def _prefixes(key: str) -> list[str]:
 
 def _modules(key: str) -> set[str]:
     """Modules imported here that a target is made of: its own, and those of its class's bases."""
+    return set(_in_order(key))
+
+
+def _in_order(key: str) -> list[str]:
+    """The same, each once, the bases' first."""
     name = next((part for part in _prefixes(key) if part in sys.modules), None)
     if name is None:
-        return set()
+        return []
     found: Any = sys.modules[name]
     for part in key[len(name) + 1 :].split("."):
         found = getattr(found, part, None)
-    bases = [base.__module__ for base in getattr(found, "__mro__", ())]
-    return {name, *(module for module in bases if module in sys.modules)}
+    bases = [base.__module__ for base in reversed(getattr(found, "__mro__", ()))]
+    return list(dict.fromkeys([*(module for module in bases if module in sys.modules), name]))
 
 
 def _source_date(module: Any) -> int | None:
@@ -105,17 +118,38 @@ def look(permission: Permission, init: Mapping[str, Any], params: Mapping[str, A
     JobNotAllowed
         If the module is found outside the one folder that is allowed.
     """
+    return look_at_all(permission, init, [params], secrets)[0]
+
+
+def look_at_all(
+    permission: Permission, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+) -> list[Bound]:
+    """Check the parameters of several calls of one target; as `look`, the target looked at once."""
     global _seen  # noqa: PLW0603 - one memory of imports a process
     _seen = _seen or _Seen()
     key = permission.entry.key
     if permission.entry.only_from is not None or not _seen.is_current(key):
-        return _look_in_fresh_process(permission, init, params, secrets)
-    bound = look_here(permission, init, params, secrets)
+        return _look_in_fresh_process(permission, init, calls, secrets)
+    bound = look_here(permission, init, calls, secrets)
     _seen.note(key)
     return bound
 
 
-def look_here(permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...]) -> Bound:
+def stale(key: str) -> list[str]:
+    """Modules of a class that this process has imported and that have changed on disk since; bases come first."""
+    seen = _seen or _Seen()
+    return [name for name in _in_order(key) if not seen.is_module_current(name)]
+
+
+def imported_again(names: Iterable[str]) -> None:
+    """Take note that modules were imported here a second time."""
+    if _seen is not None:
+        _seen.renew(names)
+
+
+def look_here(
+    permission: Permission, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+) -> list[Bound]:
     """Look in this process; imports the module."""
     entry, method = permission
     owner = resolve.resolve(entry.key, entry.only_from)
@@ -126,8 +160,11 @@ def look_here(permission: Permission, init: Mapping[str, Any], params: Mapping[s
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
-    bound_params, positional = _by_position(shape, binding.bind(shape, params, secrets))
-    return Bound(bound_init, bound_params, positional)
+    source, hooks = resolve.source_file(owner), resolve.hooks(owner)
+    return [
+        Bound(bound_init, *_by_position(shape, binding.bind(shape, params, secrets)), source=source, hooks=hooks)
+        for params in calls
+    ]
 
 
 def _by_position(shape: binding.Shape | None, params: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -162,10 +199,10 @@ def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[st
 
 
 def _look_in_fresh_process(
-    permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...]
-) -> Bound:
+    permission: Permission, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+) -> list[Bound]:
     path = plain.dump([folder or os.getcwd() for folder in sys.path])
-    question = path + plain.dump((permission, dict(init), dict(params), secrets))
+    question = path + plain.dump((permission, dict(init), [dict(params) for params in calls], secrets))
     try:
         done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
     except subprocess.TimeoutExpired:
@@ -176,7 +213,7 @@ def _look_in_fresh_process(
     answer = plain.load(done.stdout)
     if isinstance(answer, BackgroundJobError):
         raise answer
-    bound: Bound = answer
+    bound: list[Bound] = answer
     return bound
 
 
@@ -185,10 +222,10 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
-    permission, init, params, secrets = pickle.load(sys.stdin.buffer)
-    answer: Bound | BackgroundJobError
+    permission, init, calls, secrets = pickle.load(sys.stdin.buffer)
+    answer: list[Bound] | BackgroundJobError
     try:
-        answer = look_here(permission, init, params, secrets)
+        answer = look_here(permission, init, calls, secrets)
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None

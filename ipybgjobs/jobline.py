@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from .binding import Typed
 from .errors import InvalidParameters
+from .options import NAMES, ON_DUPLICATE
 from .redaction import cut
 
 _OPENING, _CLOSING = "([{", ")]}"
@@ -37,12 +38,15 @@ class JobLine:
         Values as typed, or variables by value.
     options : dict
         Keyword options of `submit`.
+    here : bool
+        Whether to run it in this process instead.
     """
 
     target: str
     init: dict[str, Any]
     params: dict[str, Any]
     options: dict[str, Any]
+    here: bool = False
 
 
 def one_usage(parser: argparse.ArgumentParser) -> str:
@@ -61,16 +65,54 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queue", help="the queue it waits in; by default the allowlist entry's")
     parser.add_argument("--priority", type=int, help="higher goes first; default 0")
     parser.add_argument("--delay", help='start no earlier than after this, such as "10m"')
+    parser.add_argument("--at", help='start no earlier than at this time, such as "2026-11-24 22:30" or "22:30"')
+    parser.add_argument("--after", action="append", metavar="JOB", help="start when this job has succeeded; several: 3,4")
+    parser.add_argument(
+        "--after-any", action="append", metavar="JOB", help="start when this job has ended, whatever became of it"
+    )
     parser.add_argument("--timeout", help='end an attempt after this, such as "2h"')
     parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="runs in all, the first one counted")
+    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the job in all: a duration or a time")
+    parser.add_argument(
+        "--unique", type=_or_true, metavar="KEY", help="only one live job may hold the key; alone: the call itself"
+    )
+    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another holds the key; default reject")
+    parser.add_argument(
+        "--reuse", type=_or_true, metavar="AGE", help="take a job that has succeeded with the same call and source"
+    )
 
 
-OPTIONS = ("name", "queue", "priority", "delay", "timeout", "retry")
+#: Options that may stand alone; their value, if any, stands behind an equals sign.
+_ALONE = ("--unique", "--reuse")
 
 
-def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that were given."""
-    return {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
+def _or_true(text: str) -> str | bool:
+    return text or True
+
+
+def with_values(given: Iterable[str]) -> list[str]:
+    """Give the options that may stand alone an empty value, so that they take none of the words behind them."""
+    return [f"{word}=" if word in _ALONE else word for word in given]
+
+
+def given_options(arguments: argparse.Namespace, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the options that were given; `variables`: what ``--after $job`` may name."""
+    found = {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
+    for name in ("after", "after_any"):
+        if name in found:
+            found[name] = [each for text in found[name] for each in _jobs(name, text, variables or {})]
+    return found
+
+
+def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
+    """Read what a job comes after: ids and names, separated by commas, or variables."""
+    found: list[Any] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        variable = _VARIABLE.fullmatch(part)
+        if variable and variable[1] not in variables:
+            raise UsageFault(f"--{option.replace('_', '-')} {part}: this notebook has no variable {variable[1]}.")
+        found.append(variables[variable[1]] if variable else int(part) if part.isdigit() else part)
+    return found
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
@@ -88,16 +130,28 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     UsageFault
         If the line can't be read; one sentence.
     """
-    parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
-    add_options(parser)
-    parser.add_argument("words", nargs="*", metavar="Class.method key=value")
-    arguments = parser.parse_intermixed_args([_option_word(word) for word in words(line)])
+    parser = magic_parser()
+    arguments = parser.parse_intermixed_args([_option_word(word) for word in with_values(words(line))])
     target, *pairs = arguments.words or [""]
     if not target or "=" in target.partition("(")[0]:
         raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
     reader = _Reader(variables, quoted=True)
     target, init = _head(target, reader)
-    return JobLine(target, init, reader.pairs(pairs), given_options(arguments))
+    return JobLine(target, init, reader.pairs(pairs), given_options(arguments, variables), arguments.here)
+
+
+def magic_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``%bgjob``."""
+    parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
+    add_options(parser)
+    parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
+    parser.add_argument("words", nargs="*", metavar="Class.method key=value")
+    return parser
+
+
+def option_strings() -> list[str]:
+    """Return the options of ``%bgjob``, as typed."""
+    return sorted(option for action in magic_parser()._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
 
 
 def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -105,6 +159,11 @@ def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, An
     reader = _Reader({}, quoted=False)
     target, init = _head(given[0], _Reader({}, quoted=True))
     return target, init, reader.pairs(given[1:])
+
+
+def parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``key=value`` words of a shell."""
+    return _Reader({}, quoted=False).pairs(pairs)
 
 
 def _option_word(word: str) -> str:

@@ -3,7 +3,6 @@
 A wrong line costs a one-line UsageError, never a traceback of ours.
 """
 
-import time
 import types
 from typing import Any
 
@@ -14,12 +13,14 @@ from IPython.display import display
 from traitlets import TraitError
 from traitlets.config import Configurable
 
-from . import cards, cli, client, completion, jobline
+from . import api, cli, client, completion, jobline, overview
 from .client import Client
 from .configuration import traits
 from .configuration.live import LiveTraits
 from .errors import BackgroundJobError
-from .handle import Job
+
+#: Entries that `%bgjobs` shows.
+_SHOWN = 50
 
 
 @magics_class
@@ -29,18 +30,24 @@ class JobMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    def bgjob(self, line: str, local_ns: dict[str, Any] | None = None) -> Job:
+    def bgjob(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
 
-        A value is a Python literal, a bare word, or $name for a variable. Options: --name, --queue, --priority, --delay,
-        --timeout, --retry.
+        A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
+        (--queue gpu, --after 12, --unique …); --here runs the call in this kernel instead, to debug it.
         """
         variables = {**self._variables(), **(local_ns or {})}
         try:
             asked = jobline.parse(line, variables)
-            job = client.submit(_whole_target(asked.target, variables), asked.params, init=asked.init, **asked.options)
+            target = _whole_target(asked.target, variables)
+            if asked.here:
+                run = client.client().prepare_here(target, asked.params, init=asked.init)
+            else:
+                job = api.submit(target, asked.params, init=asked.init, **asked.options)
         except BackgroundJobError as error:
             raise UsageError(str(error)) from None
+        if asked.here:
+            return run()  # what it raises is the user's, with its traceback
         if jobline.is_silent(line) and self.shell is not None:
             job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
         return job
@@ -59,10 +66,7 @@ class JobMagics(Magics):
         try:
             words = jobline.words(line)
             if not words:
-                records = [job._record() for job in client.jobs()]  # noqa: SLF001 - its own package
-                now = time.time()
-                text = "\n".join(record.line(now) for record in records) or "no jobs yet"
-                display({"text/html": cards.table(records, now), "text/plain": text}, raw=True)
+                display({"text/html": overview.html(_SHOWN), "text/plain": overview.text(_SHOWN, "%bgjob")}, raw=True)
                 return
             cli.run(words, prog="%bgjobs")
         except (BackgroundJobError, TimeoutError) as error:
@@ -75,7 +79,7 @@ def _whole_target(target: str, variables: dict[str, Any]) -> str:
     """Write out a class or function by the name that the notebook has for it."""
     name, dot, rest = target.partition(".")
     found = variables.get(name)
-    return f"{client.path_of(found)}{dot}{rest}" if isinstance(found, (type, types.FunctionType)) else target
+    return f"{api.path_of(found)}{dot}{rest}" if isinstance(found, (type, types.FunctionType)) else target
 
 
 def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:
@@ -96,7 +100,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.configurables.extend(instances)
     completion.install(shell)
     try:
-        client.jobs(limit=1)
+        api.jobs(limit=1)
     except BackgroundJobError as error:
         print(error)  # noqa: T201 - the magics are there; what they meet, they say again
 

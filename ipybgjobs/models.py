@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from . import durations
+from . import durations, moments, sizes
 from .call import Call
 from .redaction import one_line
 from .retry import RetryRules
@@ -80,6 +80,12 @@ class JobRecord:
     rules: RetryRules
     timeout: float | None  #: seconds, for each attempt
     owner: Owner
+    blockers: int = 0  #: jobs it comes after that have not ended
+    deadline: float | None = None  #: for the job in all
+    kept: bool = False  #: neither clean nor retention removes it
+    retried_from: int | None = None  #: the job whose parameters were changed for this one
+    group_id: int | None = None
+    unique_key: str | None = None
 
     @property
     def retrying(self) -> bool:
@@ -88,11 +94,13 @@ class JobRecord:
 
     def status(self) -> str:
         """Say the state as a person would, with the time of a retry or a delayed start."""
+        if self.state is JobState.QUEUED and self.blockers:
+            return "queued, comes after a job" if self.blockers == 1 else f"queued, comes after {self.blockers} jobs"
         if self.retrying:
             clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
             return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} at {clock}"
         if self.state is JobState.QUEUED and self.not_before > self.submitted_at:
-            return f"queued, starts at {time.strftime('%Y-%m-%d %H:%M:%S %Z', time.localtime(self.not_before))}"
+            return f"queued, starts at {moments.show(self.not_before)}"
         if self.state is JobState.RUNNING and self.attempt > 1:
             return f"running, attempt {self.attempt} of {self.allowed_attempts}"
         return str(self.state)
@@ -103,10 +111,10 @@ class JobRecord:
             return None
         return max(0.0, (now if self.ended_at is None else self.ended_at) - self.started_at)
 
-    def line(self, now: float) -> str:
-        """Say the job in one line."""
+    def line(self, now: float, status: str | None = None) -> str:
+        """Say the job in one line; `status`: what is known of it beyond the record."""
         elapsed = self.elapsed(now)
-        parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), self.status()]
+        parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
         if self.error and self.state is not JobState.SUCCEEDED:
@@ -133,3 +141,45 @@ class Attempt:
     launch_reason: str | None  #: why not by fork
     folder: str | None  #: relative to the state folder; None where nothing was launched
     owner: Owner
+    slot: int | None = None  #: number of its queue's slot, from 0
+
+    def line(self) -> str:
+        """Say how it went in one line: outcome, why, and what it used."""
+        facts = [self.outcome or "running", self.error, self.launched_by]
+        if self.signal is not None:
+            facts.append(f"signal {self.signal}")
+        if self.ended_at is not None and self.folder is not None:
+            facts.append(f"{durations.show(max(0.0, self.ended_at - self.started_at))}")
+        if self.cpu_seconds is not None:
+            facts.append(f"{durations.show(self.cpu_seconds)} CPU")
+        if self.peak_memory is not None:
+            facts.append(f"{sizes.show(self.peak_memory)} peak")
+        return " · ".join(fact for fact in facts if fact)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """Jobs that were submitted together, as the group's row says."""
+
+    id: int
+    uid: str
+    name: str | None
+    target: str
+    submitted_at: float
+    counts: dict[str, int]  #: jobs by state; only states that have any
+
+    @property
+    def total(self) -> int:
+        """Jobs that are there."""
+        return sum(self.counts.values())
+
+    @property
+    def live(self) -> int:
+        """Jobs that have not ended."""
+        return self.counts.get("queued", 0) + self.counts.get("running", 0)
+
+    def line(self) -> str:
+        """Say the group in one line."""
+        states = ", ".join(f"{self.counts[state]:,} {state}" for state in JobState if state in self.counts)
+        parts = [f"group {self.id}", one_line(self.name or ""), self.target, f"{self.total:,} jobs: {states or 'none left'}"]
+        return " · ".join(part for part in parts if part)

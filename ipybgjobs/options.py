@@ -1,13 +1,117 @@
 """The options of a submit, checked: each refusal is one sentence that names the option, the rule and the fix."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from . import durations, plain
+from . import durations, moments, plain
 from .configuration import loading
 from .errors import ConfigurationError, InvalidParameters
 from .retry import RetryRules
-from .settings import AllowedEntry, Settings
+from .settings import DEFAULT_QUEUE, AllowedEntry, Settings
+
+ON_DUPLICATE = ("reject", "existing", "replace")
+
+#: Every option of a submit.
+NAMES = (
+    "name",
+    "queue",
+    "priority",
+    "delay",
+    "at",
+    "after",
+    "after_any",
+    "timeout",
+    "retry",
+    "retry_until",
+    "unique",
+    "on_duplicate",
+    "reuse",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a job is to be run, checked; times are seconds since the epoch.
+
+    Parameters
+    ----------
+    name : str or None
+        A name to find it by.
+    queue : str
+        A configured queue.
+    priority : int
+        Higher goes first.
+    not_before : float
+        It does not start earlier.
+    timed : bool
+        Whether that is a time of the calendar, no delay.
+    after : tuple of (object, bool)
+        What it comes after, as given; whether whatever becomes of it.
+    timeout : float or None
+        Seconds, for each attempt.
+    rules : RetryRules
+        The retry policy.
+    deadline : float or None
+        For the job in all.
+    deadline_timed : bool
+        Whether that is a time of the calendar.
+    unique : str or True or None
+        The key that one live job holds; True: the call itself.
+    on_duplicate : str
+        One of `ON_DUPLICATE`.
+    reuse_since : float or None
+        A job that succeeded since, with the same call and source, serves as well.
+    """
+
+    name: str | None
+    queue: str
+    priority: int
+    not_before: float
+    timed: bool
+    after: tuple[tuple[Any, bool], ...]
+    timeout: float | None
+    rules: RetryRules
+    deadline: float | None
+    deadline_timed: bool
+    unique: str | bool | None
+    on_duplicate: str
+    reuse_since: float | None
+
+
+def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now: float) -> Options:
+    """Check the options of a submit; one that is absent has its default.
+
+    Raises
+    ------
+    InvalidParameters
+        If one is unknown or does not fit.
+    """
+    unknown = [key for key in given if key not in NAMES]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], NAMES, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise InvalidParameters(f"There is no option {unknown[0]}; the options are {', '.join(NAMES)}.{hint}")
+    not_before, timed = _start(given.get("delay"), given.get("at"), now)
+    deadline, deadline_timed = _deadline(given.get("retry_until"), now)
+    timeout = given.get("timeout")
+    key = unique(given.get("unique"), given.get("on_duplicate", "reject"))
+    return Options(
+        name=name(given.get("name")),
+        queue=queue(given.get("queue") or entry.queue or DEFAULT_QUEUE, settings),
+        priority=priority(given.get("priority", 0)),
+        not_before=not_before,
+        timed=timed,
+        after=(*_after(given.get("after", ()), anyway=False), *_after(given.get("after_any", ()), anyway=True)),
+        timeout=entry.timeout if timeout is None else duration(timeout, "timeout"),
+        rules=rules(entry, given.get("retry")),
+        deadline=deadline,
+        deadline_timed=deadline_timed,
+        unique=key,
+        on_duplicate=given.get("on_duplicate", "reject"),
+        reuse_since=reuse(given.get("reuse"), now),
+    )
 
 
 def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
@@ -26,6 +130,44 @@ def duration(value: float | str, what: str) -> float:
         return durations.seconds(value, what)
     except ValueError as error:
         raise InvalidParameters(str(error)) from None
+
+
+def moment(value: Any, now: float, what: str) -> float:
+    """Check a time of the calendar, and return seconds since the epoch."""
+    try:
+        return moments.parse(value, now, what)
+    except ValueError as error:
+        raise InvalidParameters(str(error)) from None
+
+
+def _start(delay: float | str | None, at: Any, now: float) -> tuple[float, bool]:
+    """When a job may start, and whether that is a time of the calendar."""
+    if delay is not None and at is not None:
+        raise InvalidParameters("delay and at both say when the job starts; give one of them.")
+    if at is not None:
+        return moment(at, now, "at"), True
+    return now + (0.0 if delay is None else duration(delay, "delay")), False
+
+
+def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
+    """When a job has to have ended, and whether that is a time of the calendar: a duration or a time."""
+    if value is None:
+        return None, False
+    try:
+        return now + durations.seconds(value, "retry_until"), False
+    except ValueError as error:
+        if isinstance(value, (int, float)):
+            raise InvalidParameters(str(error)) from None
+    try:
+        return moments.parse(value, now, "retry_until"), True
+    except ValueError as error:
+        raise InvalidParameters(str(error).replace("give a time", 'give a duration such as "2h", or a time')) from None
+
+
+def _after(given: Any, *, anyway: bool) -> tuple[tuple[Any, bool], ...]:
+    """What a job comes after: one job or several."""
+    several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "uid")
+    return tuple((each, anyway) for each in (given if several else [given]))
 
 
 def name(given: str | None) -> str | None:
@@ -48,6 +190,33 @@ def priority(given: int) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= 1 << 63:
         raise InvalidParameters(f"priority is {given!r}; it is a whole number, a higher one goes first.")
     return given
+
+
+def count(given: int, what: str, least: int = 0) -> int:
+    """Check a number of things."""
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise InvalidParameters(f"{what} is {given!r}; it is a whole number, at least {least}.")
+    return given
+
+
+def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # noqa: FBT001 - a value of the option
+    """Check a unique key and what to do where another job holds it."""
+    if on_duplicate not in ON_DUPLICATE:
+        raise InvalidParameters(f"on_duplicate is {on_duplicate!r}; it is one of {', '.join(ON_DUPLICATE)}.")
+    if key is None or key is False:
+        if on_duplicate != "reject":
+            raise InvalidParameters("on_duplicate says what to do about a unique key: give unique=True or a key too.")
+        return None
+    if key is not True and (not isinstance(key, str) or not key.strip() or not plain.is_plain(key)):
+        raise InvalidParameters(f"unique is {key!r}; it is a key, as text, or True for target and parameters.")
+    return key
+
+
+def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - likewise
+    """Check how old a job may be that serves as well; return since when it must have ended."""
+    if given is None or given is False:
+        return None
+    return 0.0 if given is True else now - duration(given, "reuse")
 
 
 def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRules:

@@ -1,12 +1,15 @@
 """From bound parameters to what is stored: plain JSON for the row, pickles for the job's folder."""
 
+import hashlib
+import json
 import os
 from typing import Any
 
-from . import attempt, plain, redaction
+from . import attempt, plain, redaction, sizes
 from .call import Call
 from .errors import InvalidParameters, StoreError
 from .inspection import Bound
+from .source import Source
 
 
 def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, bytes | None]:
@@ -45,6 +48,30 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, by
     hidden = tuple(redaction.secrets_in(groups, secrets))
     call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
     return call, _pickled(others) if others else None
+
+
+def fingerprint(call: Call, pickled: bytes | None, source: Source | None) -> str | None:
+    """Return what tells a call with its content and source from others; None where there is no source to look at."""
+    return None if source is None else _digest(call, pickled, source.digest)
+
+
+def identity_of(call: Call, pickled: bytes | None) -> str:
+    """Return what tells a call with its content from others: the key of ``unique=True``."""
+    return f"{call.target} {_digest(call, pickled, '')}"
+
+
+def _digest(call: Call, pickled: bytes | None, source: str) -> str:
+    content = hashlib.sha256(pickled or b"").hexdigest()
+    whole = json.dumps([call.target, call.init, call.params, content, source], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def note_of_size(call: Call, pickled: bytes | None, limit: int) -> str | None:
+    """Say that a submit copies large parameters; None where they are not."""
+    if pickled is None or len(pickled) < limit:
+        return None
+    names = ", ".join(f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items())
+    return f"{sizes.show(len(pickled))} of parameters are copied for this job ({names}); a path in their place would not be."
 
 
 def _described(value: Any) -> str:

@@ -7,6 +7,7 @@ import importlib
 import importlib.machinery
 import os
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -121,3 +122,21 @@ def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
         owner = owner(**init)
     method: Callable[..., Any] = getattr(owner, name)
     return method
+
+
+def source_file(owner: Any) -> str | None:
+    """Return the file that defines a class, or a module's; None where there is none."""
+    module = sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner
+    path = getattr(module, "__file__", None)
+    return path if isinstance(path, str) else None
+
+
+#: Methods that a class may have, called once its job has ended: with the result, with the exception.
+HOOKS = ("on_success", "failed")
+
+
+def hooks(owner: Any) -> tuple[str, ...]:
+    """Return those of `HOOKS` that a class has."""
+    if not isinstance(owner, type):
+        return ()
+    return tuple(name for name in HOOKS if isinstance(getattr(owner, name, None), types.FunctionType | types.MethodType))

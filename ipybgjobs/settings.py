@@ -48,6 +48,26 @@ class AllowedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """One queue.
+
+    Parameters
+    ----------
+    slots : int
+        Jobs running at once.
+    env : dict of str to str
+        Environment variables of its jobs; ``{slot}`` stands for the number of the slot, from 0.
+    """
+
+    slots: int = 1
+    env: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, slot: int) -> dict[str, str]:
+        """The variables of a job in a slot."""
+        return {name: text.replace("{slot}", str(slot)) for name, text in self.env.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """Where and how the two log files are written."""
 
@@ -82,7 +102,7 @@ class Settings:
     """Everything the configuration files say."""
 
     allowed: dict[str, AllowedEntry] = field(default_factory=dict)
-    queues: dict[str, int] = field(default_factory=lambda: {DEFAULT_QUEUE: 2})
+    queues: dict[str, QueueSettings] = field(default_factory=lambda: {DEFAULT_QUEUE: QueueSettings(2)})
     rules: RetryRules = field(default_factory=RetryRules)
     logs: LogSettings = field(default_factory=LogSettings)
     state_dir: str | None = None
@@ -90,6 +110,10 @@ class Settings:
     idle_seconds: float = 60.0
     kill_grace_seconds: float = 10.0
     exit_grace_seconds: float = 30.0
+    keep_days: float | None = None  #: age at which ended jobs are removed; None: never
+    keep_jobs: int | None = None  #: ended jobs that are kept, the newest; None: all
+    warn_param_bytes: int = 10_000_000
+    on_finish: tuple[str, ...] = ()  #: a command, run when a job has ended
     locked_by: str | None = None  #: the administrator's file that is locked
     files: tuple[FileRead, ...] = ()
     narrowed: tuple[str, ...] = ()  #: targets that the files allow and the running notebook does not
@@ -107,6 +131,8 @@ class Settings:
         """Rebuild settings from `to_json`."""
         built = dict(values)
         built["allowed"] = {key: _entry(entry) for key, entry in values["allowed"].items()}
+        built["queues"] = {name: QueueSettings(**queue) for name, queue in values["queues"].items()}
+        built["on_finish"] = tuple(values["on_finish"])
         built["rules"] = RetryRules.from_json(values["rules"])
         built["logs"] = LogSettings(**values["logs"])
         built["secret_names"] = tuple(values["secret_names"])

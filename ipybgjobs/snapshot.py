@@ -66,13 +66,14 @@ class Context:
         return cls(**values)
 
 
+def acts_at_start(name: str) -> bool:
+    """Whether a variable acts when an interpreter or its C library starts."""
+    return (name.startswith(_AT_START) or name in _AT_START_NAMES) and name not in _SET_BY_WORKER
+
+
 def startup_key(environment: Mapping[str, str], executable: str | None = None, prefix: str | None = None) -> str:
     """Return the fingerprint of an interpreter's start: itself, its environment, and variables that act at its start."""
-    acting = sorted(
-        (name, value)
-        for name, value in environment.items()
-        if (name.startswith(_AT_START) or name in _AT_START_NAMES) and name not in _SET_BY_WORKER
-    )
+    acting = sorted((name, value) for name, value in environment.items() if acts_at_start(name))
     parts = (executable or sys.executable, prefix or sys.prefix, sys.version, PACKAGE_ROOT, acting)
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -7,7 +7,7 @@ is impossible: either somebody hears it, or somebody is about to look.
 import os
 
 from .folder import StateFolder
-from .process import identity, launch, wakeup
+from .process import identity, launch, lock, wakeup
 from .process.lock import FileLock
 from .roles import command
 
@@ -24,20 +24,26 @@ def summon(folder: StateFolder) -> None:
         start(folder)
 
 
+def see_to(folder: StateFolder) -> None:
+    """See to it that a supervisor of this host runs, while somebody waits for a job."""
+    if not lock.is_held(folder.supervisor_lock(identity.host())):
+        summon(folder)
+
+
 def start(folder: StateFolder) -> None:
     """Start a supervisor, unless one is about to start."""
     while True:
-        lock = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
-        if lock is None:
+        turn = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+        if turn is None:
             return
         try:
             started = not wakeup.send(folder.path)  # else somebody has begun to listen since
             if started:
                 launch.detached(
-                    command("supervisor", folder.path, str(lock.descriptor)), errors=folder.errors, keep=[lock.descriptor]
+                    command("supervisor", folder.path, str(turn.descriptor)), errors=folder.errors, keep=[turn.descriptor]
                 )
         finally:
-            lock.close()
+            turn.close()
         # Others relied on the turn while it was held: the listener must still be there after it was given back.
         if started or wakeup.send(folder.path):
             return

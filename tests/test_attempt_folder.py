@@ -243,4 +243,4 @@ def test_the_tail_does_not_depend_on_the_size_of_a_block(tmp_path_factory, piece
     path = tmp_path_factory.getbasetemp() / f"tail-{os.getpid()}"
     path.write_bytes(b"\n".join(pieces))
     with open(path, "rb") as file:
-        assert attempt._last_lines(file, lines, block) == attempt._last_lines(file, lines)
+        assert attempt._last_lines(file, lines, block=block) == attempt._last_lines(file, lines)

@@ -80,11 +80,15 @@ def allowing(**entries):
 # -- what files say together ------------------------------------------------------------------------------------------
 
 
+def slots(settings):
+    return {name: queue.slots for name, queue in settings.queues.items()}
+
+
 def test_a_file_sets_every_trait(files):
     files.add(EVERYTHING)
     settings = files.load()
     assert settings.targets() == ["app.jobs.Sample.process", "training.Trainer.evaluate", "training.Trainer.fit"]
-    assert settings.queues == {"default": 3, "gpu": 1}
+    assert slots(settings) == {"default": 3, "gpu": 1}
     assert settings.state_dir == "/data/jobs"
     assert settings.secret_names == ("pin",)
     assert (settings.idle_seconds, settings.kill_grace_seconds, settings.exit_grace_seconds) == (300, 1, 2)
@@ -109,7 +113,7 @@ def test_no_file_means_that_nothing_may_run(files):
     files.sources.append(Source(str(files.folder / "none.py"), "user"))
     settings = files.load()
     assert settings.allowed == {}
-    assert settings.queues == {"default": 2}
+    assert slots(settings) == {"default": 2}
     assert [file.status for file in settings.files] == ["absent"]
 
 
@@ -149,7 +153,7 @@ def test_update_extends_what_is_the_default(files):
     )
     settings = files.load()
     assert settings.targets() == ["a.A.one"]
-    assert settings.queues == {"default": 2, "gpu": 1}
+    assert slots(settings) == {"default": 2, "gpu": 1}
     assert settings.rules.never_retry == (*Settings().rules.never_retry, "KeyError")
     assert settings.rules.retry_on == ("OSError",)
     assert settings.secret_names == (*Settings().secret_names, "pin")
@@ -158,13 +162,13 @@ def test_update_extends_what_is_the_default(files):
 def test_update_extends_what_a_file_of_lower_rank_has_set(files):
     files.add('c.BackgroundJobs.queues = {"default": 4, "gpu": 1}\nc.RetryPolicy.never_retry = ["ValueError"]')
     files.add('c.BackgroundJobs.queues.update({"io": 8})\nc.RetryPolicy.never_retry.append("KeyError")')
-    assert files.load().queues == {"default": 4, "gpu": 1, "io": 8}
+    assert slots(files.load()) == {"default": 4, "gpu": 1, "io": 8}
     assert files.load().rules.never_retry == ("ValueError", "KeyError")
 
 
 def test_the_default_queue_is_always_there(files):
     files.add('c.BackgroundJobs.queues = {"gpu": 1}')
-    assert files.load().queues == {"default": 2, "gpu": 1}
+    assert slots(files.load()) == {"default": 2, "gpu": 1}
 
 
 def test_other_programs_sections_are_left_alone(files):

@@ -307,7 +307,7 @@ def script(place: Place, code: str, *arguments: object) -> "subprocess.Popen[str
 
 _BEFORE_COMMIT = {
     "before its transaction": "submissions.submit = die",
-    "inside its transaction": "submissions._context_id = die",
+    "inside its transaction": "submissions.context_id = die",
     "before the commit itself": """
         class Deadly(sqlite3.Connection):
             def execute(self, sql, *values):
@@ -365,7 +365,7 @@ def test_files_of_a_client_that_died_before_its_commit_go_by_age_and_no_others(j
 
 
 def test_a_client_killed_between_commit_and_wake_up_leaves_a_job_that_runs_when_the_store_is_opened(joints):
-    killed_client(joints, "client._wake = die")
+    killed_client(joints, "client.Client.wake = die")
     assert state_of(joints) == "queued"
     assert not joints.processes()
     open_store()
@@ -376,7 +376,7 @@ def test_a_client_killed_between_commit_and_wake_up_leaves_a_job_that_runs_when_
 def test_a_client_killed_before_the_wake_up_of_an_idle_supervisor_leaves_a_job_that_runs_when_the_store_is_opened(joints):
     allow(joints, BackgroundJobs__idle_seconds=300.0)
     assert bg.submit("joints.note", {"name": "first"}).result(DEADLINE) == "first"
-    killed_client(joints, "client._wake = die")
+    killed_client(joints, "client.Client.wake = die")
     assert len(of_role(joints, "supervisor")) == 1
     open_store()
     until(lambda: ended(joints, 2), "the job's end", 10)

@@ -17,11 +17,12 @@ from ipybgjobs.call import Call
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.models import JobState, Outcome, Owner
 from ipybgjobs.retry import RetryRules
+from ipybgjobs.store import controls, listing, records, schedule, submissions
 from ipybgjobs.store import database as database_module
-from ipybgjobs.store import records, submissions, transitions
 from ipybgjobs.store.database import SCHEMA, Database
+from ipybgjobs.store.schedule import Schedule
 from ipybgjobs.store.submissions import Submission, Surroundings
-from ipybgjobs.store.transitions import Transitions, Verdict
+from ipybgjobs.store.transitions import Transitions, Verdict, Way
 
 HERE = Owner("here", "pid:[1]")
 ELSEWHERE = Owner("elsewhere", "pid:[2]")
@@ -36,7 +37,7 @@ CROWD = """
     database = Database(sys.argv[1], durable=True)
     for number in range(int(sys.argv[2])):
         job = submission(uid=os.urandom(16).hex(), name=f"{os.getpid()} {number}")
-        print(submissions.submit(database, job, SURROUNDINGS))
+        print(submissions.submit(database, job, SURROUNDINGS)[0])
     database.close()
 """
 
@@ -66,14 +67,15 @@ class Store:
         self.database = Database(str(path), durable=True)
 
     def submit(self, surroundings=SURROUNDINGS, **changes):
-        return submissions.submit(self.database, submission(**changes), surroundings)
+        return submissions.submit(self.database, submission(**changes), surroundings)[0]
 
     def change(self, verb, *arguments, now=200.0, owner=HERE):
         with self.database.transaction() as connection:
-            return getattr(Transitions(connection, owner, now), verb)(*arguments)
+            place = Transitions if hasattr(Transitions, verb) else Schedule
+            return getattr(place(connection, owner, now), verb)(*arguments)
 
     def start(self, job, number=1):
-        assert self.change("claim", job, number, f"jobs/{job}/{number}", "fork", None)
+        assert self.change("claim", job, number, f"jobs/{job}/{number}", Way("fork"))
 
     def end(self, job, state, number=1, outcome=Outcome.ERROR):
         assert self.change("end_attempt", job, number, Verdict(outcome))
@@ -95,7 +97,7 @@ class Store:
         return [[tuple(row) for row in self.database.read(f"SELECT * FROM {table}")] for table in tables]
 
     def ids(self, limit=50, **filters):
-        return [job.id for job in records.jobs(self.database, limit, **filters)]
+        return [job.id for job in listing.jobs(self.database, limit, **filters)]
 
 
 @pytest.fixture
@@ -258,7 +260,7 @@ def test_processes_that_create_the_store_and_insert_at_once_are_never_locked_out
     given = [int(line) for answer, _ in answers for line in answer.split()]
     assert sorted(given) == list(range(1, 8 * each + 1))
     store = Store(path)
-    names = [job.name for job in records.jobs(store.database, 1000)]
+    names = [job.name for job in listing.jobs(store.database, 1000)]
     assert len(set(names)) == len(names) == 8 * each
     assert [len(rows) for rows in store.rows()] == [8 * each, 0, 0, 1, 1]
     store.database.close()
@@ -280,7 +282,7 @@ def test_a_writer_waits_for_another_s_transaction_and_readers_do_not(store):
         thread.start()
         assert started.wait(60)
         with contextlib.closing(Database(str(store.path), durable=False)) as reader:
-            assert records.jobs(reader, 10) == []
+            assert listing.jobs(reader, 10) == []
         assert not written.is_set()
     thread.join(60)
     assert written.is_set()
@@ -357,7 +359,7 @@ def test_a_job_reads_as_it_was_submitted(store):
         timeout=2.5,
         owner=ELSEWHERE,
     )
-    record = records.job(store.database, submissions.submit(store.database, job, SURROUNDINGS))
+    record = records.job(store.database, submissions.submit(store.database, job, SURROUNDINGS)[0])
     for name in ("uid", "call", "name", "queue", "priority", "not_before", "submitted_at", "rules", "timeout", "owner"):
         assert getattr(record, name) == getattr(job, name), name
     assert (record.id, record.state, record.attempt, record.allowed_attempts) == (1, "queued", 0, 7)
@@ -393,7 +395,7 @@ def test_an_environment_goes_with_the_last_that_needs_it(store):
     assert store.change("cancel_queued", first)
     assert store.change("environment_of", first) == []
     assert not store.change("release_environment", environment)
-    submissions.request_retry(store.database, first, HERE, SURROUNDINGS, 300.0)
+    controls.request_retry(store.database, [first], HERE, SURROUNDINGS, 300.0)
     assert store.change("cancel_queued", second)
     assert not store.change("release_environment", environment), "the request needs it"
     [request] = store.change("requests")
@@ -426,11 +428,11 @@ def test_folding_the_log_waits_for_nobody_who_reads(store):
 
 def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(store):
     job = store.submit()
-    submissions.request_cancel(store.database, job, "here", 2.5, 300.0)
-    submissions.request_cancel(store.database, job, "elsewhere", None, 301.0)
-    submissions.request_cancel(store.database, job, "here", None, 299.0)
+    controls.request_cancel(store.database, job, "here", 2.5, 300.0)
+    controls.request_cancel(store.database, job, "elsewhere", None, 301.0)
+    controls.request_cancel(store.database, job, "here", None, 299.0)
     found = store.change("requests")
-    assert [(row["id"], row["verb"], transitions.request_options(row)) for row in found] == [
+    assert [(row["id"], row["verb"], schedule.request_options(row)) for row in found] == [
         (1, "cancel", {"grace": 2.5}),
         (3, "cancel", {"grace": None}),
     ]
@@ -443,7 +445,7 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
 OTHER = {"context": 1, "environment": 1, "host": "elsewhere", "pid_namespace": "pid:[2]"}
 
 VERBS = {
-    "claim": ((2, "f", "fork", None), []),
+    "claim": ((2, "f", Way("fork")), []),
     "end_job": (("succeeded", None), ["running"]),
     "queue_again": ((500.0, "again"), ["running"]),
     "cancel_queued": ((), ["queued"]),
@@ -468,15 +470,15 @@ def test_a_state_is_entered_only_from_where_it_may_be_and_only_once(store, verb,
 @pytest.mark.parametrize("state", list(JobState))
 def test_only_a_queued_job_is_claimed_and_only_for_its_next_attempt(store, state):
     job = store.job_in(state)
-    assert store.change("claim", job, 1, "f", "fork", None) is (state == "queued")
-    assert store.change("claim", job, 1, "f", "fork", None) is False
-    assert store.change("claim", 99, 1, "f", "fork", None) is False
+    assert store.change("claim", job, 1, "f", Way("fork")) is (state == "queued")
+    assert store.change("claim", job, 1, "f", Way("fork")) is False
+    assert store.change("claim", 99, 1, "f", Way("fork")) is False
     assert records.job(store.database, job).attempt == (0 if state == "cancelled" else 1)
 
 
 def test_two_that_claim_the_same_attempt_make_one_attempt(store):
     job = store.submit()
-    assert [store.change("claim", job, 1, "f", "fork", None) for _ in range(2)] == [True, False]
+    assert [store.change("claim", job, 1, "f", Way("fork")) for _ in range(2)] == [True, False]
     assert len(records.attempts(store.database, job)) == 1
 
 
@@ -485,7 +487,7 @@ def test_the_first_start_is_kept_when_a_job_runs_again(store):
     store.start(job)
     store.change("end_attempt", job, 1, Verdict(Outcome.LOST))
     store.change("queue_again", job, 400.0, "lost")
-    assert store.change("claim", job, 2, "jobs/2", "fresh process", "why", now=500.0)
+    assert store.change("claim", job, 2, "jobs/2", Way("fresh process", "why"), now=500.0)
     record = records.job(store.database, job)
     assert (record.started_at, record.not_before, record.error, record.attempt) == (200.0, 400.0, "lost", 2)
     first, second = records.attempts(store.database, job)
@@ -534,7 +536,7 @@ def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_e
     assert not store.change("begin_ending", job, 1, Outcome.TIMEOUT, 1.0)
     row = store.change("attempt", job, 1)
     assert (row["ending"], row["outcome"], row["state"]) == ("cancelled", None, "running")
-    assert [row["ending_grace"] for row in transitions.live_attempts(store.database.connection, "here")] == [5.0]
+    assert [row["ending_grace"] for row in schedule.live_attempts(store.database.connection, "here")] == [5.0]
     store.end(job, "cancelled", outcome=Outcome.CANCELLED)
     other = store.job_in("failed")
     assert not store.change("begin_ending", other, 1, Outcome.CANCELLED, 5.0)
@@ -543,11 +545,11 @@ def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_e
 def test_a_voided_launch_is_the_same_attempt_again_and_an_ended_one_is_not(store):
     job = store.submit()
     store.start(job)
-    assert store.change("relaunch", job, 1, "jobs/1.2", "fork", None)
+    assert store.change("relaunch", job, 1, "jobs/1.2", Way("fork"))
     row = store.change("attempt", job, 1)
     assert (row["folder"], row["launches"], row["number"]) == ("jobs/1.2", 2, 1)
     store.end(job, "failed")
-    assert not store.change("relaunch", job, 1, "jobs/1.3", "fork", None)
+    assert not store.change("relaunch", job, 1, "jobs/1.3", Way("fork"))
 
 
 def test_a_denied_job_has_failed_without_a_launch(store):
@@ -621,11 +623,15 @@ def test_a_job_that_is_not_due_is_passed_over_and_known_for_later(store):
     assert due(store) == 3
     store.start(3)
     assert due(store) is None
+    assert store.change("next_due") == 250.0
+    assert store.change("promote", now=249.0) == 0
+    assert store.change("promote", now=250.0) == 1
+    assert store.change("next_due") == 300.0
+    assert store.change("promote", now=300.0) == 1
     assert due(store, now=300.0) == 1
-    assert transitions.next_due(store.database.connection, "here", 200.0) == 250.0
-    assert transitions.next_due(store.database.connection, "here", 250.0) == 300.0
-    assert transitions.next_due(store.database.connection, "here", 300.0) is None
-    assert transitions.next_due(store.database.connection, "elsewhere", 0.0) is None
+    assert store.change("next_due") is None
+    store.submit(not_before=400.0, owner=ELSEWHERE)
+    assert store.change("next_due") is None
 
 
 def test_queues_hosts_and_surroundings_are_kept_apart(store):
@@ -637,13 +643,17 @@ def test_queues_hosts_and_surroundings_are_kept_apart(store):
     assert due(store, skip=[1]) == 3
 
 
-def test_queues_with_waiting_jobs_come_with_the_number_of_running_ones(store):
+def test_queues_with_ready_jobs_and_slots_that_are_taken_are_known(store):
     for queue in ("default", "default", "gpu", "done"):
         store.submit(queue=queue)
-    store.submit(owner=ELSEWHERE)
+    store.submit(owner=ELSEWHERE, queue="other")
+    store.submit(not_before=1e12, queue="later")
     store.start(1)
-    store.start(4)
-    assert store.change("queues") == {"default": 1, "gpu": 0}
+    assert store.change("claim", 4, 1, "jobs/4/1", Way("fork", slot=3))
+    assert store.change("queues") == ["default", "gpu"]
+    assert store.change("occupied") == {"default": [None], "done": [3]}
+    controls.pause(store.database, ["gpu"], 1.0)
+    assert store.change("queues") == ["default"]
 
 
 @pytest.mark.parametrize("what", ["queued", "delayed", "running", "ended without its attempt", "requested"])
@@ -657,7 +667,7 @@ def test_whatever_a_supervisor_must_do_counts_as_work(store, what):
     if what == "requested":
         store.change("cancel_queued", job)
         assert not records.has_work(store.database, "here")
-        submissions.request_retry(store.database, job, HERE, SURROUNDINGS, 1.0)
+        controls.request_retry(store.database, [job], HERE, SURROUNDINGS, 1.0)
     assert records.has_work(store.database, "here")
     assert not records.has_work(store.database, "elsewhere")
 

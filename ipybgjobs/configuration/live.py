@@ -10,7 +10,17 @@ from ..settings import AllowedEntry, Settings
 from . import loading, traits
 
 #: What the supervisor reads for itself, so that a notebook's word would not reach it.
-_FILES_ONLY = ("queues", "state_dir", "locked", "idle_seconds", "kill_grace_seconds", "exit_grace_seconds")
+_FILES_ONLY = (
+    "queues",
+    "state_dir",
+    "locked",
+    "idle_seconds",
+    "kill_grace_seconds",
+    "exit_grace_seconds",
+    "keep_days",
+    "keep_jobs",
+    "on_finish",
+)
 
 
 class LiveTraits:
@@ -77,6 +87,8 @@ class LiveTraits:
                 settings = replace(kept, narrowed=gone)
             elif name == "secret_names":
                 settings = replace(settings, secret_names=(*settings.secret_names, *value))
+            elif name == "warn_param_bytes":
+                settings = replace(settings, warn_param_bytes=value)
         return _with_retry(settings, retry) if retry else settings
 
 

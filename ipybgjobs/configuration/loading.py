@@ -21,7 +21,7 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 from .. import durations
 from ..errors import ConfigurationError
 from ..retry import RetryRules
-from ..settings import AllowedEntry, FileRead, LogSettings, Settings
+from ..settings import AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
 from . import sources, traits
 from .sources import Source
 
@@ -113,7 +113,7 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
     return replace(
         base,
         allowed={key: allowed_entry(key, value, source, rules) for key, (source, value) in allowed.items()},
-        queues=dict(general.queues),
+        queues={name: _queue(value) for name, value in general.queues.items()},
         rules=rules,
         logs=LogSettings(**{name: getattr(logs, name) for name in LogSettings.__slots__}),
         state_dir=general.state_dir,
@@ -121,7 +121,15 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         idle_seconds=general.idle_seconds,
         kill_grace_seconds=general.kill_grace_seconds,
         exit_grace_seconds=general.exit_grace_seconds,
+        keep_days=general.keep_days,
+        keep_jobs=general.keep_jobs,
+        warn_param_bytes=general.warn_param_bytes,
+        on_finish=tuple(general.on_finish),
     )
+
+
+def _queue(value: int | dict[str, Any]) -> QueueSettings:
+    return QueueSettings(value) if isinstance(value, int) else QueueSettings(value.get("slots", 1), dict(value.get("env", {})))
 
 
 def retry_rules(policy: traits.RetryPolicy) -> RetryRules:

@@ -4,6 +4,7 @@ They hold and check values; what several files say together is decided in `loadi
 """
 
 import math
+import re
 from typing import Any
 
 from traitlets import Bool, Dict, Float, Int, List, TraitError, TraitType, Unicode, Union, validate
@@ -13,6 +14,9 @@ from .. import durations
 from ..redaction import SECRET_NAMES
 from ..retry import FAULTS_OF_THE_CODE
 from ..settings import DEFAULT_QUEUE, LogSettings
+
+#: What a command of `on_finish` may have filled in.
+FINISH_FIELDS = ("id", "uid", "name", "target", "state", "error", "queue", "elapsed")
 
 #: The defaults.
 _LOGS = LogSettings()
@@ -43,10 +47,12 @@ class BackgroundJobs(Configurable):
     ).tag(config=True)
 
     queues = Dict(
-        value_trait=Int(min=1),
+        value_trait=Union([Int(min=1), Dict(key_trait=Unicode())]),
         key_trait=Unicode(),
         default_value={DEFAULT_QUEUE: 2},
-        help="""Jobs running at once, by queue. Default: two in the queue "default", which is always there.""",
+        help="""Jobs running at once, by queue. Default: two in the queue "default", which is always there. A queue may also set
+        environment variables by the number of the slot, from 0, so that no two jobs share a card:
+        {"gpu": {"slots": 2, "env": {"CUDA_VISIBLE_DEVICES": "{slot}"}}}. A change counts at once.""",
     ).tag(config=True)
 
     state_dir = Unicode(
@@ -84,9 +90,70 @@ class BackgroundJobs(Configurable):
         Default: 30.""",
     ).tag(config=True)
 
+    keep_days = Float(
+        None,
+        allow_none=True,
+        min=0.0,
+        help="""Days after which an ended job is removed with its outputs. None (default): never. A job that was told
+        `job.keep()` stays.""",
+    ).tag(config=True)
+
+    keep_jobs = Int(
+        None,
+        allow_none=True,
+        min=0,
+        help="""Ended jobs that are kept, the newest; older ones are removed with their outputs. None (default): all.""",
+    ).tag(config=True)
+
+    warn_param_bytes = Int(
+        10_000_000,
+        min=0,
+        help="""Size in bytes of pickled parameters from which on submit says that it copies them. Default: 10,000,000.""",
+    ).tag(config=True)
+
+    on_finish = List(
+        Unicode(),
+        help="""A command that is run when a job has ended, as a list of program and arguments, without a shell, in the job's
+        environment; {id}, {uid}, {name}, {target}, {state}, {error}, {queue} and {elapsed} are filled in.
+        Example: ["notify-send", "job {id} {state}", "{target} {error}"]. Default: [], none.""",
+    ).tag(config=True)
+
     @validate("queues")
-    def _default_stays(self, proposal: Any) -> dict[str, int]:
+    def _sound_queues(self, proposal: Any) -> dict[str, Any]:
+        for name, value in proposal["value"].items():
+            if isinstance(value, dict):
+                _check_queue(name, value)
         return {DEFAULT_QUEUE: 2, **proposal["value"]}
+
+    @validate("on_finish")
+    def _known_fields(self, proposal: Any) -> list[str]:
+        for word in proposal["value"]:
+            for found in re.findall(r"\{(\w+)\}", word):
+                if found not in FINISH_FIELDS:
+                    raise TraitError(f"on_finish has the field {{{found}}}; the fields are {', '.join(FINISH_FIELDS)}.")
+        return list(proposal["value"])
+
+    @validate("keep_days")
+    def _finite_days(self, proposal: Any) -> float | None:
+        value: float | None = proposal["value"]
+        if value is not None and not math.isfinite(value):
+            raise TraitError(f"keep_days is {value}; it is a finite number of days, or None.")
+        return value
+
+
+def _check_queue(name: str, value: dict[str, Any]) -> None:
+    unknown = [key for key in value if key not in ("slots", "env")]
+    if unknown:
+        raise TraitError(f"the queue {name!r} sets {unknown[0]!r}; it may set slots and env.")
+    slots, env = value.get("slots", 1), value.get("env", {})
+    if isinstance(slots, bool) or not isinstance(slots, int) or slots < 1:
+        raise TraitError(f"the queue {name!r} has slots {slots!r}; it is a whole number, at least 1.")
+    if not isinstance(env, dict):
+        raise TraitError(f"the queue {name!r} has env {env!r}; it is a dict of variables and texts.")
+    for variable, text in env.items():
+        sound = isinstance(variable, str) and isinstance(text, str) and variable and not set("=\0") & set(variable)
+        if not sound or "\0" in text:
+            raise TraitError(f"the queue {name!r} sets the variable {variable!r} to {text!r}; both are text.")
 
 
 class RetryPolicy(Configurable):

@@ -109,7 +109,7 @@ class ForkServer:
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
-        worker.redirect_output(f"{folder}/{attempt.OUTPUT}")
+        worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
         if launch["command"] is None:
             run.main(folder, launch["environment"])
         os.execve(launch["command"][0], launch["command"], launch["environment"])

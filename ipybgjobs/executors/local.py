@@ -31,11 +31,14 @@ class Launch:
         What to execute; None: run in the fork itself.
     environment : dict of str to str
         Environment variables; they go by the channel, and stand in no file.
+    output : str or None
+        The file that it prints to; None: the folder's own.
     """
 
     folder: str
     command: Sequence[str] | None
     environment: dict[str, str]
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

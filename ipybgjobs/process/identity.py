@@ -93,6 +93,11 @@ def started_ns() -> int:
     return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + since_boot
 
 
+def since_boot() -> float:
+    """Return the seconds since the machine booted, its sleep counted."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def is_alive(identity: ProcessIdentity) -> bool:
     """Whether that very process runs; a zombie does not."""
     state = look(identity.pid)

@@ -19,7 +19,14 @@ def lean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
 
 
-def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -> None:
+def detached(
+    command: Sequence[str],
+    *,
+    errors: str,
+    keep: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
+    cwd: str = "/",
+) -> None:
     """Start a command as nobody's child.
 
     Parameters
@@ -30,6 +37,10 @@ def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -
         File that gets its standard error, appended.
     keep : sequence of int
         Descriptors that it inherits; no others.
+    environment : mapping, optional
+        Its environment variables; by default those of ours that a process of ours needs.
+    cwd : str
+        Its working directory.
 
     Raises
     ------
@@ -45,8 +56,8 @@ def detached(command: Sequence[str], *, errors: str, keep: Sequence[int] = ()) -
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=descriptor,
-            env=lean_environment(os.environ),
-            cwd="/",
+            env=lean_environment(os.environ) if environment is None else environment,
+            cwd=cwd,
             pass_fds=keep,
             start_new_session=True,
         )

@@ -7,22 +7,28 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
 from ..errors import StoreError
+from ..folder import StateFolder
+from ..process import identity
 from ..process.filesystem import is_network
 from ..process.lock import FileLock
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
 
+#: Longest wait for the supervisor of an older version that has nothing to do, and between two looks, in seconds.
+_DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
+
 #: Pages of the write-ahead log at which a client folds it back itself, if no supervisor does.
 _LARGE_LOG = 10_000
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 1
+SCHEMA = 2
 
 
 class _Held:
@@ -48,6 +54,8 @@ class Database:
         The file; created if absent.
     durable : bool
         Whether a commit is on disk when it returns (``synchronous=FULL``).
+    supervising : bool
+        Whether the caller holds the supervisor's lock already, which a migration needs.
 
     Raises
     ------
@@ -55,9 +63,10 @@ class Database:
         If it can't be opened, or a newer version wrote it.
     """
 
-    def __init__(self, path: str, *, durable: bool) -> None:
+    def __init__(self, path: str, *, durable: bool, supervising: bool = False) -> None:
         self.path = path
         self._durable = durable
+        self._supervising = supervising
         self._local = threading.local()
         try:
             self._open()
@@ -67,8 +76,11 @@ class Database:
 
     def _open(self) -> None:
         with self._translated():
-            if self._version() < SCHEMA:
-                self._create()
+            version = self._version()
+            if 0 < version < SCHEMA and not self._supervising:
+                self._migrate_alone()
+            elif version < SCHEMA:
+                self._migrate()
             version = self._version()
         if version > SCHEMA:
             raise StoreError(
@@ -105,7 +117,34 @@ class Database:
     def _version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
-    def _create(self) -> None:
+    def _migrate_alone(self) -> None:
+        """Migrate while no supervisor of an older version works on the store: its lock is held meanwhile."""
+        limit = time.monotonic() + _DRAIN_SECONDS
+        while True:
+            lock = None if self._heard_elsewhere() else FileLock.acquire(self._supervisor_lock(), wait=False)
+            if lock is not None:
+                break
+            live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
+            if live or time.monotonic() > limit:
+                raise StoreError(
+                    f"The store {self.path} is an older version's of ipybgjobs, whose supervisor works on it ({live} jobs have "
+                    "not ended): wait for its end with that version, or choose another state folder. Nothing was changed."
+                )
+            time.sleep(_DRAIN_LOOK)
+        try:
+            self._migrate()
+        finally:
+            lock.close()
+
+    def _supervisor_lock(self) -> str:
+        return StateFolder(os.path.dirname(self.path)).supervisor_lock(identity.host())
+
+    def _heard_elsewhere(self) -> bool:
+        """Whether another host's supervisor has been heard of lately."""
+        sql = "SELECT EXISTS (SELECT 1 FROM supervisors WHERE host != ? AND heard_at > ?)"
+        return bool(self.connection.execute(sql, (identity.host(), time.time() - _DRAIN_SECONDS)).fetchone()[0])
+
+    def _migrate(self) -> None:
         """Run the migrations that are missing; one process at a time."""
         lock = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
         try:

@@ -1,8 +1,7 @@
-"""Reading jobs and attempts; changes nothing."""
+"""Reading one job, its attempts, and what concerns it; changes nothing."""
 
 import json
 import sqlite3
-from typing import Any
 
 from ..call import Call
 from ..errors import UnknownJob
@@ -10,23 +9,17 @@ from ..models import Attempt, JobRecord, JobState, Outcome, Owner
 from ..retry import RetryRules
 from .database import Database
 
-_JOB_COLUMNS = """id, uid, target, name, init, params, pickled, secrets, hidden, queue, priority, state, not_before, submitted_at,
-    started_at, ended_at, error, attempt, allowed_attempts, rules, timeout, host, pid_namespace"""
+#: A job with the parameters that it shares with its group.
+JOBS = """SELECT jobs.*, groups.common, groups.pickled AS common_pickled, groups.hidden AS common_hidden, groups.uid AS group_uid
+    FROM jobs LEFT JOIN groups ON groups.id = jobs.group_id"""
 
 
 def job_record(row: sqlite3.Row) -> JobRecord:
-    """Build a job from a row."""
+    """Build a job from a row of `JOBS`."""
     return JobRecord(
         id=row["id"],
         uid=row["uid"],
-        call=Call(
-            row["target"],
-            json.loads(row["init"]),
-            json.loads(row["params"]),
-            json.loads(row["pickled"]),
-            tuple(json.loads(row["secrets"])),
-            tuple(json.loads(row["hidden"])),
-        ),
+        call=call(row),
         name=row["name"],
         queue=row["queue"],
         priority=row["priority"],
@@ -41,6 +34,26 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         rules=RetryRules.from_json(json.loads(row["rules"])),
         timeout=row["timeout"],
         owner=Owner(row["host"], row["pid_namespace"]),
+        blockers=row["blockers"],
+        deadline=row["deadline"],
+        kept=bool(row["kept"]),
+        retried_from=row["retried_from"],
+        group_id=row["group_id"],
+        unique_key=row["unique_key"],
+    )
+
+
+def call(row: sqlite3.Row) -> Call:
+    """Build what is called from a row of `JOBS`, the group's common parameters first."""
+    shared = ("{}", "{}", "[]") if row["common"] is None else (row["common"], row["common_pickled"], row["common_hidden"])
+    plain, pickled, hidden = map(json.loads, shared)
+    return Call(
+        row["target"],
+        json.loads(row["init"]),
+        {**plain, **json.loads(row["params"])},
+        {**pickled, **json.loads(row["pickled"])},
+        tuple(json.loads(row["secrets"])),
+        (*hidden, *json.loads(row["hidden"])),
     )
 
 
@@ -54,33 +67,15 @@ def job(database: Database, key: int | str) -> JobRecord:
     """
     column = "id" if isinstance(key, int) else "uid"
     try:
-        rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {column} = ?", (key,))
+        rows = database.read(f"{JOBS} WHERE jobs.{column} = ?", (key,))
         if not rows and isinstance(key, str):
-            rows = database.read(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE name = ? ORDER BY id DESC LIMIT 1", (key,))
+            rows = database.read(f"{JOBS} WHERE jobs.name = ? ORDER BY jobs.id DESC LIMIT 1", (key,))
     except (OverflowError, UnicodeEncodeError):
         rows = []  # no id is so large, and no name holds such characters
     if not rows:
         what = f"id {key}" if isinstance(key, int) else f"name or uid {key!r}"
         raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")
     return job_record(rows[0])
-
-
-def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
-    """Read jobs, newest first.
-
-    Parameters
-    ----------
-    database : Database
-        The store.
-    limit : int
-        At most so many.
-    **filters : Any
-        Values of the columns ``state``, ``queue``, ``target``, ``name``; None: any.
-    """
-    wanted = {column: value for column, value in filters.items() if value is not None}
-    where = " AND ".join(f"{column} = :{column}" for column in wanted)
-    sql = f"SELECT {_JOB_COLUMNS} FROM jobs {'WHERE ' + where if where else ''} ORDER BY id DESC LIMIT :limit"
-    return [job_record(row) for row in database.read(sql, {**wanted, "limit": limit})]
 
 
 def state(database: Database, job_id: int) -> JobState:
@@ -99,8 +94,52 @@ def state(database: Database, job_id: int) -> JobState:
 
 def attempts(database: Database, job_id: int) -> list[Attempt]:
     """Read a job's attempts, oldest first."""
-    rows = database.read("SELECT * FROM attempts WHERE job_id = ? ORDER BY number", (job_id,))
+    rows = database.read("SELECT * FROM attempts WHERE job_id = ? AND number > 0 ORDER BY number", (job_id,))
     return [_attempt(row) for row in rows]
+
+
+def hook(database: Database, job_id: int) -> Attempt | None:
+    """Read how the call of a job's hook went, the last one; None where there was none."""
+    rows = database.read("SELECT * FROM attempts WHERE job_id = ? AND number = 0", (job_id,))
+    return _attempt(rows[0]) if rows else None
+
+
+def dependencies(database: Database, job_id: int) -> list[int]:
+    """Read the ids of the jobs that a job comes after."""
+    return [row[0] for row in database.read("SELECT on_id FROM dependencies WHERE job_id = ? ORDER BY on_id", (job_id,))]
+
+
+def failed_dependency(database: Database, job_id: int) -> int | None:
+    """Return a job without whose success another can't run, and which has failed or was cancelled; None if there is none."""
+    sql = """SELECT on_id FROM dependencies JOIN jobs ON jobs.id = on_id
+        WHERE job_id = ? AND NOT anyway AND state IN ('failed', 'cancelled') LIMIT 1"""
+    rows = database.read(sql, (job_id,))
+    return rows[0][0] if rows else None
+
+
+def live_holder(database: Database, key: str) -> int | None:
+    """Return the live job that holds a unique key."""
+    sql = "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running')"
+    rows = database.read(sql, (key,))
+    return rows[0][0] if rows else None
+
+
+def reusable(database: Database, fingerprint: str, since: float) -> JobRecord | None:
+    """Return the newest job that has succeeded with the same fingerprint and whose result is kept."""
+    sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
+        ORDER BY jobs.id DESC LIMIT 1"""
+    rows = database.read(sql, (fingerprint, since))
+    return job_record(rows[0]) if rows else None
+
+
+def paused(database: Database) -> list[str]:
+    """Read which queues are paused."""
+    return [row[0] for row in database.read("SELECT queue FROM paused ORDER BY queue")]
+
+
+def is_paused(database: Database, queue: str) -> bool:
+    """Whether a queue is paused."""
+    return bool(database.read("SELECT 1 FROM paused WHERE queue = ?", (queue,)))
 
 
 def _attempt(row: sqlite3.Row) -> Attempt:
@@ -120,15 +159,22 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         launch_reason=row["launch_reason"],
         folder=row["folder"],
         owner=Owner(row["host"], row["pid_namespace"]),
+        slot=row["slot"],
     )
 
 
 def has_work(database: Database, host: str) -> bool:
     """Whether a supervisor of the host has anything to do: a job that has not ended, or a request."""
     sql = """SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND host = :host)
+        OR EXISTS (SELECT 1 FROM jobs WHERE hook IS NOT NULL AND host = :host)
         OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND host = :host)
         OR EXISTS (SELECT 1 FROM requests WHERE host = :host)"""
     return bool(database.read(sql, {"host": host})[0][0])
+
+
+def has_request(database: Database, job_id: int) -> bool:
+    """Whether what somebody asked for about a job is still to be answered."""
+    return bool(database.read("SELECT 1 FROM requests WHERE job_id = ?", (job_id,)))
 
 
 def supervisors(database: Database) -> list[sqlite3.Row]:

@@ -1,11 +1,17 @@
-"""What clients write: new jobs, and requests about those that are there; each in one short transaction."""
+"""New jobs: one, or a group of many, each time in one short transaction; on disk when it returns.
+
+What a new job depends on (unique keys, the jobs it comes after) is looked at in that transaction: nobody comes between.
+"""
 
 import json
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..call import Call
-from ..models import Owner
+from ..errors import DuplicateJob, InvalidRequest, UnknownJob
+from ..models import JobState, Owner
 from ..retry import RetryRules
 from .database import Database
 
@@ -25,6 +31,26 @@ class Submission:
     rules: RetryRules
     timeout: float | None
     owner: Owner
+    timed: bool = False  #: `not_before` is a time of the calendar, no delay
+    deadline: float | None = None
+    deadline_timed: bool = False
+    after: tuple[tuple[int, bool], ...] = ()  #: ids of jobs it comes after, each with: whatever becomes of it
+    unique_key: str | None = None
+    on_duplicate: str = "reject"
+    fingerprint: str | None = None
+    source: tuple[Any, ...] | None = None
+    retried_from: int | None = None
+    hooks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """A group that is to be, with the parameters that its jobs share."""
+
+    uid: str
+    name: str | None
+    common: Call
+    submitted_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,80 +72,203 @@ class Surroundings:
     digest: str
 
 
-def submit(database: Database, job: Submission, surroundings: Surroundings) -> int:
-    """Insert a job; on disk when this returns.
+def submit(database: Database, job: Submission, surroundings: Surroundings) -> tuple[int, str]:
+    """Insert a job.
+
+    Returns
+    -------
+    (int, str)
+        The job's id and uid; with ``on_duplicate="existing"`` maybe those of the job that holds the unique key.
+
+    Raises
+    ------
+    DuplicateJob
+        If another live job holds the unique key.
+    InvalidRequest
+        If a job that it comes after has failed or was cancelled.
+    UnknownJob
+        If a job that it comes after is not there.
+    """
+    with database.transaction() as connection:
+        after = job.after
+        holder = _holder(connection, job.unique_key)
+        if holder is not None:
+            if job.on_duplicate == "existing":
+                return holder["id"], holder["uid"]
+            if job.on_duplicate == "reject":
+                raise DuplicateJob(_duplicate(holder))
+            _give_way(connection, holder, job.submitted_at)
+            after = (*after, (holder["id"], True))
+        context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
+        return _insert(connection, job, after, {"context": context, "environment": environment, "group_id": None}), job.uid
+
+
+def submit_group(database: Database, group: NewGroup, jobs: Iterable[Submission], surroundings: Surroundings) -> int:
+    """Insert a group and all its jobs, or nothing.
 
     Returns
     -------
     int
-        The job's id.
+        The group's id.
+
+    Raises
+    ------
+    InvalidRequest, UnknownJob
+        As `submit`.
     """
     with database.transaction() as connection:
         cursor = connection.execute(
-            """INSERT INTO jobs (uid, target, name, init, params, pickled, positional, secrets, hidden, queue, priority, state,
-                not_before, submitted_at, allowed_attempts, rules, timeout, host, pid_namespace, context, environment)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            "INSERT INTO groups (uid, name, target, common, pickled, hidden, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                job.uid,
-                job.call.target,
-                job.name,
-                json.dumps(job.call.init),
-                json.dumps(job.call.params),
-                json.dumps(job.call.pickled),
-                json.dumps(job.positional),
-                json.dumps(job.call.secrets),
-                json.dumps(job.call.hidden),
-                job.queue,
-                job.priority,
-                job.not_before,
-                job.submitted_at,
-                job.rules.max_attempts,
-                json.dumps(job.rules.to_json()),
-                job.timeout,
-                job.owner.host,
-                job.owner.pid_namespace,
-                _context_id(connection, surroundings),
-                _environment_id(connection, surroundings),
+                group.uid,
+                group.name,
+                group.common.target,
+                json.dumps(group.common.params),
+                json.dumps(group.common.pickled),
+                json.dumps(group.common.hidden),
+                group.submitted_at,
             ),
         )
-    return int(cursor.lastrowid or 0)
+        group_id = int(cursor.lastrowid or 0)
+        context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
+        for job in jobs:
+            _insert(connection, job, job.after, {"context": context, "environment": environment, "group_id": group_id})
+    return group_id
 
 
-def _context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+_COLUMNS = (
+    "uid",
+    "target",
+    "name",
+    "init",
+    "params",
+    "pickled",
+    "positional",
+    "secrets",
+    "hidden",
+    "queue",
+    "priority",
+    "state",
+    "not_before",
+    "submitted_at",
+    "allowed_attempts",
+    "rules",
+    "timeout",
+    "host",
+    "pid_namespace",
+    "timed",
+    "deadline",
+    "deadline_timed",
+    "unique_key",
+    "fingerprint",
+    "source",
+    "retried_from",
+    "hooks",
+    "context",
+    "environment",
+    "group_id",
+    "blockers",
+    "ready",
+)
+
+_INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(['?'] * len(_COLUMNS))})"
+
+
+def _insert(
+    connection: sqlite3.Connection, job: Submission, after: Sequence[tuple[int, bool]], references: dict[str, int | None]
+) -> int:
+    blockers = sum(_blocks(connection, on, anyway=anyway) for on, anyway in after)
+    ready = not blockers and job.not_before <= job.submitted_at
+    cursor = connection.execute(_INSERT, (*_values(job), *references.values(), blockers, ready))
+    job_id = int(cursor.lastrowid or 0)
+    connection.executemany(
+        "INSERT OR REPLACE INTO dependencies (job_id, on_id, anyway) VALUES (?, ?, ?)", [(job_id, *each) for each in after]
+    )
+    return job_id
+
+
+def _values(job: Submission) -> tuple[Any, ...]:
+    return (
+        job.uid,
+        job.call.target,
+        job.name,
+        json.dumps(job.call.init),
+        json.dumps(job.call.params),
+        json.dumps(job.call.pickled),
+        json.dumps(job.positional),
+        json.dumps(job.call.secrets),
+        json.dumps(job.call.hidden),
+        job.queue,
+        job.priority,
+        JobState.QUEUED,
+        job.not_before,
+        job.submitted_at,
+        job.rules.max_attempts,
+        json.dumps(job.rules.to_json()),
+        job.timeout,
+        job.owner.host,
+        job.owner.pid_namespace,
+        job.timed,
+        job.deadline,
+        job.deadline_timed,
+        job.unique_key,
+        job.fingerprint,
+        None if job.source is None else json.dumps(job.source),
+        job.retried_from,
+        json.dumps(job.hooks),
+    )
+
+
+def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> bool:
+    """Whether a job that another is to come after has yet to end."""
+    row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise UnknownJob(f"There is no job {job_id} to come after; `jupyter bgjobs list` shows those that are there.")
+    state = JobState(row["state"])
+    if state in (JobState.FAILED, JobState.CANCELLED) and not anyway:
+        was = "has failed" if state is JobState.FAILED else "was cancelled"
+        raise InvalidRequest(f"job {job_id} {was}, so nothing can come after its success: retry it first, or use after_any.")
+    return not state.ended
+
+
+def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | None:
+    """The live job that holds a unique key."""
+    if key is None:
+        return None
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT id, uid, target, state, host FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running')", (key,)
+    ).fetchone()
+    return row
+
+
+def _duplicate(holder: sqlite3.Row) -> str:
+    return (
+        f"job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: wait for its end or cancel it, "
+        'or submit with on_duplicate="existing" or "replace".'
+    )
+
+
+def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, now: float) -> None:
+    """Take the key from a live job, and ask for its cancellation."""
+    connection.execute("UPDATE jobs SET unique_key = NULL WHERE id = ?", (holder["id"],))
+    connection.execute(
+        "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
+        (holder["id"], holder["host"], json.dumps({"grace": None}), now),
+    )
+
+
+def context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+    """Return the row of a context, a new one if need be."""
     row = connection.execute("SELECT id FROM contexts WHERE body = ?", (surroundings.context,)).fetchone()
     if row is None:
         return int(connection.execute("INSERT INTO contexts (body) VALUES (?)", (surroundings.context,)).lastrowid or 0)
     return int(row[0])
 
 
-def _environment_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+def environment_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+    """Return the row of an environment, a new one if need be."""
     row = connection.execute("SELECT id FROM environments WHERE digest = ?", (surroundings.digest,)).fetchone()
     if row is None:
         values = (surroundings.digest, surroundings.environment)
         return int(connection.execute("INSERT INTO environments (digest, body) VALUES (?, ?)", values).lastrowid or 0)
     return int(row[0])
-
-
-def request_cancel(database: Database, job_id: int, host: str, grace: float | None, now: float) -> None:
-    """Ask the host's supervisor to cancel a job."""
-    with database.transaction() as connection:
-        connection.execute(
-            "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-            (job_id, host, json.dumps({"grace": grace}), now),
-        )
-
-
-def request_retry(database: Database, job_id: int, owner: Owner, surroundings: Surroundings, now: float) -> None:
-    """Ask for another attempt of a job that has ended, in the caller's surroundings."""
-    with database.transaction() as connection:
-        environment = _environment_id(connection, surroundings)
-        options = {
-            "context": _context_id(connection, surroundings),
-            "environment": environment,
-            "host": owner.host,
-            "pid_namespace": owner.pid_namespace,
-        }
-        connection.execute(
-            "INSERT INTO requests (job_id, host, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
-            (job_id, owner.host, json.dumps(options), environment, now),
-        )

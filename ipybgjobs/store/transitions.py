@@ -4,11 +4,9 @@ No state is entered twice or from the wrong place: each update names the state i
 says so. The supervisor gathers the changes of a tick in one transaction.
 """
 
-import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..models import Outcome, Owner
 
@@ -36,6 +34,15 @@ class Verdict:
     signal: int | None = None
     peak_memory: int | None = None  # bytes
     cpu_seconds: float | None = None
+    source: list[Any] | None = None  # path, date and size of the target's file, as the worker saw it
+
+
+class Way(NamedTuple):
+    """How an attempt is launched: by fork or by a fresh process, why not by fork, and the number of its queue's slot."""
+
+    launched_by: str
+    reason: str | None = None
+    slot: int | None = None
 
 
 class Transitions:
@@ -59,45 +66,9 @@ class Transitions:
     def _changed(self, sql: str, values: dict[str, Any]) -> bool:
         return self._connection.execute(sql, values).rowcount == 1
 
-    # -- what is there --------------------------------------------------------------------------------------------
-
-    def queues(self) -> dict[str, int]:
-        """Queues that have a job waiting, each with its number of running jobs."""
-        sql = """SELECT waiting.queue,
-                (SELECT count(*) FROM jobs WHERE state = 'running' AND queue = waiting.queue AND host = :host)
-            FROM (SELECT DISTINCT queue FROM jobs WHERE state = 'queued' AND host = :host) AS waiting"""
-        return {row[0]: row[1] for row in self._connection.execute(sql, {"host": self._owner.host})}
-
-    def due(self, queue: str, skip: Sequence[int] = ()) -> sqlite3.Row | None:
-        """The job of a queue that may start now: higher priority first, then oldest; not of the contexts in `skip`."""
-        row: sqlite3.Row | None = self._connection.execute(
-            """SELECT jobs.*, contexts.body AS context_body FROM jobs JOIN contexts ON contexts.id = jobs.context
-            WHERE state = 'queued' AND host = ? AND queue = ? AND not_before <= ?
-                AND context NOT IN (SELECT value FROM json_each(?))
-            ORDER BY priority DESC, jobs.id LIMIT 1""",
-            (self._owner.host, queue, self._now, json.dumps(list(skip))),
-        ).fetchone()
-        return row
-
-    def requests(self) -> list[sqlite3.Row]:
-        """What users asked this supervisor for, oldest first."""
-        sql = "SELECT * FROM requests WHERE host = ? ORDER BY id"
-        return self._connection.execute(sql, (self._owner.host,)).fetchall()
-
-    def attempt(self, job_id: int, number: int) -> sqlite3.Row | None:
-        """One attempt with its job's columns `uid`, `state`, `rules` and so on."""
-        row: sqlite3.Row | None = self._connection.execute(
-            """SELECT jobs.*, contexts.body AS context_body, attempts.number, attempts.folder, attempts.outcome,
-                attempts.ending, attempts.launches, attempts.started_at AS attempt_started_at
-            FROM attempts JOIN jobs ON jobs.id = attempts.job_id JOIN contexts ON contexts.id = jobs.context
-            WHERE job_id = ? AND number = ?""",
-            (job_id, number),
-        ).fetchone()
-        return row
-
     # -- attempts -------------------------------------------------------------------------------------------------
 
-    def claim(self, job_id: int, number: int, folder: str, launched_by: str, launch_reason: str | None) -> bool:
+    def claim(self, job_id: int, number: int, folder: str, way: Way) -> bool:
         """From queued to running, with a new attempt."""
         claimed = self._changed(
             """UPDATE jobs SET state = 'running', attempt = :number, started_at = coalesce(started_at, :now)
@@ -105,17 +76,28 @@ class Transitions:
             {"id": job_id, "number": number, "now": self._now},
         )
         if claimed:
-            self._connection.execute(
-                """INSERT INTO attempts (job_id, number, folder, started_at, launched_by, launch_reason, host, pid_namespace)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-                (job_id, number, folder, self._now, launched_by, launch_reason, *self._who()),
-            )
+            self._begin_attempt(job_id, number, folder, way)
         return claimed
+
+    def claim_hook(self, job_id: int, folder: str, way: Way) -> bool:
+        """A job has ended and its hook is due: it is called once, as attempt 0."""
+        claimed = self._changed("UPDATE jobs SET hook = NULL WHERE id = :id AND hook IS NOT NULL", {"id": job_id})
+        if claimed:
+            self._begin_attempt(job_id, 0, folder, way)
+        return claimed
+
+    def _begin_attempt(self, job_id: int, number: int, folder: str, way: Way) -> None:
+        self._connection.execute(
+            """INSERT OR REPLACE INTO attempts
+                (job_id, number, folder, started_at, launched_by, launch_reason, slot, host, pid_namespace)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (job_id, number, folder, self._now, *way, *self._who()),
+        )
 
     def _who(self) -> tuple[str, str]:
         return self._owner.host, self._owner.pid_namespace
 
-    def relaunch(self, job_id: int, number: int, folder: str, launched_by: str, launch_reason: str | None) -> bool:
+    def relaunch(self, job_id: int, number: int, folder: str, way: Way) -> bool:
         """A launch was voided before anything ran: the same attempt again, in a new folder."""
         return self._changed(
             """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, pid_namespace = :namespace,
@@ -127,8 +109,8 @@ class Transitions:
                 "folder": folder,
                 "now": self._now,
                 "namespace": self._owner.pid_namespace,
-                "launched_by": launched_by,
-                "launch_reason": launch_reason,
+                "launched_by": way.launched_by,
+                "launch_reason": way.reason,
             },
         )
 
@@ -162,18 +144,30 @@ class Transitions:
 
     # -- jobs -----------------------------------------------------------------------------------------------------
 
-    def end_job(self, job_id: int, state: str, error: str | None) -> bool:
-        """From running to an end; the environment is let go."""
+    def end_job(self, job_id: int, state: str, error: str | None, hook: str | None = None, *, reusable: bool = True) -> bool:
+        """From running to an end; the environment is let go, unless a hook needs it."""
         return self._changed(
-            """UPDATE jobs SET state = :state, ended_at = :now, error = :error, environment = NULL
+            """UPDATE jobs SET state = :state, ended_at = :now, error = :error, hook = :hook,
+                environment = iif(:hook IS NULL, NULL, environment), fingerprint = iif(:reusable, fingerprint, NULL)
             WHERE id = :id AND state = 'running'""",
-            {"id": job_id, "state": state, "now": self._now, "error": _storable(error)},
+            {"id": job_id, "state": state, "now": self._now, "error": _storable(error), "hook": hook, "reusable": reusable},
         )
+
+    def drop_hook(self, job_id: int) -> None:
+        """A hook that is due is not called: its class is no longer allowed."""
+        self._changed("UPDATE jobs SET hook = NULL WHERE id = :id", {"id": job_id})
+        self.end_hook(job_id)
+
+    def end_hook(self, job_id: int) -> None:
+        """A hook's call has ended: the environment is let go."""
+        sql = "UPDATE jobs SET environment = NULL WHERE id = :id AND state NOT IN ('queued', 'running') AND hook IS NULL"
+        self._changed(sql, {"id": job_id})
 
     def queue_again(self, job_id: int, not_before: float, error: str | None) -> bool:
         """From running back to queued: a retry by rule."""
         return self._changed(
-            "UPDATE jobs SET state = 'queued', not_before = :due, error = :error WHERE id = :id AND state = 'running'",
+            """UPDATE jobs SET state = 'queued', not_before = :due, ready = 0, timed = 0, error = :error
+            WHERE id = :id AND state = 'running'""",
             {"id": job_id, "due": not_before, "error": _storable(error)},
         )
 
@@ -183,6 +177,14 @@ class Transitions:
             """UPDATE jobs SET state = 'cancelled', ended_at = :now, environment = NULL
             WHERE id = :id AND state = 'queued'""",
             {"id": job_id, "now": self._now},
+        )
+
+    def fail_queued(self, job_id: int, error: str) -> bool:
+        """From queued to failed, without another attempt: its deadline is past, or what it comes after has failed."""
+        return self._changed(
+            """UPDATE jobs SET state = 'failed', ended_at = :now, error = :error, environment = NULL, blockers = 0
+            WHERE id = :id AND state = 'queued'""",
+            {"id": job_id, "now": self._now, "error": _storable(error)},
         )
 
     def deny(self, job_id: int, number: int, error: str) -> bool:
@@ -201,14 +203,12 @@ class Transitions:
         return denied
 
     def retry(self, job_id: int, options: dict[str, Any]) -> bool:
-        """From failed or cancelled to queued: a person asked for one more attempt, in that person's context."""
-        return self._changed(
-            """UPDATE jobs SET state = 'queued', not_before = :now, ended_at = NULL,
-                allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
-                context = :context, environment = :environment, host = :host, pid_namespace = :pid_namespace
-            WHERE id = :id AND state IN ('failed', 'cancelled')""",
-            {"id": job_id, "now": self._now, **options},
-        )
+        """From failed or cancelled to queued: a person asked for one more attempt, in that person's context.
+
+        Not where another live job holds its unique key, or where a job whose success it needs has failed.
+        """
+        values = {"id": job_id, "now": self._now, **options}
+        return self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", values)
 
     # -- the rest -------------------------------------------------------------------------------------------------
 
@@ -243,32 +243,22 @@ class Transitions:
         )
 
 
+#: Of the jobs that a job comes after, those that have not ended.
+_BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
+    WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
+
+_RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, ended_at = NULL, deadline = NULL, hook = NULL,
+    blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
+    allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
+    context = :context, environment = :environment, host = :host, pid_namespace = :pid_namespace"""
+
+_MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
+    AND NOT EXISTS (SELECT 1 FROM jobs AS other
+        WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running'))
+    AND NOT EXISTS (SELECT 1 FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
+        WHERE job_id = jobs.id AND NOT anyway AND earlier.state IN ('failed', 'cancelled'))"""
+
+
 def _storable(text: str | None) -> str | None:
     """Escape what is no Unicode: a file name may hold it, SQLite does not."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()
-
-
-def live_attempts(connection: sqlite3.Connection, host: str) -> list[sqlite3.Row]:
-    """Attempts of a host that have no outcome yet: what a new supervisor finds."""
-    sql = "SELECT job_id, number, pid_namespace, ending, ending_grace FROM attempts WHERE outcome IS NULL AND host = ?"
-    return connection.execute(sql, (host,)).fetchall()
-
-
-def newest_context(connection: sqlite3.Connection, host: str) -> str | None:
-    """Where the last caller on a host ran a job, as text; None before the first submit."""
-    sql = "SELECT body FROM jobs JOIN contexts ON contexts.id = jobs.context WHERE host = ? ORDER BY jobs.id DESC LIMIT 1"
-    row = connection.execute(sql, (host,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def next_due(connection: sqlite3.Connection, host: str, now: float) -> float | None:
-    """When the next delayed job may start; None if none waits for its time."""
-    sql = "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND host = ? AND not_before > ?"
-    found: float | None = connection.execute(sql, (host, now)).fetchone()[0]
-    return found
-
-
-def request_options(row: sqlite3.Row) -> dict[str, Any]:
-    """What a request says beyond its verb."""
-    options: dict[str, Any] = json.loads(row["options"])
-    return options

@@ -7,18 +7,22 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from .. import durations, redaction
 from ..executors.local import Exit
-from ..models import JobRecord, JobState, Outcome
+from ..models import JobState, Outcome
+from ..process import memory
 from ..retry import Failure, next_delay
-from ..store import records, transitions
+from ..source import Source
+from ..store import records, schedule
+from ..store.schedule import Schedule
 from ..store.transitions import Transitions, Verdict
-from .joblogs import Message
+from .aftermath import Aftermath
+from .effects import Effects, Step, hook_for
 from .policies import Policies
 from .running import Attempts, Running
-from .starting import Start, Starter
+from .starting import Starter
 from .verdict import judge
 
 #: Seconds after which something that failed (a full disk, a locked store) is tried again.
@@ -27,25 +31,14 @@ AGAIN = 1.0
 #: Launches of one attempt that follow each other at once.
 _PROMPT_LAUNCHES = 3
 
-
-@dataclass(slots=True)
-class Effects:
-    """What a transaction has decided, to be done once it is committed."""
-
-    recorded: list[str] = field(default_factory=list)  #: attempt folders whose end is in the store
-    starts: list[Start] = field(default_factory=list)
-    endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
-    late: list[Running] = field(default_factory=list)  #: whose timeout has been enforced
-    environments: set[int] = field(default_factory=set)  #: that may have lost their last job
-    released: bool = False  #: environment variables were deleted
-    messages: list[Message] = field(default_factory=list)
+_DEADLINE = "its deadline (retry_until) has passed"
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
     """The end of an attempt, as it was found."""
 
-    job: JobRecord
+    row: sqlite3.Row
     run: Running
     verdict: Verdict
     failure: Failure
@@ -76,133 +69,170 @@ class Decider:
         self._policies = policies
         self._clock = clock
         self._draw = draw
+        self._aftermath = Aftermath(policies)
 
-    def decide(self, change: Transitions, monotonic: float) -> Effects:
+    def decide(self, change: Transitions, queues: Schedule, monotonic: float) -> Effects:
         """Make all changes that are due."""
-        effects = Effects()
+        step = Step(change, queues, Effects())
         for end in self._attempts.ended.values():
-            self._record(change, end, effects)
-        self._enforce(change, monotonic, effects)
-        for request in change.requests():
-            self._answer(change, request, effects)
-        self._start(change, effects)
-        for environment in effects.environments:
-            effects.released |= change.release_environment(environment)
-        return effects
+            self._record(step, end)
+        self._enforce(step, monotonic)
+        for request in queues.requests():
+            self._answer(step, request)
+        self._expire(step)
+        self._start(step)
+        for environment in step.effects.environments:
+            step.effects.released |= change.release_environment(environment)
+        return step.effects
 
     # -- step 1: record what has ended ----------------------------------------------------------------------------
 
-    def _record(self, change: Transitions, end: Exit, effects: Effects) -> None:
-        effects.recorded.append(end.folder)
+    def _record(self, step: Step, end: Exit) -> None:
+        step.effects.recorded.append(end.folder)
         run = self._attempts.running.get(end.folder)
-        row = None if run is None else change.attempt(run.job_id, run.number)
+        row = None if run is None else step.schedule.attempt(run.job_id, run.number)
         if run is None or row is None:
             return
         reason = None if row["ending"] is None else Outcome(row["ending"])
-        job = records.job_record(row)
         try:
-            verdict, failure = judge(end, reason, lambda: self._secrets(change, job, row["environment"]))
+            verdict, failure = judge(
+                end, reason, lambda: self._secrets(step, row), out_of_memory=run.memory_kills not in (None, memory.kills())
+            )
         except Exception as error:  # a folder that anybody may have written must not end the supervisor
             unread = f"its outcome can't be read: {type(error).__name__}"
             verdict, failure = Verdict(reason or Outcome.LOST, unread), Failure()
-        verdict = _with_remains(verdict, run)
-        self._follow(change, _End(job, run, verdict, failure), effects)
+        self._follow(step, _End(row, run, _with_remains(verdict, run), failure))
 
-    def _secrets(self, change: Transitions, job: JobRecord, environment: int | None) -> tuple[str, ...]:
-        if environment is None:
-            return job.call.hidden
-        values = json.loads(change.environment(environment))
+    def _secrets(self, step: Step, row: sqlite3.Row) -> tuple[str, ...]:
+        hidden = records.call(row).hidden
+        if row["environment"] is None:
+            return hidden
+        values = json.loads(step.change.environment(row["environment"]))
         names = redaction.secret_names(values, self._policies.latest.secret_names)
-        return (*job.call.hidden, *(values[name] for name in names))
+        return (*hidden, *(values[name] for name in names))
 
-    def _follow(self, change: Transitions, end: _End, effects: Effects) -> None:
+    def _follow(self, step: Step, end: _End) -> None:
         """Record an attempt's end, and what it means for the job."""
-        job, number, verdict = end.job, end.run.number, end.verdict
-        if not change.end_attempt(job.id, number, verdict):
+        row, run = end.row, end.run
+        verdict = self._explained(end)
+        if not step.change.end_attempt(row["id"], run.number, verdict):
             return
-        effects.environments.update(change.environment_of(job.id))
-        head = f"job {job.id} attempt {number} of {job.allowed_attempts} {job.call}"
+        if run.is_hook:
+            self._end_hook(step, row, verdict)
+            return
+        head = f"job {row['id']} attempt {run.number} of {row['allowed_attempts']} {records.call(row)}"
         if verdict.outcome is Outcome.SUCCEEDED:
-            change.end_job(job.id, JobState.SUCCEEDED, verdict.error)
-            self._say(effects, f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
-            return
-        if verdict.outcome is Outcome.CANCELLED:
-            change.end_job(job.id, JobState.CANCELLED, verdict.error)
-            self._say(effects, f"{head} was cancelled")
-            return
-        rules = replace(job.rules, max_attempts=job.allowed_attempts)
-        delay = next_delay(rules, number, end.failure, self._draw())
-        said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
-        if delay is None:
-            change.end_job(job.id, JobState.FAILED, verdict.error)
+            self._end(step, row, JobState.SUCCEEDED, verdict)
+            step.effects.say(f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
+        elif verdict.outcome is Outcome.CANCELLED:
+            self._end(step, row, JobState.CANCELLED, verdict)
+            step.effects.say(f"{head} was cancelled" + (f": {verdict.error}" if run.remains else ""))
         else:
-            change.queue_again(job.id, self._clock() + delay, verdict.error)
-            said = f"{said}; next attempt in {durations.show(delay)}"
-        effects.messages.append(Message(said, verdict.traceback, failure=True))
+            said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
+            said += self._fail_or_retry(step, end, verdict)
+            step.effects.fail(said, verdict.traceback)
 
-    def _say(self, effects: Effects, message: str) -> None:
-        effects.messages.append(Message(message))
+    def _explained(self, end: _End) -> Verdict:
+        """A time-out by the job's deadline says so."""
+        deadline = end.row["deadline"]
+        if end.verdict.outcome is Outcome.TIMEOUT and deadline is not None and self._clock() >= deadline and not end.run.is_hook:
+            return replace(end.verdict, error=_DEADLINE)
+        return end.verdict
 
-    # -- step 2: enforce time-outs --------------------------------------------------------------------------------
+    def _fail_or_retry(self, step: Step, end: _End, verdict: Verdict) -> str:
+        """Retry by rule, or fail; say which."""
+        record, number = records.job_record(end.row), end.run.number
+        rules = replace(record.rules, max_attempts=record.allowed_attempts)
+        delay = next_delay(rules, number, end.failure, self._draw())
+        due = None if delay is None else self._clock() + delay
+        if delay is None or due is None or (record.deadline is not None and due >= record.deadline):
+            self._end(step, end.row, JobState.FAILED, verdict)
+            return "" if delay is None else "; its deadline (retry_until) leaves no time for another attempt"
+        step.change.queue_again(record.id, due, verdict.error)
+        return f"; next attempt in {durations.show(delay)}"
 
-    def _enforce(self, change: Transitions, monotonic: float, effects: Effects) -> None:
+    def _end(self, step: Step, row: sqlite3.Row, state: JobState, verdict: Verdict) -> None:
+        hook = None if verdict.outcome is Outcome.DENIED else hook_for(row, state)
+        same = row["source"] is None or Source.from_json(json.loads(row["source"])).is_same(verdict.source)
+        if step.change.end_job(row["id"], state, verdict.error, hook, reusable=same):
+            self._aftermath.follow(step, row, state, verdict.error)
+
+    def _end_hook(self, step: Step, row: sqlite3.Row, verdict: Verdict) -> None:
+        step.effects.environments.update(step.change.environment_of(row["id"]))
+        step.change.end_hook(row["id"])
+        if verdict.outcome is not Outcome.SUCCEEDED:
+            text = f"job {row['id']}: the hook of {row['target']} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
+            step.effects.fail(text, verdict.traceback)
+
+    # -- step 2: enforce time-outs and deadlines ------------------------------------------------------------------
+
+    def _enforce(self, step: Step, monotonic: float) -> None:
         grace = self._policies.latest.kill_grace_seconds
         for run in self._attempts.running.values():
-            if run.is_late(monotonic) and run.folder not in self._attempts.ended:
-                if change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
-                    effects.endings.append((run, Outcome.TIMEOUT, grace))
-                effects.late.append(run)
+            if run.is_late(monotonic, self._clock()) and run.folder not in self._attempts.ended:
+                if step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
+                    step.effects.endings.append((run, Outcome.TIMEOUT, grace))
+                step.effects.late.append(run)
+
+    def _expire(self, step: Step) -> None:
+        for row in step.schedule.overdue():
+            if step.change.fail_queued(row["id"], _DEADLINE):
+                step.effects.fail(f"job {row['id']} {records.call(row)} failed: {_DEADLINE}")
+                self._aftermath.follow(step, row, JobState.FAILED, _DEADLINE)
 
     # -- step 3: answer requests ----------------------------------------------------------------------------------
 
-    def _answer(self, change: Transitions, request: sqlite3.Row, effects: Effects) -> None:
-        options = transitions.request_options(request)
+    def _answer(self, step: Step, request: sqlite3.Row) -> None:
+        options = schedule.request_options(request)
         job_id = request["job_id"]
-        change.answered(request["id"])
+        step.change.answered(request["id"])
         if request["verb"] == "retry":
-            if change.retry(job_id, options):
-                self._say(effects, f"job {job_id} is tried again, as asked")
-            effects.environments.add(options["environment"])
+            if step.change.retry(job_id, options):
+                step.effects.say(f"job {job_id} is tried again, as asked")
+            step.effects.environments.add(options["environment"])
+            return
+        row = step.schedule.job(job_id)
+        if row is not None and step.change.cancel_queued(job_id):
+            step.effects.say(f"job {job_id} was cancelled before it started")
+            self._aftermath.follow(step, row, JobState.CANCELLED, None)
             return
         grace = self._policies.latest.kill_grace_seconds if options["grace"] is None else options["grace"]
-        environment = change.environment_of(job_id)
-        if change.cancel_queued(job_id):
-            effects.environments.update(environment)
-            self._say(effects, f"job {job_id} was cancelled before it started")
-            return
         for run in (*self._attempts.running.values(), *self._attempts.voided.values()):
-            if run.job_id == job_id and change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace):
-                effects.endings.append((run, Outcome.CANCELLED, grace))
+            wanted = run.job_id == job_id and not run.is_hook
+            if wanted and step.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace):
+                step.effects.endings.append((run, Outcome.CANCELLED, grace))
 
     # -- step 4: start --------------------------------------------------------------------------------------------
 
-    def _start(self, change: Transitions, effects: Effects) -> None:
+    def _start(self, step: Step) -> None:
         for run in self._attempts.voided.values():
-            row = change.attempt(run.job_id, run.number)
-            if row is None or row["ending"] is not None:
-                self._end_unstarted(change, run, row, effects)
-            elif row["launches"] > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
-                continue  # something keeps launches from working: no hurry
-            elif reason := self._starter.refusal(row):
-                effects.recorded.append(run.folder)
-                denied = Verdict(Outcome.DENIED, reason)
-                self._follow(change, _End(records.job_record(row), run, denied, Failure(fatal=True)), effects)
-            elif start := self._starter.relaunch(change, row):
-                effects.starts.append(start)
-                effects.recorded.append(run.folder)
-        starts, refused = self._starter.claim(change)
-        effects.starts += starts
+            self._relaunch(step, run)
+        starts, refused = self._starter.claim(step)
+        step.effects.starts += starts
         for row, reason in refused:
-            message = f"job {row['id']} denied: {reason}"
-            effects.environments.add(row["environment"])
-            effects.messages.append(Message(message, failure=True))
+            step.effects.fail(f"job {row['id']} denied: {reason}")
+            self._aftermath.follow(step, row, JobState.FAILED, reason)
 
-    def _end_unstarted(self, change: Transitions, run: Running, row: sqlite3.Row | None, effects: Effects) -> None:
-        effects.recorded.append(run.folder)
+    def _relaunch(self, step: Step, run: Running) -> None:
+        """Launch an attempt again whose launch was voided."""
+        row = step.schedule.attempt(run.job_id, run.number)
+        if row is None or row["ending"] is not None or (run.is_hook and not JobState(row["state"]).ended):
+            self._end_unstarted(step, run, row)
+        elif row["launches"] > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
+            pass  # something keeps launches from working: no hurry
+        elif reason := self._starter.refusal(row):
+            step.effects.recorded.append(run.folder)
+            self._follow(step, _End(row, run, Verdict(Outcome.DENIED, reason), Failure(fatal=True)))
+        elif start := self._starter.relaunch(step.change, row):
+            step.effects.starts.append(start)
+            step.effects.recorded.append(run.folder)
+
+    def _end_unstarted(self, step: Step, run: Running, row: sqlite3.Row | None) -> None:
+        step.effects.recorded.append(run.folder)
         if row is None:
             return
-        verdict, failure = judge(Exit(run.folder), Outcome(row["ending"]))
-        self._follow(change, _End(records.job_record(row), run, verdict, failure), effects)
+        verdict, failure = judge(Exit(run.folder), Outcome(row["ending"] or Outcome.CANCELLED))
+        self._follow(step, _End(row, run, verdict, failure))
 
 
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:

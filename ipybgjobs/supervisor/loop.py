@@ -15,23 +15,35 @@ from ..errors import StoreError
 from ..executors.local import Exit, LocalExecutor, exit_from_folder
 from ..folder import StateFolder
 from ..models import Outcome, Owner
-from ..process import identity
+from ..process import identity, memory
 from ..snapshot import Context, startup_key
-from ..store import records, transitions
+from ..store import records, schedule
 from ..store.database import Database
+from ..store.schedule import Schedule
 from ..store.transitions import Transitions
-from . import ending, running
-from .deciding import AGAIN, Decider, Effects
+from . import ending, notifying, running
+from .deciding import AGAIN, Decider
+from .effects import Effects, Start
 from .joblogs import JobLogs, Message
 from .policies import Policies
 from .running import Attempts, Found, Running
-from .starting import Start, Starter
+from .starting import Starter
+from .tidying import Tidier
 
 #: Seconds between two looks at the store that nobody asked for, while there is work.
 FALLBACK = 5.0
 
 #: Seconds after which the store's log is emptied of deleted secrets; each emptying makes the next commits slower.
 FOLD_AFTER = 2.0
+
+#: Seconds between two looks at the configuration files while a job waits for a slot.
+_CONFIGURATION_LOOK = 0.5
+
+#: Longest that a hook may take, in seconds.
+_LONGEST_HOOK = 600.0
+
+#: A step of the clock that is larger, in seconds, moves delays and deadlines with it.
+_CLOCK_STEP = 2.0
 
 #: Seconds after which the time of life is written: along with something else; on its own.
 _HEARTBEAT, _SILENCE = 10.0, 30.0
@@ -48,21 +60,31 @@ class Supervisor:
         Seconds since the epoch.
     draw : callable
         A random number in [0, 1), for jitter.
+    since_boot : callable
+        Seconds since the machine booted, its sleep counted; nobody can set this clock.
     """
 
     def __init__(
-        self, folder: StateFolder, clock: Callable[[], float] = time.time, draw: Callable[[], float] = random.random
+        self,
+        folder: StateFolder,
+        clock: Callable[[], float] = time.time,
+        draw: Callable[[], float] = random.random,
+        since_boot: Callable[[], float] = identity.since_boot,
     ) -> None:
         self._folder = folder
         self._clock = clock
+        self._since_boot = since_boot
+        self._booted_at = clock() - since_boot()
         self.owner = Owner(identity.host(), identity.pid_namespace())
-        self.database = Database(folder.database, durable=False)
+        self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = LocalExecutor(folder)
         self.policies = Policies()
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
         self._logs = JobLogs(self.policies.latest.logs, folder.logs)
         self._attempts = Attempts()
         self._decider = Decider(self._attempts, self._starter, self.policies, clock, draw)
+        self._tidier = Tidier(folder, self.database, clock)
+        self._memory_kills: tuple[float, int | None] = (-math.inf, None)  # when the kernel was asked, what it had counted
         self._started_at = clock()
         self._heard_at = 0.0
         self._version = -1  # of the store, at the last look
@@ -84,12 +106,15 @@ class Supervisor:
             return ending.INTERVAL
         if self._attempts.ended or self._attempts.voided or self._refused:
             return AGAIN
-        monotonic = time.monotonic()
-        dues = [run.deadline - monotonic for run in self._attempts.running.values() if run.deadline is not None and not run.late]
+        monotonic, clock = time.monotonic(), self._clock()
+        lefts = [run.left(monotonic, clock) for run in self._attempts.running.values() if not run.late]
+        dues = [left for left in lefts if left < math.inf]
+        dues += [self._tidier.wait()] if self._tidier.busy else []
+        dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
         if self.has_work():
-            dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - self._clock()]
+            dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
         return max(0.0, min([*dues, self.until_fold()])) if dues else None
 
     def until_fold(self) -> float:
@@ -105,21 +130,21 @@ class Supervisor:
     def recover(self) -> None:
         """Find the attempts that are under way, and what a dead supervisor left to do."""
         self._fold_at = time.monotonic() + FOLD_AFTER
-        context = transitions.newest_context(self.database.connection, self.owner.host)
+        context = schedule.newest_context(self.database.connection, self.owner.host)
         if context is not None:
             self.policies.settings(Context.from_text(context))
-        for row in transitions.live_attempts(self.database.connection, self.owner.host):
-            whole = Transitions(self.database.connection, self.owner, self._clock()).attempt(row["job_id"], row["number"])
+        queues = Schedule(self.database.connection, self.owner, self._clock())
+        for row in schedule.live_attempts(self.database.connection, self.owner.host):
+            whole = queues.attempt(row["job_id"], row["number"])
             if whole is not None:
                 run = Running(row["job_id"], row["number"], self._folder.attempt(whole["folder"]))
-                run.deadline = self._deadline(whole["timeout"], whole["attempt_started_at"])
                 self.policies.settings(Context.from_text(whole["context_body"]))
                 self._find(run)
+                timeout = _LONGEST_HOOK if run.is_hook else whole["timeout"]
+                run.deadline = None if timeout is None else running.began(run.folder, whole["attempt_started_at"]) + timeout
+                run.until = None if run.is_hook else whole["deadline"]
                 if row["ending"] and run.folder in self._attempts.running:
                     run.ending = running.begin_ending(run, Outcome(row["ending"]), row["ending_grace"])
-
-    def _deadline(self, timeout: float | None, started_at: float) -> float | None:
-        return None if timeout is None else time.monotonic() + timeout - max(0.0, self._clock() - started_at)
 
     def _find(self, run: Running) -> None:
         found = running.look(run.folder, self.executor)
@@ -143,6 +168,8 @@ class Supervisor:
         """
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
             self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
+        self._tidier.step(self.policies.latest)
+        self._follow_clock()
         news = self.policies.collect(ready)
         self._collect(ready)
         for run in self._attempts.running.values():
@@ -171,11 +198,27 @@ class Supervisor:
 
     def _due(self) -> bool:
         now = time.monotonic()
-        overdue = any(run.is_late(now) for run in self._attempts.running.values())
         clock = self._clock()
+        overdue = any(run.is_late(now, clock) for run in self._attempts.running.values())
         delayed = self._next_due is not None and self._next_due <= clock
         silent = bool(self._attempts.running) and clock - self._heard_at >= _SILENCE
-        return overdue or delayed or silent or self.policies.problem is not None
+        stale = self._starter.waiting and self.policies.changed()
+        return overdue or delayed or silent or stale or self.policies.problem is not None
+
+    def _follow_clock(self) -> None:
+        """Where somebody has set the clock, let delays be as long as they were meant to be."""
+        step = self._clock() - self._since_boot() - self._booted_at
+        if abs(step) < _CLOCK_STEP:
+            return
+        with self.database.transaction() as connection:
+            Schedule(connection, self.owner, self._clock()).shift(step)
+        self._booted_at += step
+        for run in self._attempts.running.values():
+            self._shift_deadline(run)
+
+    def _shift_deadline(self, run: Running) -> None:
+        row = Schedule(self.database.connection, self.owner, self._clock()).job(run.job_id)
+        run.until = None if row is None or run.is_hook else row["deadline"]
 
     def _collect(self, ready: Iterable[int]) -> None:
         """Step 1: which processes have ended."""
@@ -200,11 +243,11 @@ class Supervisor:
     def _decide(self) -> Effects:
         now = self._clock()
         with self.database.transaction() as connection:
-            change = Transitions(connection, self.owner, now)
-            effects = self._decider.decide(change, time.monotonic())
+            change, queues = Transitions(connection, self.owner, now), Schedule(connection, self.owner, now)
+            effects = self._decider.decide(change, queues, time.monotonic())
             if now - self._heard_at >= _HEARTBEAT:
                 self._hear(change, now)
-            self._next_due = transitions.next_due(connection, self.owner.host, now)
+            self._next_due = queues.next_due()
         self._version = self.database.changed()
         return effects
 
@@ -215,6 +258,9 @@ class Supervisor:
             self._fold_at = time.monotonic() + FOLD_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
+        for notice in effects.notices:
+            if problem := notifying.run(notice, self._folder):
+                effects.fail(problem)
         for message in effects.messages:
             self._logs.write(message)
         self._launch(effects.starts)
@@ -228,7 +274,7 @@ class Supervisor:
         launches = []
         change = Transitions(self.database.connection, self.owner, self._clock())
         for start in starts:
-            timeout = start.row["timeout"]
+            timeout = start.row["timeout"] if start.number else _LONGEST_HOOK
             run = Running(start.job_id, start.number, start.folder)
             try:
                 environment = change.environment(start.row["environment"])
@@ -238,12 +284,20 @@ class Supervisor:
                 self._attempts.void(run)
                 continue
             run.deadline = None if timeout is None else time.monotonic() + timeout
+            run.until = start.row["deadline"] if start.number else None
+            run.memory_kills = self._count_memory_kills()
             self._attempts.running[start.folder] = run
-            call = records.job_record(start.row).call
-            self._logs.write(
-                Message(f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']} {call} started")
-            )
+            if start.number:
+                head = f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']}"
+                self._logs.write(Message(f"{head} {records.call(start.row)} started"))
         self.executor.launch(launches)
+
+    def _count_memory_kills(self) -> int | None:
+        """What the kernel has counted; asked once a second at most."""
+        now = time.monotonic()
+        if now - self._memory_kills[0] >= 1.0:
+            self._memory_kills = (now, memory.kills())
+        return self._memory_kills[1]
 
     def _follow_settings(self) -> None:
         if self.policies.latest.logs != self._logs.settings:

@@ -14,7 +14,6 @@ from ..process import identity, launch
 from ..process.lock import FileLock
 from ..process.wakeup import Listener
 from ..summon import inherited_lock
-from . import tidying
 from .deciding import AGAIN
 from .loop import FALLBACK, Supervisor
 
@@ -34,7 +33,6 @@ def main(state_dir: str, next_lock: int) -> None:
     supervisor.executor.prepare()
     turn.close()
     supervisor.recover()
-    tidying.remove_strays(folder, supervisor.database)
     while True:
         _serve(supervisor, listener)
         listener.close()

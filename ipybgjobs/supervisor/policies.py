@@ -72,6 +72,13 @@ class Policies:
             return None
         return None if evaluation.process else evaluation.settings
 
+    def changed(self) -> bool:
+        """Whether files have changed since they were evaluated."""
+        return any(
+            e.process is None and e.is_stale(sources.signature(path for path, _ in key[0]))
+            for key, e in self._evaluations.items()
+        )
+
     @property
     def unknown(self) -> bool:
         """Whether the first answer is still to come."""

@@ -5,6 +5,7 @@ one that has gone is judged.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,16 +30,29 @@ class Running:
     job_id: int
     number: int
     folder: str
-    deadline: float | None = None  #: on the monotonic clock; None: no timeout
+    deadline: float | None = None  #: on the monotonic clock, which a machine's sleep doesn't advance; None: no timeout
+    until: float | None = None  #: the job's own deadline, in seconds since the epoch
+    memory_kills: int | None = None  #: what the kernel had counted at the launch; None: not known
     ending: Ending | None = None
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
     late: bool = False  #: its timeout has been enforced
 
-    def is_late(self, now: float) -> bool:
-        """Whether its timeout is over, and still to be enforced."""
-        return self.deadline is not None and self.deadline <= now and not self.late
+    @property
+    def is_hook(self) -> bool:
+        """Whether it calls a hook of a job that has ended."""
+        return self.number == 0
+
+    def is_late(self, monotonic: float, clock: float) -> bool:
+        """Whether its timeout or its job's deadline is over, and still to be enforced."""
+        return not self.late and self.left(monotonic, clock) <= 0
+
+    def left(self, monotonic: float, clock: float) -> float:
+        """Seconds until it has to end; infinite where nothing says so."""
+        limits = [math.inf if self.deadline is None else self.deadline - monotonic]
+        limits += [] if self.until is None else [self.until - clock]
+        return min(limits)
 
 
 class Attempts:
@@ -94,6 +108,24 @@ def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time
         return Found.WATCHED
     wait_for_exit_report(folder, started, clock)
     return Found.GONE
+
+
+def began(folder: str, started_at: float, clock: Callable[[], float] = time.time) -> float:
+    """When an attempt began, on the monotonic clock: as its worker wrote in this boot, else as its row says.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    started_at : float
+        What the row says, in seconds since the epoch.
+    clock : callable
+        Seconds since the epoch.
+    """
+    started = attempt.read_json(folder, attempt.STARTED) or {}
+    if "monotonic" in started and started.get("process", {}).get("boot") == identity.boot():
+        return float(started["monotonic"])
+    return time.monotonic() - max(0.0, clock() - started_at)
 
 
 def is_held_elsewhere(folder: str) -> bool:

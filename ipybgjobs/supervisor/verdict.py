@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import attempt, redaction
+from .. import attempt, redaction, sizes
 from ..executors.local import Exit
 from ..models import Outcome
 from ..retry import Failure
@@ -17,10 +17,17 @@ from ..store.transitions import Verdict
 _LONGEST_TRACEBACK = 100_000
 _LONGEST_ERROR = 500
 
+#: Lines of the log that are kept of a process that vanished.
+_LAST_LINES = 10
+
+_KILL = 9
+
 _REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
 
-def judge(end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence[str]] = tuple) -> tuple[Verdict, Failure]:
+def judge(
+    end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence[str]] = tuple, *, out_of_memory: bool = False
+) -> tuple[Verdict, Failure]:
     """Say how an attempt ended, and what the retry rules are to know.
 
     Parameters
@@ -31,18 +38,34 @@ def judge(end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence
         The reason, where it was being ended; a complete success wins over it.
     find_secrets : callable
         Returns the values that no text may show; asked only where there is a text.
+    out_of_memory : bool
+        Whether the kernel has killed any process for want of memory while the attempt ran.
     """
     record = attempt.read_json(end.folder, attempt.OUTCOME)
     code, number = _status(end.status)
     seen: dict[str, Any] = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
     if record is not None and record.get("status") == "succeeded":
-        return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), **seen), Failure()
+        return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), source=record.get("source"), **seen), Failure()
     secrets = () if record is None else find_secrets()
     if ending is not None:
         return Verdict(ending, error=_REASONS[ending], traceback=_traceback(record, secrets), **seen), Failure()
     if record is not None:
         return Verdict(Outcome.ERROR, _error(record, secrets), _traceback(record, secrets), **seen), _failure(record)
-    return Verdict(Outcome.LOST, error=_lost(code, number), **seen), Failure()
+    error = _lost(code, number) + _memory(number, end.peak_memory, out_of_memory=out_of_memory)
+    return Verdict(Outcome.LOST, error, _last_lines(end.folder, find_secrets()), **seen), Failure()
+
+
+def _memory(number: int | None, peak: int | None, *, out_of_memory: bool) -> str:
+    used = "" if peak is None else f", at its peak it used {sizes.show(peak)}"
+    return used + (
+        ", likely out of memory: the kernel has killed for want of it meanwhile" if out_of_memory and number == _KILL else ""
+    )
+
+
+def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
+    """What a process that vanished printed last."""
+    text = attempt.tail(f"{folder}/{attempt.OUTPUT}", _LAST_LINES, longest=_LONGEST_TRACEBACK)
+    return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
 
 
 def _status(status: int | None) -> tuple[int | None, int | None]:

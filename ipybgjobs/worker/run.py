@@ -45,6 +45,7 @@ def _claim() -> dict[str, Any]:
         "host": identity.host(),
         "pid_namespace": identity.pid_namespace(),
         "started_at": time.time(),
+        "monotonic": time.monotonic(),
     }
 
 
@@ -52,8 +53,11 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
     """Call the method and say how it ended; whatever the user's code does, this returns, in each of its forks."""
     pid = os.getpid()
     try:
-        value = _call(request, environment)
-        return outcome.succeeded(folder, value) if os.getpid() == pid else {}
+        context.enter(request, environment)
+        owner = resolve.resolve(request["key"], request["only_from"])
+        source = _source(owner)
+        value = _call(request, owner)
+        return outcome.succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
     except BaseException as error:
         if os.getpid() != pid:
             return {}
@@ -65,16 +69,38 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
         return outcome.failed(folder, error)
 
 
-def _call(request: dict[str, Any], environment: dict[str, str]) -> Any:
-    context.enter(request, environment)
-    owner = resolve.resolve(request["key"], request["only_from"])
+def _source(owner: Any) -> list[Any] | None:
+    """Path, date and size of the target's file, the moment after its import."""
+    path = resolve.source_file(owner)
+    if path is None:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [path, status.st_mtime_ns, status.st_size]
+
+
+def _call(request: dict[str, Any], owner: Any) -> Any:
     init, params = dict(request["init"]), dict(request["params"])
-    if request["pickled"]:
-        _unpickle(request["pickled"], init, params)
+    for path in request["pickled"]:
+        _unpickle(path, init, params)
+    if "hook" in request:
+        return _awaited(_call_hook(request, owner(**init)))
     function = resolve.bound(owner, request["method"], init)
     positional = [params.pop(name) for name in request["positional"]]
-    value = function(*positional, **params)
-    return _awaited(value) if hasattr(value, "__await__") else value
+    return _awaited(function(*positional, **params))
+
+
+def _call_hook(request: dict[str, Any], instance: Any) -> Any:
+    """Tell an instance how its job has ended."""
+    from .. import results
+
+    hook = request["hook"]
+    if hook["name"] == "on_success":
+        return instance.on_success(results.value(hook["attempt"], request["job"]["id"]))
+    written = attempt.read_json(hook["attempt"], attempt.OUTCOME) or {}
+    return instance.failed(results.exception(hook["attempt"], hook["outcome"], hook["error"], written.get("traceback")))
 
 
 def _unpickle(path: str, init: dict[str, Any], params: dict[str, Any]) -> None:
@@ -85,11 +111,14 @@ def _unpickle(path: str, init: dict[str, Any], params: dict[str, Any]) -> None:
         (init if group == "init" else params)[name] = value
 
 
-def _awaited(awaitable: Any) -> Any:
+def _awaited(value: Any) -> Any:
+    """The value, or what it gives where it is to be awaited."""
+    if not hasattr(value, "__await__"):
+        return value
     import asyncio
 
     async def wait() -> Any:
-        return await awaitable
+        return await value
 
     return asyncio.run(wait())
 

@@ -1,0 +1,369 @@
+"""What a script or notebook calls: ``import ipybgjobs as bg``, then ``bg.submit(…)``; each function is one call of the client."""
+
+import itertools
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from . import cleaning, joblist
+from .cleaning import Cleaning
+from .client import client
+from .errors import InvalidParameters, JobNotAllowed
+from .handle import Job
+from .jobgroup import Group
+from .joblist import JobList
+from .models import JobState
+
+
+def submit(  # noqa: PLR0913 - the options of a job
+    target: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    init: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    queue: str | None = None,
+    priority: int = 0,
+    delay: float | str | None = None,
+    at: Any = None,
+    after: Any = (),
+    after_any: Any = (),
+    timeout: float | str | None = None,
+    retry: int | Mapping[str, Any] | None = None,
+    retry_until: Any = None,
+    unique: str | bool | None = None,
+    on_duplicate: str = "reject",
+    reuse: bool | float | str | None = None,
+) -> Job:
+    """Submit a job: it is on disk when this returns, and runs whatever ends next.
+
+    Parameters
+    ----------
+    target : str
+        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+    params : mapping, optional
+        Parameters by name; values that are not plain JSON are sent by pickle.
+    init : mapping, optional
+        Parameters of the constructor.
+    name : str, optional
+        A name to find the job by.
+    queue : str, optional
+        By default the allowlist entry's, else ``"default"``.
+    priority : int, optional
+        Higher first, then oldest; 0 by default.
+    delay : float or str, optional
+        Do not start earlier than after this duration: seconds, or text such as ``"10m"``.
+    at : str or datetime, optional
+        Do not start earlier than at this time: ``"2026-11-24 22:30"``, local where it has no offset; ``"22:30"``: the next one.
+    after : job, id, name, group, or several of them, optional
+        Start when all of these have succeeded; if one fails or is cancelled, this job fails too.
+    after_any : likewise, optional
+        Start when all of these have ended, whatever became of them.
+    timeout : float or str, optional
+        Duration after which an attempt is ended; by default the entry's, else none.
+    retry : int or mapping, optional
+        ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
+    retry_until : float or str or datetime, optional
+        A deadline for the job in all, as a duration or a time: what runs then is ended, and nothing is tried again after it.
+    unique : str or True, optional
+        A key that only one job that has not ended can hold; True: the target with its parameters.
+    on_duplicate : str, optional
+        What to do if another job holds the key: ``"reject"`` this one; return the ``"existing"`` job; ``"replace"`` it: it is
+        cancelled, and this job starts when it has ended.
+    reuse : bool or float or str, optional
+        Return the newest job that has succeeded (within this duration) with the same target, parameters and source file, if
+        there is one, and start nothing.
+
+    Returns
+    -------
+    Job
+        The accepted job.
+
+    Raises
+    ------
+    JobNotAllowed
+        If the target is not on the allowlist.
+    InvalidTarget
+        If the target can't be imported or called.
+    InvalidParameters
+        If parameters or options don't fit.
+    InvalidRequest
+        If it is to come after a job that has failed or was cancelled.
+    UnknownJob
+        If it is to come after a job that is not there.
+    DuplicateJob
+        If another job holds the unique key.
+    ConfigurationError
+        If a configuration file is broken.
+    StoreError
+        If the state folder can't be used.
+    """
+    return client().submit(
+        target,
+        params,
+        init=init,
+        name=name,
+        queue=queue,
+        priority=priority,
+        delay=delay,
+        at=at,
+        after=after,
+        after_any=after_any,
+        timeout=timeout,
+        retry=retry,
+        retry_until=retry_until,
+        unique=unique,
+        on_duplicate=on_duplicate,
+        reuse=reuse,
+    )
+
+
+def submit_many(
+    target: str,
+    calls: Iterable[Mapping[str, Any]],
+    *,
+    common: Mapping[str, Any] | None = None,
+    init: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> Group:
+    """Submit many jobs of one target in one transaction: all of them, or none.
+
+    Parameters
+    ----------
+    target : str
+        As for `submit`.
+    calls : iterable of mapping
+        The parameters of each job; `grid` makes them.
+    common : mapping, optional
+        Parameters that all jobs share; stored once.
+    init : mapping, optional
+        Parameters of the constructor.
+    name : str, optional
+        A name to find the group by.
+    **options : Any
+        Options of `submit`, for every job; not ``unique``, ``on_duplicate``, ``reuse``.
+
+    Returns
+    -------
+    Group
+        The jobs, to wait for, cancel, count and read as one.
+
+    Raises
+    ------
+    BackgroundJobError
+        As `submit`; nothing was submitted then.
+    """
+    return client().submit_many(target, calls, common=common, init=init, name=name, **options)
+
+
+def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return every combination of values: ``grid(lr=[0.1, 0.01], seed=range(3))`` has six; the last name varies fastest.
+
+    Raises
+    ------
+    InvalidParameters
+        If a name is not given several values.
+    """
+    for name, choices in values.items():
+        if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
+            raise InvalidParameters(f"grid takes several values for {name}, such as a list or range; it is {choices!r}.")
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+def run_background_job(
+    cls: type | Callable[..., Any] | str,
+    method: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Job:
+    """Submit a job by class, method name and parameters: the classic helper.
+
+    Parameters
+    ----------
+    cls : type or callable or str
+        The class, or its dotted path; or a function, with `method` None.
+    method : str, optional
+        The method's name.
+    params : mapping, optional
+        Parameters by name.
+    **options : Any
+        As for `submit`.
+    """
+    if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
+        raise JobNotAllowed(f"{cls!r} is neither a class nor a function; give the class itself, not an instance.")
+    if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
+        raise JobNotAllowed(
+            f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
+        )
+    key = cls if isinstance(cls, str) else path_of(cls)
+    return submit(key if method is None else f"{key}.{method}", params, **options)
+
+
+def path_of(cls: type | Callable[..., Any]) -> str:
+    """Return the dotted path of a class or function: its own, or the one by which it is allowed, where it is re-exported."""
+    own = f"{cls.__module__}.{cls.__qualname__}"
+    allowed = client().settings().allowed
+    if own in allowed:
+        return own
+    for key in allowed:
+        module, _, name = key.rpartition(".")
+        if getattr(sys.modules.get(module), name, None) is cls:
+            return key
+    return own
+
+
+def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:
+    """Run a call in this process, to debug it: the same allowlist, the same parameters; recorded as nothing.
+
+    Modules of the target that have changed since they were imported are imported again. Where an event loop runs, as in a
+    notebook, an async method returns what is to be awaited.
+
+    Returns
+    -------
+    Any
+        What the method returns; what it raises is raised.
+    """
+    return client().prepare_here(target, params, init=init)()
+
+
+def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
+    state: str | None = None,
+    queue: str | None = None,
+    target: str | None = None,
+    name: str | None = None,
+    limit: int = 50,
+    *,
+    group: Group | int | str | None = None,
+) -> JobList:
+    """Return jobs, newest first: a list that shows itself as a table.
+
+    Parameters
+    ----------
+    state, queue, target, name : str, optional
+        Only those that match.
+    limit : int
+        At most so many.
+    group : Group or int or str, optional
+        Only those of this group, given itself or by id, uid or name.
+    """
+    if state is not None and state not in list(JobState):
+        raise InvalidParameters(f"There is no state {state!r}; the states are {', '.join(JobState)}.")
+    chosen = group if isinstance(group, Group) or group is None else client().group(group)
+    group_id = None if chosen is None else chosen.id
+    return client().jobs(limit, state=state, queue=queue, target=target, name=name, group_id=group_id)
+
+
+def job(key: int | str) -> Job:
+    """Return one job.
+
+    Parameters
+    ----------
+    key : int or str
+        Its id, its uid, or its name (the newest so named).
+
+    Raises
+    ------
+    UnknownJob
+        If there is none.
+    """
+    return client().job(key)
+
+
+def group(key: int | str) -> Group:
+    """Return the jobs that were submitted together by one call of `submit_many`.
+
+    Parameters
+    ----------
+    key : int or str
+        The group's id, its uid, or its name (the newest so named).
+
+    Raises
+    ------
+    UnknownJob
+        If there is none.
+    """
+    return client().group(key)
+
+
+def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
+    """Yield jobs as they end.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        A list of jobs, or a group.
+    timeout : float, optional
+        Seconds; None: as long as it takes.
+
+    Raises
+    ------
+    TimeoutError
+        If `timeout` runs out; the jobs go on.
+    """
+    return joblist.as_completed(list(jobs), timeout)
+
+
+def pause(queue: str | None = None) -> list[str]:
+    """Let no job of a queue start, in any notebook; running ones go on. It holds until `resume`.
+
+    Parameters
+    ----------
+    queue : str, optional
+        By default every configured queue.
+
+    Returns
+    -------
+    list of str
+        The queues that are paused.
+    """
+    return client().pause(queue)
+
+
+def resume(queue: str | None = None) -> list[str]:
+    """Let jobs of a paused queue start again.
+
+    Parameters
+    ----------
+    queue : str, optional
+        By default every queue that is paused.
+
+    Returns
+    -------
+    list of str
+        The queues that were paused.
+
+    Raises
+    ------
+    InvalidRequest
+        If the queue is not paused.
+    """
+    return client().resume(queue)
+
+
+def clean(
+    state: str | Sequence[str] | None = None,
+    older_than: float | str | None = None,
+    keep_jobs: int | None = None,
+    *,
+    yes: bool = False,
+) -> Cleaning:
+    """Say which ended jobs would be removed with all that they left, with sizes; or remove them.
+
+    Parameters
+    ----------
+    state : str or sequence of str, optional
+        Only jobs in these states.
+    older_than : float or str, optional
+        Only jobs that ended longer ago than this duration.
+    keep_jobs : int, optional
+        Not the so many that ended last.
+    yes : bool
+        Whether to remove them.
+
+    Returns
+    -------
+    Cleaning
+        How many, how large, and whether they are gone. Live jobs, and those that were told `keep()`, are never among them.
+    """
+    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)

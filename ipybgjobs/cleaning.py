@@ -1,0 +1,90 @@
+"""Removing ended jobs with all that they left, by state, age and count: first said, with sizes, then done.
+
+Live jobs and those that were told `keep()` are never among them.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import options, sizes, usage
+from .client import Client
+from .errors import InvalidParameters
+from .folder import StateFolder
+from .models import JobState
+from .store import removals
+from .store.removals import Rule
+
+_ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+#: Jobs that are removed in one transaction.
+_BATCH = 200
+
+_EVERY = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What a clean has removed, or would remove.
+
+    Parameters
+    ----------
+    jobs : int
+        How many jobs.
+    bytes : int
+        What their folders take on disk.
+    removed : bool
+        Whether they are gone.
+    """
+
+    jobs: int
+    bytes: int
+    removed: bool
+
+    def __str__(self) -> str:
+        what = f"{self.jobs:,} job{'' if self.jobs == 1 else 's'}, {sizes.show(self.bytes)} on disk"
+        return f"removed {what}" if self.removed else f"{what} would be removed"
+
+
+def clean(
+    client: Client,
+    state: str | Sequence[str] | None = None,
+    older_than: float | str | None = None,
+    keep_jobs: int | None = None,
+    *,
+    yes: bool = False,
+) -> Cleaning:
+    """Remove ended jobs; see `ipybgjobs.clean`."""
+    rule = Rule(
+        states=_states(state),
+        ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
+        newest=None if keep_jobs is None else options.count(keep_jobs, "keep_jobs"),
+    )
+    folder = client.folder()
+    found = removals.removable(client.database(folder), rule, _EVERY)
+    if yes:
+        return _removed(client, folder, found)
+    return Cleaning(len(found), sum(usage.of_folder(folder.job(uid)) for _, uid in found), removed=False)
+
+
+def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]]) -> Cleaning:
+    count = size = 0
+    for start in range(0, len(found), _BATCH):
+        part = found[start : start + _BATCH]
+        taken = {uid: usage.of_folder(folder.job(uid)) for _, uid in part}
+        gone = client.remove(folder, [job_id for job_id, _ in part])
+        count += len(taken.keys() & set(gone))
+        size += sum(taken.get(uid, 0) for uid in gone)
+    return Cleaning(count, size, removed=True)
+
+
+def _states(state: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    if state is None:
+        return None
+    states = (state,) if isinstance(state, str) else tuple(state)
+    for each in states:
+        if each not in _ENDED:
+            raise InvalidParameters(
+                f"{each!r} is no state that a job ends in; those are {', '.join(_ENDED)}. Live jobs are never removed."
+            )
+    return states

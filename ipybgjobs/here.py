@@ -1,0 +1,74 @@
+"""A call in this very process, so that breakpoints and ``%debug`` work: same call, same parameters, recorded as nothing.
+
+Modules of the target that have changed since they were imported are imported again first: what runs is what a job would run.
+"""
+
+import asyncio
+import copy
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import inspection, plain, resolve
+from .allowlist import Permission
+from .call import Call
+
+
+def prepare(
+    permission: Permission, call: Call, pickled: bytes | None, positional: tuple[str, ...], tell: Callable[[str], None]
+) -> Callable[[], Any]:
+    """Return what runs the call.
+
+    Parameters
+    ----------
+    permission : Permission
+        The target, which the allowlist has passed.
+    call : Call
+        With parameters that fit.
+    pickled : bytes or None
+        Those that are not plain.
+    positional : tuple of str
+        Names of parameters passed by position.
+    tell : callable
+        Shows a person a note.
+
+    Raises
+    ------
+    InvalidTarget
+        If the target can't be imported.
+    """
+    _import_again(permission.entry.key, tell)
+    owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
+    init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
+    for slot, value in ({} if pickled is None else plain.load(pickled)).items():
+        group, _, name = slot.partition(".")
+        (init if group == "init" else params)[name] = value
+
+    def run() -> Any:
+        function = resolve.bound(owner, permission.method, init)
+        value = function(*[params.pop(name) for name in positional], **params)
+        return _awaited(value) if hasattr(value, "__await__") else value
+
+    return run
+
+
+def _import_again(key: str, tell: Callable[[str], None]) -> None:
+    names = inspection.stale(key)
+    for name in names:
+        importlib.reload(sys.modules[name])
+        tell(f"Note: {name} has changed since it was imported here, and was imported again.")
+    inspection.imported_again(names)
+
+
+def _awaited(value: Any) -> Any:
+    """What an awaitable gives; where a loop runs in this thread, the awaitable itself, to be awaited."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_wait(value))
+    return value
+
+
+async def _wait(value: Any) -> Any:
+    return await value

@@ -1,0 +1,171 @@
+"""`Group`: jobs that were submitted together, as one thing to wait for, cancel, count and read; holds no state of its own."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from . import cards, frames, waiting
+from .errors import InvalidParameters, UnknownJob
+from .folder import StateFolder
+from .handle import Desk, Job, grace_seconds
+from .joblist import JobList, as_completed, result_or_none
+from .models import GroupRecord, JobState
+from .store import listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+#: Jobs that are shown when a group's line is opened.
+SHOWN = 50
+
+
+class GroupDesk(Desk, Protocol):
+    """What a group needs of the client besides."""
+
+    def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
+        """Ask the supervisors to cancel what has not ended of a group."""
+
+
+class Group:
+    """Jobs that were submitted by one call of `submit_many`.
+
+    Parameters
+    ----------
+    client : GroupDesk
+        Whose store it is in.
+    folder : StateFolder
+        The state folder.
+    id : int
+        The group's id in this store.
+    """
+
+    def __init__(self, client: GroupDesk, folder: StateFolder, id: int) -> None:  # noqa: A002 - its public name
+        self._client = client
+        self._folder = folder
+        self.id = id
+
+    def _record(self) -> GroupRecord:
+        found = listing.group(self._client.database(self._folder), self.id)
+        if found is None:
+            raise UnknownJob(f"Group {self.id} is no longer in {self._folder.path}: its last job was removed.")
+        return found
+
+    @property
+    def uid(self) -> str:
+        """The group's name on any machine."""
+        return self._record().uid
+
+    @property
+    def name(self) -> str | None:
+        """The name it was given."""
+        return self._record().name
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state; only states that have any."""
+        return self._record().counts
+
+    @property
+    def jobs(self) -> JobList:
+        """The jobs, in the order of the parameters that were given."""
+        found = listing.members(self._client.database(self._folder), self.id)
+        return JobList(Job(self._client, self._folder, record.id, record.uid) for record in found)
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait until all jobs have ended.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None: as long as it takes.
+
+        Raises
+        ------
+        TimeoutError
+            If it runs out; the jobs go on.
+        """
+        first = self.jobs[:1]
+        beat = first[0]._see_to_supervisor if first else lambda: None  # noqa: SLF001 - its own package
+        waiting.wait(
+            lambda: not self._live(), timeout, lambda: f"{self._record().line()}; not all have ended in {timeout} s.", beat
+        )
+        return self
+
+    def _live(self) -> int:
+        return listing.live_in_group(self._client.database(self._folder), self.id)
+
+    def as_completed(self, timeout: float | None = None) -> Iterator[Job]:
+        """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
+        return as_completed(self.jobs, timeout)
+
+    def results(self, timeout: float | None = None, *, errors: str = "raise") -> list[Any]:
+        """Wait, and return what the jobs returned, in the order of the parameters.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None: as long as it takes.
+        errors : str
+            ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out.
+        """
+        if errors not in ("raise", "return"):
+            raise InvalidParameters(f'errors is {errors!r}; it is "raise" or "return".')
+        self.wait(timeout)
+        return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
+
+    def cancel(self, grace: float | str | None = None) -> Self:
+        """Cancel the jobs that have not ended, and return when they have."""
+        self._client.cancel_group(self._folder, self.id, grace_seconds(grace))
+        return self.wait()
+
+    def retry(self) -> JobList:
+        """Add one attempt to the jobs that failed or were cancelled, and return them."""
+        return self.jobs.retry()
+
+    def remove(self) -> int:
+        """Remove the jobs that have ended with all that they left; return how many."""
+        return len(self._client.remove(self._folder, [job.id for job in self.jobs]))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas data frame: parameters, state, duration, result; a row for each job."""
+        jobs = {job.id: job for job in self.jobs}
+        found = listing.members(self._client.database(self._folder), self.id)
+        return frames.frame(found, lambda record: result_or_none(jobs[record.id]))
+
+    def __len__(self) -> int:
+        return self._record().total
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.jobs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Group) and (other.id, other._folder.path) == (self.id, self._folder.path)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self._folder.path))
+
+    def __repr__(self) -> str:
+        return f"<{self._record().line()}>"
+
+    def _repr_html_(self) -> str:
+        newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)
+        return cards.group(self._record(), newest, time.time())
+
+
+def _result_or_error(job: Job) -> Any:
+    error = job.exception()
+    if error is not None or job.state is not JobState.SUCCEEDED:
+        return error
+    try:
+        return job.result()
+    except Exception as problem:
+        return problem

@@ -1,0 +1,109 @@
+"""Several jobs as a list that shows itself as a table, and takes the verbs of a job for all of them."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
+
+from . import cards, frames, waiting
+from .errors import BackgroundJobError
+from .handle import Job, grace_seconds
+from .models import JobRecord, JobState
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class JobList(list[Job]):
+    """Jobs, in the order in which they were asked for."""
+
+    def _records(self) -> list[JobRecord]:
+        return [job._record() for job in self]  # noqa: SLF001 - its own package
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait until all have ended.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout`, in seconds, runs out; the jobs go on.
+        """
+        limit = None if timeout is None else time.monotonic() + timeout
+        for job in self:
+            job.wait(None if limit is None else max(0.0, limit - time.monotonic()))
+        return self
+
+    def cancel(self, grace: float | str | None = None) -> "JobList":
+        """Cancel those that have not ended, and return them once they have."""
+        seconds = grace_seconds(grace)
+        live = JobList(job for job in self if not job.state.ended)
+        for job in live:
+            job._request_cancel(seconds)  # noqa: SLF001 - likewise
+        return live.wait()
+
+    def retry(self) -> "JobList":
+        """Add one attempt to those that failed or were cancelled, and return them."""
+        chosen = JobList(job for job in self if job.state in (JobState.FAILED, JobState.CANCELLED))
+        for job in chosen:
+            job.retry()
+        return chosen
+
+    def to_frame(self, *, results: bool = False) -> "pd.DataFrame":
+        """Return a pandas data frame: parameters, state, duration and so on, a row for each job.
+
+        Parameters
+        ----------
+        results : bool
+            Whether to load what the jobs returned, too.
+
+        Raises
+        ------
+        InvalidRequest
+            If pandas is not installed.
+        """
+        jobs = {job.id: job for job in self}
+        return frames.frame(self._records(), (lambda record: result_or_none(jobs[record.id])) if results else None)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> "JobList": ...
+    def __getitem__(self, index: SupportsIndex | slice) -> "Job | JobList":
+        found = super().__getitem__(index)
+        return JobList(found) if isinstance(found, list) else found
+
+    def _repr_html_(self) -> str:
+        return cards.table(self._records(), time.time())
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
+        now = time.time()
+        printer.text("\n".join(record.line(now) for record in self._records()) or "no jobs")
+
+
+def result_or_none(job: Job) -> Any:
+    """What a job returned; None where it has not succeeded, or it is not kept."""
+    if job.state is not JobState.SUCCEEDED:
+        return None
+    try:
+        return job._result()  # noqa: SLF001 - likewise
+    except BackgroundJobError:
+        return None
+
+
+def as_completed(jobs: "list[Job]", timeout: float | None = None) -> Iterator[Job]:
+    """Yield jobs as they end; as `ipybgjobs.as_completed`."""
+    left = dict.fromkeys(jobs)
+    limit = None if timeout is None else time.monotonic() + timeout
+    while left:
+        first = next(iter(left))
+        ended: list[Job] = []
+
+        def some_ended() -> bool:
+            ended[:] = first._ended_of(list(left))  # noqa: SLF001, B023 - likewise; called in this turn only
+            return bool(ended)  # noqa: B023 - likewise
+
+        rest = None if limit is None else max(0.0, limit - time.monotonic())
+        late = f"{len(left)} jobs have not ended in {timeout} s; they go on."
+        waiting.wait(some_ended, rest, lambda text=late: text, first._see_to_supervisor)  # type: ignore[misc] # noqa: SLF001 - likewise
+        for job in ended:
+            del left[job]
+            yield job

@@ -1,0 +1,76 @@
+"""What users change about jobs that are there: requests to the supervisor, priorities, pauses; each in one short transaction.
+
+No change of state: that is the supervisor's.
+"""
+
+import json
+from collections.abc import Iterable
+
+from ..models import JobState, Owner
+from .database import Database
+from .submissions import Surroundings, context_id, environment_id
+
+
+def request_cancel(database: Database, job_id: int, host: str, grace: float | None, now: float) -> None:
+    """Ask the host's supervisor to cancel a job."""
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
+            (job_id, host, json.dumps({"grace": grace}), now),
+        )
+
+
+def request_cancel_of_group(database: Database, group_id: int, grace: float | None, now: float) -> int:
+    """Ask each host's supervisor to cancel the jobs of a group that have not ended, and return how many."""
+    with database.transaction() as connection:
+        cursor = connection.execute(
+            """INSERT INTO requests (job_id, host, verb, options, requested_at)
+            SELECT id, host, 'cancel', ?, ? FROM jobs WHERE group_id = ? AND state IN ('queued', 'running')""",
+            (json.dumps({"grace": grace}), now, group_id),
+        )
+    return cursor.rowcount
+
+
+def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
+    """Ask for another attempt of jobs that have ended, in the caller's surroundings."""
+    with database.transaction() as connection:
+        environment = environment_id(connection, surroundings)
+        options = {
+            "context": context_id(connection, surroundings),
+            "environment": environment,
+            "host": owner.host,
+            "pid_namespace": owner.pid_namespace,
+        }
+        text = json.dumps(options)
+        connection.executemany(
+            "INSERT INTO requests (job_id, host, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
+            [(job_id, owner.host, text, environment, now) for job_id in job_ids],
+        )
+
+
+def set_priority(database: Database, job_id: int, priority: int) -> bool:
+    """Give a queued job another priority; False if it is not queued."""
+    with database.transaction() as connection:
+        cursor = connection.execute(
+            "UPDATE jobs SET priority = ? WHERE id = ? AND state = ?", (priority, job_id, JobState.QUEUED)
+        )
+    return cursor.rowcount == 1
+
+
+def keep(database: Database, job_id: int, *, kept: bool) -> None:
+    """Exempt a job from clean and retention, or no longer."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE jobs SET kept = ? WHERE id = ?", (kept, job_id))
+
+
+def pause(database: Database, queues: Iterable[str], now: float) -> None:
+    """Let no job of these queues start."""
+    with database.transaction() as connection:
+        connection.executemany("INSERT OR IGNORE INTO paused (queue, paused_at) VALUES (?, ?)", [(name, now) for name in queues])
+
+
+def resume(database: Database, queue: str | None) -> list[str]:
+    """Let jobs of a queue, or of all, start again; return the queues that were paused."""
+    with database.transaction() as connection:
+        sql = "DELETE FROM paused WHERE queue = coalesce(?, queue) RETURNING queue"
+        return sorted(row["queue"] for row in connection.execute(sql, (queue,)).fetchall())

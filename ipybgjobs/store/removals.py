@@ -1,0 +1,88 @@
+"""Jobs that are removed with their attempts, and what else goes with the last of them; live jobs never.
+
+It changes rows only; the folders go after, by whoever removed the rows (see `tidying` for what a crash leaves).
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .database import Database
+
+#: A job that may be removed: it has ended, nobody has asked for more of it, and no hook of it is to run or runs.
+_REMOVABLE = """ended_at IS NOT NULL AND state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
+    AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM requests WHERE job_id = jobs.id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which ended jobs are to go; what is None says nothing.
+
+    Parameters
+    ----------
+    states : tuple of str or None
+        Only jobs in these states.
+    ended_before : float or None
+        Only jobs that ended before this moment, in seconds since the epoch.
+    newest : int or None
+        Not the so many that ended last.
+    """
+
+    states: tuple[str, ...] | None = None
+    ended_before: float | None = None
+    newest: int | None = None
+
+
+def removable(database: Database, rule: Rule, limit: int) -> list[tuple[int, str]]:
+    """Return id and uid of jobs that a rule lets go, those that ended first coming first; kept ones are not among them."""
+    where = ["kept = 0", _REMOVABLE]
+    values: list[str | float | int] = []
+    if rule.states is not None:
+        where.append("state IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(rule.states)))
+    if rule.ended_before is not None:
+        where.append("ended_at < ?")
+        values.append(rule.ended_before)
+    if rule.newest is not None:
+        where.append("ended_at < ?")
+        values.append(_end_of_newest(database, rule.newest))
+    sql = f"SELECT id, uid FROM jobs WHERE {' AND '.join(where)} ORDER BY ended_at, id LIMIT ?"
+    return [(row["id"], row["uid"]) for row in database.read(sql, (*values, limit))]
+
+
+def _end_of_newest(database: Database, count: int) -> float:
+    """When the oldest of the newest `count` ended jobs ended."""
+    if count == 0:
+        return float("inf")
+    sql = "SELECT ended_at FROM jobs WHERE ended_at IS NOT NULL AND kept = 0 ORDER BY ended_at DESC LIMIT 1 OFFSET ?"
+    rows = database.read(sql, (count - 1,))
+    return rows[0][0] if rows else float("-inf")
+
+
+def remove(database: Database, job_ids: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Remove jobs that have ended, and groups whose last job that was; a live job stays.
+
+    Returns
+    -------
+    (list of str, list of str)
+        Uids of the jobs and of the groups that are gone, whose folders may go too.
+    """
+    with database.transaction() as connection:
+        gone, group_ids = _remove_jobs(connection, job_ids)
+        groups: list[str] = []
+        for group_id in group_ids:
+            sql = "DELETE FROM groups WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE group_id = groups.id) RETURNING uid"
+            groups += [row["uid"] for row in connection.execute(sql, (group_id,)).fetchall()]
+    return gone, groups
+
+
+def _remove_jobs(connection: sqlite3.Connection, job_ids: Sequence[int]) -> tuple[list[str], set[int]]:
+    wanted = json.dumps(list(job_ids))
+    sql = f"DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND {_REMOVABLE} RETURNING id, uid, group_id"
+    rows = connection.execute(sql, (wanted,)).fetchall()
+    gone = [(row["id"],) for row in rows]
+    for table in ("attempts", "dependencies"):
+        connection.executemany(f"DELETE FROM {table} WHERE job_id = ?", gone)
+    return [row["uid"] for row in rows], {row["group_id"] for row in rows if row["group_id"] is not None}

@@ -1,0 +1,172 @@
+"""What may start, and what waits for what: the supervisor's view of the queues, and the steps that lead a job to its start.
+
+A queued job is *ready* when a slot is all it waits for: its time has come, and nothing that it comes after is left. Only ready
+jobs are looked through at a claim; so ten thousand that wait for their time cost nothing.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from ..models import Owner
+from .records import JOBS
+
+#: A job with its group's parameters, the text of its context, and its newest attempt.
+_JOBS = JOBS.replace(
+    "FROM jobs",
+    """, contexts.body AS context_body, last.folder AS last_folder, last.outcome AS last_outcome
+    FROM jobs JOIN contexts ON contexts.id = jobs.context
+        LEFT JOIN attempts AS last ON last.job_id = jobs.id AND last.number = jobs.attempt""",
+    1,
+)
+
+
+class Schedule:
+    """The queues of one host, in one transaction.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a transaction where it changes something.
+    owner : Owner
+        Whose supervisor asks; jobs of other hosts are not its own.
+    now : float
+        Seconds since the epoch.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float) -> None:
+        self._connection = connection
+        self._host = owner.host
+        self.now = now
+
+    # -- what waits -----------------------------------------------------------------------------------------------
+
+    def promote(self) -> int:
+        """Make the jobs ready whose time has come; return how many."""
+        sql = """UPDATE jobs SET ready = 1
+            WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND host = ? AND not_before <= ?"""
+        return self._connection.execute(sql, (self._host, self.now)).rowcount
+
+    def next_due(self) -> float | None:
+        """When something is due that waits for its time: a start, or a deadline; None if nothing does."""
+        sql = """SELECT min(due) FROM (
+            SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND host = :host
+            UNION ALL SELECT min(deadline) FROM jobs WHERE state = 'queued' AND deadline IS NOT NULL AND host = :host)"""
+        found: float | None = self._connection.execute(sql, {"host": self._host}).fetchone()[0]
+        return found
+
+    def overdue(self) -> list[sqlite3.Row]:
+        """Queued jobs whose deadline is past."""
+        sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.host = ? AND deadline <= ?"
+        return self._connection.execute(sql, (self._host, self.now)).fetchall()
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: move delays and deadlines with it, and leave times of the calendar."""
+        values = {"host": self._host, "shift": seconds}
+        self._connection.execute(
+            """UPDATE jobs SET not_before = not_before + :shift
+            WHERE state = 'queued' AND ready = 0 AND host = :host AND NOT timed AND not_before > submitted_at""",
+            values,
+        )
+        self._connection.execute(
+            """UPDATE jobs SET deadline = deadline + :shift
+            WHERE state IN ('queued', 'running') AND host = :host AND NOT deadline_timed AND deadline IS NOT NULL""",
+            values,
+        )
+
+    def requests(self) -> list[sqlite3.Row]:
+        """What users asked this supervisor for, oldest first."""
+        return self._connection.execute("SELECT * FROM requests WHERE host = ? ORDER BY id", (self._host,)).fetchall()
+
+    # -- what may start -------------------------------------------------------------------------------------------
+
+    def queues(self) -> list[str]:
+        """Queues that have a ready job and are not paused, found by jumping through the index."""
+        ready = "SELECT min(queue) FROM jobs WHERE state = 'queued' AND ready = 1 AND host = :host"
+        sql = f"""WITH RECURSIVE waiting (queue) AS (
+                {ready} UNION ALL SELECT ({ready} AND queue > waiting.queue) FROM waiting WHERE waiting.queue IS NOT NULL
+            ) SELECT queue FROM waiting WHERE queue IS NOT NULL AND queue NOT IN (SELECT queue FROM paused)"""
+        return [row[0] for row in self._connection.execute(sql, {"host": self._host}).fetchall()]
+
+    def occupied(self) -> dict[str, list[int | None]]:
+        """The slots that are taken, by queue; None is one whose number nobody knows."""
+        sql = """SELECT jobs.queue, attempts.slot FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+            WHERE attempts.outcome IS NULL AND attempts.host = ? AND attempts.number > 0"""
+        found: dict[str, list[int | None]] = {}
+        for row in self._connection.execute(sql, (self._host,)).fetchall():
+            found.setdefault(row["queue"], []).append(row["slot"])
+        return found
+
+    def due(self, queue: str, skip: Sequence[int] = ()) -> sqlite3.Row | None:
+        """The job of a queue that may start now: higher priority first, then oldest; not of the contexts in `skip`."""
+        row: sqlite3.Row | None = self._connection.execute(
+            f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.host = ? AND queue = ?
+                AND context NOT IN (SELECT value FROM json_each(?))
+            ORDER BY priority DESC, jobs.id LIMIT 1""",
+            (self._host, queue, json.dumps(list(skip))),
+        ).fetchone()
+        return row
+
+    def hooks(self, limit: int) -> list[sqlite3.Row]:
+        """Jobs that have ended and whose hook is to be called, and is not being called already."""
+        called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND host = ? AND number = 0"
+        sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.host = ?
+            AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND number = 0 AND outcome IS NULL)
+            ORDER BY jobs.id LIMIT max(0, ? - ({called}))"""
+        return self._connection.execute(sql, (self._host, limit, self._host)).fetchall()
+
+    # -- what comes after -----------------------------------------------------------------------------------------
+
+    def release_after(self, job_id: int, *, succeeded: bool) -> list[int]:
+        """A job has ended: let go of those that come after it.
+
+        Returns
+        -------
+        list of int
+            Queued jobs that needed its success, and can't run now.
+        """
+        rows = self._connection.execute("SELECT job_id, anyway FROM dependencies WHERE on_id = ?", (job_id,)).fetchall()
+        for row in rows:
+            if succeeded or row["anyway"]:
+                self._unblock(row["job_id"])
+        return [row["job_id"] for row in rows if not succeeded and not row["anyway"]]
+
+    def _unblock(self, job_id: int) -> None:
+        self._connection.execute(
+            """UPDATE jobs SET blockers = blockers - 1, ready = (blockers = 1 AND not_before <= :now)
+            WHERE id = :id AND state = 'queued' AND blockers > 0""",
+            {"id": job_id, "now": self.now},
+        )
+
+    def job(self, job_id: int) -> sqlite3.Row | None:
+        """One job, as `due` gives it."""
+        row: sqlite3.Row | None = self._connection.execute(f"{_JOBS} WHERE jobs.id = ?", (job_id,)).fetchone()
+        return row
+
+    def attempt(self, job_id: int, number: int) -> sqlite3.Row | None:
+        """One attempt with its job's columns `uid`, `state`, `rules` and so on."""
+        columns = """, attempts.number, attempts.folder, attempts.outcome, attempts.ending, attempts.launches, attempts.slot,
+            attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
+        sql = f"{_JOBS.replace('FROM jobs', columns, 1)} WHERE attempts.job_id = ? AND attempts.number = ?"
+        row: sqlite3.Row | None = self._connection.execute(sql, (job_id, number)).fetchone()
+        return row
+
+
+def live_attempts(connection: sqlite3.Connection, host: str) -> list[sqlite3.Row]:
+    """Attempts of a host that have no outcome yet: what a new supervisor finds."""
+    sql = "SELECT job_id, number, pid_namespace, ending, ending_grace FROM attempts WHERE outcome IS NULL AND host = ?"
+    return connection.execute(sql, (host,)).fetchall()
+
+
+def newest_context(connection: sqlite3.Connection, host: str) -> str | None:
+    """Where the last caller on a host ran a job, as text; None before the first submit."""
+    sql = "SELECT body FROM jobs JOIN contexts ON contexts.id = jobs.context WHERE host = ? ORDER BY jobs.id DESC LIMIT 1"
+    row = connection.execute(sql, (host,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def request_options(row: sqlite3.Row) -> dict[str, Any]:
+    """What a request says beyond its verb."""
+    options: dict[str, Any] = json.loads(row["options"])
+    return options

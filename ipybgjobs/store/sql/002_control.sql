@@ -1,0 +1,59 @@
+-- Order, deadlines, uniqueness, reuse, groups, pausing, hooks, slots.
+-- Times are seconds since the epoch, UTC.
+
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    name TEXT,
+    target TEXT NOT NULL,
+    common TEXT NOT NULL,                  -- JSON: parameters that all its jobs share, stored once
+    pickled TEXT NOT NULL,                 -- JSON: slot to description; the values are in the group's folder
+    hidden TEXT NOT NULL,                  -- JSON: secret values among them
+    submitted_at REAL NOT NULL
+);
+
+CREATE INDEX groups_name ON groups (name, id) WHERE name IS NOT NULL;
+
+CREATE TABLE dependencies (
+    job_id INTEGER NOT NULL REFERENCES jobs (id),
+    on_id INTEGER NOT NULL,                -- always an older job; so there is no circle
+    anyway INTEGER NOT NULL,               -- 1: whatever becomes of it; 0: it must succeed
+    PRIMARY KEY (on_id, job_id)
+) WITHOUT ROWID;
+
+CREATE INDEX dependencies_job ON dependencies (job_id);
+
+CREATE TABLE paused (
+    queue TEXT PRIMARY KEY,
+    paused_at REAL NOT NULL
+);
+
+ALTER TABLE jobs ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;     -- a queued job that a slot is all it waits for
+ALTER TABLE jobs ADD COLUMN blockers INTEGER NOT NULL DEFAULT 0;  -- jobs it comes after that have not ended
+ALTER TABLE jobs ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;     -- not_before is a time of the calendar, no delay
+ALTER TABLE jobs ADD COLUMN deadline REAL;                        -- for the job in all
+ALTER TABLE jobs ADD COLUMN deadline_timed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN unique_key TEXT;                      -- one live job holds it
+ALTER TABLE jobs ADD COLUMN fingerprint TEXT;                     -- target, parameters and source; NULL: not to be reused
+ALTER TABLE jobs ADD COLUMN source TEXT;                          -- JSON: the target's file at submit, with date and size
+ALTER TABLE jobs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;      -- 1: neither clean nor retention removes it
+ALTER TABLE jobs ADD COLUMN retried_from INTEGER;                 -- the job whose parameters were changed for this one
+ALTER TABLE jobs ADD COLUMN group_id INTEGER REFERENCES groups (id);
+ALTER TABLE jobs ADD COLUMN hooks TEXT NOT NULL DEFAULT '[]';     -- JSON: which hooks the class has
+ALTER TABLE jobs ADD COLUMN hook TEXT;                            -- the one that is to be called
+
+ALTER TABLE attempts ADD COLUMN slot INTEGER;                     -- number of the queue's slot; attempt 0 is a hook's
+
+DROP INDEX jobs_next;
+CREATE INDEX jobs_ready ON jobs (host, queue, priority DESC, id) WHERE state = 'queued' AND ready = 1;
+CREATE INDEX jobs_waiting ON jobs (host, not_before) WHERE state = 'queued' AND ready = 0 AND blockers = 0;
+CREATE INDEX jobs_deadline ON jobs (host, deadline) WHERE state = 'queued' AND deadline IS NOT NULL;
+CREATE INDEX jobs_hook ON jobs (host, id) WHERE hook IS NOT NULL;
+CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key) WHERE unique_key IS NOT NULL AND state IN ('queued', 'running');
+CREATE INDEX jobs_reuse ON jobs (fingerprint, id) WHERE state = 'succeeded' AND fingerprint IS NOT NULL;
+CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL AND kept = 0;
+CREATE INDEX jobs_group ON jobs (group_id, state, id) WHERE group_id IS NOT NULL;
+CREATE INDEX jobs_alone ON jobs (id) WHERE group_id IS NULL;
+
+-- The newest of any combination: two or three of the columns given, the other walked through (see records).
+CREATE INDEX jobs_listing ON jobs (target, queue, state, id);

@@ -1,0 +1,87 @@
+"""A transaction of the supervisor, and what it has decided: to be done once it is committed."""
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+
+from ..models import JobState, Outcome
+from ..settings import Settings
+from ..snapshot import Context
+from ..store.schedule import Schedule
+from ..store.transitions import Transitions
+from .joblogs import Message
+from .running import Running
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An attempt that has been claimed and is to be launched."""
+
+    row: sqlite3.Row
+    number: int
+    folder: str  #: absolute
+    context: Context
+    settings: Settings
+    slot: int | None  #: number of the queue's slot; None for a hook
+
+    @property
+    def job_id(self) -> int:
+        """The job's id."""
+        return int(self.row["id"])
+
+    @property
+    def slot_environment(self) -> dict[str, str]:
+        """The variables that the queue gives to a job in this slot."""
+        queue = self.settings.queues.get(self.row["queue"])
+        return {} if queue is None or self.slot is None else queue.environment(self.slot)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A command to be run because a job has ended."""
+
+    job_id: int
+    command: tuple[str, ...]
+    environment: str  #: the job's variables as JSON text, read before their row goes
+    cwd: str
+
+
+@dataclass(slots=True)
+class Effects:
+    """What is to be done."""
+
+    recorded: list[str] = field(default_factory=list)  #: attempt folders whose end is in the store
+    starts: list[Start] = field(default_factory=list)
+    endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
+    late: list[Running] = field(default_factory=list)  #: whose time-out has been enforced
+    environments: set[int] = field(default_factory=set)  #: that may have lost their last job
+    released: bool = False  #: environment variables were deleted
+    messages: list[Message] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Have a line written to the log."""
+        self.messages.append(Message(text))
+
+    def fail(self, text: str, traceback: str | None = None) -> None:
+        """Have a failure written to both logs."""
+        self.messages.append(Message(text, traceback, failure=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transaction: what changes jobs, what reads the queues, and what is to follow."""
+
+    change: Transitions
+    schedule: Schedule
+    effects: Effects
+
+
+#: The hook that each end calls.
+_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "failed"}
+
+
+def hook_for(row: sqlite3.Row, state: str) -> str | None:
+    """The hook of a job's class that an end calls; None if it has none."""
+    name = _HOOKS.get(JobState(state))
+    return name if name in json.loads(row["hooks"]) else None

@@ -1,0 +1,186 @@
+"""What a job is and how it is: everything read live, from the store and the attempt folders; it changes nothing."""
+
+import time
+from typing import Any, Protocol
+
+from . import attempt, durations, plain, usage
+from .folder import StateFolder
+from .models import Attempt, JobRecord, JobState
+from .process import identity
+from .store import records
+from .store.database import Database
+
+
+class Reader(Protocol):
+    """What reading a job needs of the client."""
+
+    def database(self, folder: StateFolder) -> Database:
+        """Open the store."""
+
+    def group(self, key: int | str) -> Any:
+        """Return a group."""
+
+
+class JobView:
+    """One job, to be read.
+
+    Parameters
+    ----------
+    client : Reader
+        Whose store it is in.
+    folder : StateFolder
+        The state folder.
+    id : int
+        The job's id in this store.
+    uid : str
+        The same job's name on any machine.
+    """
+
+    def __init__(self, client: Reader, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
+        self._reader = client
+        self._folder = folder
+        self.id = id
+        self.uid = uid
+
+    def _record(self) -> JobRecord:
+        return records.job(self._database(), self.uid)
+
+    def _database(self) -> Database:
+        return self._reader.database(self._folder)
+
+    # -- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def target(self) -> str:
+        """The dotted path of what runs."""
+        return self._record().call.target
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters, as they were converted at submit."""
+        call = self._record().call
+        return {**call.params, **self._pickled("params.", call.pickled)}
+
+    @property
+    def init(self) -> dict[str, Any]:
+        """The constructor's parameters."""
+        call = self._record().call
+        return {**call.init, **self._pickled("init.", call.pickled)}
+
+    def _pickled(self, prefix: str, slots: dict[str, str]) -> dict[str, Any]:
+        if not any(slot.startswith(prefix) for slot in slots):
+            return {}
+        values: dict[str, Any] = {}
+        group = self.group
+        for uid in ([] if group is None else [group.uid]) + [self.uid]:
+            values |= _loaded(f"{self._folder.job(uid)}/{attempt.PARAMETERS}")
+        return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
+
+    @property
+    def name(self) -> str | None:
+        """The name it was given."""
+        return self._record().name
+
+    @property
+    def queue(self) -> str:
+        """The queue it waits or waited in."""
+        return self._record().queue
+
+    @property
+    def priority(self) -> int:
+        """Higher goes first; a queued job may be given another."""
+        return self._record().priority
+
+    @property
+    def after(self) -> list[int]:
+        """Ids of the jobs that it comes after."""
+        return records.dependencies(self._database(), self.id)
+
+    @property
+    def retried_from(self) -> int | None:
+        """The job whose parameters were changed for this one."""
+        return self._record().retried_from
+
+    @property
+    def group(self) -> Any:
+        """The group that it was submitted in; None if it was submitted alone."""
+        group_id = self._record().group_id
+        return None if group_id is None else self._reader.group(group_id)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What its folder takes on disk, in bytes."""
+        return usage.of_folder(self._folder.job(self.uid))
+
+    # -- how it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> JobState:
+        """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
+        return records.state(self._database(), self.id)
+
+    @property
+    def status(self) -> str:
+        """The state as a person would say it, with the time of a retry."""
+        record = self._record()
+        if not record.state.ended and record.owner.host != identity.host():
+            return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.host)})"
+        if record.state is JobState.QUEUED and record.blockers:
+            return f"queued, comes after {', '.join(f'job {each}' for each in self.after)}"
+        held = self._held(record)
+        return f"{record.status()}, held: {held}" if held else record.status()
+
+    def _held(self, record: JobRecord) -> str | None:
+        """What keeps a queued job from starting, if the supervisor has said so."""
+        if record.state is not JobState.QUEUED or record.not_before > time.time():
+            return None
+        if records.is_paused(self._database(), record.queue):
+            return f"the queue {record.queue} is paused"
+        rows = records.supervisors(self._database())
+        return next((row["notice"] for row in rows if row["host"] == record.owner.host and row["notice"]), None)
+
+    def _last_heard(self, host: str) -> str:
+        heard = [row["heard_at"] for row in records.supervisors(self._database()) if row["host"] == host]
+        return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
+
+    @property
+    def error(self) -> str | None:
+        """The last failure in one line, also while the job waits for a retry; None if there was none."""
+        return self._record().error
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Every attempt, oldest first."""
+        return records.attempts(self._database(), self.id)
+
+    @property
+    def hook(self) -> Attempt | None:
+        """How the call of its class's hook went; None where there was none."""
+        return records.hook(self._database(), self.id)
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback of the last attempt that left one, as text."""
+        found = [each.traceback for each in self.attempts if each.traceback]
+        return found[-1] if found else None
+
+    def log(self, tail: int | None = None) -> str:
+        """Return what the newest attempt printed, errors included.
+
+        Parameters
+        ----------
+        tail : int, optional
+            Only the last so many lines.
+        """
+        folders = [each.folder for each in self.attempts if each.folder]
+        return attempt.tail(f"{self._folder.attempt(folders[-1])}/{attempt.OUTPUT}", tail) if folders else ""
+
+
+def _loaded(path: str) -> dict[str, Any]:
+    """Pickled parameters; none where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            values: dict[str, Any] = plain.load(file.read())
+    except FileNotFoundError:
+        return {}
+    return values

@@ -1,0 +1,53 @@
+"""Waiting for jobs to end: pauses that grow, a limit, and a look now and then whether anybody works on it.
+
+Never reads a store itself: it is told how to look.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+#: Seconds between two looks: the first, the longest.
+SHORTEST, LONGEST = 0.002, 0.2
+
+#: Seconds between two beats.
+_BEAT = 1.0
+
+
+def pauses(
+    ended: Callable[[], bool], timeout: float | None, late: Callable[[], str], beat: Callable[[], None]
+) -> Iterator[float]:
+    """Yield pauses to be slept until something has ended.
+
+    Parameters
+    ----------
+    ended : callable
+        Looks.
+    timeout : float or None
+        Seconds; None: as long as it takes.
+    late : callable
+        Says what has not ended, once `timeout` has run out.
+    beat : callable
+        Called once a second.
+
+    Raises
+    ------
+    TimeoutError
+        If `timeout` runs out.
+    """
+    limit = None if timeout is None else time.monotonic() + timeout
+    pause, beaten = SHORTEST, time.monotonic()
+    while not ended():
+        now = time.monotonic()
+        if limit is not None and now >= limit:
+            raise TimeoutError(late())
+        if now - beaten > _BEAT:
+            beaten = now
+            beat()
+        yield pause if limit is None else max(0.0, min(pause, limit - now))
+        pause = min(LONGEST, pause * 1.3)
+
+
+def wait(ended: Callable[[], bool], timeout: float | None, late: Callable[[], str], beat: Callable[[], None]) -> None:
+    """Sleep until something has ended; as `pauses`."""
+    for pause in pauses(ended, timeout, late, beat):
+        time.sleep(pause)
