@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations
+from . import __version__, durations, sizes, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError
@@ -25,6 +25,10 @@ from .store import records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
+
+
+#: Longest that the disk use is measured, in seconds.
+_LONGEST_LOOK = 5.0
 
 
 @dataclass(slots=True)
@@ -120,9 +124,18 @@ def _store(report: Report, folder: StateFolder) -> None:
         database = Database(folder.database, durable=True)
         counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
         report.fact("jobs", ", ".join(f"{row[1]} {row[0]}" for row in counts) or "none")
+        _disk_use(report, folder)
+        for queue in records.paused(database):
+            report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
         _supervisors(report, database, folder)
     except BackgroundJobError as error:
         report.problems.append(str(error))
+
+
+def _disk_use(report: Report, folder: StateFolder) -> None:
+    taken, whole = usage.of_folders_within(folder.jobs, _LONGEST_LOOK)
+    store = sum(os.path.getsize(path) for path in (folder.database, f"{folder.database}-wal") if os.path.exists(path))
+    report.fact("disk", f"{'' if whole else 'more than '}{sizes.show(taken)} of outputs, {sizes.show(store)} of store")
 
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:

@@ -4,6 +4,7 @@ Daylight saving makes some local times exist twice and some not at all: of two t
 refused. An offset (``+01:00``) leaves nothing open.
 """
 
+import contextlib
 import datetime as dt
 import time
 
@@ -36,22 +37,20 @@ def _typed(value: object) -> str:
 
 
 def _read(value: "str | dt.datetime", now: float, what: str) -> float:
-    if isinstance(value, dt.datetime):
-        return _seconds(value, what)
-    if not isinstance(value, str):
-        raise ValueError(f'{what} is {value!r}; give a time such as "2026-11-24 22:30", or a datetime.')  # noqa: TRY004 - one kind of fault
-    text = value.strip()
-    try:
-        return _seconds(dt.datetime.fromisoformat(text), what)
-    except ValueError as error:
-        if "does not exist" in str(error):
-            raise
-    try:
-        return _next(dt.time.fromisoformat(text), now, what)
-    except ValueError as error:
-        if "does not exist" in str(error):
-            raise
-    raise ValueError(f'{what} is {_typed(value)}; give a time such as "2026-11-24 22:30" or "22:30".')
+    moment = _understood(value.strip()) if isinstance(value, str) else value
+    if isinstance(moment, dt.datetime):
+        return _seconds(moment, what)
+    if isinstance(moment, dt.time):
+        return _next(moment, now, what)
+    raise ValueError(f'{what} is {_typed(value)}; give a time such as "2026-11-24 22:30" or "22:30", or a datetime.')
+
+
+def _understood(text: str) -> dt.datetime | dt.time | None:
+    """What a text means; None if nothing."""
+    for read in (dt.datetime.fromisoformat, dt.time.fromisoformat):
+        with contextlib.suppress(ValueError):
+            return read(text)
+    return None
 
 
 def _next(clock: dt.time, now: float, what: str) -> float:
@@ -65,7 +64,7 @@ def _seconds(moment: dt.datetime, what: str) -> float:
     try:
         seconds = moment.timestamp()
         exists = moment.tzinfo is not None or dt.datetime.fromtimestamp(seconds) == moment.replace(fold=0)  # noqa: DTZ006 - local is meant
-    except (OverflowError, OSError):
+    except (OverflowError, OSError, ValueError):
         raise ValueError(f"{what} is {_typed(moment)}, which is out of range.") from None
     if not exists:
         raise ValueError(

@@ -76,11 +76,8 @@ class Database:
 
     def _open(self) -> None:
         with self._translated():
-            version = self._version()
-            if 0 < version < SCHEMA and not self._supervising:
-                self._migrate_alone()
-            elif version < SCHEMA:
-                self._migrate()
+            if self._version() < SCHEMA:
+                self._upgrade()
             version = self._version()
         if version > SCHEMA:
             raise StoreError(
@@ -117,24 +114,35 @@ class Database:
     def _version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
-    def _migrate_alone(self) -> None:
-        """Migrate while no supervisor of an older version works on the store: its lock is held meanwhile."""
-        limit = time.monotonic() + _DRAIN_SECONDS
-        while True:
-            lock = None if self._heard_elsewhere() else FileLock.acquire(self._supervisor_lock(), wait=False)
-            if lock is not None:
-                break
+    def _upgrade(self) -> None:
+        """Make the store, or bring it up to date; one process at a time, and never beside a supervisor of an older version."""
+        began = time.monotonic()
+        while not self._try_to_upgrade():
+            waited = time.monotonic() - began
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
-            if live or time.monotonic() > limit:
+            if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
                 raise StoreError(
                     f"The store {self.path} is an older version's of ipybgjobs, whose supervisor works on it ({live} jobs have "
                     "not ended): wait for its end with that version, or choose another state folder. Nothing was changed."
                 )
             time.sleep(_DRAIN_LOOK)
+
+    def _try_to_upgrade(self) -> bool:
+        schema = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
+        supervisor: FileLock | None = None
         try:
+            if self._version() >= SCHEMA:
+                return True
+            if self._version() > 0 and not self._supervising:
+                supervisor = None if self._heard_elsewhere() else FileLock.acquire(self._supervisor_lock(), wait=False)
+                if supervisor is None:
+                    return False
             self._migrate()
         finally:
-            lock.close()
+            for lock in (supervisor, schema):
+                if lock is not None:
+                    lock.close()
+        return True
 
     def _supervisor_lock(self) -> str:
         return StateFolder(os.path.dirname(self.path)).supervisor_lock(identity.host())
@@ -145,17 +153,12 @@ class Database:
         return bool(self.connection.execute(sql, (identity.host(), time.time() - _DRAIN_SECONDS)).fetchone()[0])
 
     def _migrate(self) -> None:
-        """Run the migrations that are missing; one process at a time."""
-        lock = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
-        try:
-            self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(self.path) else 'WAL'}")
-            for number in range(self._version() + 1, SCHEMA + 1):
-                [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
-                text = script.read_text(encoding="utf-8")
-                self.connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
-        finally:
-            if lock is not None:
-                lock.close()
+        """Run the migrations that are missing."""
+        self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(self.path) else 'WAL'}")
+        for number in range(self._version() + 1, SCHEMA + 1):
+            [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
+            text = script.read_text(encoding="utf-8")
+            self.connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
 
     def read(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """Run one query."""
