@@ -66,7 +66,7 @@ class Schedule:
         values = {"host": self._host, "shift": seconds}
         self._connection.execute(
             """UPDATE jobs SET not_before = not_before + :shift
-            WHERE state = 'queued' AND ready = 0 AND host = :host AND NOT timed AND not_before > submitted_at""",
+            WHERE state = 'queued' AND ready = 0 AND host = :host AND NOT timed""",
             values,
         )
         self._connection.execute(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from .. import durations, redaction
 from ..executors.local import Exit
 from ..models import JobState, Outcome
-from ..process import memory
+from ..process.memory import Kills
 from ..retry import Failure, next_delay
 from ..source import Source
 from ..store import records, schedule
@@ -55,18 +55,28 @@ class Decider:
         Which queued jobs start.
     policies : Policies
         What the configuration files say.
+    memory_kills : Kills
+        What the kernel counts.
     clock : callable
         Seconds since the epoch.
     draw : callable
         A random number in [0, 1), for jitter.
     """
 
-    def __init__(
-        self, attempts: Attempts, starter: Starter, policies: Policies, clock: Callable[[], float], draw: Callable[[], float]
+    def __init__(  # noqa: PLR0913 - what it decides from
+        self,
+        attempts: Attempts,
+        starter: Starter,
+        policies: Policies,
+        memory_kills: Kills,
+        *,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
     ) -> None:
         self._attempts = attempts
         self._starter = starter
         self._policies = policies
+        self._memory_kills = memory_kills
         self._clock = clock
         self._draw = draw
         self._aftermath = Aftermath(policies)
@@ -95,13 +105,15 @@ class Decider:
             return
         reason = None if row["ending"] is None else Outcome(row["ending"])
         try:
-            verdict, failure = judge(
-                end, reason, lambda: self._secrets(step, row), out_of_memory=run.memory_kills not in (None, memory.kills())
-            )
+            verdict, failure = judge(end, reason, lambda: self._secrets(step, row), lambda: self._ran_out_of_memory(run))
         except Exception as error:  # a folder that anybody may have written must not end the supervisor
             unread = f"its outcome can't be read: {type(error).__name__}"
             verdict, failure = Verdict(reason or Outcome.LOST, unread), Failure()
         self._follow(step, _End(row, run, _with_remains(verdict, run), failure))
+
+    def _ran_out_of_memory(self, run: Running) -> bool:
+        """Whether the kernel has killed any process for want of memory since an attempt was launched."""
+        return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
 
     def _secrets(self, step: Step, row: sqlite3.Row) -> tuple[str, ...]:
         hidden = records.call(row).hidden

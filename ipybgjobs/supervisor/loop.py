@@ -82,9 +82,9 @@ class Supervisor:
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
         self._logs = JobLogs(self.policies.latest.logs, folder.logs)
         self._attempts = Attempts()
-        self._decider = Decider(self._attempts, self._starter, self.policies, clock, draw)
+        self._memory_kills = memory.Kills()
+        self._decider = Decider(self._attempts, self._starter, self.policies, self._memory_kills, clock=clock, draw=draw)
         self._tidier = Tidier(folder, self.database, clock)
-        self._memory_kills: tuple[float, int | None] = (-math.inf, None)  # when the kernel was asked, what it had counted
         self._started_at = clock()
         self._heard_at = 0.0
         self._version = -1  # of the store, at the last look
@@ -285,19 +285,12 @@ class Supervisor:
                 continue
             run.deadline = None if timeout is None else time.monotonic() + timeout
             run.until = start.row["deadline"] if start.number else None
-            run.memory_kills = self._count_memory_kills()
+            run.memory_kills = self._memory_kills.lately()
             self._attempts.running[start.folder] = run
             if start.number:
                 head = f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']}"
                 self._logs.write(Message(f"{head} {records.call(start.row)} started"))
         self.executor.launch(launches)
-
-    def _count_memory_kills(self) -> int | None:
-        """What the kernel has counted; asked once a second at most."""
-        now = time.monotonic()
-        if now - self._memory_kills[0] >= 1.0:
-            self._memory_kills = (now, memory.kills())
-        return self._memory_kills[1]
 
     def _follow_settings(self) -> None:
         if self.policies.latest.logs != self._logs.settings:

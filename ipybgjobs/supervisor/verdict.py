@@ -26,7 +26,10 @@ _REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than i
 
 
 def judge(
-    end: Exit, ending: Outcome | None, find_secrets: Callable[[], Sequence[str]] = tuple, *, out_of_memory: bool = False
+    end: Exit,
+    ending: Outcome | None,
+    find_secrets: Callable[[], Sequence[str]] = tuple,
+    ran_out_of_memory: Callable[[], bool] = lambda: False,
 ) -> tuple[Verdict, Failure]:
     """Say how an attempt ended, and what the retry rules are to know.
 
@@ -38,8 +41,8 @@ def judge(
         The reason, where it was being ended; a complete success wins over it.
     find_secrets : callable
         Returns the values that no text may show; asked only where there is a text.
-    out_of_memory : bool
-        Whether the kernel has killed any process for want of memory while the attempt ran.
+    ran_out_of_memory : callable
+        Whether the kernel has killed any process for want of memory while the attempt ran; asked only where this one was killed.
     """
     record = attempt.read_json(end.folder, attempt.OUTCOME)
     code, number = _status(end.status)
@@ -51,15 +54,13 @@ def judge(
         return Verdict(ending, error=_REASONS[ending], traceback=_traceback(record, secrets), **seen), Failure()
     if record is not None:
         return Verdict(Outcome.ERROR, _error(record, secrets), _traceback(record, secrets), **seen), _failure(record)
-    error = _lost(code, number) + _memory(number, end.peak_memory, out_of_memory=out_of_memory)
+    error = _lost(code, number) + _memory(end.peak_memory, out_of_memory=number == _KILL and ran_out_of_memory())
     return Verdict(Outcome.LOST, error, _last_lines(end.folder, find_secrets()), **seen), Failure()
 
 
-def _memory(number: int | None, peak: int | None, *, out_of_memory: bool) -> str:
+def _memory(peak: int | None, *, out_of_memory: bool) -> str:
     used = "" if peak is None else f", at its peak it used {sizes.show(peak)}"
-    return used + (
-        ", likely out of memory: the kernel has killed for want of it meanwhile" if out_of_memory and number == _KILL else ""
-    )
+    return used + (", likely out of memory: the kernel has killed for want of it meanwhile" if out_of_memory else "")
 
 
 def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
