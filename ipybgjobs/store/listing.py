@@ -1,18 +1,26 @@
 """Reading many jobs, newest first, and groups; as fast with a million jobs as with a thousand.
 
-SQLite joins no two indexes in order, so for several filters one index is walked: for each value of the column that was left
+SQLite joins no two indexes in order, so for several filters one index is walked: for each value of the columns that were left
 open, the newest of each are looked up, and the newest of those are the answer.
 """
 
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 from ..models import GroupRecord, JobRecord, JobState
 from .database import Database
 from .records import JOBS, job_record
 
-#: Columns of the index `jobs_listing`, in its order.
-_WALKED = ("target", "queue", "state")
+#: Indexes that are walked, the first that begins with a column that is given; each with its columns before the id.
+_WALKED = {
+    "jobs_group": ("group_id", "state"),
+    "jobs_named": ("name", "target", "queue", "state"),
+    "jobs_listing": ("target", "queue", "state"),
+    "jobs_queue": ("queue", "state"),
+}
+
+#: Columns with an index of their own in the order of ids.
+_DIRECT = ("name", "target", "state")
 
 #: Parts that SQLite takes in one compound query.
 _PARTS = 400
@@ -31,45 +39,43 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
         Values of the columns ``state``, ``queue``, ``target``, ``name``, ``group_id``; None: any.
     """
     wanted = {column: value for column, value in filters.items() if value is not None}
-    if len(wanted) > 1 and set(wanted) <= set(_WALKED):
+    if len(wanted) > 1 or (wanted and not wanted.keys() & set(_DIRECT)):
         ids = _newest(database, limit, wanted)
         where, values = f"jobs.id IN ({', '.join('?' * len(ids))})", ids
     else:
-        where, values = " AND ".join(_condition(column, wanted) for column in wanted) or "true", list(wanted.values())
+        where, values = " AND ".join(f"jobs.{column} = ?" for column in wanted) or "true", list(wanted.values())
     sql = f"{JOBS} WHERE {where} ORDER BY jobs.id DESC LIMIT ?"
     return [job_record(row) for row in database.read(sql, [*values, limit])]
 
 
-def _condition(column: str, wanted: dict[str, Any]) -> str:
-    """A name or a group selects few: then no index of the other columns is to be used, which the plus sees to."""
-    few = next((each for each in ("group_id", "name") if each in wanted), column)
-    return f"jobs.{column} = ?" if column == few else f"+jobs.{column} = ?"
-
-
 def _newest(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]:
-    """Return the ids of the newest jobs for several filters."""
-    choices = [[wanted[column]] if column in wanted else _values(database, column) for column in _WALKED]
-    combinations = list(product(*choices))
+    """Return the ids of the newest jobs for several filters, by walking an index."""
+    index, columns = next((index, columns) for index, columns in _WALKED.items() if columns[0] in wanted)
+    choices = [[wanted[column]] if column in wanted else _values(database, column, wanted.get("name")) for column in columns]
+    rest = {column: value for column, value in wanted.items() if column not in columns}
+    conditions = " AND ".join(f"{column} = ?" for column in (*columns, *rest))
+    one = f"SELECT id FROM (SELECT id FROM jobs INDEXED BY {index} WHERE {conditions} ORDER BY id DESC LIMIT ?)"
+    parts = [(*combination, *rest.values(), limit) for combination in product(*choices)]
     found: list[int] = []
-    for start in range(0, len(combinations), _PARTS):
-        part = combinations[start : start + _PARTS]
-        one = """SELECT id FROM (SELECT id FROM jobs INDEXED BY jobs_listing
-            WHERE target = ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?)"""
-        values = [value for combination in part for value in (*combination, limit)]
-        found += [row[0] for row in database.read(" UNION ALL ".join([one] * len(part)), values)]
+    for start in range(0, len(parts), _PARTS):
+        part = parts[start : start + _PARTS]
+        sql = f"SELECT id FROM ({' UNION ALL '.join([one] * len(part))}) ORDER BY id DESC LIMIT ?"
+        found += [row[0] for row in database.read(sql, [*chain.from_iterable(part), limit])]
     return sorted(found, reverse=True)[:limit]
 
 
-def _values(database: Database, column: str) -> list[str]:
-    """Return the distinct values of a column, by jumping through its index."""
+def _values(database: Database, column: str, name: str | None) -> list[str]:
+    """Return the distinct values of a column, of jobs with a name where one is given, by jumping through an index."""
     if column == "state":
         return list(JobState)
+    named = "true" if name is None or column != "target" else "name = :name"  # only the target stands next to the name
     sql = f"""WITH RECURSIVE found (value) AS (
-            SELECT min({column}) FROM jobs
+            SELECT min({column}) FROM jobs WHERE {named}
             UNION ALL
-            SELECT (SELECT min({column}) FROM jobs WHERE {column} > found.value) FROM found WHERE found.value IS NOT NULL
+            SELECT (SELECT min({column}) FROM jobs WHERE {named} AND {column} > found.value) FROM found
+            WHERE found.value IS NOT NULL
         ) SELECT value FROM found WHERE value IS NOT NULL"""
-    return [row[0] for row in database.read(sql)]
+    return [row[0] for row in database.read(sql, {"name": name})]
 
 
 def alone(database: Database, limit: int) -> list[JobRecord]:

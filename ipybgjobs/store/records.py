@@ -1,7 +1,9 @@
 """Reading one job, its attempts, and what concerns it; changes nothing."""
 
+import functools
 import json
 import sqlite3
+from typing import Any
 
 from ..call import Call
 from ..errors import UnknownJob
@@ -31,7 +33,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         error=row["error"],
         attempt=row["attempt"],
         allowed_attempts=row["allowed_attempts"],
-        rules=RetryRules.from_json(json.loads(row["rules"])),
+        rules=_rules(row["rules"]),
         timeout=row["timeout"],
         owner=Owner(row["host"], row["pid_namespace"]),
         blockers=row["blockers"],
@@ -45,16 +47,24 @@ def job_record(row: sqlite3.Row) -> JobRecord:
 
 def call(row: sqlite3.Row) -> Call:
     """Build what is called from a row of `JOBS`, the group's common parameters first."""
-    shared = ("{}", "{}", "[]") if row["common"] is None else (row["common"], row["common_pickled"], row["common_hidden"])
-    plain, pickled, hidden = map(json.loads, shared)
-    return Call(
-        row["target"],
-        json.loads(row["init"]),
-        {**plain, **json.loads(row["params"])},
-        {**pickled, **json.loads(row["pickled"])},
-        tuple(json.loads(row["secrets"])),
-        (*hidden, *json.loads(row["hidden"])),
-    )
+    plain, pickled, hidden = _parsed(row["params"]), _parsed(row["pickled"]), _parsed(row["hidden"])
+    if row["common"] is not None:
+        plain, pickled = {**_parsed(row["common"]), **plain}, {**_parsed(row["common_pickled"]), **pickled}
+        hidden = [*_parsed(row["common_hidden"]), *hidden]
+    return Call(row["target"], _parsed(row["init"]), plain, pickled, tuple(_parsed(row["secrets"])), tuple(hidden))
+
+
+def _parsed(text: str) -> Any:
+    """Parse JSON; most of it is empty."""
+    if text == "{}":
+        return {}
+    return [] if text == "[]" else json.loads(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _rules(text: str) -> RetryRules:
+    """Parse retry rules, which many jobs share."""
+    return RetryRules.from_json(json.loads(text))
 
 
 def job(database: Database, key: int | str) -> JobRecord:

@@ -55,5 +55,8 @@ CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL AND kept =
 CREATE INDEX jobs_group ON jobs (group_id, state, id) WHERE group_id IS NOT NULL;
 CREATE INDEX jobs_alone ON jobs (id) WHERE group_id IS NULL;
 
--- The newest of any combination: two or three of the columns given, the other walked through (see records).
+-- The newest of any combination: some of the columns given, the others walked through (see listing).
+DROP INDEX jobs_queue;
+CREATE INDEX jobs_queue ON jobs (queue, state, id);
 CREATE INDEX jobs_listing ON jobs (target, queue, state, id);
+CREATE INDEX jobs_named ON jobs (name, target, queue, state, id) WHERE name IS NOT NULL;
