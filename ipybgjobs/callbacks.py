@@ -3,6 +3,7 @@
 It belongs to one process and one store; nothing of it outlives the process.
 """
 
+import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -35,13 +36,13 @@ class Callbacks:
             return
         with self._lock:
             self._waiting.setdefault(job_id, []).append(function)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
                 self._thread = threading.Thread(target=self._watch, name="ipybgjobs-callbacks", daemon=True)
                 self._thread.start()
 
     def _watch(self) -> None:
         while True:
-            waiting.wait(self._some_ended, None, str, self._beat)
+            waiting.wait(self._some_ended, None, str, self._see_to_it)
             for function in self._taken():
                 _call(function)
             with self._lock:
@@ -50,7 +51,13 @@ class Callbacks:
                     return
 
     def _some_ended(self) -> bool:
-        return bool(self._ended(self._ids()))
+        with contextlib.suppress(Exception):  # a full disk, a folder that is gone: looked at again
+            return bool(self._ended(self._ids()))
+        return False
+
+    def _see_to_it(self) -> None:
+        with contextlib.suppress(Exception):  # likewise
+            self._beat()
 
     def _ids(self) -> list[int]:
         with self._lock:
@@ -58,7 +65,9 @@ class Callbacks:
 
     def _taken(self) -> list[Callable[[], object]]:
         """Take what is to be called for the jobs that have ended."""
-        ended = self._ended(self._ids())
+        ended: Mapping[int, object] = {}
+        with contextlib.suppress(Exception):  # likewise
+            ended = self._ended(self._ids())
         with self._lock:
             return [function for job_id in ended for function in self._waiting.pop(job_id, [])]
 
@@ -66,5 +75,5 @@ class Callbacks:
 def _call(function: Callable[[], object]) -> None:
     try:
         function()
-    except Exception:
+    except BaseException:
         traceback.print_exc()

@@ -63,16 +63,16 @@ def clean(
     folder = client.folder()
     found = removals.removable(client.database(folder), rule, _EVERY)
     if yes:
-        return _removed(client, folder, found)
+        return _removed(client, folder, found, rule)
     return Cleaning(len(found), sum(usage.of_folder(folder.job(uid)) for _, uid in found), removed=False)
 
 
-def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]]) -> Cleaning:
+def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]], rule: Rule) -> Cleaning:
     count = size = 0
     for start in range(0, len(found), _BATCH):
         part = found[start : start + _BATCH]
         taken = {uid: usage.of_folder(folder.job(uid)) for _, uid in part}
-        gone = client.remove(folder, [job_id for job_id, _ in part])
+        gone = client.remove(folder, [job_id for job_id, _ in part], rule)
         count += len(taken.keys() & set(gone))
         size += sum(taken.get(uid, 0) for uid in gone)
     return Cleaning(count, size, removed=True)

@@ -21,12 +21,13 @@ from .folder import StateFolder
 from .handle import Job
 from .jobgroup import Group
 from .joblist import JobList
-from .models import JobRecord, Owner
-from .preparation import Asked, Prepared
+from .models import JobRecord, JobState, Owner
+from .preparation import Asked
 from .process import identity, surroundings
 from .settings import Settings
 from .store import controls, listing, records, removals, submissions
 from .store.database import Database
+from .store.removals import Rule
 from .store.submissions import Surroundings
 
 
@@ -153,27 +154,24 @@ class Client:
         ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now)
         folder = self.folder()
         database = self.database(folder)
-        found = self._reusable(database, ready, now)
-        if found is not None:
-            return Job(self, folder, found.id, found.uid)
         job = replace(ready.submission, after=self._ids(ready.options.after), retried_from=retried_from)
+        found = records.reusable(database, job.fingerprint, job.reuse_since)
+        if found is not None:
+            return self._reused(folder, found, now)
         with _Written(folder) as written:
             written.keep(job.uid, ready.pickled)
             job_id, uid = submissions.submit(database, job, self._surroundings())
             written.done = uid == job.uid
+        if not written.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
+            return self._reused(folder, found, now)
         self._note(parameters.note_of_size(job.call, ready.pickled, settings.warn_param_bytes))
         self.wake(folder)
         self._tell_surroundings(folder)
         return Job(self, folder, job_id, uid)
 
-    def _reusable(self, database: Database, ready: Prepared, now: float) -> JobRecord | None:
-        since, fingerprint = ready.options.reuse_since, ready.submission.fingerprint
-        if since is None or fingerprint is None:
-            return None
-        found = records.reusable(database, fingerprint, since)
-        if found is not None:
-            self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
-        return found
+    def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
+        self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
+        return Job(self, folder, found.id, found.uid)
 
     def submit_many(
         self,
@@ -202,14 +200,14 @@ class Client:
         self._tell_surroundings(folder)
         return Group(self, folder, group_id)
 
-    def _ids(self, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[int, bool], ...]:
-        """The jobs that another is to come after, by id: given as jobs, groups, ids, names or uids."""
-        found: list[tuple[int, bool]] = []
+    def _ids(self, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[int, int], ...]:
+        """The jobs that another is to come after, by id: given as jobs, groups, ids, names, uids, or lists of them."""
+        found: list[tuple[int, int]] = []
         for each, anyway in after:
-            if isinstance(each, Group):
-                found += [(job.id, anyway) for job in each.jobs]
+            if isinstance(each, (Group, list, tuple)):
+                found += self._ids((job, anyway) for job in each)
             elif isinstance(each, Job):
-                found.append((each.id, anyway))
+                found.append((self.job(each.uid).id, anyway))  # by uid: it may be of another state folder
             elif isinstance(each, (int, str)) and not isinstance(each, bool):
                 found.append((self.job(each).id, anyway))
             else:
@@ -247,9 +245,9 @@ class Client:
         controls.request_retry(self.database(folder), job_ids, owner, self._surroundings(), time.time())
         self.wake(folder)
 
-    def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
-        """Ask the host's supervisor to cancel a job."""
-        controls.request_cancel(self.database(folder), job_id, host, grace, time.time())
+    def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
+        """Ask the supervisors to cancel those of the jobs that have not ended."""
+        controls.request_cancel(self.database(folder), job_ids, grace, time.time())
         self.wake(folder)
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
@@ -275,9 +273,9 @@ class Client:
         """Exempt a job from clean and retention, or no longer."""
         controls.keep(self.database(folder), job_id, kept=kept)
 
-    def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
-        """Remove jobs that have ended with all that they left; return the uids of those that are gone."""
-        gone, groups = removals.remove(self.database(folder), job_ids)
+    def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
+        """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
+        gone, groups = removals.remove(self.database(folder), job_ids, rule)
         folder.remove([*gone, *groups])
         return gone
 

@@ -20,8 +20,8 @@ from .view import JobView, Reader
 class Desk(Reader, Protocol):
     """What a job needs of the client: the store, and the changes that a person may ask for."""
 
-    def cancel(self, folder: StateFolder, job_id: int, host: str, grace: float | None) -> None:
-        """Ask the host's supervisor to cancel a job."""
+    def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
+        """Ask the supervisors to cancel jobs."""
 
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt."""
@@ -192,16 +192,19 @@ class Job(JobView):
         InvalidRequest
             If the job has ended, or is another host's.
         """
-        self._request_cancel(grace_seconds(grace))
+        seconds, state = grace_seconds(grace), self.state
+        if state.ended:
+            raise InvalidRequest(f"job {self.id} has {state} already; only a job that has not ended can be cancelled.")
+        self._request_cancel([self], seconds)
         return self.wait()
 
-    def _request_cancel(self, seconds: float | None) -> None:
-        record = self._record()
-        if record.state.ended:
-            raise InvalidRequest(f"job {self.id} has {record.state} already; only a job that has not ended can be cancelled.")
-        if record.owner.host != identity.host():
-            raise InvalidRequest(f"job {self.id} is {self.status}; cancel it there.")
-        self._client.cancel(self._folder, self.id, record.owner.host, seconds)
+    def _request_cancel(self, jobs: "Sequence[Job]", seconds: float | None) -> None:
+        """Ask for the cancellation of those of several jobs of this store that have not ended."""
+        for job in jobs:
+            record = job._record()  # noqa: SLF001 - of its own class
+            if record.owner.host != identity.host() and not record.state.ended:
+                raise InvalidRequest(f"job {job.id} is {job.status}; cancel it there.")
+        self._client.cancel(self._folder, [job.id for job in jobs], seconds)
 
     def set_priority(self, priority: int) -> Self:
         """Give a queued job another priority: a higher one goes first.
@@ -245,9 +248,20 @@ class Job(JobView):
             fix = "submit it again" if record.state is JobState.SUCCEEDED else "wait for its end or cancel it"
             raise InvalidRequest(f"job {self.id} is {record.state}; only one that failed or was cancelled can be retried: {fix}.")
         self._check_retry(record)
-        self._client.retry(self._folder, [self.id])
-        self._wait_for_answer(record.attempt)
+        if not self._retry([self]):
+            raise InvalidRequest(
+                f"job {self.id} was not retried: another job holds its unique key, or one that it needs has failed."
+            )
         return self
+
+    def _retry(self, jobs: "Sequence[Job]") -> "list[Job]":
+        """Ask for another attempt of several jobs of this store; return those that have got one."""
+        before = {job.id: job._record().attempt for job in jobs}  # noqa: SLF001 - of its own class
+        self._client.retry(self._folder, sorted(before))  # what another comes after goes first
+        answered = lambda: not any(records.has_request(self._database(), job.id) for job in jobs)  # noqa: E731 - one look, named
+        waiting.wait(answered, None, str, self._see_to_supervisor)
+        now = {job.id: job._record() for job in jobs}  # noqa: SLF001 - likewise
+        return [job for job in jobs if not now[job.id].state.ended or now[job.id].attempt > before[job.id]]
 
     def _check_retry(self, record: JobRecord) -> None:
         database = self._database()
@@ -265,16 +279,6 @@ class Job(JobView):
         given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
         given |= {} if record.timeout is None else {"timeout": record.timeout}
         return self._client.submit(record.call.target, {**self.params, **params}, init=self.init, retried_from=self.id, **given)
-
-    def _wait_for_answer(self, before: int) -> None:
-        database = self._database()
-        answered = lambda: not records.has_request(database, self.id)  # noqa: E731 - one look, named
-        waiting.wait(answered, None, str, self._see_to_supervisor)
-        record = self._record()
-        if record.state.ended and record.attempt == before:
-            raise InvalidRequest(
-                f"job {self.id} was not retried: another job holds its unique key, or one that it needs has failed."
-            )
 
     def remove(self) -> None:
         """Remove the job with its outputs, log and result, for good.

@@ -33,19 +33,20 @@ class JobList(list[Job]):
         return self
 
     def cancel(self, grace: float | str | None = None) -> "JobList":
-        """Cancel those that have not ended, and return them once they have."""
+        """Cancel those that have not ended, all at once, and return them when they have."""
         seconds = grace_seconds(grace)
         live = JobList(job for job in self if not job.state.ended)
-        for job in live:
-            job._request_cancel(seconds)  # noqa: SLF001 - likewise
+        if live:
+            live[0]._request_cancel(live, seconds)  # noqa: SLF001 - its own package
         return live.wait()
 
     def retry(self) -> "JobList":
-        """Add one attempt to those that failed or were cancelled, and return them."""
-        chosen = JobList(job for job in self if job.state in (JobState.FAILED, JobState.CANCELLED))
-        for job in chosen:
-            job.retry()
-        return chosen
+        """Add one attempt to those that failed or were cancelled, and return them.
+
+        One whose unique key another job holds, or that comes after a job that still fails, is left alone.
+        """
+        chosen = [job for job in self if job.state in (JobState.FAILED, JobState.CANCELLED)]
+        return JobList(chosen[0]._retry(chosen) if chosen else [])  # noqa: SLF001 - likewise
 
     def to_frame(self, *, results: bool = False) -> "pd.DataFrame":
         """Return a pandas data frame: parameters, state, duration and so on, a row for each job.

@@ -80,6 +80,7 @@ class JobRecord:
     rules: RetryRules
     timeout: float | None  #: seconds, for each attempt
     owner: Owner
+    ready: bool = False  #: a queued job that a slot is all it waits for
     blockers: int = 0  #: jobs it comes after that have not ended
     deadline: float | None = None  #: for the job in all
     kept: bool = False  #: neither clean nor retention removes it
@@ -96,10 +97,12 @@ class JobRecord:
         """Say the state as a person would, with the time of a retry or a delayed start."""
         if self.state is JobState.QUEUED and self.blockers:
             return "queued, comes after a job" if self.blockers == 1 else f"queued, comes after {self.blockers} jobs"
+        if self.retrying and self.ready:
+            return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} as soon as there is a slot"
         if self.retrying:
             clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
             return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} at {clock}"
-        if self.state is JobState.QUEUED and self.not_before > self.submitted_at:
+        if self.state is JobState.QUEUED and self.not_before > self.submitted_at and not self.ready:
             return f"queued, starts at {moments.show(self.not_before)}"
         if self.state is JobState.RUNNING and self.attempt > 1:
             return f"running, attempt {self.attempt} of {self.allowed_attempts}"

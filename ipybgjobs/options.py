@@ -95,6 +95,8 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         raise InvalidParameters(f"There is no option {unknown[0]}; the options are {', '.join(NAMES)}.{hint}")
     not_before, timed = _start(given.get("delay"), given.get("at"), now)
     deadline, deadline_timed = _deadline(given.get("retry_until"), now)
+    if deadline is not None and deadline <= not_before:
+        raise InvalidParameters(f"retry_until is {moments.show(deadline)}, before the start at {moments.show(not_before)}.")
     timeout = given.get("timeout")
     key = unique(given.get("unique"), given.get("on_duplicate", "reject"))
     return Options(

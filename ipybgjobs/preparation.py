@@ -115,6 +115,7 @@ def _submission(call: Call, bound: Bound, pickled: bytes | None, chosen: Options
         unique_key=parameters.identity_of(call, pickled) if chosen.unique is True else chosen.unique or None,
         on_duplicate=chosen.on_duplicate,
         fingerprint=parameters.fingerprint(call, pickled, seen),
+        reuse_since=chosen.reuse_since,
         source=None if seen is None else tuple(seen.to_json()),
         hooks=bound.hooks,
     )

@@ -128,7 +128,7 @@ def source_file(owner: Any) -> str | None:
     """Return the file that defines a class, or a module's; None where there is none."""
     module = sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner
     path = getattr(module, "__file__", None)
-    return path if isinstance(path, str) else None
+    return os.path.realpath(path) if isinstance(path, str) else None
 
 
 #: Methods that a class may have, called once its job has ended: with the result, with the exception.

@@ -114,12 +114,10 @@ def wait(arguments: argparse.Namespace) -> int:
 def cancel(arguments: argparse.Namespace) -> int:
     """Cancel jobs, and wait until they have ended."""
     chosen = _chosen(arguments)
-    if arguments.group is None:
-        for job in chosen:
-            job.cancel(arguments.grace)
-        _say_jobs(arguments, chosen)
-    else:
-        _say_jobs(arguments, chosen.cancel(arguments.grace))
+    ended = [job for job in chosen if job.state.ended] if arguments.group is None else []
+    if ended:
+        raise InvalidRequest(f"job {ended[0].id} has {ended[0].state} already; only jobs that have not ended can be cancelled.")
+    _say_jobs(arguments, chosen.cancel(arguments.grace))
     return 0
 
 
@@ -133,8 +131,14 @@ def retry(arguments: argparse.Namespace) -> int:
         chosen = api.jobs(state=JobState.FAILED, limit=_EVERY)
     else:
         chosen = _chosen(argparse.Namespace(jobs=keys, group=arguments.group))
-    retried = [job.retry(changed or None) for job in chosen] if changed or keys else chosen.retry()
+    one_by_one = changed or len(keys) == 1  # then a refusal says why
+    retried = [job.retry(changed or None) for job in chosen] if one_by_one else chosen.retry()
     _say_jobs(arguments, retried)
+    left = [] if changed else [str(job.id) for job in chosen if job not in retried]
+    if keys and left:
+        raise InvalidRequest(
+            f"not retried: job {', '.join(left)}; only jobs that failed or were cancelled can be, and what they need."
+        )
     return 0
 
 

@@ -427,10 +427,10 @@ def test_folding_the_log_waits_for_nobody_who_reads(store):
 
 
 def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(store):
-    job = store.submit()
-    controls.request_cancel(store.database, job, "here", 2.5, 300.0)
-    controls.request_cancel(store.database, job, "elsewhere", None, 301.0)
-    controls.request_cancel(store.database, job, "here", None, 299.0)
+    job, other, ended = store.submit(), store.submit(owner=ELSEWHERE), store.job_in("failed")
+    assert controls.request_cancel(store.database, [job, ended], 2.5, 300.0) == 1
+    assert controls.request_cancel(store.database, [other], None, 301.0) == 1
+    assert controls.request_cancel(store.database, [job], None, 299.0) == 1
     found = store.change("requests")
     assert [(row["id"], row["verb"], schedule.request_options(row)) for row in found] == [
         (1, "cancel", {"grace": 2.5}),

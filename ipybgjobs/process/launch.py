@@ -8,6 +8,10 @@ job object where that is allowed).
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: What a detached process of ours needs of its starter's environment; never all of it, since it holds secrets.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE")
@@ -24,8 +28,6 @@ def detached(
     *,
     errors: str,
     keep: Sequence[int] = (),
-    environment: Mapping[str, str] | None = None,
-    cwd: str = "/",
 ) -> None:
     """Start a command as nobody's child.
 
@@ -37,10 +39,6 @@ def detached(
         File that gets its standard error, appended.
     keep : sequence of int
         Descriptors that it inherits; no others.
-    environment : mapping, optional
-        Its environment variables; by default those of ours that a process of ours needs.
-    cwd : str
-        Its working directory.
 
     Raises
     ------
@@ -56,12 +54,48 @@ def detached(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=descriptor,
-            env=lean_environment(os.environ) if environment is None else environment,
-            cwd=cwd,
+            env=lean_environment(os.environ),
+            cwd="/",
             pass_fds=keep,
             start_new_session=True,
         )
         shell.wait()
+    finally:
+        os.close(descriptor)
+
+
+def in_session(command: Sequence[str], errors: str, environment: Mapping[str, str], cwd: str) -> "subprocess.Popen[bytes]":
+    """Start a command as a child in a session of its own, so that it outlives this process.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    errors : str
+        File that gets what it prints, appended.
+    environment : mapping
+        Its environment variables.
+    cwd : str
+        Its working directory.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    import subprocess
+
+    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+        )
     finally:
         os.close(descriptor)
 

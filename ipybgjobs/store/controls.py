@@ -11,22 +11,22 @@ from .database import Database
 from .submissions import Surroundings, context_id, environment_id
 
 
-def request_cancel(database: Database, job_id: int, host: str, grace: float | None, now: float) -> None:
-    """Ask the host's supervisor to cancel a job."""
-    with database.transaction() as connection:
-        connection.execute(
-            "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-            (job_id, host, json.dumps({"grace": grace}), now),
-        )
+def request_cancel(database: Database, job_ids: Iterable[int], grace: float | None, now: float) -> int:
+    """Ask each host's supervisor to cancel those of the jobs that have not ended, and return how many."""
+    return _request_cancel(database, "id IN (SELECT value FROM json_each(?))", json.dumps(list(job_ids)), grace, now)
 
 
 def request_cancel_of_group(database: Database, group_id: int, grace: float | None, now: float) -> int:
     """Ask each host's supervisor to cancel the jobs of a group that have not ended, and return how many."""
+    return _request_cancel(database, "group_id = ?", group_id, grace, now)
+
+
+def _request_cancel(database: Database, which: str, value: str | int, grace: float | None, now: float) -> int:
     with database.transaction() as connection:
         cursor = connection.execute(
-            """INSERT INTO requests (job_id, host, verb, options, requested_at)
-            SELECT id, host, 'cancel', ?, ? FROM jobs WHERE group_id = ? AND state IN ('queued', 'running')""",
-            (json.dumps({"grace": grace}), now, group_id),
+            f"""INSERT INTO requests (job_id, host, verb, options, requested_at)
+            SELECT id, host, 'cancel', ?, ? FROM jobs WHERE {which} AND state IN ('queued', 'running')""",
+            (json.dumps({"grace": grace}), now, value),
         )
     return cursor.rowcount
 

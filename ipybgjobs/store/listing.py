@@ -4,6 +4,7 @@ SQLite joins no two indexes in order, so for several filters one index is walked
 open, the newest of each are looked up, and the newest of those are the answer.
 """
 
+import json
 from itertools import chain, product
 from typing import Any
 
@@ -41,7 +42,7 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
     wanted = {column: value for column, value in filters.items() if value is not None}
     if len(wanted) > 1 or (wanted and not wanted.keys() & set(_DIRECT)):
         ids = _newest(database, limit, wanted)
-        where, values = f"jobs.id IN ({', '.join('?' * len(ids))})", ids
+        where, values = "jobs.id IN (SELECT value FROM json_each(?))", [json.dumps(ids)]
     else:
         where, values = " AND ".join(f"jobs.{column} = ?" for column in wanted) or "true", list(wanted.values())
     sql = f"{JOBS} WHERE {where} ORDER BY jobs.id DESC LIMIT ?"
@@ -99,7 +100,7 @@ def group(database: Database, key: int | str) -> GroupRecord | None:
     if not rows:
         return None
     row = rows[0]
-    counts = database.read("SELECT state, count(*) FROM jobs WHERE group_id = ? GROUP BY state", (row["id"],))
+    counts = database.read("SELECT state, jobs FROM group_counts WHERE group_id = ? AND jobs > 0", (row["id"],))
     return GroupRecord(
         row["id"], row["uid"], row["name"], row["target"], row["submitted_at"], {each[0]: each[1] for each in counts}
     )
@@ -107,7 +108,7 @@ def group(database: Database, key: int | str) -> GroupRecord | None:
 
 def live_in_group(database: Database, group_id: int) -> int:
     """Count the jobs of a group that have not ended."""
-    sql = "SELECT count(*) FROM jobs WHERE group_id = ? AND state IN ('queued', 'running')"
+    sql = "SELECT total(jobs) FROM group_counts WHERE group_id = ? AND state IN ('queued', 'running')"
     return int(database.read(sql, (group_id,))[0][0])
 
 
@@ -118,10 +119,7 @@ def members(database: Database, group_id: int) -> list[JobRecord]:
 
 def ended_states(database: Database, job_ids: list[int]) -> dict[int, JobState]:
     """Return those of the jobs that have ended, each with its state; one that is gone has ended too."""
-    found: dict[int, JobState] = {}
-    for start in range(0, len(job_ids), _PARTS):
-        part = job_ids[start : start + _PARTS]
-        rows = database.read(f"SELECT id, state FROM jobs WHERE id IN ({', '.join('?' * len(part))})", part)
-        states = {row["id"]: JobState(row["state"]) for row in rows}
-        found |= {job_id: states.get(job_id, JobState.CANCELLED) for job_id in part}
+    rows = database.read("SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(job_ids)])
+    states = {row["id"]: JobState(row["state"]) for row in rows}
+    found = {job_id: states.get(job_id, JobState.CANCELLED) for job_id in job_ids}
     return {job_id: state for job_id, state in found.items() if state.ended}

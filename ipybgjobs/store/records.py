@@ -36,6 +36,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         rules=_rules(row["rules"]),
         timeout=row["timeout"],
         owner=Owner(row["host"], row["pid_namespace"]),
+        ready=bool(row["ready"]),
         blockers=row["blockers"],
         deadline=row["deadline"],
         kept=bool(row["kept"]),
@@ -129,13 +130,15 @@ def failed_dependency(database: Database, job_id: int) -> int | None:
 
 def live_holder(database: Database, key: str) -> int | None:
     """Return the live job that holds a unique key."""
-    sql = "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running')"
+    sql = "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced"
     rows = database.read(sql, (key,))
     return rows[0][0] if rows else None
 
 
-def reusable(database: Database, fingerprint: str, since: float) -> JobRecord | None:
-    """Return the newest job that has succeeded with the same fingerprint and whose result is kept."""
+def reusable(database: Database, fingerprint: str | None, since: float | None) -> JobRecord | None:
+    """Return the newest job that has succeeded with the same fingerprint and whose result is kept; none if one is None."""
+    if fingerprint is None or since is None:
+        return None
     sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
         ORDER BY jobs.id DESC LIMIT 1"""
     rows = database.read(sql, (fingerprint, since))

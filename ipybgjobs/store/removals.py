@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .database import Database
 
 #: A job that may be removed: it has ended, nobody has asked for more of it, and no hook of it is to run or runs.
-_REMOVABLE = """ended_at IS NOT NULL AND state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
+_REMOVABLE = """+state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL)
     AND NOT EXISTS (SELECT 1 FROM requests WHERE job_id = jobs.id)"""
 
@@ -37,10 +37,15 @@ class Rule:
 
 def removable(database: Database, rule: Rule, limit: int) -> list[tuple[int, str]]:
     """Return id and uid of jobs that a rule lets go, those that ended first coming first; kept ones are not among them."""
-    where = ["kept = 0", _REMOVABLE]
-    values: list[str | float | int] = []
+    where, values = _conditions(database, rule)
+    sql = f"SELECT id, uid FROM jobs WHERE {where} AND {_REMOVABLE} ORDER BY ended_at, id LIMIT ?"
+    return [(row["id"], row["uid"]) for row in database.read(sql, (*values, limit))]
+
+
+def _conditions(database: Database, rule: Rule) -> tuple[str, list[str | float]]:
+    where, values = ["kept = 0", "ended_at IS NOT NULL"], list[str | float]()
     if rule.states is not None:
-        where.append("state IN (SELECT value FROM json_each(?))")
+        where.append("+state IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(list(rule.states)))
     if rule.ended_before is not None:
         where.append("ended_at < ?")
@@ -48,8 +53,7 @@ def removable(database: Database, rule: Rule, limit: int) -> list[tuple[int, str
     if rule.newest is not None:
         where.append("ended_at < ?")
         values.append(_end_of_newest(database, rule.newest))
-    sql = f"SELECT id, uid FROM jobs WHERE {' AND '.join(where)} ORDER BY ended_at, id LIMIT ?"
-    return [(row["id"], row["uid"]) for row in database.read(sql, (*values, limit))]
+    return " AND ".join(where), values
 
 
 def _end_of_newest(database: Database, count: int) -> float:
@@ -61,28 +65,40 @@ def _end_of_newest(database: Database, count: int) -> float:
     return rows[0][0] if rows else float("-inf")
 
 
-def remove(database: Database, job_ids: Sequence[int]) -> tuple[list[str], list[str]]:
+def remove(database: Database, job_ids: Sequence[int], rule: Rule | None = None) -> tuple[list[str], list[str]]:
     """Remove jobs that have ended, and groups whose last job that was; a live job stays.
+
+    Parameters
+    ----------
+    database : Database
+        The store.
+    job_ids : sequence of int
+        The jobs.
+    rule : Rule, optional
+        What let them go, which is to hold still: somebody may have kept or retried one since.
 
     Returns
     -------
     (list of str, list of str)
         Uids of the jobs and of the groups that are gone, whose folders may go too.
     """
+    where, values = ("true", []) if rule is None else _conditions(database, rule)
     with database.transaction() as connection:
-        gone, group_ids = _remove_jobs(connection, job_ids)
-        groups: list[str] = []
-        for group_id in group_ids:
-            sql = "DELETE FROM groups WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE group_id = groups.id) RETURNING uid"
-            groups += [row["uid"] for row in connection.execute(sql, (group_id,)).fetchall()]
-    return gone, groups
+        wanted = "id IN (SELECT value FROM json_each(?))"
+        sql = f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id"
+        rows = connection.execute(sql, (json.dumps(list(job_ids)), *values)).fetchall()
+        for table in ("attempts", "dependencies"):
+            connection.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(row["id"],) for row in rows])
+        groups = _remove_empty_groups(connection, {row["group_id"] for row in rows if row["group_id"] is not None})
+    return [row["uid"] for row in rows], groups
 
 
-def _remove_jobs(connection: sqlite3.Connection, job_ids: Sequence[int]) -> tuple[list[str], set[int]]:
-    wanted = json.dumps(list(job_ids))
-    sql = f"DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND {_REMOVABLE} RETURNING id, uid, group_id"
-    rows = connection.execute(sql, (wanted,)).fetchall()
-    gone = [(row["id"],) for row in rows]
-    for table in ("attempts", "dependencies"):
-        connection.executemany(f"DELETE FROM {table} WHERE job_id = ?", gone)
-    return [row["uid"] for row in rows], {row["group_id"] for row in rows if row["group_id"] is not None}
+def _remove_empty_groups(connection: sqlite3.Connection, group_ids: set[int]) -> list[str]:
+    gone: list[str] = []
+    for group_id in group_ids:
+        sql = "DELETE FROM groups WHERE id = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE group_id = groups.id) RETURNING uid"
+        found = [row["uid"] for row in connection.execute(sql, (group_id,)).fetchall()]
+        if found:
+            connection.execute("DELETE FROM group_counts WHERE group_id = ?", (group_id,))
+        gone += found
+    return gone

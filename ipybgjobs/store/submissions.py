@@ -34,10 +34,11 @@ class Submission:
     timed: bool = False  #: `not_before` is a time of the calendar, no delay
     deadline: float | None = None
     deadline_timed: bool = False
-    after: tuple[tuple[int, bool], ...] = ()  #: ids of jobs it comes after, each with: whatever becomes of it
+    after: tuple[tuple[int, int], ...] = ()  #: ids of jobs it comes after, each with: whatever becomes of it
     unique_key: str | None = None
     on_duplicate: str = "reject"
     fingerprint: str | None = None
+    reuse_since: float | None = None  #: a job that has succeeded since, with the same fingerprint, serves as well
     source: tuple[Any, ...] | None = None
     retried_from: int | None = None
     hooks: tuple[str, ...] = ()
@@ -78,7 +79,7 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     Returns
     -------
     (int, str)
-        The job's id and uid; with ``on_duplicate="existing"`` maybe those of the job that holds the unique key.
+        The job's id and uid; or those of a job that serves as well: it holds the unique key, or is to be reused.
 
     Raises
     ------
@@ -91,14 +92,16 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     """
     with database.transaction() as connection:
         after = job.after
+        reused = _reusable(connection, job)
+        if reused is not None:
+            return reused["id"], reused["uid"]
         holder = _holder(connection, job.unique_key)
         if holder is not None:
             if job.on_duplicate == "existing":
                 return holder["id"], holder["uid"]
             if job.on_duplicate == "reject":
                 raise DuplicateJob(_duplicate(holder))
-            _give_way(connection, holder, job.submitted_at)
-            after = (*after, (holder["id"], True))
+            after = (*after, *_give_way(connection, holder, job))
         context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
         return _insert(connection, job, after, {"context": context, "environment": environment, "group_id": None}), job.uid
 
@@ -175,16 +178,30 @@ _INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(['?'] * 
 
 
 def _insert(
-    connection: sqlite3.Connection, job: Submission, after: Sequence[tuple[int, bool]], references: dict[str, int | None]
+    connection: sqlite3.Connection, job: Submission, after: Sequence[tuple[int, int]], references: dict[str, int | None]
 ) -> int:
-    blockers = sum(_blocks(connection, on, anyway=anyway) for on, anyway in after)
+    needs = _merged(after)
+    blockers = sum(_blocks(connection, on, anyway=bool(anyway)) for on, anyway in needs.items())
     ready = not blockers and job.not_before <= job.submitted_at
     cursor = connection.execute(_INSERT, (*_values(job), *references.values(), blockers, ready))
     job_id = int(cursor.lastrowid or 0)
     connection.executemany(
-        "INSERT OR REPLACE INTO dependencies (job_id, on_id, anyway) VALUES (?, ?, ?)", [(job_id, *each) for each in after]
+        "INSERT INTO dependencies (job_id, on_id, anyway) VALUES (?, ?, ?)", [(job_id, *each) for each in needs.items()]
     )
     return job_id
+
+
+def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """Each job that another comes after, once: that it was replaced counts most, then that it must succeed."""
+    needs: dict[int, int] = {}
+    for on, anyway in after:
+        known = needs.get(on, anyway)
+        needs[on] = _REPLACED if _REPLACED in (known, anyway) else min(known, anyway)
+    return needs
+
+
+#: A job comes after one that it has replaced, whatever becomes of that.
+_REPLACED = 2
 
 
 def _values(job: Submission) -> tuple[Any, ...]:
@@ -236,7 +253,8 @@ def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | No
     if key is None:
         return None
     row: sqlite3.Row | None = connection.execute(
-        "SELECT id, uid, target, state, host FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running')", (key,)
+        "SELECT id, uid, target, state, host FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced",
+        (key,),
     ).fetchone()
     return row
 
@@ -248,13 +266,39 @@ def _duplicate(holder: sqlite3.Row) -> str:
     )
 
 
-def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, now: float) -> None:
-    """Take the key from a live job, and ask for its cancellation."""
-    connection.execute("UPDATE jobs SET unique_key = NULL WHERE id = ?", (holder["id"],))
+def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> list[tuple[int, int]]:
+    """Let a live job give its unique key away, and ask for its cancellation.
+
+    Returns
+    -------
+    list of (int, int)
+        What the new job comes after: that job, and those that it has replaced itself and that have not ended.
+    """
+    if holder["host"] != job.owner.host:
+        raise InvalidRequest(f"job {holder['id']} holds this unique key on {holder['host']}: it can be replaced only there.")
+    connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
     connection.execute(
         "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-        (holder["id"], holder["host"], json.dumps({"grace": None}), now),
+        (holder["id"], holder["host"], json.dumps({"grace": None}), job.submitted_at),
     )
+    earlier = connection.execute(
+        """SELECT on_id FROM dependencies JOIN jobs ON jobs.id = on_id
+        WHERE job_id = ? AND anyway = ? AND state IN ('queued', 'running')""",
+        (holder["id"], _REPLACED),
+    ).fetchall()
+    return [(holder["id"], _REPLACED), *((row["on_id"], _REPLACED) for row in earlier)]
+
+
+def _reusable(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:
+    """The newest job that has succeeded with the same fingerprint and whose result is kept, if one is to be reused."""
+    if job.reuse_since is None or job.fingerprint is None:
+        return None
+    row: sqlite3.Row | None = connection.execute(
+        """SELECT id, uid FROM jobs WHERE fingerprint = ? AND state = 'succeeded' AND ended_at >= ? AND error IS NULL
+        ORDER BY id DESC LIMIT 1""",
+        (job.fingerprint, job.reuse_since),
+    ).fetchone()
+    return row
 
 
 def context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:

@@ -115,10 +115,12 @@ class Transitions:
         )
 
     def begin_ending(self, job_id: int, number: int, reason: Outcome, grace: float) -> bool:
-        """Record why an attempt is being ended; the first reason stays."""
+        """Record why an attempt is being ended; the first reason stays, but for a cancel, which nothing is to follow."""
         return self._changed(
-            """UPDATE attempts SET ending = :reason, ending_at = :now, ending_grace = :grace
-            WHERE job_id = :id AND number = :number AND outcome IS NULL AND ending IS NULL""",
+            """UPDATE attempts SET ending = :reason, ending_at = coalesce(ending_at, :now),
+                ending_grace = coalesce(ending_grace, :grace)
+            WHERE job_id = :id AND number = :number AND outcome IS NULL
+                AND (ending IS NULL OR (ending = 'timeout' AND :reason = 'cancelled'))""",
             {"id": job_id, "number": number, "reason": reason, "now": self._now, "grace": grace},
         )
 
@@ -179,12 +181,13 @@ class Transitions:
             {"id": job_id, "now": self._now},
         )
 
-    def fail_queued(self, job_id: int, error: str) -> bool:
+    def fail_queued(self, job_id: int, error: str, hook: str | None = None) -> bool:
         """From queued to failed, without another attempt: its deadline is past, or what it comes after has failed."""
         return self._changed(
-            """UPDATE jobs SET state = 'failed', ended_at = :now, error = :error, environment = NULL, blockers = 0
+            """UPDATE jobs SET state = 'failed', ended_at = :now, error = :error, blockers = 0, hook = :hook,
+                environment = iif(:hook IS NULL, NULL, environment)
             WHERE id = :id AND state = 'queued'""",
-            {"id": job_id, "now": self._now, "error": _storable(error)},
+            {"id": job_id, "now": self._now, "error": _storable(error), "hook": hook},
         )
 
     def deny(self, job_id: int, number: int, error: str) -> bool:
@@ -207,8 +210,14 @@ class Transitions:
 
         Not where another live job holds its unique key, or where a job whose success it needs has failed.
         """
-        values = {"id": job_id, "now": self._now, **options}
-        return self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", values)
+        retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", {"id": job_id, "now": self._now, **options})
+        if retried:  # those that come after it and still wait for others wait for it again
+            self._connection.execute(
+                """UPDATE jobs SET blockers = blockers + 1, ready = 0
+                WHERE state = 'queued' AND id IN (SELECT job_id FROM dependencies WHERE on_id = ?)""",
+                (job_id,),
+            )
+        return retried
 
     # -- the rest -------------------------------------------------------------------------------------------------
 
@@ -248,13 +257,13 @@ _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
 
 _RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, ended_at = NULL, deadline = NULL, hook = NULL,
-    blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
+    replaced = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
     allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
     context = :context, environment = :environment, host = :host, pid_namespace = :pid_namespace"""
 
 _MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
     AND NOT EXISTS (SELECT 1 FROM jobs AS other
-        WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running'))
+        WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running') AND NOT other.replaced)
     AND NOT EXISTS (SELECT 1 FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
         WHERE job_id = jobs.id AND NOT anyway AND earlier.state IN ('failed', 'cancelled'))"""
 

@@ -67,7 +67,7 @@ class Aftermath:
             Notice(
                 job_id=end.row["id"],
                 command=tuple(_filled(word, fields) for word in template),
-                environment=step.change.environment(end.row["environment"]),
+                environment=step.variables(end.row["environment"]),
                 cwd=Context.from_text(end.row["context_body"]).cwd,
             )
         )

@@ -165,7 +165,11 @@ class Decider:
 
     def _end(self, step: Step, row: sqlite3.Row, state: JobState, verdict: Verdict) -> None:
         hook = None if verdict.outcome is Outcome.DENIED else hook_for(row, state)
-        same = row["source"] is None or Source.from_json(json.loads(row["source"])).is_same(verdict.source)
+        same = (
+            state is not JobState.SUCCEEDED
+            or row["source"] is None
+            or Source.from_json(json.loads(row["source"])).is_same(verdict.source)
+        )
         if step.change.end_job(row["id"], state, verdict.error, hook, reusable=same):
             self._aftermath.follow(step, row, state, verdict.error)
 
@@ -188,7 +192,7 @@ class Decider:
 
     def _expire(self, step: Step) -> None:
         for row in step.schedule.overdue():
-            if step.change.fail_queued(row["id"], _DEADLINE):
+            if step.change.fail_queued(row["id"], _DEADLINE, hook_for(row, JobState.FAILED) if row["attempt"] else None):
                 step.effects.fail(f"job {row['id']} {records.call(row)} failed: {_DEADLINE}")
                 self._aftermath.follow(step, row, JobState.FAILED, _DEADLINE)
 
@@ -199,6 +203,7 @@ class Decider:
         job_id = request["job_id"]
         step.change.answered(request["id"])
         if request["verb"] == "retry":
+            step.effects.environments.update(step.change.environment_of(job_id))
             if step.change.retry(job_id, options):
                 step.effects.say(f"job {job_id} is tried again, as asked")
             step.effects.environments.add(options["environment"])
@@ -211,7 +216,7 @@ class Decider:
         grace = self._policies.latest.kill_grace_seconds if options["grace"] is None else options["grace"]
         for run in (*self._attempts.running.values(), *self._attempts.voided.values()):
             wanted = run.job_id == job_id and not run.is_hook
-            if wanted and step.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace):
+            if wanted and step.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace) and run.ending is None:
                 step.effects.endings.append((run, Outcome.CANCELLED, grace))
 
     # -- step 4: start --------------------------------------------------------------------------------------------
@@ -219,11 +224,13 @@ class Decider:
     def _start(self, step: Step) -> None:
         for run in self._attempts.voided.values():
             self._relaunch(step, run)
-        starts, refused = self._starter.claim(step)
-        step.effects.starts += starts
-        for row, reason in refused:
-            step.effects.fail(f"job {row['id']} denied: {reason}")
-            self._aftermath.follow(step, row, JobState.FAILED, reason)
+        refused: list[tuple[sqlite3.Row, str]] | None = None
+        while refused is None or refused:  # what comes after a job that was refused may start now
+            starts, refused = self._starter.claim(step)
+            step.effects.starts += starts
+            for row, reason in refused:
+                step.effects.fail(f"job {row['id']} denied: {reason}")
+                self._aftermath.follow(step, row, JobState.FAILED, reason)
 
     def _relaunch(self, step: Step, run: Running) -> None:
         """Launch an attempt again whose launch was voided."""

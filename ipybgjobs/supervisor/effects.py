@@ -75,6 +75,13 @@ class Step:
     change: Transitions
     schedule: Schedule
     effects: Effects
+    _variables: dict[int, str] = field(default_factory=dict)
+
+    def variables(self, environment: int) -> str:
+        """Environment variables as JSON text, the same object for the same row."""
+        if environment not in self._variables:
+            self._variables[environment] = self.change.environment(environment)
+        return self._variables[environment]
 
 
 #: The hook that each end calls.

@@ -21,10 +21,11 @@ from ..store import records, schedule
 from ..store.database import Database
 from ..store.schedule import Schedule
 from ..store.transitions import Transitions
-from . import ending, notifying, running
+from . import ending, running
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
 from .joblogs import JobLogs, Message
+from .notifying import Notifier
 from .policies import Policies
 from .running import Attempts, Found, Running
 from .starting import Starter
@@ -84,6 +85,7 @@ class Supervisor:
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
         self._decider = Decider(self._attempts, self._starter, self.policies, self._memory_kills, clock=clock, draw=draw)
+        self._notifier = Notifier(folder)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = 0.0
@@ -110,6 +112,7 @@ class Supervisor:
         lefts = [run.left(monotonic, clock) for run in self._attempts.running.values() if not run.late]
         dues = [left for left in lefts if left < math.inf]
         dues += [self._tidier.wait()] if self._tidier.busy else []
+        dues += [ending.INTERVAL] if self._notifier.busy else []
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
@@ -122,8 +125,8 @@ class Supervisor:
         return math.inf if self._fold_at is None else max(0.0, self._fold_at - time.monotonic())
 
     def has_work(self) -> bool:
-        """Whether anything is queued, delayed, running or requested."""
-        return self._attempts.any() or records.has_work(self.database, self.owner.host)
+        """Whether anything is queued, delayed, running or requested, or somebody is to be told."""
+        return self._attempts.any() or self._notifier.busy or records.has_work(self.database, self.owner.host)
 
     # -- the tick -------------------------------------------------------------------------------------------------
 
@@ -170,6 +173,8 @@ class Supervisor:
             self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
         self._tidier.step(self.policies.latest)
         self._follow_clock()
+        for problem in self._notifier.step():
+            self._logs.write(Message(problem, failure=True))
         news = self.policies.collect(ready)
         self._collect(ready)
         for run in self._attempts.running.values():
@@ -213,6 +218,7 @@ class Supervisor:
         with self.database.transaction() as connection:
             Schedule(connection, self.owner, self._clock()).shift(step)
         self._booted_at += step
+        self._version = -1  # what is due is to be looked up anew
         for run in self._attempts.running.values():
             self._shift_deadline(run)
 
@@ -258,9 +264,7 @@ class Supervisor:
             self._fold_at = time.monotonic() + FOLD_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
-        for notice in effects.notices:
-            if problem := notifying.run(notice, self._folder):
-                effects.fail(problem)
+        self._notifier.add(effects.notices)
         for message in effects.messages:
             self._logs.write(message)
         self._launch(effects.starts)

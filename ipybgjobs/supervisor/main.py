@@ -25,6 +25,7 @@ def main(state_dir: str, next_lock: int) -> None:
     """Wait for the lock, supervise, end when idle."""
     launch.settle()
     folder = StateFolder(state_dir)
+    folder.create()  # somebody may have removed what is in it
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
     assert lock is not None

@@ -125,7 +125,8 @@ class Starter:
         settings = self._policies.settings(context)
         if settings is None:
             return None
-        relative = f"jobs/{row['uid']}/{row['number']}.{row['launches'] + 1}"
+        first = row["number"] or f"{attempt.HOOK}.{row['attempt']}"
+        relative = f"jobs/{row['uid']}/{first}.{row['launches'] + 1}"
         start = Start(row, row["number"], self._folder.attempt(relative), context, settings, row["slot"])
         transitions.relaunch(row["id"], row["number"], relative, self._way(start))
         return start

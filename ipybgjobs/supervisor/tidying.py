@@ -3,6 +3,7 @@
 Folders go by age, never by guess: a client that died before its commit left them, or a removal that was cut short.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +59,7 @@ class Tidier:
         """Do a little, where it is due."""
         if self.wait():
             return
+        self._due = time.monotonic() + _LATER  # also where something keeps it from working
         more = self._retain(settings)
         if self._strays is not None:
             more = True
@@ -72,16 +74,18 @@ class Tidier:
             rules.append(Rule(ended_before=self._clock() - settings.keep_days * _DAY))
         if settings.keep_jobs is not None:
             rules.append(Rule(newest=settings.keep_jobs))
-        found = [job_id for rule in rules for job_id, _ in removals.removable(self._database, rule, _JOBS)]
-        if found:
-            for uids in removals.remove(self._database, found):
+        gone = 0
+        for rule in rules:
+            found = [job_id for job_id, _ in removals.removable(self._database, rule, _JOBS)]
+            for uids in removals.remove(self._database, found, rule) if found else ():
                 self._folder.remove(uids)
-        return bool(found)
+                gone += len(uids)
+        return gone > 0
 
     def _look_for_strays(self) -> Iterator[None]:
         """Look at every folder of a job, some at a time, and remove those that are old and have no row."""
         limit = self._clock() - OLDEST
-        with os.scandir(self._folder.jobs) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder.jobs) as entries:
             for number, entry in enumerate(entries, 1):
                 if _is_old(entry.path, limit) and not self._is_known(entry.name):
                     self._folder.remove([entry.name])

@@ -14,10 +14,18 @@ CREATE TABLE groups (
 
 CREATE INDEX groups_name ON groups (name, id) WHERE name IS NOT NULL;
 
+-- How many jobs of a group are in each state: kept by the triggers below, so that nobody counts a hundred thousand.
+CREATE TABLE group_counts (
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    state TEXT NOT NULL,
+    jobs INTEGER NOT NULL,
+    PRIMARY KEY (group_id, state)
+) WITHOUT ROWID;
+
 CREATE TABLE dependencies (
     job_id INTEGER NOT NULL REFERENCES jobs (id),
     on_id INTEGER NOT NULL,                -- always an older job; so there is no circle
-    anyway INTEGER NOT NULL,               -- 1: whatever becomes of it; 0: it must succeed
+    anyway INTEGER NOT NULL,               -- 0: it must succeed; 1: whatever becomes of it; 2: likewise, since it was replaced
     PRIMARY KEY (on_id, job_id)
 ) WITHOUT ROWID;
 
@@ -34,6 +42,7 @@ ALTER TABLE jobs ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;     -- not_before 
 ALTER TABLE jobs ADD COLUMN deadline REAL;                        -- for the job in all
 ALTER TABLE jobs ADD COLUMN deadline_timed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN unique_key TEXT;                      -- one live job holds it
+ALTER TABLE jobs ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;  -- 1: it has given its unique key to another
 ALTER TABLE jobs ADD COLUMN fingerprint TEXT;                     -- target, parameters and source; NULL: not to be reused
 ALTER TABLE jobs ADD COLUMN source TEXT;                          -- JSON: the target's file at submit, with date and size
 ALTER TABLE jobs ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;      -- 1: neither clean nor retention removes it
@@ -49,7 +58,9 @@ CREATE INDEX jobs_ready ON jobs (host, queue, priority DESC, id) WHERE state = '
 CREATE INDEX jobs_waiting ON jobs (host, not_before) WHERE state = 'queued' AND ready = 0 AND blockers = 0;
 CREATE INDEX jobs_deadline ON jobs (host, deadline) WHERE state = 'queued' AND deadline IS NOT NULL;
 CREATE INDEX jobs_hook ON jobs (host, id) WHERE hook IS NOT NULL;
-CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key) WHERE unique_key IS NOT NULL AND state IN ('queued', 'running');
+CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key)
+    WHERE unique_key IS NOT NULL AND state IN ('queued', 'running') AND NOT replaced;
+CREATE INDEX requests_job ON requests (job_id);
 CREATE INDEX jobs_reuse ON jobs (fingerprint, id) WHERE state = 'succeeded' AND fingerprint IS NOT NULL;
 CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL AND kept = 0;
 CREATE INDEX jobs_group ON jobs (group_id, state, id) WHERE group_id IS NOT NULL;
@@ -60,3 +71,16 @@ DROP INDEX jobs_queue;
 CREATE INDEX jobs_queue ON jobs (queue, state, id);
 CREATE INDEX jobs_listing ON jobs (target, queue, state, id);
 CREATE INDEX jobs_named ON jobs (name, target, queue, state, id) WHERE name IS NOT NULL;
+
+CREATE TRIGGER group_counts_insert AFTER INSERT ON jobs WHEN NEW.group_id IS NOT NULL BEGIN
+    INSERT INTO group_counts (group_id, state, jobs) VALUES (NEW.group_id, NEW.state, 1)
+        ON CONFLICT (group_id, state) DO UPDATE SET jobs = jobs + 1;
+END;
+CREATE TRIGGER group_counts_update AFTER UPDATE OF state ON jobs WHEN NEW.group_id IS NOT NULL AND NEW.state != OLD.state BEGIN
+    UPDATE group_counts SET jobs = jobs - 1 WHERE group_id = OLD.group_id AND state = OLD.state;
+    INSERT INTO group_counts (group_id, state, jobs) VALUES (NEW.group_id, NEW.state, 1)
+        ON CONFLICT (group_id, state) DO UPDATE SET jobs = jobs + 1;
+END;
+CREATE TRIGGER group_counts_delete AFTER DELETE ON jobs WHEN OLD.group_id IS NOT NULL BEGIN
+    UPDATE group_counts SET jobs = jobs - 1 WHERE group_id = OLD.group_id AND state = OLD.state;
+END;
