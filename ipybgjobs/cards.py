@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from html import escape
 
-from . import durations
+from . import durations, sizes
 from .models import GroupRecord, JobRecord, JobState
 
 _COLOURS = {
@@ -36,7 +36,7 @@ def _status(record: JobRecord, status: str) -> str:
     return f'<span style="color: {_COLOURS[record.state]};">● {escape(status)}</span>'
 
 
-_HEAD = ("id", "job", "state", "submitted", "elapsed", "error")
+_HEAD = ("id", "job", "state", "submitted", "elapsed", "disk", "error")
 
 
 def table(records: Sequence[JobRecord], now: float) -> str:
@@ -53,8 +53,8 @@ def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
     return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(rows)}</table>{below}'
 
 
-def row(record: JobRecord, now: float) -> str:
-    """One job as a row."""
+def row(record: JobRecord, now: float, disk: int = 0) -> str:
+    """One job as a row; `disk`: bytes that it takes, where they are known."""
     elapsed = record.elapsed(now)
     cells = (
         str(record.id),
@@ -62,9 +62,10 @@ def row(record: JobRecord, now: float) -> str:
         _status(record, record.status()),
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
         "" if elapsed is None else durations.show(elapsed),
+        sizes.show(disk) if disk else "",
         escape(record.error or ""),
     )
-    styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
+    styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 4, _CELL)
     return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
 
 

@@ -2,8 +2,9 @@
 
 import time
 
-from . import cards, options
+from . import cards, options, sizes, usage
 from .client import client
+from .folder import StateFolder
 from .jobgroup import SHOWN
 from .models import GroupRecord, JobRecord
 from .store import listing, records
@@ -12,29 +13,32 @@ from .store.database import Database
 
 def text(limit: int, submit: str) -> str:
     """The newest jobs and groups, a line each; `submit`: how one is submitted, said where there is none."""
-    database = _database()
-    now = time.time()
-    lines = [entry.line(now) if isinstance(entry, JobRecord) else entry.line() for entry in _entries(database, limit)]
+    folder = client().folder()
+    database, now = client().database(folder), time.time()
+    lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
     lines += [f"the queue {queue} is paused" for queue in records.paused(database)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
 
 
+def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> str:
+    if isinstance(entry, GroupRecord):
+        return entry.line()
+    taken = usage.of_folder(folder.job(entry.uid))
+    return entry.line(now) + (f" · {sizes.show(taken)} on disk" if taken else "")
+
+
 def html(limit: int) -> str:
     """The newest jobs and groups, as a table."""
-    database = _database()
-    now = time.time()
+    folder = client().folder()
+    database, now = client().database(folder), time.time()
     rows = [
-        cards.row(entry, now)
-        if isinstance(entry, JobRecord)
-        else cards.group_row(entry, listing.jobs(database, SHOWN, group_id=entry.id), now)
+        cards.group_row(entry, listing.jobs(database, SHOWN, group_id=entry.id), now)
+        if isinstance(entry, GroupRecord)
+        else cards.row(entry, now, usage.of_folder(folder.job(entry.uid)))
         for entry in _entries(database, limit)
     ]
     notes = [f"The queue {queue} is paused." for queue in records.paused(database)]
     return cards.table_of(rows, notes)
-
-
-def _database() -> Database:
-    return client().database(client().folder())
 
 
 def _entries(database: Database, limit: int) -> list[JobRecord | GroupRecord]:
