@@ -23,7 +23,7 @@ _BATCH = 200
 _EVERY = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cleaning:
     """What a clean has removed, or would remove.
 
@@ -44,6 +44,9 @@ class Cleaning:
     def __str__(self) -> str:
         what = f"{self.jobs:,} job{'' if self.jobs == 1 else 's'}, {sizes.show(self.bytes)} on disk"
         return f"removed {what}" if self.removed else f"{what} would be removed"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
 
 def clean(

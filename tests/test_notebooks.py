@@ -39,3 +39,21 @@ def test_the_first_job(place, monkeypatch):
     assert text(log).count("epoch") == 5
     assert "succeeded" in text(jobs)
     assert text(refusal) == "UsageError: Trainer.fit() has no parameter epoch; it takes epochs. Did you mean epochs?\n"
+
+
+def test_many_jobs(place, monkeypatch):
+    monkeypatch.delenv("IPYBGJOBS_CONFIG")  # as above
+    shutil.copy(NOTEBOOKS / "training.py", place.code)
+    (place.root / "jupyter").mkdir()
+    (place.root / "jupyter" / "ipybgjobs_config.py").write_text("c.BackgroundJobs.idle_seconds = 0.5\n")
+    _, _, sweep, late, ended, frame, last, again, jobs, clean = run("many_jobs.ipynb", place.code)
+    assert re.search(r"group 1 · sweep · training.Trainer.score · 12 jobs", text(sweep))
+    assert re.search(r"queued, starts at \d{4}-\d\d-\d\d 23:30:00 \w+", text(late))
+    assert len(set(re.findall(r"^(\d+) \{'alpha'", text(ended), re.MULTILINE))) == 12
+    assert text(frame).split()[:3] == ["mean", "min", "max"]
+    assert re.fullmatch(r"0\.[89]\d*", text(last))
+    assert "reused job 13, " in text(again)
+    assert text(again).endswith("True")
+    assert re.search(r"job 14 .* cancelled\n", text(jobs))
+    assert "12 succeeded" in text(jobs)
+    assert text(clean) == "<0 jobs, 0 B on disk would be removed>"
