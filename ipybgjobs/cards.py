@@ -32,6 +32,11 @@ def card(record: JobRecord, status: str, now: float) -> str:
     )
 
 
+def gone(text: str) -> str:
+    """What is shown in the place of something that is no longer there."""
+    return f'<div style="color: {_COLOURS[JobState.QUEUED]};">{escape(text)}</div>'
+
+
 def _status(record: JobRecord, status: str) -> str:
     return f'<span style="color: {_COLOURS[record.state]};">● {escape(status)}</span>'
 

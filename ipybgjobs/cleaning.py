@@ -4,7 +4,7 @@ Live jobs and those that were told `keep()` are never among them.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import options, sizes, usage
@@ -84,10 +84,10 @@ def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str
 def _states(state: str | Sequence[str] | None) -> tuple[str, ...] | None:
     if state is None:
         return None
-    states = (state,) if isinstance(state, str) else tuple(state)
+    states = tuple(state) if isinstance(state, Iterable) and not isinstance(state, str) else (state,)
     for each in states:
         if each not in _ENDED:
             raise InvalidParameters(
-                f"{each!r} is no state that a job ends in; those are {', '.join(_ENDED)}. Live jobs are never removed."
+                f"state is {each!r}; it is a state that a job ends in: {', '.join(_ENDED)}. Live jobs are never removed."
             )
     return states

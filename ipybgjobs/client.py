@@ -164,7 +164,7 @@ class Client:
             written.done = uid == job.uid
         if not written.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
-        self._note(parameters.note_of_size(job.call, ready.pickled, settings.warn_param_bytes))
+        self._note(parameters.note_of_size([(job.call, ready.pickled)], settings.warn_param_bytes))
         self.wake(folder)
         self._tell_surroundings(folder)
         return Job(self, folder, job_id, uid)
@@ -195,7 +195,8 @@ class Client:
             jobs = (replace(job.submission, after=after) for job in ready.jobs)
             group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings())
             written.done = True
-        self._note(parameters.note_of_size(ready.group.common, ready.pickled, settings.warn_param_bytes))
+        copies = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
+        self._note(parameters.note_of_size(copies, settings.warn_param_bytes))
         self.wake(folder)
         self._tell_surroundings(folder)
         return Group(self, folder, group_id)
@@ -234,8 +235,8 @@ class Client:
         """Return what runs a call in this process; see `ipybgjobs.run_here`."""
         settings = self.settings()
         permission = allowlist.find(target, settings)
-        call, pickled, bound = preparation.bind(permission, params, init, settings)
-        return here.prepare(permission, call, pickled, bound.positional, self._tell)
+        split, bound = preparation.bind(permission, params, init, settings)
+        return here.prepare(permission, split.call, split.pickled, bound.positional, self._tell)
 
     # -- changes --------------------------------------------------------------------------------------------------
 
@@ -281,10 +282,10 @@ class Client:
 
     def pause(self, queue: str | None) -> list[str]:
         """Let no job of a queue, or of any, start; return the queues that are paused by this."""
-        queues = list(self.settings().queues)
-        folder = self.folder()
-        names = queues if queue is None else [options.queue(queue, self.settings())]
-        controls.pause(self.database(folder), names, time.time())
+        settings, database = self.settings(), self.database(self.folder())
+        every = dict.fromkeys([*settings.queues, *records.queues_in_use(database)])
+        names = list(every) if queue is None else [options.queue(queue, settings)]
+        controls.pause(database, names, time.time())
         return names
 
     def resume(self, queue: str | None) -> list[str]:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-from . import durations, results, summon, waiting
-from .errors import DuplicateJob, InvalidParameters, InvalidRequest, JobCancelled
+from . import durations, options, parameters, results, summon, waiting
+from .errors import DuplicateJob, InvalidParameters, InvalidRequest, JobCancelled, UnknownJob
 from .folder import StateFolder
 from .models import JobRecord, JobState
 from .process import identity
@@ -194,7 +194,8 @@ class Job(JobView):
         """
         seconds, state = grace_seconds(grace), self.state
         if state.ended:
-            raise InvalidRequest(f"job {self.id} has {state} already; only a job that has not ended can be cancelled.")
+            had = "was" if state is JobState.CANCELLED else "has"
+            raise InvalidRequest(f"job {self.id} {had} {state} already; only a job that has not ended can be cancelled.")
         self._request_cancel([self], seconds)
         return self.wait()
 
@@ -278,7 +279,10 @@ class Job(JobView):
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
         given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
         given |= {} if record.timeout is None else {"timeout": record.timeout}
-        return self._client.submit(record.call.target, {**self.params, **params}, init=self.init, retried_from=self.id, **given)
+        given["unique"] = parameters.asked_unique(record.call, record.unique_key)
+        given["after"], given["after_any"] = records.remaining_dependencies(self._database(), self.id)
+        changed = {**self.params, **options.mapping(params, "params")}
+        return self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, **given)
 
     def remove(self) -> None:
         """Remove the job with its outputs, log and result, for good.
@@ -325,12 +329,18 @@ class Job(JobView):
         return hash(self.uid)
 
     def __repr__(self) -> str:
-        return f"<{self._record().line(time.time())}>"
+        try:
+            return f"<{self._record().line(time.time())}>"
+        except UnknownJob:
+            return f"<job {self.id}, which was removed>"
 
     def _repr_html_(self) -> str:
-        from .cards import card
+        from .cards import card, gone
 
-        return card(self._record(), self.status, time.time())
+        try:
+            return card(self._record(), self.status, time.time())
+        except UnknownJob:
+            return gone(f"job {self.id}, which was removed")
 
     def _ipython_display_(self) -> None:
         """Show the card, unless the line that made this job ended in a semicolon."""

@@ -161,10 +161,21 @@ def look_here(
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
     source, hooks = resolve.source_file(owner), resolve.hooks(owner)
-    return [
-        Bound(bound_init, *_by_position(shape, binding.bind(shape, params, secrets)), source=source, hooks=hooks)
-        for params in calls
-    ]
+    found = _bind_all(shape, calls, secrets)
+    return [Bound(bound_init, *_by_position(shape, params), source=source, hooks=hooks) for params in found]
+
+
+def _bind_all(shape: binding.Shape | None, calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Bind the parameters of each call; of several, the one that doesn't fit is named by its number."""
+    found = []
+    for number, params in enumerate(calls):
+        try:
+            found.append(binding.bind(shape, params, secrets))
+        except InvalidParameters as error:
+            if len(calls) == 1:
+                raise
+            raise InvalidParameters(f"call {number}: {error}") from None
+    return found
 
 
 def _by_position(shape: binding.Shape | None, params: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

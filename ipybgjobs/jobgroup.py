@@ -154,9 +154,18 @@ class Group:
         return hash((self.id, self._folder.path))
 
     def __repr__(self) -> str:
-        return f"<{self._record().line()}>"
+        try:
+            return f"<{self._record().line()}>"
+        except UnknownJob:
+            return f"<group {self.id}, whose jobs were removed>"
 
     def _repr_html_(self) -> str:
+        try:
+            return self._html()
+        except UnknownJob:
+            return cards.gone(f"group {self.id}, whose jobs were removed")
+
+    def _html(self) -> str:
         newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)
         return cards.group(self._record(), newest, time.time())
 

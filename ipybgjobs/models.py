@@ -120,7 +120,7 @@ class JobRecord:
         parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
-        if self.error and self.state is not JobState.SUCCEEDED:
+        if self.error:
             parts.append(self.error)
         return " · ".join(part for part in parts if part)
 

@@ -13,6 +13,9 @@ from .settings import DEFAULT_QUEUE, AllowedEntry, Settings
 
 ON_DUPLICATE = ("reject", "existing", "replace")
 
+#: More of anything is as good as all: the largest number that the store can hold.
+_MOST = (1 << 63) - 1
+
 #: Every option of a submit.
 NAMES = (
     "name",
@@ -168,6 +171,8 @@ def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
 
 def _after(given: Any, *, anyway: bool) -> tuple[tuple[Any, bool], ...]:
     """What a job comes after: one job or several."""
+    if given is None:
+        return ()
     several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "uid")
     return tuple((each, anyway) for each in (given if several else [given]))
 
@@ -198,7 +203,7 @@ def count(given: int, what: str, least: int = 0) -> int:
     """Check a number of things."""
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
         raise InvalidParameters(f"{what} is {given!r}; it is a whole number, at least {least}.")
-    return given
+    return min(given, _MOST)
 
 
 def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # noqa: FBT001 - a value of the option
@@ -228,6 +233,8 @@ def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRu
     if isinstance(retry, bool):
         raise InvalidParameters(f"retry is {retry}; it is max_attempts, a whole number, or a dict of settings.")
     changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
+    if "max_attempts" in changes:
+        count(changes["max_attempts"], "retry (max_attempts)", least=1)
     unknown = [key for key in changes if key not in RetryRules.__slots__]
     if unknown:
         raise InvalidParameters(f"retry has no setting {unknown[0]!r}; it has {', '.join(RetryRules.__slots__)}.")

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from . import attempt, plain, redaction, sizes
 from .call import Call
@@ -12,7 +13,15 @@ from .inspection import Bound
 from .source import Source
 
 
-def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, bytes | None]:
+class Split(NamedTuple):
+    """A call, with its parameters as they are stored."""
+
+    call: Call  #: what the row says
+    pickled: bytes | None  #: the parameters that are not plain
+    content: str  #: what tells those from others
+
+
+def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
     """Split parameters into plain ones and others.
 
     Parameters
@@ -23,13 +32,6 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, by
         Parameters that fit.
     secrets : tuple of str
         Names of parameters whose values are shown to nobody.
-
-    Returns
-    -------
-    Call
-        What the row says.
-    bytes or None
-        The others, pickled.
 
     Raises
     ------
@@ -47,31 +49,51 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> tuple[Call, by
     described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
     hidden = tuple(redaction.secrets_in(groups, secrets))
     call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
-    return call, _pickled(others) if others else None
+    return Split(call, _pickled(others), plain.digest(others)) if others else Split(call, None, "")
 
 
-def fingerprint(call: Call, pickled: bytes | None, source: Source | None) -> str | None:
+def fingerprint(split: Split, source: Source | None) -> str | None:
     """Return what tells a call with its content and source from others; None where there is no source to look at."""
-    return None if source is None else _digest(call, pickled, source.digest)
+    return None if source is None else _digest(split, source.digest)
 
 
-def identity_of(call: Call, pickled: bytes | None) -> str:
+def identity_of(split: Split) -> str:
     """Return what tells a call with its content from others: the key of ``unique=True``."""
-    return f"{call.target} {_digest(call, pickled, '')}"
+    return f"{split.call.target} {_digest(split, '')}"
 
 
-def _digest(call: Call, pickled: bytes | None, source: str) -> str:
-    content = hashlib.sha256(pickled or b"").hexdigest()
-    whole = json.dumps([call.target, call.init, call.params, content, source], sort_keys=True)
+def asked_unique(call: Call, key: str | None) -> str | bool | None:
+    """Return what was asked for as `unique`, from the key that a job holds."""
+    if key is None:
+        return None
+    target, _, digest = key.rpartition(" ")
+    return True if target == call.target and len(digest) == _DIGITS and set(digest) <= set("0123456789abcdef") else key
+
+
+#: Digits of a digest.
+_DIGITS = 64
+
+
+def _digest(split: Split, source: str) -> str:
+    call = split.call
+    whole = json.dumps([call.target, call.init, call.params, split.content, source], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def note_of_size(call: Call, pickled: bytes | None, limit: int) -> str | None:
-    """Say that a submit copies large parameters; None where they are not."""
-    if pickled is None or len(pickled) < limit:
+def note_of_size(copies: Sequence[tuple[Call, bytes | None]], limit: int) -> str | None:
+    """Say that a submit copies large parameters, in one job or in all of a group; None where they are not."""
+    taken = [size(*copy) for copy in copies]
+    if sum(taken) < limit:
         return None
-    names = ", ".join(f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items())
-    return f"{sizes.show(len(pickled))} of parameters are copied for this job ({names}); a path in their place would not be."
+    call, _ = copies[taken.index(max(taken))]
+    names = [f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items()]
+    names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
+    return f"{sizes.show(sum(taken))} of parameters are copied ({', '.join(names)}); a path in their place would not be."
+
+
+def size(call: Call, pickled: bytes | None) -> int:
+    """Return the bytes that the parameters of a call take, as they are stored."""
+    return len(pickled or b"") + len(json.dumps([call.init, call.params]))
 
 
 def _described(value: Any) -> str:

@@ -58,6 +58,32 @@ def load(content: bytes) -> Any:
     return pickle.loads(content)
 
 
+def digest(value: Any) -> str:
+    """Return what tells a value from others, the same in every process: sets, whose order differs, as what they hold.
+
+    Raises
+    ------
+    Exception
+        Whatever the value raises when it is pickled.
+    """
+    import hashlib
+
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    kind = type(value)
+    if kind in (set, frozenset):
+        parts = sorted(map(_canonical, value))
+    elif kind in (list, tuple):
+        parts = [_canonical(item) for item in value]
+    elif kind is dict:
+        parts = [_canonical(item) for pair in value.items() for item in pair]
+    else:
+        return dump(value)
+    return kind.__name__.encode() + b"(" + b"".join(b"%d:%s" % (len(part), part) for part in parts) + b")"
+
+
 def describe(value: Any) -> str:
     """Describe a value that is not shown whole: its type, and its shape where it has one."""
     kind = type(value).__name__

@@ -10,11 +10,11 @@ from typing import Any
 
 from . import allowlist, inspection, options, parameters, redaction, snapshot, source
 from .allowlist import Permission
-from .call import Call
 from .errors import InvalidParameters
 from .inspection import Bound
 from .models import Owner
 from .options import Options
+from .parameters import Split
 from .process import identity
 from .settings import Settings
 from .store.submissions import NewGroup, Submission
@@ -66,7 +66,7 @@ class Prepared:
 
 def bind(
     permission: Permission, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
-) -> tuple[Call, bytes | None, Bound]:
+) -> tuple[Split, Bound]:
     """Bind the parameters of one call of an allowed target, and split them as they would be stored.
 
     Raises
@@ -77,7 +77,7 @@ def bind(
     init, params = options.mapping(init, "init"), options.mapping(params, "params")
     secrets = redaction.secret_names({**init, **params}, settings.secret_names)
     bound = inspection.look(permission, init, params, secrets)
-    return *parameters.split(permission.target, bound, secrets), bound
+    return parameters.split(permission.target, bound, secrets), bound
 
 
 def prepare(asked: Asked, settings: Settings, now: float) -> Prepared:
@@ -90,16 +90,16 @@ def prepare(asked: Asked, settings: Settings, now: float) -> Prepared:
     """
     permission = allowlist.find(asked.target, settings)
     chosen = options.check(asked.options, permission.entry, settings, now)
-    call, pickled, bound = bind(permission, asked.calls[0], asked.init, settings)
+    split, bound = bind(permission, asked.calls[0], asked.init, settings)
     snapshot.check_working_directory()
-    return Prepared(_submission(call, bound, pickled, chosen, now), chosen, pickled)
+    return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
 
 
-def _submission(call: Call, bound: Bound, pickled: bytes | None, chosen: Options, now: float) -> Submission:
+def _submission(split: Split, bound: Bound, chosen: Options, now: float) -> Submission:
     seen = source.look(bound.source)
     return Submission(
         uid=os.urandom(16).hex(),
-        call=call,
+        call=split.call,
         positional=bound.positional,
         name=chosen.name,
         queue=chosen.queue,
@@ -112,9 +112,9 @@ def _submission(call: Call, bound: Bound, pickled: bytes | None, chosen: Options
         timed=chosen.timed,
         deadline=chosen.deadline,
         deadline_timed=chosen.deadline_timed,
-        unique_key=parameters.identity_of(call, pickled) if chosen.unique is True else chosen.unique or None,
+        unique_key=parameters.identity_of(split) if chosen.unique is True else chosen.unique or None,
         on_duplicate=chosen.on_duplicate,
-        fingerprint=parameters.fingerprint(call, pickled, seen),
+        fingerprint=parameters.fingerprint(split, seen),
         reuse_since=chosen.reuse_since,
         source=None if seen is None else tuple(seen.to_json()),
         hooks=bound.hooks,
@@ -150,14 +150,14 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
     snapshot.check_working_directory()
     same = {key: bound[0].params[key] for key in shared}
-    common_call, pickled = parameters.split(permission.target, Bound({}, same, ()), secrets)
+    together = parameters.split(permission.target, Bound({}, same, ()), secrets)
     jobs = []
     for each in bound:
         rest = replace(each, params={key: value for key, value in each.params.items() if key not in shared})
-        call, own_pickled = parameters.split(permission.target, rest, secrets)
-        job = _submission(call, rest, own_pickled, chosen, now)
-        jobs.append(Prepared(replace(job, fingerprint=None), chosen, own_pickled))
-    return PreparedGroup(NewGroup(os.urandom(16).hex(), name, common_call, now), pickled, jobs)
+        split = parameters.split(permission.target, rest, secrets)
+        job = _submission(split, rest, chosen, now)
+        jobs.append(Prepared(replace(job, fingerprint=None), chosen, split.pickled))
+    return PreparedGroup(NewGroup(os.urandom(16).hex(), name, together.call, now), together.pickled, jobs)
 
 
 _NOT_FOR_MANY = ("unique", "on_duplicate", "reuse")

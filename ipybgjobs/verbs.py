@@ -35,7 +35,7 @@ def _chosen(arguments: argparse.Namespace) -> JobList:
         return api.group(int(arguments.group) if arguments.group.isdigit() else arguments.group).jobs
     if not arguments.jobs:
         raise UsageFault("say which: ids, names or uids of jobs, or --group with a group's.")
-    return JobList(map(_job, arguments.jobs))
+    return JobList(dict.fromkeys(map(_job, arguments.jobs)))
 
 
 def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
@@ -116,7 +116,7 @@ def cancel(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
     ended = [job for job in chosen if job.state.ended] if arguments.group is None else []
     if ended:
-        raise InvalidRequest(f"job {ended[0].id} has {ended[0].state} already; only jobs that have not ended can be cancelled.")
+        ended[0].cancel(arguments.grace)  # which refuses, and says why
     _say_jobs(arguments, chosen.cancel(arguments.grace))
     return 0
 
@@ -131,6 +131,10 @@ def retry(arguments: argparse.Namespace) -> int:
         chosen = api.jobs(state=JobState.FAILED, limit=_EVERY)
     else:
         chosen = _chosen(argparse.Namespace(jobs=keys, group=arguments.group))
+    fit = tuple(state for state in JobState if state.ended) if changed else (JobState.FAILED, JobState.CANCELLED)
+    unfit = [job for job in chosen if keys and job.state not in fit]
+    if unfit:
+        unfit[0].retry(changed or None)  # which refuses, and says why, before any is changed
     one_by_one = changed or len(keys) == 1  # then a refusal says why
     retried = [job.retry(changed or None) for job in chosen] if one_by_one else chosen.retry()
     _say_jobs(arguments, retried)
@@ -145,7 +149,10 @@ def retry(arguments: argparse.Namespace) -> int:
 def priority(arguments: argparse.Namespace) -> int:
     """Give queued jobs another priority."""
     chosen = _chosen(arguments)
-    for job in chosen:
+    if arguments.group is not None:
+        chosen = JobList(job for job in chosen if job.state is JobState.QUEUED)
+    unfit = [job for job in chosen if job.state is not JobState.QUEUED]
+    for job in unfit[:1] or chosen:  # the first that is not queued refuses, before any is changed
         job.set_priority(arguments.to)
     _say_jobs(arguments, chosen)
     return 0

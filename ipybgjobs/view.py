@@ -151,7 +151,10 @@ class JobView:
     @property
     def attempts(self) -> list[Attempt]:
         """Every attempt, oldest first."""
-        return records.attempts(self._database(), self.id)
+        found = records.attempts(self._database(), self.id)
+        if not found:
+            records.state(self._database(), self.id)  # a job that is gone says so
+        return found
 
     @property
     def hook(self) -> Attempt | None:

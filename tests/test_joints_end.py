@@ -57,7 +57,7 @@ def held(place: Place, name: str = "held", **options: object) -> bg.Job:
 def request_cancel(job: bg.Job, grace: float = 0.2) -> None:
     """Cancel without waiting, as `Job.cancel` sees to it that a supervisor is there."""
     client = client_module.client()
-    client.cancel(client.folder(), job.id, identity.host(), grace)
+    client.cancel(client.folder(), [job.id], grace)
 
 
 # -- 4: the supervisor dies ---------------------------------------------------------------------------------------------

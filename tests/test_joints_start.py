@@ -516,7 +516,7 @@ def test_an_attempt_whose_folder_can_not_be_written_can_be_cancelled(joints):
     (joints.state / "jobs" / job.uid).write_text("in the way")
     until(lambda: job.state == "running", "the claim")
     client = client_module.client()
-    client.cancel(client.folder(), job.id, identity.host(), 0.1)
+    client.cancel(client.folder(), [job.id], 0.1)
     try:
         until(lambda: job.state == "cancelled", "the cancel", 15)
     finally:

@@ -47,7 +47,6 @@ class BackgroundJobs(Configurable):
     ).tag(config=True)
 
     queues = Dict(
-        value_trait=Union([Int(min=1), Dict(key_trait=Unicode())]),
         key_trait=Unicode(),
         default_value={DEFAULT_QUEUE: 2},
         help="""Jobs running at once, by queue. Default: two in the queue "default", which is always there. A queue may also set
@@ -121,8 +120,7 @@ class BackgroundJobs(Configurable):
     @validate("queues")
     def _sound_queues(self, proposal: Any) -> dict[str, Any]:
         for name, value in proposal["value"].items():
-            if isinstance(value, dict):
-                _check_queue(name, value)
+            _check_queue(name, value if isinstance(value, dict) else {"slots": value})
         return {DEFAULT_QUEUE: 2, **proposal["value"]}
 
     @validate("on_finish")

@@ -6,6 +6,7 @@ No change of state: that is the supervisor's.
 import json
 from collections.abc import Iterable
 
+from ..errors import UnknownJob
 from ..models import JobState, Owner
 from .database import Database
 from .submissions import Surroundings, context_id, environment_id
@@ -58,9 +59,16 @@ def set_priority(database: Database, job_id: int, priority: int) -> bool:
 
 
 def keep(database: Database, job_id: int, *, kept: bool) -> None:
-    """Exempt a job from clean and retention, or no longer."""
+    """Exempt a job from clean and retention, or no longer.
+
+    Raises
+    ------
+    UnknownJob
+        If the job is gone.
+    """
     with database.transaction() as connection:
-        connection.execute("UPDATE jobs SET kept = ? WHERE id = ?", (kept, job_id))
+        if not connection.execute("UPDATE jobs SET kept = ? WHERE id = ?", (kept, job_id)).rowcount:
+            raise UnknownJob(f"Job {job_id} is no longer in {database.path}.")
 
 
 def pause(database: Database, queues: Iterable[str], now: float) -> None:

@@ -40,6 +40,8 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
         Values of the columns ``state``, ``queue``, ``target``, ``name``, ``group_id``; None: any.
     """
     wanted = {column: value for column, value in filters.items() if value is not None}
+    if not all(_storable(value) for value in wanted.values()):
+        return []
     if len(wanted) > 1 or (wanted and not wanted.keys() & set(_DIRECT)):
         ids = _newest(database, limit, wanted)
         where, values = "jobs.id IN (SELECT value FROM json_each(?))", [json.dumps(ids)]
@@ -47,6 +49,13 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
         where, values = " AND ".join(f"jobs.{column} = ?" for column in wanted) or "true", list(wanted.values())
     sql = f"{JOBS} WHERE {where} ORDER BY jobs.id DESC LIMIT ?"
     return [job_record(row) for row in database.read(sql, [*values, limit])]
+
+
+def _storable(value: Any) -> bool:
+    """Whether the store could hold a value at all: what it can't is in no row."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    return not isinstance(value, int) or abs(value) < 1 << 63
 
 
 def _newest(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]:
@@ -93,6 +102,8 @@ def groups(database: Database, limit: int) -> list[GroupRecord]:
 
 def group(database: Database, key: int | str) -> GroupRecord | None:
     """Read one group by id, uid or name (the newest so named); None if there is none."""
+    if not _storable(key):
+        return None
     column = "id" if isinstance(key, int) else "uid"
     rows = database.read(f"SELECT * FROM groups WHERE {column} = ?", (key,))
     if not rows and isinstance(key, str):

@@ -120,6 +120,13 @@ def dependencies(database: Database, job_id: int) -> list[int]:
     return [row[0] for row in database.read("SELECT on_id FROM dependencies WHERE job_id = ? ORDER BY on_id", (job_id,))]
 
 
+def remaining_dependencies(database: Database, job_id: int) -> tuple[list[int], list[int]]:
+    """Read the jobs that a job comes after and that are still there: those that must succeed, and those that must end."""
+    sql = "SELECT on_id, anyway FROM dependencies JOIN jobs ON jobs.id = on_id WHERE job_id = ? ORDER BY on_id"
+    rows = database.read(sql, (job_id,))
+    return [row[0] for row in rows if not row["anyway"]], [row[0] for row in rows if row["anyway"]]
+
+
 def failed_dependency(database: Database, job_id: int) -> int | None:
     """Return a job without whose success another can't run, and which has failed or was cancelled; None if there is none."""
     sql = """SELECT on_id FROM dependencies JOIN jobs ON jobs.id = on_id
@@ -143,6 +150,11 @@ def reusable(database: Database, fingerprint: str | None, since: float | None) -
         ORDER BY jobs.id DESC LIMIT 1"""
     rows = database.read(sql, (fingerprint, since))
     return job_record(rows[0]) if rows else None
+
+
+def queues_in_use(database: Database) -> list[str]:
+    """Read the queues that have jobs waiting, configured or no longer."""
+    return [row[0] for row in database.read("SELECT DISTINCT queue FROM jobs WHERE state = 'queued' ORDER BY queue")]
 
 
 def paused(database: Database) -> list[str]:

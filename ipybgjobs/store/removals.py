@@ -51,18 +51,19 @@ def _conditions(database: Database, rule: Rule) -> tuple[str, list[str | float]]
         where.append("ended_at < ?")
         values.append(rule.ended_before)
     if rule.newest is not None:
-        where.append("ended_at < ?")
-        values.append(_end_of_newest(database, rule.newest))
+        where.append("(ended_at, id) < (?, ?)")  # many end in one transaction, at the same moment
+        values += _last_of_newest(database, rule.newest)
     return " AND ".join(where), values
 
 
-def _end_of_newest(database: Database, count: int) -> float:
-    """When the oldest of the newest `count` ended jobs ended."""
+def _last_of_newest(database: Database, count: int) -> tuple[float, int]:
+    """End and id of the oldest of the newest `count` ended jobs."""
     if count == 0:
-        return float("inf")
-    sql = "SELECT ended_at FROM jobs WHERE ended_at IS NOT NULL AND kept = 0 ORDER BY ended_at DESC LIMIT 1 OFFSET ?"
-    rows = database.read(sql, (count - 1,))
-    return rows[0][0] if rows else float("-inf")
+        return float("inf"), 0
+    sql = """SELECT ended_at, id FROM jobs WHERE ended_at IS NOT NULL AND kept = 0
+        ORDER BY ended_at DESC, id DESC LIMIT 1 OFFSET ?"""
+    rows = database.read(sql, (min(count, 1 << 62) - 1,))
+    return (rows[0]["ended_at"], rows[0]["id"]) if rows else (float("-inf"), 0)
 
 
 def remove(database: Database, job_ids: Sequence[int], rule: Rule | None = None) -> tuple[list[str], list[str]]:

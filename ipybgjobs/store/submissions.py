@@ -101,7 +101,8 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
                 return holder["id"], holder["uid"]
             if job.on_duplicate == "reject":
                 raise DuplicateJob(_duplicate(holder))
-            after = (*after, *_give_way(connection, holder, job))
+            _give_way(connection, holder, job)
+        after = (*after, *_leaving(connection, job.unique_key))
         context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
         return _insert(connection, job, after, {"context": context, "environment": environment, "group_id": None}), job.uid
 
@@ -266,14 +267,8 @@ def _duplicate(holder: sqlite3.Row) -> str:
     )
 
 
-def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> list[tuple[int, int]]:
-    """Let a live job give its unique key away, and ask for its cancellation.
-
-    Returns
-    -------
-    list of (int, int)
-        What the new job comes after: that job, and those that it has replaced itself and that have not ended.
-    """
+def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> None:
+    """Let a live job give its unique key away, and ask for its cancellation."""
     if holder["host"] != job.owner.host:
         raise InvalidRequest(f"job {holder['id']} holds this unique key on {holder['host']}: it can be replaced only there.")
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
@@ -281,12 +276,12 @@ def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submissi
         "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
         (holder["id"], holder["host"], json.dumps({"grace": None}), job.submitted_at),
     )
-    earlier = connection.execute(
-        """SELECT on_id FROM dependencies JOIN jobs ON jobs.id = on_id
-        WHERE job_id = ? AND anyway = ? AND state IN ('queued', 'running')""",
-        (holder["id"], _REPLACED),
-    ).fetchall()
-    return [(holder["id"], _REPLACED), *((row["on_id"], _REPLACED) for row in earlier)]
+
+
+def _leaving(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:
+    """What a new job with a unique key comes after: those that gave it away, and have not ended."""
+    sql = "SELECT id FROM jobs WHERE unique_key = ? AND replaced AND state IN ('queued', 'running')"
+    return [(row["id"], _REPLACED) for row in connection.execute(sql, (key,)).fetchall()]
 
 
 def _reusable(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:

@@ -264,6 +264,8 @@ _RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, end
 _MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
     AND NOT EXISTS (SELECT 1 FROM jobs AS other
         WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running') AND NOT other.replaced)
+    AND NOT EXISTS (SELECT 1 FROM jobs AS other
+        WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running') AND other.replaced)
     AND NOT EXISTS (SELECT 1 FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
         WHERE job_id = jobs.id AND NOT anyway AND earlier.state IN ('failed', 'cancelled'))"""
 

@@ -257,7 +257,8 @@ class Decider:
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:
     if not run.remains:
         return verdict
-    return replace(verdict, error=f"{verdict.error}; could not be ended: {', '.join(map(str, run.remains))}")
+    left = f"could not be ended: {', '.join(map(str, run.remains))}"
+    return replace(verdict, error=f"{verdict.error}; {left}" if verdict.error else left)
 
 
 def _seen(verdict: Verdict) -> str:

@@ -171,11 +171,11 @@ class Supervisor:
         """
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
             self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
-        self._tidier.step(self.policies.latest)
         self._follow_clock()
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
         news = self.policies.collect(ready)
+        self._tidier.step(self.policies.latest)
         self._collect(ready)
         for run in self._attempts.running.values():
             if run.ending is not None:

@@ -45,6 +45,7 @@ class Tidier:
         self._clock = clock
         self._strays: Iterator[None] | None = self._look_for_strays()
         self._due = 0.0  # on the monotonic clock
+        self._settings: Settings | None = None  # what the files said at the last look
 
     @property
     def busy(self) -> bool:
@@ -56,7 +57,9 @@ class Tidier:
         return max(0.0, self._due - time.monotonic())
 
     def step(self, settings: Settings) -> None:
-        """Do a little, where it is due."""
+        """Do a little, where it is due; at once where the files say something else than before."""
+        if settings != self._settings:
+            self._settings, self._due = settings, 0.0
         if self.wait():
             return
         self._due = time.monotonic() + _LATER  # also where something keeps it from working

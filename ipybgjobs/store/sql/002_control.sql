@@ -60,6 +60,7 @@ CREATE INDEX jobs_deadline ON jobs (host, deadline) WHERE state = 'queued' AND d
 CREATE INDEX jobs_hook ON jobs (host, id) WHERE hook IS NOT NULL;
 CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key)
     WHERE unique_key IS NOT NULL AND state IN ('queued', 'running') AND NOT replaced;
+CREATE INDEX jobs_replaced ON jobs (unique_key) WHERE replaced AND state IN ('queued', 'running');
 CREATE INDEX requests_job ON requests (job_id);
 CREATE INDEX jobs_reuse ON jobs (fingerprint, id) WHERE state = 'succeeded' AND fingerprint IS NOT NULL;
 CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL AND kept = 0;
