@@ -41,12 +41,16 @@ if TYPE_CHECKING:
         UnknownJob,
     )
     from .handle import Job
+    from .inside import current_job, progress, report
     from .jobgroup import Group
     from .models import Attempt
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "current_job": "inside",
+    "progress": "inside",
+    "report": "inside",
     "Attempt": "models",
     "Group": "jobgroup",
     "Job": "handle",
@@ -87,11 +91,14 @@ __all__ = [
     "__version__",
     "as_completed",
     "clean",
+    "current_job",
     "grid",
     "group",
     "job",
     "jobs",
     "pause",
+    "progress",
+    "report",
     "resume",
     "run_background_job",
     "run_here",

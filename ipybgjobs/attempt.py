@@ -10,6 +10,8 @@ file                 written by                                  says
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
 ``output.log``       worker and its children                     everything printed, in order
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
+``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
+``progress.json``    worker, a few times a second                how far it is
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
@@ -28,6 +30,8 @@ REQUEST = "request.json"
 STARTED = "started.json"
 OUTPUT = "output.log"
 OUTCOME = "outcome.json"
+OUTPUTS = "outputs.jsonl"
+PROGRESS = "progress.json"
 RESULT = "result.pkl"
 EXCEPTION = "exception.pkl"
 ENDING = "ending.json"

@@ -41,10 +41,11 @@ class Call:
         head = f"{owner}({constructor}).{method}" if constructor else self.target
         return f"{head}({self._arguments('params', self.params)})"
 
-    def shown_params(self) -> dict[str, Any]:
-        """The plain parameters, with secrets blanked."""
-        blank: dict[str, Any] = blanked(self.params, self.secrets)
-        return blank
+    def shown(self, group: str) -> dict[str, Any]:
+        """Parameters (``init`` or ``params``), with secrets blanked, and a description where a value is not plain."""
+        plain: dict[str, Any] = blanked(self.init if group == "init" else self.params, self.secrets)
+        prefix = group + "."
+        return plain | {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
 
     def _arguments(self, group: str, plain: Mapping[str, Any]) -> str:
         shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}

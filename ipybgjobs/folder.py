@@ -37,6 +37,10 @@ class StateFolder:
         """The file that says that a user of the host was told what ends all processes there."""
         return f"{self.path}/surroundings.{host}.txt"
 
+    def seen(self) -> str:
+        """The file that says when its user last looked at the jobs."""
+        return f"{self.path}/seen.json"
+
     def job(self, uid: str) -> str:
         """The folder of a job."""
         return f"{self.jobs}/{uid}"

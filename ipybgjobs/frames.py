@@ -44,8 +44,7 @@ def frame(records: Sequence[JobRecord], result: Callable[[JobRecord], Any] | Non
 
 def _row(record: JobRecord, now: float, result: Callable[[JobRecord], Any] | None) -> dict[str, Any]:
     call = record.call
-    described = {slot.removeprefix("params."): text for slot, text in call.pickled.items() if slot.startswith("params.")}
-    shown = {**call.shown_params(), **described}
+    shown = call.shown("params")
     row = {f"params.{key}" if key in _OURS else key: value for key, value in shown.items()}
     row |= {
         "job": record.id,

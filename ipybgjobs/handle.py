@@ -4,11 +4,12 @@ It waits, reads results and exceptions, and asks the client for changes.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-from . import durations, options, parameters, results, summon, waiting
+from . import durations, following, notebook, options, parameters, replay, results, summon, waiting
 from .errors import DuplicateJob, InvalidParameters, InvalidRequest, JobCancelled, UnknownJob
 from .folder import StateFolder
 from .models import JobRecord, JobState
@@ -117,6 +118,28 @@ class Job(JobView):
                 told.add(line)
 
         return tell
+
+    def follow(self) -> None:
+        """Print what the job prints, live, until it has ended; an interrupt leaves it running."""
+        try:
+            for text in following.follow(self):
+                print(text, end="", flush=True)  # noqa: T201 - what it is for
+        except KeyboardInterrupt:
+            print(f"\njob {self.id} goes on ({self.status}); job.follow() shows it again, job.cancel() ends it.")  # noqa: T201 - likewise
+
+    def show(self) -> None:
+        """Show what the newest attempt printed and displayed, and what it returned, in this cell."""
+        replay.show(self.outputs())
+
+    def save_notebook(self, path: str | os.PathLike[str]) -> None:
+        """Write a notebook with the call, what it printed, displayed and returned, and the attempts in its metadata.
+
+        Raises
+        ------
+        StoreError
+            If the file can't be written.
+        """
+        notebook.write(self, path)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.

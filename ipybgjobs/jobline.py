@@ -40,6 +40,10 @@ class JobLine:
         Keyword options of `submit`.
     here : bool
         Whether to run it in this process instead.
+    wait : bool
+        Whether to follow it until its end.
+    into : str or None
+        The variable that gets its result.
     """
 
     target: str
@@ -47,6 +51,8 @@ class JobLine:
     params: dict[str, Any]
     options: dict[str, Any]
     here: bool = False
+    wait: bool = False
+    into: str | None = None
 
 
 def one_usage(parser: argparse.ArgumentParser) -> str:
@@ -137,16 +143,26 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
         raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
     reader = _Reader(variables, quoted=True)
     target, init = _head(target, reader)
-    return JobLine(target, init, reader.pairs(pairs), given_options(arguments, variables), arguments.here)
+    return JobLine(
+        target, init, reader.pairs(pairs), given_options(arguments, variables), arguments.here, arguments.wait, arguments.into
+    )
 
 
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
     parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
     add_options(parser)
+    parser.add_argument("--into", metavar="NAME", type=_name, help="set this variable to the result, between two cells")
+    parser.add_argument("--wait", action="store_true", help="follow it in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
     parser.add_argument("words", nargs="*", metavar="Class.method key=value")
     return parser
+
+
+def _name(text: str) -> str:
+    if not text.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable")
+    return text
 
 
 def option_strings() -> list[str]:

@@ -3,6 +3,7 @@
 A wrong line costs a one-line UsageError, never a traceback of ours.
 """
 
+import time
 import types
 from typing import Any
 
@@ -13,11 +14,12 @@ from IPython.display import display
 from traitlets import TraitError
 from traitlets.config import Configurable
 
-from . import api, cli, client, completion, jobline, overview
+from . import api, away, cli, client, completion, into, jobline, overview
 from .client import Client
 from .configuration import traits
 from .configuration.live import LiveTraits
 from .errors import BackgroundJobError
+from .into import Into
 
 #: Entries that `%bgjobs` shows.
 _SHOWN = 50
@@ -27,6 +29,10 @@ _SHOWN = 50
 class JobMagics(Magics):
     """``%bgjob`` submits, ``%bgjobs`` shows and controls."""
 
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._into = Into(shell)
+
     @no_var_expand
     @needs_local_scope
     @line_magic
@@ -34,7 +40,8 @@ class JobMagics(Magics):
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
 
         A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
-        (--queue gpu, --after 12, --unique …); --here runs the call in this kernel instead, to debug it.
+        (--queue gpu, --after 12, --unique …); --wait follows it in this cell; --here runs the call in this kernel instead, to
+        debug it.
         """
         variables = {**self._variables(), **(local_ns or {})}
         try:
@@ -48,6 +55,10 @@ class JobMagics(Magics):
             raise UsageError(str(error)) from None
         if asked.here:
             return run()  # what it raises is the user's, with its traceback
+        if asked.into is not None:
+            self._into.add(asked.into, job)
+        if asked.wait:
+            job.follow()
         if jobline.is_silent(line) and self.shell is not None:
             job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
         return job
@@ -66,6 +77,7 @@ class JobMagics(Magics):
         try:
             words = jobline.words(line)
             if not words:
+                away.look(client.client().folder(), time.time())
                 display({"text/html": overview.html(_SHOWN), "text/plain": overview.text(_SHOWN, "%bgjob")}, raw=True)
                 return
             cli.run(words, prog="%bgjobs")
@@ -100,13 +112,16 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.configurables.extend(instances)
     completion.install(shell)
     try:
-        api.jobs(limit=1)
+        said = away.digest()  # opens the store: what waits there is seen to
     except BackgroundJobError as error:
-        print(error)  # noqa: T201 - the magics are there; what they meet, they say again
+        said = str(error)  # the magics are there; what they meet, they say again
+    if said:
+        print(said)  # noqa: T201 - one line
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take away what `load_ipython_extension` provided."""
+    into.remove(shell)
     for name in ("bgjob", "bgjobs"):
         shell.magics_manager.magics["line"].pop(name, None)
     shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from . import api, jobline, overview, wording
+from . import api, facts, jobline, overview, wording
 from .errors import BackgroundJobError, InvalidRequest, RemoteTraceback
 from .handle import Job
 from .jobline import UsageFault
@@ -43,7 +43,7 @@ def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
 
 
 def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
-    _say(arguments, wording.lines(jobs), [wording.as_json(job) for job in jobs])
+    _say(arguments, wording.lines(jobs), [facts.as_json(job) for job in jobs])
 
 
 def submit(arguments: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ def submit(arguments: argparse.Namespace) -> int:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
     target, init, params = jobline.parse_words(arguments.words)
     job = api.submit(target, params, init=init, **jobline.given_options(arguments))
-    _say(arguments, wording.line(job), wording.as_json(job))
+    _say(arguments, wording.line(job), facts.as_json(job))
     return 0
 
 
@@ -66,20 +66,24 @@ def list_(arguments: argparse.Namespace) -> int:
     group = int(group) if group is not None and group.isdigit() else group
     found = api.jobs(**filters, limit=arguments.limit, group=group)
     text = "\n".join(map(wording.line_with_size, found)) or "No such jobs."
-    _say(arguments, text, [wording.as_json(job) for job in found])
+    _say(arguments, text, [facts.as_json(job) for job in found])
     return 0
 
 
 def show(arguments: argparse.Namespace) -> int:
     """Show one job with its attempts."""
     job = _job(arguments.job)
-    _say(arguments, "\n".join(wording.details(job)), wording.as_json(job))
+    _say(arguments, "\n".join(wording.details(job)), facts.as_json(job))
     return 0
 
 
 def log(arguments: argparse.Namespace) -> int:
     """Print what a job printed."""
-    text = _job(arguments.job).log(arguments.tail)
+    job = _job(arguments.job)
+    if arguments.follow:
+        job.follow()
+        return 0
+    text = job.log(arguments.tail)
     if arguments.json:
         _say(arguments, "", {"log": text})
     else:

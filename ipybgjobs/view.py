@@ -3,7 +3,8 @@
 import time
 from typing import Any, Protocol
 
-from . import attempt, durations, plain, usage
+from . import advance, attempt, durations, outputs, plain, usage
+from .advance import Progress
 from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState
 from .process import identity
@@ -128,7 +129,10 @@ class JobView:
         if record.state is JobState.QUEUED and record.blockers:
             return f"queued, comes after {', '.join(f'job {each}' for each in self.after)}"
         held = self._held(record)
-        return f"{record.status()}, held: {held}" if held else record.status()
+        if held:
+            return f"{record.status()}, held: {held}"
+        far = self.progress if record.state is JobState.RUNNING else None
+        return f"{record.status()}, {far}" if far else record.status()
 
     def _held(self, record: JobRecord) -> str | None:
         """What keeps a queued job from starting, if the supervisor has said so."""
@@ -167,6 +171,30 @@ class JobView:
         found = [each.traceback for each in self.attempts if each.traceback]
         return found[-1] if found else None
 
+    @property
+    def progress(self) -> Progress | None:
+        """How far the newest attempt is, as the job says itself; None where it has not said so."""
+        folder = self._newest_folder()
+        return None if folder is None else advance.of_attempt(folder)
+
+    def _newest_folder(self) -> str | None:
+        """The folder of the newest attempt that was launched."""
+        folders = [each.folder for each in self.attempts if each.folder]
+        return self._folder.attempt(folders[-1]) if folders else None
+
+    def outputs(self) -> list[Any]:
+        """Return what the newest attempt printed and displayed, and what it returned, as a list of nbformat's outputs."""
+        from nbformat import from_dict
+
+        folder = self._newest_folder()
+        if folder is None:
+            return []
+        found = outputs.of_attempt(folder)
+        value = (attempt.read_json(folder, attempt.OUTCOME) or {}).get("result", {})
+        if not any(output["output_type"] == "execute_result" for output in found):
+            found += outputs.of_result(value)
+        return [from_dict(output) for output in found]
+
     def log(self, tail: int | None = None) -> str:
         """Return what the newest attempt printed, errors included.
 
@@ -175,8 +203,8 @@ class JobView:
         tail : int, optional
             Only the last so many lines.
         """
-        folders = [each.folder for each in self.attempts if each.folder]
-        return attempt.tail(f"{self._folder.attempt(folders[-1])}/{attempt.OUTPUT}", tail) if folders else ""
+        folder = self._newest_folder()
+        return "" if folder is None else attempt.tail(f"{folder}/{attempt.OUTPUT}", tail)
 
 
 def _loaded(path: str) -> dict[str, Any]:

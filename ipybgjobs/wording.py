@@ -1,6 +1,5 @@
-"""A job as a person reads it in a terminal, and as JSON values for programs; secrets blanked in both."""
+"""A job as a person reads it in a terminal; secrets blanked."""
 
-import datetime as dt
 import json
 import time
 from collections.abc import Sequence
@@ -50,62 +49,10 @@ def _attempt_line(what: str, attempt: Attempt) -> str:
     return f"  {what}  {moments.show(attempt.started_at)}  {slot}{attempt.line()}"
 
 
-def as_json(job: Job) -> dict[str, Any]:
-    """Return what the command line says of a job, as JSON values."""
-    record = job._record()  # noqa: SLF001 - likewise
-    return {
-        "id": record.id,
-        "uid": record.uid,
-        "target": record.call.target,
-        "call": str(record.call),
-        "name": record.name,
-        "queue": record.queue,
-        "priority": record.priority,
-        "state": record.state,
-        "status": job.status,
-        "error": record.error,
-        "after": job.after,
-        "deadline": iso(record.deadline),
-        "unique": record.unique_key,
-        "kept": record.kept,
-        "retried_from": record.retried_from,
-        "group": record.group_id,
-        "disk_bytes": job.disk_bytes,
-        "submitted_at": iso(record.submitted_at),
-        "started_at": iso(record.started_at),
-        "ended_at": iso(record.ended_at),
-        "not_before": iso(record.not_before),
-        "attempts": [_attempt_json(attempt) for attempt in job.attempts],
-    }
-
-
-def _attempt_json(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "outcome": attempt.outcome,
-        "error": attempt.error,
-        "started_at": iso(attempt.started_at),
-        "ended_at": iso(attempt.ended_at),
-        "exit_code": attempt.exit_code,
-        "signal": attempt.signal,
-        "peak_memory": attempt.peak_memory,
-        "cpu_seconds": attempt.cpu_seconds,
-        "launched_by": attempt.launched_by,
-        "launch_reason": attempt.launch_reason,
-        "slot": attempt.slot,
-        "traceback": attempt.traceback,
-    }
-
-
 def group_as_json(group: Group) -> dict[str, Any]:
     """Return what the command line says of a group, as JSON values."""
     record = group._record()  # noqa: SLF001 - likewise
     return {"id": record.id, "uid": record.uid, "name": record.name, "target": record.target, "counts": record.counts}
-
-
-def iso(seconds: float | None) -> str | None:
-    """A moment as ISO text, UTC."""
-    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
 
 
 def jsonable(value: Any) -> Any:

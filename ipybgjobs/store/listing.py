@@ -117,6 +117,15 @@ def group(database: Database, key: int | str) -> GroupRecord | None:
     )
 
 
+def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str, int], list[JobRecord]]:
+    """Count the jobs that ended after a moment, by state, and read the newest of those that failed."""
+    counts = database.read("SELECT state, count(*) FROM jobs WHERE ended_at > ? GROUP BY state", (moment,))
+    failed = database.read(
+        f"{JOBS} WHERE jobs.ended_at > ? AND +jobs.state = 'failed' ORDER BY jobs.ended_at DESC LIMIT ?", (moment, limit)
+    )
+    return {row[0]: row[1] for row in counts}, [job_record(row) for row in failed]
+
+
 def live_in_group(database: Database, group_id: int) -> int:
     """Count the jobs of a group that have not ended."""
     sql = "SELECT total(jobs) FROM group_counts WHERE group_id = ? AND state IN ('queued', 'running')"

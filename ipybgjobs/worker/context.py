@@ -26,6 +26,7 @@ def enter(request: dict[str, Any], environment: dict[str, str]) -> None:
     if dict(os.environ) != environment:
         os.environ.clear()
         os.environ.update(environment)
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # before anybody imports matplotlib
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:] = request["path"]
     sys.path_importer_cache.clear()  # importlib.invalidate_caches would import importlib.metadata, from 3.12 on

@@ -40,7 +40,7 @@ def failed(folder: str, error: BaseException) -> dict[str, Any]:
         "status": "error",
         "type": _name(type(error)),
         "names": [name for cls in type(error).__mro__ for name in {cls.__name__, _name(cls)}],
-        "message": _message(error),
+        "message": message(error),
         "traceback": "".join(traceback.format_exception(error)),
         "pickled": _keep_exception(folder, error),
     }
@@ -88,7 +88,8 @@ def _name(cls: type) -> str:
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _message(error: BaseException) -> str:
+def message(error: BaseException) -> str:
+    """What an exception says, whatever it does when it is asked."""
     try:
         return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
     except BaseException as second:

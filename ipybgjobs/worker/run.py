@@ -7,11 +7,12 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import attempt, plain, resolve
+from .. import attempt, inside, plain, resolve
 from ..process import identity, worker
-from . import context, outcome
+from . import context, imports, outcome
 
 
 def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
@@ -52,21 +53,68 @@ def _claim() -> dict[str, Any]:
 def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
     """Call the method and say how it ended; whatever the user's code does, this returns, in each of its forks."""
     pid = os.getpid()
+    shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
         context.enter(request, environment)
+        _equip(shown, request["job"])
         owner = resolve.resolve(request["key"], request["only_from"])
         source = _source(owner)
         value = _call(request, owner)
-        return outcome.succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
+        return _succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
     except BaseException as error:
         if os.getpid() != pid:
             return {}
         if isinstance(error, MemoryError):
             outcome.let_go_of_frames(error)
         if isinstance(error, SystemExit) and error.code in (None, 0):
-            return outcome.succeeded(folder, None)
-        _print_exception(error)
+            return _succeeded(folder, None)
+        _end_cell()
+        _show_exception(shown, error)
         return outcome.failed(folder, error)
+    finally:
+        if os.getpid() == pid:
+            inside.finish()
+
+
+def _equip(folder: str, job: dict[str, Any]) -> None:
+    """Have ready what a job may use, each loaded only once the job imports what it goes with."""
+
+    def shell() -> None:
+        from . import outputs, shell
+
+        shell.install(outputs.Outputs(folder))
+
+    def bars(module: str, name: str) -> Callable[[], None]:
+        def install() -> None:
+            from . import bars
+
+            bars.install(getattr(sys.modules[module], name))
+
+        return install
+
+    inside.enter(job, folder)
+    actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
+    imports.OnImport(actions).install()
+
+
+def _succeeded(folder: str, value: Any) -> dict[str, Any]:
+    """Show what is open still and how the value looks, and keep it."""
+    _end_cell()
+    record = outcome.succeeded(folder, value)
+    if "plain" not in record["result"]:
+        with contextlib.suppress(Exception):
+            from .outputs import Outputs
+
+            Outputs(folder).result(value)
+    return record
+
+
+def _end_cell() -> None:
+    """Where the job has IPython: show figures that are open still, as the end of a cell does."""
+    shell = sys.modules.get("ipybgjobs.worker.shell")
+    if shell is not None:
+        with contextlib.suppress(Exception):
+            shell.end_cell()
 
 
 def _source(owner: Any) -> list[Any] | None:
@@ -123,13 +171,18 @@ def _awaited(value: Any) -> Any:
     return asyncio.run(wait())
 
 
-def _print_exception(error: BaseException) -> None:
-    """Show it in the log too, where somebody who follows the job looks."""
+def _show_exception(folder: str, error: BaseException) -> None:
+    """Show it in the log and among the outputs, where somebody who follows the job looks."""
     import traceback
+
+    from .outputs import Outputs
 
     outcome.begin_at_user_code(error)
     with contextlib.suppress(Exception):
+        outputs = Outputs(folder)
+        began = outputs.offset()
         traceback.print_exception(error)
+        outputs.error(type(error).__name__, outcome.message(error), traceback.format_exception(error), began)
 
 
 def _leave_fork() -> NoReturn:

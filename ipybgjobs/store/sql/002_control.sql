@@ -63,7 +63,7 @@ CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key)
 CREATE INDEX jobs_replaced ON jobs (unique_key) WHERE replaced AND state IN ('queued', 'running');
 CREATE INDEX requests_job ON requests (job_id);
 CREATE INDEX jobs_reuse ON jobs (fingerprint, id) WHERE state = 'succeeded' AND fingerprint IS NOT NULL;
-CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL AND kept = 0;
+CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX jobs_group ON jobs (group_id, state, id) WHERE group_id IS NOT NULL;
 CREATE INDEX jobs_alone ON jobs (id) WHERE group_id IS NULL;
 

@@ -1,0 +1,77 @@
+"""How far a job is, as it says itself: read from an attempt folder, and said as a person would."""
+
+from dataclasses import dataclass
+
+from . import attempt, durations
+from .inside import Bar
+from .redaction import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is.
+
+    Parameters
+    ----------
+    bars : tuple of Bar
+        Its loops, the outermost first.
+    message : str
+        What it is at.
+    at : float
+        When it said so, in seconds since the epoch.
+    """
+
+    bars: tuple[Bar, ...]
+    message: str
+    at: float
+
+    @property
+    def done(self) -> float:
+        """What is done of the outermost loop."""
+        return self.bars[0].done if self.bars else 0.0
+
+    @property
+    def total(self) -> float | None:
+        """What there is to do; None where nobody knows."""
+        return self.bars[0].total if self.bars else None
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the outermost loop that is done, the inner one counted; None where nobody knows."""
+        found = None
+        for bar in reversed(self.bars):
+            if not bar.total or bar.total < 0:
+                continue
+            inner = found if found is not None and found < 1 else 0.0
+            found = min(1.0, max(0.0, (bar.done + inner) / bar.total))
+        return found
+
+    @property
+    def rate(self) -> float | None:
+        """Done a second."""
+        return self.bars[0].rate if self.bars else None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that are left at this rate; None where nobody knows."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0.0, (self.total - self.done) / self.rate)
+
+    def __str__(self) -> str:
+        """Say it in a few words: ``45 %, 3 m left: epoch 12``."""
+        words = [] if self.fraction is None else [f"{self.fraction:.0%}".replace("%", " %")]
+        if self.fraction is None and self.bars:
+            words = [f"{self.done:,.0f}{' ' + self.bars[0].unit if self.bars[0].unit else ''}"]
+        if self.remaining:
+            words.append(f"{durations.show(self.remaining)} left")
+        text = one_line(self.message or (self.bars[0].label if self.bars else ""))
+        return ", ".join(words) + (f": {text}" if text and words else text)
+
+
+def of_attempt(folder: str) -> Progress | None:
+    """Read how far an attempt is; None where it has not said so."""
+    value = attempt.read_json(folder, attempt.PROGRESS)
+    if value is None:
+        return None
+    return Progress(tuple(Bar(*bar) for bar in value["bars"]), value["message"], value["at"])

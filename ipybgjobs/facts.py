@@ -1,0 +1,59 @@
+"""What is said of a job as JSON values, for programs; secrets blanked."""
+
+import datetime as dt
+from typing import Any
+
+from .models import Attempt
+from .view import JobView
+
+
+def as_json(job: JobView) -> dict[str, Any]:
+    """Return what the command line says of a job, as JSON values."""
+    record = job._record()  # noqa: SLF001 - its own package
+    return {
+        "id": record.id,
+        "uid": record.uid,
+        "target": record.call.target,
+        "call": str(record.call),
+        "name": record.name,
+        "queue": record.queue,
+        "priority": record.priority,
+        "state": record.state,
+        "status": job.status,
+        "error": record.error,
+        "after": job.after,
+        "deadline": iso(record.deadline),
+        "unique": record.unique_key,
+        "kept": record.kept,
+        "retried_from": record.retried_from,
+        "group": record.group_id,
+        "disk_bytes": job.disk_bytes,
+        "submitted_at": iso(record.submitted_at),
+        "started_at": iso(record.started_at),
+        "ended_at": iso(record.ended_at),
+        "not_before": iso(record.not_before),
+        "attempts": [_attempt_json(attempt) for attempt in job.attempts],
+    }
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "peak_memory": attempt.peak_memory,
+        "cpu_seconds": attempt.cpu_seconds,
+        "launched_by": attempt.launched_by,
+        "launch_reason": attempt.launch_reason,
+        "slot": attempt.slot,
+        "traceback": attempt.traceback,
+    }
+
+
+def iso(seconds: float | None) -> str | None:
+    """A moment as ISO text, UTC."""
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()

@@ -1,0 +1,69 @@
+"""Following what a job prints, as it comes: driven by notice of change, across attempts, until the job has ended."""
+
+import codecs
+import contextlib
+from collections.abc import Iterator
+
+from . import attempt
+from .models import Attempt
+from .process.notice import Notice
+from .view import JobView
+
+#: Seconds between two looks at the job itself, where its log is silent: it may have ended, or wait for a retry.
+_LOOK = 0.5
+
+_CHUNK = 1 << 16
+
+
+def follow(job: JobView) -> Iterator[str]:
+    """Yield what a job prints, from its beginning, until it has ended; a new attempt is announced.
+
+    Parameters
+    ----------
+    job : JobView
+        The job.
+    """
+    followed = 0
+    while True:
+        ended = job.state.ended
+        attempts = [each for each in job.attempts if each.folder]
+        for each in attempts[followed:]:
+            if each.number > 1:
+                yield f"--- attempt {each.number} ---\n"
+            yield from _follow_attempt(job, each)
+            followed += 1
+        if ended and followed >= len(attempts):
+            return
+        with contextlib.suppress(OSError), contextlib.closing(Notice(job._folder.path)) as notice:  # noqa: SLF001 - its own package
+            notice.wait(_LOOK)  # the store's log is in this folder
+
+
+def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
+    folder = job._folder.attempt(one.folder or "")  # noqa: SLF001 - likewise
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    position = 0
+    with contextlib.closing(Notice(folder)) as notice:
+        while True:
+            over = _is_over(job, one)  # looked at before the log is read to its end
+            content = _read(f"{folder}/{attempt.OUTPUT}", position)
+            position += len(content)
+            text = decoder.decode(content, final=over and not content)
+            if text:
+                yield text
+            elif over and not content:
+                return
+            elif not content:
+                notice.wait(_LOOK)
+
+
+def _is_over(job: JobView, one: Attempt) -> bool:
+    return any(each.number == one.number and (each.outcome is not None or each.folder != one.folder) for each in job.attempts)
+
+
+def _read(path: str, position: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            file.seek(position)
+            return file.read(_CHUNK)
+    except FileNotFoundError:
+        return b""

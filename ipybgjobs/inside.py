@@ -1,0 +1,188 @@
+"""What a job may call while it runs: progress, and who it is. Outside of a job these do nothing: the same code runs anywhere.
+
+Written a few times a second at most, however often it is called. Every worker may load it, so it imports next to nothing.
+"""
+
+import contextlib
+import time
+from _thread import start_new_thread  # threading itself is no cheap import
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from . import attempt
+
+#: Seconds between two writes.
+_INTERVAL = 0.25
+
+_Item = TypeVar("_Item")
+
+
+class CurrentJob(NamedTuple):
+    """The job that runs in this process."""
+
+    id: int
+    uid: str
+    name: str | None
+    attempt: int
+    folder: str  #: the attempt folder; whatever the job writes there stays with its other outputs
+
+
+class Bar(NamedTuple):
+    """How far one loop is."""
+
+    label: str
+    done: float
+    total: float | None
+    unit: str
+    elapsed: float  #: seconds
+    rate: float | None  #: done a second
+
+
+class Reporter:
+    """Writes how far a job is.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    clock : callable
+        The monotonic clock.
+    """
+
+    def __init__(self, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._bars: dict[int, Bar] = {}  # by who reports; the outermost first
+        self._over: int | None = None  # the outermost loop, once it has ended
+        self._message = ""
+        self._written_at = -_INTERVAL
+        self._pending = False
+        self._late = False  # whether a thread is about to write
+
+    def show(self, who: int, bar: Bar, message: str | None = None) -> None:
+        """Take note of a loop, and write if it is time."""
+        if self._over is not None and who != self._over:
+            self._bars.pop(self._over, None)  # another loop has begun after it
+        self._over = None
+        self._bars[who] = bar
+        self._message = self._message if message is None else message
+        self._pending = True
+        if self._clock() - self._written_at >= _INTERVAL:
+            self.flush()
+
+    def close(self, who: int) -> None:
+        """Forget a loop that has ended; the outermost stays for everybody to see until another begins."""
+        if who not in self._bars:
+            return
+        self._pending = True
+        if next(iter(self._bars)) != who:
+            del self._bars[who]
+            return
+        self._over = who
+        if not self._late:  # nothing may follow for long
+            self._late = True
+            start_new_thread(self._flush_late, ())
+
+    def _flush_late(self) -> None:
+        time.sleep(_INTERVAL)
+        self._late = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what was noted since the last time."""
+        if not self._pending:
+            return
+        self._written_at, self._pending = self._clock(), False
+        value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
+        with contextlib.suppress(OSError):  # a full disk: the job goes on
+            attempt.write_json(self._folder, attempt.PROGRESS, value)
+
+
+_current: CurrentJob | None = None
+_reporter: Reporter | None = None
+
+
+def enter(job: dict[str, Any], folder: str) -> None:
+    """Say that this process runs an attempt."""
+    global _current, _reporter  # noqa: PLW0603 - one attempt a process
+    _current = CurrentJob(job["id"], job["uid"], job["name"], job["attempt"], folder)
+    _reporter = Reporter(folder)
+
+
+def reporter() -> Reporter | None:
+    """What writes the progress of this process's job; None outside of a job."""
+    return _reporter
+
+
+def finish() -> None:
+    """Write what is not written yet."""
+    if _reporter is not None:
+        _reporter.flush()
+
+
+def current_job() -> CurrentJob | None:
+    """Return the job that runs in this process; None outside of a job."""
+    return _current
+
+
+def report(done: float, total: float | None = None, message: str | None = None) -> None:
+    """Say how far the job is; outside of a job nothing happens.
+
+    Parameters
+    ----------
+    done : float
+        What is done, in any unit.
+    total : float, optional
+        What there is to do, in the same unit.
+    message : str, optional
+        What it is at, in a few words.
+    """
+    if _reporter is not None:
+        began = _began.setdefault(0, time.monotonic())
+        elapsed = time.monotonic() - began
+        rate = float(done) / elapsed if elapsed > 0 and done else None
+        text = None if message is None else str(message)
+        _reporter.show(0, Bar("", float(done), None if total is None else float(total), "", elapsed, rate), text)
+
+
+#: When `report` was first called.
+_began: dict[int, float] = {}
+
+
+def progress(iterable: Iterable[_Item], total: float | None = None, label: str = "") -> Iterator[_Item]:
+    """Yield what an iterable yields, and say how far it is; outside of a job only that.
+
+    Parameters
+    ----------
+    iterable : iterable
+        What is looped over.
+    total : float, optional
+        How many there are; by default the iterable's length, if it has one.
+    label : str
+        What the loop does.
+    """
+    writer = _reporter
+    if writer is None:
+        yield from iterable
+        return
+    if total is None:
+        with contextlib.suppress(TypeError):
+            total = len(iterable)  # type: ignore[arg-type] # asked for by trying
+    who, began, done, due = id(iterable), time.monotonic(), 0, 1
+
+    def show() -> None:
+        elapsed = time.monotonic() - began
+        writer.show(who, Bar(label, float(done), total, "it", elapsed, done / elapsed if elapsed else None))
+
+    show()
+    try:
+        for item in iterable:
+            yield item
+            done += 1
+            if done >= due:
+                show()
+                elapsed = time.monotonic() - began
+                due = done + max(1, int(done / max(elapsed, 1e-6) * _INTERVAL / 4))
+    finally:
+        show()
+        writer.close(who)

@@ -1,0 +1,126 @@
+"""What a job printed and displayed, put together in order, as a notebook's outputs; it reads an attempt folder and nothing else.
+
+The meaning of updates and clears is nbclient's: an update changes what bears its id, a clear takes everything before it away,
+with ``wait`` only when the next output comes.
+"""
+
+import json
+from typing import Any
+
+from . import attempt, terminal
+
+
+class _Cell:
+    """The outputs of a cell, as they grow."""
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, Any]] = []
+        self._ids: dict[str, list[dict[str, Any]]] = {}
+        self._clear_next = False
+
+    def _add(self, output: dict[str, Any]) -> dict[str, Any]:
+        if self._clear_next:
+            self.clear(wait=False)
+        self.outputs.append(output)
+        return output
+
+    def clear(self, *, wait: bool) -> None:
+        """Take everything away: now, or when the next output comes."""
+        self._clear_next = wait
+        if not wait:
+            self.outputs.clear()
+            self._ids.clear()
+
+    def text(self, content: bytes) -> None:
+        """Text from the log; what follows text is one stream with it."""
+        if not content:
+            return
+        text = content.decode("utf-8", "backslashreplace")
+        last = self.outputs[-1] if self.outputs and not self._clear_next else None
+        if last is not None and last["output_type"] == "stream":
+            last["text"] += text
+        else:
+            self._add({"output_type": "stream", "name": "stdout", "text": text})
+
+    def display(self, record: dict[str, Any]) -> None:
+        """Something was displayed."""
+        output = self._add({"output_type": "display_data", "data": record["data"], "metadata": record["metadata"]})
+        if record["display_id"]:
+            self._ids.setdefault(record["display_id"], []).append(output)
+
+    def update(self, record: dict[str, Any]) -> None:
+        """Something that was displayed looks different now."""
+        for output in self._ids.get(record["display_id"], []):
+            output |= {"data": record["data"], "metadata": record["metadata"]}
+
+    def result(self, record: dict[str, Any]) -> None:
+        """The return value."""
+        self._add(
+            {
+                "output_type": "execute_result",
+                "data": record["data"],
+                "metadata": record["metadata"],
+                "execution_count": None,
+            }
+        )
+
+    def error(self, record: dict[str, Any]) -> None:
+        """The job raised."""
+        lines = "".join(record["traceback"]).rstrip("\n").split("\n")
+        self._add({"output_type": "error", "ename": record["name"], "evalue": record["message"], "traceback": lines})
+
+
+def of_attempt(folder: str) -> list[dict[str, Any]]:
+    """Read what an attempt printed and displayed, as dicts in the form of nbformat's outputs."""
+    log = _log(folder)
+    cell, position = _Cell(), 0
+    for record in _records(folder):
+        upto = min(record.get("began", record["offset"]), len(log))
+        cell.text(log[position:upto])
+        position = max(position, min(record["offset"], len(log)))
+        kind = record["kind"]
+        if kind == "clear":
+            cell.clear(wait=record["wait"])
+        elif kind == "lost":
+            cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
+        elif kind in ("display", "update", "result", "error"):
+            getattr(cell, kind)(record)
+    cell.text(log[position:])
+    for output in cell.outputs:
+        if output["output_type"] == "stream":
+            output["text"] = terminal.settled(output["text"])
+    return cell.outputs
+
+
+def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an attempt returned, from its outcome, where that looks like nothing but its text."""
+    if value.get("plain") is None and "lost" not in value:
+        return []
+    text = f"[the return value could not be kept: {value['lost']}] {value['repr']}" if "lost" in value else repr(value["plain"])
+    return [{"output_type": "execute_result", "data": {"text/plain": text}, "metadata": {}, "execution_count": None}]
+
+
+def _log(folder: str) -> bytes:
+    try:
+        with open(f"{folder}/{attempt.OUTPUT}", "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _records(folder: str) -> list[dict[str, Any]]:
+    """The records that are whole; a crash may have cut the last one short."""
+    found = []
+    try:
+        with open(f"{folder}/{attempt.OUTPUTS}", "rb") as file:
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("offset"), int):
+            found.append(record)
+    return found

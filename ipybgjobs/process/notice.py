@@ -1,0 +1,57 @@
+"""Notice of changes in a folder, so that whoever follows a job sleeps until there is something to read.
+
+Linux: inotify, through the C library. Elsewhere, and where no more watches are to be had: a pause.
+"""
+
+import ctypes
+import os
+import select
+import time
+
+_MODIFIED, _MOVED_TO, _CREATED = 0x2, 0x80, 0x100
+_NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
+
+#: Seconds between two looks where nobody gives notice.
+_PAUSE = 0.2
+
+
+class Notice:
+    """Waits for changes of the files in one folder; to be closed.
+
+    Parameters
+    ----------
+    folder : str
+        The folder, which is there.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._descriptor = _watch(folder)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until something has changed, or the time is over."""
+        if self._descriptor is None:
+            time.sleep(min(seconds, _PAUSE))
+            return
+        waiting = select.poll()
+        waiting.register(self._descriptor, select.POLLIN)
+        if waiting.poll(seconds * 1000):
+            os.read(self._descriptor, 1 << 16)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _watch(folder: str) -> int | None:
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "inotify_init1"):
+        return None
+    descriptor: int = library.inotify_init1(_NONBLOCK | _CLOEXEC)
+    if descriptor < 0:
+        return None
+    if library.inotify_add_watch(descriptor, os.fsencode(folder), _MODIFIED | _MOVED_TO | _CREATED) < 0:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,106 @@
+"""What a job displays, as records in ``outputs.jsonl``: each with the length of the text log at that moment, to keep the order.
+
+The meaning is the Jupyter messaging protocol's (``display_data``, ``update_display_data``, ``clear_output``, ``execute_result``,
+``error``). Imported only where a job displays something, raises, or returns something rich.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+from .. import attempt
+
+_LONGEST_TEXT = 10_000
+
+#: Methods that say how an object looks, and what they return; asked where IPython, which knows more, is not imported.
+_METHODS = {
+    "_repr_html_": "text/html",
+    "_repr_markdown_": "text/markdown",
+    "_repr_svg_": "image/svg+xml",
+    "_repr_png_": "image/png",
+    "_repr_jpeg_": "image/jpeg",
+    "_repr_latex_": "text/latex",
+    "_repr_json_": "application/json",
+}
+
+
+class Outputs:
+    """The records of one attempt.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def offset(self) -> int:
+        """Length of the text log once all that was printed is in it."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # closed, or the user's own
+                stream.flush()
+        try:
+            return os.stat(f"{self._folder}/{attempt.OUTPUT}").st_size
+        except OSError:
+            return 0
+
+    def add(self, kind: str, **content: Any) -> None:
+        """Append a record; one that can't be written as JSON leaves a record that says so."""
+        record = {"kind": kind, "offset": self.offset(), **content}
+        try:
+            line = json.dumps(record)
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            line = json.dumps({"kind": "lost", "offset": record["offset"], "reason": reason[:_LONGEST_TEXT]})
+        self._append(line)
+
+    def _append(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the job goes on
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            descriptor = os.open(f"{self._folder}/{attempt.OUTPUTS}", flags, 0o600)
+            try:
+                os.write(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
+            finally:
+                os.close(descriptor)
+
+    def display(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None, *, update: bool) -> None:
+        """Something is shown, or shown anew."""
+        self.add("update" if update else "display", data=_encoded(data), metadata=metadata, display_id=display_id)
+
+    def clear(self, *, wait: bool) -> None:
+        """What was shown goes: now, or when the next is shown."""
+        self.add("clear", wait=wait)
+
+    def result(self, value: Any) -> None:
+        """The return value as it looks."""
+        data, metadata = look(value)
+        self.add("result", data=_encoded(data), metadata=metadata)
+
+    def error(self, name: str, message: str, traceback: list[str], began: int) -> None:
+        """What the job raised; its traceback stands in the text log too, from `began` on."""
+        self.add("error", name=name, message=message, traceback=traceback, began=began)
+
+
+def _encoded(data: dict[str, Any]) -> dict[str, Any]:
+    """Bytes as nbformat writes them: base64."""
+    return {kind: base64.b64encode(value).decode() if isinstance(value, bytes) else value for kind, value in data.items()}
+
+
+def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How an object looks, as a MIME bundle with metadata: by IPython's formatters if the job has them, else by its methods."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if shell:
+        data, metadata = shell.display_formatter.format(value)
+        return dict(data), dict(metadata)
+    found: dict[str, Any] = {}
+    for method, kind in _METHODS.items():
+        with contextlib.suppress(Exception):
+            shown = getattr(value, method)() if hasattr(type(value), method) else None
+            if shown is not None:
+                found[kind] = shown[0] if isinstance(shown, tuple) else shown
+    return {"text/plain": repr(value)[:_LONGEST_TEXT], **found}, {}
