@@ -68,6 +68,12 @@ c = get_config()  #noqa
 #  Default: False
 # c.BackgroundJobs.locked = False
 
+## Size in bytes that the text log of an attempt may take on disk. Of a longer
+#  one head and tail are kept, and what was dropped between them is said. None:
+#  no limit. Default: 100,000,000.
+#  Default: 100000000
+# c.BackgroundJobs.max_output_bytes = 100000000
+
 ## A command that is run when a job has ended, as a list of program and
 #  arguments, without a shell, in the job's environment; {id}, {uid}, {name},
 #  {target}, {state}, {error}, {queue} and {elapsed} are filled in. Example:

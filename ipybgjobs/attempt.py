@@ -12,6 +12,7 @@ file                 written by                                  says
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
 ``progress.json``    worker, a few times a second                how far it is
+``dropped.json``     supervisor                                  which part of a log that was too long is gone
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
@@ -32,6 +33,7 @@ OUTPUT = "output.log"
 OUTCOME = "outcome.json"
 OUTPUTS = "outputs.jsonl"
 PROGRESS = "progress.json"
+DROPPED = "dropped.json"
 RESULT = "result.pkl"
 EXCEPTION = "exception.pkl"
 ENDING = "ending.json"
@@ -137,14 +139,14 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] 
     return first
 
 
-def tail(path: str, lines: int | None = None, longest: int | None = None) -> str:
+def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:
     """Read a log, all of it or its last `lines`, of these the last `longest` bytes; an absent one is empty.
 
-    Only what is asked for is read.
+    Only what is asked for is read, and nothing before the offset `floor`.
     """
     try:
         with open(path, "rb") as file:
-            return _text(file.read() if lines is None else _last_lines(file, lines, longest))
+            return _text(file.read() if lines is None else _last_lines(file, lines, longest, floor))
     except FileNotFoundError:
         return ""
 
@@ -153,13 +155,13 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "backslashreplace")
 
 
-def _last_lines(file: Any, lines: int, longest: int | None = None, block: int = 65536) -> bytes:
+def _last_lines(file: Any, lines: int, longest: int | None = None, floor: int = 0, block: int = 65536) -> bytes:
     if lines <= 0:
         return b""
     position = file.seek(0, os.SEEK_END)
     content = b""
-    while position > 0 and content.count(b"\n", 0, -1) < lines and (longest is None or len(content) < longest):
-        step = min(block, position)
+    while position > floor and content.count(b"\n", 0, -1) < lines and (longest is None or len(content) < longest):
+        step = min(block, position - floor)
         position, block = position - step, block * 2
         file.seek(position)
         content = file.read(step) + content

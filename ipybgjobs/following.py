@@ -4,9 +4,9 @@ import codecs
 import contextlib
 from collections.abc import Iterator
 
-from . import attempt
 from .models import Attempt
 from .process.notice import Notice
+from .textlog import TextLog
 from .view import JobView
 
 #: Seconds between two looks at the job itself, where its log is silent: it may have ended, or wait for a retry.
@@ -45,8 +45,7 @@ def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
     with contextlib.closing(Notice(folder)) as notice:
         while True:
             over = _is_over(job, one)  # looked at before the log is read to its end
-            content = _read(f"{folder}/{attempt.OUTPUT}", position)
-            position += len(content)
+            content, position = TextLog(folder).piece(position, _CHUNK)
             text = decoder.decode(content, final=over and not content)
             if text:
                 yield text
@@ -58,12 +57,3 @@ def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
 
 def _is_over(job: JobView, one: Attempt) -> bool:
     return any(each.number == one.number and (each.outcome is not None or each.folder != one.folder) for each in job.attempts)
-
-
-def _read(path: str, position: int) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            file.seek(position)
-            return file.read(_CHUNK)
-    except FileNotFoundError:
-        return b""

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from . import attempt, terminal
+from .textlog import TextLog
 
 
 class _Cell:
@@ -72,12 +73,13 @@ class _Cell:
 
 def of_attempt(folder: str) -> list[dict[str, Any]]:
     """Read what an attempt printed and displayed, as dicts in the form of nbformat's outputs."""
-    log = _log(folder)
-    cell, position = _Cell(), 0
+    log = TextLog(folder)
+    cell, position, size = _Cell(), 0, log.size
     for record in _records(folder):
-        upto = min(record.get("began", record["offset"]), len(log))
-        cell.text(log[position:upto])
-        position = max(position, min(record["offset"], len(log)))
+        upto = min(record.get("began", record["offset"]), size)
+        if upto > position:
+            cell.text(log.read(position, upto))
+        position = max(position, min(record["offset"], size))
         kind = record["kind"]
         if kind == "clear":
             cell.clear(wait=record["wait"])
@@ -85,7 +87,7 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
         elif kind in ("display", "update", "result", "error"):
             getattr(cell, kind)(record)
-    cell.text(log[position:])
+    cell.text(log.read(position, size))
     for output in cell.outputs:
         if output["output_type"] == "stream":
             output["text"] = terminal.settled(output["text"])
@@ -98,14 +100,6 @@ def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     text = f"[the return value could not be kept: {value['lost']}] {value['repr']}" if "lost" in value else repr(value["plain"])
     return [{"output_type": "execute_result", "data": {"text/plain": text}, "metadata": {}, "execution_count": None}]
-
-
-def _log(folder: str) -> bytes:
-    try:
-        with open(f"{folder}/{attempt.OUTPUT}", "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
 
 
 def _records(folder: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from .models import Attempt, JobRecord, JobState
 from .process import identity
 from .store import records
 from .store.database import Database
+from .textlog import TextLog
 
 
 class Reader(Protocol):
@@ -204,7 +205,9 @@ class JobView:
             Only the last so many lines.
         """
         folder = self._newest_folder()
-        return "" if folder is None else attempt.tail(f"{folder}/{attempt.OUTPUT}", tail)
+        if folder is None:
+            return ""
+        return TextLog(folder).text() if tail is None else TextLog(folder).tail(tail)
 
 
 def _loaded(path: str) -> dict[str, Any]:

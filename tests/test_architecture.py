@@ -18,7 +18,8 @@ PACKAGE = Path(ipybgjobs.__file__).parent
 LAYERS = [
     ["errors", "durations", "moments", "sizes", "retry", "redaction", "plain", "roles", "waiting", "usage", "terminal"],
     ["call", "models", "settings", "attempt", "folder", "snapshot", "source"],
-    ["results", "inside", "outputs"],
+    ["results", "inside", "textlog"],
+    ["outputs"],
     ["advance"],
     ["process"],
     ["configuration", "allowlist", "store", "resolve", "binding", "summon"],

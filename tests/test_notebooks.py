@@ -57,3 +57,25 @@ def test_many_jobs(place, monkeypatch):
     assert re.search(r"job 14 .* cancelled\n", text(jobs))
     assert "12 succeeded" in text(jobs)
     assert text(clean) == "<0 jobs, 0 B on disk would be removed>"
+
+
+def test_outputs_of_a_job_in_another_notebook_after_the_first_kernel_has_gone(place, monkeypatch):
+    monkeypatch.delenv("IPYBGJOBS_CONFIG")  # as above
+    shutil.copy(NOTEBOOKS / "weather.py", place.code)
+    (place.root / "jupyter").mkdir()
+    (place.root / "jupyter" / "ipybgjobs_config.py").write_text("c.BackgroundJobs.idle_seconds = 0.5\n")
+    *_, submit, status = run("outputs_today.ipynb", place.code)
+    assert "weather.Station().year()" in text(submit) or "weather.Station.year()" in text(submit)
+    assert re.search(r"running, (25|33|42|50) %, .* left: months", text(status))
+    _, shown, july, _ = run("outputs_tomorrow.ipynb", place.code)
+    printed, headline, bar, figure, table = shown.outputs
+    assert printed.text == "the station starts\na line from C\na line from a child process\n"
+    assert headline.data["text/markdown"].startswith("**warmest month: ")
+    assert bar.text.startswith("months: 100%")
+    assert set(figure.data) == {"image/png", "text/plain"}
+    assert "<table" in table.data["text/html"]
+    assert text(july).startswith("mean ")
+    kept = nbformat.read(place.code / "year.ipynb", as_version=4)
+    nbformat.validate(kept)
+    kinds = ["stream", "display_data", "stream", "display_data", "execute_result"]
+    assert [output.output_type for output in kept.cells[1].outputs] == kinds

@@ -11,7 +11,7 @@ import pytest
 from conftest import DEADLINE, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, inside, outputs, terminal
+from ipybgjobs import attempt, following, inside, outputs, terminal
 from ipybgjobs.advance import Progress
 from ipybgjobs.inside import Bar
 
@@ -115,6 +115,16 @@ SHOWS = r"""
         if not os.path.exists(marker):
             open(marker, "w").close()
             raise RuntimeError("first run")
+
+    def floods(hold: str, lines: int):
+        from IPython.display import display
+        for number in range(lines):
+            print("line", number, "x" * 50)
+        sys.stdout.flush()
+        while not os.path.exists(f"{HERE}/{hold}"):
+            time.sleep(0.01)
+        display("in the middle")
+        print("the end")
 
     class Hooked:
         def run(self):
@@ -258,6 +268,35 @@ def test_a_notebook_that_can_not_be_written_is_told_in_one_sentence(shows, tmp_p
     monkeypatch.chdir(tmp_path)
     with pytest.raises(bg.StoreError, match=r"can't be written: [A-Z]"):
         run("streams").save_notebook(path)
+
+
+# -- a log that is too long -------------------------------------------------------------------------------------------
+
+
+def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_is_said(shows):
+    shows.allow({"shows": NAMES}, BackgroundJobs__max_output_bytes=1_000_000)
+    job = bg.submit("shows.floods", {"hold": "go", "lines": 200_000})
+    path = shows.state / "jobs" / job.uid / "1" / "output.log"
+    until(lambda: path.exists() and path.stat().st_size > 10_000_000, "the flood")
+    until(lambda: path.stat().st_blocks * 512 < 1_200_000, "the limit, while it runs")
+    text = job.log()
+    assert text.startswith("line 0 ")
+    assert re.search(r"\n… \d+ MB of output were dropped here \(BackgroundJobs.max_output_bytes\) …\n", text)
+    assert "\0" not in text
+    assert len(text) < 1_300_000
+    (shows.code / "go").touch()
+    job.wait(DEADLINE)
+    assert job.log().endswith("the end\n")
+    assert job.log(tail=2).splitlines()[1] == "the end"
+    assert path.stat().st_blocks * 512 < 1_200_000
+    first, shown, last = job.outputs()
+    assert (first.text[:7], shown.data["text/plain"], last.text) == ("line 0 ", "'in the middle'", "the end\n")
+    assert "of output were dropped here" in first.text
+    seen = io.StringIO()
+    for text in following.follow(job):
+        seen.write(text)
+    assert seen.getvalue().count("of output were dropped here") == 1
+    assert seen.getvalue().endswith("the end\n")
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------

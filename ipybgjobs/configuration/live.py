@@ -20,6 +20,7 @@ _FILES_ONLY = (
     "keep_days",
     "keep_jobs",
     "on_finish",
+    "max_output_bytes",
 )
 
 

@@ -124,6 +124,7 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         keep_days=general.keep_days,
         keep_jobs=general.keep_jobs,
         warn_param_bytes=general.warn_param_bytes,
+        max_output_bytes=general.max_output_bytes,
         on_finish=tuple(general.on_finish),
     )
 

@@ -110,6 +110,14 @@ class BackgroundJobs(Configurable):
         help="""Size in bytes of pickled parameters from which on submit says that it copies them. Default: 10,000,000.""",
     ).tag(config=True)
 
+    max_output_bytes = Int(
+        100_000_000,
+        allow_none=True,
+        min=65_536,
+        help="""Size in bytes that the text log of an attempt may take on disk. Of a longer one head and tail are kept, and what
+        was dropped between them is said. None: no limit. Default: 100,000,000.""",
+    ).tag(config=True)
+
     on_finish = List(
         Unicode(),
         help="""A command that is run when a job has ended, as a list of program and arguments, without a shell, in the job's

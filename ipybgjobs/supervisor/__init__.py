@@ -13,6 +13,7 @@ starting    which queued jobs start: slots, priorities, the allowlist once more
 aftermath   what the end of a job means for others: order, hooks, notification
 effects     the transaction under way, and what is to follow it
 notifying   the command of `on_finish`
+limiting    logs that grow too long
 running     the attempts under way, and finding them again after a crash
 verdict     from an attempt folder and an exit status to how the attempt ended
 ending      ending a tree step by step, without ever waiting

@@ -21,10 +21,11 @@ from ..store import records, schedule
 from ..store.database import Database
 from ..store.schedule import Schedule
 from ..store.transitions import Transitions
-from . import ending, running
+from . import ending, limiting, running
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
 from .joblogs import JobLogs, Message
+from .limiting import Limiter
 from .notifying import Notifier
 from .policies import Policies
 from .running import Attempts, Found, Running
@@ -86,6 +87,7 @@ class Supervisor:
         self._memory_kills = memory.Kills()
         self._decider = Decider(self._attempts, self._starter, self.policies, self._memory_kills, clock=clock, draw=draw)
         self._notifier = Notifier(folder)
+        self._limiter = Limiter()
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = 0.0
@@ -113,6 +115,7 @@ class Supervisor:
         dues = [left for left in lefts if left < math.inf]
         dues += [self._tidier.wait()] if self._tidier.busy else []
         dues += [ending.INTERVAL] if self._notifier.busy else []
+        dues += [limiting.INTERVAL] if self._attempts.running and self.policies.latest.max_output_bytes else []
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
@@ -176,6 +179,7 @@ class Supervisor:
             self._logs.write(Message(problem, failure=True))
         news = self.policies.collect(ready)
         self._tidier.step(self.policies.latest)
+        self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
         self._collect(ready)
         for run in self._attempts.running.values():
             if run.ending is not None:
@@ -242,6 +246,8 @@ class Supervisor:
 
     def _end(self, end: Exit) -> None:
         run = self._attempts.running.get(end.folder)
+        if self.policies.latest.max_output_bytes is not None:
+            limiting.shorten(end.folder, self.policies.latest.max_output_bytes)
         if run is not None and run.ending is not None:
             run.remains = run.ending.remains()
         self._attempts.ended[end.folder] = end

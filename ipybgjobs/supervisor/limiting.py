@@ -1,0 +1,50 @@
+"""Keeping logs within ``max_output_bytes``: head and tail stay, the middle is given back to the disk; the job notices nothing."""
+
+import os
+import time
+from collections.abc import Iterable
+
+from .. import attempt
+from ..process import holes
+
+#: Seconds between two looks at the logs of running attempts.
+INTERVAL = 1.0
+
+
+class Limiter:
+    """Looks at logs now and then."""
+
+    def __init__(self) -> None:
+        self._due = 0.0  # on the monotonic clock
+
+    def step(self, folders: Iterable[str], limit: int | None) -> None:
+        """Look at the logs of some attempts, where it is time."""
+        now = time.monotonic()
+        if limit is None or now < self._due:
+            return
+        self._due = now + INTERVAL
+        for folder in folders:
+            shorten(folder, limit)
+
+
+def shorten(folder: str, limit: int) -> None:
+    """Drop the middle of a log that takes more than a limit, in bytes.
+
+    What was dropped is written down first, so that nobody reads zeros as text.
+    """
+    path = f"{folder}/{attempt.OUTPUT}"
+    try:
+        status = os.stat(path)
+        if status.st_blocks * 512 <= limit:
+            return
+        half = limit // 2
+        known = attempt.read_json(folder, attempt.DROPPED)
+        first = known["from"] if known else -(-half // holes.BLOCK) * holes.BLOCK
+        last = (status.st_size - half) // holes.BLOCK * holes.BLOCK
+        begin = max(first, known["to"] if known else first)
+        if last > begin:
+            attempt.write_json(folder, attempt.DROPPED, {"from": first, "to": last})
+            if not holes.punch(path, begin, last):
+                os.unlink(f"{folder}/{attempt.DROPPED}")  # a file system without holes: all of it stays
+    except OSError:
+        pass  # a folder that is gone, or a full disk: looked at again
