@@ -567,7 +567,7 @@ def test_the_supervisor_keeps_so_many_jobs_and_all_that_are_to_be_kept(calc):
     assert {kept.id, live.id} <= {job.id for job in bg.jobs()}
     ends = store(calc, "SELECT min(ended_at) FROM jobs WHERE group_id = 1")[0][0]
     assert ends >= sorted(job.attempts[0].ended_at for job in group)[-3]
-    assert set(folders(calc)) == {group.uid, *(job.uid for job in bg.jobs())}
+    until(lambda: set(folders(calc)) == {group.uid, *(job.uid for job in bg.jobs())}, "the end of the folders, which go after")
     assert group.counts == {"succeeded": 3}
     live.cancel()
 
