@@ -32,6 +32,7 @@ def as_json(job: JobView) -> dict[str, Any]:
         "started_at": iso(record.started_at),
         "ended_at": iso(record.ended_at),
         "not_before": iso(record.not_before),
+        "changes": job.changes(),
         "attempts": [_attempt_json(attempt) for attempt in job.attempts],
     }
 
@@ -50,6 +51,7 @@ def _attempt_json(attempt: Attempt) -> dict[str, Any]:
         "launched_by": attempt.launched_by,
         "launch_reason": attempt.launch_reason,
         "slot": attempt.slot,
+        "source": None if attempt.source is None else {"path": attempt.source.path, "sha256": attempt.source.digest},
         "traceback": attempt.traceback,
     }
 

@@ -11,6 +11,7 @@ from . import durations, moments, sizes
 from .call import Call
 from .redaction import one_line
 from .retry import RetryRules
+from .source import Source
 
 
 class JobState(StrEnum):
@@ -145,6 +146,8 @@ class Attempt:
     folder: str | None  #: relative to the state folder; None where nothing was launched
     owner: Owner
     slot: int | None = None  #: number of its queue's slot, from 0
+    source: Source | None = None  #: the target's file as it ran
+    origin_id: int | None = None  #: of what surrounded it
 
     def line(self) -> str:
         """Say how it went in one line: outcome, why, and what it used."""

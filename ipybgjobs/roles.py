@@ -13,7 +13,7 @@ def command(role: str, *arguments: str, executable: str | None = None, root: str
     Parameters
     ----------
     role : str
-        ``supervisor``, ``forkserver``, ``worker``, ``configuration`` or ``inspection``.
+        ``supervisor``, ``forkserver``, ``worker``, ``configuration``, ``origin`` or ``inspection``.
     *arguments : str
         What the role takes.
     executable : str, optional

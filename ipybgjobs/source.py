@@ -42,6 +42,26 @@ class Source:
         return seen == [self.path, self.modified_ns, self.size]
 
 
+def as_run(seen: list[Any] | None, submitted: Source | None) -> Source | None:
+    """Return the file that a worker has run, with its hash; None where nobody can tell any more.
+
+    Parameters
+    ----------
+    seen : list or None
+        Path, date and size, as the worker saw them; None where it left no word: then the file counts if it is still as submitted.
+    submitted : Source or None
+        The file at submit.
+    """
+    if seen is None and submitted is None:
+        return None
+    if submitted is not None and seen is not None and submitted.is_same(seen):
+        return submitted
+    now = look(submitted.path if seen is None else seen[0])  # type: ignore[union-attr] # one of the two is there
+    if seen is None:
+        return now if now == submitted else None
+    return now if now is not None and now.is_same(seen) else None
+
+
 _read: dict[str, Source] = {}
 
 

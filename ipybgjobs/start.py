@@ -22,6 +22,10 @@ def main(role: str, arguments: list[str]) -> None:
         from ipybgjobs.configuration import loading
 
         loading.main()
+    elif role == "origin":
+        from ipybgjobs import origin
+
+        origin.main()
     elif role == "inspection":
         from ipybgjobs import inspection
 

@@ -1,9 +1,10 @@
 """What a job is and how it is: everything read live, from the store and the attempt folders; it changes nothing."""
 
+import itertools
 import time
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, outputs, plain, usage
+from . import advance, attempt, durations, origin, outputs, plain, usage
 from .advance import Progress
 from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState
@@ -68,6 +69,29 @@ class JobView:
         """The constructor's parameters."""
         call = self._record().call
         return {**call.init, **self._pickled("init.", call.pickled)}
+
+    def changes(self) -> list[str]:
+        """Say what was different: between submit and run, between attempts, and since the last success of the same target.
+
+        Returns
+        -------
+        list of str
+            A sentence each: source file, git commit, interpreter, packages.
+        """
+        attempts, database = self.attempts, self._database()
+        submitted = records.submitted_source(database, self.id)
+        said = [
+            f"the code changed between submit and attempt {each.number}: {each.source.path}"
+            for each in attempts[:1]
+            if each.source and submitted and each.source.digest != submitted.digest
+        ]
+        for before, after in itertools.pairwise(attempts):
+            said += _since(f"attempt {before.number}", _differences(database, before, after))
+        earlier = records.last_success(database, self.target, self.id) if self.state is JobState.FAILED and attempts else None
+        if earlier is not None:
+            good = records.attempts(database, earlier)[-1]
+            said += _since(f"job {earlier}, which succeeded", _differences(database, good, attempts[-1]))
+        return said
 
     def _pickled(self, prefix: str, slots: dict[str, str]) -> dict[str, Any]:
         if not any(slot.startswith(prefix) for slot in slots):
@@ -208,6 +232,17 @@ class JobView:
         if folder is None:
             return ""
         return TextLog(folder).text() if tail is None else TextLog(folder).tail(tail)
+
+
+def _since(what: str, differences: list[str]) -> list[str]:
+    return [f"changed since {what}: {', '.join(differences)}"] if differences else []
+
+
+def _differences(database: Database, before: Attempt, after: Attempt) -> list[str]:
+    """What differs between two attempts, each in a few words."""
+    found = origin.differences(records.origin(database, before.origin_id), records.origin(database, after.origin_id))
+    changed = before.source and after.source and before.source.digest != after.source.digest
+    return [f"the code ({after.source.path})", *found] if changed and after.source else found
 
 
 def _loaded(path: str) -> dict[str, Any]:

@@ -16,8 +16,22 @@ PACKAGE = Path(ipybgjobs.__file__).parent
 
 #: Lowest first; a module imports only from its own row or from rows above it.
 LAYERS = [
-    ["errors", "durations", "moments", "sizes", "retry", "redaction", "plain", "roles", "waiting", "usage", "terminal"],
-    ["call", "models", "settings", "attempt", "folder", "snapshot", "source"],
+    [
+        "errors",
+        "durations",
+        "moments",
+        "sizes",
+        "retry",
+        "redaction",
+        "plain",
+        "roles",
+        "waiting",
+        "usage",
+        "terminal",
+        "source",
+        "origin",
+    ],
+    ["call", "models", "settings", "attempt", "folder", "snapshot"],
     ["results", "inside", "textlog"],
     ["outputs"],
     ["advance"],

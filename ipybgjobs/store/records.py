@@ -8,7 +8,9 @@ from typing import Any
 from ..call import Call
 from ..errors import UnknownJob
 from ..models import Attempt, JobRecord, JobState, Outcome, Owner
+from ..origin import Origin
 from ..retry import RetryRules
+from ..source import Source
 from .database import Database
 
 #: A job with the parameters that it shares with its group.
@@ -185,7 +187,35 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         folder=row["folder"],
         owner=Owner(row["host"], row["pid_namespace"]),
         slot=row["slot"],
+        source=_source(row["source"]),
+        origin_id=row["origin"],
     )
+
+
+def _source(text: str | None) -> Source | None:
+    """The file that ran; None where its hash is not known."""
+    values = None if text is None else json.loads(text)
+    return Source.from_json(values) if values is not None and len(values) == 4 else None  # noqa: PLR2004 - with its hash
+
+
+def origin(database: Database, origin_id: int | None) -> Origin | None:
+    """Read what surrounded an attempt; None where it is not known."""
+    rows = database.read("SELECT body FROM origins WHERE id = ?", (origin_id,))
+    return Origin.from_json(json.loads(rows[0][0])) if rows else None
+
+
+def submitted_source(database: Database, job_id: int) -> Source | None:
+    """Read the target's file as it was at submit."""
+    rows = database.read("SELECT source FROM jobs WHERE id = ?", (job_id,))
+    return _source(rows[0][0]) if rows else None
+
+
+def last_success(database: Database, target: str, before: int) -> int | None:
+    """Return the newest job of a target, older than another, that has succeeded."""
+    sql = """SELECT id FROM jobs INDEXED BY jobs_target WHERE target = ? AND id < ? AND state = 'succeeded'
+        ORDER BY id DESC LIMIT 1"""
+    rows = database.read(sql, (target, before))
+    return rows[0][0] if rows else None
 
 
 def has_work(database: Database, host: str) -> bool:

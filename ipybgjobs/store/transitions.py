@@ -4,7 +4,9 @@ No state is entered twice or from the wrong place: each update names the state i
 says so. The supervisor gathers the changes of a tick in one transaction.
 """
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,7 +36,7 @@ class Verdict:
     signal: int | None = None
     peak_memory: int | None = None  # bytes
     cpu_seconds: float | None = None
-    source: list[Any] | None = None  # path, date and size of the target's file, as the worker saw it
+    source: list[Any] | None = None  # path, date, size of the target's file, as the worker saw it; then its hash, if known
 
 
 class Way(NamedTuple):
@@ -114,6 +116,12 @@ class Transitions:
             },
         )
 
+    def note_origin(self, body: str, attempts: Iterable[tuple[int, int]]) -> None:
+        """Say where the code of attempts, by job and number, came from."""
+        self._connection.execute("INSERT OR IGNORE INTO origins (body) VALUES (?)", (body,))
+        sql = "UPDATE attempts SET origin = (SELECT id FROM origins WHERE body = ?) WHERE job_id = ? AND number = ?"
+        self._connection.executemany(sql, [(body, *attempt) for attempt in attempts])
+
     def begin_ending(self, job_id: int, number: int, reason: Outcome, grace: float) -> bool:
         """Record why an attempt is being ended; the first reason stays, but for a cancel, which nothing is to follow."""
         return self._changed(
@@ -128,7 +136,8 @@ class Transitions:
         """Record how an attempt ended; False if that was known already."""
         return self._changed(
             """UPDATE attempts SET outcome = :outcome, ended_at = :now, error = :error, traceback = :traceback,
-                exit_code = :exit_code, signal = :signal, peak_memory = :peak_memory, cpu_seconds = :cpu_seconds
+                exit_code = :exit_code, signal = :signal, peak_memory = :peak_memory, cpu_seconds = :cpu_seconds,
+                source = :source
             WHERE job_id = :id AND number = :number AND outcome IS NULL""",
             {
                 "id": job_id,
@@ -141,6 +150,7 @@ class Transitions:
                 "signal": verdict.signal,
                 "peak_memory": verdict.peak_memory,
                 "cpu_seconds": verdict.cpu_seconds,
+                "source": None if verdict.source is None else json.dumps(verdict.source),
             },
         )
 

@@ -14,6 +14,7 @@ aftermath   what the end of a job means for others: order, hooks, notification
 effects     the transaction under way, and what is to follow it
 notifying   the command of `on_finish`
 limiting    logs that grow too long
+origins     where the code of an attempt comes from
 running     the attempts under way, and finding them again after a crash
 verdict     from an attempt folder and an exit status to how the attempt ended
 ending      ending a tree step by step, without ever waiting

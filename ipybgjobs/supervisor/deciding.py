@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .. import durations, redaction
+from .. import durations, redaction, source
 from ..executors.local import Exit
 from ..models import JobState, Outcome
 from ..process.memory import Kills
@@ -127,6 +127,9 @@ class Decider:
         """Record an attempt's end, and what it means for the job."""
         row, run = end.row, end.run
         verdict = self._explained(end)
+        submitted = None if row["source"] is None else Source.from_json(json.loads(row["source"]))
+        ran = source.as_run(verdict.source, submitted)
+        verdict = replace(verdict, source=verdict.source if ran is None else ran.to_json())
         if not step.change.end_attempt(row["id"], run.number, verdict):
             return
         if run.is_hook:
@@ -168,7 +171,7 @@ class Decider:
         same = (
             state is not JobState.SUCCEEDED
             or row["source"] is None
-            or Source.from_json(json.loads(row["source"])).is_same(verdict.source)
+            or Source.from_json(json.loads(row["source"])).is_same((verdict.source or [])[:3])
         )
         if step.change.end_job(row["id"], state, verdict.error, hook, reusable=same):
             self._aftermath.follow(step, row, state, verdict.error)

@@ -4,6 +4,7 @@ What a transaction decides is done only after it is committed; if it can't be co
 again. Every decision is made from the store and the attempt folders.
 """
 
+import json
 import math
 import os
 import random
@@ -27,6 +28,7 @@ from .effects import Effects, Start
 from .joblogs import JobLogs, Message
 from .limiting import Limiter
 from .notifying import Notifier
+from .origins import Origins
 from .policies import Policies
 from .running import Attempts, Found, Running
 from .starting import Starter
@@ -88,6 +90,7 @@ class Supervisor:
         self._decider = Decider(self._attempts, self._starter, self.policies, self._memory_kills, clock=clock, draw=draw)
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
+        self._origins = Origins()
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = 0.0
@@ -102,7 +105,7 @@ class Supervisor:
 
     def filenos(self) -> list[int]:
         """Descriptors worth waiting for."""
-        return [*self.executor.filenos(), *self.policies.filenos()]
+        return [*self.executor.filenos(), *self.policies.filenos(), *self._origins.filenos()]
 
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
@@ -129,7 +132,9 @@ class Supervisor:
 
     def has_work(self) -> bool:
         """Whether anything is queued, delayed, running or requested, or somebody is to be told."""
-        return self._attempts.any() or self._notifier.busy or records.has_work(self.database, self.owner.host)
+        return (
+            self._attempts.any() or self._notifier.busy or self._origins.busy or records.has_work(self.database, self.owner.host)
+        )
 
     # -- the tick -------------------------------------------------------------------------------------------------
 
@@ -178,6 +183,7 @@ class Supervisor:
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
         news = self.policies.collect(ready)
+        self._note_origins()
         self._tidier.step(self.policies.latest)
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
         self._collect(ready)
@@ -199,6 +205,15 @@ class Supervisor:
         self._do(effects)
         if self.notice != self._said:
             self.say_heard()
+
+    def _note_origins(self) -> None:
+        found = list(self._origins.step())
+        if not found:
+            return
+        with self.database.transaction() as connection:
+            change = Transitions(connection, self.owner, self._clock())
+            for body, attempts in found:
+                change.note_origin(body, attempts)
 
     def _store_changed(self) -> bool:
         version = self.database.changed()
@@ -298,6 +313,8 @@ class Supervisor:
             run.memory_kills = self._memory_kills.lately()
             self._attempts.running[start.folder] = run
             if start.number:
+                submitted = start.row["source"]
+                self._origins.want((start.job_id, start.number), start.context, submitted and json.loads(submitted)[0])
                 head = f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']}"
                 self._logs.write(Message(f"{head} {records.call(start.row)} started"))
         self.executor.launch(launches)

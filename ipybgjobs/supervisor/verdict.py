@@ -50,6 +50,7 @@ def judge(
     if record is not None and record.get("status") == "succeeded":
         return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), source=record.get("source"), **seen), Failure()
     secrets = () if record is None else find_secrets()
+    seen["source"] = None if record is None else record.get("source")
     if ending is not None:
         return Verdict(ending, error=_REASONS[ending], traceback=_traceback(record, secrets), **seen), Failure()
     if record is not None:

@@ -53,6 +53,7 @@ def _claim() -> dict[str, Any]:
 def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
     """Call the method and say how it ended; whatever the user's code does, this returns, in each of its forks."""
     pid = os.getpid()
+    source: list[Any] | None = None
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
         context.enter(request, environment)
@@ -67,10 +68,10 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
         if isinstance(error, MemoryError):
             outcome.let_go_of_frames(error)
         if isinstance(error, SystemExit) and error.code in (None, 0):
-            return _succeeded(folder, None)
+            return _succeeded(folder, None) | {"source": source}
         _end_cell()
         _show_exception(shown, error)
-        return outcome.failed(folder, error)
+        return outcome.failed(folder, error) | {"source": source}
     finally:
         if os.getpid() == pid:
             inside.finish()

@@ -51,6 +51,13 @@ ALTER TABLE jobs ADD COLUMN group_id INTEGER REFERENCES groups (id);
 ALTER TABLE jobs ADD COLUMN hooks TEXT NOT NULL DEFAULT '[]';     -- JSON: which hooks the class has
 ALTER TABLE jobs ADD COLUMN hook TEXT;                            -- the one that is to be called
 
+CREATE TABLE origins (
+    id INTEGER PRIMARY KEY,
+    body TEXT NOT NULL UNIQUE              -- JSON: interpreter, packages, git commit; each distinct one once
+);
+
+ALTER TABLE attempts ADD COLUMN source TEXT;                      -- JSON: the target's file as it ran, with date, size and hash
+ALTER TABLE attempts ADD COLUMN origin INTEGER REFERENCES origins (id);
 ALTER TABLE attempts ADD COLUMN slot INTEGER;                     -- number of the queue's slot; attempt 0 is a hook's
 
 DROP INDEX jobs_next;

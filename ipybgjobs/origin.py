@@ -1,0 +1,109 @@
+"""Where a job's code comes from: interpreter, versions of packages, git commit; gathered in a process of its own.
+
+Run as a program it answers for the interpreter that runs it.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+#: Longest that git may take, in seconds.
+_LONGEST_GIT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What surrounded a run.
+
+    Parameters
+    ----------
+    python : str
+        Version of the interpreter.
+    packages : dict of str to str
+        Versions of what is installed.
+    commit : str or None
+        The git commit of the target's folder; None where there is none.
+    dirty : bool or None
+        Whether tracked files differed from it.
+    """
+
+    python: str
+    packages: dict[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    dirty: bool | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild an origin from JSON values."""
+        return cls(**value)
+
+
+def gather(folder: str) -> dict[str, Any]:
+    """Look at this interpreter and a folder, and return an origin's JSON values."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = None if commit is None else _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {
+        "python": sys.version.split()[0],
+        "packages": dict(sorted(packages(sys.path).items())),
+        "commit": commit,
+        "dirty": None if changes is None else bool(changes),
+    }
+
+
+def packages(path: Iterable[str]) -> dict[str, str]:
+    """Return the versions of what is installed in some folders, the first one of a name; read from the names of its records."""
+    found: dict[str, str] = {}
+    for folder in path:
+        with contextlib.suppress(OSError):
+            for entry in os.listdir(folder):
+                name, dash, version = entry.removesuffix(".dist-info").partition("-")
+                if dash and entry.endswith(".dist-info"):
+                    found.setdefault(name, version)
+    return found
+
+
+def _git(folder: str, *words: str) -> str | None:
+    """What git says; None where there is no git, no repository, or no answer."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, *words],  # noqa: S607 - whichever git the user has
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_GIT,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def main() -> None:
+    """Answer the question on standard input: a folder, and the path of the interpreter's modules."""
+    question = json.load(sys.stdin)
+    sys.path[:] = question["path"]
+    json.dump(gather(question["folder"]), sys.stdout)
+
+
+def differences(before: Origin | None, after: Origin | None) -> list[str]:
+    """Say what differs, each in a few words."""
+    if before is None or after is None:
+        return []
+    said = [] if before.python == after.python else [f"Python {before.python} → {after.python}"]
+    if before.commit != after.commit:
+        said.append(f"commit {_short(before.commit)} → {_short(after.commit)}")
+    if before.dirty != after.dirty:
+        said.append("uncommitted changes" if after.dirty else "no uncommitted changes any more")
+    names = sorted(before.packages.keys() | after.packages.keys())
+    pairs = [(name, before.packages.get(name), after.packages.get(name)) for name in names]
+    said += [f"{name} {old or 'absent'} → {new or 'absent'}" for name, old, new in pairs if old != new]
+    return said
+
+
+def _short(commit: str | None) -> str:
+    return "none" if commit is None else commit[:10]

@@ -1,0 +1,70 @@
+"""Finding out where the code of an attempt comes from, after its launch: a child looks, at most one at a time and seldom twice.
+
+Attempts of the same interpreter and folder that start within a few seconds share an answer; each distinct answer is kept once.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable
+
+from ..process.question import Question
+from ..roles import command
+from ..snapshot import Context
+
+#: Seconds for which an answer holds, and that a child may take.
+_FRESH, _LONGEST = 5.0, 60.0
+
+_Key = tuple[str, str, tuple[str, ...], str]
+_Attempt = tuple[int, int]
+
+
+class Origins:
+    """The questions that are open, and the answers that hold."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[_Key, list[_Attempt]] = {}
+        self._answers: dict[_Key, tuple[float, str]] = {}
+        self._asked: tuple[_Key, Question] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a question left."""
+        return bool(self._wanted)
+
+    def filenos(self) -> list[int]:
+        """Descriptors that become readable when a child answers."""
+        return [] if self._asked is None else [self._asked[1].fileno()]
+
+    def want(self, attempt: _Attempt, context: Context, source: str | None) -> None:
+        """Ask for an attempt: its job's id and its number."""
+        folder = context.cwd if source is None else os.path.dirname(source)
+        key = (context.executable, context.package_root, context.path, folder)
+        self._wanted.setdefault(key, []).append(attempt)
+
+    def step(self) -> Iterable[tuple[str, list[_Attempt]]]:
+        """Take an answer, ask the next; return answers as JSON text, each with its attempts."""
+        now = time.monotonic()
+        if self._asked is not None and self._asked[1].is_over():
+            key, question = self._asked
+            self._asked, answer = None, question.answer()
+            self._answers = {known: held for known, held in self._answers.items() if held[0] > now - _FRESH}
+            self._answers[key] = (now, "" if answer is None else json.dumps(answer, sort_keys=True))
+        found = []
+        for key in list(self._wanted):
+            held = self._answers.get(key)
+            if held is not None and held[0] > now - _FRESH:
+                attempts = self._wanted.pop(key)
+                found += [(held[1], attempts)] if held[1] else []
+        if self._asked is None and self._wanted:
+            self._ask(next(iter(self._wanted)))
+        return found
+
+    def _ask(self, key: _Key) -> None:
+        executable, root, path, folder = key
+        with contextlib.suppress(OSError):
+            question = {"path": path, "folder": folder}
+            self._asked = (key, Question(command("origin", executable=executable, root=root), question, _LONGEST))
+            return
+        self._answers[key] = (time.monotonic(), "")  # an interpreter that is gone: not known
