@@ -59,12 +59,14 @@ class Progress:
         return max(0.0, (self.total - self.done) / self.rate)
 
     def __str__(self) -> str:
-        """Say it in a few words: ``45 %, 3 m left: epoch 12``."""
+        """Say it in a few words: ``45 %, 3 m left, 2.1 it/s: epoch 12``."""
         words = [] if self.fraction is None else [f"{self.fraction:.0%}".replace("%", " %")]
         if self.fraction is None and self.bars:
             words = [f"{self.done:,.0f}{' ' + self.bars[0].unit if self.bars[0].unit else ''}"]
         if self.remaining:
             words.append(f"{durations.show(self.remaining)} left")
+        if self.rate and self.bars[0].unit:
+            words.append(f"{self.rate:.3g} {self.bars[0].unit}/s")
         text = one_line(self.message or (self.bars[0].label if self.bars else ""))
         return ", ".join(words) + (f": {text}" if text and words else text)
 

@@ -45,6 +45,9 @@ PARAMETERS = "parameters.pkl"
 #: Where a hook is called, beside the attempts.
 HOOK = "hook"
 
+#: Exit code of a worker that could not write its outcome; that of ``sysexits.h`` for an error of input and output.
+OUTCOME_NOT_WRITTEN = 74
+
 _PRIVATE = 0o600
 
 

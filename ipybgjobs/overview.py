@@ -5,8 +5,9 @@ import time
 from . import cards, options, sizes, usage
 from .client import client
 from .folder import StateFolder
+from .handle import Job
 from .jobgroup import SHOWN
-from .models import GroupRecord, JobRecord
+from .models import GroupRecord, JobRecord, JobState
 from .store import listing, records
 from .store.database import Database
 
@@ -24,7 +25,8 @@ def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> st
     if isinstance(entry, GroupRecord):
         return entry.line()
     taken = usage.of_folder(folder.job(entry.uid))
-    return entry.line(now) + (f" · {sizes.show(taken)} on disk" if taken else "")
+    status = Job(client(), folder, entry.id, entry.uid).status if entry.state is JobState.RUNNING else None  # with its progress
+    return entry.line(now, status) + (f" · {sizes.show(taken)} on disk" if taken else "")
 
 
 def html(limit: int) -> str:

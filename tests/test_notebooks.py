@@ -66,7 +66,7 @@ def test_outputs_of_a_job_in_another_notebook_after_the_first_kernel_has_gone(pl
     (place.root / "jupyter" / "ipybgjobs_config.py").write_text("c.BackgroundJobs.idle_seconds = 0.5\n")
     *_, submit, status = run("outputs_today.ipynb", place.code)
     assert "weather.Station().year()" in text(submit) or "weather.Station.year()" in text(submit)
-    assert re.search(r"running, (25|33|42|50) %, .* left: months", text(status))
+    assert re.search(r"running, (25|33|42|50) %, .* left, \S+ it/s: months", text(status))
     _, shown, july, _ = run("outputs_tomorrow.ipynb", place.code)
     printed, headline, bar, figure, table = shown.outputs
     assert printed.text == "the station starts\na line from C\na line from a child process\n"

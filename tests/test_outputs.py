@@ -78,10 +78,27 @@ SHOWS = r"""
         from IPython.display import display
         display({"application/json": {1, 2}, "text/plain": "a set"}, raw=True)
         os.write(1, b"\xff\xfe binary \x00\n")
-        os.write(1, b"x" * 1_000_000)
+        os.write(1, b"x" * 10_000_000)
         sys.stdout.close()
         display("after closing")
         return "done"
+
+    def full():
+        import resource, signal
+        from IPython.display import HTML, display
+        print("small")
+        display("fits")
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        print("x" * 5000)
+        print("y" * 5000)
+        display(HTML("z" * 5000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        return "done"
+
+    def no_room():
+        import ipybgjobs as bg, shutil
+        shutil.rmtree(bg.current_job().folder)
 
     def bars(outer: int = 2, hold: str = ""):
         from tqdm.auto import tqdm
@@ -218,10 +235,25 @@ def test_what_can_not_be_kept_says_so_and_the_job_goes_on(shows):
     first, *_, last, result = job.outputs()
     assert first.text.startswith("[a display could not be kept: TypeError: Object of type set")
     assert "\\xff\\xfe binary" in first.text
-    assert first.text.count("x") >= 1_000_000
+    assert first.text.count("x") >= 10_000_000
     assert (last.data["text/plain"], result.data["text/plain"]) == ("'after closing'", "'done'")
     for output in job.outputs():
         nbformat.validate(output, ref=output.output_type, version=4)
+
+
+def test_a_job_whose_output_can_not_be_written_goes_on_and_its_record_says_what_was_lost(shows):
+    job = run("full")
+    assert job.result() == "done"
+    assert re.fullmatch(r"[\d.]+ kB of its output and 1 displays could not be written: .*", job.error)
+    assert [output.output_type for output in job.outputs()] == ["stream", "display_data", "stream", "execute_result"]
+    assert job.log().startswith("small")
+    assert "succeeded" in repr(job)
+
+
+def test_an_outcome_that_can_not_be_written_is_told(shows):
+    job = run("no_room")
+    assert (job.state, job.attempts[0].outcome, job.attempts[0].exit_code) == ("failed", "lost", 74)
+    assert job.error.startswith("its outcome could not be written: the disk is full, or the attempt's folder is gone")
 
 
 def test_a_job_that_displays_nothing_pays_nothing(shows):
@@ -309,7 +341,7 @@ def test_bars_of_tqdm_are_the_progress_of_the_job(shows):
     outer, inner = job.progress.bars
     assert (outer.label, outer.total, inner.label, inner.total) == ("outer", 2, "inner", 3)
     until(lambda: job.progress.fraction == 1.0 and len(job.progress.bars) == 1, "the end of the loops")
-    assert job.status == "running, 100 %: outer"
+    assert re.fullmatch(r"running, 100 %, \S+ it/s: outer", job.status)
     (shows.code / "go").touch()
     job.wait(DEADLINE)
     [stream] = job.outputs()
@@ -370,9 +402,9 @@ def test_progress_is_written_a_few_times_a_second_however_fast_the_loop_is(tmp_p
         ([], "", ""),
         ([], "loading", "loading"),
         ([Bar("", 5, None, "it", 1.0, None)], "", "5 it"),
-        ([Bar("fit", 25, 100, "it", 5.0, 5.0)], "", "25 %, 15 s left: fit"),
-        ([Bar("fit", 100, 100, "it", 5.0, 5.0)], "", "100 %: fit"),
-        ([Bar("fit", 5, 0, "it", 5.0, 5.0)], "", "5 it: fit"),
+        ([Bar("fit", 25, 100, "it", 5.0, 5.0)], "", "25 %, 15 s left, 5 it/s: fit"),
+        ([Bar("fit", 100, 100, "it", 5.0, 5.0)], "", "100 %, 5 it/s: fit"),
+        ([Bar("fit", 5, 0, "it", 5.0, 5.0)], "", "5 it, 5 it/s: fit"),
         ([Bar("fit", 1, 4, "it", 5.0, None), Bar("in", 1, 2, "it", 1.0, None)], "epoch\n2", "38 %: epoch\\n2"),
     ],
 )

@@ -48,7 +48,9 @@ def judge(
     code, number = _status(end.status)
     seen: dict[str, Any] = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
     if record is not None and record.get("status") == "succeeded":
-        return Verdict(Outcome.SUCCEEDED, error=_lost_result(record), source=record.get("source"), **seen), Failure()
+        return Verdict(
+            Outcome.SUCCEEDED, error=_lost_result(record) or _lost_output(record), source=record.get("source"), **seen
+        ), Failure()
     secrets = () if record is None else find_secrets()
     seen["source"] = None if record is None else record.get("source")
     if ending is not None:
@@ -107,9 +109,21 @@ def _lost_result(record: dict[str, Any]) -> str | None:
     return _shown(f"its return value, a {result.get('type')}, can't be kept: {result['lost']}", ())
 
 
+def _lost_output(record: dict[str, Any]) -> str | None:
+    """What of the output could not be written."""
+    lost = record.get("lost")
+    if not lost:
+        return None
+    parts = [f"{sizes.show(lost['bytes'])} of its output"] if lost["bytes"] else []
+    parts += [f"{lost['displays']} displays"] if lost["displays"] else []
+    return _shown(f"{' and '.join(parts)} could not be written: {lost['reason']}", ())
+
+
 def _lost(code: int | None, number: int | None) -> str:
     if number is not None:
         return f"the process was ended by signal {number} ({_signal_name(number)})"
+    if code == attempt.OUTCOME_NOT_WRITTEN:
+        return "its outcome could not be written: the disk is full, or the attempt's folder is gone"
     if code is not None:
         return f"the process ended with exit code {code} and without an outcome"
     return "the process vanished; nobody saw how it ended"

@@ -5,6 +5,8 @@ import sys
 import types
 from typing import Any, NoReturn
 
+from . import streams
+
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
 
 
@@ -51,8 +53,7 @@ def _fresh_main() -> None:
 
 
 def _streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False)  # type: ignore[union-attr]
+    streams.install()
     sys.stdin = _NoKeyboard()  # as little of a stream as `input` and `read` need
     sys.breakpointhook = _no_breakpoint
 

@@ -6,12 +6,14 @@ The meaning is the Jupyter messaging protocol's (``display_data``, ``update_disp
 
 import base64
 import contextlib
+import errno
 import json
 import os
 import sys
 from typing import Any
 
 from .. import attempt
+from . import streams
 
 _LONGEST_TEXT = 10_000
 
@@ -60,13 +62,15 @@ class Outputs:
         self._append(line)
 
     def _append(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # a full disk: the job goes on
+        try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             descriptor = os.open(f"{self._folder}/{attempt.OUTPUTS}", flags, 0o600)
             try:
-                os.write(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
+                _write_whole_line(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
             finally:
                 os.close(descriptor)
+        except OSError as error:
+            streams.lost.note(error, displays=1)
 
     def display(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None, *, update: bool) -> None:
         """Something is shown, or shown anew."""
@@ -84,6 +88,14 @@ class Outputs:
     def error(self, name: str, message: str, traceback: list[str], began: int) -> None:
         """What the job raised; its traceback stands in the text log too, from `began` on."""
         self.add("error", name=name, message=message, traceback=traceback, began=began)
+
+
+def _write_whole_line(descriptor: int, line: bytes) -> None:
+    """Append a line, or nothing: a part of one would spoil the next."""
+    size = os.fstat(descriptor).st_size
+    if os.write(descriptor, line) < len(line):
+        os.ftruncate(descriptor, size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _encoded(data: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from .. import attempt, inside, plain, resolve
 from ..process import identity, worker
-from . import context, imports, outcome
+from . import context, imports, outcome, streams
 
 
 def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
@@ -33,10 +33,23 @@ def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
     record = _run(folder, request, dict(os.environ) if environment is None else environment)
     if os.getpid() != pid:
         _leave_fork()
-    record["ended_at"] = time.time()
-    attempt.write_json(folder, attempt.OUTCOME, record)
+    record |= {"ended_at": time.time(), "lost": streams.lost.to_json()}
+    _write_outcome(folder, record)
     worker.linger_while_ending(f"{folder}/{attempt.ENDING}")
     worker.leave(0 if record["status"] == "succeeded" else 1, request["exit_grace_seconds"])
+
+
+def _write_outcome(folder: str, record: dict[str, Any]) -> None:
+    """Write how it ended; where the disk is full, try for a while."""
+    for pause in (0.1, 0.4, 1.5, 4.0, None):
+        try:
+            attempt.write_json(folder, attempt.OUTCOME, record)
+        except OSError:
+            if pause is None:
+                os._exit(attempt.OUTCOME_NOT_WRITTEN)
+            time.sleep(pause)
+        else:
+            return
 
 
 def _claim() -> dict[str, Any]:
