@@ -1,6 +1,8 @@
 """How far a job is, as it says itself: read from an attempt folder, and said as a person would."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from . import attempt, durations
 from .inside import Bar
@@ -56,7 +58,8 @@ class Progress:
         """Seconds that are left at this rate; None where nobody knows."""
         if self.total is None or not self.rate:
             return None
-        return max(0.0, (self.total - self.done) / self.rate)
+        left = max(0.0, (self.total - self.done) / self.rate)
+        return left if left <= durations.LONGEST else None
 
     def __str__(self) -> str:
         """Say it in a few words: ``45 %, 3 m left, 2.1 it/s: epoch 12``."""
@@ -74,6 +77,17 @@ class Progress:
 def of_attempt(folder: str) -> Progress | None:
     """Read how far an attempt is; None where it has not said so."""
     value = attempt.read_json(folder, attempt.PROGRESS)
-    if value is None:
-        return None
-    return Progress(tuple(Bar(*bar) for bar in value["bars"]), value["message"], value["at"])
+    try:
+        return None if value is None else Progress(tuple(map(_bar, value["bars"])), str(value["message"]), float(value["at"]))
+    except (KeyError, TypeError, ValueError):
+        return None  # anybody may have written the file
+
+
+def _bar(values: list[Any]) -> Bar:
+    """A loop whose numbers are finite."""
+    label, done, total, unit, elapsed, rate = values
+    return Bar(str(label), _finite(done) or 0.0, _finite(total), str(unit), _finite(elapsed) or 0.0, _finite(rate))
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,5 +1,6 @@
 """What ended since its user last looked: one line, said when the extension is loaded."""
 
+import contextlib
 import json
 import time
 
@@ -31,7 +32,8 @@ def digest() -> str | None:
 
 def look(folder: StateFolder, now: float) -> None:
     """Note that the user has looked at the jobs."""
-    attempt.write_whole(folder.seen(), json.dumps({"at": now}).encode())
+    with contextlib.suppress(OSError):  # a full disk: the next look says it again
+        attempt.write_whole(folder.seen(), json.dumps({"at": now}).encode())
 
 
 def _last_look(folder: StateFolder) -> float | None:

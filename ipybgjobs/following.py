@@ -23,16 +23,17 @@ def follow(job: JobView) -> Iterator[str]:
     job : JobView
         The job.
     """
-    followed = 0
+    followed: set[tuple[int, str | None]] = set()  # a launch that was voided is followed by another of the same number
     while True:
         ended = job.state.ended
         attempts = [each for each in job.attempts if each.folder]
-        for each in attempts[followed:]:
+        new = [each for each in attempts if (each.number, each.folder) not in followed]
+        for each in new:
             if each.number > 1:
                 yield f"--- attempt {each.number} ---\n"
             yield from _follow_attempt(job, each)
-            followed += 1
-        if ended and followed >= len(attempts):
+            followed.add((each.number, each.folder))
+        if ended and not new:
             return
         with contextlib.suppress(OSError), contextlib.closing(Notice(job._folder.path)) as notice:  # noqa: SLF001 - its own package
             notice.wait(_LOOK)  # the store's log is in this folder

@@ -124,6 +124,8 @@ class Job(JobView):
         try:
             for text in following.follow(self):
                 print(text, end="", flush=True)  # noqa: T201 - what it is for
+        except UnknownJob as error:
+            print(error)  # noqa: T201 - somebody has removed it meanwhile
         except KeyboardInterrupt:
             print(f"\njob {self.id} goes on ({self.status}); job.follow() shows it again, job.cancel() ends it.")  # noqa: T201 - likewise
 

@@ -4,8 +4,9 @@ Written a few times a second at most, however often it is called. Every worker m
 """
 
 import contextlib
+import os
 import time
-from _thread import start_new_thread  # threading itself is no cheap import
+from _thread import allocate_lock, start_new_thread  # threading itself is no cheap import
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,7 +40,7 @@ class Bar(NamedTuple):
 
 
 class Reporter:
-    """Writes how far a job is.
+    """Writes how far a job is; used by any thread of the job's process, and by no fork of it.
 
     Parameters
     ----------
@@ -52,36 +53,52 @@ class Reporter:
     def __init__(self, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._clock = clock
+        self._pid = os.getpid()
+        self._lock = allocate_lock()
         self._bars: dict[int, Bar] = {}  # by who reports; the outermost first
         self._over: int | None = None  # the outermost loop, once it has ended
         self._message = ""
         self._written_at = -_INTERVAL
         self._pending = False
         self._late = False  # whether a thread is about to write
+        self.began = clock()
 
     def show(self, who: int, bar: Bar, message: str | None = None) -> None:
-        """Take note of a loop, and write if it is time."""
-        if self._over is not None and who != self._over:
-            self._bars.pop(self._over, None)  # another loop has begun after it
-        self._over = None
-        self._bars[who] = bar
-        self._message = self._message if message is None else message
-        self._pending = True
-        if self._clock() - self._written_at >= _INTERVAL:
-            self.flush()
+        """Take note of a loop, and write if it is time; else a little later."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            if self._over is not None and who != self._over:
+                self._bars.pop(self._over, None)  # another loop has begun after it
+            self._over = None
+            self._bars[who] = bar
+            self._message = self._message if message is None else message
+            self._pending = True
+        self._write_soon()
 
     def close(self, who: int) -> None:
         """Forget a loop that has ended; the outermost stays for everybody to see until another begins."""
-        if who not in self._bars:
+        if os.getpid() != self._pid:
             return
-        self._pending = True
-        if next(iter(self._bars)) != who:
-            del self._bars[who]
-            return
-        self._over = who
-        if not self._late:  # nothing may follow for long
+        with self._lock:
+            if who not in self._bars:
+                return
+            self._pending = True
+            if next(iter(self._bars)) == who:
+                self._over = who
+            else:
+                del self._bars[who]
+        self._write_soon()
+
+    def _write_soon(self) -> None:
+        if self._clock() - self._written_at >= _INTERVAL:
+            self.flush()
+        elif not self._late:
             self._late = True
-            start_new_thread(self._flush_late, ())
+            try:
+                start_new_thread(self._flush_late, ())
+            except RuntimeError:  # no thread to be had, or the interpreter ends
+                self._late = False
 
     def _flush_late(self) -> None:
         time.sleep(_INTERVAL)
@@ -90,11 +107,14 @@ class Reporter:
 
     def flush(self) -> None:
         """Write what was noted since the last time."""
-        if not self._pending:
+        if os.getpid() != self._pid:
             return
-        self._written_at, self._pending = self._clock(), False
-        value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
-        with contextlib.suppress(OSError):  # a full disk: the job goes on
+        with self._lock:
+            if not self._pending:
+                return
+            self._written_at, self._pending = self._clock(), False
+            value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
+        with contextlib.suppress(OSError, TypeError, ValueError):  # a full disk, or what is no number: the job goes on
             attempt.write_json(self._folder, attempt.PROGRESS, value)
 
 
@@ -138,15 +158,10 @@ def report(done: float, total: float | None = None, message: str | None = None) 
         What it is at, in a few words.
     """
     if _reporter is not None:
-        began = _began.setdefault(0, time.monotonic())
-        elapsed = time.monotonic() - began
+        elapsed = time.monotonic() - _reporter.began
         rate = float(done) / elapsed if elapsed > 0 and done else None
         text = None if message is None else str(message)
         _reporter.show(0, Bar("", float(done), None if total is None else float(total), "", elapsed, rate), text)
-
-
-#: When `report` was first called.
-_began: dict[int, float] = {}
 
 
 def progress(iterable: Iterable[_Item], total: float | None = None, label: str = "") -> Iterator[_Item]:
@@ -166,23 +181,24 @@ def progress(iterable: Iterable[_Item], total: float | None = None, label: str =
         yield from iterable
         return
     if total is None:
-        with contextlib.suppress(TypeError):
+        with contextlib.suppress(Exception):
             total = len(iterable)  # type: ignore[arg-type] # asked for by trying
-    who, began, done, due = id(iterable), time.monotonic(), 0, 1
+    whole = None if total is None else float(total)
+    token = object()  # two loops over the same thing are two
+    who, began, done, due = id(token), time.monotonic(), 0, 0.0
 
     def show() -> None:
         elapsed = time.monotonic() - began
-        writer.show(who, Bar(label, float(done), total, "it", elapsed, done / elapsed if elapsed else None))
+        writer.show(who, Bar(str(label), float(done), whole, "it", elapsed, done / elapsed if elapsed else None))
 
     show()
     try:
         for item in iterable:
             yield item
             done += 1
-            if done >= due:
+            if (now := time.monotonic()) >= due:
+                due = now + _INTERVAL / 2
                 show()
-                elapsed = time.monotonic() - began
-                due = done + max(1, int(done / max(elapsed, 1e-6) * _INTERVAL / 4))
     finally:
         show()
         writer.close(who)

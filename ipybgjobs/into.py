@@ -20,23 +20,22 @@ class Into:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self._waiting: dict[str, Job] = {}
-        remove(shell)
+        self.waiting: dict[str, Job] = remove(shell)  # the extension may have been loaded again
         for event in ("pre_run_cell", "post_run_cell"):
             shell.events.register(event, self._look)
 
     def add(self, name: str, job: Job) -> None:
         """Set a variable once a job has succeeded; a later job for the same name takes the place of an earlier one."""
-        self._waiting[name] = job
+        self.waiting[name] = job
 
     def _look(self, *_: Any) -> None:
-        for name, job in list(self._waiting.items()):
+        for name, job in list(self.waiting.items()):
             try:
                 if job.state.ended:
-                    del self._waiting[name]
+                    del self.waiting[name]
                     print(self._set(name, job))  # noqa: T201 - a variable has changed
             except BackgroundJobError as error:
-                del self._waiting[name]
+                del self.waiting[name]
                 print(f"{name} was not set: {error}")  # noqa: T201 - likewise
 
     def _set(self, name: str, job: Job) -> str:
@@ -46,9 +45,13 @@ class Into:
         return f"{name} is the result of job {job.id}"
 
 
-def remove(shell: InteractiveShell) -> None:
-    """Look no more at the cells of a shell."""
+def remove(shell: InteractiveShell) -> dict[str, Job]:
+    """Look no more at the cells of a shell, and return what still waits."""
+    waiting: dict[str, Job] = {}
     for event in ("pre_run_cell", "post_run_cell"):
         for callback in list(shell.events.callbacks[event]):
-            if isinstance(getattr(callback, "__self__", None), Into):
+            owner: Any = getattr(callback, "__self__", None)
+            if type(owner).__name__ == Into.__name__:  # of this module, or of one that was imported before
+                waiting |= owner.waiting
                 shell.events.unregister(event, callback)
+    return waiting

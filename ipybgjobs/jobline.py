@@ -6,6 +6,7 @@ parameter's annotation, so the text as typed goes along.
 
 import argparse
 import ast
+import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -160,7 +161,7 @@ def magic_parser() -> argparse.ArgumentParser:
 
 
 def _name(text: str) -> str:
-    if not text.isidentifier():
+    if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable")
     return text
 

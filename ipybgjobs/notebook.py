@@ -3,6 +3,7 @@
 import json
 import os
 import pprint
+import re
 from typing import Any
 
 from . import attempt, moments
@@ -52,4 +53,5 @@ def call_as_code(job: JobView) -> str:
 
 
 def _shown(values: dict[str, Any]) -> str:
-    return pprint.pformat(values, width=100, sort_dicts=False).replace("\n", "\n    ")
+    text = pprint.pformat(values, width=100, sort_dicts=False).replace("\n", "\n    ")
+    return re.sub(r"(?<=: )(-?)(nan|inf)(?=[,}])", r"\1float('\2')", text)  # as Python reads them

@@ -4,10 +4,12 @@ The meaning of updates and clears is nbclient's: an update changes what bears it
 with ``wait`` only when the next output comes.
 """
 
+import contextlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from . import attempt, terminal
+from . import attempt, redaction, terminal
 from .textlog import TextLog
 
 
@@ -44,7 +46,8 @@ class _Cell:
             self._add({"output_type": "stream", "name": "stdout", "text": text})
 
     def display(self, record: dict[str, Any]) -> None:
-        """Something was displayed."""
+        """Something was displayed; what bears its id already looks like it now."""
+        self.update(record)
         output = self._add({"output_type": "display_data", "data": record["data"], "metadata": record["metadata"]})
         if record["display_id"]:
             self._ids.setdefault(record["display_id"], []).append(output)
@@ -71,6 +74,20 @@ class _Cell:
         self._add({"output_type": "error", "ename": record["name"], "evalue": record["message"], "traceback": lines})
 
 
+def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> list[dict[str, Any]]:
+    """Blank secret values wherever they turn up in outputs, and escape what is no Unicode."""
+    hidden = tuple(secrets)
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return redaction.without(value, hidden).encode("utf-8", "backslashreplace").decode()
+        if isinstance(value, list):
+            return [clean(each) for each in value]
+        return {key: clean(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+    return [{key: clean(value) for key, value in output.items()} for output in outputs]
+
+
 def of_attempt(folder: str) -> list[dict[str, Any]]:
     """Read what an attempt printed and displayed, as dicts in the form of nbformat's outputs."""
     log = TextLog(folder)
@@ -86,7 +103,8 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         elif kind == "lost":
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
         elif kind in ("display", "update", "result", "error"):
-            getattr(cell, kind)(record)
+            with contextlib.suppress(KeyError):  # anybody may have written the file
+                getattr(cell, kind)(record)
     cell.text(log.read(position, size))
     for output in cell.outputs:
         if output["output_type"] == "stream":
@@ -112,7 +130,7 @@ def _records(folder: str) -> list[dict[str, Any]]:
         return []
     for line in lines:
         try:
-            record = json.loads(line)
+            record = json.loads(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
         except ValueError:
             continue
         if isinstance(record, dict) and isinstance(record.get("offset"), int):

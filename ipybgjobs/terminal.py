@@ -7,6 +7,9 @@ import re
 
 _CONTROLS = re.compile(r"(\r|\n|\b|\x1b\[[0-9;?]*[A-Za-z])")
 
+#: Lines that one sequence moves over at most; no screen has more.
+_MOST_ROWS = 500
+
 #: What makes a text look different from how it is written.
 _MOVING = re.compile(r"[\r\b]|\x1b\[[0-9;?]*[ABCDGHJK]")
 
@@ -47,7 +50,7 @@ class _Screen:
         if final == "m":
             self._colours += f"\x1b[{argument}m"
         elif final in "AB":
-            steps = int(argument) if argument.isdigit() else 1
+            steps = min(int(argument[:4]), _MOST_ROWS) if argument[:4].isdigit() else 1
             self._move(-steps if final == "A" else steps)
         elif final == "K":
             line = self._lines[self._row]

@@ -17,8 +17,13 @@ class TextLog:
 
     def __init__(self, folder: str) -> None:
         self._path = f"{folder}/{attempt.OUTPUT}"
-        dropped = attempt.read_json(folder, attempt.DROPPED)
-        self._hole: tuple[int, int] | None = None if dropped is None else (dropped["from"], dropped["to"])
+        self._folder = folder
+        self._hole = self._look()
+
+    def _look(self) -> tuple[int, int] | None:
+        """What was dropped, as it is written down before it is."""
+        dropped = attempt.read_json(self._folder, attempt.DROPPED)
+        return None if dropped is None else (dropped["from"], dropped["to"])
 
     @property
     def size(self) -> int:
@@ -30,7 +35,12 @@ class TextLog:
 
     def read(self, begin: int, end: int) -> bytes:
         """Read from an offset to another; a note stands where something was dropped."""
-        return b"".join(self._parts(begin, end))
+        while True:
+            found = b"".join(self._parts(begin, end))
+            hole = self._look()
+            if hole == self._hole:
+                return found
+            self._hole = hole  # it has grown meanwhile: some of what was read may be zeros
 
     def _parts(self, begin: int, end: int) -> Iterator[bytes]:
         if self._hole is None or end <= self._hole[0] or begin >= self._hole[1]:

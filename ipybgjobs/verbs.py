@@ -80,6 +80,8 @@ def show(arguments: argparse.Namespace) -> int:
 def log(arguments: argparse.Namespace) -> int:
     """Print what a job printed."""
     job = _job(arguments.job)
+    if arguments.follow and (arguments.json or arguments.tail is not None):
+        raise UsageFault("--follow prints all of it as it comes: leave out --tail and --json.")
     if arguments.follow:
         job.follow()
         return 0

@@ -218,7 +218,7 @@ class JobView:
         value = (attempt.read_json(folder, attempt.OUTCOME) or {}).get("result", {})
         if not any(output["output_type"] == "execute_result" for output in found):
             found += outputs.of_result(value)
-        return [from_dict(output) for output in found]
+        return [from_dict(output) for output in outputs.without_secrets(found, self._record().call.hidden)]
 
     def log(self, tail: int | None = None) -> str:
         """Return what the newest attempt printed, errors included.

@@ -113,7 +113,9 @@ def idle(place: Place) -> None:
 
 def everything(place: Place) -> list:
     """All that a verb might change."""
-    return [store(place, f"SELECT * FROM {table} ORDER BY 1") for table in ("jobs", "attempts", "groups", "requests", "paused")]
+    attempts = "SELECT job_id, number, folder, outcome, ending, error FROM attempts ORDER BY 1"  # their origin comes after
+    tables = ("jobs", "groups", "requests", "paused")
+    return [store(place, attempts), *(store(place, f"SELECT * FROM {table} ORDER BY 1") for table in tables)]
 
 
 def one_sentence(text: str) -> str:

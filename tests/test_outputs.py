@@ -509,3 +509,150 @@ def test_records_that_a_crash_has_cut_short_are_passed_over(tmp_path):
     ]
     assert outputs.of_attempt(str(tmp_path / "nothing")) == []
     assert os.listdir(tmp_path)
+
+
+# -- what a review found ----------------------------------------------------------------------------------------------
+
+
+def test_a_look_for_a_module_and_finders_of_the_job_do_not_keep_it_from_displaying(shows):
+    shows.module(
+        "finders",
+        """
+        import importlib.util, sys
+
+        class Delegating:
+            def find_spec(self, name, path=None, target=None):
+                for finder in sys.meta_path:
+                    if finder is not self and hasattr(finder, "find_spec"):
+                        spec = finder.find_spec(name, path, target)
+                        if spec is not None:
+                            return spec
+
+        class Wrapping:
+            looking = False
+            def find_spec(self, name, path=None, target=None):
+                if self.looking or name != "IPython":
+                    return None
+                self.looking = True
+                try:
+                    return importlib.util.find_spec(name)
+                finally:
+                    self.looking = False
+
+        def run(kind: str):
+            if kind == "delegating":
+                sys.meta_path.insert(0, Delegating())
+            elif kind == "wrapping":
+                sys.meta_path.insert(1, Wrapping())
+            elif kind == "probing":
+                importlib.util.find_spec("IPython")
+                importlib.util.find_spec("tqdm.std")
+            from IPython.display import HTML, display
+            display(HTML("<b>x</b>"))
+        """,
+    )
+    shows.allow({"finders": ["run"]})
+    for kind in ("probing", "delegating", "wrapping"):
+        job = bg.submit("finders.run", {"kind": kind}).wait(DEADLINE)
+        assert brief(job.outputs()) == [("display_data", {"text/html": "<b>x</b>"})], (kind, job.error)
+
+
+def test_what_is_said_of_progress_harms_neither_the_job_nor_who_looks(shows):
+    shows.module(
+        "says",
+        """
+        import os, threading, time
+        import ipybgjobs as bg
+
+        class Long:
+            def __len__(self): raise RuntimeError("no length")
+            def __iter__(self): return iter(range(2))
+
+        def run(hold: str):
+            bg.report(1, float("inf"), "endless")
+            list(bg.progress(Long()))
+            threads = [threading.Thread(target=lambda: [list(bg.progress(range(3))) for _ in range(200)]) for _ in range(4)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            if os.fork() == 0:
+                list(bg.progress(range(5), label="child"))
+                os._exit(0)
+            os.wait()
+            bg.report(2, 10, "newest")
+            while not os.path.exists(hold):
+                time.sleep(0.01)
+        """,
+    )
+    shows.allow({"says": ["run"]})
+    job = bg.submit("says.run", {"hold": str(shows.code / "go")})
+    until(lambda: job.progress and job.progress.message == "newest", "the newest report, though nothing follows it")
+    assert [(bar.label, bar.done) for bar in job.progress.bars] == [("", 2)]
+    assert job.status.startswith("running, 20 %")
+    (shows.code / "go").touch()
+    job.result(DEADLINE)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}', '{"bars": [[1]], "message": "", "at": 0}', "[]", '{"bars": [["", NaN, Infinity, "", 1, 1]], ']
+)
+def test_progress_that_makes_no_sense_is_none(tmp_path, text):
+    from ipybgjobs import advance
+
+    (tmp_path / "progress.json").write_text(text)
+    assert advance.of_attempt(str(tmp_path)) is None
+    endless = '{"bars": [["", NaN, Infinity, "", 1, 1e-300]], "message": "m", "at": 0}'
+    (tmp_path / "progress.json").write_text(endless)
+    assert str(advance.of_attempt(str(tmp_path))) == "0: m"
+
+
+def test_a_secret_is_blanked_in_outputs_and_in_the_notebook(shows, tmp_path):
+    shows.module(
+        "leaky", "def run(token: str):\n    print('using', token)\n    raise ValueError('bad token ' + token + ' \\ud800')\n"
+    )
+    shows.allow({"leaky": ["run"]})
+    job = bg.submit("leaky.run", {"token": "a-very-secret-token"}).wait(DEADLINE)
+    job.save_notebook(tmp_path / "kept.ipynb")
+    assert "a-very-secret-token" not in str(job.outputs()) + (tmp_path / "kept.ipynb").read_text()
+    assert "•••" in job.outputs()[0].text
+
+
+def test_a_log_that_is_shortened_while_it_is_read_shows_no_zeros(tmp_path):
+    from ipybgjobs.process import holes
+    from ipybgjobs.supervisor import limiting
+    from ipybgjobs.textlog import TextLog
+
+    path = tmp_path / "output.log"
+    path.write_bytes(b"line of text\n" * 100_000)
+    log = TextLog(str(tmp_path))
+    limiting.shorten(str(tmp_path), 65_536)
+    assert "\0" not in log.text()
+    with path.open("ab") as file:
+        file.write(b"more\n" * 100_000)
+    real, holes.punch = holes.punch, lambda *_: False
+    try:
+        limiting.shorten(str(tmp_path), 65_536)
+    finally:
+        holes.punch = real
+    assert "\0" not in TextLog(str(tmp_path)).text()
+
+
+def test_sequences_that_would_fill_the_memory_are_bounded():
+    assert len(terminal.settled("\x1b[20000000Bx")) < 1000
+    assert terminal.settled("\x1b[" + "9" * 5000 + "B\x1b[9999Aup").startswith("up")
+
+
+def test_a_look_that_exits_does_not_unmake_a_success(shows):
+    shows.module(
+        "looks",
+        "import sys\nclass Exits:\n    def _repr_html_(self): sys.exit(3)\n    def __repr__(self): return 'Exits()'\n"
+        "def run():\n    return Exits()\n",
+    )
+    shows.allow({"looks": ["run"]})
+    assert bg.submit("looks.run").wait(DEADLINE).state == "succeeded"
+
+
+def test_a_job_that_is_removed_while_it_is_followed_is_told_in_one_line(shows, capsys):
+    job = run("streams")
+    job.remove()
+    job.follow()
+    assert "is no longer in" in capsys.readouterr().out

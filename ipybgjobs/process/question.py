@@ -62,6 +62,11 @@ class Question:
             return True
         return False
 
+    def give_up(self) -> None:
+        """End the child; nobody wants its answer any more."""
+        self._process.kill()
+        self.answer()
+
     def answer(self) -> dict[str, Any] | None:
         """Let the child go, and return what it said; None where that is no JSON."""
         assert self._process.stdout is not None

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from .. import attempt
 from ..process import holes
@@ -45,6 +46,14 @@ def shorten(folder: str, limit: int) -> None:
         if last > begin:
             attempt.write_json(folder, attempt.DROPPED, {"from": first, "to": last})
             if not holes.punch(path, begin, last):
-                os.unlink(f"{folder}/{attempt.DROPPED}")  # a file system without holes: all of it stays
+                _take_back(folder, known)
     except OSError:
         pass  # a folder that is gone, or a full disk: looked at again
+
+
+def _take_back(folder: str, known: dict[str, Any] | None) -> None:
+    """Nothing was dropped this time: a file system without holes keeps all of it."""
+    if known is None:
+        os.unlink(f"{folder}/{attempt.DROPPED}")
+    else:
+        attempt.write_json(folder, attempt.DROPPED, known)

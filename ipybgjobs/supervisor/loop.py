@@ -344,6 +344,7 @@ class Supervisor:
         """Let everything go; only when nothing runs."""
         if self._fold_at is not None:
             self.database.fold()
+        self._origins.close()
         self.executor.close()
         self._logs.close()
         self.database.close()

@@ -61,6 +61,12 @@ class Origins:
             self._ask(next(iter(self._wanted)))
         return found
 
+    def close(self) -> None:
+        """Ask no more."""
+        if self._asked is not None:
+            self._asked[1].give_up()
+            self._asked = None
+
     def _ask(self, key: _Key) -> None:
         executable, root, path, folder = key
         with contextlib.suppress(OSError):

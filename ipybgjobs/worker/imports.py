@@ -1,10 +1,12 @@
 """Acts the moment the job has imported a module, and costs nothing where it never does.
 
-A finder in front of the others lets them find the module, and calls back once it has been executed.
+A finder in front of the others lets them find the module, and calls back once it has been executed; a mere look does
+nothing.
 """
 
 import contextlib
 import sys
+from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +21,8 @@ class OnImport:
     """
 
     def __init__(self, actions: dict[str, Callable[[], None]]) -> None:
-        self._actions = actions
+        self.actions = actions
+        self._looking: set[tuple[int, str]] = set()  # by thread: another finder may ask this one again
 
     def install(self) -> None:
         """Look at every import from here on."""
@@ -27,13 +30,23 @@ class OnImport:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Find a module as the others do; one that is waited for gets a loader that calls back."""
-        if name not in self._actions:
+        mark = (get_ident(), name)
+        if name not in self.actions or mark in self._looking:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
+        self._looking.add(mark)
+        try:
+            spec = self._found(name, path, target)
+        finally:
+            self._looking.discard(mark)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, name, self.actions)
+        return spec
+
+    def _found(self, name: str, path: Any, target: Any) -> Any:
+        for finder in list(sys.meta_path):
+            look = None if finder is self else getattr(finder, "find_spec", None)
+            spec = None if look is None else look(name, path, target)
             if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader, self._actions.pop(name))  # type: ignore[assignment] # it does what the other does
                 return spec
         return None
 
@@ -41,9 +54,10 @@ class OnImport:
 class _Loader:
     """Another loader, and a call after it."""
 
-    def __init__(self, loader: Any, action: Callable[[], None]) -> None:
+    def __init__(self, loader: Any, name: str, actions: dict[str, Callable[[], None]]) -> None:
         self._loader = loader
-        self._action = action
+        self._name = name
+        self._actions = actions
 
     def create_module(self, spec: Any) -> Any:
         return self._loader.create_module(spec)
@@ -51,8 +65,10 @@ class _Loader:
     def exec_module(self, module: Any) -> None:
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
+        action = self._actions.pop(self._name, None)
         with contextlib.suppress(Exception):  # what we add must not keep the job from importing
-            self._action()
+            if action is not None:
+                action()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

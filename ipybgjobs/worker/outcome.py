@@ -23,7 +23,7 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
         attempt.write_whole(f"{folder}/{attempt.RESULT}", content)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        return {"status": "succeeded", "result": {"lost": reason, "type": _name(type(value)), "repr": _repr(value)}}
+        return {"status": "succeeded", "result": {"lost": reason, "type": _name(type(value)), "repr": representation(value)}}
     return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
 
 
@@ -96,7 +96,8 @@ def message(error: BaseException) -> str:
         return f"<its message can't be shown: {type(second).__name__}>"
 
 
-def _repr(value: Any) -> str:
+def representation(value: Any) -> str:
+    """The repr of a value, cut; whatever the value does when it is asked."""
     try:
         return repr(value)[:_LONGEST_REPR]
     except BaseException as error:

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from .. import attempt
-from . import streams
+from . import outcome, streams
 
 _LONGEST_TEXT = 10_000
 
@@ -43,9 +43,9 @@ class Outputs:
 
     def offset(self) -> int:
         """Length of the text log once all that was printed is in it."""
-        for stream in (sys.stdout, sys.stderr):
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             with contextlib.suppress(Exception):  # closed, or the user's own
-                stream.flush()
+                stream.flush()  # type: ignore[union-attr] # None raises, too
         try:
             return os.stat(f"{self._folder}/{attempt.OUTPUT}").st_size
         except OSError:
@@ -83,7 +83,8 @@ class Outputs:
     def result(self, value: Any) -> None:
         """The return value as it looks."""
         data, metadata = look(value)
-        self.add("result", data=_encoded(data), metadata=metadata)
+        if data:
+            self.add("result", data={kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata=metadata)
 
     def error(self, name: str, message: str, traceback: list[str], began: int) -> None:
         """What the job raised; its traceback stands in the text log too, from `began` on."""
@@ -99,12 +100,26 @@ def _write_whole_line(descriptor: int, line: bytes) -> None:
 
 
 def _encoded(data: dict[str, Any]) -> dict[str, Any]:
-    """Bytes as nbformat writes them: base64."""
-    return {kind: base64.b64encode(value).decode() if isinstance(value, bytes) else value for kind, value in data.items()}
+    """A MIME bundle as nbformat writes it: bytes are base64, and all but JSON is text."""
+    return {kind: _as_text(kind, value) for kind, value in data.items()}
+
+
+def _as_text(kind: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value if isinstance(value, str) or kind.endswith("json") else str(value)
+
+
+def _cut(kind: str, text: Any) -> Any:
+    """Plain text that nobody would read to its end is cut."""
+    long = kind == "text/plain" and isinstance(text, str) and len(text) > _LONGEST_TEXT
+    return text[:_LONGEST_TEXT] + " …" if long else text
 
 
 def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """How an object looks, as a MIME bundle with metadata: by IPython's formatters if the job has them, else by its methods."""
+    if isinstance(value, (str, bytes, bytearray)):
+        return {"text/plain": repr(value[:_LONGEST_TEXT])}, {}  # the repr of all of it may take more memory than there is
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     if shell:
         data, metadata = shell.display_formatter.format(value)
@@ -115,4 +130,4 @@ def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             shown = getattr(value, method)() if hasattr(type(value), method) else None
             if shown is not None:
                 found[kind] = shown[0] if isinstance(shown, tuple) else shown
-    return {"text/plain": repr(value)[:_LONGEST_TEXT], **found}, {}
+    return {"text/plain": outcome.representation(value), **found}, {}

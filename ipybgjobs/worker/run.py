@@ -116,7 +116,7 @@ def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     _end_cell()
     record = outcome.succeeded(folder, value)
     if "plain" not in record["result"]:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):  # how it looks is not what the job has done
             from .outputs import Outputs
 
             Outputs(folder).result(value)
