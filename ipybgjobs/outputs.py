@@ -38,12 +38,11 @@ class _Cell:
         """Text from the log; what follows text is one stream with it."""
         if not content:
             return
-        text = content.decode("utf-8", "backslashreplace")
         last = self.outputs[-1] if self.outputs and not self._clear_next else None
         if last is not None and last["output_type"] == "stream":
-            last["text"] += text
+            last["text"].append(content)
         else:
-            self._add({"output_type": "stream", "name": "stdout", "text": text})
+            self._add({"output_type": "stream", "name": "stdout", "text": [content]})
 
     def display(self, record: dict[str, Any]) -> None:
         """Something was displayed; what bears its id already looks like it now."""
@@ -108,7 +107,7 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
     cell.text(log.read(position, size))
     for output in cell.outputs:
         if output["output_type"] == "stream":
-            output["text"] = terminal.settled(output["text"])
+            output["text"] = terminal.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
     return cell.outputs
 
 

@@ -10,6 +10,9 @@ _CONTROLS = re.compile(r"(\r|\n|\b|\x1b\[[0-9;?]*[A-Za-z])")
 #: Lines that one sequence moves over at most; no screen has more.
 _MOST_ROWS = 500
 
+#: What leads from one line to another.
+_ACROSS_LINES = re.compile(r"\x1b\[[0-9;?]*[ABEFHJdf]")
+
 #: What makes a text look different from how it is written.
 _MOVING = re.compile(r"[\r\b]|\x1b\[[0-9;?]*[ABCDGHJK]")
 
@@ -18,6 +21,12 @@ def settled(text: str) -> str:
     """Return a text as it stands when all its movements are done: of a progress bar the last state is left."""
     if not _MOVING.search(text):
         return text
+    if not _ACROSS_LINES.search(text):  # then each line stands for itself, and most need no look
+        return "\n".join(_drawn(line) if _MOVING.search(line) else line for line in text.split("\n"))
+    return _drawn(text)
+
+
+def _drawn(text: str) -> str:
     screen = _Screen()
     for part in _CONTROLS.split(text):
         screen.take(part)

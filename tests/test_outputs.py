@@ -492,6 +492,8 @@ def test_a_watch_gives_notice_of_a_change_and_of_nothing_else(tmp_path):
         ("\x1b[31mred\rblue\x1b[0m\n", "blue\x1b[0m\n"),
         ("\x1b[9Aup", "up"),
         ("a\x1b[2Bdown", "a\n\n down"),
+        ("a\r\nb\n50%\r100%\nc\n", "a\nb\n100%\nc\n"),
+        ("\x1b[1mbold\rnew\x1b[0m\nplain", "newd\x1b[0m\nplain"),
     ],
 )
 def test_text_stands_as_a_terminal_would_leave_it(written, stands):
