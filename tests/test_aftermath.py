@@ -353,9 +353,8 @@ def test_a_clock_that_is_set_moves_delays_and_deadlines_with_it_and_leaves_times
         back = records.job(supervisor.database, delayed.id)
         assert back.not_before == pytest.approx(before[0].not_before, abs=5)
     finally:
-        for process in [e.process for e in supervisor.policies._evaluations.values() if e.process]:
-            process.kill()
-            process.wait()
+        for question in [e.question for e in supervisor.policies._evaluations.values() if e.question]:
+            question.give_up()
         supervisor.close()
         lock.close()
     for job in (delayed, timed):

@@ -34,14 +34,15 @@ class Question:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env=lean_environment(os.environ),
             cwd="/",
             start_new_session=True,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._limit = time.monotonic() + longest
+        self.limit = time.monotonic() + longest  #: when it is given up, on the monotonic clock
+        self.complaint = ""  #: what it said on standard error, once it was let go
         self._output = b""
         with contextlib.suppress(BrokenPipeError), self._process.stdin as file:
             file.write(json.dumps(question).encode())
@@ -52,10 +53,13 @@ class Question:
         assert self._process.stdout is not None
         return self._process.stdout.fileno()
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it has taken longer than it may."""
+        return time.monotonic() > self.limit
+
     def is_over(self) -> bool:
-        """Take what has come; whether that was all, or it is given up."""
-        if time.monotonic() > self._limit:
-            self._process.kill()
+        """Take what has come; whether that was all."""
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self.fileno(), 1 << 16):
                 self._output += chunk
@@ -70,8 +74,12 @@ class Question:
     def answer(self) -> dict[str, Any] | None:
         """Let the child go, and return what it said; None where that is no JSON."""
         assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self._process.stdout.close()
         self._process.wait()
+        os.set_blocking(self._process.stderr.fileno(), False)
+        self.complaint = (self._process.stderr.read() or b"").decode(errors="replace").strip()
+        self._process.stderr.close()
         try:
             value = json.loads(self._output)
         except ValueError:

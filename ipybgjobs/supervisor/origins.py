@@ -46,7 +46,10 @@ class Origins:
     def step(self) -> Iterable[tuple[str, list[_Attempt]]]:
         """Take an answer, ask the next; return answers as JSON text, each with its attempts."""
         now = time.monotonic()
-        if self._asked is not None and self._asked[1].is_over():
+        if self._asked is not None and self._asked[1].is_late:
+            self._answers[self._asked[0]] = (now, "")  # not known
+            self.close()
+        elif self._asked is not None and self._asked[1].is_over():
             key, question = self._asked
             self._asked, answer = None, question.answer()
             self._answers = {known: held for known, held in self._answers.items() if held[0] > now - _FRESH}

@@ -4,17 +4,13 @@ A short-lived child evaluates them to plain data when a file (or its absence) ha
 file can't be read, what depends on it waits. Nothing is denied for a file that can't be read.
 """
 
-import contextlib
-import json
-import os
-import subprocess
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..configuration import sources
-from ..process.launch import lean_environment
+from ..process.question import Question
 from ..roles import command
 from ..settings import Settings
 from ..snapshot import Context
@@ -34,9 +30,7 @@ class _Evaluation:
     """A child that evaluates files, or what it said."""
 
     signature: sources.Signature
-    process: "subprocess.Popen[bytes] | None"
-    limit: float  #: on the monotonic clock
-    answer: bytes = b""
+    question: Question | None
     settings: Settings | None = None
     error: str | None = None
     again_at: float | None = None  #: on the monotonic clock: it died without an answer, and is to be repeated
@@ -55,11 +49,11 @@ class Policies:
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when a child answers."""
-        return [e.process.stdout.fileno() for e in self._evaluations.values() if e.process and e.process.stdout]
+        return [e.question.fileno() for e in self._evaluations.values() if e.question]
 
     def limit(self) -> float | None:
         """When the oldest running evaluation is given up, on the monotonic clock."""
-        return min((e.limit for e in self._evaluations.values() if e.process), default=None)
+        return min((e.question.limit for e in self._evaluations.values() if e.question), default=None)
 
     def settings(self, context: Context) -> Settings | None:
         """Return what the files of a caller say; None while that is not known (see `problem`)."""
@@ -67,22 +61,22 @@ class Policies:
         key = (context.sources, context.executable, context.package_root)
         evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
-        if evaluation is None or (evaluation.process is None and evaluation.is_stale(signature)):
+        if evaluation is None or (evaluation.question is None and evaluation.is_stale(signature)):
             self._evaluations[key] = self._begin(context, signature)
             return None
-        return None if evaluation.process else evaluation.settings
+        return None if evaluation.question else evaluation.settings
 
     def changed(self) -> bool:
         """Whether files have changed since they were evaluated."""
         return any(
-            e.process is None and e.is_stale(sources.signature(path for path, _ in key[0]))
+            e.question is None and e.is_stale(sources.signature(path for path, _ in key[0]))
             for key, e in self._evaluations.items()
         )
 
     @property
     def unknown(self) -> bool:
         """Whether the first answer is still to come."""
-        return bool(self._evaluations) and all(e.process and not e.settings for e in self._evaluations.values())
+        return bool(self._evaluations) and all(e.question and not e.settings for e in self._evaluations.values())
 
     @property
     def problem(self) -> str | None:
@@ -90,73 +84,36 @@ class Policies:
         return next((e.error for e in self._evaluations.values() if e.error), None)
 
     def _begin(self, context: Context, signature: sources.Signature) -> _Evaluation:
-        limit = time.monotonic() + LONGEST_EVALUATION
+        child = command("configuration", executable=context.executable, root=context.package_root)
         try:
-            process = subprocess.Popen(
-                command("configuration", executable=context.executable, root=context.package_root),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=lean_environment(os.environ),
-                cwd="/",
-                start_new_session=True,
-            )
+            return _Evaluation(signature, Question(child, context.sources, LONGEST_EVALUATION))
         except OSError as error:
             problem = f"{context.executable} can't be started to read the configuration: {error.strerror}"
-            return _Evaluation(signature, None, limit, error=problem)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(json.dumps(context.sources).encode())
-        os.set_blocking(process.stdout.fileno(), False)
-        return _Evaluation(signature, process, limit)
+            return _Evaluation(signature, None, error=problem)
 
     def collect(self, ready: Iterable[int]) -> bool:
         """Take what children have answered; whether there is news."""
-        descriptors, now, news = set(ready), time.monotonic(), False
+        descriptors, news = set(ready), False
         for evaluation in self._evaluations.values():
-            process = evaluation.process
-            if process is None or process.stdout is None:
+            question = evaluation.question
+            if question is None:
                 continue
-            if process.stdout.fileno() in descriptors:
-                news |= self._read(evaluation, process)
-            elif now > evaluation.limit:
-                process.kill()
-                self._conclude(evaluation, process, f"the configuration took more than {LONGEST_EVALUATION:.0f} s to read")
+            if question.fileno() in descriptors:
+                if question.is_over():
+                    self._conclude(evaluation, question.answer() or {}, None, question.complaint)
+                    news = True
+            elif question.is_late:
+                question.give_up()
+                self._conclude(evaluation, {}, f"the configuration took more than {LONGEST_EVALUATION:.0f} s to read", "")
                 news = True
         return news
 
-    def _read(self, evaluation: _Evaluation, process: "subprocess.Popen[bytes]") -> bool:
-        assert process.stdout is not None
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(process.stdout.fileno(), 1 << 16):
-                evaluation.answer += chunk
-            self._conclude(evaluation, process, None)
-            return True
-        return False
-
-    def _conclude(self, evaluation: _Evaluation, process: "subprocess.Popen[bytes]", problem: str | None) -> None:
-        assert process.stderr is not None
-        assert process.stdout is not None
-        process.stdout.close()
-        process.wait()
-        os.set_blocking(process.stderr.fileno(), False)
-        complaint = (process.stderr.read() or b"").decode(errors="replace").strip()
-        process.stderr.close()
-        evaluation.process = None
-        answer = _parsed(evaluation.answer)
-        if problem is None and "settings" in answer:
+    def _conclude(self, evaluation: _Evaluation, answer: dict[str, Any], problem: str | None, complaint: str) -> None:
+        evaluation.question = None
+        if "settings" in answer:
             evaluation.settings, evaluation.error = Settings.from_json(answer["settings"]), None
             self.latest = evaluation.settings
             return
         evaluation.settings = None
         evaluation.again_at = None if "error" in answer else time.monotonic() + PAUSE
         evaluation.error = problem or answer.get("error") or f"the configuration can't be read: {complaint[-300:]}"
-
-
-def _parsed(answer: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(answer)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
