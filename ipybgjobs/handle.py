@@ -284,7 +284,7 @@ class Job(JobView):
         """Ask for another attempt of several jobs of this store; return those that have got one."""
         before = {job.id: job._record().attempt for job in jobs}  # noqa: SLF001 - of its own class
         self._client.retry(self._folder, sorted(before))  # what another comes after goes first
-        answered = lambda: not any(records.has_request(self._database(), job.id) for job in jobs)  # noqa: E731 - one look, named
+        answered = lambda: not records.has_request(self._database(), list(before))  # noqa: E731 - one look, named
         waiting.wait(answered, None, str, self._see_to_supervisor)
         now = {job.id: job._record() for job in jobs}  # noqa: SLF001 - likewise
         return [job for job in jobs if not now[job.id].state.ended or now[job.id].attempt > before[job.id]]

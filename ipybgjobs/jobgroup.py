@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import cards, frames, waiting
+from . import cards, frames, summon, waiting
 from .errors import InvalidParameters, UnknownJob
 from .folder import StateFolder
 from .handle import Desk, Job, grace_seconds
@@ -85,11 +85,11 @@ class Group:
         TimeoutError
             If it runs out; the jobs go on.
         """
-        first = self.jobs[:1]
-        beat = first[0]._see_to_supervisor if first else lambda: None  # noqa: SLF001 - its own package
-        waiting.wait(
-            lambda: not self._live(), timeout, lambda: f"{self._record().line()}; not all have ended in {timeout} s.", beat
-        )
+
+        def late() -> str:
+            return f"{self._record().line()}; not all have ended in {timeout} s."
+
+        waiting.wait(lambda: not self._live(), timeout, late, lambda: summon.see_to(self._folder))
         return self
 
     def _live(self) -> int:

@@ -227,9 +227,10 @@ def has_work(database: Database, host: str) -> bool:
     return bool(database.read(sql, {"host": host})[0][0])
 
 
-def has_request(database: Database, job_id: int) -> bool:
-    """Whether what somebody asked for about a job is still to be answered."""
-    return bool(database.read("SELECT 1 FROM requests WHERE job_id = ?", (job_id,)))
+def has_request(database: Database, job_ids: list[int]) -> bool:
+    """Whether what somebody asked for about one of the jobs is still to be answered."""
+    sql = "SELECT 1 FROM requests WHERE job_id IN (SELECT value FROM json_each(?)) LIMIT 1"
+    return bool(database.read(sql, (json.dumps(job_ids),)))
 
 
 def supervisors(database: Database) -> list[sqlite3.Row]:
