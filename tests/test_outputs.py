@@ -618,7 +618,7 @@ def test_a_secret_is_blanked_in_outputs_and_in_the_notebook(shows, tmp_path):
     assert "•••" in job.outputs()[0].text
 
 
-def test_a_log_that_is_shortened_while_it_is_read_shows_no_zeros(tmp_path):
+def test_a_log_that_is_shortened_while_it_is_read_shows_no_zeros(tmp_path, monkeypatch):
     from ipybgjobs.process import holes
     from ipybgjobs.supervisor import limiting
     from ipybgjobs.textlog import TextLog
@@ -630,12 +630,30 @@ def test_a_log_that_is_shortened_while_it_is_read_shows_no_zeros(tmp_path):
     assert "\0" not in log.text()
     with path.open("ab") as file:
         file.write(b"more\n" * 100_000)
-    real, holes.punch = holes.punch, lambda *_: False
-    try:
-        limiting.shorten(str(tmp_path), 65_536)
-    finally:
-        holes.punch = real
+    monkeypatch.setattr(holes, "punch", lambda *_: False)
+    limiting.shorten(str(tmp_path), 65_536)
     assert "\0" not in TextLog(str(tmp_path)).text()
+
+
+def test_where_no_hole_can_be_made_the_head_is_kept_and_what_comes_after_and_the_file_is_within_its_limit(tmp_path, monkeypatch):
+    from ipybgjobs.process import holes
+    from ipybgjobs.supervisor import limiting
+    from ipybgjobs.textlog import TextLog
+
+    monkeypatch.setattr(holes, "punch", lambda *_: False)
+    path = tmp_path / "output.log"
+    with path.open("ab", buffering=0) as file:  # as a job holds it
+        for number in range(3):
+            file.write(b"line of text\n" * 100_000)
+            limiting.shorten(str(tmp_path), 65_536)
+            assert path.stat().st_blocks * 512 <= 65_536
+            file.write(b"after %d\n" % number)
+    text = TextLog(str(tmp_path)).text()
+    assert text.startswith("line of text\n")
+    assert "MB of output were dropped here" in text
+    assert text.endswith("\nafter 2\n")
+    assert "\0" not in text
+    assert TextLog(str(tmp_path)).tail(1) == "after 2\n"
 
 
 def test_sequences_that_would_fill_the_memory_are_bounded():

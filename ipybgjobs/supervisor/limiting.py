@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from .. import attempt
 from ..process import holes
@@ -46,14 +45,17 @@ def shorten(folder: str, limit: int) -> None:
         if last > begin:
             attempt.write_json(folder, attempt.DROPPED, {"from": first, "to": last})
             if not holes.punch(path, begin, last):
-                _take_back(folder, known)
+                _cut(folder, path, first)
     except OSError:
         pass  # a folder that is gone, or a full disk: looked at again
 
 
-def _take_back(folder: str, known: dict[str, Any] | None) -> None:
-    """Nothing was dropped this time: a file system without holes keeps all of it."""
-    if known is None:
-        os.unlink(f"{folder}/{attempt.DROPPED}")
-    else:
-        attempt.write_json(folder, attempt.DROPPED, known)
+def _cut(folder: str, path: str, first: int) -> None:
+    """Where no hole can be made in the middle: drop all after the head; what the job prints next is kept again.
+
+    The file gets its length back, so that its writers and the places of displays in it go on as they were.
+    """
+    size = os.stat(path).st_size
+    attempt.write_json(folder, attempt.DROPPED, {"from": first, "to": size})
+    os.truncate(path, first)
+    os.truncate(path, size)
