@@ -135,3 +135,10 @@ def unload_ipython_extension(shell: Any) -> None:
     from .magics import unload_ipython_extension as unload
 
     unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Say what the dashboard's extension of Jupyter Server is."""
+    from .dashboard.server import Dashboard
+
+    return [{"module": "ipybgjobs.dashboard.server", "app": Dashboard}]

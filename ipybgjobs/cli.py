@@ -120,11 +120,17 @@ def _changing_verbs(verb: _Verb) -> None:
 
 def _more_verbs(verb: _Verb) -> None:
     from . import demo, doctor, userfiles
+    from .dashboard import verb as dashboard
 
     verb("allow", userfiles.allow).add_argument("target")
     added = verb("config", userfiles.config)
     added.add_argument("action", choices=["init", "show", "check"])
     verb("doctor", doctor.run)
+    added = verb("dashboard", dashboard.run)
+    added.add_argument(
+        "--port", type=int, default=8890, help="where it listens on this machine; default 8890, or the next free one"
+    )
+    added.add_argument("--no-browser", action="store_true", help="print the address, and open nothing")
     added = verb("demo", demo.run)
     added.add_argument("--folder", help="where to keep the demo's notebooks; default a new temporary folder")
 

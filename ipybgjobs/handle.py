@@ -367,15 +367,18 @@ class Job(JobView):
         except UnknownJob:
             return gone(f"job {self.id}, which was removed")
 
-    def _ipython_display_(self) -> None:
-        """Show the card, unless the line that made this job ended in a semicolon."""
+    def is_silenced(self) -> bool:
+        """Whether the line that made this job, in this very cell, ended in a semicolon: then its card is not shown."""
         from IPython.core.getipython import get_ipython
+
+        return self._silent is not None and self._silent == getattr(get_ipython(), "execution_count", None)
+
+    def _ipython_display_(self) -> None:
+        """Show the card, as it is now; where the extension is loaded it is a live one."""
         from IPython.display import publish_display_data
 
-        if self._silent is not None and self._silent == getattr(get_ipython(), "execution_count", None):
-            return
-
-        publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})
+        if not self.is_silenced():
+            publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})
 
 
 def grace_seconds(grace: float | str | None) -> float | None:

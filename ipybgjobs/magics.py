@@ -10,7 +10,6 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
-from IPython.display import display
 from traitlets import TraitError
 from traitlets.config import Configurable
 
@@ -19,7 +18,9 @@ from .client import Client
 from .configuration import traits
 from .configuration.live import LiveTraits
 from .errors import BackgroundJobError
+from .handle import Job
 from .into import Into
+from .panel.display import show as show_live
 
 #: Entries that `%bgjobs` shows.
 _SHOWN = 50
@@ -78,13 +79,24 @@ class JobMagics(Magics):
             words = jobline.words(line)
             if not words:
                 away.look(client.client().folder(), time.time())
-                display({"text/html": overview.html(_SHOWN), "text/plain": overview.text(_SHOWN, "%bgjob")}, raw=True)
+                show_live(_table)
                 return
             cli.run(words, prog="%bgjobs")
         except (BackgroundJobError, TimeoutError) as error:
             raise UsageError(str(error)) from None
         except SystemExit:
             pass  # --help and --version have printed
+
+
+def _table() -> dict[str, str]:
+    """The newest jobs, static."""
+    return {"text/html": overview.html(_SHOWN), "text/plain": overview.text(_SHOWN, "%bgjob")}
+
+
+def _show_card(job: Job) -> None:
+    """Show a job's card, live where there is a frontend, unless the line that made it ended in a semicolon."""
+    if not job.is_silenced():
+        show_live(lambda: {"text/html": job._repr_html_(), "text/plain": repr(job)}, job.id)
 
 
 def _whole_target(target: str, variables: dict[str, Any]) -> str:
@@ -111,6 +123,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.register_magics(JobMagics)
     shell.configurables.extend(instances)
     completion.install(shell)
+    if shell.display_formatter is not None:
+        shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
     try:
         said = away.digest()  # opens the store: what waits there is seen to
     except BackgroundJobError as error:
@@ -126,4 +140,6 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         shell.magics_manager.magics["line"].pop(name, None)
     shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]
     completion.remove(shell)
+    if shell.display_formatter is not None:
+        shell.display_formatter.ipython_display_formatter.pop(Job, None)
     client.use(None)

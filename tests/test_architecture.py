@@ -51,7 +51,7 @@ LAYERS = [
     ["client"],
     ["cleaning", "away"],
     ["api"],
-    ["jobline", "userfiles", "doctor", "demo", "wording", "overview"],
+    ["jobline", "userfiles", "doctor", "demo", "wording", "overview", "web", "panel", "dashboard"],
     ["completion", "verbs", "into"],
     ["cli"],
     ["magics", "__main__"],

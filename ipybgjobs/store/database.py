@@ -28,7 +28,7 @@ _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
 _LARGE_LOG = 10_000
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 2
+SCHEMA = 3
 
 
 class _Held:

@@ -14,8 +14,9 @@ from ..source import Source
 from .database import Database
 
 #: A job with the parameters that it shares with its group.
-JOBS = """SELECT jobs.*, groups.common, groups.pickled AS common_pickled, groups.hidden AS common_hidden, groups.uid AS group_uid
-    FROM jobs LEFT JOIN groups ON groups.id = jobs.group_id"""
+COLUMNS = "jobs.*, groups.common, groups.pickled AS common_pickled, groups.hidden AS common_hidden, groups.uid AS group_uid"
+TABLES = "jobs LEFT JOIN groups ON groups.id = jobs.group_id"
+JOBS = f"SELECT {COLUMNS} FROM {TABLES}"
 
 
 def job_record(row: sqlite3.Row) -> JobRecord:

@@ -1,0 +1,103 @@
+"""What a button asks for, done by the same client as everything else; says in a sentence what came of it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..client import Client
+from ..errors import BackgroundJobError, InvalidRequest
+from ..handle import Job
+from ..joblist import JobList
+from ..models import JobState
+
+
+def run(client: Client, verb: str, message: dict[str, Any]) -> str:
+    """Do what a button asks for, and say what came of it; returns when it is done.
+
+    Parameters
+    ----------
+    client : Client
+        The client of this process.
+    verb : str
+        One of ``cancel``, ``retry``, ``remove``, ``priority``, ``pause``, ``resume``.
+    message : dict
+        ``jobs``: ids; ``to``: a priority; ``queue``: a queue's name.
+
+    Raises
+    ------
+    BackgroundJobError
+        If it can't be done; one sentence says why.
+    """
+    if verb in _OF_QUEUES:
+        return _OF_QUEUES[verb](client, message)
+    if verb not in _OF_JOBS:
+        raise InvalidRequest(f"A panel knows no {verb!r}; it knows {', '.join([*_OF_JOBS, *_OF_QUEUES])}.")
+    ids = message.get("jobs")
+    if not isinstance(ids, list) or not ids or not all(type(each) is int for each in ids):
+        raise InvalidRequest(f"{verb} needs jobs: give their ids as a list.")
+    return _OF_JOBS[verb](JobList(map(client.job, ids)), message)
+
+
+def _cancel(jobs: JobList, _message: dict[str, Any]) -> str:
+    if len(jobs) == 1:
+        jobs[0].cancel()
+        return _how_it_ended(jobs[0])
+    ended = jobs.cancel()
+    cancelled = [job for job in ended if job.state is JobState.CANCELLED]
+    rest = f"; {len(jobs) - len(cancelled)} had ended" if len(cancelled) < len(jobs) else ""
+    return f"{_count(cancelled)} cancelled{rest}"
+
+
+def _how_it_ended(job: Job) -> str:
+    state = job.state
+    return f"job {job.id} was cancelled" if state is JobState.CANCELLED else f"job {job.id} has {state} before it was cancelled"
+
+
+def _retry(jobs: JobList, _message: dict[str, Any]) -> str:
+    if len(jobs) == 1:
+        return f"job {jobs[0].retry().id} is tried again"
+    retried = jobs.retry()
+    rest = f"; {len(jobs) - len(retried)} can't be: they have not failed" if len(retried) < len(jobs) else ""
+    return f"{_count(retried)} tried again{rest}"
+
+
+def _remove(jobs: JobList, _message: dict[str, Any]) -> str:
+    return _each(jobs, Job.remove, "removed")
+
+
+def _priority(jobs: JobList, message: dict[str, Any]) -> str:
+    return _each(jobs, lambda job: job.set_priority(message.get("to", 0)), f"given priority {message.get('to', 0)}")
+
+
+def _each(jobs: JobList, do: Callable[[Job], object], done: str) -> str:
+    """Do something with each; of one the reason is said, of several how many could not be."""
+    refused: list[str] = []
+    for job in jobs:
+        try:
+            do(job)
+        except BackgroundJobError as error:
+            if len(jobs) == 1:
+                raise
+            refused.append(str(error))
+    rest = f"; {len(refused)} not: {refused[0]}" if refused else ""
+    return f"{_count(jobs[len(refused) :])} {done}{rest}"
+
+
+def _pause(client: Client, message: dict[str, Any]) -> str:
+    return f"queue {', '.join(client.pause(message.get('queue')))} paused: what runs goes on"
+
+
+def _resume(client: Client, message: dict[str, Any]) -> str:
+    return f"queue {', '.join(client.resume(message.get('queue'))) or 'none'} goes on"
+
+
+def _count(jobs: Sequence[Job]) -> str:
+    return "1 job" if len(jobs) == 1 else f"{len(jobs):,} jobs"
+
+
+_OF_JOBS: dict[str, Callable[[JobList, dict[str, Any]], str]] = {
+    "cancel": _cancel,
+    "retry": _retry,
+    "remove": _remove,
+    "priority": _priority,
+}
+_OF_QUEUES: dict[str, Callable[[Client, dict[str, Any]], str]] = {"pause": _pause, "resume": _resume}

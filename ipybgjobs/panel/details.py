@@ -1,0 +1,122 @@
+"""One job in full for the panel: facts, attempts, the call as code; its log as it grows; its outputs, cut to what may be sent."""
+
+import codecs
+import json
+import os
+from typing import Any
+
+from .. import attempt, facts, notebook, sizes
+from ..textlog import TextLog
+from ..view import JobView
+
+#: Bytes of a log that are shown first, and in one message; the whole log is for `job.log()`.
+_TAIL = 64 * 1024
+
+#: Bytes of a log that may come between two looks before the panel leaps to the end.
+_LEAP = 4 * _TAIL
+
+#: Bytes of outputs in one message; what does not fit is named. A server drops what comes too fast.
+_OUTPUTS = 2_000_000
+
+
+def detail(job: JobView) -> dict[str, Any]:
+    """Return what a panel's detail shows of a job, as JSON values."""
+    said = facts.as_json(job)
+    return {
+        "job": job.id,
+        "call": said["call"],
+        "code": notebook.call_as_code(job),
+        "error": said["error"],
+        "traceback": job.traceback,
+        "changes": said["changes"],
+        "attempts": said["attempts"],
+        "facts": {key: said[key] for key in _FACTS if said[key] not in (None, [], False)} | _disk(said["disk_bytes"]),
+    }
+
+
+_FACTS = (
+    "target",
+    "name",
+    "uid",
+    "queue",
+    "priority",
+    "submitted_at",
+    "deadline",
+    "after",
+    "unique",
+    "retried_from",
+    "group",
+    "kept",
+)
+
+
+def _disk(taken: int) -> dict[str, str]:
+    return {"on disk": sizes.show(taken)} if taken else {}
+
+
+class Tail:
+    """The end of an attempt's log, and what comes after it.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._position: int | None = None
+        self._outputs = -1
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def more(self) -> dict[str, Any] | None:
+        """Return what is new: text, whether it begins anew, how much was displayed; None if nothing is."""
+        text, anew = self._text()
+        outputs = _size(f"{self.folder}/{attempt.OUTPUTS}")
+        if not text and not anew and outputs == self._outputs:
+            return None
+        self._outputs = outputs
+        return {"text": text, "anew": anew, "outputs": outputs}
+
+    def _text(self) -> tuple[str, bool]:
+        log = TextLog(self.folder)
+        size, anew = log.size, False
+        if self._position is None or size - self._position > _LEAP or size < self._position:
+            self._position, anew = max(0, size - _TAIL), True
+            self._decoder.reset()
+        content, position = log.piece(self._position, _LEAP)
+        if anew and self._position > 0:
+            content = content.partition(b"\n")[2] or content  # from the beginning of a line
+        self._position = position
+        return self._decoder.decode(content), anew
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def outputs(job: JobView) -> list[dict[str, Any]]:
+    """Return what a job displayed and printed, the newest whole; what would be too much is named instead."""
+    left, found = _OUTPUTS, []
+    for output in reversed(job.outputs()):
+        each = _cut(dict(output))
+        taken = len(json.dumps(each))
+        if taken > left:
+            each = {"output_type": "stream", "name": "stderr", "text": _too_large(each, taken, job.id)}
+            taken = len(each["text"])
+        left -= taken
+        found.append(each)
+    return found[::-1]
+
+
+def _cut(output: dict[str, Any]) -> dict[str, Any]:
+    """A stream by its end, as the log."""
+    return {**output, "text": output["text"][-_TAIL:]} if output["output_type"] == "stream" else output
+
+
+def _too_large(output: dict[str, Any], taken: int, job_id: int) -> str:
+    what = ", ".join(output.get("data", {})) or output["output_type"]
+    return f"[{what}, {sizes.show(taken)}, is not shown here: bg.job({job_id}).show() shows all]\n"

@@ -1,0 +1,167 @@
+"""The one thread of a process that looks at a store for all its panels, and tells them what changed; gone when none looks.
+
+It sleeps until the store gives notice of a change, or a job that runs may have said how far it is. It writes nothing.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .. import attempt, summon
+from ..errors import BackgroundJobError
+from ..folder import StateFolder
+from ..process.notice import Notice
+from ..store import watching
+from ..store.database import Database
+from . import board, rows
+
+#: Seconds between two messages at least; between two looks at progress; between two looks where nothing runs.
+SHORTEST, RUNNING, IDLE = 0.25, 0.5, 5.0
+
+
+class Listener(Protocol):
+    """Somebody who shows jobs."""
+
+    def turn(self, delta: dict[str, Any] | None) -> float | None:
+        """Take what has changed, None if nothing has; return the longest pause in seconds, None to hear no more."""
+
+
+class Feed:
+    """What changes in one store.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    open_database : callable
+        Opens the store for the thread that calls it.
+    """
+
+    def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+        self._folder = folder
+        self._open = open_database
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._thread: threading.Thread | None = None
+
+    def add(self, listener: Listener) -> None:
+        """Tell a listener what changes from now on."""
+        with self._lock:
+            if listener not in self._listeners:
+                self._listeners.append(listener)
+            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
+                self._thread = threading.Thread(target=self._run, name="ipybgjobs-panel", daemon=True)
+                self._thread.start()
+
+    def remove(self, listener: Listener) -> None:
+        """Tell it no more."""
+        with self._lock, contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    @property
+    def alive(self) -> bool:
+        """Whether anybody is told anything."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    def _run(self) -> None:
+        look, seen_to = _Look(self._folder, self._open), time.monotonic()
+        with contextlib.closing(Notice(self._folder.path)) as notice:
+            while True:
+                delta = look.again()
+                pause = self._tell(delta)
+                if pause is None:
+                    return
+                if look.running and time.monotonic() - seen_to > IDLE:
+                    seen_to = time.monotonic()
+                    _see_to_supervisor(self._folder)
+                if delta is not None:
+                    time.sleep(SHORTEST)  # what changes meanwhile goes together
+                notice.wait(min(pause, RUNNING if look.running else IDLE))
+
+    def _tell(self, delta: dict[str, Any] | None) -> float | None:
+        """Tell everybody; return the shortest pause that one wants, None if nobody is left."""
+        pauses = []
+        for listener in list(self._listeners):
+            pause = listener.turn(delta)
+            if pause is None:
+                self.remove(listener)
+            else:
+                pauses.append(pause)
+        with self._lock:
+            if not self._listeners:
+                self._thread = None
+                return None
+        return min(pauses, default=SHORTEST)
+
+
+class _Look:
+    """What was seen last, to say what is new."""
+
+    def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+        self._folder = folder
+        self._open = open_database
+        self._version = -1
+        self._since: int | None = None
+        self._around: dict[str, Any] = {}
+        self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
+        self.running: list[watching.Running] = []
+
+    def again(self) -> dict[str, Any] | None:
+        """Return what changed since the last look; None if nothing did."""
+        try:
+            found = {**self._changes(), **self._progress()}
+        except BackgroundJobError as error:
+            self._version, found = -1, {"trouble": str(error)}
+        return {"kind": "delta", "now": time.time(), **found} if found else None
+
+    def _changes(self) -> dict[str, Any]:
+        database = self._open()
+        version = database.changed()
+        if version == self._version:
+            return {}
+        self._version = version
+        found: dict[str, Any] = {}
+        if self._since is None:  # whoever looks has asked for all that there is
+            self._since = watching.moment(database)
+        changed = board.changes(database, self._since)
+        if changed is None:
+            self._since, found = watching.moment(database), {"lost": True}
+        elif changed["seq"] != self._since:
+            self._since, found = changed["seq"], changed
+        self.running = watching.running(database)
+        around = board.surroundings(database)
+        new = {key: value for key, value in around.items() if value != self._around.get(key)}
+        self._around = around
+        return found | new
+
+    def _progress(self) -> dict[str, Any]:
+        there = {each.folder for each in self.running}
+        self._said = {folder: at for folder, at in self._said.items() if folder in there}
+        found = [far for each in self.running if (far := self._new_progress(each)) is not None]
+        return {"progress": found} if found else {}
+
+    def _new_progress(self, one: watching.Running) -> list[Any] | None:
+        folder = self._folder.attempt(one.folder)
+        try:
+            at = os.stat(f"{folder}/{attempt.PROGRESS}").st_mtime_ns
+        except OSError:
+            return None
+        if self._said.get(one.folder) == at:
+            return None
+        self._said[one.folder] = at
+        return rows.progress(one.job_id, folder)
+
+
+def _see_to_supervisor(folder: StateFolder) -> None:
+    with contextlib.suppress(OSError):  # a full disk, a folder that is gone: tried again
+        summon.see_to(folder)
+
+
+def progress_now(folder: StateFolder, database: Database) -> list[list[Any]]:
+    """Return how far each job is that runs."""
+    found = (rows.progress(each.job_id, folder.attempt(each.folder)) for each in watching.running(database))
+    return [far for far in found if far is not None]

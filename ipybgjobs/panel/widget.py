@@ -1,0 +1,93 @@
+"""The panel, and the card of one job, as widgets of a notebook; live also while a cell runs.
+
+It needs a kernel; in a terminal the magics show text instead.
+"""
+
+import contextlib
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+from IPython.core.getipython import get_ipython
+
+from .. import client as client_module
+from .. import web
+from .session import Session
+
+
+class Panel(anywidget.AnyWidget):
+    """Every job, live: to be displayed, alone or among other widgets.
+
+    Parameters
+    ----------
+    job : int, optional
+        Id of the one job that is shown: then it is a card.
+    on_turn : callable, optional
+        Called in another thread now and then while somebody looks, with what has changed; None if nothing has.
+    """
+
+    _esm = web.script("widget")
+    _css = web.style()
+    first = traitlets.Dict().tag(sync=True)  #: what is shown at once
+    fallback = traitlets.Unicode().tag(sync=True)  #: id of the static table, which hides while the panel is alive
+
+    def __init__(
+        self, job: int | None = None, *, fallback: str = "", on_turn: Callable[[dict[str, Any] | None], None] = lambda _: None
+    ) -> None:
+        session = Session(
+            client_module.client(), _sender(weakref.ref(self)), only=job, busy=_CELLS.is_one_running, on_turn=on_turn
+        )
+        super().__init__(first=session.first(), fallback=fallback)
+        self._session = session
+        self.on_msg(lambda _, content, __: session.receive(content))
+        _free_of_cells(self)
+
+    def close(self) -> None:
+        """Show nothing more, and free what was held."""
+        if hasattr(self, "_session"):
+            self._session.close()
+        super().close()
+
+
+def _sender(panel: "weakref.ref[Panel]") -> Callable[[dict[str, Any]], None]:
+    def send(message: dict[str, Any]) -> None:
+        widget = panel()
+        if widget is not None and widget.comm is not None:
+            widget.send(message)
+
+    return send
+
+
+def _free_of_cells(widget: anywidget.AnyWidget) -> None:
+    """Let a click arrive while a cell runs.
+
+    ipykernel 7.4 sends a frontend's answers to the subshell that sent last: the main one, which is busy. None opts out; other
+    versions ignore it. A test with a real kernel fails if a click waits for a cell.
+    """
+    with contextlib.suppress(AttributeError):
+        widget.comm._reply_subshell_for = None  # noqa: SLF001 - there is no public name for it
+
+
+class _Cells:
+    """Whether a cell runs: then a kernel without subshells hears no panel, and its silence says nothing."""
+
+    def __init__(self) -> None:
+        self._running = True  # this is imported by a cell
+        shell = get_ipython()
+        if shell is not None:
+            shell.events.register("pre_execute", self._begin)
+            shell.events.register("post_execute", self._end)
+
+    def _begin(self) -> None:
+        self._running = True
+
+    def _end(self) -> None:
+        self._running = False
+
+    def is_one_running(self) -> bool:
+        return self._running
+
+
+_CELLS = _Cells()

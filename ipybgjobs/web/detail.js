@@ -1,0 +1,203 @@
+// One job in full: its log as it comes, its error, outputs, attempts, and the call as code.
+
+import { button, element, setAttribute, setText, show } from "./elements.js";
+import { drawOutputs } from "./outputs.js";
+import { Terminal } from "./terminal.js";
+import { clock, duration, size, status } from "./text.js";
+
+const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
+const OFTEN = 2000; // milliseconds between two looks at the outputs of what runs
+
+export class Detail {
+  constructor({ act, close, asks, told, heading = true }) {
+    Object.assign(this, { act, asks, told });
+    this.id = null;
+    this.prefix = `d${Math.random().toString(36).slice(2, 8)}`;
+    this.node = this.build(close, heading);
+    show(this.node, false);
+  }
+
+  build(close, heading) {
+    this.title = element("span", { class: "b-title" });
+    this.state = element("span", { class: "b-state" });
+    this.closer = button("Close the detail", { icon: "close", press: close });
+    this.priority = element("input", { type: "number", step: 1, class: "b-number", "aria-label": "Priority" });
+    this.actions = {
+      cancel: button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.act("cancel", [this.id]) }),
+      retry: button("Retry this job", { icon: "retry", text: "Retry", press: () => this.act("retry", [this.id]) }),
+      remove: button("Remove this job", { icon: "remove", text: "Remove", press: () => this.act("remove", [this.id]) }),
+    };
+    this.setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) },
+      element("label", {}, "Priority ", this.priority), element("button", { type: "submit", class: "b-button" }, "Set"));
+    this.tabs = TABS.map(([name, title], index) => this.tab(name, title, index));
+    this.panes = Object.fromEntries(TABS.map(([name]) => [name, this.pane(name)]));
+    this.log = element("pre", { class: "b-log", tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Log" });
+    this.terminal = new Terminal(this.log);
+    this.panes.log.append(this.log);
+    const head = element("div", { class: "b-bar-of" }, this.state, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
+    show(head, heading);
+    return element("section", { class: "b-detail", "aria-label": "Job", onkeydown: (event) => this.key(event, close) },
+      head, element("div", { class: "b-tabs", role: "tablist", "aria-label": "What to show" }, ...this.tabs), ...Object.values(this.panes));
+  }
+
+  tab(name, title, index) {
+    const node = element("button", {
+      type: "button", role: "tab", id: `${this.prefix}-tab-${name}`, "aria-controls": `${this.prefix}-${name}`, class: "b-tab",
+      onclick: () => this.choose(name), onkeydown: (event) => this.arrow(event, index),
+    }, title);
+    node.dataset.tab = name;
+    return node;
+  }
+
+  pane(name) {
+    return element("div", { role: "tabpanel", id: `${this.prefix}-${name}`, "aria-labelledby": `${this.prefix}-tab-${name}`, class: `b-pane b-pane-${name}` });
+  }
+
+  arrow(event, index) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const shown = this.tabs.filter((tab) => !tab.hidden);
+    const next = shown[(shown.indexOf(this.tabs[index]) + step + shown.length) % shown.length];
+    this.choose(next.dataset.tab);
+    next.focus();
+    event.preventDefault();
+  }
+
+  key(event, close) {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    event.preventDefault();
+    close();
+  }
+
+  // Show another job; what is known of it comes.
+  open(job) {
+    this.id = job.id;
+    this.outputs = this.drawnOutputs = -1;
+    this.terminal.clear();
+    this.panes.outputs.replaceChildren();
+    this.panes.attempts.replaceChildren();
+    this.panes.call.replaceChildren();
+    this.said = null;
+    this.fill(job);
+    this.choose(job.state === "failed" ? "error" : "log");
+    show(this.node, true);
+  }
+
+  close() {
+    this.id = null;
+    show(this.node, false);
+  }
+
+  choose(name) {
+    this.chosen = name;
+    for (const tab of this.tabs) {
+      const chosen = tab.dataset.tab === name;
+      setAttribute(tab, "aria-selected", chosen);
+      setAttribute(tab, "tabindex", chosen ? 0 : -1);
+      show(this.panes[tab.dataset.tab], chosen);
+    }
+    if (name === "outputs") this.askOutputs();
+  }
+
+  fill(job) {
+    this.job = job;
+    const live = job.state === "running" || job.state === "queued";
+    setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
+    setText(this.state, status(job));
+    setAttribute(this.node, "data-phase", job.state);
+    show(this.actions.cancel, live);
+    show(this.actions.retry, job.state === "failed" || job.state === "cancelled");
+    show(this.actions.remove, !live);
+    show(this.setter, job.state === "queued");
+    if (document.activeElement !== this.priority) this.priority.value = job.priority;
+    this.fillError(job.error);
+  }
+
+  fillError(error) {
+    const tab = this.tabs.find((each) => each.dataset.tab === "error");
+    show(tab, Boolean(error));
+    if (!error && this.chosen === "error") this.choose("log");
+    if (!error) return;
+    const trace = this.said && this.said.traceback;
+    const text = trace || error;
+    if (this.traced === text && this.panes.error.firstChild) return;
+    this.traced = text;
+    const pre = element("pre", { class: "b-log", tabindex: 0, "aria-label": "Traceback" });
+    new Terminal(pre).write(text);
+    const changes = ((this.said && this.said.changes) || []).map((change) => element("p", { class: "b-change" }, change));
+    this.panes.error.replaceChildren(element("p", { class: "b-error" }, error), ...changes, ...(trace ? [pre] : []));
+  }
+
+  take(message) {
+    if (message.job !== this.id) return;
+    if (message.kind === "detail") this.takeDetail(message);
+    else if (message.kind === "log") this.takeLog(message);
+    else if (message.kind === "outputs") this.takeOutputs(message);
+  }
+
+  takeDetail(said) {
+    this.said = said;
+    this.traced = null;
+    this.fillError(this.job.error);
+    this.panes.attempts.replaceChildren(attemptsOf(said.attempts));
+    const code = element("pre", { class: "b-log", tabindex: 0, "aria-label": "The call as code" }, said.code);
+    const copy = button("Copy as code", { icon: "copy", text: "Copy as code", press: () => this.copy(said.code) });
+    this.panes.call.replaceChildren(element("div", { class: "b-bar-of" }, copy), code, factsOf(said.facts));
+  }
+
+  takeLog({ text, anew, outputs }) {
+    if (anew) this.terminal.clear();
+    this.terminal.write(text);
+    this.outputs = outputs;
+    if (this.chosen === "outputs") this.askOutputs();
+  }
+
+  // Outputs are read as a whole: not more often than somebody can look.
+  askOutputs() {
+    if (this.drawnOutputs === this.outputs || this.asked) return;
+    this.asked = setTimeout(() => (this.asked = null), OFTEN);
+    this.asking = this.outputs;
+    this.asks(this.id);
+  }
+
+  takeOutputs({ outputs }) {
+    this.drawnOutputs = this.asking;
+    drawOutputs(this.panes.outputs, outputs);
+  }
+
+  setPriority(event) {
+    event.preventDefault();
+    this.act("priority", [this.id], { to: Number(this.priority.value) });
+  }
+
+  async copy(code) {
+    try {
+      await navigator.clipboard.writeText(code);
+      this.told("Copied: it submits the job again.");
+    } catch {
+      getSelection().selectAllChildren(this.panes.call.querySelector("pre")); // a page without https may not
+      this.told("Selected: press Ctrl+C to copy.");
+    }
+  }
+}
+
+function attemptsOf(attempts) {
+  if (!attempts.length) return element("p", { class: "b-nothing" }, "No attempt yet.");
+  const head = ["#", "outcome", "started", "took", "exit", "peak memory", "error"];
+  const rows = attempts.map((each) => [
+    each.number, each.outcome || "running", clock(Date.parse(each.started_at) / 1000),
+    each.ended_at ? duration((Date.parse(each.ended_at) - Date.parse(each.started_at)) / 1000) : "",
+    each.signal === null ? each.exit_code ?? "" : `signal ${each.signal}`, each.peak_memory ? size(each.peak_memory) : "", each.error || "",
+  ]);
+  return element("div", { class: "b-scroll", tabindex: 0, role: "region", "aria-label": "Attempts" },
+    element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))),
+      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, String(cell))))))));
+}
+
+function factsOf(facts) {
+  const pairs = Object.entries(facts).flatMap(([name, value]) => [
+    element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, Array.isArray(value) ? value.join(", ") : String(value)),
+  ]);
+  return element("dl", {}, ...pairs);
+}

@@ -1,0 +1,145 @@
+// The jobs that a panel knows, in the order and with the filter that its user chose. A change costs what one job costs.
+
+import { phase } from "./text.js";
+
+// As `panel/rows.py` writes them.
+const COLUMNS = [
+  "id", "state", "name", "call", "queue", "priority", "submitted", "started", "ended", "not_before",
+  "attempt", "allowed", "memory", "error", "group", "blockers", "elsewhere",
+];
+
+export const PHASES = ["running", "queued", "retrying", "failed", "succeeded", "cancelled"];
+
+const KEYS = {
+  id: (job) => job.id,
+  job: (job) => (job.name || job.call).toLowerCase(),
+  state: (job) => PHASES.indexOf(phase(job)),
+  elapsed: (job, now) => (job.started ? (job.ended || now) - job.started : -1),
+  queue: (job) => job.queue,
+  priority: (job) => job.priority,
+  memory: (job) => job.memory || 0,
+};
+
+export class Jobs {
+  constructor() {
+    this.all = new Map();
+    this.order = []; // those that pass the filter, in order
+    this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
+    this.queues = new Map(); // how many jobs of each
+    this.filter = { phases: new Set(), queue: "", text: "" };
+    this.sort = { column: "id", descending: true };
+    this.progress = new Map();
+    this.now = Date.now() / 1000;
+    this.version = 0; // grows when the order changes
+  }
+
+  // Take rows: from a snapshot, older ones, or changes. Returns the ids.
+  take(rows) {
+    const jobs = rows.map(decoded);
+    if (jobs.length > 100) {
+      for (const job of jobs) this.note(job);
+      this.arrange();
+    } else for (const job of jobs) this.replace(job);
+    return jobs.map((job) => job.id);
+  }
+
+  note(job) {
+    const before = this.all.get(job.id);
+    if (before) this.tally(before, -1);
+    this.all.set(job.id, job);
+    this.tally(job, 1);
+    if (job.state !== "running") this.progress.delete(job.id);
+    return before;
+  }
+
+  replace(job) {
+    const old = this.all.get(job.id);
+    const place = old && this.passes(old) ? this.place(old) : -1;
+    this.note(job);
+    const stays = place >= 0 && this.passes(job) && this.compare(old, job) === 0;
+    if (stays) return;
+    if (place >= 0) this.order.splice(place, 1);
+    if (this.passes(job)) this.order.splice(this.placeFor(job), 0, job.id);
+    this.version++;
+  }
+
+  drop(ids) {
+    for (const id of ids) {
+      const job = this.all.get(id);
+      if (!job) continue;
+      const place = this.passes(job) ? this.place(job) : -1;
+      if (place >= 0) this.order.splice(place, 1);
+      this.tally(job, -1);
+      this.all.delete(id);
+      this.progress.delete(id);
+      this.version++;
+    }
+  }
+
+  clear() {
+    this.all.clear();
+    this.progress.clear();
+    this.queues.clear();
+    for (const name of PHASES) this.counts[name] = 0;
+    this.arrange();
+  }
+
+  far(rows) {
+    for (const [id, share, done, total, unit, rate, left, message] of rows) {
+      this.progress.set(id, { share, done, total, unit, rate, left, message });
+    }
+  }
+
+  tally(job, one) {
+    this.counts[phase(job)] += one;
+    const many = (this.queues.get(job.queue) || 0) + one;
+    if (many) this.queues.set(job.queue, many);
+    else this.queues.delete(job.queue);
+  }
+
+  passes(job) {
+    const { phases, queue, text } = this.filter;
+    if (phases.size && !phases.has(phase(job))) return false;
+    if (queue && job.queue !== queue) return false;
+    return !text || words(job).includes(text);
+  }
+
+  arrange() {
+    this.now = Date.now() / 1000;
+    this.order = [...this.all.values()].filter((job) => this.passes(job)).sort((a, b) => this.compare(a, b)).map((job) => job.id);
+    this.version++;
+  }
+
+  compare(a, b) {
+    const key = KEYS[this.sort.column];
+    const [first, second] = [key(a, this.now), key(b, this.now)];
+    const sign = this.sort.descending ? -1 : 1;
+    if (first < second) return -sign;
+    if (first > second) return sign;
+    return b.id - a.id; // the newest first
+  }
+
+  // The place of a job in the order: where it stands, or where it belongs.
+  placeFor(job) {
+    let [low, high] = [0, this.order.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.compare(this.all.get(this.order[middle]), job) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  place(job) {
+    const found = this.placeFor(job);
+    return this.order[found] === job.id ? found : this.order.indexOf(job.id);
+  }
+}
+
+function decoded(row) {
+  return Object.fromEntries(COLUMNS.map((name, index) => [name, row[index] ?? null]));
+}
+
+function words(job) {
+  return `${job.id} ${job.name || ""} ${job.call} ${job.error || ""}${job.group ? ` group ${job.group}` : ""}`.toLowerCase();
+}

@@ -1,0 +1,53 @@
+// What a job displayed, as a notebook shows it. Markup of a job is drawn in a frame where no script runs and nothing is loaded.
+
+import { element } from "./elements.js";
+import { Terminal } from "./terminal.js";
+
+const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+const HEAD =
+  `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">` +
+  `<style>body{margin:0;font:13px sans-serif;color:COLOUR}table{border-collapse:collapse;font-size:12px}` +
+  `td,th{padding:3px 8px;text-align:right;border:0}tr:nth-child(even){background:rgba(128,128,128,.12)}</style>`;
+
+export function drawOutputs(node, outputs) {
+  node.replaceChildren(...outputs.map(drawn));
+  if (!outputs.length) node.append(element("p", { class: "b-nothing" }, "Nothing was displayed."));
+}
+
+function drawn(output) {
+  if (output.output_type === "stream") return printed(output.text, output.name === "stderr" ? "b-log b-stderr" : "b-log");
+  if (output.output_type === "error") return printed(output.traceback.join("\n"), "b-log");
+  return rich(output.data || {});
+}
+
+function printed(text, name) {
+  const node = element("pre", { class: name });
+  new Terminal(node).write(joined(text));
+  return node;
+}
+
+function rich(data) {
+  const picture = PICTURES.find((kind) => kind in data);
+  if (picture) return element("img", { alt: joined(data["text/plain"] || "figure"), src: `data:${picture};base64,${joined(data[picture]).replace(/\s/g, "")}` });
+  if ("image/svg+xml" in data) {
+    return element("img", { alt: joined(data["text/plain"] || "drawing"), src: `data:image/svg+xml,${encodeURIComponent(joined(data["image/svg+xml"]))}` });
+  }
+  if ("text/html" in data) return framed(joined(data["text/html"]));
+  return printed(joined(data["text/markdown"] || data["text/latex"] || data["text/plain"] || `[${Object.keys(data).join(", ")}]`), "b-log");
+}
+
+function joined(text) {
+  return Array.isArray(text) ? text.join("") : String(text);
+}
+
+// Without `allow-scripts` nothing in it runs; its origin is ours only so that its height can be read.
+function framed(markup) {
+  const frame = element("iframe", { sandbox: "allow-same-origin", title: "output", class: "b-frame" });
+  frame.addEventListener("load", () => {
+    frame.style.height = `${Math.min(600, frame.contentDocument.documentElement.scrollHeight + 2)}px`;
+  });
+  requestAnimationFrame(() => {
+    frame.srcdoc = HEAD.replace("COLOUR", getComputedStyle(frame).color) + markup;
+  });
+  return frame;
+}

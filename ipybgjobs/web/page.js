@@ -1,0 +1,43 @@
+// The entry of a page of its own: the same panel over a socket.
+
+import { element } from "./elements.js";
+import { mount } from "./panel.js";
+
+const RECONNECT = 2000; // milliseconds until the next try to connect
+
+// A socket that connects again; what is sent meanwhile is dropped, since a panel says again who looks.
+class Socket {
+  constructor(address) {
+    this.address = address;
+    this.listeners = new Set();
+    this.connect();
+  }
+
+  connect() {
+    this.socket = new WebSocket(this.address);
+    this.socket.onmessage = ({ data }) => this.take(JSON.parse(data));
+    this.socket.onclose = () => setTimeout(() => this.connect(), RECONNECT);
+  }
+
+  take(message) {
+    if (message.kind === "first" && !this.board) this.board = mount(this.root, this, message);
+    else if (message.kind === "first") this.board.link.look({ whole: false });
+    else for (const listener of this.listeners) listener(message);
+  }
+
+  send(message) {
+    if (this.socket.readyState !== WebSocket.OPEN) throw new Error("not connected");
+    this.socket.send(JSON.stringify(message));
+  }
+
+  listen(take) {
+    this.listeners.add(take);
+    return () => this.listeners.delete(take);
+  }
+}
+
+const root = element("div", { class: "b-page" });
+document.querySelector("main").append(root);
+const address = new URL("socket", location.href);
+address.protocol = address.protocol.replace("http", "ws");
+new Socket(address).root = root;

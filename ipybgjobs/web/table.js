@@ -1,0 +1,233 @@
+// The table: rows are drawn as needed, the header sorts, arrow keys move, Space selects, Enter opens.
+
+import { button, element, relabel, setAttribute, setText, show } from "./elements.js";
+import { elapsed, far, phase, size, status } from "./text.js";
+
+const ROW = 28; // pixels
+const MORE = 6; // rows drawn beyond what is seen
+
+const HEADS = [
+  ["check", ""], ["id", "ID"], ["job", "Job"], ["state", "State"], ["far", "Progress"], ["elapsed", "Elapsed"],
+  ["queue", "Queue"], ["priority", "Priority"], ["memory", "Peak memory"], ["actions", ""],
+];
+const SORTED = new Set(["id", "job", "state", "elapsed", "queue", "priority", "memory"]);
+
+export class Table {
+  // `act(verb, ids)` does something with jobs, `open(id)` shows one, `selects()` is told when the selection changes.
+  constructor(jobs, { act, open, selects, now }) {
+    Object.assign(this, { jobs, act, open, selects, now });
+    this.rows = new Map(); // by id: those that are drawn
+    this.selected = new Set();
+    this.active = null;
+    this.busy = new Map(); // what was asked of a job and is not answered
+    this.prefix = `b${Math.random().toString(36).slice(2, 8)}`;
+    this.node = this.build();
+  }
+
+  build() {
+    this.body = element("div", { role: "rowgroup", class: "b-body" });
+    this.heads = HEADS.map(([name, title]) => this.head(name, title));
+    const header = element("div", { role: "row", class: "b-row b-header", "aria-rowindex": 1 }, ...this.heads);
+    this.empty = element("div", { class: "b-empty", role: "presentation" });
+    const grid = element("div", {
+      role: "grid", class: "b-grid", tabindex: 0, "aria-label": "Background jobs", "aria-multiselectable": "true",
+      "aria-colcount": HEADS.length, onkeydown: (event) => this.key(event), onscroll: () => this.draw(),
+    }, element("div", { role: "rowgroup", class: "b-head" }, header), this.body);
+    this.grid = grid;
+    return element("div", { class: "b-table" }, grid, this.empty);
+  }
+
+  head(name, title) {
+    const cell = element("div", { role: "columnheader", class: `b-cell b-of-${name}` });
+    if (SORTED.has(name)) cell.append(button(`Sort by ${title.toLowerCase()}`, { text: title, press: () => this.sortBy(name), class: "b-sort" }));
+    else cell.append(element("span", { class: title ? "" : "b-hidden" }, title || (name === "check" ? "Selected" : "Actions")));
+    cell.dataset.column = name;
+    return cell;
+  }
+
+  sortBy(column) {
+    const { sort } = this.jobs;
+    this.jobs.sort = { column, descending: sort.column === column ? !sort.descending : column !== "job" && column !== "queue" };
+    this.jobs.arrange();
+    this.draw();
+  }
+
+  // Draw the rows that are seen.
+  draw() {
+    const { order } = this.jobs;
+    const begin = Math.max(0, Math.floor(this.grid.scrollTop / ROW) - MORE);
+    const end = Math.min(order.length, begin + Math.ceil((this.grid.clientHeight || 400) / ROW) + 2 * MORE);
+    this.body.style.height = `${order.length * ROW}px`;
+    setAttribute(this.grid, "aria-rowcount", order.length + 1);
+    if (this.active !== null && !this.jobs.all.has(this.active)) this.active = null;
+    const seen = new Set(order.slice(begin, end));
+    for (const [id, row] of this.rows) if (!seen.has(id)) this.undraw(id, row);
+    for (let place = begin; place < end; place++) this.drawRow(order[place], place);
+    this.drawHeads();
+  }
+
+  undraw(id, row) {
+    row.node.remove();
+    this.rows.delete(id);
+  }
+
+  drawHeads() {
+    const { column, descending } = this.jobs.sort;
+    for (const cell of this.heads) {
+      const sorted = cell.dataset.column === column ? (descending ? "descending" : "ascending") : null;
+      setAttribute(cell, "aria-sort", sorted || (SORTED.has(cell.dataset.column) ? "none" : null));
+    }
+    setAttribute(this.grid, "aria-activedescendant", this.rows.has(this.active) ? this.idOf(this.active) : null);
+  }
+
+  idOf(id) {
+    return `${this.prefix}-${id}`;
+  }
+
+  drawRow(id, place) {
+    let row = this.rows.get(id);
+    if (!row) {
+      row = new Row(id, this);
+      this.rows.set(id, row);
+      this.body.append(row.node);
+    }
+    row.node.style.transform = `translateY(${place * ROW}px)`;
+    setAttribute(row.node, "aria-rowindex", place + 2);
+    row.fill(this.jobs.all.get(id));
+  }
+
+  // Fill what has changed; nothing where it is not seen.
+  refresh(ids) {
+    for (const id of ids) if (this.rows.has(id)) this.rows.get(id).fill(this.jobs.all.get(id));
+  }
+
+  // The clocks of what runs.
+  tick() {
+    for (const row of this.rows.values()) row.tick();
+  }
+
+  key(event) {
+    if (event.target !== this.grid) return;
+    const page = Math.max(1, Math.floor(this.grid.clientHeight / ROW) - 2);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (event.key in steps) this.move(steps[event.key], event.shiftKey);
+    else if (event.key === " " && this.active !== null) this.select(this.active);
+    else if (event.key === "Enter" && this.active !== null) this.open(this.active);
+    else if (event.key === "a" && (event.ctrlKey || event.metaKey)) this.selectAll();
+    else return;
+    event.preventDefault();
+  }
+
+  move(steps, extends_) {
+    const { order } = this.jobs;
+    if (!order.length) return;
+    const place = this.active === null ? -1 : order.indexOf(this.active);
+    const next = place < 0 ? (steps === Infinity ? order.length - 1 : 0) : Math.min(order.length - 1, Math.max(0, place + steps));
+    if (extends_ && this.active !== null) this.selected.add(this.active);
+    this.active = order[next];
+    if (extends_) this.selected.add(this.active);
+    const top = next * ROW;
+    const seen = this.grid.clientHeight - ROW; // the header covers one row
+    if (top < this.grid.scrollTop) this.grid.scrollTop = top;
+    else if (top + ROW > this.grid.scrollTop + seen) this.grid.scrollTop = top + ROW - seen;
+    this.draw();
+    if (extends_) this.selects();
+  }
+
+  select(id) {
+    if (!this.selected.delete(id)) this.selected.add(id);
+    this.refresh([id]);
+    this.selects();
+  }
+
+  selectAll() {
+    const every = this.jobs.order.every((id) => this.selected.has(id));
+    this.selected = new Set(every ? [] : this.jobs.order);
+    this.refresh(this.rows.keys());
+    this.selects();
+  }
+
+  activate(id) {
+    this.active = id;
+    this.draw();
+  }
+}
+
+class Row {
+  constructor(id, table) {
+    this.id = id;
+    this.table = table;
+    this.cells = Object.fromEntries(HEADS.map(([name]) => [name, element("div", { role: "gridcell", class: `b-cell b-of-${name}` })]));
+    this.node = element("div", {
+      role: "row", class: "b-row b-job", id: table.idOf(id), onclick: (event) => this.click(event), ondblclick: () => table.open(id),
+    }, ...Object.values(this.cells));
+    this.cells.check.append(element("span", { class: "b-box", onclick: (event) => this.check(event) }));
+    this.cells.state.append((this.dot = element("span", { class: "b-dot", "aria-hidden": "true" })), (this.status = element("span")));
+    this.bar = element("span", { class: "b-bar", role: "progressbar" }, element("span"));
+    this.cells.far.append(this.bar, (this.words = element("span", { class: "b-words" })));
+    this.act = button("", { icon: "cancel", tabindex: -1, press: () => table.act(this.verb, [id]) });
+    this.retry = button("", { icon: "retry", tabindex: -1, press: () => table.act("retry", [id]) });
+    this.cells.actions.append(this.act, this.retry, button(`Open job ${id}`, { icon: "open", tabindex: -1, press: () => table.open(id) }));
+    this.verb = "cancel";
+    relabel(this.act, `Cancel job ${id}`);
+    relabel(this.retry, `Retry job ${id}`);
+  }
+
+  click(event) {
+    if (event.shiftKey || event.ctrlKey || event.metaKey) this.table.select(this.id);
+    else this.table.activate(this.id);
+  }
+
+  check(event) {
+    event.stopPropagation();
+    this.table.select(this.id);
+  }
+
+  fill(job) {
+    this.job = job;
+    const { table } = this;
+    const asked = table.busy.get(this.id);
+    setText(this.cells.id, String(job.id));
+    setText(this.cells.job, job.name ? `${job.name} · ${job.call}` : job.call);
+    setAttribute(this.cells.job, "title", `${job.name ? `${job.name}\n` : ""}${job.call}${job.group ? `\ngroup ${job.group}` : ""}`);
+    setText(this.status, asked || status(job));
+    setAttribute(this.cells.state, "title", status(job));
+    setAttribute(this.node, "data-phase", phase(job));
+    setAttribute(this.node, "data-asked", asked ? "true" : null);
+    setAttribute(this.node, "aria-selected", table.selected.has(this.id) ? "true" : "false");
+    setAttribute(this.node, "data-active", table.active === this.id ? "true" : null);
+    setText(this.cells.queue, job.queue);
+    setText(this.cells.priority, job.priority ? String(job.priority) : "");
+    setText(this.cells.memory, job.memory ? size(job.memory) : "");
+    this.fillFar(job);
+    this.fillActions(job);
+    this.tick();
+  }
+
+  // How far it is while it runs; else why it failed.
+  fillFar(job) {
+    const progress = job.state === "running" ? this.table.jobs.progress.get(job.id) : null;
+    const knows = Boolean(progress) && progress.share !== null;
+    show(this.bar, knows);
+    if (knows) {
+      const percent = Math.round(progress.share * 100);
+      this.bar.firstChild.style.width = `${percent}%`;
+      setAttribute(this.bar, "aria-valuenow", percent);
+      setAttribute(this.bar, "aria-label", `Progress of job ${job.id}`);
+    }
+    const words = progress ? [far(progress), progress.message].filter(Boolean).join(" · ") : job.error || "";
+    setText(this.words, words);
+    setAttribute(this.cells.far, "title", words || null);
+  }
+
+  fillActions(job) {
+    const live = job.state === "running" || job.state === "queued";
+    show(this.act, live);
+    show(this.retry, job.state === "failed" || job.state === "cancelled");
+    this.act.disabled = this.retry.disabled = this.table.busy.has(this.id);
+  }
+
+  tick() {
+    setText(this.cells.elapsed, elapsed(this.job, this.table.now()));
+  }
+}

@@ -1,0 +1,25 @@
+// The entry of a notebook's widget.
+
+import { mount } from "./panel.js";
+
+function transport(model) {
+  return {
+    send: (message) => model.send(message),
+    listen(take) {
+      model.on("msg:custom", take);
+      return () => model.off("msg:custom", take);
+    },
+  };
+}
+
+export default {
+  render({ model, el }) {
+    const root = document.createElement("div");
+    const id = model.get("fallback");
+    const hide = document.createElement("style"); // the static table is for where the panel is not alive
+    if (id) hide.textContent = `[data-bgjobs="${CSS.escape(id)}"] { display: none; }`;
+    el.append(hide, root);
+    const board = mount(root, transport(model), model.get("first"));
+    return () => board.close();
+  },
+};
