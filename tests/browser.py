@@ -17,6 +17,9 @@ from conftest import DEADLINE, until
 
 TOKEN = "token-of-the-tests"
 
+#: The notebook that is seen.
+SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook"
+
 #: Where a browser may be.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -48,7 +51,7 @@ class Server:
         self.settings = folder / "settings"
         options = [f"--ServerApp.port={self.port}", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}"]
         options += ["--ServerApp.open_browser=False", "--allow-root", f"--ServerApp.root_dir={folder}"]
-        self.log = open(folder / "server.log", "wb")
+        self.log = (folder / "server.log").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", *(arguments or ("jupyterlab",)), *options],
             env=environment | {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")},
@@ -89,14 +92,14 @@ class Server:
 class Notebook:
     """A notebook open in a page."""
 
-    def __init__(self, page, server, name, app="lab/tree"):
+    def __init__(self, page, server, name, app="lab/workspaces/{name}/tree"):  # a workspace of its own: no tabs of another
         self.page, self.server, self.name = page, server, name
-        page.goto(f"{server.address}/{app}/{name}?token={TOKEN}")
+        page.goto(f"{server.address}/{app.format(name=name.partition('.')[0])}/{name}?token={TOKEN}")
         self.wait_until_ready()
 
     def wait_until_ready(self):
         """Until it is drawn and its kernel idle: a key pressed before is lost."""
-        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=DEADLINE * 1000)
+        self.page.locator(f"{SHOWN} .jp-CodeCell").first.wait_for(timeout=DEADLINE * 1000)
         until(self.is_connected, "a kernel for the notebook")
 
     def session(self):
@@ -107,7 +110,7 @@ class Notebook:
         return session and session["kernel"]["connections"] >= 1 and session["kernel"]["execution_state"] == "idle"
 
     def cell(self, number):
-        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-CodeCell").nth(number)
+        return self.page.locator(f"{SHOWN} .jp-CodeCell").nth(number)
 
     def prompt(self, number):
         return self.cell(number).locator(".jp-InputArea-prompt").inner_text().strip()

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from tornado.ioloop import IOLoop
@@ -64,9 +65,18 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     _session: Session | None = None
 
-    @authenticated
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Open the socket for who is logged in, from this very origin."""
+    @property
+    def ping_timeout(self) -> float:
+        """As long as between two pings: tornado takes no longer one."""
+        return float(self.ping_interval)
+
+    def set_default_headers(self) -> None:
+        """Set none: a socket has no use for those of a page."""
+
+    @ws_authenticated
+    @authorized("execute", resource="kernels")  # type: ignore[untyped-decorator]
+    async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        """Open the socket for who is logged in and may run code here, from this very origin."""
         await super().get(*args, **kwargs)
 
     def open(self, *args: Any, **kwargs: Any) -> None:

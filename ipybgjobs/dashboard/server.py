@@ -1,6 +1,7 @@
 """The extension of Jupyter Server, and a small server for it alone: on loopback, with a token, without kernels or files."""
 
-from collections.abc import Sequence
+import secrets
+from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -11,9 +12,9 @@ from .handlers import HANDLERS
 class Loopback(ServerApp):
     """A server of nothing but the page; no configuration of a Jupyter server can open it to others."""
 
-    default_services = ("auth", "security")
+    default_services: Any = ("auth", "security")
 
-    def load_config_file(self, suppress_errors: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is Jupyter's
+    def load_config_file(self, *_: Any, **__: Any) -> None:
         """Read none."""
 
 
@@ -45,13 +46,15 @@ def start(port: int, *, open_browser: bool) -> ServerApp:
     SystemExit
         If no port is free.
     """
-    arguments: Sequence[str] = [
+    arguments = [
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={open_browser}",
+        f"--IdentityProvider.token={secrets.token_hex(24)}",
         "--ServerApp.allow_root=True",
         "--ServerApp.answer_yes=True",
-        "--ServerApp.log_level=WARNING",
-        "--ExtensionApp.log_level=WARNING",
+        "--ServerApp.log_level=WARN",
+        "--ExtensionApp.log_level=WARN",
     ]
-    return Dashboard.initialize_server(argv=list(arguments))
+    server: ServerApp = Dashboard.initialize_server(argv=arguments)  # type: ignore[no-untyped-call]
+    return server

@@ -13,12 +13,17 @@ const ICONS = {
   open: "M10 6 8.6 7.4l4.6 4.6-4.6 4.6L10 18l6-6z",
 };
 
+// What may hold the focus: Jupyter's applications look for shortcuts before a key arrives here, except on elements so marked.
+const FOCUSABLE = new Set(["button", "input", "select"]);
+const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
+
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== undefined && value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
+  if (FOCUSABLE.has(tag) || "tabindex" in attributes) node.setAttribute(NO_SHORTCUTS, "true");
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
