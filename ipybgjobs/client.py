@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -56,6 +57,7 @@ class Client:
         self._live = live
         self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
         self._databases: dict[str, Database] = {}
+        self._opening = threading.Lock()
         self._sources: tuple[Any, list[sources.Source]] | None = None
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
@@ -100,12 +102,13 @@ class Client:
 
     def database(self, folder: StateFolder) -> Database:
         """Open the store; the first opening starts a supervisor where work waits and none runs."""
-        database = self._databases.get(folder.path)
-        if database is None or not os.path.exists(folder.database):
-            database = self._databases[folder.path] = Database(folder.database, durable=True)
-            if records.has_work(database, identity.host()):
-                self.wake(folder)
-        return database
+        with self._opening:  # threads that come at once are given the same
+            database = self._databases.get(folder.path)
+            if database is None or not os.path.exists(folder.database):
+                database = self._databases[folder.path] = Database(folder.database, durable=True)
+                if records.has_work(database, identity.host()):
+                    self.wake(folder)
+            return database
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""

@@ -219,7 +219,7 @@ def test_states_arrive_and_buttons_work_while_a_long_cell_runs(server, page, des
     until(lambda: "succeeded" in state(panel, first), "its end")
     until(lambda: "failed" in state(panel, broken), "the end of the third")
     row(panel, second).get_by_role("button", name=f"Cancel job {second}").click()
-    panel.get_by_role("button", name="Yes").click()  # since it runs: what it has done would be lost
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()  # since it runs: what it has done would be lost
     until(lambda: "cancelled" in state(panel, second), "the cancel")
     until(lambda: said(panel) == f"job {second} was cancelled", "what came of it")
     row(panel, broken).get_by_role("button", name=f"Retry job {broken}").click()
@@ -244,7 +244,7 @@ def test_where_the_kernel_can_not_hear_a_click_the_panel_says_so(server, page, d
     notebook.start(3)
     until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "a kernel that stands still")
     row(panel, job).get_by_role("button", name=f"Cancel job {job}").click()
-    panel.get_by_role("button", name="Yes").click()
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()
     until(lambda: "Waiting for the kernel" in said(panel), "the panel's word")
     assert "cancelling" in state(panel, job)
     assert "jupyter bgjobs cancel JOB" in said(panel)
@@ -363,10 +363,10 @@ def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk
     until(lambda: all("cancelled" in state(panel, job) for job in waits), "the cancel of all three")
     shot(page, "lab-many", panel)
     panel.locator(".b-chosen").get_by_role("button", name="Remove the selected jobs").click()
-    panel.get_by_role("button", name="No").click()
+    panel.locator(".b-confirm").get_by_role("button", name="No").click()
     assert row(panel, waits[0]).count() == 1
     panel.locator(".b-chosen").get_by_role("button", name="Remove the selected jobs").click()
-    panel.get_by_role("button", name="Yes").click()
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()
     until(lambda: not {*waits} & {*ids()}, "the removal")
     panel.get_by_role("button", name="Sort by id").click()
     until(lambda: ids() == sorted(ids()), "the oldest first")
@@ -510,7 +510,7 @@ def test_a_restarted_kernel_leaves_a_snapshot_that_says_so_and_a_new_panel_shows
     old = notebook.cell(1).locator(".ipybgjobs")
     if old.count():  # JupyterLab keeps what it drew: it must not pretend to be live
         row(notebook.panel(1), job).get_by_role("button", name=f"Cancel job {job}").click()
-        notebook.panel(1).get_by_role("button", name="Yes").click()
+        notebook.panel(1).locator(".b-confirm").get_by_role("button", name="Yes").click()
         until(lambda: "Waiting for the kernel" in said(notebook.panel(1)), "the old panel's word")
     notebook.run(0)
     notebook.run(2)
@@ -531,7 +531,7 @@ def test_several_panels_and_several_kernels_show_the_same(server, page, browser,
     job = submitted(desk, "gates.gate", f"path={gate}")
     until(lambda: all(row(panel, job).count() and "running" in state(panel, job) for panel in panels), "the job in all three")
     row(panels[2], job).get_by_role("button", name=f"Cancel job {job}").click()
-    panels[2].get_by_role("button", name="Yes").click()
+    panels[2].locator(".b-confirm").get_by_role("button", name="Yes").click()
     until(lambda: all("cancelled" in state(panel, job) for panel in panels), "its cancel in all three")
     context.close()
 

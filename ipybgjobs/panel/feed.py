@@ -4,6 +4,7 @@ It sleeps until the store gives notice of a change, or a job that runs may have 
 """
 
 import contextlib
+import itertools
 import os
 import threading
 import time
@@ -44,22 +45,22 @@ class Feed:
         self._folder = folder
         self._open = open_database
         self._lock = threading.Lock()
-        self._listeners: list[Listener] = []
+        self._listeners: dict[Listener, int] = {}  # each with the number of its last `add`
+        self._added = itertools.count()
         self._thread: threading.Thread | None = None
 
     def add(self, listener: Listener) -> None:
         """Tell a listener what changes from now on."""
         with self._lock:
-            if listener not in self._listeners:
-                self._listeners.append(listener)
+            self._listeners[listener] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
                 self._thread = threading.Thread(target=self._run, name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
     def remove(self, listener: Listener) -> None:
         """Tell it no more."""
-        with self._lock, contextlib.suppress(ValueError):
-            self._listeners.remove(listener)
+        with self._lock:
+            self._listeners.pop(listener, None)
 
     @property
     def alive(self) -> bool:
@@ -84,18 +85,17 @@ class Feed:
 
     def _tell(self, delta: dict[str, Any] | None) -> float | None:
         """Tell everybody; return the shortest pause that one wants, None if nobody is left."""
-        pauses = []
-        for listener in list(self._listeners):
-            pause = listener.turn(delta)
-            if pause is None:
-                self.remove(listener)
-            else:
-                pauses.append(pause)
         with self._lock:
+            told = dict(self._listeners)
+        pauses = {listener: listener.turn(delta) for listener in told}
+        with self._lock:
+            for listener, added in told.items():
+                if pauses[listener] is None and self._listeners.get(listener) == added:  # not added again meanwhile
+                    del self._listeners[listener]
             if not self._listeners:
                 self._thread = None
                 return None
-        return min(pauses, default=SHORTEST)
+        return min((pause for pause in pauses.values() if pause is not None), default=SHORTEST)
 
 
 class _Look:
@@ -104,7 +104,7 @@ class _Look:
     def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
         self._folder = folder
         self._open = open_database
-        self._version = -1
+        self._version: tuple[Database, int] | None = None
         self._since: int | None = None
         self._around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
@@ -115,12 +115,12 @@ class _Look:
         try:
             found = {**self._changes(), **self._progress()}
         except BackgroundJobError as error:
-            self._version, found = -1, {"trouble": str(error)}
+            self._version, found = None, {"trouble": str(error)}
         return {"kind": "delta", "now": time.time(), **found} if found else None
 
     def _changes(self) -> dict[str, Any]:
         database = self._open()
-        version = database.changed()
+        version = database, database.changed()
         if version == self._version:
             return {}
         self._version = version
