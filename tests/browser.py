@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import pytest
 from conftest import DEADLINE, until
 
 TOKEN = "token-of-the-tests"
@@ -30,6 +31,14 @@ SHOTS = Path(os.environ.get("IPYBGJOBS_SCREENSHOTS", Path(tempfile.gettempdir())
 def browser_path():
     """The browser; None where there is none."""
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def chromium():
+    """A browser; without one these tests are left out, but never where everything must run."""
+    if browser_path() is None and not os.environ.get("CI"):
+        pytest.skip("no browser here: apt-get install chromium, or any Chrome, and these tests run")
+    assert browser_path() is not None, "CI has no browser"
+    return browser_path()
 
 
 def free_port():

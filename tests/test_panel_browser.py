@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import SHOTS, SHOWN, TOKEN, Notebook, Server, browser_path
+from browser import SHOTS, SHOWN, TOKEN, Notebook, Server, chromium
 from conftest import DEADLINE, Place, _end, until
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
@@ -54,14 +54,6 @@ JOBS = """
         display(HTML(markup))
         return {"a": 1}
 """
-
-
-def chromium():
-    """A browser; without one these tests are left out, but never where everything must run."""
-    if browser_path() is None and not os.environ.get("CI"):
-        pytest.skip("no browser here: apt-get install chromium, or any Chrome, and these tests run")
-    assert browser_path() is not None, "CI has no browser"
-    return browser_path()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The page, its script and style, and the socket over which a panel talks; all for those who are logged in."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -95,7 +96,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def on_message(self, message: str | bytes) -> None:
         """Take what the panel says."""
         if self._session is not None:
-            self._session.receive(json.loads(message))
+            with contextlib.suppress(ValueError):  # no JSON: it is nobody of ours
+                self._session.receive(json.loads(message))
 
     def on_close(self) -> None:
         """Free what was held."""

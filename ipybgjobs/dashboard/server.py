@@ -1,10 +1,12 @@
 """The extension of Jupyter Server, and a small server for it alone: on loopback, with a token, without kernels or files."""
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from tornado.ioloop import IOLoop
 
 from .handlers import HANDLERS
 
@@ -31,8 +33,8 @@ class Dashboard(ExtensionApp):
         self.handlers.extend(HANDLERS)
 
 
-def start(port: int, *, open_browser: bool) -> ServerApp:
-    """Make the server, which listens from here on.
+def serve(port: int, *, open_browser: bool, listening: Callable[[str], None]) -> None:
+    """Serve the page until Ctrl-C.
 
     Parameters
     ----------
@@ -40,21 +42,25 @@ def start(port: int, *, open_browser: bool) -> ServerApp:
         Where it listens; the next free one if it is taken, any free one if it is 0.
     open_browser : bool
         Whether to show the page.
+    listening : callable
+        Told the page's address, with the token, as soon as it answers.
 
     Raises
     ------
     SystemExit
         If no port is free.
     """
+    token = secrets.token_hex(24)
     arguments = [
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={open_browser}",
-        f"--IdentityProvider.token={secrets.token_hex(24)}",
+        f"--IdentityProvider.token={token}",
         "--ServerApp.allow_root=True",
         "--ServerApp.answer_yes=True",
         "--ServerApp.log_level=WARN",
         "--ExtensionApp.log_level=WARN",
     ]
     server: ServerApp = Dashboard.initialize_server(argv=arguments)  # type: ignore[no-untyped-call]
-    return server
+    IOLoop.current().add_callback(lambda: listening(f"http://127.0.0.1:{server.port}{Dashboard.extension_url}?token={token}"))
+    server.start()

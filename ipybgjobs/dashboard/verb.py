@@ -13,8 +13,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidRequest(
             f"The dashboard needs jupyter-server ({error}): pip install 'ipybgjobs[dashboard]'; %bgjobs and list work without."
         ) from error
-    app = server.start(arguments.port, open_browser=not arguments.no_browser)
-    token = app.identity_provider.token
-    print(f"The jobs: http://127.0.0.1:{app.port}/bgjobs/?token={token}  (Ctrl-C ends this page, and no job)", flush=True)
-    app.start()
+    server.serve(arguments.port, open_browser=not arguments.no_browser, listening=_say)
     return 0
+
+
+def _say(address: str) -> None:
+    print(f"The jobs: {address}  (Ctrl-C ends this page, and no job)", flush=True)

@@ -8,7 +8,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from .. import attempt, summon
@@ -21,6 +21,9 @@ from . import board, rows
 
 #: Seconds between two messages at least; between two looks at progress; between two looks where nothing runs.
 SHORTEST, RUNNING, IDLE = 0.25, 0.5, 5.0
+
+#: Pauses after the store's file has been written, in seconds: what is written shows a moment later, when it is on disk.
+_COMMIT = (0.002, 0.01, 0.05, 0.2, 0.5)
 
 
 class Listener(Protocol):
@@ -70,6 +73,7 @@ class Feed:
 
     def _run(self) -> None:
         look, seen_to = _Look(self._folder, self._open), time.monotonic()
+        soon: Iterator[float] = iter(())
         with contextlib.closing(Notice(self._folder.path)) as notice:
             while True:
                 delta = look.again()
@@ -81,7 +85,8 @@ class Feed:
                     _see_to_supervisor(self._folder)
                 if delta is not None:
                     time.sleep(SHORTEST)  # what changes meanwhile goes together
-                notice.wait(min(pause, RUNNING if look.running else IDLE))
+                if notice.wait(next(soon, min(pause, RUNNING if look.running else IDLE))):
+                    soon = iter(_COMMIT)
 
     def _tell(self, delta: dict[str, Any] | None) -> float | None:
         """Tell everybody; return the shortest pause that one wants, None if nobody is left."""

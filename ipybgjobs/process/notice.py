@@ -27,15 +27,17 @@ class Notice:
     def __init__(self, folder: str) -> None:
         self._descriptor = _watch(folder)
 
-    def wait(self, seconds: float) -> None:
-        """Sleep until something has changed, or the time is over."""
+    def wait(self, seconds: float) -> bool:
+        """Sleep until something has changed, or the time is over; return whether something is known to have."""
         if self._descriptor is None:
             time.sleep(min(seconds, _PAUSE))
-            return
+            return False
         waiting = select.poll()
         waiting.register(self._descriptor, select.POLLIN)
-        if waiting.poll(seconds * 1000):
+        changed = bool(waiting.poll(seconds * 1000))
+        if changed:
             os.read(self._descriptor, 1 << 16)
+        return changed
 
     def close(self) -> None:
         """Watch no longer."""

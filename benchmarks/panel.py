@@ -1,0 +1,121 @@
+"""What a panel of 20,000 jobs costs: python benchmarks/panel.py [jobs].
+
+Bytes and CPU of its first rows, of all rows, of one change, and of nothing; the processor time is this process's, which is the
+kernel's. Medians; the message's bytes are the JSON that goes over the wire, without the envelope of Jupyter's protocol.
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+JOBS = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+CHANGES = 40
+
+
+class Wire:
+    """Counts what is sent."""
+
+    def __init__(self):
+        self.messages = []
+        self.arrived = threading.Event()
+
+    def send(self, message):
+        self.messages.append((message["kind"], len(json.dumps(message, separators=(",", ":")))))
+        self.arrived.set()
+
+
+def fill(client, folder, count):
+    database = client.database(folder)
+    [job] = database.read("SELECT * FROM jobs ORDER BY id LIMIT 1")
+    columns = [name for name in job.keys() if name not in ("id", "uid", "state")]  # noqa: SIM118 - a row is no dict
+    sql = f"INSERT INTO jobs (uid, state, {', '.join(columns)}) VALUES ({', '.join('?' * (len(columns) + 2))})"
+    values = [job[name] for name in columns]
+    with database.transaction() as connection:
+        connection.executemany(sql, [(f"{number:032}", "succeeded", *values) for number in range(count)])
+
+
+def prepare():
+    """A state folder with jobs that have ended; returns the client and the folder."""
+    root = tempfile.mkdtemp()
+    os.environ["IPYBGJOBS_STATE_DIR"] = f"{root}/state"
+    os.environ["IPYBGJOBS_CONFIG"] = f"{root}/ipybgjobs_config.py"
+    with open(os.environ["IPYBGJOBS_CONFIG"], "w") as file:
+        file.write("c.BackgroundJobs.allowed_jobs = {'training.Trainer': ['fit']}\nc.BackgroundJobs.idle_seconds = 1\n")
+    with open(f"{root}/training.py", "w") as file:
+        file.write("class Trainer:\n    def fit(self, epochs=3, path='/data/set.parquet'): return epochs\n")
+    sys.path.insert(0, root)
+    import ipybgjobs as bg
+    from ipybgjobs.client import client
+
+    bg.submit("training.Trainer.fit", {"epochs": 50}).wait(60)
+    fill(client(), client().folder(), JOBS)
+    return client(), client().database(client().folder())
+
+
+def everything(session, wire, first):
+    """All rows, in pieces."""
+    began, clock = time.process_time(), time.perf_counter()
+    session.receive({"kind": "look", "view": "v", "visible": True, "seq": first["seq"], "whole": False})
+    while sum(kind == "older" for kind, _ in wire.messages) < (JOBS - 1) // 1000:
+        time.sleep(0.05)
+    cpu, wall = 1000 * (time.process_time() - began), time.perf_counter() - clock
+    sizes = [size for _, size in wire.messages]
+    print(f"all rows: {sum(sizes):,} bytes in {len(sizes)} messages, the largest {max(sizes):,}; {cpu:.0f} ms CPU, {wall:.1f} s")
+
+
+def one_change(wire, database):
+    """A change of one row, and its way to the panel."""
+    sizes, costs, waits = [], [], []
+    for number in range(CHANGES):
+        time.sleep(0.3)  # so that no two changes go together
+        wire.messages.clear()
+        wire.arrived.clear()
+        with database.transaction() as connection:
+            began, clock = time.process_time(), time.perf_counter()
+            connection.execute("UPDATE jobs SET priority = ? WHERE id = 1000", (number,))
+        wire.arrived.wait(10)
+        costs.append(1000 * (time.process_time() - began))
+        waits.append(1000 * (time.perf_counter() - clock))
+        sizes.append(sum(size for _, size in wire.messages))
+    cost, wait = statistics.median(costs), statistics.median(waits)
+    print(f"one change: {statistics.median(sizes):.0f} bytes, {cost:.2f} ms of CPU with its commit, there after {wait:.1f} ms")
+
+
+def nothing(session, wire, database):
+    """Ten seconds in which nothing changes; two in which nobody looks."""
+    time.sleep(2)
+    wire.messages.clear()
+    began = time.process_time()
+    time.sleep(10)
+    print(f"nothing, for ten seconds: {len(wire.messages)} messages, {1000 * (time.process_time() - began):.2f} ms of CPU")
+    session.receive({"kind": "look", "view": "v", "visible": False})
+    while any(thread.name == "ipybgjobs-panel" for thread in threading.enumerate()):
+        time.sleep(0.1)
+    with database.transaction() as connection:
+        connection.execute("UPDATE jobs SET priority = 9 WHERE id = 1")
+    began = time.process_time()
+    time.sleep(2)
+    print(f"seen by nobody: {threading.active_count() - 1} threads, {1000 * (time.process_time() - began):.2f} ms of CPU")
+
+
+def main():
+    client, database = prepare()
+    from ipybgjobs.panel.session import Session
+
+    wire = Wire()
+    began = time.process_time()
+    session = Session(client, wire.send)
+    first = session.first()
+    cpu = 1000 * (time.process_time() - began)
+    print(f"the first {len(first['rows'])} of {JOBS:,} rows: {len(json.dumps(first)):,} bytes, {cpu:.1f} ms of CPU")
+    everything(session, wire, first)
+    one_change(wire, database)
+    nothing(session, wire, database)
+
+
+if __name__ == "__main__":
+    main()
