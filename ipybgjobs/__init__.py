@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .inside import current_job, progress, report
     from .jobgroup import Group
     from .models import Attempt
+    from .panel.widget import Panel
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _PLACES = {
     "Attempt": "models",
     "Group": "jobgroup",
     "Job": "handle",
+    "Panel": "panel.widget",
     "as_completed": "api",
     "clean": "api",
     "grid": "api",
@@ -84,6 +86,7 @@ __all__ = [
     "JobLost",
     "JobNotAllowed",
     "JobTimeout",
+    "Panel",
     "ResultNotKept",
     "Retry",
     "StoreError",

@@ -3,9 +3,10 @@
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { drawOutputs } from "./outputs.js";
 import { Terminal } from "./terminal.js";
-import { clock, duration, size, status } from "./text.js";
+import { clock, duration, size, statusAndDue } from "./text.js";
 
 const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
+const MOMENTS = new Set(["submitted_at", "deadline"]);
 const OFTEN = 2000; // milliseconds between two looks at the outputs of what runs
 
 export class Detail {
@@ -104,7 +105,7 @@ export class Detail {
     this.job = job;
     const live = job.state === "running" || job.state === "queued";
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    setText(this.state, status(job));
+    setText(this.state, statusAndDue(job));
     setAttribute(this.node, "data-phase", job.state);
     show(this.actions.cancel, live);
     show(this.actions.retry, job.state === "failed" || job.state === "cancelled");
@@ -197,7 +198,7 @@ function attemptsOf(attempts) {
 
 function factsOf(facts) {
   const pairs = Object.entries(facts).flatMap(([name, value]) => [
-    element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, Array.isArray(value) ? value.join(", ") : String(value)),
+    element("dt", {}, name.replaceAll("_", " ")), element("dd", {}, MOMENTS.has(name) ? clock(Date.parse(value) / 1000) : String(value)),
   ]);
   return element("dl", {}, ...pairs);
 }

@@ -6,7 +6,7 @@ import { Jobs } from "./jobs.js";
 import { Link } from "./link.js";
 import { Table } from "./table.js";
 import { Toolbar } from "./toolbar.js";
-import { clock, count, elapsed, far, phase, size, status } from "./text.js";
+import { clock, count, elapsed, far, phase, size, statusAndDue } from "./text.js";
 
 const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing…", priority: "changing…" };
 
@@ -293,7 +293,7 @@ export class Card extends Board {
     const live = job.state === "running" || job.state === "queued";
     setAttribute(this.root, "data-phase", phase(job));
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    setText(this.state, this.asked || status(job));
+    setText(this.state, this.asked || statusAndDue(job));
     show(this.cancel, live);
     show(this.retry, job.state === "failed" || job.state === "cancelled");
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);

@@ -1,7 +1,7 @@
 // The table: rows are drawn as needed, the header sorts, arrow keys move, Space selects, Enter opens.
 
 import { button, element, relabel, setAttribute, setText, show } from "./elements.js";
-import { elapsed, far, phase, size, status } from "./text.js";
+import { due, elapsed, far, phase, size, status, statusAndDue } from "./text.js";
 
 const ROW = 28; // pixels
 const MORE = 6; // rows drawn beyond what is seen
@@ -191,7 +191,7 @@ class Row {
     setText(this.cells.job, job.name ? `${job.name} · ${job.call}` : job.call);
     setAttribute(this.cells.job, "title", `${job.name ? `${job.name}\n` : ""}${job.call}${job.group ? `\ngroup ${job.group}` : ""}`);
     setText(this.status, asked || status(job));
-    setAttribute(this.cells.state, "title", status(job));
+    setAttribute(this.cells.state, "title", statusAndDue(job));
     setAttribute(this.node, "data-phase", phase(job));
     setAttribute(this.node, "data-asked", asked ? "true" : null);
     setAttribute(this.node, "aria-selected", table.selected.has(this.id) ? "true" : "false");
@@ -204,7 +204,7 @@ class Row {
     this.tick();
   }
 
-  // How far it is while it runs; else why it failed.
+  // How far it is while it runs; else what it waits for, and why it failed.
   fillFar(job) {
     const progress = job.state === "running" ? this.table.jobs.progress.get(job.id) : null;
     const knows = Boolean(progress) && progress.share !== null;
@@ -215,7 +215,7 @@ class Row {
       setAttribute(this.bar, "aria-valuenow", percent);
       setAttribute(this.bar, "aria-label", `Progress of job ${job.id}`);
     }
-    const words = progress ? [far(progress), progress.message].filter(Boolean).join(" · ") : job.error || "";
+    const words = (progress ? [far(progress), progress.message] : [due(job), job.error]).filter(Boolean).join(" · ");
     setText(this.words, words);
     setAttribute(this.cells.far, "title", words || null);
   }

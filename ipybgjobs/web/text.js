@@ -48,16 +48,19 @@ export function phase(job) {
 
 export function status(job) {
   const where = job.elsewhere ? ` on ${job.elsewhere}` : "";
-  return statusHere(job) + where;
+  if (phase(job) === "retrying") return `retrying, ${job.attempt + 1} of ${job.allowed}${where}`;
+  return (job.attempt > 1 ? `${job.state}, ${job.attempt} of ${job.allowed}` : job.state) + where;
 }
 
-function statusHere(job) {
-  const next = `${job.attempt + 1} of ${job.allowed}`;
-  if (job.state === "queued" && job.blockers) return `queued, after ${count(job.blockers, "job")}`;
-  if (phase(job) === "retrying") return job.not_before ? `retrying ${next} at ${clock(job.not_before)}` : `retrying ${next}`;
-  if (job.state === "queued" && job.not_before > job.submitted) return `queued, at ${clock(job.not_before)}`;
-  if (job.attempt > 1) return `${job.state}, ${job.attempt} of ${job.allowed}`;
-  return job.state;
+// What a queued job waits for beside a slot.
+export function due(job) {
+  if (job.state !== "queued") return "";
+  if (job.blockers) return `after ${count(job.blockers, "job")}`;
+  return job.not_before > job.submitted ? `at ${clock(job.not_before)}` : "";
+}
+
+export function statusAndDue(job) {
+  return [status(job), due(job)].filter(Boolean).join(" ");
 }
 
 export function elapsed(job, now) {
