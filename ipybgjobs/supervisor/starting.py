@@ -161,7 +161,7 @@ class Starter:
 
     def _request(self, start: Start) -> dict[str, Any]:
         row, context = start.row, start.context
-        entry = start.settings.allowed[row["target"].rpartition(".")[0]]
+        entry = allowlist.permission(row["target"], start.settings).entry
         call = records.call(row)
         return {
             "job": {"id": row["id"], "uid": row["uid"], "name": row["name"], "attempt": start.number},
