@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         submit,
         submit_many,
     )
+    from .cell import Cell
     from .errors import (
         BackgroundJobError,
         ConfigurationError,
@@ -52,6 +53,7 @@ _PLACES = {
     "progress": "inside",
     "report": "inside",
     "Attempt": "models",
+    "Cell": "cell",
     "Group": "jobgroup",
     "Job": "handle",
     "as_completed": "api",
@@ -71,6 +73,7 @@ _PLACES = {
 __all__ = [
     "Attempt",
     "BackgroundJobError",
+    "Cell",
     "ConfigurationError",
     "DuplicateJob",
     "Fail",

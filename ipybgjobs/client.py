@@ -147,11 +147,15 @@ class Client:
         *,
         init: Mapping[str, Any] | None = None,
         retried_from: int | None = None,
+        code: Mapping[str, bytes] | None = None,
         **given: Any,
     ) -> Job:
-        """Submit a job; see `ipybgjobs.submit`. `retried_from`: the job whose parameters were changed for this one."""
+        """Submit a job; see `ipybgjobs.submit`.
+
+        `retried_from`: the job whose parameters were changed for this one. `code`: what that job got by value.
+        """
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now)
+        ready = preparation.prepare(Asked(target, [params], init, None, given, code), settings, now)
         folder = self.folder()
         database = self.database(folder)
         job = replace(ready.submission, after=self._ids(ready.options.after), retried_from=retried_from)

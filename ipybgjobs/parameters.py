@@ -38,7 +38,7 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
     InvalidParameters
         If one can't be pickled.
     """
-    groups = {"init": bound.init, "params": bound.params}
+    groups = {"init": bound.init, "params": bound.params, "code": bound.code}
     others = {
         f"{group}.{name}": value
         for group, values in groups.items()
@@ -46,8 +46,8 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
         if not plain.is_plain(value)
     }
     rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
-    described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
-    hidden = tuple(redaction.secrets_in(groups, secrets))
+    described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
+    hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
     call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
     return Split(call, _pickled(others), plain.digest(others)) if others else Split(call, None, "")
 
@@ -96,7 +96,12 @@ def size(call: Call, pickled: bytes | None) -> int:
     return len(pickled or b"") + len(json.dumps([call.init, call.params]))
 
 
-def _described(value: Any) -> str:
+def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
+    group, _, name = slot.partition(".")
+    if group == "code":
+        return f"<code {name}>"
+    if name in secrets:
+        return redaction.BLANK
     if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
         return redaction.cut(redaction.one_line(repr(redaction.blanked(value, ()))))
     return plain.describe(value)

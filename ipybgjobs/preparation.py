@@ -36,6 +36,8 @@ class Asked:
         Parameters that several calls share.
     options : mapping
         Options of `submit`.
+    code : mapping or None
+        The target's code as an earlier job got it by value; None: what is defined here.
     """
 
     target: str
@@ -43,6 +45,7 @@ class Asked:
     init: Mapping[str, Any] | None
     common: Mapping[str, Any] | None
     options: Mapping[str, Any]
+    code: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,11 @@ class Prepared:
 
 
 def bind(
-    permission: Permission, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
+    permission: Permission,
+    params: Mapping[str, Any] | None,
+    init: Mapping[str, Any] | None,
+    settings: Settings,
+    code: Mapping[str, bytes] | None = None,
 ) -> tuple[Split, Bound]:
     """Bind the parameters of one call of an allowed target, and split them as they would be stored.
 
@@ -76,7 +83,7 @@ def bind(
     """
     init, params = options.mapping(init, "init"), options.mapping(params, "params")
     secrets = redaction.secret_names({**init, **params}, settings.secret_names)
-    bound = inspection.look(permission, init, params, secrets)
+    bound = inspection.look(permission, init, params, secrets, code)
     return parameters.split(permission.target, bound, secrets), bound
 
 
@@ -90,7 +97,7 @@ def prepare(asked: Asked, settings: Settings, now: float) -> Prepared:
     """
     permission = allowlist.find(asked.target, settings)
     chosen = options.check(asked.options, permission.entry, settings, now)
-    split, bound = bind(permission, asked.calls[0], asked.init, settings)
+    split, bound = bind(permission, asked.calls[0], asked.init, settings, asked.code)
     snapshot.check_working_directory()
     return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
 
@@ -150,10 +157,10 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
     snapshot.check_working_directory()
     same = {key: bound[0].params[key] for key in shared}
-    together = parameters.split(permission.target, Bound({}, same, ()), secrets)
+    together = parameters.split(permission.target, Bound({}, same, (), code=bound[0].code), secrets)
     jobs = []
     for each in bound:
-        rest = replace(each, params={key: value for key, value in each.params.items() if key not in shared})
+        rest = replace(each, params={key: value for key, value in each.params.items() if key not in shared}, code={})
         split = parameters.split(permission.target, rest, secrets)
         job = _submission(split, rest, chosen, now)
         jobs.append(Prepared(replace(job, fingerprint=None), chosen, split.pickled))

@@ -176,7 +176,9 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
         raise ConfigurationError(f"{where}: a key is the dotted path of a class or module, such as 'training.Trainer'.")
     if key == CELL or key.partition(".")[0] == NOTEBOOK:
-        raise ConfigurationError(f"{where}: code of a notebook is allowed by c.BackgroundJobs.{NOTEBOOK_CODE} = True, by no entry.")
+        raise ConfigurationError(
+            f"{where}: code of a notebook is allowed by c.BackgroundJobs.{NOTEBOOK_CODE} = True, by no entry."
+        )
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:
