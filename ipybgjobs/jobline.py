@@ -45,6 +45,8 @@ class JobLine:
         Whether to follow it until its end.
     into : str or None
         The variable that gets its result.
+    explain : bool
+        Whether to say only what would happen.
     """
 
     target: str
@@ -54,6 +56,7 @@ class JobLine:
     here: bool = False
     wait: bool = False
     into: str | None = None
+    explain: bool = False
 
 
 def one_usage(parser: argparse.ArgumentParser) -> str:
@@ -87,6 +90,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reuse", type=_or_true, metavar="AGE", help="take a job that has succeeded with the same call and source"
     )
+    parser.add_argument("--explain", action="store_true", help="say by which rule it would run or be refused, and start nothing")
 
 
 #: Options that may stand alone; their value, if any, stands behind an equals sign.
@@ -145,7 +149,14 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     reader = _Reader(variables, quoted=True)
     target, init = _head(target, reader)
     return JobLine(
-        target, init, reader.pairs(pairs), given_options(arguments, variables), arguments.here, arguments.wait, arguments.into
+        target,
+        init,
+        reader.pairs(pairs),
+        given_options(arguments, variables),
+        here=arguments.here,
+        wait=arguments.wait,
+        into=arguments.into,
+        explain=arguments.explain,
     )
 
 

@@ -41,12 +41,15 @@ class JobMagics(Magics):
 
         A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
         (--queue gpu, --after 12, --unique …); --wait follows it in this cell; --here runs the call in this kernel instead, to
-        debug it.
+        debug it; --explain says only what would happen.
         """
         variables = {**self._variables(), **(local_ns or {})}
         try:
             asked = jobline.parse(line, variables)
             target = _whole_target(asked.target, variables)
+            if asked.explain:
+                print(client.client().explain(target, asked.params, init=asked.init, **asked.options))  # noqa: T201 - what it is for
+                return None
             if asked.here:
                 run = client.client().prepare_here(target, asked.params, init=asked.init)
             else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import allowlist, inspection, options, parameters, redaction, snapshot, source
 from .allowlist import Permission
+from .call import Call
 from .errors import InvalidParameters
 from .inspection import Bound
 from .models import Owner
@@ -67,6 +68,16 @@ class Prepared:
     pickled: bytes | None
 
 
+@dataclass(slots=True)
+class Trail:
+    """What was found out on the way, as far as it went: each is None until it is known."""
+
+    permission: Permission | None = None
+    options: Options | None = None
+    bound: Bound | None = None
+    call: Call | None = None
+
+
 def bind(
     permission: Permission,
     params: Mapping[str, Any] | None,
@@ -87,17 +98,30 @@ def bind(
     return parameters.split(permission.target, bound, secrets), bound
 
 
-def prepare(asked: Asked, settings: Settings, now: float) -> Prepared:
+def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = None) -> Prepared:
     """Prepare one job.
+
+    Parameters
+    ----------
+    asked : Asked
+        The call and its options.
+    settings : Settings
+        What the configuration files say.
+    now : float
+        Seconds since the epoch.
+    trail : Trail, optional
+        Given what was found out, also where it ends in a refusal.
 
     Raises
     ------
     BackgroundJobError
         If anything does not fit; the message names the thing, the rule and the fix.
     """
-    permission = allowlist.find(asked.target, settings)
-    chosen = options.check(asked.options, permission.entry, settings, now)
+    trail = trail or Trail()
+    permission = trail.permission = allowlist.find(asked.target, settings)
+    chosen = trail.options = options.check(asked.options, permission.entry, settings, now)
     split, bound = bind(permission, asked.calls[0], asked.init, settings, asked.code)
+    trail.bound, trail.call = bound, split.call
     snapshot.check_working_directory()
     return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
 

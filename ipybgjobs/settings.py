@@ -3,6 +3,7 @@
 Knows no traitlets and reads no file: a supervisor gets these values as JSON.
 """
 
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -85,6 +86,11 @@ class LogSettings:
     format: str = "%(asctime)s %(levelname)s %(message)s"
     max_bytes: int = 5_000_000
     backup_count: int = 3
+
+    def files(self, default_directory: str) -> tuple[str, str]:
+        """Return the paths of the two: all that happened, and what failed."""
+        directory = os.path.expanduser(self.directory or default_directory)
+        return f"{directory}/background_jobs.log", f"{directory}/background_jobs_errors.log"
 
 
 @dataclass(frozen=True, slots=True)

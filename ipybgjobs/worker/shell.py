@@ -79,10 +79,10 @@ class JobShell(InteractiveShell):
         """``exit`` and ``quit`` end the job."""
         raise SystemExit
 
-    def showtraceback(self, *arguments: Any, running_compiled_code: bool = False, **options: Any) -> None:
+    def showtraceback(self, *arguments: Any, **options: Any) -> None:
         """Show what went wrong in a file that a cell runs; what the cell itself raises is the job's, and shown as such."""
-        if not running_compiled_code and not options.get("exception_only"):
-            super().showtraceback(*arguments, running_compiled_code=running_compiled_code, **options)
+        if not options.get("running_compiled_code") and not options.get("exception_only"):
+            super().showtraceback(*arguments, **options)
 
 
 def install(outputs: Outputs) -> None:
@@ -116,7 +116,7 @@ def run_cell(code: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         What the cell raises.
     """
     shell = JobShell.instance()
-    shell.compile.name = name
+    JobCompiler.name = name
     shell.push(variables)
     warnings.filterwarnings("ignore", message="To exit: use")  # meant for a terminal
     result = shell.run_cell(code, store_history=True)
