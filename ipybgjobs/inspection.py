@@ -153,7 +153,7 @@ def look_at_all(
 def stale(key: str) -> list[str]:
     """Modules of a class that this process has imported and that have changed on disk since; bases come first."""
     seen = _seen or _Seen()
-    return [name for name in _in_order(key) if not seen.is_module_current(name)]
+    return [name for name in _in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
 
 
 def imported_again(names: Iterable[str]) -> None:

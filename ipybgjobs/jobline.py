@@ -160,6 +160,78 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CellLine:
+    """What the line above a cell's code asks for.
+
+    Parameters
+    ----------
+    variables : dict
+        What is sent along, by value.
+    names : tuple of str
+        What is to come back.
+    options : dict
+        Keyword options of `submit`.
+    explain : bool
+        Whether to say only what would happen.
+    """
+
+    variables: dict[str, Any]
+    names: tuple[str, ...]
+    options: dict[str, Any]
+    explain: bool = False
+
+    def params(self, code: str) -> dict[str, Any]:
+        """Return the parameters of the job that runs the code."""
+        given = {"code": code, "variables": self.variables, "names": list(self.names)}
+        return {name: value for name, value in given.items() if value}
+
+
+def parse_cell(line: str, variables: Mapping[str, Any]) -> CellLine:
+    """Read the line of a cell magic.
+
+    Parameters
+    ----------
+    line : str
+        What follows ``%%bgjob``.
+    variables : mapping
+        The notebook's.
+
+    Raises
+    ------
+    UsageFault
+        If the line can't be read, or names a variable that is not there; one sentence.
+    """
+    arguments = cell_parser().parse_intermixed_args([_option_word(word) for word in with_values(words(line))])
+    if arguments.words:
+        raise UsageFault(
+            f"%%bgjob runs the code below it and takes no target: {cut(arguments.words[0])} is too much "
+            "(%bgjob, with one %, submits a target; several names are written --in x,y)."
+        )
+    missing = [name for name in arguments.sent if name not in variables]
+    if missing:
+        raise UsageFault(f"--in {missing[0]}: this notebook has no variable {missing[0]}.")
+    sent = {name: variables[name] for name in arguments.sent}
+    return CellLine(sent, tuple(dict.fromkeys(arguments.wanted)), given_options(arguments, variables), arguments.explain)
+
+
+def cell_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``%%bgjob``."""
+    parser = _Parser(usage="%%%%bgjob [options], and code below", add_help=False)
+    add_options(parser)
+    for option, dest, text in (
+        ("--in", "sent", "send these variables along, by value: x,y"),
+        ("--out", "wanted", "set these variables to what the cell has made of them, between two cells: x,y"),
+    ):
+        parser.add_argument(option, dest=dest, metavar="NAMES", action="extend", type=_names, default=[], help=text)
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return [_name(part.strip()) for part in text.split(",") if part.strip()]
+
+
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
     parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
@@ -177,9 +249,9 @@ def _name(text: str) -> str:
     return text
 
 
-def option_strings() -> list[str]:
-    """Return the options of ``%bgjob``, as typed."""
-    return sorted(option for action in magic_parser()._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
+def option_strings(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the options of a parser, as typed."""
+    return sorted(option for action in parser._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
 
 
 def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:

@@ -111,12 +111,19 @@ def _pickled(values: dict[str, Any]) -> bytes:
     try:
         return plain.dump(values)
     except Exception as error:
-        slot = next((slot for slot, value in values.items() if not _can_be_pickled(value)), next(iter(values)))
-        kind = type(values[slot]).__name__
+        name, value = _culprit({slot.partition(".")[2]: value for slot, value in values.items()})
         raise InvalidParameters(
-            f"{slot.partition('.')[2]} is a {kind}, which can't be sent to another process: {error}. "
+            f"{name} is a {type(value).__name__}, which can't be sent to another process: {error}. "
             "Send what it is made from instead, such as a path."
         ) from error
+
+
+def _culprit(values: dict[Any, Any], *, deeper: bool = True) -> tuple[Any, Any]:
+    """Which of several values can't be pickled; one that a dict holds, by its key there."""
+    name, value = next(
+        ((name, value) for name, value in values.items() if not _can_be_pickled(value)), next(iter(values.items()))
+    )
+    return _culprit(value, deeper=False) if deeper and type(value) is dict and value else (name, value)
 
 
 def _can_be_pickled(value: Any) -> bool:

@@ -53,7 +53,7 @@ LAYERS = [
     ["cleaning", "away"],
     ["api"],
     ["jobline", "userfiles", "doctor", "demo", "wording", "overview"],
-    ["completion", "verbs", "into"],
+    ["completion", "verbs", "into", "cellcode", "livedisplay"],
     ["cli"],
     ["magics", "__main__"],
     ["start"],
