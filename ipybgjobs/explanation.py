@@ -121,7 +121,8 @@ def _rule(permission: Permission) -> Fact:
 
 
 def _call(permission: Permission, bound: Bound, call: Call, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Fact]:
-    yield Fact("call", str(call), str(call))
+    written = redaction.without(str(call), call.hidden)
+    yield Fact("call", written, written)
     where = "sent by value" if permission.by_value else f"in {bound.source}" if bound.source else "without a file of its own"
     value = {"name": permission.target, "file": bound.source, "by_value": permission.by_value}
     yield Fact("callable", f"{permission.target}, {where}", value)
