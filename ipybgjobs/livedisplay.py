@@ -24,6 +24,9 @@ _SHORTEST, _LONGEST = 0.3, 2.0
 #: A look takes at most one part in so many of the time; but it is taken after so many seconds.
 _SHARE, _RAREST = 10, 10.0
 
+#: Looks in a row that may fail before it gives up.
+_MISSES = 60
+
 #: Characters of a text that are shown; the log has all.
 _LONGEST_TEXT = 50_000
 
@@ -60,16 +63,16 @@ class LiveDisplay:
     def _follow(self) -> None:
         import nbformat  # noqa: F401 - loaded here, so that the first look takes no longer than others
 
-        pause, over = _SHORTEST, False
-        while not over:
+        pause, misses, over = _SHORTEST, 0, False
+        while not over and misses < _MISSES:
             began, changed = time.monotonic(), False
             try:
                 over = self._job.state.ended  # looked at before the outputs
-                changed = self._look(last=over)
+                changed, misses = self._look(last=over), 0
             except UnknownJob:
                 return
-            except BackgroundJobError:
-                over = False  # a full disk, say: looked at again
+            except (BackgroundJobError, OSError):
+                over, misses = False, misses + 1  # a full disk, say: looked at again
             pause = _SHORTEST if changed else min(_LONGEST, pause * 1.2)
             if not over:
                 time.sleep(max(pause, min(_RAREST, _SHARE * (time.monotonic() - began))))

@@ -24,6 +24,7 @@ LAYERS = [
         "retry",
         "redaction",
         "plain",
+        "byvalue",
         "roles",
         "waiting",
         "usage",

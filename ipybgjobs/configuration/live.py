@@ -99,7 +99,8 @@ def _with_retry(settings: Settings, changes: dict[str, Any]) -> Settings:
     def changed(entry: AllowedEntry) -> AllowedEntry:
         return replace(entry, rules=loading.overridden(entry.rules, changes, "RetryPolicy in this notebook"))
 
-    return replace(settings, allowed={key: changed(entry) for key, entry in settings.allowed.items()})
+    rules = loading.overridden(settings.rules, changes, "RetryPolicy in this notebook")
+    return replace(settings, rules=rules, allowed={key: changed(entry) for key, entry in settings.allowed.items()})
 
 
 def narrowed(settings: Settings, value: dict[str, Any]) -> dict[str, AllowedEntry]:
