@@ -63,17 +63,14 @@ def find(target: str, settings: Settings) -> Permission:
 
 def is_allowed(target: str, settings: Settings) -> bool:
     """Whether the files allow a full target; the check at launch."""
-    key, _, method = target.rpartition(".")
-    entry = _entry(key, method, settings)
-    return entry is not None and method in entry.methods
+    return permission(target, settings) is not None
 
 
-def permission(target: str, settings: Settings) -> Permission:
-    """Return the entry for a full target that `is_allowed`."""
+def permission(target: str, settings: Settings) -> Permission | None:
+    """Return the entry that allows a full target; None where none does."""
     key, _, method = target.rpartition(".")
     entry = _entry(key, method, settings)
-    assert entry is not None
-    return Permission(entry, method)
+    return Permission(entry, method) if entry is not None and method in entry.methods else None
 
 
 def is_by_value(key: str) -> bool:
@@ -89,10 +86,15 @@ def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
     """The entry of a class or module: what `allowed_jobs` says of it, or the switch for code of a notebook."""
     if not _is_of_notebook(key):
         return settings.allowed.get(key)
-    private = any(part.startswith("_") for part in f"{key}.{method}".removeprefix(NOTEBOOK).split("."))
-    if settings.notebook_code is None or private:
+    if settings.notebook_code is None or _private(f"{key}.{method}"):
         return None
-    return AllowedEntry(key, (method,) if key != CELL else ("run",), settings.notebook_code, rules=settings.rules)
+    methods = ("run",) if key == CELL else (method,)
+    return AllowedEntry(key, methods, settings.notebook_code, rules=settings.rules)
+
+
+def _private(target: str) -> list[str]:
+    """Names in a target that are not public."""
+    return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
 def _check_form(target: str) -> None:
@@ -101,7 +103,7 @@ def _check_form(target: str) -> None:
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
         raise JobNotAllowed(f"{target!r} is no target: write module.Class.method or module.function, with names only.")
-    private = [part for part in parts[parts[0] == NOTEBOOK :] if part.startswith("_")]
+    private = _private(target)
     if private:
         raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")
 

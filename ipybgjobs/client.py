@@ -224,8 +224,8 @@ class Client:
                 raise UnknownJob("There is no job yet, so none can come after another.")
         except BackgroundJobError as error:
             refusal = str(error)
-        asked = {"init": init or {}, "params": params or {}}
-        return explanation.explain(trail, Ground(target, asked, refusal, settings, prospect, now, paused=paused))
+        ground = Ground(target, {"init": init or {}, "params": params or {}}, refusal, settings, prospect, now, paused=paused)
+        return explanation.explain(trail, ground)
 
     def _database_if_any(self, settings: Settings) -> Database | None:
         """The store, if it is there already; nobody is woken."""

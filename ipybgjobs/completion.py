@@ -4,7 +4,7 @@ import inspect
 import sys
 from typing import Any
 
-from . import client, jobline
+from . import cellline, client, jobline
 from .errors import BackgroundJobError
 
 _PATTERN = r".*%bgjob\s"
@@ -29,7 +29,7 @@ def complete(line: str) -> list[str]:
     targets |= {".".join(target.split(".")[-2:]): target for target in targets if target.count(".") > 1}
     chosen = next((targets[name] for name in map(_without_constructor, typed) if name in targets), None)
     if word.startswith("-"):
-        offered = jobline.option_strings(jobline.cell_parser() if cell else jobline.magic_parser())
+        offered = jobline.option_strings(cellline.parser() if cell else jobline.magic_parser())
     elif cell:
         offered = []
     elif chosen is None:

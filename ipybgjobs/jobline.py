@@ -64,8 +64,11 @@ def one_usage(parser: argparse.ArgumentParser) -> str:
     return " ".join(parser.format_usage().split())
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
     def error(self, message: str) -> NoReturn:
+        """Refuse a line."""
         raise UsageFault(f"{message}; {one_usage(self)}")
 
 
@@ -142,7 +145,7 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
         If the line can't be read; one sentence.
     """
     parser = magic_parser()
-    arguments = parser.parse_intermixed_args([_option_word(word) for word in with_values(words(line))])
+    arguments = parser.parse_intermixed_args([option_word(word) for word in with_values(words(line))])
     target, *pairs = arguments.words or [""]
     if not target or "=" in target.partition("(")[0]:
         raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
@@ -160,90 +163,19 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CellLine:
-    """What the line above a cell's code asks for.
-
-    Parameters
-    ----------
-    variables : dict
-        What is sent along, by value.
-    names : tuple of str
-        What is to come back.
-    options : dict
-        Keyword options of `submit`.
-    explain : bool
-        Whether to say only what would happen.
-    """
-
-    variables: dict[str, Any]
-    names: tuple[str, ...]
-    options: dict[str, Any]
-    explain: bool = False
-
-    def params(self, code: str) -> dict[str, Any]:
-        """Return the parameters of the job that runs the code."""
-        given = {"code": code, "variables": self.variables, "names": list(self.names)}
-        return {name: value for name, value in given.items() if value}
-
-
-def parse_cell(line: str, variables: Mapping[str, Any]) -> CellLine:
-    """Read the line of a cell magic.
-
-    Parameters
-    ----------
-    line : str
-        What follows ``%%bgjob``.
-    variables : mapping
-        The notebook's.
-
-    Raises
-    ------
-    UsageFault
-        If the line can't be read, or names a variable that is not there; one sentence.
-    """
-    arguments = cell_parser().parse_intermixed_args([_option_word(word) for word in with_values(words(line))])
-    if arguments.words:
-        raise UsageFault(
-            f"%%bgjob runs the code below it and takes no target: {cut(arguments.words[0])} is too much "
-            "(%bgjob, with one %, submits a target; several names are written --in x,y)."
-        )
-    missing = [name for name in arguments.sent if name not in variables]
-    if missing:
-        raise UsageFault(f"--in {missing[0]}: this notebook has no variable {missing[0]}.")
-    sent = {name: variables[name] for name in arguments.sent}
-    return CellLine(sent, tuple(dict.fromkeys(arguments.wanted)), given_options(arguments, variables), arguments.explain)
-
-
-def cell_parser() -> argparse.ArgumentParser:
-    """Return the parser of ``%%bgjob``."""
-    parser = _Parser(usage="%%%%bgjob [options], and code below", add_help=False)
-    add_options(parser)
-    for option, dest, text in (
-        ("--in", "sent", "send these variables along, by value: x,y"),
-        ("--out", "wanted", "set these variables to what the cell has made of them, between two cells: x,y"),
-    ):
-        parser.add_argument(option, dest=dest, metavar="NAMES", action="extend", type=_names, default=[], help=text)
-    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    return parser
-
-
-def _names(text: str) -> list[str]:
-    return [_name(part.strip()) for part in text.split(",") if part.strip()]
-
-
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
-    parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
+    parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
     add_options(parser)
-    parser.add_argument("--into", metavar="NAME", type=_name, help="set this variable to the result, between two cells")
+    parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
     parser.add_argument("--wait", action="store_true", help="follow it in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
     parser.add_argument("words", nargs="*", metavar="Class.method key=value")
     return parser
 
 
-def _name(text: str) -> str:
+def variable_name(text: str) -> str:
+    """Check the name of a variable, for an option's value."""
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable")
     return text
@@ -266,7 +198,7 @@ def parameters(pairs: Sequence[str]) -> dict[str, Any]:
     return _Reader({}, quoted=False).pairs(pairs)
 
 
-def _option_word(word: str) -> str:
+def option_word(word: str) -> str:
     """Take the quotes off an option's value."""
     name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:

@@ -14,7 +14,7 @@ from IPython.display import display
 from traitlets import TraitError
 from traitlets.config import Configurable
 
-from . import allowlist, api, away, cellcode, cli, client, completion, into, jobline, overview
+from . import allowlist, api, away, cellcode, cellline, cli, client, completion, into, jobline, overview
 from .client import Client
 from .configuration import traits
 from .configuration.live import LiveTraits
@@ -78,8 +78,9 @@ class JobMagics(Magics):
         """Submit the code of a cell, and show below it what the job shows."""
         desk, target = client.client(), f"{CELL}.run"
         try:
-            asked = jobline.parse_cell(line, variables)
-            allowlist.find(target, desk.settings())  # first, so that nobody mends a cell that may not run
+            asked = cellline.parse(line, variables)
+            if not asked.explain:
+                allowlist.find(target, desk.settings())  # first, so that nobody mends a cell that may not run
             found = cellcode.read(code)
             found.check(variables, asked.variables, asked.names)
             params = asked.params(code)

@@ -111,19 +111,25 @@ def _pickled(values: dict[str, Any]) -> bytes:
     try:
         return plain.dump(values)
     except Exception as error:
-        name, value = _culprit({slot.partition(".")[2]: value for slot, value in values.items()})
+        slot, value = _culprit(values)
         raise InvalidParameters(
-            f"{name} is a {type(value).__name__}, which can't be sent to another process: {error}. "
+            f"{slot.partition('.')[2]} is {_kind(value)}, which can't be sent to another process: {error}. "
             "Send what it is made from instead, such as a path."
         ) from error
 
 
-def _culprit(values: dict[Any, Any], *, deeper: bool = True) -> tuple[Any, Any]:
-    """Which of several values can't be pickled; one that a dict holds, by its key there."""
-    name, value = next(
-        ((name, value) for name, value in values.items() if not _can_be_pickled(value)), next(iter(values.items()))
-    )
-    return _culprit(value, deeper=False) if deeper and type(value) is dict and value else (name, value)
+def _culprit(values: dict[Any, Any]) -> tuple[Any, Any]:
+    """Which of several values can't be pickled."""
+    return next(((name, value) for name, value in values.items() if not _can_be_pickled(value)), next(iter(values.items())))
+
+
+def _kind(value: Any) -> str:
+    """What a value is that can't be pickled; of a dict, which of its items is to blame."""
+    kind = f"a {type(value).__name__}"
+    if type(value) is not dict or not value:
+        return kind
+    key, item = _culprit(value)
+    return f"{kind} whose {redaction.cut(repr(key))} is a {type(item).__name__}"
 
 
 def _can_be_pickled(value: Any) -> bool:

@@ -53,7 +53,7 @@ LAYERS = [
     ["client"],
     ["cleaning", "away"],
     ["api"],
-    ["jobline", "userfiles", "doctor", "demo", "wording", "overview"],
+    ["jobline", "userfiles", "doctor", "demo", "wording", "overview", "cellline"],
     ["completion", "verbs", "into", "cellcode", "livedisplay"],
     ["cli"],
     ["magics", "__main__"],

@@ -318,7 +318,7 @@ def test_what_a_cell_reads_of_the_notebook(reads, code):
         ("", "math.pi + number", "begin the cell with `import math` and add --in number."),
         ("--in missing", "missing", "--in missing: this notebook has no variable missing."),
         ("--in 1x", "1", "'1x' is no name of a variable"),
-        ("--in x,lock", "lock", "lock is a lock, which can't be sent to another process"),
+        ("--in x,lock", "lock", "variables is a dict whose 'lock' is a lock, which can't be sent to another process"),
         ("--out z", "y = 1", "--out z: the cell does not set z."),
         ("--out if", "y = 1", "'if' is no name of a variable"),
         ("--in", "y = 1", "expected one argument"),
@@ -413,6 +413,9 @@ def test_a_cell_is_explained(notebook):
     said = notebook.ok("%bgjob --explain Point.grow by=2").stdout
     assert "__main__.Point.grow, sent by value" in said
     assert notebook.ok("%bgjob --explain Point.grow by=much").stdout.startswith("__main__.Point.grow would be refused: ")
+    notebook.switch(on=False)
+    said = notebook.ok("%%bgjob --explain\n1").stdout
+    assert said.startswith("ipybgjobs.Cell.run would be refused: The code of a cell may not run as a job.")
     assert notebook.jobs() == before
 
 

@@ -162,6 +162,7 @@ class Starter:
     def _request(self, start: Start) -> dict[str, Any]:
         row, context = start.row, start.context
         permission = allowlist.permission(row["target"], start.settings)
+        assert permission is not None  # the claim has looked
         call = records.call(row)
         return {
             "job": {"id": row["id"], "uid": row["uid"], "name": row["name"], "attempt": start.number},
