@@ -25,6 +25,13 @@ c = get_config()  #noqa
 #------------------------------------------------------------------------------
 ## Which jobs may run, how many at once, and where their state is kept.
 
+## Whether code that stands in a notebook may run: cells (%%bgjob), and classes
+#  and functions that are defined there, which are sent by value. Whoever can
+#  submit can then run anything, as in a cell. A running notebook can only switch
+#  it off. Default: False.
+#  Default: False
+# c.BackgroundJobs.allow_notebook_code = False
+
 ## What may run: {"module.Class": ["method", ...]} or {"module.Class":
 #  {"allowed_methods": [...], ...}}. A module as key allows functions of it. In
 #  the second form an entry may also set max_attempts, delay_seconds,

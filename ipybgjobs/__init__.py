@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         submit,
         submit_many,
     )
+    from .cell import Cell
     from .errors import (
         BackgroundJobError,
         ConfigurationError,
@@ -53,6 +54,7 @@ _PLACES = {
     "progress": "inside",
     "report": "inside",
     "Attempt": "models",
+    "Cell": "cell",
     "Group": "jobgroup",
     "Job": "handle",
     "Panel": "panel.widget",
@@ -73,6 +75,7 @@ _PLACES = {
 __all__ = [
     "Attempt",
     "BackgroundJobError",
+    "Cell",
     "ConfigurationError",
     "DuplicateJob",
     "Fail",

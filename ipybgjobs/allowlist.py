@@ -9,7 +9,7 @@ import sys
 from typing import NamedTuple
 
 from .errors import JobNotAllowed
-from .settings import AllowedEntry, Settings
+from .settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, Settings
 
 
 class Permission(NamedTuple):
@@ -22,6 +22,16 @@ class Permission(NamedTuple):
     def target(self) -> str:
         """The full dotted path."""
         return f"{self.entry.key}.{self.method}"
+
+    @property
+    def by_value(self) -> bool:
+        """Whether the code itself is sent, since no other process could import it."""
+        return is_by_value(self.entry.key)
+
+    @property
+    def rule(self) -> str:
+        """What allows it, as the file says it."""
+        return NOTEBOOK_CODE if _is_of_notebook(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
 
 
 def find(target: str, settings: Settings) -> Permission:
@@ -41,7 +51,9 @@ def find(target: str, settings: Settings) -> Permission:
     """
     _check_form(target)
     key, _, method = target.rpartition(".")
-    entry = settings.allowed.get(key) or _by_bare_name(key, settings)
+    if _is_of_notebook(key) and settings.notebook_code is None:
+        raise JobNotAllowed(_switched_off(target, settings))
+    entry = _entry(key, method, settings) or _by_bare_name(key, settings)
     if entry is None:
         raise JobNotAllowed(_unlisted(target, settings))
     if method not in entry.methods:
@@ -51,9 +63,38 @@ def find(target: str, settings: Settings) -> Permission:
 
 def is_allowed(target: str, settings: Settings) -> bool:
     """Whether the files allow a full target; the check at launch."""
+    return permission(target, settings) is not None
+
+
+def permission(target: str, settings: Settings) -> Permission | None:
+    """Return the entry that allows a full target; None where none does."""
     key, _, method = target.rpartition(".")
-    entry = settings.allowed.get(key)
-    return entry is not None and method in entry.methods
+    entry = _entry(key, method, settings)
+    return Permission(entry, method) if entry is not None and method in entry.methods else None
+
+
+def is_by_value(key: str) -> bool:
+    """Whether a class, or the module of a function, is the notebook's or script's own: its code is sent, not found."""
+    return key.partition(".")[0] == NOTEBOOK
+
+
+def _is_of_notebook(key: str) -> bool:
+    return key == CELL or is_by_value(key)
+
+
+def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
+    """The entry of a class or module: what `allowed_jobs` says of it, or the switch for code of a notebook."""
+    if not _is_of_notebook(key):
+        return settings.allowed.get(key)
+    if settings.notebook_code is None or _private(f"{key}.{method}"):
+        return None
+    methods = ("run",) if key == CELL else (method,)
+    return AllowedEntry(key, methods, settings.notebook_code, rules=settings.rules)
+
+
+def _private(target: str) -> list[str]:
+    """Names in a target that are not public."""
+    return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
 def _check_form(target: str) -> None:
@@ -62,12 +103,7 @@ def _check_form(target: str) -> None:
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
         raise JobNotAllowed(f"{target!r} is no target: write module.Class.method or module.function, with names only.")
-    private = [part for part in parts if part.startswith("_")]
-    if parts[0] == "__main__":
-        raise JobNotAllowed(
-            f"{target.removeprefix('__main__.')} is defined in the notebook, where a process of its own can't find it: "
-            "put it in a module (a .py file beside the notebook), and allow it there."
-        )
+    private = _private(target)
     if private:
         raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")
 
@@ -80,6 +116,24 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
         keys = ", ".join(entry.key for entry in entries)
         raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the whole path of one.")
     return entries[0] if entries else None
+
+
+def _switched_off(target: str, settings: Settings) -> str:
+    """Why code of the notebook may not run, and what to do."""
+    switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
+    if NOTEBOOK_CODE in settings.narrowed:
+        fix = f"The files allow it, and this notebook does not: %config BackgroundJobs.{NOTEBOOK_CODE} = False has narrowed them."
+    elif settings.locked_by:
+        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} there allows it."
+    else:
+        own = [file.path for file in settings.files if file.rank == "user" and file.path.endswith(".py")]
+        fix = f"To allow it: put {switch} into {own[-1] if own else 'a configuration file'}."
+    if target.startswith(CELL):
+        return f"The code of a cell may not run as a job. {fix}"
+    return (
+        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a process of its own can't find it: put it in "
+        f"a module (a .py file beside the notebook), and allow it there; or let it be sent by value. {fix}"
+    )
 
 
 def allow_command(target: str) -> str:

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import cleaning, joblist
+from . import allowlist, cleaning, joblist
 from .cleaning import Cleaning
 from .client import client
 from .errors import InvalidParameters, JobNotAllowed
@@ -203,14 +203,23 @@ def run_background_job(
 def path_of(cls: type | Callable[..., Any]) -> str:
     """Return the dotted path of a class or function: its own, or the one by which it is allowed, where it is re-exported."""
     own = f"{cls.__module__}.{cls.__qualname__}"
-    allowed = client().settings().allowed
-    if own in allowed:
+    settings = client().settings()
+    if own in settings.allowed:
         return own
-    for key in allowed:
+    if allowlist.is_by_value(own) and settings.notebook_code:
+        _check_current(cls)
+    for key in settings.allowed:
         module, _, name = key.rpartition(".")
         if getattr(sys.modules.get(module), name, None) is cls:
             return key
     return own
+
+
+def _check_current(cls: type | Callable[..., Any]) -> None:
+    """What is sent by value is what the notebook has by that name."""
+    name, there = cls.__qualname__, sys.modules.get(cls.__module__)
+    if "." not in name and getattr(there, name, None) is not cls:
+        raise InvalidParameters(f"The notebook has another {name} by now, or none: give the one that is there.")
 
 
 def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:

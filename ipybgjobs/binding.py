@@ -19,6 +19,9 @@ from typing import Any
 from . import redaction
 from .errors import InvalidParameters
 
+#: Annotations that take whatever is given.
+_OPEN = (inspect.Parameter.empty, Any, object)
+
 _LAZY = (collections.abc.Iterable, collections.abc.Iterator, collections.abc.Generator)
 
 #: Words that some languages read as values and Python does not.
@@ -53,6 +56,13 @@ class Slot:
     required: bool
     positional: bool
     default: Any = None
+
+    @property
+    def annotated(self) -> str:
+        """The annotation as text; empty where there is none, or one that converts nothing."""
+        if self.annotation in _OPEN:
+            return ""
+        return self.annotation.__name__ if isinstance(self.annotation, type) else str(self.annotation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +187,7 @@ def _untyped(name: str, value: Any) -> Any:
 
 def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> Any:
     annotation = slot.annotation
-    if annotation in (inspect.Parameter.empty, Any, object):
+    if annotation in _OPEN:
         return _untyped(slot.name, value)
     if isinstance(value, Typed):
         value = _as_typed(value, annotation)
@@ -195,13 +205,11 @@ def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> A
 
 
 def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, *, secret: bool) -> str:
-    annotation = slot.annotation
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     if secret:
-        return f"{shape.what}: {slot.name}={redaction.BLANK} does not fit {name}."
+        return f"{shape.what}: {slot.name}={redaction.BLANK} does not fit {slot.annotated}."
     shown = redaction.cut(repr(redaction.blanked(value, ())))
     reason = redaction.without(_reason(error), redaction.secrets_in(value, ()))
-    return redaction.one_line(f"{shape.what}: {slot.name}={shown} does not fit {name}: {reason}.")
+    return redaction.one_line(f"{shape.what}: {slot.name}={shown} does not fit {slot.annotated}: {reason}.")
 
 
 def _as_typed(value: Typed, annotation: Any) -> Any:

@@ -20,7 +20,8 @@ class Call:
     params : dict
         Parameters that are plain JSON.
     pickled : dict of str to str
-        The others: a slot (``init.df``, ``params.df``) and a short description of the value.
+        The others: a slot (``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value), and a short description
+        of the value.
     secrets : tuple of str
         Names of parameters whose values are shown to nobody.
     hidden : tuple of str

@@ -13,23 +13,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from . import allowlist, attempt, here, moments, options, parameters, preparation, snapshot, summon
+from . import allowlist, attempt, dependencies, explanation, here, moments, options, parameters, preparation, snapshot, summon
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .errors import InvalidParameters, InvalidRequest, StoreError, UnknownJob
+from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, StoreError, UnknownJob
+from .explanation import Explanation, Ground
 from .folder import StateFolder
 from .handle import Job
 from .jobgroup import Group
 from .joblist import JobList
 from .models import JobRecord, JobState, Owner
-from .preparation import Asked
+from .preparation import Asked, Trail
 from .process import identity, surroundings
 from .settings import Settings
 from .store import controls, listing, records, removals, submissions
 from .store.database import Database
 from .store.removals import Rule
-from .store.submissions import Surroundings
+from .store.submissions import Prospect, Surroundings
 
 
 def _on_standard_error(note: str) -> None:
@@ -150,14 +151,18 @@ class Client:
         *,
         init: Mapping[str, Any] | None = None,
         retried_from: int | None = None,
+        code: Mapping[str, bytes] | None = None,
         **given: Any,
     ) -> Job:
-        """Submit a job; see `ipybgjobs.submit`. `retried_from`: the job whose parameters were changed for this one."""
+        """Submit a job; see `ipybgjobs.submit`.
+
+        `retried_from`: the job whose parameters were changed for this one. `code`: what that job got by value.
+        """
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now)
+        ready = preparation.prepare(Asked(target, [params], init, None, given, code), settings, now)
         folder = self.folder()
         database = self.database(folder)
-        job = replace(ready.submission, after=self._ids(ready.options.after), retried_from=retried_from)
+        job = replace(ready.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
         found = records.reusable(database, job.fingerprint, job.reuse_since)
         if found is not None:
             return self._reused(folder, found, now)
@@ -190,7 +195,7 @@ class Client:
         ready = preparation.prepare_many(Asked(target, _listed(calls), init, common, given), settings, now)
         folder = self.folder()
         database = self.database(folder)
-        after = self._ids(ready.jobs[0].options.after)
+        after = dependencies.ids(database, ready.jobs[0].options.after)
         with _Written(folder) as written:
             written.keep(ready.group.uid, ready.pickled)
             for job in ready.jobs:
@@ -204,19 +209,33 @@ class Client:
         self._tell_surroundings(folder)
         return Group(self, folder, group_id)
 
-    def _ids(self, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[int, int], ...]:
-        """The jobs that another is to come after, by id: given as jobs, groups, ids, names, uids, or lists of them."""
-        found: list[tuple[int, int]] = []
-        for each, anyway in after:
-            if isinstance(each, (Group, list, tuple)):
-                found += self._ids((job, anyway) for job in each)
-            elif isinstance(each, Job):
-                found.append((self.job(each.uid).id, anyway))  # by uid: it may be of another state folder
-            elif isinstance(each, (int, str)) and not isinstance(each, bool):
-                found.append((self.job(each).id, anyway))
-            else:
-                raise InvalidParameters(f"after names {each!r}; give a job, its id, its name, or a group.")
-        return tuple(found)
+    def explain(
+        self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None, **given: Any
+    ) -> Explanation:
+        """Say what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
+        trail, now, refusal = Trail(), time.time(), None
+        settings, prospect, paused = None, Prospect(), False
+        try:
+            settings = self.settings()
+            ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now, trail)
+            database = self._database_if_any(settings)
+            if database is not None:
+                paused = records.is_paused(database, ready.options.queue)
+                job = replace(ready.submission, after=dependencies.ids(database, ready.options.after))
+                prospect = submissions.prospect(database, job)
+            elif ready.options.after:
+                raise UnknownJob("There is no job yet, so none can come after another.")
+        except BackgroundJobError as error:
+            refusal = str(error)
+        ground = Ground(target, {"init": init or {}, "params": params or {}}, refusal, settings, prospect, now, paused=paused)
+        return explanation.explain(trail, ground)
+
+    def _database_if_any(self, settings: Settings) -> Database | None:
+        """The store, if it is there already; nobody is woken."""
+        folder = StateFolder(loading.state_folder(settings))
+        if folder.path in self._databases or not os.path.exists(folder.database):
+            return self._databases.get(folder.path)
+        return Database(folder.database, durable=True)
 
     def _note(self, note: str | None) -> None:
         if note:

@@ -4,7 +4,7 @@ import inspect
 import sys
 from typing import Any
 
-from . import client, jobline
+from . import cellline, client, jobline
 from .errors import BackgroundJobError
 
 _PATTERN = r".*%bgjob\s"
@@ -18,7 +18,8 @@ def complete(line: str) -> list[str]:
     line : str
         What has been typed, up to the cursor.
     """
-    typed = _words(line.rpartition("%bgjob")[2])
+    before, _, text = line.rpartition("%bgjob")
+    typed, cell = _words(text), before.endswith("%")
     word = "" if line[-1:].isspace() or not typed else typed.pop()
     try:
         settings = client.client().settings()
@@ -28,7 +29,9 @@ def complete(line: str) -> list[str]:
     targets |= {".".join(target.split(".")[-2:]): target for target in targets if target.count(".") > 1}
     chosen = next((targets[name] for name in map(_without_constructor, typed) if name in targets), None)
     if word.startswith("-"):
-        offered = jobline.option_strings()
+        offered = jobline.option_strings(cellline.parser() if cell else jobline.magic_parser())
+    elif cell:
+        offered = []
     elif chosen is None:
         offered = list(targets)
     else:

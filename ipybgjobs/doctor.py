@@ -158,10 +158,9 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
 
 def _last_errors(report: Report, folder: StateFolder, settings: Settings) -> None:
     from .attempt import tail
-    from .supervisor import joblogs
 
-    logs = settings.logs.directory or folder.logs
-    for line in tail(f"{logs}/{joblogs.ERRORS}", 3).splitlines():
+    _, errors = settings.logs.files(folder.logs)
+    for line in tail(errors, 3).splitlines():
         report.fact("last error", _short(line))
     for line in tail(folder.errors, 5).splitlines():
         report.fact("supervisor.err", _short(line))

@@ -307,7 +307,8 @@ class Job(JobView):
         given["unique"] = parameters.asked_unique(record.call, record.unique_key)
         given["after"], given["after_any"] = records.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
-        return self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, **given)
+        code = self._pickled("code.", record.call.pickled)
+        return self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
 
     def remove(self) -> None:
         """Remove the job with its outputs, log and result, for good.

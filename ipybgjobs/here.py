@@ -41,9 +41,10 @@ def prepare(
     _import_again(permission.entry.key, tell)
     owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
     init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
+    groups = {"init": init, "params": params, "code": {}}  # the code itself is here
     for slot, value in ({} if pickled is None else plain.load(pickled)).items():
         group, _, name = slot.partition(".")
-        (init if group == "init" else params)[name] = value
+        groups[group][name] = value
 
     def run() -> Any:
         function = resolve.bound(owner, permission.method, init)

@@ -28,6 +28,12 @@ class CurrentJob(NamedTuple):
     folder: str  #: the attempt folder; whatever the job writes there stays with its other outputs
 
 
+class Unshown(NamedTuple):
+    """What a method of ours returns where the value is not to stand among the outputs: they are complete without it."""
+
+    value: Any
+
+
 class Bar(NamedTuple):
     """How far one loop is."""
 

@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import binding, plain, resolve
@@ -18,6 +18,7 @@ from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
 from .roles import command
+from .settings import NOTEBOOK
 
 #: Longest that a fresh process may take to import a module and look at it, in seconds.
 LONGEST_LOOK = 120.0
@@ -32,6 +33,8 @@ class Bound:
     positional: tuple[str, ...]  #: names of parameters that can't be given by name
     source: str | None = None  #: the file of the target
     hooks: tuple[str, ...] = ()  #: hooks that its class has
+    code: dict[str, bytes] = field(default_factory=dict)  #: the class or function itself, pickled, where it is sent by value
+    annotations: dict[str, str] = field(default_factory=dict)  #: by which they were converted, by ``init.NAME``, ``params.NAME``
 
 
 class _Seen:
@@ -97,7 +100,13 @@ def _source_date(module: Any) -> int | None:
 _seen: _Seen | None = None
 
 
-def look(permission: Permission, init: Mapping[str, Any], params: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Bound:
+def look(
+    permission: Permission,
+    init: Mapping[str, Any],
+    params: Mapping[str, Any],
+    secrets: tuple[str, ...] = (),
+    code: Mapping[str, bytes] | None = None,
+) -> Bound:
     """Check the parameters of a call against the target's signature.
 
     Parameters
@@ -108,6 +117,8 @@ def look(permission: Permission, init: Mapping[str, Any], params: Mapping[str, A
         Parameters of the constructor and of the method.
     secrets : tuple of str
         Names whose values are in no message.
+    code : mapping, optional
+        The target's code as an earlier job got it by value; by default what is defined here.
 
     Raises
     ------
@@ -118,6 +129,8 @@ def look(permission: Permission, init: Mapping[str, Any], params: Mapping[str, A
     JobNotAllowed
         If the module is found outside the one folder that is allowed.
     """
+    if code:
+        return _look_in_fresh_process(permission, init, [params], secrets, code)[0]
     return look_at_all(permission, init, [params], secrets)[0]
 
 
@@ -128,6 +141,8 @@ def look_at_all(
     global _seen  # noqa: PLW0603 - one memory of imports a process
     _seen = _seen or _Seen()
     key = permission.entry.key
+    if permission.by_value:
+        return look_here(permission, init, calls, secrets)
     if permission.entry.only_from is not None or not _seen.is_current(key):
         return _look_in_fresh_process(permission, init, calls, secrets)
     bound = look_here(permission, init, calls, secrets)
@@ -138,7 +153,7 @@ def look_at_all(
 def stale(key: str) -> list[str]:
     """Modules of a class that this process has imported and that have changed on disk since; bases come first."""
     seen = _seen or _Seen()
-    return [name for name in _in_order(key) if not seen.is_module_current(name)]
+    return [name for name in _in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
 
 
 def imported_again(names: Iterable[str]) -> None:
@@ -148,21 +163,56 @@ def imported_again(names: Iterable[str]) -> None:
 
 
 def look_here(
-    permission: Permission, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+    permission: Permission,
+    init: Mapping[str, Any],
+    calls: Sequence[Mapping[str, Any]],
+    secrets: tuple[str, ...],
+    code: Mapping[str, bytes] | None = None,
 ) -> list[Bound]:
-    """Look in this process; imports the module."""
+    """Look in this process; imports the module, or loads the code that an earlier job got."""
     entry, method = permission
+    resolve.define(code or {})
     owner = resolve.resolve(entry.key, entry.only_from)
     label = getattr(owner, "__qualname__", owner.__name__)
     instance = resolve.needs_instance(owner, method)
-    bound_init = _constructor(owner, label, init, secrets) if instance else _no_constructor(label, method, init)
+    constructor = _constructor(owner, label) if instance else None
+    bound_init = _bound_init(constructor, label, init, secrets) if instance else _no_constructor(label, method, init)
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
-    source, hooks = resolve.source_file(owner), resolve.hooks(owner)
-    found = _bind_all(shape, calls, secrets)
-    return [Bound(bound_init, *_by_position(shape, params), source=source, hooks=hooks) for params in found]
+    common = Bound(
+        init=bound_init,
+        params={},
+        positional=(),
+        source=resolve.source_file(owner),
+        hooks=resolve.hooks(owner),
+        code=dict(code or _code(permission)) if permission.by_value else {},
+        annotations=_annotations("init", constructor) | _annotations("params", shape),
+    )
+    return [_of_call(common, shape, params) for params in _bind_all(shape, calls, secrets)]
+
+
+def _of_call(common: Bound, shape: binding.Shape | None, params: dict[str, Any]) -> Bound:
+    params, positional = _by_position(shape, params)
+    return replace(common, params=params, positional=positional)
+
+
+def _code(permission: Permission) -> dict[str, bytes]:
+    """What has to be sent for a target that nobody else can import: the outermost class, or the function."""
+    name = permission.target.split(".")[1]
+    try:
+        return {name: plain.dump(getattr(resolve.resolve(NOTEBOOK), name))}
+    except Exception as error:
+        raise InvalidTarget(
+            f"{name} can't be sent to another process: {error}. Make what can't be sent inside of it, or put it in a module."
+        ) from error
+
+
+def _annotations(group: str, shape: binding.Shape | None) -> dict[str, str]:
+    """The annotations of a signature as text."""
+    slots = shape.slots if shape else ()
+    return {f"{group}.{slot.name}": slot.annotated for slot in slots if slot.annotated}
 
 
 def _bind_all(shape: binding.Shape | None, calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -187,11 +237,14 @@ def _by_position(shape: binding.Shape | None, params: dict[str, Any]) -> tuple[d
     return {**params, **defaults}, tuple(slot.name for slot in slots)
 
 
-def _constructor(owner: type, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+def _constructor(owner: type, label: str) -> binding.Shape | None:
     abstract: frozenset[str] = getattr(owner, "__abstractmethods__", frozenset())
     if abstract:
         raise InvalidTarget(f"{label} can't be instantiated: it is abstract ({', '.join(sorted(abstract))}).")
-    shape = binding.shape(owner, f"The constructor {label}()")
+    return binding.shape(owner, f"The constructor {label}()")
+
+
+def _bound_init(shape: binding.Shape | None, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
     unnamed = [slot.name for slot in shape.slots if slot.positional and slot.name in init] if shape else []
     if unnamed:
         raise InvalidParameters(f"The constructor {label}() takes {unnamed[0]} by position only, which a job can't give it.")
@@ -210,10 +263,14 @@ def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[st
 
 
 def _look_in_fresh_process(
-    permission: Permission, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+    permission: Permission,
+    init: Mapping[str, Any],
+    calls: Sequence[Mapping[str, Any]],
+    secrets: tuple[str, ...],
+    code: Mapping[str, bytes] | None = None,
 ) -> list[Bound]:
     path = plain.dump([folder or os.getcwd() for folder in sys.path])
-    question = path + plain.dump((permission, dict(init), [dict(params) for params in calls], secrets))
+    question = path + plain.dump((permission, dict(init), [dict(params) for params in calls], secrets, code))
     try:
         done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
     except subprocess.TimeoutExpired:
@@ -233,10 +290,10 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
-    permission, init, calls, secrets = pickle.load(sys.stdin.buffer)
+    permission, init, calls, secrets, code = pickle.load(sys.stdin.buffer)
     answer: list[Bound] | BackgroundJobError
     try:
-        answer = look_here(permission, init, calls, secrets)
+        answer = look_here(permission, init, calls, secrets, code)
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None

@@ -1,5 +1,7 @@
-"""``%bgjob --into NAME``: a variable gets the result when the job has succeeded, between two cells, never within one."""
+"""Variables that get what a job has returned, or a part of it, when it has succeeded: between two cells, never within one."""
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -7,6 +9,22 @@ from IPython.core.interactiveshell import InteractiveShell
 from .errors import BackgroundJobError
 from .handle import Job
 from .models import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a variable waits for.
+
+    Parameters
+    ----------
+    job : Job
+        Whose result it gets.
+    part : bool
+        Whether it gets what the result has under the variable's name, not the whole.
+    """
+
+    job: Job
+    part: bool = False
 
 
 class Into:
@@ -20,34 +38,46 @@ class Into:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self.waiting: dict[str, Job] = remove(shell)  # the extension may have been loaded again
+        self.waiting: dict[str, Awaited] = remove(shell)  # the extension may have been loaded again
         for event in ("pre_run_cell", "post_run_cell"):
             shell.events.register(event, self._look)
 
     def add(self, name: str, job: Job) -> None:
         """Set a variable once a job has succeeded; a later job for the same name takes the place of an earlier one."""
-        self.waiting[name] = job
+        self.waiting[name] = Awaited(job)
+
+    def add_parts(self, names: Iterable[str], job: Job) -> None:
+        """Set each variable to what the result of a job has under its name."""
+        self.waiting |= {name: Awaited(job, part=True) for name in names}
 
     def _look(self, *_: Any) -> None:
-        for name, job in list(self.waiting.items()):
+        for job in dict.fromkeys(awaited.job for awaited in self.waiting.values()):
+            names = [name for name, awaited in self.waiting.items() if awaited.job == job]
             try:
                 if job.state.ended:
-                    del self.waiting[name]
-                    print(self._set(name, job))  # noqa: T201 - a variable has changed
+                    print(self._set({name: self.waiting.pop(name) for name in names}, job))  # noqa: T201 - variables have changed
             except BackgroundJobError as error:
-                del self.waiting[name]
-                print(f"{name} was not set: {error}")  # noqa: T201 - likewise
+                for name in names:
+                    self.waiting.pop(name, None)
+                print(f"{_not_set(names)}: {error}")  # noqa: T201 - likewise
 
-    def _set(self, name: str, job: Job) -> str:
+    def _set(self, due: dict[str, Awaited], job: Job) -> str:
+        """Set what waits for one job, and say so."""
         if job.state is not JobState.SUCCEEDED:
-            return f"{name} was not set: job {job.id} {job.status}{': ' + job.error if job.error else ''}"
-        self._shell.user_ns[name] = job.result()
-        return f"{name} is the result of job {job.id}"
+            return f"{_not_set(due)}: job {job.id} {job.status}{': ' + job.error if job.error else ''}"
+        result = job.result()
+        self._shell.user_ns.update({name: result[name] if awaited.part else result for name, awaited in due.items()})
+        parts = [name for name, awaited in due.items() if awaited.part]
+        return f"{', '.join(parts)} set by job {job.id}" if parts else f"{', '.join(due)} is the result of job {job.id}"
 
 
-def remove(shell: InteractiveShell) -> dict[str, Job]:
+def _not_set(names: Collection[str]) -> str:
+    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} not set"
+
+
+def remove(shell: InteractiveShell) -> dict[str, Awaited]:
     """Look no more at the cells of a shell, and return what still waits."""
-    waiting: dict[str, Job] = {}
+    waiting: dict[str, Awaited] = {}
     for event in ("pre_run_cell", "post_run_cell"):
         for callback in list(shell.events.callbacks[event]):
             owner: Any = getattr(callback, "__self__", None)

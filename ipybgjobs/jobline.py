@@ -45,6 +45,8 @@ class JobLine:
         Whether to follow it until its end.
     into : str or None
         The variable that gets its result.
+    explain : bool
+        Whether to say only what would happen.
     """
 
     target: str
@@ -54,6 +56,7 @@ class JobLine:
     here: bool = False
     wait: bool = False
     into: str | None = None
+    explain: bool = False
 
 
 def one_usage(parser: argparse.ArgumentParser) -> str:
@@ -61,8 +64,11 @@ def one_usage(parser: argparse.ArgumentParser) -> str:
     return " ".join(parser.format_usage().split())
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
     def error(self, message: str) -> NoReturn:
+        """Refuse a line."""
         raise UsageFault(f"{message}; {one_usage(self)}")
 
 
@@ -87,6 +93,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reuse", type=_or_true, metavar="AGE", help="take a job that has succeeded with the same call and source"
     )
+    parser.add_argument("--explain", action="store_true", help="say by which rule it would run or be refused, and start nothing")
 
 
 #: Options that may stand alone; their value, if any, stands behind an equals sign.
@@ -138,37 +145,45 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
         If the line can't be read; one sentence.
     """
     parser = magic_parser()
-    arguments = parser.parse_intermixed_args([_option_word(word) for word in with_values(words(line))])
+    arguments = parser.parse_intermixed_args([option_word(word) for word in with_values(words(line))])
     target, *pairs = arguments.words or [""]
     if not target or "=" in target.partition("(")[0]:
         raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
     reader = _Reader(variables, quoted=True)
     target, init = _head(target, reader)
     return JobLine(
-        target, init, reader.pairs(pairs), given_options(arguments, variables), arguments.here, arguments.wait, arguments.into
+        target,
+        init,
+        reader.pairs(pairs),
+        given_options(arguments, variables),
+        here=arguments.here,
+        wait=arguments.wait,
+        into=arguments.into,
+        explain=arguments.explain,
     )
 
 
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
-    parser = _Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
+    parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
     add_options(parser)
-    parser.add_argument("--into", metavar="NAME", type=_name, help="set this variable to the result, between two cells")
+    parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
     parser.add_argument("--wait", action="store_true", help="follow it in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
     parser.add_argument("words", nargs="*", metavar="Class.method key=value")
     return parser
 
 
-def _name(text: str) -> str:
+def variable_name(text: str) -> str:
+    """Check the name of a variable, for an option's value."""
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable")
     return text
 
 
-def option_strings() -> list[str]:
-    """Return the options of ``%bgjob``, as typed."""
-    return sorted(option for action in magic_parser()._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
+def option_strings(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the options of a parser, as typed."""
+    return sorted(option for action in parser._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
 
 
 def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -183,7 +198,7 @@ def parameters(pairs: Sequence[str]) -> dict[str, Any]:
     return _Reader({}, quoted=False).pairs(pairs)
 
 
-def _option_word(word: str) -> str:
+def option_word(word: str) -> str:
     """Take the quotes off an option's value."""
     name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:

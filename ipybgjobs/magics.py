@@ -9,18 +9,20 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import TraitError
 from traitlets.config import Configurable
 
-from . import api, away, cli, client, completion, into, jobline, overview
+from . import allowlist, api, away, cellcode, cellline, cli, client, completion, into, jobline, overview
 from .client import Client
 from .configuration import traits
 from .configuration.live import LiveTraits
 from .errors import BackgroundJobError
 from .handle import Job
 from .into import Into
+from .livedisplay import LiveDisplay
 from .panel.display import show as show_live
+from .settings import CELL
 
 #: Entries that `%bgjobs` shows.
 _SHOWN = 50
@@ -36,18 +38,26 @@ class JobMagics(Magics):
 
     @no_var_expand
     @needs_local_scope
-    @line_magic
-    def bgjob(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+    @line_cell_magic
+    def bgjob(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
+
+        ``%%bgjob [options]`` runs the cell's code in a job of its own: --in x,y sends variables along, --out z sets variables to
+        what it has made of them.
 
         A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
         (--queue gpu, --after 12, --unique …); --wait follows it in this cell; --here runs the call in this kernel instead, to
-        debug it.
+        debug it; --explain says only what would happen.
         """
         variables = {**self._variables(), **(local_ns or {})}
+        if cell is not None:
+            return self._cell(line, cell, self._variables())
         try:
             asked = jobline.parse(line, variables)
             target = _whole_target(asked.target, variables)
+            if asked.explain:
+                print(client.client().explain(target, asked.params, init=asked.init, **asked.options))  # noqa: T201 - what it is for
+                return None
             if asked.here:
                 run = client.client().prepare_here(target, asked.params, init=asked.init)
             else:
@@ -60,9 +70,38 @@ class JobMagics(Magics):
             self._into.add(asked.into, job)
         if asked.wait:
             job.follow()
-        if jobline.is_silent(line) and self.shell is not None:
-            job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
+        if jobline.is_silent(line):
+            self._silence(job)
         return job
+
+    def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
+        """Submit the code of a cell, and show below it what the job shows."""
+        desk, target = client.client(), f"{CELL}.run"
+        try:
+            asked = cellline.parse(line, variables)
+            if not asked.explain:
+                allowlist.find(target, desk.settings())  # first, so that nobody mends a cell that may not run
+            found = cellcode.read(code)
+            found.check(variables, asked.variables, asked.names)
+            params = asked.params(code)
+            given = {"name": found.title, **asked.options}
+            if asked.explain:
+                print(desk.explain(target, params, **given))  # noqa: T201 - what it is for
+                return None
+            job = desk.submit(target, params, **given)
+        except BackgroundJobError as error:
+            raise UsageError(str(error)) from None
+        self._into.add_parts(asked.names, job)
+        if not jobline.is_silent(line):
+            _show_card(job)
+            LiveDisplay(job, self.shell).start()
+        self._silence(job)
+        return job
+
+    def _silence(self, job: Job) -> None:
+        """Let a job show no card at the end of this cell."""
+        assert self.shell is not None
+        job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
 
     def _variables(self) -> dict[str, Any]:
         """What the user has defined; not what IPython put there."""
@@ -136,8 +175,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take away what `load_ipython_extension` provided."""
     into.remove(shell)
-    for name in ("bgjob", "bgjobs"):
-        shell.magics_manager.magics["line"].pop(name, None)
+    for magics in shell.magics_manager.magics.values():
+        for name in ("bgjob", "bgjobs"):
+            magics.pop(name, None)
     shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]
     completion.remove(shell)
     if shell.display_formatter is not None:

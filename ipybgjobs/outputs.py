@@ -113,6 +113,8 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
 
 def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
     """What an attempt returned, from its outcome, where that looks like nothing but its text."""
+    if value.get("unshown") and "lost" not in value:
+        return []
     if value.get("plain") is None and "lost" not in value:
         return []
     text = f"[the return value could not be kept: {value['lost']}] {value['repr']}" if "lost" in value else repr(value["plain"])

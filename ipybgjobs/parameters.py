@@ -38,7 +38,7 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
     InvalidParameters
         If one can't be pickled.
     """
-    groups = {"init": bound.init, "params": bound.params}
+    groups = {"init": bound.init, "params": bound.params, "code": bound.code}
     others = {
         f"{group}.{name}": value
         for group, values in groups.items()
@@ -46,8 +46,8 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
         if not plain.is_plain(value)
     }
     rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
-    described = {slot: redaction.BLANK if slot.partition(".")[2] in secrets else _described(v) for slot, v in others.items()}
-    hidden = tuple(redaction.secrets_in(groups, secrets))
+    described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
+    hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
     call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
     return Split(call, _pickled(others), plain.digest(others)) if others else Split(call, None, "")
 
@@ -96,7 +96,12 @@ def size(call: Call, pickled: bytes | None) -> int:
     return len(pickled or b"") + len(json.dumps([call.init, call.params]))
 
 
-def _described(value: Any) -> str:
+def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
+    group, _, name = slot.partition(".")
+    if group == "code":
+        return f"<code {name}>"
+    if name in secrets:
+        return redaction.BLANK
     if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
         return redaction.cut(redaction.one_line(repr(redaction.blanked(value, ()))))
     return plain.describe(value)
@@ -106,12 +111,25 @@ def _pickled(values: dict[str, Any]) -> bytes:
     try:
         return plain.dump(values)
     except Exception as error:
-        slot = next((slot for slot, value in values.items() if not _can_be_pickled(value)), next(iter(values)))
-        kind = type(values[slot]).__name__
+        slot, value = _culprit(values)
         raise InvalidParameters(
-            f"{slot.partition('.')[2]} is a {kind}, which can't be sent to another process: {error}. "
+            f"{slot.partition('.')[2]} is {_kind(value)}, which can't be sent to another process: {error}. "
             "Send what it is made from instead, such as a path."
         ) from error
+
+
+def _culprit(values: dict[Any, Any]) -> tuple[Any, Any]:
+    """Which of several values can't be pickled."""
+    return next(((name, value) for name, value in values.items() if not _can_be_pickled(value)), next(iter(values.items())))
+
+
+def _kind(value: Any) -> str:
+    """What a value is that can't be pickled; of a dict, which of its items is to blame."""
+    kind = f"a {type(value).__name__}"
+    if type(value) is not dict or not value:
+        return kind
+    key, item = _culprit(value)
+    return f"{kind} whose {redaction.cut(repr(key))} is a {type(item).__name__}"
 
 
 def _can_be_pickled(value: Any) -> bool:

@@ -12,6 +12,9 @@ _LONGEST_INT = 8192
 
 _DEEPEST = 50
 
+#: Keys of a dict that are shown.
+_MOST_KEYS = 6
+
 
 def is_plain(value: Any, depth: int = 0) -> bool:
     """Whether JSON gives the value back as it is: types exact, keys text, no tuple that would come back a list."""
@@ -52,7 +55,13 @@ def dump(value: Any) -> bytes:
 
 
 def load(content: bytes) -> Any:
-    """Load what `dump` wrote."""
+    """Load what `dump` wrote; classes that this process has sent or got by value stay as they are."""
+    import sys
+
+    if "cloudpickle" in sys.modules:
+        from . import byvalue
+
+        return byvalue.load(content)
     import pickle
 
     return pickle.loads(content)
@@ -85,7 +94,10 @@ def _canonical(value: Any) -> bytes:
 
 
 def describe(value: Any) -> str:
-    """Describe a value that is not shown whole: its type, and its shape where it has one."""
+    """Describe a value that is not shown whole: its type, and its shape or what it holds by name where it has such."""
     kind = type(value).__name__
+    if type(value) is dict and value and all(type(key) is str and key.isidentifier() for key in value):
+        more = ", …" if len(value) > _MOST_KEYS else ""
+        return f"<{kind} of {', '.join(list(value)[:_MOST_KEYS])}{more}>"
     shape = getattr(value, "shape", None)
     return f"<{kind} {'×'.join(map(str, shape))}>" if isinstance(shape, tuple) and shape else f"<{kind}>"

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import allowlist, inspection, options, parameters, redaction, snapshot, source
 from .allowlist import Permission
+from .call import Call
 from .errors import InvalidParameters
 from .inspection import Bound
 from .models import Owner
@@ -36,6 +37,8 @@ class Asked:
         Parameters that several calls share.
     options : mapping
         Options of `submit`.
+    code : mapping or None
+        The target's code as an earlier job got it by value; None: what is defined here.
     """
 
     target: str
@@ -43,6 +46,7 @@ class Asked:
     init: Mapping[str, Any] | None
     common: Mapping[str, Any] | None
     options: Mapping[str, Any]
+    code: Mapping[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,22 @@ class Prepared:
     pickled: bytes | None
 
 
+@dataclass(slots=True)
+class Trail:
+    """What was found out on the way, as far as it went: each is None until it is known."""
+
+    permission: Permission | None = None
+    options: Options | None = None
+    bound: Bound | None = None
+    call: Call | None = None
+
+
 def bind(
-    permission: Permission, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
+    permission: Permission,
+    params: Mapping[str, Any] | None,
+    init: Mapping[str, Any] | None,
+    settings: Settings,
+    code: Mapping[str, bytes] | None = None,
 ) -> tuple[Split, Bound]:
     """Bind the parameters of one call of an allowed target, and split them as they would be stored.
 
@@ -76,21 +94,34 @@ def bind(
     """
     init, params = options.mapping(init, "init"), options.mapping(params, "params")
     secrets = redaction.secret_names({**init, **params}, settings.secret_names)
-    bound = inspection.look(permission, init, params, secrets)
+    bound = inspection.look(permission, init, params, secrets, code)
     return parameters.split(permission.target, bound, secrets), bound
 
 
-def prepare(asked: Asked, settings: Settings, now: float) -> Prepared:
+def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = None) -> Prepared:
     """Prepare one job.
+
+    Parameters
+    ----------
+    asked : Asked
+        The call and its options.
+    settings : Settings
+        What the configuration files say.
+    now : float
+        Seconds since the epoch.
+    trail : Trail, optional
+        Given what was found out, also where it ends in a refusal.
 
     Raises
     ------
     BackgroundJobError
         If anything does not fit; the message names the thing, the rule and the fix.
     """
-    permission = allowlist.find(asked.target, settings)
-    chosen = options.check(asked.options, permission.entry, settings, now)
-    split, bound = bind(permission, asked.calls[0], asked.init, settings)
+    trail = trail or Trail()
+    permission = trail.permission = allowlist.find(asked.target, settings)
+    chosen = trail.options = options.check(asked.options, permission.entry, settings, now)
+    split, bound = bind(permission, asked.calls[0], asked.init, settings, asked.code)
+    trail.bound, trail.call = bound, split.call
     snapshot.check_working_directory()
     return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
 
@@ -150,10 +181,10 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
     snapshot.check_working_directory()
     same = {key: bound[0].params[key] for key in shared}
-    together = parameters.split(permission.target, Bound({}, same, ()), secrets)
+    together = parameters.split(permission.target, Bound({}, same, (), code=bound[0].code), secrets)
     jobs = []
     for each in bound:
-        rest = replace(each, params={key: value for key, value in each.params.items() if key not in shared})
+        rest = replace(each, params={key: value for key, value in each.params.items() if key not in shared}, code={})
         split = parameters.split(permission.target, rest, secrets)
         job = _submission(split, rest, chosen, now)
         jobs.append(Prepared(replace(job, fingerprint=None), chosen, split.pickled))

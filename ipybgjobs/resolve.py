@@ -8,9 +8,10 @@ import importlib.machinery
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import plain
 from .errors import InvalidTarget, JobNotAllowed
 
 
@@ -44,6 +45,12 @@ def resolve(key: str, only_from: str | None = None) -> Any:
     return found
 
 
+def define(code: Mapping[str, bytes]) -> None:
+    """Let ``__main__`` have classes and functions that were sent by value."""
+    for name, content in code.items():
+        setattr(sys.modules["__main__"], name, plain.load(content))
+
+
 def _step(parent: Any, name: str, path: str) -> Any:
     """A submodule goes before an attribute of the same name; anything else is an attribute."""
     if hasattr(parent, "__path__"):
@@ -53,7 +60,8 @@ def _step(parent: Any, name: str, path: str) -> Any:
     try:
         return getattr(parent, name)
     except AttributeError:
-        raise InvalidTarget(f"{path} does not exist: {parent.__name__} has no {name}.") from None
+        where = "the notebook" if parent is sys.modules.get("__main__") else parent.__name__
+        raise InvalidTarget(f"{path.removeprefix('__main__.')} does not exist: {where} has no {name}.") from None
 
 
 def _import(name: str, *, optional: bool = False) -> Any:

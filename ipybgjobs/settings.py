@@ -3,6 +3,7 @@
 Knows no traitlets and reads no file: a supervisor gets these values as JSON.
 """
 
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -10,6 +11,15 @@ from .redaction import SECRET_NAMES
 from .retry import RetryRules
 
 DEFAULT_QUEUE = "default"
+
+#: The switch for code that stands in a notebook, as the configuration files name it.
+NOTEBOOK_CODE = "allow_notebook_code"
+
+#: The class that runs a notebook's cell; that switch allows it, and no entry of `allowed_jobs`.
+CELL = "ipybgjobs.Cell"
+
+#: The module of what is defined in a notebook or script itself, and is sent by value; likewise.
+NOTEBOOK = "__main__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,11 @@ class LogSettings:
     max_bytes: int = 5_000_000
     backup_count: int = 3
 
+    def files(self, default_directory: str) -> tuple[str, str]:
+        """Return the paths of the two: all that happened, and what failed."""
+        directory = os.path.expanduser(self.directory or default_directory)
+        return f"{directory}/background_jobs.log", f"{directory}/background_jobs_errors.log"
+
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
@@ -115,9 +130,10 @@ class Settings:
     warn_param_bytes: int = 10_000_000
     max_output_bytes: int | None = 100_000_000  #: of the text log of an attempt; None: no limit
     on_finish: tuple[str, ...] = ()  #: a command, run when a job has ended
+    notebook_code: str | None = None  #: the file that allows code of notebooks; None: none does
     locked_by: str | None = None  #: the administrator's file that is locked
     files: tuple[FileRead, ...] = ()
-    narrowed: tuple[str, ...] = ()  #: targets that the files allow and the running notebook does not
+    narrowed: tuple[str, ...] = ()  #: targets, or the switch, that the files allow and the running notebook does not
 
     def targets(self) -> list[str]:
         """Every allowed target, sorted."""

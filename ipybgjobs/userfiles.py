@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 from . import allowlist, attempt
@@ -39,7 +40,7 @@ def _check(target: str, settings: Settings) -> None:
     if settings.locked_by:
         raise JobNotAllowed(f"The administrator's file {settings.locked_by} is locked: only an entry there allows {target}.")
     try:
-        allowlist.find(target, Settings())
+        allowlist.find(target, replace(settings, allowed={}, narrowed=()))
     except JobNotAllowed as refusal:
         if "is not on the allowlist" not in str(refusal):
             raise
@@ -126,6 +127,7 @@ def _show(arguments: argparse.Namespace) -> int:
     print("Allowed:" if settings.allowed else "Allowed: nothing yet")
     for entry in settings.allowed.values():
         print(f"  {entry.key}: {', '.join(entry.methods)}  ({entry.source})")
+    print(f"Code of notebooks: {f'allowed ({settings.notebook_code})' if settings.notebook_code else 'not allowed'}")
     for name in (
         "queues",
         "rules",

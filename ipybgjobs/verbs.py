@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import api, facts, jobline, overview, wording
+from .client import client
 from .errors import BackgroundJobError, InvalidRequest, RemoteTraceback
 from .handle import Job
 from .jobline import UsageFault
@@ -51,6 +52,10 @@ def submit(arguments: argparse.Namespace) -> int:
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
     target, init, params = jobline.parse_words(arguments.words)
+    if arguments.explain:
+        found = client().explain(target, params, init=init, **jobline.given_options(arguments))
+        _say(arguments, str(found), found.to_json())
+        return 0 if found.allowed else FAILED
     job = api.submit(target, params, init=init, **jobline.given_options(arguments))
     _say(arguments, wording.line(job), facts.as_json(job))
     return 0

@@ -12,7 +12,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 import ipybgjobs as bg
-from ipybgjobs import roles
+from ipybgjobs import allowlist, roles
 from ipybgjobs.client import Client
 from ipybgjobs.configuration import loading, sources, traits
 from ipybgjobs.configuration.live import LiveTraits
@@ -683,3 +683,59 @@ def test_a_notebook_s_word_is_checked_by_the_trait(notebook):
     with pytest.raises(TraitError):
         notebook.config("RetryPolicy", max_attempts=0)
     assert notebook.settings == Client().settings()
+
+
+# -- code of a notebook --------------------------------------------------------------------------------------------------
+
+ON, OFF = (f"c.BackgroundJobs.allow_notebook_code = {on}" for on in (True, False))
+
+
+def test_code_of_a_notebook_is_not_allowed_unless_a_file_says_so(files):
+    assert Settings().notebook_code is None
+    files.add("c.BackgroundJobs.allowed_jobs = {'a.A': ['one']}", "user")
+    assert files.load().notebook_code is None
+    path = files.add(ON, "variable")
+    assert files.load().notebook_code == path
+    assert files.load().targets() == ["a.A.one"]
+
+
+def test_the_file_of_the_highest_rank_that_says_anything_switches_code_of_a_notebook(files):
+    files.add(ON, "user")
+    files.add("c.BackgroundJobs.keep_jobs = 5", "variable")
+    assert files.load().notebook_code
+    files.add(OFF, "variable")
+    assert files.load().notebook_code is None
+
+
+@pytest.mark.parametrize(("administrator", "allowed"), [("", False), (OFF, False), (ON, True)], ids=["silent", "off", "on"])
+def test_under_a_lock_only_the_administrator_switches_code_of_a_notebook(files, administrator, allowed):
+    system = files.add(f"{LOCKED}\n{administrator}\n", "system")
+    files.add(ON, "user")
+    settings = files.load(administered=[system])
+    assert settings.notebook_code == (system if allowed else None)
+    if not allowed:
+        with pytest.raises(bg.JobNotAllowed, match=r"only c\.BackgroundJobs\.allow_notebook_code = True there"):
+            allowlist.find("ipybgjobs.Cell.run", settings)
+
+
+@pytest.mark.parametrize("key", ["ipybgjobs.Cell", "__main__", "__main__.Mine"])
+def test_no_entry_allows_code_of_a_notebook(files, key):
+    files.add(f"c.BackgroundJobs.allowed_jobs = {{{key!r}: ['run']}}", "user")
+    with pytest.raises(bg.ConfigurationError, match=r"allow_notebook_code = True, by no entry"):
+        files.load()
+
+
+def test_the_switch_survives_its_way_to_the_supervisor():
+    settings = Settings(notebook_code="/etc/x.py")
+    again = Settings.from_json(json.loads(json.dumps(settings.to_json())))
+    assert allowlist.is_allowed("__main__.Mine.fit", again)
+    assert not allowlist.is_allowed("__main__.Mine._fit", again)
+    assert not allowlist.is_allowed("ipybgjobs.Cell.other", again)
+
+
+def test_a_notebook_s_retry_policy_counts_for_its_own_code(notebook, place):
+    place.allow({}, BackgroundJobs__allow_notebook_code=True)
+    notebook.config("RetryPolicy", max_attempts=7)
+    assert allowlist.find("ipybgjobs.Cell.run", notebook.settings).entry.rules.max_attempts == 7
+    notebook.config("BackgroundJobs", allow_notebook_code=False)
+    assert notebook.settings.notebook_code is None

@@ -6,7 +6,7 @@ from typing import Any
 from traitlets.config import Configurable
 
 from ..errors import ConfigurationError
-from ..settings import AllowedEntry, Settings
+from ..settings import NOTEBOOK_CODE, AllowedEntry, Settings
 from . import loading, traits
 
 #: What the supervisor reads for itself, so that a notebook's word would not reach it.
@@ -85,7 +85,9 @@ class LiveTraits:
             elif name == "allowed_jobs":
                 kept = replace(settings, allowed=narrowed(settings, value))
                 gone = tuple(target for target in settings.targets() if target not in kept.targets())
-                settings = replace(kept, narrowed=gone)
+                settings = replace(kept, narrowed=(*settings.narrowed, *gone))
+            elif name == "allow_notebook_code" and not value and settings.notebook_code is not None:
+                settings = replace(settings, notebook_code=None, narrowed=(*settings.narrowed, NOTEBOOK_CODE))
             elif name == "secret_names":
                 settings = replace(settings, secret_names=(*settings.secret_names, *value))
             elif name == "warn_param_bytes":
@@ -97,7 +99,8 @@ def _with_retry(settings: Settings, changes: dict[str, Any]) -> Settings:
     def changed(entry: AllowedEntry) -> AllowedEntry:
         return replace(entry, rules=loading.overridden(entry.rules, changes, "RetryPolicy in this notebook"))
 
-    return replace(settings, allowed={key: changed(entry) for key, entry in settings.allowed.items()})
+    rules = loading.overridden(settings.rules, changes, "RetryPolicy in this notebook")
+    return replace(settings, rules=rules, allowed={key: changed(entry) for key, entry in settings.allowed.items()})
 
 
 def narrowed(settings: Settings, value: dict[str, Any]) -> dict[str, AllowedEntry]:

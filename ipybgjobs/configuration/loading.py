@@ -21,7 +21,7 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 from .. import durations
 from ..errors import ConfigurationError
 from ..retry import RetryRules
-from ..settings import AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
+from ..settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
 from . import sources, traits
 from .sources import Source
 
@@ -68,17 +68,23 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     locked_by = None
     merged = Config()
     entries: list[tuple[str, dict[str, Any]]] = []
+    switches: list[tuple[str, bool]] = []
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
         entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
+        if NOTEBOOK_CODE in section:
+            switches.append((source.path, section.pop(NOTEBOOK_CODE)))
         if section.pop("locked", False) and source.path in administered:
             locked_by = source.path
         merged.merge(_extended(config, merged))
     if locked_by:
         entries = [(path, found) for path, found in entries if path in administered]
+        switches = [(path, on) for path, on in switches if path in administered]
         report = [_not_counted(file) if file.path not in administered else file for file in report]
     allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
-    return _settings(merged, allowed, replace(Settings(), files=tuple(report), locked_by=locked_by))
+    switched_by, on = switches[-1] if switches else ("", False)
+    base = replace(Settings(), files=tuple(report), locked_by=locked_by, notebook_code=switched_by if on else None)
+    return _settings(merged, allowed, base)
 
 
 def _plain(value: Any, base: Any) -> Any:
@@ -101,7 +107,7 @@ def _default(cls: type[Configurable], name: str) -> Any:
 
 
 def _not_counted(file: FileRead) -> FileRead:
-    note = "read; its allowed_jobs do not count: locked by the administrator"
+    note = "read; what it allows does not count: locked by the administrator"
     return replace(file, status=note) if file.status == "read" else file
 
 
@@ -169,6 +175,10 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     where = f"{source}: allowed_jobs[{key!r}]"
     if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
         raise ConfigurationError(f"{where}: a key is the dotted path of a class or module, such as 'training.Trainer'.")
+    if key == CELL or key.partition(".")[0] == NOTEBOOK:
+        raise ConfigurationError(
+            f"{where}: code of a notebook is allowed by c.BackgroundJobs.{NOTEBOOK_CODE} = True, by no entry."
+        )
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:

@@ -46,6 +46,13 @@ class BackgroundJobs(Configurable):
         Default: nothing may run. Entries of several files are united; the file of higher rank decides a key."""
     ).tag(config=True)
 
+    allow_notebook_code = Bool(
+        False,
+        help="""Whether code that stands in a notebook may run: cells (%%bgjob), and classes and functions that are defined there,
+        which are sent by value. Whoever can submit can then run anything, as in a cell. A running notebook can only switch it
+        off. Default: False.""",
+    ).tag(config=True)
+
     queues = Dict(
         key_trait=Unicode(),
         default_value={DEFAULT_QUEUE: 2},

@@ -166,6 +166,12 @@ class Database:
             return self.connection.execute(sql, values).fetchall()
 
     @contextlib.contextmanager
+    def looking(self) -> Iterator[sqlite3.Connection]:
+        """Several queries that change nothing."""
+        with self._translated():
+            yield self.connection
+
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction that writes: all of it or nothing.
 

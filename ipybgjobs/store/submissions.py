@@ -91,20 +91,35 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
         If a job that it comes after is not there.
     """
     with database.transaction() as connection:
-        after = job.after
-        reused = _reusable(connection, job)
-        if reused is not None:
-            return reused["id"], reused["uid"]
+        served = _served(connection, job)
+        if served is not None:
+            return served["id"], served["uid"]
         holder = _holder(connection, job.unique_key)
         if holder is not None:
-            if job.on_duplicate == "existing":
-                return holder["id"], holder["uid"]
-            if job.on_duplicate == "reject":
-                raise DuplicateJob(_duplicate(holder))
             _give_way(connection, holder, job)
-        after = (*after, *_leaving(connection, job.unique_key))
+        after = (*job.after, *_leaving(connection, job.unique_key))
         context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
         return _insert(connection, job, after, {"context": context, "environment": environment, "group_id": None}), job.uid
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What `submit` would meet in the store; ids of jobs."""
+
+    serves: int | None = None  #: serves as well: nothing would be submitted
+    replaces: int | None = None  #: would be cancelled
+
+
+def prospect(database: Database, job: Submission) -> Prospect:
+    """Say what `submit` would meet now; changes nothing, and raises what it would raise."""
+    with database.looking() as connection:
+        served = _served(connection, job)
+        if served is not None:
+            return Prospect(serves=served["id"])
+        holder = _holder(connection, job.unique_key)
+        for on, anyway in _merged(job.after).items():
+            _blocks(connection, on, anyway=bool(anyway))
+        return Prospect(replaces=None if holder is None else holder["id"])
 
 
 def submit_group(database: Database, group: NewGroup, jobs: Iterable[Submission], surroundings: Surroundings) -> int:
@@ -247,6 +262,23 @@ def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> boo
         was = "has failed" if state is JobState.FAILED else "was cancelled"
         raise InvalidRequest(f"job {job_id} {was}, so nothing can come after its success: retry it first, or use after_any.")
     return not state.ended
+
+
+def _served(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:
+    """A job that serves as well as a new one: it is to be reused, or holds the unique key and will do.
+
+    Raises
+    ------
+    DuplicateJob
+        If one holds the unique key, and will not do.
+    """
+    holder = _reusable(connection, job)
+    if holder is not None or job.on_duplicate == "replace":
+        return holder
+    holder = _holder(connection, job.unique_key)
+    if holder is not None and job.on_duplicate == "reject":
+        raise DuplicateJob(_duplicate(holder))
+    return holder
 
 
 def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | None:

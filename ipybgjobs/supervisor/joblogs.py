@@ -12,9 +12,6 @@ from typing import Any
 from .. import redaction
 from ..settings import LogSettings
 
-ALL = "background_jobs.log"
-ERRORS = "background_jobs_errors.log"
-
 
 class _OneLine(logging.Formatter):
     """The format of the settings, on one line."""
@@ -64,11 +61,11 @@ class JobLogs:
 
     def __init__(self, settings: LogSettings, default_directory: str) -> None:
         self.settings = settings
-        directory = os.path.expanduser(settings.directory or default_directory)
+        everything, errors = settings.files(default_directory)
         self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree: nobody else configures it
         self._handlers = [
-            self._handler(f"{directory}/{ALL}", logging.getLevelName(settings.level)),
-            self._handler(f"{directory}/{ERRORS}", logging.ERROR),
+            self._handler(everything, logging.getLevelName(settings.level)),
+            self._handler(errors, logging.ERROR),
         ]
 
     def _handler(self, path: str, level: int) -> _Rotating:

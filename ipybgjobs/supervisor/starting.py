@@ -161,13 +161,15 @@ class Starter:
 
     def _request(self, start: Start) -> dict[str, Any]:
         row, context = start.row, start.context
-        entry = start.settings.allowed[row["target"].rpartition(".")[0]]
+        permission = allowlist.permission(row["target"], start.settings)
+        assert permission is not None  # the claim has looked
         call = records.call(row)
         return {
             "job": {"id": row["id"], "uid": row["uid"], "name": row["name"], "attempt": start.number},
-            "key": entry.key,
-            "method": row["target"].rpartition(".")[2],
-            "only_from": entry.only_from,
+            "key": permission.entry.key,
+            "method": permission.method,
+            "only_from": permission.entry.only_from,
+            "by_value": permission.by_value,
             "init": call.init,
             "params": call.params,
             "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in _with_pickles(row)],

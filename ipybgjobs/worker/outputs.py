@@ -82,7 +82,10 @@ class Outputs:
 
     def result(self, value: Any) -> None:
         """The return value as it looks."""
-        data, metadata = look(value)
+        self.result_as(*look(value))
+
+    def result_as(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """A value, as it looks."""
         if data:
             self.add("result", data={kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata=metadata)
 

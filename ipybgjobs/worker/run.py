@@ -71,9 +71,11 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
     try:
         context.enter(request, environment)
         _equip(shown, request["job"])
+        sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
+        resolve.define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
         source = _source(owner)
-        value = _call(request, owner)
+        value = _call(request, owner, sent or _sent(request))
         return _succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
     except BaseException as error:
         if os.getpid() != pid:
@@ -114,6 +116,10 @@ def _equip(folder: str, job: dict[str, Any]) -> None:
 def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     """Show what is open still and how the value looks, and keep it."""
     _end_cell()
+    if isinstance(value, inside.Unshown):
+        record = outcome.succeeded(folder, value.value)
+        record["result"]["unshown"] = True
+        return record
     record = outcome.succeeded(folder, value)
     if "plain" not in record["result"]:
         with contextlib.suppress(Exception, SystemExit):  # how it looks is not what the job has done
@@ -143,10 +149,9 @@ def _source(owner: Any) -> list[Any] | None:
     return [path, status.st_mtime_ns, status.st_size]
 
 
-def _call(request: dict[str, Any], owner: Any) -> Any:
-    init, params = dict(request["init"]), dict(request["params"])
-    for path in request["pickled"]:
-        _unpickle(path, init, params)
+def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
+    init = request["init"] | _of_group(sent, "init")
+    params = request["params"] | _of_group(sent, "params")
     if "hook" in request:
         return _awaited(_call_hook(request, owner(**init)))
     function = resolve.bound(owner, request["method"], init)
@@ -165,12 +170,19 @@ def _call_hook(request: dict[str, Any], instance: Any) -> Any:
     return instance.failed(results.exception(hook["attempt"], hook["outcome"], hook["error"], written.get("traceback")))
 
 
-def _unpickle(path: str, init: dict[str, Any], params: dict[str, Any]) -> None:
-    with open(path, "rb") as file:
-        values = plain.load(file.read())
-    for slot, value in values.items():
-        group, _, name = slot.partition(".")
-        (init if group == "init" else params)[name] = value
+def _sent(request: dict[str, Any]) -> dict[str, Any]:
+    """What is not plain of a call, by slot."""
+    values: dict[str, Any] = {}
+    for path in request["pickled"]:
+        with open(path, "rb") as file:
+            values |= plain.load(file.read())
+    return values
+
+
+def _of_group(values: dict[str, Any], group: str) -> dict[str, Any]:
+    """Those of ``init``, of ``params``, or the ``code`` itself, by name."""
+    prefix = f"{group}."
+    return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
 
 
 def _awaited(value: Any) -> Any:

@@ -1,8 +1,15 @@
-"""IPython in a job: a shell without terminal, history or input, whose displays become records; loaded with the job's IPython."""
+"""IPython in a job: a shell without terminal, history or input, whose displays become records; loaded with the job's IPython.
+
+It also runs the code of a whole cell.
+"""
 
 import sys
-from typing import Any
+import types
+import warnings
+from typing import Any, NoReturn
 
+from IPython.core.compilerop import CachingCompiler
+from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
@@ -34,10 +41,48 @@ class JobPublisher(DisplayPublisher):
         _outputs[0].clear(wait=wait)
 
 
+class JobDisplayHook(DisplayHook):
+    """Writes the value of a cell's last expression to the attempt folder."""
+
+    def write_output_prompt(self) -> None:
+        """A record needs no prompt."""
+
+    def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
+        """Keep how the value looks."""
+        _outputs[0].result_as(dict(format_dict), dict(md_dict or {}))
+
+    def finish_displayhook(self) -> None:
+        """A record needs no end of line."""
+
+
+class JobCompiler(CachingCompiler):
+    """Names a cell, so that a traceback says whose lines it shows."""
+
+    name = "<cell>"
+
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:  # noqa: ARG002 - IPython's signature
+        """Return what stands in the place of a file name."""
+        return self.name
+
+
 class JobShell(InteractiveShell):
-    """IPython's shell, as far as displaying needs it."""
+    """IPython's shell, as far as displaying and running a cell needs it."""
 
     display_pub_class = Type(JobPublisher)
+    displayhook_class = Type(JobDisplayHook)
+    compiler_class = Type(JobCompiler)
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There is no window to be shown: ``%matplotlib`` draws inline."""
+
+    def ask_exit(self) -> NoReturn:
+        """``exit`` and ``quit`` end the job."""
+        raise SystemExit
+
+    def showtraceback(self, *arguments: Any, **options: Any) -> None:
+        """Show what went wrong in a file that a cell runs; what the cell itself raises is the job's, and shown as such."""
+        if not options.get("running_compiled_code") and not options.get("exception_only"):
+            super().showtraceback(*arguments, **options)
 
 
 def install(outputs: Outputs) -> None:
@@ -51,6 +96,44 @@ def install(outputs: Outputs) -> None:
     hook, displayhook = sys.excepthook, sys.displayhook
     JobShell.instance(config=config, user_module=sys.modules["__main__"])
     sys.excepthook, sys.displayhook = hook, displayhook
+
+
+def run_cell(code: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """Run a cell, and return its namespace.
+
+    Parameters
+    ----------
+    code : str
+        The cell.
+    name : str
+        What a traceback calls it.
+    variables : dict
+        What is there when it begins.
+
+    Raises
+    ------
+    BaseException
+        What the cell raises.
+    """
+    shell = JobShell.instance()
+    JobCompiler.name = name
+    shell.push(variables)
+    warnings.filterwarnings("ignore", message="To exit: use")  # meant for a terminal
+    result = shell.run_cell(code, store_history=True)
+    error = result.error_before_exec or result.error_in_exec
+    left = isinstance(error, SystemExit) and error.code in (None, 0)  # which is an end like any
+    if error is not None and not left:
+        raise error.with_traceback(_from(error.__traceback__, name))
+    namespace: dict[str, Any] = shell.user_ns
+    return namespace
+
+
+def _from(trace: types.TracebackType | None, name: str) -> types.TracebackType | None:
+    """The part of a traceback that begins in the cell; all of it where none does."""
+    found = trace
+    while found is not None and found.tb_frame.f_code.co_filename != name:
+        found = found.tb_next
+    return found or trace
 
 
 def end_cell() -> None:

@@ -1,0 +1,59 @@
+"""Loading what cloudpickle has sent by value, and leaving classes alone that this process has already.
+
+cloudpickle gives such a class the methods that were pickled, with copies of the globals that they use: the notebook's own class
+would no longer see the notebook's variables once one of its instances had come back.
+"""
+
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle.cloudpickle as _cloudpickle
+
+_MODULE = "cloudpickle.cloudpickle"
+
+#: Functions of cloudpickle that a pickle names: what makes a class or finds it here, and what then defines it.
+_MAKERS, _DEFINER = ("_make_skeleton_class", "_make_skeleton_enum"), "_class_setstate"
+
+
+class _Unpickler(pickle.Unpickler):
+    """Loads; a class that is here already is found, and not defined anew."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content))
+        self._here: list[Any] = []
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        if module != _MODULE:
+            return found
+        if name in _MAKERS:
+            return self._maker(found)
+        return self._definer(found) if name == _DEFINER else found
+
+    def _maker(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        def make_or_find(*arguments: Any) -> Any:
+            known = set(map(id, _known()))
+            cls = make(*arguments)
+            if id(cls) in known:
+                self._here.append(cls)
+            return cls
+
+        return make_or_find
+
+    def _definer(self, define: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def define_unless_here(cls: Any, state: Any) -> Any:
+            return cls if any(cls is each for each in self._here) else define(cls, state)
+
+        return define_unless_here
+
+
+def _known() -> list[Any]:
+    """Classes that this process has sent or got by value."""
+    return list(getattr(_cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_ID", {}).values())
+
+
+def load(content: bytes) -> Any:
+    """Load a pickle."""
+    return _Unpickler(content).load()
