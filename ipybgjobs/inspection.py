@@ -9,11 +9,11 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import binding, plain, resolve
+from . import binding, plain, redaction, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -161,16 +161,29 @@ def look_here(
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
     source, hooks = resolve.source_file(owner), resolve.hooks(owner)
-    found = _bind_all(shape, calls, secrets)
+    found = _bind_all(lambda params: _prepared(owner, method, binding.bind(shape, params, secrets)), calls)
     return [Bound(bound_init, *_by_position(shape, params), source=source, hooks=hooks) for params in found]
 
 
-def _bind_all(shape: binding.Shape | None, calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]) -> list[dict[str, Any]]:
+def _prepared(owner: Any, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Let the class prepare parameters that fit; its refusal is one of ours."""
+    prepare = resolve.on_submit(owner)
+    if prepare is None:
+        return params
+    try:
+        return dict(prepare(method, params))
+    except BackgroundJobError:
+        raise
+    except Exception as error:
+        raise InvalidParameters(f"{owner.__qualname__}.{method}() refuses: {redaction.one_line(str(error))}") from error
+
+
+def _bind_all(bind: Callable[[Mapping[str, Any]], dict[str, Any]], calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Bind the parameters of each call; of several, the one that doesn't fit is named by its number."""
     found = []
     for number, params in enumerate(calls):
         try:
-            found.append(binding.bind(shape, params, secrets))
+            found.append(bind(params))
         except InvalidParameters as error:
             if len(calls) == 1:
                 raise
