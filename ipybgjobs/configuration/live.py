@@ -86,6 +86,8 @@ class LiveTraits:
                 kept = replace(settings, allowed=narrowed(settings, value))
                 gone = tuple(target for target in settings.targets() if target not in kept.targets())
                 settings = replace(kept, narrowed=gone)
+            elif name == "allowed_notebooks":
+                settings = replace(settings, narrowed_notebooks=tuple(value))
             elif name == "secret_names":
                 settings = replace(settings, secret_names=(*settings.secret_names, *value))
             elif name == "warn_param_bytes":

@@ -18,7 +18,7 @@ from traitlets import TraitError
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFileConfigLoader
 
-from .. import durations
+from .. import durations, pathpattern
 from ..errors import ConfigurationError
 from ..retry import RetryRules
 from ..settings import AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
@@ -68,17 +68,22 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     locked_by = None
     merged = Config()
     entries: list[tuple[str, dict[str, Any]]] = []
+    patterns: list[tuple[str, list[str]]] = []
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
         entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
+        patterns.append((source.path, _plain(section.pop("allowed_notebooks", []), [])))
         if section.pop("locked", False) and source.path in administered:
             locked_by = source.path
         merged.merge(_extended(config, merged))
     if locked_by:
         entries = [(path, found) for path, found in entries if path in administered]
+        patterns = [(path, found) for path, found in patterns if path in administered]
         report = [_not_counted(file) if file.path not in administered else file for file in report]
     allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
-    return _settings(merged, allowed, replace(Settings(), files=tuple(report), locked_by=locked_by))
+    notebooks = tuple(dict.fromkeys(pathpattern.expanded(each) for _, found in patterns for each in found))
+    base = replace(Settings(), files=tuple(report), locked_by=locked_by, allowed_notebooks=notebooks)
+    return _settings(merged, allowed, base)
 
 
 def _plain(value: Any, base: Any) -> Any:
@@ -101,7 +106,7 @@ def _default(cls: type[Configurable], name: str) -> Any:
 
 
 def _not_counted(file: FileRead) -> FileRead:
-    note = "read; its allowed_jobs do not count: locked by the administrator"
+    note = "read; what it allows does not count: locked by the administrator"
     return replace(file, status=note) if file.status == "read" else file
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from traitlets import Bool, Dict, Float, Int, List, TraitError, TraitType, Unicode, Union, validate
 from traitlets.config import Configurable
 
-from .. import durations
+from .. import durations, pathpattern
 from ..redaction import SECRET_NAMES
 from ..retry import FAULTS_OF_THE_CODE
 from ..settings import DEFAULT_QUEUE, LogSettings
@@ -44,6 +44,13 @@ class BackgroundJobs(Configurable):
         backoff_factor, max_delay_seconds, jitter, retry_on, never_retry (as RetryPolicy does), timeout (a duration for each
         attempt; None: no limit), queue (its default queue) and from (a folder: a module found anywhere else is refused).
         Default: nothing may run. Entries of several files are united; the file of higher rank decides a key."""
+    ).tag(config=True)
+
+    allowed_notebooks = List(
+        Unicode(),
+        help="""Which notebooks ipybgjobs.Notebook.run may run, where allowed_jobs allows it: patterns of absolute paths, with ~,
+        * for what is between two slashes and ** for any number of folders, such as "~/work/**/*.ipynb". Links in a notebook's
+        path are resolved first. Default: [], none. The patterns of several files are united.""",
     ).tag(config=True)
 
     queues = Dict(
@@ -130,6 +137,13 @@ class BackgroundJobs(Configurable):
         for name, value in proposal["value"].items():
             _check_queue(name, value if isinstance(value, dict) else {"slots": value})
         return {DEFAULT_QUEUE: 2, **proposal["value"]}
+
+    @validate("allowed_notebooks")
+    def _absolute_patterns(self, proposal: Any) -> list[str]:
+        try:
+            return [pathpattern.expanded(pattern) for pattern in proposal["value"]]
+        except ValueError as error:
+            raise TraitError(f"allowed_notebooks: {error}.") from error
 
     @validate("on_finish")
     def _known_fields(self, proposal: Any) -> list[str]:
