@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from .errors import (
         BackgroundJobError,
+        CellFailed,
         ConfigurationError,
         DuplicateJob,
         Fail,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         JobLost,
         JobNotAllowed,
         JobTimeout,
+        KernelDied,
         ResultNotKept,
         Retry,
         StoreError,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from .inside import current_job, progress, report
     from .jobgroup import Group
     from .models import Attempt
+    from .notebooks.job import Notebook
 
 __version__ = "0.1.0"
 
@@ -54,6 +57,7 @@ _PLACES = {
     "Attempt": "models",
     "Group": "jobgroup",
     "Job": "handle",
+    "Notebook": "notebooks.job",
     "as_completed": "api",
     "clean": "api",
     "grid": "api",
@@ -71,6 +75,7 @@ _PLACES = {
 __all__ = [
     "Attempt",
     "BackgroundJobError",
+    "CellFailed",
     "ConfigurationError",
     "DuplicateJob",
     "Fail",
@@ -84,6 +89,8 @@ __all__ = [
     "JobLost",
     "JobNotAllowed",
     "JobTimeout",
+    "KernelDied",
+    "Notebook",
     "ResultNotKept",
     "Retry",
     "StoreError",
