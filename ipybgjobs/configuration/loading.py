@@ -18,7 +18,7 @@ from traitlets import TraitError
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFileConfigLoader
 
-from .. import durations, pathpattern
+from .. import durations
 from ..errors import ConfigurationError
 from ..retry import RetryRules
 from ..settings import AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
@@ -72,7 +72,7 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
         entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
-        patterns.append((source.path, _plain(section.pop("allowed_notebooks", []), [])))
+        patterns.append((source.path, _patterns(_plain(section.pop("allowed_notebooks", []), []))))
         if section.pop("locked", False) and source.path in administered:
             locked_by = source.path
         merged.merge(_extended(config, merged))
@@ -81,9 +81,14 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
         patterns = [(path, found) for path, found in patterns if path in administered]
         report = [_not_counted(file) if file.path not in administered else file for file in report]
     allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
-    notebooks = tuple(dict.fromkeys(pathpattern.expanded(each) for _, found in patterns for each in found))
+    notebooks = tuple(dict.fromkeys(each for _, found in patterns for each in found))
     base = replace(Settings(), files=tuple(report), locked_by=locked_by, allowed_notebooks=notebooks)
     return _settings(merged, allowed, base)
+
+
+def _patterns(value: Any) -> list[str]:
+    """Patterns of paths as the trait takes them."""
+    return list(traits.BackgroundJobs(config=Config(BackgroundJobs=Config(allowed_notebooks=value))).allowed_notebooks)
 
 
 def _plain(value: Any, base: Any) -> Any:

@@ -1,9 +1,10 @@
 """Where a notebook's output goes: decided and checked at submit, named when the job runs.
 
-Never the input itself. Nothing is written here, and no folder is made.
+Never the input itself. No file is left here, and no folder is made.
 """
 
 import os
+import tempfile
 
 from ..errors import InvalidParameters
 
@@ -45,8 +46,10 @@ def _check_folder(folder: str, given: str) -> None:
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         raise InvalidParameters(f"output {given!r} can't be written: {place} is no folder.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InvalidParameters(f"output {given!r} can't be written: {place} may not be written by you.")
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise InvalidParameters(f"output {given!r} can't be written: {place}: {error.strerror}.") from None
 
 
 def file(output: str, path: str, job_id: int | None) -> str:

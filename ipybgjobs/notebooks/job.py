@@ -4,6 +4,7 @@ It decides nothing about whether a notebook may run: `allowlist` does, at submit
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,9 @@ class Notebook:
         KernelDied
             If the kernel does not start, or dies.
         """
+        job = inside.current_job()
+        if job is not None:
+            _do_without_grammar()
         from . import execution, resuming
         from .draft import METADATA, Draft
         from .echo import Echo
@@ -60,7 +64,7 @@ class Notebook:
         if not isinstance(path, Enclosed):  # called, not submitted
             given = {"path": path, "parameters": parameters, "output": output, "resume": resume}
             return await self.run(**self.on_submit("run", given))
-        job, echo = inside.current_job(), Echo()
+        echo = Echo()
         notebook = document.parse(path.content)
         shown = _put(notebook, parameters or {})
         cells = execution.prepare(notebook)
@@ -90,6 +94,14 @@ class Notebook:
         given = _fitted(notebook, path, language, params.get("parameters") or {})
         output = destination.resolved(params.get("output"), path)
         return {**params, "path": Enclosed(path, content), "output": output} | ({"parameters": given} if given else {})
+
+
+def _do_without_grammar() -> None:
+    """Keep jsonschema, which nbformat imports, from a grammar of URIs: a second to build, and nobody asks for it here.
+
+    The notebook's own code runs in another process, which has it.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # which makes its import fail
 
 
 def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _keep_exception(folder: str, error: BaseException) -> bool:
 def begin_at_user_code(error: BaseException) -> None:
     """Let the traceback begin where the user's code does."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("ipybgjobs."):
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(("ipybgjobs.", "asyncio.")):
         trace = trace.tb_next
     error.__traceback__ = trace
 
