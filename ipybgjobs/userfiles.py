@@ -127,6 +127,7 @@ def _show(arguments: argparse.Namespace) -> int:
     for entry in settings.allowed.values():
         print(f"  {entry.key}: {', '.join(entry.methods)}  ({entry.source})")
     for name in (
+        "allowed_notebooks",
         "queues",
         "rules",
         "logs",

@@ -24,6 +24,9 @@ from .echo import Echo, without_colours
 #: Seconds that a kernel may take to start.
 _STARTUP = 300
 
+#: Seconds that a cell's last messages may come after its end.
+_LAST_MESSAGES = 60
+
 #: Seconds that a cell is given to end once it was interrupted; the job's own grace may be shorter.
 _AFTER_INTERRUPT = 5.0
 
@@ -38,7 +41,7 @@ class _Client(NotebookClient):
     """nbclient's client, which lets others see each message."""
 
     def __init__(self, notebook: Any, manager: AsyncKernelManager, echo: Echo, draft: Draft) -> None:
-        super().__init__(notebook, km=manager, startup_timeout=_STARTUP, timeout=None, store_widget_state=True)
+        super().__init__(notebook, km=manager, startup_timeout=_STARTUP, timeout=None, iopub_timeout=_LAST_MESSAGES)
         self._echo = echo
         self._draft = draft
 
