@@ -153,6 +153,14 @@ def test_the_notebook_runs_as_it_was_at_submit_and_the_copy_goes_with_the_job(de
     assert not copy.exists()
 
 
+def test_a_saved_job_names_the_notebook_s_whole_path_in_its_call(desk):
+    path = write(desk, code("1"), name=f"{'long' * 20}/train.ipynb")
+    bg.pause()
+    job = submit(path).cancel()
+    job.save_notebook(desk.root / "saved.ipynb")
+    assert f"'path': '{path}'" in read(desk.root / "saved.ipynb").cells[1].source
+
+
 def test_without_an_output_it_is_written_beside_the_notebook_and_no_job_overwrites_another_s(desk):
     path = write(desk, code("n = 1", "parameters"), code("print(n)"))
     before = path.read_bytes()
