@@ -43,6 +43,14 @@ c = get_config()  #noqa
 #  Default: {}
 # c.BackgroundJobs.allowed_jobs = {}
 
+## Which notebooks ipybgjobs.Notebook.run may run, where allowed_jobs allows it:
+#  patterns of absolute paths, with ~, * for what is between two slashes and **
+#  for any number of folders, such as "~/work/**/*.ipynb". Links in a notebook's
+#  path are resolved first. Default: [], none. The patterns of several files are
+#  united.
+#  Default: []
+# c.BackgroundJobs.allowed_notebooks = []
+
 ## Seconds that threads and exit handlers of a job that has ended are given; then
 #  its process ends anyway. Default: 30.
 #  Default: 30.0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .cell import Cell
     from .errors import (
         BackgroundJobError,
+        CellFailed,
         ConfigurationError,
         DuplicateJob,
         Fail,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         JobLost,
         JobNotAllowed,
         JobTimeout,
+        KernelDied,
         ResultNotKept,
         Retry,
         StoreError,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from .inside import current_job, progress, report
     from .jobgroup import Group
     from .models import Attempt
+    from .notebooks.job import Notebook
     from .panel.widget import Panel
 
 __version__ = "0.1.0"
@@ -57,6 +60,7 @@ _PLACES = {
     "Cell": "cell",
     "Group": "jobgroup",
     "Job": "handle",
+    "Notebook": "notebooks.job",
     "Panel": "panel.widget",
     "as_completed": "api",
     "clean": "api",
@@ -76,6 +80,7 @@ __all__ = [
     "Attempt",
     "BackgroundJobError",
     "Cell",
+    "CellFailed",
     "ConfigurationError",
     "DuplicateJob",
     "Fail",
@@ -89,6 +94,8 @@ __all__ = [
     "JobLost",
     "JobNotAllowed",
     "JobTimeout",
+    "KernelDied",
+    "Notebook",
     "Panel",
     "ResultNotKept",
     "Retry",

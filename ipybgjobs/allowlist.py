@@ -1,13 +1,16 @@
 """Whether a name may run: from a target as typed to the entry that allows it, or the reason why none does.
 
-Pure: it imports nothing of the user's, and answers from `Settings` alone.
+It imports nothing of the user's, and answers from `Settings` alone; of a notebook's path it follows the links.
 """
 
 import difflib
+import os
 import shlex
 import sys
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+from . import pathpattern
 from .errors import JobNotAllowed
 from .settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, Settings
 
@@ -95,6 +98,49 @@ def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
 def _private(target: str) -> list[str]:
     """Names in a target that are not public."""
     return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
+
+
+def check_notebook(target: str, params: Mapping[str, Any], settings: Settings) -> None:
+    """See to it that a notebook which a target would run may run.
+
+    Raises
+    ------
+    JobNotAllowed
+        If no pattern allows its path; the message says the line to write.
+    """
+    if is_allowed_notebook(target, params, settings):
+        if settings.narrowed_notebooks is None or _fits(params["path"], settings.narrowed_notebooks):
+            return
+        raise JobNotAllowed(
+            f"{params['path']} can't run as a job: the files allow it, and this notebook does not: "
+            "%config BackgroundJobs.allowed_notebooks has narrowed them."
+        )
+    raise JobNotAllowed(_unlisted_notebook(os.path.realpath(params["path"]), settings))
+
+
+def is_allowed_notebook(target: str, params: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether the files allow the notebook that a target would run, or it would run none; the check at launch."""
+    return not runs_notebook(target) or (
+        isinstance(params.get("path"), str) and _fits(params["path"], settings.allowed_notebooks)
+    )
+
+
+def runs_notebook(target: str) -> bool:
+    """Whether a target is our class of notebooks, by whatever path."""
+    return target.startswith("ipybgjobs.") and target.rpartition(".")[0].endswith(".Notebook")
+
+
+def _fits(path: str, patterns: Iterable[str]) -> bool:
+    place = os.path.realpath(path)  # a link must not lead around a pattern
+    return any(pathpattern.matches(place, pattern) for pattern in patterns)
+
+
+def _unlisted_notebook(path: str, settings: Settings) -> str:
+    if settings.locked_by:
+        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
+    else:
+        fix = f"To allow it, write in ipybgjobs_config.py: c.BackgroundJobs.allowed_notebooks.append({path!r})"
+    return f"{path} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
 
 
 def _check_form(target: str) -> None:

@@ -51,8 +51,8 @@ OUTCOME_NOT_WRITTEN = 74
 _PRIVATE = 0o600
 
 
-def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
-    """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns.
+def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int = _PRIVATE) -> None:
+    """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
     """
     partial = f"{path}.{os.getpid()}.{get_ident()}.part"
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with open(descriptor, "wb") as file:
             file.write(content)
             if durable:

@@ -46,7 +46,8 @@ class Call:
         """Parameters (``init`` or ``params``), with secrets blanked, and a description where a value is not plain."""
         plain: dict[str, Any] = blanked(self.init if group == "init" else self.params, self.secrets)
         prefix = group + "."
-        return plain | {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
+        described = {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
+        return plain | {name: text for name, text in described.items() if name not in plain}  # a path with its content is both
 
     def _arguments(self, group: str, plain: Mapping[str, Any]) -> str:
         shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}

@@ -12,7 +12,9 @@ BackgroundJobError
 ├── JobFailed               the job failed and left no exception to raise
 │   ├── JobCancelled        somebody cancelled it
 │   ├── JobLost             its process vanished
-│   └── JobTimeout          an attempt took longer than its timeout
+│   ├── JobTimeout          an attempt took longer than its timeout
+│   ├── CellFailed          a cell of its notebook raised
+│   └── KernelDied          the kernel of its notebook died
 ├── ResultNotKept           the job succeeded, its return value could not be kept
 ├── Retry                   raised inside a job: try again
 └── Fail                    raised inside a job: do not try again
@@ -71,6 +73,32 @@ class JobLost(JobFailed):
 
 class JobTimeout(JobFailed):
     """An attempt took longer than its timeout."""
+
+
+class CellFailed(JobFailed):
+    """A cell of a notebook that ran as a job raised; the cause shows the cell's traceback.
+
+    Parameters
+    ----------
+    where : str
+        Which cell, by number and heading.
+    ename, evalue : str
+        Name and message of the exception in the kernel.
+    """
+
+    def __init__(self, where: str, ename: str, evalue: str) -> None:
+        super().__init__(where, ename, evalue)
+        self.where = where
+        self.ename = ename
+        self.evalue = evalue
+
+    def __str__(self) -> str:
+        said = f"{self.ename}: {self.evalue}" if self.evalue else self.ename
+        return f"{self.where}: {said}"
+
+
+class KernelDied(JobFailed):
+    """The kernel of a notebook that ran as a job died, or did not start."""
 
 
 class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise

@@ -9,11 +9,11 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import binding, plain, resolve
+from . import binding, plain, redaction, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -190,7 +190,8 @@ def look_here(
         code=dict(code or _code(permission)) if permission.by_value else {},
         annotations=_annotations("init", constructor) | _annotations("params", shape),
     )
-    return [_of_call(common, shape, params) for params in _bind_all(shape, calls, secrets)]
+    found = _bind_all(lambda params: _prepared(owner, method, binding.bind(shape, params, secrets)), calls)
+    return [_of_call(common, shape, params) for params in found]
 
 
 def _of_call(common: Bound, shape: binding.Shape | None, params: dict[str, Any]) -> Bound:
@@ -215,12 +216,25 @@ def _annotations(group: str, shape: binding.Shape | None) -> dict[str, str]:
     return {f"{group}.{slot.name}": slot.annotated for slot in slots if slot.annotated}
 
 
-def _bind_all(shape: binding.Shape | None, calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]) -> list[dict[str, Any]]:
+def _prepared(owner: Any, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Let the class prepare parameters that fit; its refusal is one of ours."""
+    prepare = resolve.on_submit(owner)
+    if prepare is None:
+        return params
+    try:
+        return dict(prepare(method, params))
+    except BackgroundJobError:
+        raise
+    except Exception as error:
+        raise InvalidParameters(f"{owner.__qualname__}.{method}() refuses: {redaction.one_line(str(error))}") from error
+
+
+def _bind_all(bind: Callable[[Mapping[str, Any]], dict[str, Any]], calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Bind the parameters of each call; of several, the one that doesn't fit is named by its number."""
     found = []
     for number, params in enumerate(calls):
         try:
-            found.append(binding.bind(shape, params, secrets))
+            found.append(bind(params))
         except InvalidParameters as error:
             if len(calls) == 1:
                 raise

@@ -20,6 +20,12 @@ class _Cell:
         self.outputs: list[dict[str, Any]] = []
         self._ids: dict[str, list[dict[str, Any]]] = {}
         self._clear_next = False
+        self._kept = 0  # how many of the outputs no clear takes away
+
+    def begin(self) -> None:
+        """What comes now stands for itself: a clear takes nothing away that was there before."""
+        self._clear_next = False
+        self._kept = len(self.outputs)
 
     def _add(self, output: dict[str, Any]) -> dict[str, Any]:
         if self._clear_next:
@@ -31,14 +37,17 @@ class _Cell:
         """Take everything away: now, or when the next output comes."""
         self._clear_next = wait
         if not wait:
-            self.outputs.clear()
-            self._ids.clear()
+            del self.outputs[self._kept :]
+            self._ids = {name: [each for each in shown if self._has(each)] for name, shown in self._ids.items()}
+
+    def _has(self, output: dict[str, Any]) -> bool:
+        return any(each is output for each in self.outputs)
 
     def text(self, content: bytes) -> None:
         """Text from the log; what follows text is one stream with it."""
         if not content:
             return
-        last = self.outputs[-1] if self.outputs and not self._clear_next else None
+        last = self.outputs[-1] if len(self.outputs) > self._kept and not self._clear_next else None
         if last is not None and last["output_type"] == "stream":
             last["text"].append(content)
         else:
@@ -99,6 +108,8 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         kind = record["kind"]
         if kind == "clear":
             cell.clear(wait=record["wait"])
+        elif kind == "begin":
+            cell.begin()
         elif kind == "lost":
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
         elif kind in ("display", "update", "result", "error"):

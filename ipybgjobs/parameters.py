@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import attempt, plain, redaction, sizes
 from .call import Call
+from .enclosed import Enclosed
 from .errors import InvalidParameters, StoreError
 from .inspection import Bound
 from .source import Source
@@ -45,11 +46,20 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
         for name, value in values.items()
         if not plain.is_plain(value)
     }
-    rest = {group: {name: v for name, v in values.items() if f"{group}.{name}" not in others} for group, values in groups.items()}
+    rest = {group: _plain_part(group, values, others) for group, values in groups.items()}
     described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
     hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
     call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
     return Split(call, _pickled(others), plain.digest(others)) if others else Split(call, None, "")
+
+
+def _plain_part(group: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row says: plain values, and the paths of files whose content is pickled."""
+    return {
+        name: str(value) if isinstance(value, Enclosed) else value
+        for name, value in values.items()
+        if f"{group}.{name}" not in others or isinstance(value, Enclosed)
+    }
 
 
 def fingerprint(split: Split, source: Source | None) -> str | None:
@@ -102,6 +112,8 @@ def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
         return f"<code {name}>"
     if name in secrets:
         return redaction.BLANK
+    if isinstance(value, Enclosed):
+        return redaction.cut(repr(str(value)))
     if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
         return redaction.cut(redaction.one_line(repr(redaction.blanked(value, ()))))
     return plain.describe(value)

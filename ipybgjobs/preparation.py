@@ -95,6 +95,7 @@ def bind(
     init, params = options.mapping(init, "init"), options.mapping(params, "params")
     secrets = redaction.secret_names({**init, **params}, settings.secret_names)
     bound = inspection.look(permission, init, params, secrets, code)
+    allowlist.check_notebook(permission.target, bound.params, settings)
     return parameters.split(permission.target, bound, secrets), bound
 
 
@@ -179,6 +180,8 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     names = {**init, **shared}.keys() | {key for each in own for key in each}
     secrets = redaction.secret_names(sorted(names), settings.secret_names)
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
+    for each in bound:
+        allowlist.check_notebook(permission.target, each.params, settings)
     snapshot.check_working_directory()
     same = {key: bound[0].params[key] for key in shared}
     together = parameters.split(permission.target, Bound({}, same, (), code=bound[0].code), secrets)

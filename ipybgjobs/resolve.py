@@ -139,6 +139,18 @@ def source_file(owner: Any) -> str | None:
     return os.path.realpath(path) if isinstance(path, str) else None
 
 
+#: A class method that a class may have: given a method's name and parameters at submit, it returns those to store, or refuses.
+ON_SUBMIT = "on_submit"
+
+
+def on_submit(owner: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]] | None:
+    """Return the class method that prepares parameters at submit; None where a class has none."""
+    if not isinstance(owner, type) or not any(isinstance(vars(cls).get(ON_SUBMIT), classmethod) for cls in owner.__mro__):
+        return None
+    found: Callable[[str, dict[str, Any]], dict[str, Any]] = getattr(owner, ON_SUBMIT)
+    return found
+
+
 #: Methods that a class may have, called once its job has ended: with the result, with the exception.
 HOOKS = ("on_success", "failed")
 

@@ -117,6 +117,7 @@ class Settings:
     """Everything the configuration files say."""
 
     allowed: dict[str, AllowedEntry] = field(default_factory=dict)
+    allowed_notebooks: tuple[str, ...] = ()  #: patterns of absolute paths
     queues: dict[str, QueueSettings] = field(default_factory=lambda: {DEFAULT_QUEUE: QueueSettings(2)})
     rules: RetryRules = field(default_factory=RetryRules)
     logs: LogSettings = field(default_factory=LogSettings)
@@ -134,6 +135,7 @@ class Settings:
     locked_by: str | None = None  #: the administrator's file that is locked
     files: tuple[FileRead, ...] = ()
     narrowed: tuple[str, ...] = ()  #: targets, or the switch, that the files allow and the running notebook does not
+    narrowed_notebooks: tuple[str, ...] | None = None  #: patterns of the running notebook, which a path must fit too; None: all
 
     def targets(self) -> list[str]:
         """Every allowed target, sorted."""
@@ -154,6 +156,7 @@ class Settings:
         built["logs"] = LogSettings(**values["logs"])
         built["secret_names"] = tuple(values["secret_names"])
         built["narrowed"] = tuple(values["narrowed"])
+        built["allowed_notebooks"] = tuple(values["allowed_notebooks"])
         built["files"] = tuple(FileRead(**file) for file in values["files"])
         return cls(**built)
 

@@ -129,6 +129,7 @@ def _show(arguments: argparse.Namespace) -> int:
         print(f"  {entry.key}: {', '.join(entry.methods)}  ({entry.source})")
     print(f"Code of notebooks: {f'allowed ({settings.notebook_code})' if settings.notebook_code else 'not allowed'}")
     for name in (
+        "allowed_notebooks",
         "queues",
         "rules",
         "logs",

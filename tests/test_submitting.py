@@ -591,3 +591,34 @@ def test_two_hundred_submits_in_a_loop_run_in_order(place):
     started = [job.attempts[0].started_at for job in jobs]
     assert started == sorted(started)
     assert {len(job.attempts) for job in jobs} == {1}
+
+
+PREPARED = """
+    class Fetcher:
+        def fetch(self, url: str, tries: int = 3):
+            return [url, tries]
+
+        @classmethod
+        def on_submit(cls, method, params):
+            if not params["url"].startswith("https:"):
+                raise ValueError(f"{params['url']} is not safe")
+            return {**params, "url": params["url"] + "?by=" + method, "tries": params.get("tries", 3) + 1}
+
+    class Form:
+        def on_submit(self):
+            return "a method of its own"
+"""
+
+
+def test_a_class_may_check_and_prepare_parameters_at_submit(place):
+    place.module("net", PREPARED)
+    place.allow({"net.Fetcher": ["fetch"], "net.Form": ["on_submit"]})
+    with pytest.raises(bg.InvalidParameters, match=r"Fetcher.fetch\(\) refuses: http://a is not safe"):
+        bg.submit("net.Fetcher.fetch", {"url": "http://a"})
+    with pytest.raises(bg.InvalidParameters, match=r"call 1: Fetcher.fetch\(\) refuses: b is not safe"):
+        bg.submit_many("net.Fetcher.fetch", [{"url": "https://a"}, {"url": "b"}])
+    assert bg.jobs() == []
+    job = bg.submit("net.Fetcher.fetch", {"url": "https://a", "tries": "5"})
+    assert job.params == {"url": "https://a?by=fetch", "tries": 6}
+    assert job.result(60) == ["https://a?by=fetch", 6]
+    assert bg.submit("net.Form.on_submit").result(60) == "a method of its own"

@@ -88,6 +88,8 @@ class LiveTraits:
                 settings = replace(kept, narrowed=(*settings.narrowed, *gone))
             elif name == "allow_notebook_code" and not value and settings.notebook_code is not None:
                 settings = replace(settings, notebook_code=None, narrowed=(*settings.narrowed, NOTEBOOK_CODE))
+            elif name == "allowed_notebooks":
+                settings = replace(settings, narrowed_notebooks=tuple(value))
             elif name == "secret_names":
                 settings = replace(settings, secret_names=(*settings.secret_names, *value))
             elif name == "warn_param_bytes":

@@ -69,9 +69,11 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     merged = Config()
     entries: list[tuple[str, dict[str, Any]]] = []
     switches: list[tuple[str, bool]] = []
+    patterns: list[tuple[str, list[str]]] = []
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
         entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
+        patterns.append((source.path, _patterns(_plain(section.pop("allowed_notebooks", []), []))))
         if NOTEBOOK_CODE in section:
             switches.append((source.path, section.pop(NOTEBOOK_CODE)))
         if section.pop("locked", False) and source.path in administered:
@@ -80,11 +82,23 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     if locked_by:
         entries = [(path, found) for path, found in entries if path in administered]
         switches = [(path, on) for path, on in switches if path in administered]
+        patterns = [(path, found) for path, found in patterns if path in administered]
         report = [_not_counted(file) if file.path not in administered else file for file in report]
     allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
     switched_by, on = switches[-1] if switches else ("", False)
-    base = replace(Settings(), files=tuple(report), locked_by=locked_by, notebook_code=switched_by if on else None)
+    base = replace(
+        Settings(),
+        files=tuple(report),
+        locked_by=locked_by,
+        notebook_code=switched_by if on else None,
+        allowed_notebooks=tuple(dict.fromkeys(each for _, found in patterns for each in found)),
+    )
     return _settings(merged, allowed, base)
+
+
+def _patterns(value: Any) -> list[str]:
+    """Patterns of paths as the trait takes them."""
+    return list(traits.BackgroundJobs(config=Config(BackgroundJobs=Config(allowed_notebooks=value))).allowed_notebooks)
 
 
 def _plain(value: Any, base: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from traitlets import Bool, Dict, Float, Int, List, TraitError, TraitType, Unicode, Union, validate
 from traitlets.config import Configurable
 
-from .. import durations
+from .. import durations, pathpattern
 from ..redaction import SECRET_NAMES
 from ..retry import FAULTS_OF_THE_CODE
 from ..settings import DEFAULT_QUEUE, LogSettings
@@ -51,6 +51,13 @@ class BackgroundJobs(Configurable):
         help="""Whether code that stands in a notebook may run: cells (%%bgjob), and classes and functions that are defined there,
         which are sent by value. Whoever can submit can then run anything, as in a cell. A running notebook can only switch it
         off. Default: False.""",
+    ).tag(config=True)
+
+    allowed_notebooks = List(
+        Unicode(),
+        help="""Which notebooks ipybgjobs.Notebook.run may run, where allowed_jobs allows it: patterns of absolute paths, with ~,
+        * for what is between two slashes and ** for any number of folders, such as "~/work/**/*.ipynb". Links in a notebook's
+        path are resolved first. Default: [], none. The patterns of several files are united.""",
     ).tag(config=True)
 
     queues = Dict(
@@ -137,6 +144,13 @@ class BackgroundJobs(Configurable):
         for name, value in proposal["value"].items():
             _check_queue(name, value if isinstance(value, dict) else {"slots": value})
         return {DEFAULT_QUEUE: 2, **proposal["value"]}
+
+    @validate("allowed_notebooks")
+    def _absolute_patterns(self, proposal: Any) -> list[str]:
+        try:
+            return [pathpattern.expanded(pattern) for pattern in proposal["value"]]
+        except ValueError as error:
+            raise TraitError(f"allowed_notebooks: {error}.") from error
 
     @validate("on_finish")
     def _known_fields(self, proposal: Any) -> list[str]:

@@ -71,8 +71,8 @@ class Starter:
                 denied.append((row, self._deny(step.change, row, "no client of ipybgjobs wrote its row")))
             elif settings is None:
                 unknown.append(row["context"])
-            elif not allowlist.is_allowed(row["target"], settings):
-                denied.append((row, self._deny(step.change, row, _UNLISTED)))
+            elif (why := _forbidden(row, settings)) is not None:
+                denied.append((row, self._deny(step.change, row, why)))
             else:
                 limits = settings.queues.get(queue, QueueSettings())
                 if len(taken) >= limits.slots:
@@ -90,7 +90,7 @@ class Starter:
             settings = self._policies.settings(context)
             if settings is None:
                 continue
-            if not allowlist.is_allowed(row["target"], settings):
+            if _forbidden(row, settings) is not None:
                 step.change.drop_hook(row["id"])
                 step.effects.environments.add(row["environment"])
                 continue
@@ -115,9 +115,8 @@ class Starter:
     def refusal(self, row: sqlite3.Row) -> str | None:
         """Why an attempt whose launch was voided may not be launched any more; None if it may, or that is not known yet."""
         settings = self._policies.settings(Context.from_text(row["context_body"]))
-        if settings is None or allowlist.is_allowed(row["target"], settings):
-            return None
-        return _denied(row, _UNLISTED)
+        why = None if settings is None else _forbidden(row, settings)
+        return None if why is None else _denied(row, why)
 
     def relaunch(self, transitions: Transitions, row: sqlite3.Row) -> Start | None:
         """Launch an attempt again whose first launch was voided; None while its configuration is not known."""
@@ -211,7 +210,17 @@ def _with_pickles(row: sqlite3.Row) -> list[str]:
 #: Hooks that are called at the same time.
 _HOOKS_AT_ONCE = 4
 
-_UNLISTED = "it is not, or no longer, on the allowlist"
+
+def _forbidden(row: sqlite3.Row, settings: Settings) -> str | None:
+    """Why the files do not allow what a row asks for; None if they do."""
+    if not allowlist.is_allowed(row["target"], settings):
+        return "it is not, or no longer, on the allowlist"
+    if not allowlist.runs_notebook(row["target"]):
+        return None
+    params = records.call(row).params
+    if not allowlist.is_allowed_notebook(row["target"], params, settings):
+        return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
+    return None
 
 
 def _denied(row: sqlite3.Row, why: str) -> str:

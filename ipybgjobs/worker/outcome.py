@@ -44,11 +44,22 @@ def failed(folder: str, error: BaseException) -> dict[str, Any]:
         "traceback": "".join(traceback.format_exception(error)),
         "pickled": _keep_exception(folder, error),
     }
+    if isinstance(error, errors.CellFailed):
+        outcome["names"] += _names_of_builtin(error.ename)
     if isinstance(error, errors.Fail):
         outcome["fatal"] = True
     if isinstance(error, errors.Retry):
         outcome |= {"asked": True, "after": _after(error)}
     return outcome
+
+
+def _names_of_builtin(name: str) -> list[str]:
+    """An exception of another process, and what it is a kind of, for the retry rules."""
+    import builtins
+
+    found = getattr(builtins, name, None)
+    bases = found.__mro__ if isinstance(found, type) and issubclass(found, BaseException) else ()
+    return [name, *(base.__name__ for base in bases[1:])]
 
 
 def _after(error: errors.Retry) -> float | None:
@@ -70,7 +81,7 @@ def _keep_exception(folder: str, error: BaseException) -> bool:
 def begin_at_user_code(error: BaseException) -> None:
     """Let the traceback begin where the user's code does."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("ipybgjobs."):
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(("ipybgjobs.", "asyncio.")):
         trace = trace.tb_next
     error.__traceback__ = trace
 

@@ -80,6 +80,10 @@ class Outputs:
         """What was shown goes: now, or when the next is shown."""
         self.add("clear", wait=wait)
 
+    def begin(self) -> None:
+        """What is shown from here on stands for itself: a later `clear` takes nothing away that was there before."""
+        self.add("begin")
+
     def result(self, value: Any) -> None:
         """The return value as it looks."""
         self.result_as(*look(value))

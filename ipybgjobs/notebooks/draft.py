@@ -1,0 +1,87 @@
+"""The output file of a notebook that runs: written whole each time, so that whoever opens it finds a valid notebook.
+
+It is written when a cell ends, and while one prints for long at most every few seconds. Secret parameters are not in it.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import attempt
+from ..errors import JobFailed
+
+#: Seconds between two writes while a cell runs.
+_INTERVAL = 2.0
+
+#: Share of the time that writing may take, for notebooks with large outputs.
+_SHARE = 0.1
+
+#: Under this name the output's metadata, and a cell's, say what we know.
+METADATA = "ipybgjobs"
+
+
+class Draft:
+    """The output as it grows.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        What is executed.
+    path : str
+        The output file; folders above it are made.
+    shown : dict of int to str
+        Sources of cells, by index, that are written in the place of those that run.
+    clock : callable
+        The monotonic clock.
+    """
+
+    def __init__(self, notebook: Any, path: str, shown: dict[int, str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._notebook = notebook
+        self._shown = shown
+        self._clock = clock
+        self._due = 0.0
+        self.path = path
+
+    def write(self) -> None:
+        """Write it as it is now.
+
+        Raises
+        ------
+        JobFailed
+            If it can't be written.
+        """
+        began = self._clock()
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            attempt.write_whole(self.path, self._text().encode("utf-8", "backslashreplace"), mode=0o666)
+        except OSError as error:
+            raise JobFailed(f"the output {self.path} can't be written: {error.strerror}") from error
+        now = self._clock()
+        self._due = now + max(_INTERVAL, (now - began) / _SHARE)
+
+    def write_if_due(self) -> None:
+        """Write it if that was not done lately; what can't be written now may be later."""
+        if self._clock() >= self._due:
+            self._due = self._clock() + _INTERVAL
+            self.write_if_possible()
+
+    def write_if_possible(self) -> None:
+        """Write it; a full disk does not end the job before its last cell."""
+        with contextlib.suppress(JobFailed):
+            self.write()
+
+    def _text(self) -> str:
+        import nbformat
+
+        sources = {index: self._notebook.cells[index].source for index in self._shown}
+        try:
+            self._put(self._shown)
+            return str(nbformat.writes(self._notebook))
+        finally:
+            self._put(sources)
+
+    def _put(self, sources: dict[int, str]) -> None:
+        for index, source in sources.items():
+            self._notebook.cells[index].source = source

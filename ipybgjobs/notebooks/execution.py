@@ -1,0 +1,212 @@
+"""Runs the cells of a notebook in a kernel of its own, by nbclient; the kernel ends with it, whatever happens.
+
+What cells show goes to an `Echo` and to a `Draft` as it comes; what happens next is decided here alone.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import tempfile
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from .. import inside, redaction
+from ..errors import CellFailed, KernelDied, RemoteTraceback
+from . import document, kernels, resuming
+from .document import CodeCell
+from .draft import Draft
+from .echo import Echo, without_colours
+
+#: Seconds that a kernel may take to start.
+_STARTUP = 300
+
+#: Seconds that a cell's last messages may come after its end.
+_LAST_MESSAGES = 60
+
+#: Seconds that a cell is given to end once it was interrupted; the job's own grace may be shorter.
+_AFTER_INTERRUPT = 5.0
+
+#: Bytes of what a kernel said beside its messages that are shown when it has died.
+_LONGEST_ASIDE = 10_000
+
+#: Exit statuses of ``sys.exit`` in a cell that are no failure.
+_NO_FAILURE = ("", "0", "None")
+
+
+class _Client(NotebookClient):
+    """nbclient's client, which lets others see each message."""
+
+    def __init__(self, notebook: Any, manager: AsyncKernelManager, echo: Echo, draft: Draft) -> None:
+        super().__init__(notebook, km=manager, startup_timeout=_STARTUP, timeout=None, iopub_timeout=_LAST_MESSAGES)
+        self._echo = echo
+        self._draft = draft
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Send a message on, and note it in the notebook."""
+        self._echo.take(msg, errors="raises-exception" in cell.metadata.get("tags", []))
+        try:
+            return super().process_message(msg, cell, cell_index)
+        finally:
+            self._draft.write_if_due()
+
+
+class Execution:
+    """One run of a notebook.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        What is run; its cells get the outputs.
+    path : str
+        The input, whose folder the kernel works in.
+    draft : Draft
+        Where the output is written.
+    echo : Echo
+        Where what cells show goes as well.
+    """
+
+    def __init__(self, notebook: Any, path: str, draft: Draft, echo: Echo) -> None:
+        self._notebook = notebook
+        self._path = path
+        self._draft = draft
+        self._echo = echo
+        self._kernel = kernels.name_for(notebook, path)
+        self._manager = AsyncKernelManager(kernel_name=self._kernel, kernel_spec_manager=kernels.Kernels())
+        self._client = _Client(notebook, self._manager, echo, draft)
+        self._aside = tempfile.TemporaryFile(dir=_folder_of_job())  # noqa: SIM115 - closed in `_stop`
+
+    async def run(self, cells: list[CodeCell], finished: list[CodeCell]) -> None:
+        """Run the cells that are not finished already.
+
+        Raises
+        ------
+        CellFailed
+            If a cell raises; those after it are not run.
+        KernelDied
+            If the kernel does not start, or dies.
+        JobFailed
+            If the output can't be written.
+        """
+        skipped = {cell.place for cell in finished}
+        gentle = False
+        try:
+            self._draft.write()
+            await self._start()
+            for cell in cells:
+                _report(cell, cells)
+                if cell.place not in skipped and not await self._run(cell, len(cells)):
+                    break
+                self._draft.write_if_possible()
+            else:
+                _report(None, cells)
+            self._client.set_widgets_metadata()
+            gentle = True
+        finally:
+            await self._stop(gentle=gentle)
+            if not gentle:
+                self._draft.write_if_possible()
+        self._draft.write()
+
+    async def _start(self) -> None:
+        folder, environment = os.path.dirname(self._path), {**os.environ, "JPY_SESSION_NAME": self._path}
+        try:
+            await self._client.async_start_new_kernel(cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=self._aside)
+            await self._client.async_start_new_kernel_client()
+        except (OSError, RuntimeError) as error:
+            self._tell_aside()
+            reason = redaction.one_line(str(error))
+            raise KernelDied(f"the kernel {self._kernel} of {self._path} did not start: {reason}") from error
+
+    async def _run(self, cell: CodeCell, total: int) -> bool:
+        """Run one cell; whether the next may run too."""
+        self._echo.begin()
+        task = asyncio.ensure_future(self._client.async_execute_cell(cell.cell, cell.place, execution_count=cell.number))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await self._interrupt(task)
+            raise
+        except CellExecutionError as error:
+            if error.ename == "SystemExit" and error.evalue in _NO_FAILURE:
+                resuming.mark(cell.cell, "succeeded")
+                return False
+            resuming.mark(cell.cell, "failed")
+            raise CellFailed(_where(cell, total), error.ename, error.evalue) from RemoteTraceback(_traceback(cell, error))
+        except DeadKernelError:
+            self._tell_aside()
+            raise KernelDied(
+                f"the kernel died in {_where(cell, total)}{await self._how()}; what was done is kept in {self._draft.path}"
+            ) from None
+        resuming.mark(cell.cell, "succeeded")
+        return True
+
+    async def _interrupt(self, task: "asyncio.Future[Any]") -> None:
+        """The job is being ended: interrupt the cell as the button does, and take what it still shows."""
+        self._draft.write_if_possible()
+        with contextlib.suppress(Exception):
+            await self._manager.interrupt_kernel()
+        await asyncio.wait({task}, timeout=_AFTER_INTERRUPT)
+        if task.done() and not task.cancelled():
+            task.exception()  # seen: nobody is to be told again
+
+    def _tell_aside(self) -> None:
+        """Show what the kernel has said last beside its messages, such as where it crashed."""
+        size = self._aside.seek(0, os.SEEK_END)
+        self._aside.seek(max(0, size - _LONGEST_ASIDE))
+        self._echo.say(self._aside.read().decode(errors="backslashreplace"))
+
+    async def _how(self) -> str:
+        """How the kernel's process ended, where that is known."""
+        provisioner = self._manager.provisioner
+        code = None if provisioner is None else await provisioner.poll()
+        if code is None:
+            return ""
+        return f" by signal {-code}" if code < 0 else f" with exit code {code}"
+
+    async def _stop(self, *, gentle: bool) -> None:
+        """End the kernel; its exit handlers run where there is time for them."""
+        with contextlib.suppress(Exception):
+            if await self._manager.is_alive():
+                await self._manager.shutdown_kernel(now=not gentle)
+        with contextlib.suppress(Exception):
+            await self._manager.cleanup_resources()
+        if self._client.kc is not None:
+            self._client.kc.stop_channels()
+        self._aside.close()
+
+
+def _folder_of_job() -> str | None:
+    """Where a file of the job may be; None outside of one: where temporary files are."""
+    job = inside.current_job()
+    return None if job is None else job.folder
+
+
+def _report(cell: CodeCell | None, cells: list[CodeCell]) -> None:
+    """Say how far it is: before a cell, or at the end."""
+    if cell is None:
+        inside.report(len(cells), len(cells), "")
+    else:
+        inside.report(cell.number - 1, len(cells), _where(cell, len(cells)))
+
+
+def _where(cell: CodeCell, total: int) -> str:
+    heading = f" ({redaction.cut(redaction.one_line(cell.heading))})" if cell.heading else ""
+    return f"cell {cell.number} of {total}{heading}"
+
+
+def _traceback(cell: CodeCell, error: CellExecutionError) -> str:
+    for output in reversed(cell.cell.outputs):
+        if output.output_type == "error":
+            return without_colours(output.traceback)
+    return without_colours([error.traceback])
+
+
+def prepare(notebook: Any) -> list[CodeCell]:
+    """Forget what cells of an earlier run have left in a notebook; return those that are to run."""
+    for cell in notebook.cells:
+        resuming.mark(cell, None)
+    return document.code_cells(notebook)

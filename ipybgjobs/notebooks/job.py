@@ -1,0 +1,142 @@
+"""`Notebook`: the class whose method `run` makes a job of a notebook; allowed and submitted like any other.
+
+It decides nothing about whether a notebook may run: `allowlist` does, at submit and at launch.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import inside, redaction
+from ..enclosed import Enclosed
+from ..errors import InvalidParameters
+from . import destination, document
+
+
+class Notebook:
+    """Runs notebooks: ``%bgjob ipybgjobs.Notebook.run path=train.ipynb parameters={"alpha": 0.1} output=runs/``."""
+
+    async def run(
+        self,
+        path: str | Path,
+        parameters: dict[str, Any] | None = None,
+        output: str | Path | None = None,
+        *,
+        resume: bool = False,
+    ) -> str:
+        """Run a notebook, as it was at submit, in a kernel of its own.
+
+        Parameters
+        ----------
+        path : str or Path
+            The notebook; its folder is the kernel's working directory. A pattern of `allowed_notebooks` must fit it.
+        parameters : dict, optional
+            Values for assignments of the cell tagged ``parameters``.
+        output : str or Path, optional
+            A file, or a folder, in which the file is named after the input and the job: ``train-job12.ipynb``. By default the
+            folder of the input. It is written as cells end.
+        resume : bool
+            Whether cells that have succeeded in the output that is there already, and have not changed, are left out: those from
+            the top up to the first that has not. Their variables are not there; cells tagged ``parameters``,
+            ``injected-parameters`` or ``setup`` run in any case.
+
+        Returns
+        -------
+        str
+            The output file.
+
+        Raises
+        ------
+        CellFailed
+            If a cell raises.
+        KernelDied
+            If the kernel does not start, or dies.
+        """
+        job = inside.current_job()
+        if job is not None:
+            _do_without_grammar()
+        from . import execution, resuming
+        from .draft import METADATA, Draft
+        from .echo import Echo
+
+        if not isinstance(path, Enclosed):  # called, not submitted
+            given = {"path": path, "parameters": parameters, "output": output, "resume": resume}
+            return await self.run(**self.on_submit("run", given))
+        echo = Echo()
+        notebook = document.parse(path.content)
+        shown = _put(notebook, parameters or {})
+        cells = execution.prepare(notebook)
+        target = destination.file(str(output), path, None if job is None else job.id)
+        notebook.metadata[METADATA] = {"input": str(path), "job": None if job is None else job.uid}
+        finished = resuming.finished(cells, shown, target) if resume else []
+        if finished:
+            echo.say(f"[{len(finished)} of {len(cells)} cells had succeeded in {target}, and are left out]\n")
+        await execution.Execution(notebook, path, Draft(notebook, target, shown), echo).run(cells, finished)
+        return target
+
+    @classmethod
+    def on_submit(cls, method: str, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - there is but one method
+        """Check a notebook with its parameters, and return them with its content.
+
+        Raises
+        ------
+        InvalidParameters
+            If it can't be run with them.
+        """
+        from . import kernels
+
+        path = os.path.realpath(os.path.expanduser(params["path"]))
+        content = document.load(path)
+        notebook = document.parse(content)
+        language = kernels.find(notebook, path).language
+        given = _fitted(notebook, path, language, params.get("parameters") or {})
+        output = destination.resolved(params.get("output"), path)
+        return {**params, "path": Enclosed(path, content), "output": output} | ({"parameters": given} if given else {})
+
+
+def _do_without_grammar() -> None:
+    """Keep jsonschema, which nbformat imports, from a grammar of URIs: a second to build, and nobody asks for it here.
+
+    The notebook's own code runs in another process, which has it.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # which makes its import fail
+
+
+def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a notebook, checked and converted by what its cell says."""
+    from .. import binding
+    from . import injection, signature
+
+    if language.lower() != "python":
+        if given:
+            raise InvalidParameters(
+                f"{path} is written in {language or 'no known language'}: only Python notebooks take parameters."
+            )
+        return {}
+    shape = signature.of_notebook(notebook, path)
+    if shape is None:
+        if given:
+            name = next(iter(given))
+            raise InvalidParameters(
+                f'{path} has no cell tagged "parameters", so it takes no {name}: tag the cell that assigns it.'
+            )
+        return {}
+    if not given and document.tagged(notebook, document.INJECTED) is not None:
+        return {}  # it brings its own, from an earlier run
+    found = binding.bind(shape, given, redaction.secret_names(given, redaction.SECRET_NAMES))
+    injection.source(found)  # refuses what can't be written
+    return found
+
+
+def _put(notebook: Any, parameters: dict[str, Any]) -> dict[int, str]:
+    """Put parameters into a notebook; return what its output shows in the place of a cell with secrets, by index."""
+    from . import injection
+
+    if not parameters:
+        return {}
+    source, shown = injection.source(parameters), injection.source(redaction.blanked(parameters, ()))
+    injection.inject(notebook, source)
+    index = document.tagged(notebook, document.INJECTED)
+    return {} if source == shown or index is None else {index: shown}

@@ -1,0 +1,134 @@
+"""What a notebook takes: the assignments of its cell tagged ``parameters``, read and never executed.
+
+By papermill's convention they are the defaults; an annotation, or a literal's type, says what fits.
+"""
+
+import ast
+import builtins
+import datetime as dt
+import os
+import pathlib
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from ..binding import Shape, Slot
+from ..errors import InvalidParameters
+from . import document
+
+#: Names that an annotation may use, whatever the notebook imports them as.
+_TYPES: dict[str, Any] = {
+    name: getattr(builtins, name)
+    for name in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
+}
+_TYPES |= {name: getattr(typing, name) for name in ("Any", "Dict", "List", "Literal", "Optional", "Set", "Tuple", "Union")}
+_TYPES |= {"Path": pathlib.Path, "date": dt.date, "datetime": dt.datetime, "timedelta": dt.timedelta}
+
+#: What fits a parameter whose default is a literal of a type: a whole number does not mean that no fraction would.
+_LIKE: dict[type, Any] = {bool: bool, int: int | float, float: float, str: str, list: list, dict: dict, tuple: tuple, set: set}
+
+_UNKNOWN = object()
+
+
+def of_notebook(notebook: Any, path: str) -> Shape | None:
+    """Return what a notebook takes; None where it has no cell tagged ``parameters``.
+
+    Raises
+    ------
+    InvalidParameters
+        If that cell is no Python.
+    """
+    index = document.tagged(notebook, document.PARAMETERS)
+    if index is None:
+        return None
+    slots = {slot.name: slot for slot in _slots(_tree(notebook.cells[index].source, path))}
+    return Shape(os.path.basename(path), tuple(slots.values()), open=False)
+
+
+def _tree(source: str, path: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        pass
+    try:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return ast.parse(TransformerManager().transform_cell(source))  # magics and shell commands become calls
+    except (SyntaxError, ValueError) as error:
+        raise InvalidParameters(f"The cell tagged parameters of {path} can't be read: {error}.") from None
+
+
+def _slots(tree: ast.Module) -> Iterator[Slot]:
+    for statement in tree.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            annotation = _annotation(statement.annotation)
+            yield Slot(statement.target.id, annotation, required=statement.value is None, positional=False)
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                yield from _assigned(target, statement.value)
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> Iterator[Slot]:
+    if isinstance(target, ast.Name):
+        yield Slot(target.id, _like(value), required=False, positional=False)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+        for number, each in enumerate(target.elts):
+            yield from _assigned(each, values[number] if len(values) == len(target.elts) else ast.Name("_"))
+
+
+def _like(value: ast.expr) -> Any:
+    """What fits in the place of a default: its type, or None; anything where it is no literal."""
+    try:
+        kind = _LIKE.get(type(ast.literal_eval(value)))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return Any
+    return Any if kind is None else typing.Optional[kind]  # noqa: UP045 - `|` is not made for types that are values
+
+
+def _annotation(node: ast.expr) -> Any:
+    """The type that an annotation names; one that is not understood is as good as none."""
+    found = _type(node)
+    return Any if found is _UNKNOWN else found
+
+
+def _type(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name):
+        return _TYPES.get(node.id, _UNKNOWN)
+    if isinstance(node, ast.Attribute):  # typing.Optional, pathlib.Path
+        return _TYPES.get(node.attr, _UNKNOWN)
+    if isinstance(node, ast.Constant):
+        return _constant(node.value)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _applied(typing.Union, [_type(node.left), _type(node.right)])
+    if isinstance(node, ast.Subscript):
+        return _subscript(_type(node.value), node.slice)
+    return _UNKNOWN
+
+
+def _constant(value: Any) -> Any:
+    if value is None or value is ...:
+        return value
+    try:
+        return _type(ast.parse(value, mode="eval").body) if isinstance(value, str) else _UNKNOWN
+    except SyntaxError:
+        return _UNKNOWN
+
+
+def _subscript(origin: Any, inside: ast.expr) -> Any:
+    parts = inside.elts if isinstance(inside, ast.Tuple) else [inside]
+    if origin is typing.Literal:
+        try:
+            return _applied(origin, [ast.literal_eval(part) for part in parts])
+        except ValueError:
+            return _UNKNOWN
+    return _applied(origin, [_type(part) for part in parts])
+
+
+def _applied(origin: Any, arguments: list[Any]) -> Any:
+    if origin is _UNKNOWN or any(each is _UNKNOWN for each in arguments):
+        return _UNKNOWN
+    try:
+        return origin[tuple(arguments) if len(arguments) != 1 else arguments[0]]
+    except TypeError:
+        return _UNKNOWN

@@ -1,0 +1,45 @@
+"""Patterns of absolute paths: ``*`` stands for what is between two slashes, ``**`` for any number of folders.
+
+They decide by names alone; only where a pattern begins is looked up on disk, since a home folder is often a link.
+"""
+
+import fnmatch
+import os
+import re
+
+_WILD = re.compile(r"[*?\[]")
+
+
+def expanded(pattern: str) -> str:
+    """Return a pattern with ``~`` written out.
+
+    Raises
+    ------
+    ValueError
+        If it is not the pattern of an absolute path.
+    """
+    found = os.path.expanduser(pattern)
+    if not os.path.isabs(found) or ".." in found.split("/"):
+        raise ValueError(f'{pattern!r} is no pattern of absolute paths, such as "~/work/**/*.ipynb"')
+    return found
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a path without links in it fits a pattern; links in what stands before the first wildcard are followed."""
+    parts = [part for part in pattern.split("/") if part]
+    first = next((number for number, part in enumerate(parts) if _WILD.search(part)), len(parts))
+    start = os.path.realpath("/" + "/".join(parts[:first]))
+    fixed = [part for part in start.split("/") if part]
+    names = [part for part in path.split("/") if part]
+    return names[: len(fixed)] == fixed and _fits(names[len(fixed) :], parts[first:])
+
+
+def _fits(names: list[str], wanted: list[str]) -> bool:
+    """Whether names fit a pattern, part by part."""
+    reached = {0}  # how many names the parts so far may have taken
+    for part in wanted:
+        if part == "**":
+            reached = set(range(min(reached), len(names) + 1)) if reached else set()
+        else:
+            reached = {at + 1 for at in reached if at < len(names) and fnmatch.fnmatchcase(names[at], part)}
+    return len(names) in reached
