@@ -13,7 +13,7 @@ import conftest
 import nbformat
 import pytest
 from conftest import until
-from test_kernel import Kernel
+from test_kernel import LIVE, Kernel
 from test_magics import Notebook
 
 import ipybgjobs as bg
@@ -84,7 +84,7 @@ class Cells(Notebook):
             place = shown.setdefault(message["parent_header"].get("msg_id"), {})
             if kind == "stream":
                 place[len(place)] = content["text"]
-            elif kind == "display_data":
+            elif kind == "display_data" and LIVE not in content["data"]:
                 place[content["transient"].get("display_id", len(place))] = content["data"]
             elif kind == "update_display_data" and content["transient"]["display_id"] in place:
                 place[content["transient"]["display_id"]] = content["data"]
@@ -371,7 +371,7 @@ def test_outputs_come_below_their_own_cell_while_another_one_runs(notebook):
 def test_the_card_comes_first_and_then_text_displays_and_the_last_expression(notebook):
     cell = notebook.send("%%bgjob\nprint('text')\ndisplay({'text/html': '<b>1</b>'}, raw=True)\n'last'")
     card, *rest = notebook.listen(lambda shown: len(shown.get(cell, {})) == 4)[cell]
-    assert "● queued" in card["text/html"]
+    assert "<b>job " in card["text/html"]
     assert rest == [{"text/plain": "text"}, {"text/html": "<b>1</b>"}, {"text/plain": "'last'"}]
 
 

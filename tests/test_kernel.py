@@ -23,11 +23,15 @@ import ipybgjobs as bg
 # -- a kernel, as a notebook has it; test_magics.py uses it too ----------------------------------------------------------
 
 
+LIVE = "application/vnd.jupyter.widget-view+json"
+
+
 class Reply:
     """What one cell printed, showed and raised."""
 
     def __init__(self):
         self.displays, self.stdout, self.stderr = [], "", ""
+        self.live = []  #: panels and cards, which a frontend would draw
         self.status = self.ename = self.evalue = None
         self.traceback = ""
 
@@ -36,7 +40,7 @@ class Reply:
         if kind == "stream":
             setattr(self, content["name"], getattr(self, content["name"]) + content["text"])
         elif kind in ("display_data", "execute_result"):
-            self.displays.append(content["data"])
+            (self.live if LIVE in content["data"] else self.displays).append(content["data"])
         elif kind == "error":
             self.traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(content["traceback"]))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import conftest
 import pytest
 from conftest import Place
-from test_kernel import Kernel
+from test_kernel import LIVE, Kernel
 
 STUDIO = """
     import pathlib
@@ -65,13 +65,14 @@ class Notebook(Kernel):
 
     def shows_nothing(self, code):
         reply = self.ok(code)
-        assert (reply.displays, reply.stdout, reply.stderr) == ([], "", "")
+        assert (reply.displays, reply.live, reply.stdout, reply.stderr) == ([], [], "", "")
 
     def shows_one_card(self, code):
         reply = self.ok(code)
         assert (reply.stdout, reply.stderr) == ("", "")
         [shown] = reply.displays
         assert set(shown) == {"text/plain", "text/html"}
+        assert [set(view) for view in reply.live] == [{LIVE, "text/plain"}]  # below it, where a frontend draws it
         return shown
 
     def refuses(self, code):
