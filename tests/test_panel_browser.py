@@ -61,7 +61,12 @@ def home(tmp_path_factory):
     """A state folder, allowed jobs and an environment for a whole server."""
     place = Place(tmp_path_factory.mktemp("home"))
     place.module("gates", JOBS)
-    place.allow({"gates": ["ok", "gate", "fail", "flaky", "shows"]}, BackgroundJobs__queues={"default": 2, "gpu": 1})
+    place.allow(
+        {"gates": ["ok", "gate", "fail", "flaky", "shows"], "ipybgjobs.Notebook": ["run"]},
+        BackgroundJobs__queues={"default": 2, "gpu": 1},
+        BackgroundJobs__allow_notebook_code=True,
+        BackgroundJobs__allowed_notebooks=[f"{place.root}/**/*.ipynb"],
+    )
     runtime = tempfile.mkdtemp(prefix="bgjobs-")
     place.variables = os.environ | {
         "IPYBGJOBS_STATE_DIR": str(place.state),
@@ -569,6 +574,58 @@ def test_an_exported_notebook_is_readable(server, page, desk, home):
         assert "<ipybgjobs" not in text
         assert "Panel(" not in text
         assert "Loading widget" not in text
+
+
+# -- cells and notebooks as jobs -------------------------------------------------------------------------------------------
+
+
+def test_what_a_cell_shows_as_a_job_appears_below_it_live_and_is_there_after_a_reload(server, page, desk, home):
+    go = home.root / "go-cell"
+    code = f"""
+        %%bgjob --name cell --out total
+        import os, time
+        from IPython.display import HTML, display
+        print("before")
+        display(HTML("<b>bold</b>"))
+        while not os.path.exists({str(go)!r}): time.sleep(0.02)
+        print("after")
+        total = 6 * 7
+    """
+    notebook = opened(server, page, "lab", "celljob", textwrap.dedent(code).strip(), "total")
+    notebook.run(1)
+    below = notebook.output(1)
+    until(lambda: "before" in below.inner_text() and below.locator("b", has_text="bold").count() == 1, "its outputs, live")
+    until(lambda: "running" in notebook.panel(1).inner_text(), "its card")
+    saved(notebook)
+    page.reload()
+    notebook.wait_until_ready()
+    until(lambda: "before" in notebook.output(1).inner_text(), "what it had shown, after the reload")
+    until(lambda: "running" in notebook.panel(1).inner_text(), "its card, live again")
+    go.touch()
+    until(lambda: "succeeded" in notebook.panel(1).inner_text(), "its end")
+    notebook.panel(1).get_by_role("button", name="Show log").click()
+    notebook.panel(1).get_by_role("tab", name="Outputs").click()
+    until(lambda: "after" in notebook.panel(1).locator(".b-pane-outputs").inner_text(), "all that it has shown")
+    notebook.run(2)
+    assert "42" in notebook.output(2).inner_text()
+    shot(page, "lab-cell")
+
+
+def test_the_output_of_a_notebook_that_ran_as_a_job_opens_in_jupyterlab_with_its_figures(server, page, desk, home):
+    cells = ["steps = 3", "import matplotlib.pyplot as plt", "plt.plot(range(steps)); plt.show()", "print('last', steps)"]
+    path = server.notebook("work.ipynb", *cells)
+    made = nbformat.read(path, as_version=4)
+    made.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(made, path)
+    job = submitted(
+        desk, "ipybgjobs.Notebook.run", f"path={path}", "parameters={'steps': 5}", f"output={server.folder}/done.ipynb"
+    )
+    desk.run("wait", str(job))
+    assert desk.show(job)["state"] == "succeeded"
+    notebook = Notebook(page, server, "done.ipynb")
+    until(lambda: notebook.page.locator(f"{SHOWN} .jp-CodeCell img").count() == 1, "its figure")
+    assert "last 5" in page.locator(SHOWN).inner_text()
+    shot(page, "lab-notebook-job")
 
 
 # -- twenty thousand -------------------------------------------------------------------------------------------------------

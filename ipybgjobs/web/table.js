@@ -62,7 +62,12 @@ export class Table {
     if (this.active !== null && !this.jobs.all.has(this.active)) this.active = null;
     const seen = new Set(order.slice(begin, end));
     for (const [id, row] of this.rows) if (!seen.has(id)) this.undraw(id, row);
-    for (let place = begin; place < end; place++) this.drawRow(order[place], place);
+    let next = this.body.firstChild; // a screen reader reads them as they stand
+    for (let place = begin; place < end; place++) {
+      const { node } = this.drawRow(order[place], place);
+      if (node === next) next = next.nextSibling;
+      else this.body.insertBefore(node, next);
+    }
     this.drawHeads();
   }
 
@@ -89,11 +94,11 @@ export class Table {
     if (!row) {
       row = new Row(id, this);
       this.rows.set(id, row);
-      this.body.append(row.node);
     }
     row.node.style.transform = `translateY(${place * ROW}px)`;
     setAttribute(row.node, "aria-rowindex", place + 2);
     row.fill(this.jobs.all.get(id));
+    return row;
   }
 
   // Fill what has changed; nothing where it is not seen.
