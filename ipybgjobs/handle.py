@@ -324,6 +324,10 @@ class Job(JobView):
         if not self._client.remove(self._folder, [self.id]):
             raise InvalidRequest(f"job {self.id} can't be removed while its hook is called or it is about to be retried.")
 
+    def _remove(self, jobs: "Sequence[Job]") -> int:
+        """Remove those of several jobs of this store that have ended."""
+        return len(self._client.remove(self._folder, [job.id for job in jobs]))
+
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
         """Exempt the job from `clean` and from the retention of the configuration; `job.keep(False)`: no longer."""
         self._client.keep(self._folder, self.id, kept=kept)

@@ -47,7 +47,7 @@ class Panel:
         return found
 
     def look(self, **changes):
-        self.session.receive({"kind": "look", "view": "one", "visible": True, "seq": None, "whole": False, **changes})
+        self.session.receive({"kind": "look", "view": "one", "visible": True, "seq": None, "whole": False} | changes)
 
     def ask(self, verb, **options):
         """Press a button, and return what came of it."""
@@ -232,6 +232,98 @@ def test_paused_queues_are_told_when_they_change(panel, place):
     until(lambda: panel.of("delta")[-1].get("paused") == [], "its end")
 
 
+def test_each_view_is_sent_all_rows_also_while_another_is(place, monkeypatch):
+    monkeypatch.setattr(board, "CHUNK", 10)
+    monkeypatch.setattr(session, "_PIECES", 0.05)
+    bg.pause("default")
+    bg.submit_many("work.echo", [{"value": number} for number in range(42)])
+    panel = Panel()
+    for view in ("one", "two", "three"):
+        panel.look(view=view)
+    for view in ("one", "two", "three"):
+        ended = lambda view=view: any(each.get("whole") for each in panel.messages if each.get("view") == view)  # noqa: E731
+        until(ended, "all rows of a view")
+        ids = [row[0] for each in panel.messages if each.get("view") == view for row in each.get("rows", [])]
+        assert ids == list(range(42, 0, -1))
+    panel.close()
+    bg.group(1).cancel()
+
+
+def test_what_changes_while_rows_come_in_pieces_is_never_overwritten_by_an_older_row(place, monkeypatch):
+    monkeypatch.setattr(board, "CHUNK", 5)
+    monkeypatch.setattr(session, "_PIECES", 0.1)
+    monkeypatch.setattr("ipybgjobs.panel.feed.SHORTEST", 0.01)
+    bg.pause("default")
+    group = bg.submit_many("work.echo", [{"value": number} for number in range(60)])
+    panel = Panel()
+    panel.look()
+    for number in range(40):
+        for job in group.jobs[:8]:
+            job.set_priority(number)
+    until(lambda: any(each.get("whole") for each in panel.messages), "all rows")
+    until(lambda: all(panel.rows()[job.id]["priority"] == 39 for job in group.jobs[:8]), "the newest truth")
+    panel.close()
+    group.cancel()
+
+
+def test_a_view_that_appears_hears_what_is_paused_also_where_no_job_has_changed(panel, place):
+    bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    other = Panel()
+    other.look(view="other")
+    panel.look(seq=panel.first["seq"], whole=True)
+    panel.look(visible=False)
+    bg.pause("default")
+    until(lambda: any(message.get("paused") == ["default"] for message in other.messages), "the pause")
+    count = len(panel.messages)
+    panel.look(seq=other.of("delta")[-1].get("seq", panel.first["seq"]), whole=True)
+    until(lambda: any(message.get("paused") == ["default"] for message in panel.messages[count:]), "the pause, here")
+    bg.resume("default")
+    other.close()
+
+
+def test_what_runs_is_among_the_first_rows_however_much_came_after_it(place, monkeypatch):
+    monkeypatch.setattr(session, "FIRST", 3)
+    gate = file_job(place)
+    job = bg.submit("gates.gate", {"path": str(gate)})
+    until(lambda: job.state == "running", "a running job")
+    bg.submit_many("work.echo", [{"value": number} for number in range(10)])
+    panel = Panel()
+    assert panel.rows()[job.id]["state"] == "running"
+    assert len(panel.first["rows"]) == 4
+    panel.close()
+    gate.touch()
+    bg.jobs().wait(DEADLINE)
+
+
+def test_a_panel_acts_on_the_store_that_it_shows_whatever_store_is_used_now(panel, place, monkeypatch):
+    shown = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    panel.look()
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(place.root / "other"))
+    other = bg.submit("work.echo", {"value": 2}).wait(DEADLINE)
+    assert other.id == shown.id
+    assert panel.ask("remove", jobs=[shown.id])["ok"]
+    assert other.state == "succeeded"
+    with pytest.raises(bg.UnknownJob):
+        _ = shown.state
+    refused = panel.ask("pause", queue="default")
+    assert (
+        refused["text"]
+        == f"This panel shows {place.state}, and the state folder is now {place.root / 'other'}: show a new panel."
+    )
+
+
+def test_a_panel_that_breaks_harms_no_other(panel, place):
+    def broken(_delta):
+        raise ZeroDivisionError
+
+    other = Panel(on_turn=broken)
+    other.look()
+    panel.look()
+    job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    until(lambda: panel.rows().get(job.id, {}).get("state") == "succeeded", "a change")
+    other.close()
+
+
 # -- the detail ------------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +340,7 @@ def test_an_opened_job_is_followed_from_the_end_of_its_log_and_a_closed_one_is_n
     gate.touch()
     until(lambda: panel.of("detail")[-1]["attempts"][0]["outcome"] == "succeeded", "its last attempt")
     panel.look(open=None)
-    until(lambda: not panel.session._opened, "nothing open")
+    until(lambda: not panel.session._opened._now(), "nothing open")
 
 
 def test_a_view_that_opens_a_job_again_is_sent_its_log_again(panel, place):
@@ -315,6 +407,16 @@ def test_buttons_do_what_the_api_does_and_say_what_came_of_it(panel, place):
     assert [message["kind"] for message in panel.messages if message.get("cid")][:2] == ["heard", "answer"]
 
 
+def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_done(panel, place):
+    ended = [bg.submit("work.echo", {"value": number}).wait(DEADLINE) for number in range(2)]
+    running = bg.submit("work.Trainer.sleep")
+    until(lambda: running.state == "running", "a running job")
+    answer = panel.ask("remove", jobs=[ended[0].id, ended[1].id, running.id, 99])
+    assert answer["text"] == "2 jobs removed; 1 not: they have not ended, or their hook is still to be called; 1 were gone"
+    answer = panel.ask("cancel", jobs=[running.id, 98])
+    assert answer["text"] == "1 job cancelled; 1 were gone"
+
+
 @pytest.mark.parametrize(
     ("verb", "options", "sentence"),
     [
@@ -360,6 +462,7 @@ def test_a_store_that_can_not_be_read_is_told_and_the_panel_goes_on_when_it_can(
     assert str(place.state) in json.dumps(bg_error)
     place.state.unlink()
     (place.root / "away").rename(place.state)
+    until(lambda: panel.look() or any(each.get("trouble", 0) is None for each in panel.messages), "its end")
     job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     until(lambda: panel.look() or panel.rows().get(job.id, {}).get("state") == "succeeded", "a row again")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized, ws_authenticated
@@ -12,6 +13,7 @@ from tornado.web import authenticated
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from .. import client, web
+from ..errors import BackgroundJobError
 from ..panel.session import Session
 
 
@@ -66,6 +68,10 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     _session: Session | None = None
 
+    def initialize(self) -> None:
+        """Do what reads the store in a thread, in the order in which it comes."""
+        self._executor = ThreadPoolExecutor(1, "ipybgjobs-panel-socket")
+
     @property
     def ping_timeout(self) -> float:
         """As long as between two pings: tornado takes no longer one."""
@@ -83,31 +89,56 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, *args: Any, **kwargs: Any) -> None:
         """Send what the panel begins with."""
         super().open(*args, **kwargs)
-        loop = IOLoop.current()
-        self._session = Session(client.client(), lambda message: loop.add_callback(self._write, message))
-        self._write({**self._session.first(), "kind": "first"})
+        self._loop = IOLoop.current()
+        self._loop.run_in_executor(self._executor, self._begin)  # a store that is busy holds nobody else
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._loop.add_callback(self._write, message)
+
+    def _begin(self) -> None:
+        try:
+            self._session = Session(client.client(), self._send)
+            self._send({**self._session.first(), "kind": "first"})
+        except BackgroundJobError as error:
+            self._send({"kind": "failed", "text": str(error)})
 
     def _write(self, message: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(WebSocketClosedError):  # on_close is called, or was
             self.write_message(json.dumps(message, separators=(",", ":")))
-        except WebSocketClosedError:
-            self.on_close()
 
     def on_message(self, message: str | bytes) -> None:
         """Take what the panel says."""
+        with contextlib.suppress(ValueError):  # no JSON: it is nobody of ours
+            self._loop.run_in_executor(self._executor, self._take, json.loads(message))
+
+    def _take(self, message: Any) -> None:
         if self._session is not None:
-            with contextlib.suppress(ValueError):  # no JSON: it is nobody of ours
-                self._session.receive(json.loads(message))
+            self._session.receive(message)
 
     def on_close(self) -> None:
         """Free what was held."""
+        self._executor.submit(self._end)
+        self._executor.shutdown(wait=False)
+
+    def _end(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
 
 
+class SlashHandler(JupyterHandler):
+    """The page's address without its last slash, from which it would not find its script."""
+
+    @authenticated
+    def get(self) -> None:
+        """Go to the page."""
+        query = f"?{self.request.query}" if self.request.query else ""
+        self.redirect(f"{self.base_url}bgjobs/{query}")
+
+
 HANDLERS = [
-    (r"/bgjobs/?", PageHandler),
+    (r"/bgjobs", SlashHandler),
+    (r"/bgjobs/", PageHandler),
     (r"/bgjobs/panel.js", ScriptHandler),
     (r"/bgjobs/panel.css", StyleHandler),
     (r"/bgjobs/socket", SocketHandler),

@@ -1,6 +1,5 @@
 """What a panel shows of one store: the newest jobs as rows, and later what changed of them; it reads and keeps nothing."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from ..folder import StateFolder
@@ -15,22 +14,31 @@ MOST = 20_000
 #: Rows in one message: small enough for a server that drops what comes too fast.
 CHUNK = 1000
 
+_NO_LIMIT = 1 << 62
+
 
 def first(folder: StateFolder, database: Database, limit: int) -> dict[str, Any]:
-    """Return the newest rows with all that a panel needs to show them."""
+    """Return the newest rows, and those of what runs, with all that a panel needs to show them."""
     since = watching.moment(database)
-    rows = _rows(watching.newest(database, 1 << 62, limit))
-    return {"seq": since, "rows": rows, "count": watching.count(database), "folder": folder.path, **surroundings(database)}
+    rows = _rows(watching.newest(database, _NO_LIMIT, limit))
+    oldest = rows[-1][0] if rows else 0
+    running = [each.job_id for each in watching.running(database) if each.job_id < oldest]
+    count = watching.count(database)
+    return {
+        "seq": since,
+        "rows": rows + _rows(watching.jobs(database, running)),
+        "oldest": oldest,
+        "have": len(rows),
+        "whole": len(rows) >= min(count, MOST),
+        "count": count,
+        "folder": folder.path,
+        **surroundings(database),
+    }
 
 
-def older(database: Database, before: int, have: int) -> Iterator[list[list[Any]]]:
-    """Yield rows of older jobs, newest first, in pieces, until a panel has all that it holds."""
-    while have < MOST:
-        rows = _rows(watching.newest(database, before, min(CHUNK, MOST - have)))
-        if not rows:
-            return
-        yield rows
-        before, have = rows[-1][0], have + len(rows)
+def older(database: Database, before: int, limit: int) -> list[list[Any]]:
+    """Return rows of older jobs, newest first."""
+    return _rows(watching.newest(database, before, limit))
 
 
 def changes(database: Database, since: int) -> dict[str, Any] | None:
@@ -41,7 +49,8 @@ def changes(database: Database, since: int) -> dict[str, Any] | None:
         return None
     rows = _rows(watching.jobs(database, ids)) if ids else []
     there = {each[0] for each in rows}
-    return {"base": since, "seq": until, "rows": rows, "gone": [each for each in ids if each not in there]}
+    gone = [each for each in ids if each not in there]
+    return {"base": since, "seq": until, "rows": rows, "gone": gone, "count": watching.count(database)}
 
 
 def one(database: Database, job_id: int) -> list[list[Any]]:

@@ -5,18 +5,23 @@ from typing import Any
 
 from ..client import Client
 from ..errors import BackgroundJobError, InvalidRequest
+from ..folder import StateFolder
 from ..handle import Job
 from ..joblist import JobList
 from ..models import JobState
+from ..process import identity
+from ..store import records, watching
 
 
-def run(client: Client, verb: str, message: dict[str, Any]) -> str:
+def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
     """Do what a button asks for, and say what came of it; returns when it is done.
 
     Parameters
     ----------
     client : Client
         The client of this process.
+    folder : StateFolder
+        Whose jobs the panel shows.
     verb : str
         One of ``cancel``, ``retry``, ``remove``, ``priority``, ``pause``, ``resume``.
     message : dict
@@ -28,23 +33,55 @@ def run(client: Client, verb: str, message: dict[str, Any]) -> str:
         If it can't be done; one sentence says why.
     """
     if verb in _OF_QUEUES:
+        _check_folder(client, folder)
         return _OF_QUEUES[verb](client, message)
     if verb not in _OF_JOBS:
         raise InvalidRequest(f"A panel knows no {verb!r}; it knows {', '.join([*_OF_JOBS, *_OF_QUEUES])}.")
     ids = message.get("jobs")
     if not isinstance(ids, list) or not ids or not all(type(each) is int for each in ids):
         raise InvalidRequest(f"{verb} needs jobs: give their ids as a list.")
-    return _OF_JOBS[verb](JobList(map(client.job, ids)), message)
+    jobs = JobList(find(client, folder, each) for each in ids) if len(ids) == 1 else _those_that_are_there(client, folder, ids)
+    gone = len(ids) - len(jobs)
+    return _OF_JOBS[verb](jobs, message) + (f"; {gone} were gone" if gone else "")
+
+
+def find(client: Client, folder: StateFolder, job_id: int) -> Job:
+    """Return a job of the store that a panel shows, whatever store new jobs go to now.
+
+    Raises
+    ------
+    UnknownJob
+        If there is none.
+    """
+    record = records.job(client.database(folder), job_id)
+    return Job(client, folder, record.id, record.uid)
+
+
+def _those_that_are_there(client: Client, folder: StateFolder, ids: list[int]) -> JobList:
+    found = watching.jobs(client.database(folder), ids)
+    return JobList(Job(client, folder, each.job.id, each.job.uid) for each in found)
+
+
+def _check_folder(client: Client, folder: StateFolder) -> None:
+    now = client.folder().path
+    if now != folder.path:
+        raise InvalidRequest(f"This panel shows {folder.path}, and the state folder is now {now}: show a new panel.")
 
 
 def _cancel(jobs: JobList, _message: dict[str, Any]) -> str:
     if len(jobs) == 1:
         jobs[0].cancel()
         return _how_it_ended(jobs[0])
-    ended = jobs.cancel()
+    here = JobList(job for job in jobs if not _is_elsewhere(job))
+    ended = here.cancel()
     cancelled = [job for job in ended if job.state is JobState.CANCELLED]
-    rest = f"; {len(jobs) - len(cancelled)} had ended" if len(cancelled) < len(jobs) else ""
+    rest = f"; {len(jobs) - len(cancelled)} had ended, or are another host's" if len(cancelled) < len(jobs) else ""
     return f"{_count(cancelled)} cancelled{rest}"
+
+
+def _is_elsewhere(job: Job) -> bool:
+    record = job._record()  # noqa: SLF001 - its own package
+    return record.owner.host != identity.host() and not record.state.ended
 
 
 def _how_it_ended(job: Job) -> str:
@@ -61,7 +98,13 @@ def _retry(jobs: JobList, _message: dict[str, Any]) -> str:
 
 
 def _remove(jobs: JobList, _message: dict[str, Any]) -> str:
-    return _each(jobs, Job.remove, "removed")
+    if len(jobs) == 1:
+        jobs[0].remove()
+        return "1 job removed"
+    gone = jobs[0]._remove(jobs) if jobs else 0  # noqa: SLF001 - its own package
+    left = len(jobs) - gone
+    rest = f"; {left} not: they have not ended, or their hook is still to be called" if left else ""
+    return f"{'1 job' if gone == 1 else f'{gone:,} jobs'} removed{rest}"
 
 
 def _priority(jobs: JobList, message: dict[str, Any]) -> str:

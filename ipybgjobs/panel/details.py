@@ -66,13 +66,14 @@ class Tail:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._position: int | None = None
-        self._outputs = -1
+        self._outputs = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def more(self) -> dict[str, Any] | None:
-        """Return what is new: text, whether it begins anew, how much was displayed; None if nothing is."""
+        """Return what is new: text, whether it begins anew, what tells the outputs from earlier ones; None if nothing is."""
         text, anew = self._text()
-        outputs = _size(f"{self.folder}/{attempt.OUTPUTS}")
+        sizes_of = (_size(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
+        outputs = f"{os.path.basename(self.folder)}:{':'.join(map(str, sizes_of))}"
         if not text and not anew and outputs == self._outputs:
             return None
         self._outputs = outputs

@@ -3,6 +3,7 @@
 In a terminal, and where a kernel has no frontend for widgets, the static form is what there is.
 """
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 from IPython.display import publish_display_data
 
+from .. import client as client_module
+from ..errors import BackgroundJobError
 from ..models import JobState
 
 #: Seconds between two refreshes of a static table, since each marks the notebook as changed: while jobs run, and when one ends.
@@ -34,9 +37,10 @@ def show(static: Callable[[], _Bundle], job: int | None = None) -> None:
     if not _in_kernel():
         publish_display_data(static())
         return
-    if job not in _shown:
-        _shown[job] = _Shown(static, job)
-    _shown[job].show()
+    key = client_module.client().folder().path, job
+    if key not in _shown or _shown[key].is_closed():
+        _shown[key] = _Shown(static, job)
+    _shown[key].show()
 
 
 def _in_kernel() -> bool:
@@ -72,10 +76,15 @@ class _Shown:
         ended = delta is not None and any(JobState(row[1]).ended for row in delta.get("rows", []))
         pause = _SOON if ended else _REFRESH
         if self._stale and time.monotonic() - self._published_at > pause:
-            self._publish(update=True)
+            with contextlib.suppress(BackgroundJobError, OSError):  # the panel itself says what is wrong
+                self._publish(update=True)
+
+    def is_closed(self) -> bool:
+        """Whether somebody has closed the widget, as ``ipywidgets.Widget.close_all()`` does."""
+        return self._panel.comm is None
 
 
-_shown: dict[int | None, _Shown] = {}
+_shown: dict[tuple[str, int | None], _Shown] = {}
 
 #: What stands below a static table is shown only while it is alive: a notebook without a kernel shows no "Loading widget…".
 _HIDE = """<style>

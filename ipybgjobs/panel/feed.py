@@ -5,6 +5,7 @@ It sleeps until the store gives notice of a change, or a job that runs may have 
 
 import contextlib
 import itertools
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,8 @@ from . import board, rows
 
 #: Seconds between two messages at least; between two looks at progress; between two looks where nothing runs.
 SHORTEST, RUNNING, IDLE = 0.25, 0.5, 5.0
+
+_LOG = logging.getLogger(__name__)
 
 #: Pauses after the store's file has been written, in seconds: what is written shows a moment later, when it is on disk.
 _COMMIT = (0.002, 0.01, 0.05, 0.2, 0.5)
@@ -57,7 +60,8 @@ class Feed:
         with self._lock:
             self._listeners[listener] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                self._thread = threading.Thread(target=self._run, name="ipybgjobs-panel", daemon=True)
+                since = watching.moment(self._open())  # what changes from here on is told
+                self._thread = threading.Thread(target=self._run, args=(since,), name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
     def remove(self, listener: Listener) -> None:
@@ -65,14 +69,8 @@ class Feed:
         with self._lock:
             self._listeners.pop(listener, None)
 
-    @property
-    def alive(self) -> bool:
-        """Whether anybody is told anything."""
-        thread = self._thread
-        return thread is not None and thread.is_alive()
-
-    def _run(self) -> None:
-        look, seen_to = _Look(self._folder, self._open), time.monotonic()
+    def _run(self, since: int) -> None:
+        look, seen_to = _Look(self._folder, self._open, since), time.monotonic()
         soon: Iterator[float] = iter(())
         with contextlib.closing(Notice(self._folder.path)) as notice:
             while True:
@@ -92,7 +90,7 @@ class Feed:
         """Tell everybody; return the shortest pause that one wants, None if nobody is left."""
         with self._lock:
             told = dict(self._listeners)
-        pauses = {listener: listener.turn(delta) for listener in told}
+        pauses = {listener: _turn(listener, delta) for listener in told}
         with self._lock:
             for listener, added in told.items():
                 if pauses[listener] is None and self._listeners.get(listener) == added:  # not added again meanwhile
@@ -103,16 +101,26 @@ class Feed:
         return min((pause for pause in pauses.values() if pause is not None), default=SHORTEST)
 
 
+def _turn(listener: Listener, delta: dict[str, Any] | None) -> float | None:
+    """Tell one; what goes wrong with it harms no other."""
+    try:
+        return listener.turn(delta)
+    except Exception:
+        _LOG.exception("A panel could not be told what has changed.")
+        return IDLE
+
+
 class _Look:
     """What was seen last, to say what is new."""
 
-    def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+    def __init__(self, folder: StateFolder, open_database: Callable[[], Database], since: int) -> None:
         self._folder = folder
         self._open = open_database
         self._version: tuple[Database, int] | None = None
-        self._since: int | None = None
+        self._since = since
         self._around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
+        self._troubled = False
         self.running: list[watching.Running] = []
 
     def again(self) -> dict[str, Any] | None:
@@ -121,6 +129,9 @@ class _Look:
             found = {**self._changes(), **self._progress()}
         except BackgroundJobError as error:
             self._version, found = None, {"trouble": str(error)}
+        if self._troubled and "trouble" not in found:
+            found["trouble"] = None
+        self._troubled = bool(found.get("trouble"))
         return {"kind": "delta", "now": time.time(), **found} if found else None
 
     def _changes(self) -> dict[str, Any]:
@@ -130,8 +141,6 @@ class _Look:
             return {}
         self._version = version
         found: dict[str, Any] = {}
-        if self._since is None:  # whoever looks has asked for all that there is
-            self._since = watching.moment(database)
         changed = board.changes(database, self._since)
         if changed is None:
             self._since, found = watching.moment(database), {"lost": True}

@@ -47,7 +47,7 @@ def row(seen: Seen, host: str) -> list[Any]:
     values = [
         job.id,
         job.state.value,
-        None if job.name is None else one_line(job.name),
+        None if job.name is None else cut(one_line(job.name), _LONGEST),
         cut(str(job.call), _LONGEST),
         job.queue,
         job.priority,
@@ -76,11 +76,14 @@ def _moment(seconds: float | None) -> float | None:
 def progress(job_id: int, folder: str) -> list[Any] | None:
     """Return how far a job is: id, share, done, total, unit, rate a second, seconds left, what it is at; None if it is silent."""
     far = advance.of_attempt(folder)
-    return None if far is None else [job_id, *_numbers(far), one_line(far.message or (far.bars[0].label if far.bars else ""))]
+    if far is None:
+        return None
+    message = far.message or (far.bars[0].label if far.bars else "")
+    return [job_id, *_numbers(far), cut(one_line(message), _LONGEST)]
 
 
 def _numbers(far: Progress) -> list[Any]:
-    unit = far.bars[0].unit if far.bars else ""
+    unit = cut(one_line(far.bars[0].unit)) if far.bars else ""
     return [_short(far.fraction), far.done, far.total, unit, _short(far.rate), _short(far.remaining)]
 
 

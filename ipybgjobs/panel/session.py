@@ -3,7 +3,6 @@
 ``web/link.js`` speaks the other side. A panel that nobody sees, or that has not been heard of for a minute, is sent nothing.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +15,8 @@ from ..folder import StateFolder
 from ..handle import Job
 from ..store.database import Database
 from . import board, commands, details
-from .details import Tail
 from .feed import IDLE, SHORTEST, Feed, progress_now
+from .opened import OpenJobs
 
 #: Rows that come with the panel itself.
 FIRST = 50
@@ -35,15 +34,6 @@ class _View:
 
     heard_at: float
     opened: int | None = None  # the job whose detail is open
-
-
-@dataclass(slots=True)
-class _Opened:
-    """A job whose detail is open."""
-
-    job: Job
-    tail: Tail | None = None
-    stale: bool = True  # whether what was said of it may have changed
 
 
 class Session:
@@ -80,17 +70,16 @@ class Session:
         self._folder: StateFolder = client.folder()
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
-        self._opened: dict[int, _Opened] = {}
-        self._sends_opened = threading.Lock()  # one at a time follows a log
-        self._sends_all = threading.Lock()
+        self._opened = OpenJobs(self._job, send)
+        self._talks = threading.Lock()  # what is read is sent before what is read later
+        self._transfers: dict[str, object] = {}  # by view: the newest that sends it all rows
 
     # -- what it begins with --------------------------------------------------------------------------------------
 
     def first(self) -> dict[str, Any]:
         """Return what a panel shows at once: the newest rows; from now on it hears of changes."""
         self._feed().add(self)
-        found = self._all(FIRST)
-        return {**found, "whole": len(found["rows"]) >= found["count"]}
+        return self._all(FIRST)
 
     def _feed(self) -> Feed:
         return feed_of(self._client, self._folder)
@@ -98,11 +87,14 @@ class Session:
     def _database(self) -> Database:
         return self._client.database(self._folder)
 
+    def _job(self, job_id: int) -> Job:
+        return commands.find(self._client, self._folder, job_id)
+
     def _all(self, limit: int) -> dict[str, Any]:
         database = self._database()
         found = board.first(self._folder, database, 0 if self._only else limit)
         if self._only is not None:
-            found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1}
+            found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
 
     # -- what it says ---------------------------------------------------------------------------------------------
@@ -115,68 +107,77 @@ class Session:
             take(message)
 
     def _look(self, message: dict[str, Any]) -> None:
-        name = str(message.get("view"))
-        opened: int | None = message.get("open") if isinstance(message.get("open"), int) else None
+        name, visible = str(message.get("view")), bool(message.get("visible"))
+        opened = message.get("open") if isinstance(message.get("open"), int) else None
         with self._lock:
             self._views.pop("", None)
             before = self._views.pop(name, None)
-            if message.get("visible"):
+            if visible:
                 self._views[name] = _View(time.monotonic(), opened)
-            if opened is not None and (before is None or before.opened != opened):
-                self._opened.pop(opened, None)  # who opens a job sees its log from the beginning of what is shown
-            self._keep_opened()
+            else:
+                self._transfers.pop(name, None)
         self._send({"kind": "here", "view": name, "now": time.time()})
-        if message.get("visible"):
+        if visible:
             self._feed().add(self)
-            self._in_thread(lambda: self._catch_up(message.get("seq"), bool(message.get("whole"))))
-
-    def _keep_opened(self) -> None:
-        """Follow the jobs whose details are open, and no others."""
-        wanted = {view.opened for view in self._views.values() if view.opened is not None}
-        self._opened = {key: one for key, one in self._opened.items() if key in wanted}
-        for key in wanted - self._opened.keys():
-            with contextlib.suppress(BackgroundJobError):  # it is gone
-                self._opened[key] = _Opened(self._client.job(key))
+            anew = opened if before is None or before.opened != opened else None
+            self._in_thread(lambda: self._catch_up(name, message, anew, appears=before is None))
 
     def _leave(self, message: dict[str, Any]) -> None:
         with self._lock:
             self._views.pop(str(message.get("view")), None)
-            self._keep_opened()
+            self._transfers.pop(str(message.get("view")), None)
 
-    def _catch_up(self, since: int | None, whole: bool) -> None:  # noqa: FBT001 - of the message
-        """Send what a panel has missed: the changes, or everything where it has not got all or was away for too long."""
-        changes = board.changes(self._database(), since) if whole and isinstance(since, int) else None
-        if changes is None:
-            self._send_all()
-        elif changes["rows"] or changes["gone"]:
-            around = board.surroundings(self._database())
-            self._send(self._mine({"kind": "delta", "now": time.time(), **changes, **around}) or {"kind": "nothing"})
-        self._send_opened()
+    def _catch_up(self, view: str, message: dict[str, Any], anew: int | None, *, appears: bool) -> None:
+        """Send what a view has missed: the changes, or everything where it has not got all or was away for too long."""
+        self._opened.keep(self._wanted(), anew)
+        since = message.get("seq") if message.get("whole") else None
+        if not isinstance(since, int) or not self._send_changes(view, since, appears=appears):
+            self._send_all(view)
+        self._opened.send()
 
-    def _send_all(self) -> None:
-        if not self._sends_all.acquire(blocking=False):
-            return  # it is on its way
-        try:
-            self._send_pieces()
-        finally:
-            self._sends_all.release()
+    def _wanted(self) -> list[int]:
+        with self._lock:
+            return [view.opened for view in self._views.values() if view.opened is not None]
 
-    def _send_pieces(self) -> None:
-        message = self._all(board.CHUNK)
-        rows = message["rows"]
-        pieces = iter(()) if self._only or not rows else board.older(self._database(), rows[-1][0], len(rows))
-        piece = next(pieces, None)
-        self._send({**message, "whole": piece is None})
-        while piece is not None:
-            following = next(pieces, None)
+    def _send_changes(self, view: str, since: int, *, appears: bool) -> bool:
+        """Send what changed since; False where that is too long ago to know."""
+        database = self._database()
+        with self._talks:
+            changes = board.changes(database, since)
+            if changes is None:
+                return False
+            if appears or changes["rows"] or changes["gone"]:
+                around = board.surroundings(database) | {"progress": progress_now(self._folder, database)}
+                delta = self._mine({"kind": "delta", "now": time.time(), "trouble": None, **changes, **around})
+                if delta is not None:
+                    self._send({**delta, "view": view})
+        return True
+
+    def _send_all(self, view: str) -> None:
+        """Send all rows to one view, in pieces; one that asks again is sent all from the beginning."""
+        with self._lock:
+            mine = self._transfers[view] = object()
+        with self._talks:
+            message = self._all(board.CHUNK)
+            self._send({**message, "view": view})
+        before, have, whole = message["oldest"], message["have"], message["whole"]
+        while not whole:
             time.sleep(_PIECES)
-            self._send({"kind": "older", "rows": piece, "whole": following is None})
-            piece = following
+            if self._transfers.get(view) is not mine:
+                return
+            with self._talks:
+                rows = board.older(self._database(), before, min(board.CHUNK, board.MOST - have))
+                have += len(rows)
+                whole = not rows or have >= board.MOST
+                self._send({"kind": "older", "view": view, "before": before, "rows": rows, "whole": whole})
+            before = rows[-1][0] if rows else 0
 
     def _outputs(self, message: dict[str, Any]) -> None:
+        key = message.get("job")
+
         def answer() -> None:
-            key = message["job"]
-            self._send({"kind": "outputs", "job": key, "outputs": details.outputs(self._client.job(key))})
+            if isinstance(key, int):
+                self._send({"kind": "outputs", "job": key, "outputs": details.outputs(self._job(key))})
 
         self._in_thread(answer)
 
@@ -186,9 +187,9 @@ class Session:
 
         def answer() -> None:
             try:
-                said = {"ok": True, "text": commands.run(self._client, str(message.get("verb")), message)}
-            except (BackgroundJobError, OSError) as error:
-                said = {"ok": False, "text": str(error)}
+                said = {"ok": True, "text": commands.run(self._client, self._folder, str(message.get("verb")), message)}
+            except Exception as error:  # whatever it is, who has pressed the button is told
+                said = {"ok": False, "text": str(error) or type(error).__name__}
             self._send({"kind": "answer", "cid": key, **said})
 
         self._in_thread(answer)
@@ -197,7 +198,7 @@ class Session:
         def run() -> None:
             try:
                 do()
-            except BackgroundJobError as error:  # the store is gone, or the job is
+            except (BackgroundJobError, OSError) as error:  # the store is gone, or the job is
                 self._send({"kind": "trouble", "text": str(error)})
 
         threading.Thread(target=run, name="ipybgjobs-panel-answer", daemon=True).start()
@@ -210,15 +211,12 @@ class Session:
             return None
         mine = None if delta is None else self._mine(delta)
         if mine is not None:
-            self._send(mine)
-            self._mark_stale(mine)
+            with self._talks:
+                self._send(mine)
+            self._opened.changed(mine)
         self._on_turn(mine)
-        return self._send_opened()
-
-    def _mark_stale(self, delta: dict[str, Any]) -> None:
-        changed = {row[0] for row in delta.get("rows", [])}
-        for key, one in list(self._opened.items()):
-            one.stale = one.stale or key in changed or "lost" in delta
+        self._opened.keep(self._wanted())
+        return SHORTEST if self._opened.send() else IDLE
 
     def _seen(self) -> bool:
         """Whether anybody sees the panel; who has long been silent does not."""
@@ -226,14 +224,12 @@ class Session:
         with self._lock:
             if not self._busy():
                 self._views = {name: view for name, view in self._views.items() if view.heard_at > limit}
-                self._keep_opened()
             return bool(self._views)
 
     def _mine(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        return delta if self._only is None else self._of_one(delta)
-
-    def _of_one(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        """What of a delta concerns the one job that is shown; None if nothing does."""
+        """What of a delta concerns this panel: all of it, or what concerns the one job that is shown; None if nothing does."""
+        if self._only is None:
+            return delta
         mine = {key: value for key, value in delta.items() if key != "base"}  # what concerns others is no gap
         for key in ("rows", "progress"):
             mine[key] = [row for row in delta.get(key, []) if row[0] == self._only]
@@ -241,31 +237,12 @@ class Session:
         around = {"paused", "notice", "trouble", "lost"} & delta.keys()
         return mine if around or any(mine[key] for key in ("rows", "progress", "gone")) else None
 
-    def _send_opened(self) -> float:
-        """Send what is new of the jobs whose details are open; return the longest pause."""
-        with self._lock:
-            opened = list(self._opened.values())
-        for one in opened:
-            with self._sends_opened, contextlib.suppress(BackgroundJobError):  # it is gone
-                self._send_detail(one)
-        return SHORTEST if opened else IDLE
-
-    def _send_detail(self, one: _Opened) -> None:
-        if one.stale:
-            one.stale = False
-            self._send({"kind": "detail", **details.detail(one.job)})
-        folder = one.job._newest_folder()  # noqa: SLF001 - its own package
-        if folder is not None and (one.tail is None or one.tail.folder != folder):
-            one.tail = Tail(folder)
-        more = one.tail.more() if one.tail is not None else None
-        if more is not None:
-            self._send({"kind": "log", "job": one.job.id, **more})
-
     def close(self) -> None:
         """Hear and send nothing more."""
         with self._lock:
             self._views.clear()
-            self._opened.clear()
+            self._transfers.clear()
+        self._opened.keep([])
         self._feed().remove(self)
 
 

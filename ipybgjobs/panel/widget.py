@@ -74,20 +74,20 @@ class _Cells:
     """Whether a cell runs: then a kernel without subshells hears no panel, and its silence says nothing."""
 
     def __init__(self) -> None:
-        self._running = True  # this is imported by a cell
+        self._running = 1  # this is imported by a cell; one may run another
         shell = get_ipython()
         if shell is not None:
             shell.events.register("pre_execute", self._begin)
             shell.events.register("post_execute", self._end)
 
     def _begin(self) -> None:
-        self._running = True
+        self._running += 1
 
     def _end(self) -> None:
-        self._running = False
+        self._running = max(0, self._running - 1)
 
     def is_one_running(self) -> bool:
-        return self._running
+        return self._running > 0
 
 
 _CELLS = _Cells()

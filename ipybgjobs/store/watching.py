@@ -34,10 +34,10 @@ def moment(database: Database) -> int:
 def changed(database: Database, since: int) -> list[int] | None:
     """Return ids of the jobs that changed after a moment, oldest change first, those that are gone included.
 
-    None where that is too long ago to know.
+    None where that is too long ago to know, or the store was made anew since.
     """
-    rows = database.read("SELECT min(seq) FROM changes")
-    if rows[0][0] is not None and rows[0][0] > since + 1:
+    oldest = database.read("SELECT min(seq) FROM changes")[0][0]
+    if moment(database) < since or (oldest is not None and oldest > since + 1):
         return None
     rows = database.read("SELECT job_id FROM changes WHERE seq > ? ORDER BY seq", (since,))
     return list(dict.fromkeys(row[0] for row in rows))

@@ -22,7 +22,7 @@ export class Detail {
     this.title = element("span", { class: "b-title" });
     this.state = element("span", { class: "b-state" });
     this.closer = button("Close the detail", { icon: "close", press: close });
-    this.priority = element("input", { type: "number", step: 1, class: "b-number", "aria-label": "Priority" });
+    this.priority = element("input", { type: "number", step: 1, required: true, class: "b-number", "aria-label": "Priority" });
     this.actions = {
       cancel: button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.act("cancel", [this.id]) }),
       retry: button("Retry this job", { icon: "retry", text: "Retry", press: () => this.act("retry", [this.id]) }),
@@ -74,7 +74,10 @@ export class Detail {
   // Show another job; what is known of it comes.
   open(job) {
     this.id = job.id;
-    this.outputs = this.drawnOutputs = -1;
+    clearTimeout(this.waits);
+    this.waits = this.outputs = null; // what tells the outputs from earlier ones
+    this.drawnOutputs = undefined;
+    this.asked = null;
     this.terminal.clear();
     this.panes.outputs.replaceChildren();
     this.panes.attempts.replaceChildren();
@@ -86,7 +89,8 @@ export class Detail {
   }
 
   close() {
-    this.id = null;
+    clearTimeout(this.waits);
+    this.waits = this.id = this.job = null;
     show(this.node, false);
   }
 
@@ -99,20 +103,30 @@ export class Detail {
       show(this.panes[tab.dataset.tab], chosen);
     }
     if (name === "outputs") this.askOutputs();
+    if (name === "log") this.terminal.reveal();
   }
 
   fill(job) {
     this.job = job;
     const live = job.state === "running" || job.state === "queued";
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    setText(this.state, statusAndDue(job));
+    setText(this.state, this.asked || statusAndDue(job));
     setAttribute(this.node, "data-phase", job.state);
+    const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     show(this.actions.cancel, live);
     show(this.actions.retry, job.state === "failed" || job.state === "cancelled");
     show(this.actions.remove, !live);
     show(this.setter, job.state === "queued");
-    if (document.activeElement !== this.priority) this.priority.value = job.priority;
+    if (held && held.closest("[hidden]")) this.closer.focus();
+    if (!this.setter.contains(document.activeElement)) this.priority.value = job.priority;
     this.fillError(job.error);
+  }
+
+  // What was asked of it, and is not answered; null: nothing.
+  ask(words) {
+    this.asked = words;
+    for (const each of Object.values(this.actions)) each.disabled = Boolean(words);
+    if (this.job) this.fill(this.job);
   }
 
   fillError(error) {
@@ -142,6 +156,7 @@ export class Detail {
     this.traced = null;
     this.fillError(this.job.error);
     this.panes.attempts.replaceChildren(attemptsOf(said.attempts));
+    if (this.panes.call.contains(document.activeElement)) return; // it says the same, and would lose the focus
     const code = element("pre", { class: "b-log", tabindex: 0, "aria-label": "The call as code" }, said.code);
     const copy = button("Copy as code", { icon: "copy", text: "Copy as code", press: () => this.copy(said.code) });
     this.panes.call.replaceChildren(element("div", { class: "b-bar-of" }, copy), code, factsOf(said.facts));
@@ -156,10 +171,15 @@ export class Detail {
 
   // Outputs are read as a whole: not more often than somebody can look.
   askOutputs() {
-    if (this.drawnOutputs === this.outputs || this.asked) return;
-    this.asked = setTimeout(() => (this.asked = null), OFTEN);
+    if (this.drawnOutputs === this.outputs || this.waits) return;
+    this.waits = setTimeout(() => this.askAgain(), OFTEN);
     this.asking = this.outputs;
     this.asks(this.id);
+  }
+
+  askAgain() {
+    this.waits = null;
+    if (this.id !== null && this.chosen === "outputs") this.askOutputs();
   }
 
   takeOutputs({ outputs }) {

@@ -21,7 +21,9 @@ const KEYS = {
 };
 
 export class Jobs {
-  constructor() {
+  // `clock` tells the time of the other side, in seconds.
+  constructor(clock) {
+    this.clock = clock;
     this.all = new Map();
     this.order = []; // those that pass the filter, in order
     this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
@@ -29,7 +31,7 @@ export class Jobs {
     this.filter = { phases: new Set(), queue: "", text: "" };
     this.sort = { column: "id", descending: true };
     this.progress = new Map();
-    this.now = Date.now() / 1000;
+    this.now = clock();
     this.version = 0; // grows when the order changes
   }
 
@@ -48,7 +50,7 @@ export class Jobs {
     if (before) this.tally(before, -1);
     this.all.set(job.id, job);
     this.tally(job, 1);
-    if (job.state !== "running") this.progress.delete(job.id);
+    if (job.state !== "running" || (before && before.attempt !== job.attempt)) this.progress.delete(job.id);
     return before;
   }
 
@@ -74,6 +76,13 @@ export class Jobs {
       this.progress.delete(id);
       this.version++;
     }
+  }
+
+  // Keep the newest; somewhat more are let be, so that this is rare.
+  trim(most) {
+    if (this.all.size <= most + 1000) return;
+    const ids = [...this.all.keys()].sort((a, b) => a - b);
+    this.drop(ids.slice(0, ids.length - most).filter((id) => this.all.get(id).state !== "running"));
   }
 
   clear() {
@@ -105,7 +114,7 @@ export class Jobs {
   }
 
   arrange() {
-    this.now = Date.now() / 1000;
+    this.now = this.clock();
     this.order = [...this.all.values()].filter((job) => this.passes(job)).sort((a, b) => this.compare(a, b)).map((job) => job.id);
     this.version++;
   }

@@ -13,6 +13,7 @@ export class Link {
     this.number = 0;
     this.seq = null;
     this.whole = false;
+    this.oldest = null; // the last of the rows that come in pieces
     this.visible = false;
     this.opened = null;
     this.state = "live";
@@ -31,8 +32,10 @@ export class Link {
   send(message) {
     try {
       this.transport.send(message);
+      return true;
     } catch {
       this.wait(); // the comm is closed
+      return false;
     }
   }
 
@@ -52,27 +55,37 @@ export class Link {
   // Ask for something; the promise gives what came of it, and `heard` is called when the other side has it.
   command(verb, options) {
     const cid = `${this.view}-${++this.number}`;
-    this.send({ kind: "command", cid, verb, ...options });
+    const sent = this.send({ kind: "command", cid, verb, ...options });
+    if (!sent) return Promise.resolve({ ok: false, text: "Not connected: nothing was asked." });
     const timer = setTimeout(() => this.wait(), HEARD);
     return new Promise((done) => this.commands.set(cid, { done, timer }));
   }
 
   take(message) {
     if (message.kind === "here") {
-      if (message.view === this.view) this.heard();
+      if (message.view !== this.view) return;
+      this.heard();
+      this.told({ kind: "clock", now: message.now });
       return;
     }
+    if (message.view !== undefined && message.view !== this.view) return; // for another view of the same panel
     if (message.kind === "heard" || message.kind === "answer") this.answer(message);
     if (!this.isNext(message)) return;
     if (message.seq !== undefined) this.seq = message.seq;
-    if (message.kind === "rows") this.whole = Boolean(message.whole);
-    if (message.kind === "older" && message.whole) this.whole = true;
+    if (message.kind === "rows") Object.assign(this, { whole: Boolean(message.whole), oldest: message.oldest });
+    if (message.kind === "older") this.older(message);
     this.told(message);
+  }
+
+  older({ rows, whole }) {
+    if (whole) this.whole = true;
+    if (rows.length) this.oldest = rows.at(-1)[0];
   }
 
   // Whether nothing is missing between what is known and a message; where something is, all is asked for.
   isNext(message) {
-    const gap = message.lost || (message.base !== undefined && this.seq !== null && message.base > this.seq);
+    const missed = message.base !== undefined && this.seq !== null && message.base > this.seq;
+    const gap = message.lost || missed || (message.kind === "older" && message.before !== this.oldest);
     if (gap) this.look({ whole: false });
     return !gap;
   }
@@ -85,6 +98,15 @@ export class Link {
     if (kind === "heard") return;
     this.commands.delete(cid);
     command.done({ ok, text });
+  }
+
+  // The connection was lost: nobody answers what was asked before.
+  lost(text) {
+    for (const { done, timer } of this.commands.values()) {
+      clearTimeout(timer);
+      done({ ok: false, text });
+    }
+    this.commands.clear();
   }
 
   close() {

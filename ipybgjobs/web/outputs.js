@@ -44,7 +44,7 @@ function joined(text) {
 function framed(markup) {
   const frame = element("iframe", { sandbox: "allow-same-origin", title: "output", class: "b-frame" });
   frame.addEventListener("load", () => {
-    frame.style.height = `${Math.min(600, frame.contentDocument.documentElement.scrollHeight + 2)}px`;
+    frame.style.height = `${Math.min(600, frame.contentDocument.body.scrollHeight + 4)}px`;
   });
   requestAnimationFrame(() => {
     frame.srcdoc = HEAD.replace("COLOUR", getComputedStyle(frame).color) + markup;

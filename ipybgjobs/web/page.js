@@ -16,13 +16,29 @@ class Socket {
   connect() {
     this.socket = new WebSocket(this.address);
     this.socket.onmessage = ({ data }) => this.take(JSON.parse(data));
-    this.socket.onclose = () => setTimeout(() => this.connect(), RECONNECT);
+    this.socket.onclose = () => this.closed();
+  }
+
+  closed() {
+    if (this.board) this.board.link.wait();
+    setTimeout(() => this.connect(), RECONNECT);
   }
 
   take(message) {
-    if (message.kind === "first" && !this.board) this.board = mount(this.root, this, message);
-    else if (message.kind === "first") this.board.link.look({ whole: false });
+    if (message.kind === "failed") this.root.textContent = message.text;
+    else if (message.kind === "first" && !this.board) this.begin(message);
+    else if (message.kind === "first") this.again();
     else for (const listener of this.listeners) listener(message);
+  }
+
+  begin(message) {
+    this.root.textContent = "";
+    this.board = mount(this.root, this, message);
+  }
+
+  again() {
+    this.board.link.lost("The connection was lost; the state shows what came of it.");
+    this.board.link.look({ whole: false });
   }
 
   send(message) {

@@ -13,22 +13,23 @@ const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing
 class Board {
   constructor(root, transport, first) {
     this.root = root;
-    this.jobs = new Jobs();
+    this.id = first.only; // of a card
     this.saidOk = true;
     this.offset = 0; // seconds that the other side's clock is ahead
     this.now = () => Date.now() / 1000 + this.offset;
+    this.jobs = new Jobs(this.now);
+    this.changed = new Set();
     this.status = element("div", { class: "b-status", role: "status" });
     this.link = new Link(transport, (message) => this.take(message));
     this.build();
     this.take(first);
-    this.link.seq = first.seq;
-    this.link.whole = Boolean(first.whole);
+    Object.assign(this.link, { seq: first.seq, whole: Boolean(first.whole), oldest: first.oldest });
     this.watch();
   }
 
   // Work only while it is seen.
   watch() {
-    this.watcher = new IntersectionObserver(([seen]) => this.see(seen.isIntersecting));
+    this.watcher = new IntersectionObserver((seen) => this.see(seen.at(-1).isIntersecting));
     this.watcher.observe(this.root);
     this.onVisibility = () => this.see(this.intersects);
     document.addEventListener("visibilitychange", this.onVisibility);
@@ -50,31 +51,33 @@ class Board {
   }
 
   take(message) {
-    if (message.now) this.offset = message.now - Date.now() / 1000;
+    if (message.now) Object.assign(this, { offset: message.now - Date.now() / 1000, at: message.now });
     if (message.kind === "link") this.say();
+    else if (message.kind === "trouble") this.say(message.text, false);
     else if (["detail", "log", "outputs"].includes(message.kind)) this.detail.take(message);
-    else if (message.kind !== "heard" && message.kind !== "answer") this.takeJobs(message);
+    else if (["rows", "older", "delta"].includes(message.kind)) this.takeJobs(message);
   }
 
   takeJobs(message) {
     if (message.kind === "rows" && this.jobs.all.size) this.jobs.clear();
-    if (message.now) this.at = message.now;
     const ids = this.jobs.take(message.rows || []);
     this.jobs.far(message.progress || []);
     this.jobs.drop(message.gone || []);
+    this.jobs.trim(this.most || Infinity);
     for (const key of ["count", "most", "folder"]) if (message[key] !== undefined) this[key] = message[key];
     if (message.trouble !== undefined) this.trouble = message.trouble;
-    else if (message.kind === "delta" || message.kind === "rows") this.trouble = null;
+    else if (message.kind === "rows") this.trouble = null;
     this.around(message);
-    this.changed = [...(this.changed || []), ...ids, ...(message.progress || []).map(([id]) => id)];
+    for (const id of ids) this.changed.add(id);
+    for (const [id] of message.progress || []) this.changed.add(id);
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
 
   draw() {
     cancelAnimationFrame(this.frame);
     this.frame = null;
-    const changed = this.changed || [];
-    this.changed = [];
+    const changed = [...this.changed];
+    this.changed.clear();
     this.drawJobs(changed);
     const opened = this.jobs.all.get(this.link.opened);
     if (opened) this.detail.fill(opened);
@@ -100,7 +103,7 @@ class Board {
   }
 
   waiting() {
-    return `Waiting for the kernel, which is busy or gone. As of ${clock(this.at)}. In a terminal: jupyter bgjobs cancel JOB`;
+    return `Waiting for the other side, which is busy or gone. As of ${clock(this.at)}. In a terminal: jupyter bgjobs cancel JOB`;
   }
 
   close() {
@@ -122,7 +125,7 @@ class Confirm {
     this.yes = button("Yes", { text: "Yes", press: () => this.end(true), class: "b-button b-danger" });
     this.no = button("No", { text: "No", press: () => this.end(false) });
     node.append(this.text, this.yes, this.no);
-    node.addEventListener("focusout", (event) => !node.contains(event.relatedTarget) && this.end(false));
+    node.addEventListener("focusout", (event) => !node.contains(event.relatedTarget) && this.end(false, !event.relatedTarget));
     node.addEventListener("keydown", (event) => event.key === "Escape" && (event.stopPropagation(), this.end(false)));
     show(node, false);
   }
@@ -138,17 +141,19 @@ class Confirm {
     return new Promise((done) => (this.done = done));
   }
 
-  end(answer) {
+  end(answer, back = true) {
     const { done } = this;
     if (!done) return;
     this.done = null;
     show(this.node, false);
-    if (this.back && this.back.isConnected && !this.back.hidden) this.back.focus();
+    if (back && this.back && this.back.isConnected && !this.back.hidden) this.back.focus();
     done(answer);
   }
 }
 
 export class Panel extends Board {
+  ticks = 0;
+
   build() {
     this.table = new Table(this.jobs, {
       act: (verb, ids) => this.request(verb, ids), open: (id) => this.open(id), selects: () => this.fillToolbar(), now: this.now,
@@ -171,14 +176,14 @@ export class Panel extends Board {
   }
 
   drawJobs(changed) {
-    for (const id of this.table.selected) if (!this.jobs.all.has(id)) this.table.selected.delete(id);
+    if (this.link.whole) this.table.forget(); // while rows come in pieces, one that is missing may come
     if (this.drawn === this.jobs.version) this.table.refresh(changed);
     else this.table.draw();
     this.drawn = this.jobs.version;
     this.fillToolbar();
     show(this.table.empty, !this.jobs.order.length);
     setText(this.table.empty, this.jobs.all.size ? "No job passes the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value");
-    if (this.link.opened !== null && !this.jobs.all.has(this.link.opened)) this.shut();
+    if (this.link.whole && this.link.opened !== null && !this.jobs.all.has(this.link.opened)) this.shut();
   }
 
   fillToolbar() {
@@ -198,6 +203,7 @@ export class Panel extends Board {
 
   tick() {
     this.table.tick();
+    if (this.jobs.sort.column === "elapsed" && this.jobs.counts.running && ++this.ticks % 5 === 0) this.refilter();
   }
 
   open(id) {
@@ -208,14 +214,16 @@ export class Panel extends Board {
   }
 
   shut() {
+    const had = this.detail.node.contains(document.activeElement);
     this.detail.close();
     this.link.look({ opened: null });
-    this.table.grid.focus();
+    if (had) this.table.grid.focus();
   }
 
   ask(ids, words) {
     for (const id of ids) words ? this.table.busy.set(id, words) : this.table.busy.delete(id);
     this.table.refresh(ids.filter((id) => this.jobs.all.has(id)));
+    if (ids.includes(this.detail.id)) this.detail.ask(words);
   }
 
   async request(verb, ids, options) {
@@ -289,14 +297,16 @@ export class Card extends Board {
     const { job } = this;
     for (const each of [this.more, this.retry, this.cancel]) show(each, Boolean(job));
     if (!job) return this.gone();
-    this.id = job.id;
     const live = job.state === "running" || job.state === "queued";
     setAttribute(this.root, "data-phase", phase(job));
+    const held = document.activeElement;
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
     setText(this.state, this.asked || statusAndDue(job));
     show(this.cancel, live);
     show(this.retry, job.state === "failed" || job.state === "cancelled");
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
+    this.detail.ask(this.asked);
+    if ((held === this.cancel || held === this.retry) && held.hidden) this.more.focus();
     this.fillFar(job);
     this.tick();
   }
@@ -318,6 +328,9 @@ export class Card extends Board {
     for (const each of [this.state, this.time, this.words]) setText(each, "");
     setAttribute(this.root, "data-phase", null);
     show(this.bar, false);
+    if (this.link.opened === null) return;
+    this.detail.close();
+    this.link.look({ opened: null });
   }
 
   rest() {

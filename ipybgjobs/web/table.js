@@ -40,13 +40,15 @@ export class Table {
   head(name, title) {
     const cell = element("div", { role: "columnheader", class: `b-cell b-of-${name}` });
     if (SORTED.has(name)) cell.append(button(`Sort by ${title.toLowerCase()}`, { text: title, press: () => this.sortBy(name), class: "b-sort" }));
-    else cell.append(element("span", { class: title ? "" : "b-hidden" }, title || (name === "check" ? "Selected" : "Actions")));
+    else if (name === "check") cell.append(button("Select all", { class: "b-box", press: () => this.selectAll() }));
+    else cell.append(element("span", { class: title ? "" : "b-hidden" }, title || "Actions"));
     cell.dataset.column = name;
     return cell;
   }
 
   sortBy(column) {
     const { sort } = this.jobs;
+    this.anchored = null;
     this.jobs.sort = { column, descending: sort.column === column ? !sort.descending : column !== "job" && column !== "queue" };
     this.jobs.arrange();
     this.draw();
@@ -55,20 +57,38 @@ export class Table {
   // Draw the rows that are seen.
   draw() {
     const { order } = this.jobs;
+    this.body.style.height = `${order.length * ROW}px`;
+    this.anchor();
     const begin = Math.max(0, Math.floor(this.grid.scrollTop / ROW) - MORE);
     const end = Math.min(order.length, begin + Math.ceil((this.grid.clientHeight || 400) / ROW) + 2 * MORE);
-    this.body.style.height = `${order.length * ROW}px`;
     setAttribute(this.grid, "aria-rowcount", order.length + 1);
-    if (this.active !== null && !this.jobs.all.has(this.active)) this.active = null;
     const seen = new Set(order.slice(begin, end));
     for (const [id, row] of this.rows) if (!seen.has(id)) this.undraw(id, row);
     let next = this.body.firstChild; // a screen reader reads them as they stand
     for (let place = begin; place < end; place++) {
       const { node } = this.drawRow(order[place], place);
       if (node === next) next = next.nextSibling;
-      else this.body.insertBefore(node, next);
+      else if (!node.contains(document.activeElement)) this.body.insertBefore(node, next);
     }
     this.drawHeads();
+  }
+
+  // Forget what is no longer there.
+  forget() {
+    for (const id of this.selected) if (!this.jobs.all.has(id)) this.selected.delete(id);
+    if (this.active !== null && !this.jobs.all.has(this.active)) this.active = null;
+  }
+
+  // What is seen stays under the pointer when jobs come above it.
+  anchor() {
+    const { scrollTop } = this.grid;
+    const from = this.anchored;
+    if (from && from.version !== this.jobs.version && scrollTop > ROW) {
+      const place = this.jobs.order.indexOf(from.id);
+      if (place >= 0 && place !== from.place) this.grid.scrollTop = scrollTop + (place - from.place) * ROW;
+    }
+    const place = Math.floor(this.grid.scrollTop / ROW);
+    this.anchored = { id: this.jobs.order[place], place, version: this.jobs.version };
   }
 
   undraw(id, row) {
@@ -94,6 +114,7 @@ export class Table {
     if (!row) {
       row = new Row(id, this);
       this.rows.set(id, row);
+      this.body.append(row.node);
     }
     row.node.style.transform = `translateY(${place * ROW}px)`;
     setAttribute(row.node, "aria-rowindex", place + 2);
@@ -139,6 +160,15 @@ export class Table {
     if (extends_) this.selects();
   }
 
+  // From the row that was chosen last to this one.
+  selectTo(id) {
+    const { order } = this.jobs;
+    const [from, to] = [order.indexOf(this.active ?? id), order.indexOf(id)].sort((a, b) => a - b);
+    for (const each of order.slice(Math.max(0, from), to + 1)) this.selected.add(each);
+    this.refresh(this.rows.keys());
+    this.selects();
+  }
+
   select(id) {
     if (!this.selected.delete(id)) this.selected.add(id);
     this.refresh([id]);
@@ -179,7 +209,8 @@ class Row {
   }
 
   click(event) {
-    if (event.shiftKey || event.ctrlKey || event.metaKey) this.table.select(this.id);
+    if (event.shiftKey) this.table.selectTo(this.id);
+    else if (event.ctrlKey || event.metaKey) this.table.select(this.id);
     else this.table.activate(this.id);
   }
 

@@ -1,7 +1,11 @@
 // A small terminal for a log: colours, carriage returns, cursor up. Only lines that changed are drawn.
 
-const SEQUENCE = /\x1b\[([\d;]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]|[\r\n\b]|[^\x1b\r\n\b]+|\x1b/g;
+// By ECMA-48: a control sequence that is known, any other, a string, a shorter escape; then what moves, and text.
+const SEQUENCE =
+  /\x1b\[([\d;]*)([A-Za-z])|\x1b\[[0-?]*[ -\/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -\/]+[0-~]|\x1b[@-Z\\^_]|[\r\n\b]|[^\x1b\r\n\b]+|\x1b/g;
+const OPEN = /\x1b(?:\[[0-?]*[ -\/]*|\][^\x07\x1b]{0,2000}|[ -\/]*)?$/; // its rest comes with the next text
 const MOST = 2000;
+const WIDEST = 4000;
 const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
 class Line {
@@ -57,17 +61,28 @@ export class Terminal {
 
   clear() {
     this.lines = [];
+    this.rest = "";
+    this.follows = true;
     this.row = this.column = 0;
     this.style = new Set();
     this.node.replaceChildren();
   }
 
   write(text) {
-    const follows = this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 24;
-    for (const [whole, numbers, letter] of text.matchAll(SEQUENCE)) this.take(whole, numbers, letter);
+    const { node } = this;
+    if (node.clientHeight) this.follows = node.scrollHeight - node.scrollTop - node.clientHeight < 24; // hidden, it has no height
+    const all = this.rest + text;
+    this.rest = OPEN.exec(all)?.[0] || "";
+    const whole = this.rest ? all.slice(0, -this.rest.length) : all;
+    for (const [sequence, numbers, letter] of whole.matchAll(SEQUENCE)) this.take(sequence, numbers, letter);
     this.trim();
     for (const line of this.lines) if (line.changed) line.draw();
-    if (follows) this.node.scrollTop = this.node.scrollHeight;
+    this.reveal();
+  }
+
+  // Show the end, if that is what was seen.
+  reveal() {
+    if (this.follows) this.node.scrollTop = this.node.scrollHeight;
   }
 
   take(whole, numbers, letter) {
@@ -79,9 +94,16 @@ export class Terminal {
   }
 
   put(text) {
-    const line = this.line();
+    let line = this.line();
     const style = [...this.style].join(" ");
-    for (const character of text) line.put(this.column++, character, style);
+    for (const character of text) {
+      if (this.column >= WIDEST) {
+        this.row += 1;
+        this.column = 0;
+        line = this.line();
+      }
+      line.put(this.column++, character, style);
+    }
   }
 
   line() {
@@ -95,13 +117,27 @@ export class Terminal {
 
   control(letter, numbers) {
     const many = Math.max(1, numbers[0] || 1);
-    if (letter === "m") for (const number of numbers) this.colour(number);
+    if (letter === "m") this.colours(numbers);
     else if (letter === "A") this.row = Math.max(0, this.row - many);
     else if (letter === "B") this.row = Math.min(this.lines.length - 1, this.row + many);
-    else if (letter === "C") this.column += Math.min(many, 500);
+    else if (letter === "C") this.column = Math.min(WIDEST, this.column + many);
     else if (letter === "D") this.column = Math.max(0, this.column - many);
     else if (letter === "G") this.column = Math.min(many, 500) - 1;
     else if (letter === "K") this.line().cut(numbers[0] === 2 ? 0 : this.column);
+  }
+
+  // Of 256 colours the first 16 are the terminal's own; of others only that there is one is known.
+  colours(numbers) {
+    for (let at = 0; at < numbers.length; at++) {
+      const number = numbers[at];
+      if (number !== 38 && number !== 48) {
+        this.colour(number);
+        continue;
+      }
+      const own = numbers[at + 1] === 5 && numbers[at + 2] < 16 ? numbers[at + 2] % 8 : null;
+      this.colour(own === null ? number + 1 : number - 8 + own);
+      at += numbers[at + 1] === 5 ? 2 : 4;
+    }
   }
 
   colour(number) {

@@ -32,7 +32,7 @@ export class Toolbar {
 
   buildChosen() {
     this.many = element("span");
-    this.priority = element("input", { type: "number", step: 1, value: 0, class: "b-number", "aria-label": "Priority of the selected jobs" });
+    this.priority = element("input", { type: "number", step: 1, value: 0, required: true, class: "b-number", "aria-label": "Priority of the selected jobs" });
     return element("div", { class: "b-bar-of b-chosen", role: "group", "aria-label": "Selected jobs" }, this.many,
       button("Cancel the selected jobs", { icon: "cancel", text: "Cancel", press: () => this.act("cancel") }),
       button("Retry the selected jobs", { icon: "retry", text: "Retry", press: () => this.act("retry") }),
@@ -57,7 +57,6 @@ export class Toolbar {
   filter() {
     Object.assign(this.jobs.filter, { queue: this.queue.value, text: this.text.value.trim().toLowerCase() });
     this.filters();
-    this.fill();
   }
 
   isPaused() {
@@ -72,7 +71,8 @@ export class Toolbar {
     this.fillQueues();
     const [paused, queue] = [this.isPaused(), this.queue.value];
     relabel(this.pause, `${paused ? "Resume" : "Pause"} ${queue ? `queue ${queue}` : "all queues"}`);
-    setAttribute(this.pause, "aria-pressed", paused);
+    if (this.pause.dataset.icon !== String(paused)) this.pause.replaceChildren(icon(paused ? "resume" : "pause"));
+    this.pause.dataset.icon = paused;
     const notes = [...this.paused.map((name) => `Queue ${name} is paused.`), ...(this.notice ? [this.notice] : [])];
     setText(this.notes, notes.join(" "));
     show(this.held, notes.length > 0);
@@ -81,12 +81,12 @@ export class Toolbar {
   }
 
   fillQueues() {
-    const names = ["", ...new Set([...this.jobs.queues.keys(), ...this.paused])].sort();
+    const chosen = this.queue.value;
+    const names = ["", ...[...new Set([...this.jobs.queues.keys(), ...this.paused, ...(chosen ? [chosen] : [])])].sort()];
     const key = names.join("\n");
     if (this.queue.dataset.names === key) return;
-    const chosen = this.queue.value;
     this.queue.dataset.names = key;
     this.queue.replaceChildren(...names.map((name) => element("option", { value: name }, name || "all queues")));
-    this.queue.value = names.includes(chosen) ? chosen : "";
+    this.queue.value = chosen;
   }
 }
