@@ -72,11 +72,12 @@ def test_a_line_that_never_ends_and_a_log_that_is_long_stay_small(page):
     assert longest <= 4000
 
 
-#: Rows as `panel/rows.py` writes them: id, state, name, call, queue, priority, submitted, started, ended, not before, attempt, allowed.
+#: Rows as `panel/rows.py` writes them.
 JOBS = """
     const jobs = new ours.Jobs(() => 1000);
-    const row = (id, state, more = {}) => [id, state, more.name ?? null, "m.f()", more.queue ?? "default", more.priority ?? 0, 100,
-        more.started ?? null, more.ended ?? null, more.due ?? null, more.attempt ?? 0, 3];
+    const row = (id, state, more = {}) => [
+        id, state, more.name ?? null, "m.f()", more.queue ?? "default", more.priority ?? 0, 100, more.started ?? null,
+        more.ended ?? null, more.due ?? null, more.attempt ?? 0, 3];
 """
 
 
@@ -86,14 +87,16 @@ JOBS = """
         ("jobs.take([row(1, 'queued'), row(3, 'queued'), row(2, 'queued')]); return jobs.order;", [3, 2, 1]),
         (
             (
-                "jobs.sort = {column: 'priority', descending: true}; jobs.take([row(1, 'queued'), row(2, 'queued', {priority: 5})]);"
+                "jobs.sort = {column: 'priority', descending: true};"
+                "jobs.take([row(1, 'queued'), row(2, 'queued', {priority: 5})]);"
                 "jobs.take([row(1, 'queued', {priority: 9})]); return jobs.order;"
             ),
             [1, 2],
         ),
         (
             (
-                "jobs.filter.phases.add('running'); jobs.take([row(1, 'running'), row(2, 'queued')]); jobs.take([row(2, 'running')]);"
+                "jobs.filter.phases.add('running'); jobs.take([row(1, 'running'), row(2, 'queued')]);"
+                "jobs.take([row(2, 'running')]);"
                 "jobs.take([row(1, 'failed')]); return jobs.order;"
             ),
             [2],

@@ -4,7 +4,7 @@ const HEARD = 500; // milliseconds without an answer until the panel says that i
 const AGAIN = 20000; // between two signs of life
 
 export class Link {
-  // `transport` has send(message) and listen(function); `told` is given what is said to the panel.
+  // `transport` has send(message), listen(function) and the name of the other side; `told` is given what is said to the panel.
   constructor(transport, told) {
     this.transport = transport;
     this.told = told;

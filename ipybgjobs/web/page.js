@@ -9,6 +9,7 @@ const RECONNECT = 2000; // milliseconds until the next try to connect
 class Socket {
   constructor(address) {
     this.address = address;
+    this.other = "server";
     this.listeners = new Set();
     this.connect();
   }

@@ -103,7 +103,7 @@ class Board {
   }
 
   waiting() {
-    return `Waiting for the other side, which is busy or gone. As of ${clock(this.at)}. In a terminal: jupyter bgjobs cancel JOB`;
+    return `Waiting for the ${this.link.transport.other}, which is busy or gone. As of ${clock(this.at)}. In a terminal: jupyter bgjobs cancel JOB`;
   }
 
   close() {

@@ -4,6 +4,7 @@ import { mount } from "./panel.js";
 
 function transport(model) {
   return {
+    other: "kernel",
     send: (message) => model.send(message),
     listen(take) {
       model.on("msg:custom", take);
