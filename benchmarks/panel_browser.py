@@ -28,7 +28,9 @@ MEASURE = """async (count) => {
     const said = (times) => [times.sort((a, b) => a - b)[times.length >> 1], times.at(-1)].map((each) => Number(each.toFixed(2)));
     const rows = Array.from({ length: count }, (_, number) => row(count - number, number % 50 ? "succeeded" : "running"));
     const all = time(() => {
-        for (let at = 0; at < count; at += 1000) take({ kind: "older", before: panel.link.oldest, rows: rows.slice(at, at + 1000) });
+        for (let at = 0; at < count; at += 1000) {
+            take({ kind: "older", before: panel.link.oldest, rows: rows.slice(at, at + 1000) });
+        }
         panel.draw();
     });
     const changes = [], steps = [];
