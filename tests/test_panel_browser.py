@@ -492,7 +492,15 @@ def saved(notebook):
     before = path.stat().st_mtime_ns
     notebook.cell(0).locator(".jp-InputPrompt").click()
     notebook.save()
-    until(lambda: path.stat().st_mtime_ns != before, "the saved file")
+    until(lambda: path.stat().st_mtime_ns != before and is_whole(path), "the saved file")
+
+
+def is_whole(path):
+    """Whether a file is a notebook: a server writes it in place."""
+    try:
+        return "cells" in json.loads(path.read_text())
+    except ValueError:
+        return False
 
 
 def test_a_restarted_kernel_leaves_a_snapshot_that_says_so_and_a_new_panel_shows_the_same_truth(server, page, desk, home):
