@@ -9,7 +9,22 @@ import re
 from importlib import resources
 
 #: The files that every panel needs; a file comes after those that it uses.
-_PARTS = ("text", "terminal", "elements", "jobs", "link", "table", "outputs", "detail", "toolbar", "panel")
+_PARTS = (
+    "text",
+    "terminal",
+    "elements",
+    "jobs",
+    "link",
+    "table",
+    "outputs",
+    "detail",
+    "toolbar",
+    "confirm",
+    "board",
+    "panel",
+    "card",
+    "mount",
+)
 
 _IMPORT = re.compile(r'^import [^;]*? from "\./\w+\.js";\n', re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?=(?:const|let|class|function|async) )", re.MULTILINE)

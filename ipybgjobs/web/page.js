@@ -1,7 +1,7 @@
 // The entry of a page of its own: the same panel over a socket.
 
 import { element } from "./elements.js";
-import { mount } from "./panel.js";
+import { mount } from "./mount.js";
 
 const RECONNECT = 2000; // milliseconds until the next try to connect
 

@@ -1,6 +1,6 @@
 // The entry of a notebook's widget.
 
-import { mount } from "./panel.js";
+import { mount } from "./mount.js";
 
 function transport(model) {
   return {

@@ -1,0 +1,115 @@
+// What the panel and the card have in common: what is known, what is asked, what is said; work only while it is seen.
+
+import { element, setAttribute, setText } from "./elements.js";
+import { Jobs } from "./jobs.js";
+import { Link } from "./link.js";
+import { clock, count } from "./text.js";
+
+const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing…", priority: "changing…" };
+
+export class Board {
+  constructor(root, transport, first) {
+    this.root = root;
+    this.id = first.only; // of a card
+    this.saidOk = true;
+    this.offset = 0; // seconds that the other side's clock is ahead
+    this.now = () => Date.now() / 1000 + this.offset;
+    this.jobs = new Jobs(this.now);
+    this.changed = new Set();
+    this.status = element("div", { class: "b-status", role: "status" });
+    this.link = new Link(transport, (message) => this.take(message));
+    this.build();
+    this.take(first);
+    Object.assign(this.link, { seq: first.seq, whole: Boolean(first.whole), oldest: first.oldest });
+    this.watch();
+  }
+
+  // Work only while it is seen.
+  watch() {
+    this.watcher = new IntersectionObserver((seen) => this.see(seen.at(-1).isIntersecting));
+    this.watcher.observe(this.root);
+    this.onVisibility = () => this.see(this.intersects);
+    document.addEventListener("visibilitychange", this.onVisibility);
+    this.timer = setInterval(() => this.link.visible && this.tick(), 1000);
+    this.onKey = (event) => this.keep(event);
+    this.root.addEventListener("keydown", this.onKey);
+  }
+
+  see(intersects) {
+    this.intersects = intersects;
+    const visible = intersects && document.visibilityState === "visible";
+    if (visible !== this.link.visible) this.link.look({ visible });
+    if (visible) this.draw();
+  }
+
+  // A key pressed here is no shortcut of the notebook's: `d d` would delete the cell. Escape leaves, Ctrl+S saves.
+  keep(event) {
+    if (event.key !== "Escape" && !((event.ctrlKey || event.metaKey) && event.key === "s")) event.stopPropagation();
+  }
+
+  take(message) {
+    if (message.now) Object.assign(this, { offset: message.now - Date.now() / 1000, at: message.now });
+    if (message.kind === "link") this.say();
+    else if (message.kind === "trouble") this.say(message.text, false);
+    else if (["detail", "log", "outputs"].includes(message.kind)) this.detail.take(message);
+    else if (["rows", "older", "delta"].includes(message.kind)) this.takeJobs(message);
+  }
+
+  takeJobs(message) {
+    if (message.kind === "rows" && this.jobs.all.size) this.jobs.clear();
+    const ids = this.jobs.take(message.rows || []);
+    this.jobs.far(message.progress || []);
+    this.jobs.drop(message.gone || []);
+    this.jobs.trim(this.most || Infinity);
+    for (const key of ["count", "most", "folder"]) if (message[key] !== undefined) this[key] = message[key];
+    if (message.trouble !== undefined) this.trouble = message.trouble;
+    else if (message.kind === "rows") this.trouble = null;
+    this.around(message);
+    for (const id of ids) this.changed.add(id);
+    for (const [id] of message.progress || []) this.changed.add(id);
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    cancelAnimationFrame(this.frame);
+    this.frame = null;
+    const changed = [...this.changed];
+    this.changed.clear();
+    this.drawJobs(changed);
+    const opened = this.jobs.all.get(this.link.opened);
+    if (opened) this.detail.fill(opened);
+    this.say();
+  }
+
+  // Do something with jobs: a click shows at once that it was heard; then what came of it.
+  async act(verb, ids, options = {}) {
+    this.ask(ids, DOING[verb]);
+    this.say(`${DOING[verb]} ${count(ids.length, "job")}`);
+    const { ok, text } = await this.link.command(verb, { jobs: ids, ...options });
+    this.ask(ids, null);
+    this.say(text, ok);
+  }
+
+  say(text, ok = true) {
+    if (text !== undefined) Object.assign(this, { said: text, saidOk: ok });
+    const waits = this.link.state === "waiting";
+    const words = waits ? this.waiting() : this.trouble || this.said || this.rest();
+    setText(this.status, words);
+    setAttribute(this.status, "data-kind", waits ? "waiting" : this.trouble || !this.saidOk ? "bad" : null);
+    setAttribute(this.root, "data-link", this.link.state);
+  }
+
+  waiting() {
+    return `Waiting for the ${this.link.transport.other}, which is busy or gone. As of ${clock(this.at)}. In a terminal: jupyter bgjobs cancel JOB`;
+  }
+
+  close() {
+    this.link.close();
+    this.watcher.disconnect();
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.root.removeEventListener("keydown", this.onKey);
+    clearInterval(this.timer);
+    cancelAnimationFrame(this.frame);
+    this.root.replaceChildren();
+  }
+}

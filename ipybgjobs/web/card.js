@@ -1,0 +1,103 @@
+// The card of one job: where it is, its buttons, and below them, when asked for, all that is known of it.
+
+import { Board } from "./board.js";
+import { Confirm } from "./confirm.js";
+import { Detail } from "./detail.js";
+import { button, element, setAttribute, setText, show } from "./elements.js";
+import { elapsed, far, phase, size, statusAndDue } from "./text.js";
+
+export class Card extends Board {
+  build() {
+    this.title = element("span", { class: "b-title" });
+    this.state = element("span", { class: "b-state" });
+    this.time = element("span", { class: "b-time" });
+    this.bar = element("span", { class: "b-bar", role: "progressbar", "aria-label": "Progress" }, element("span"));
+    this.words = element("span", { class: "b-words" });
+    this.cancel = button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.request("cancel") });
+    this.retry = button("Retry this job", { icon: "retry", text: "Retry", press: () => this.request("retry") });
+    this.more = button("Show log, outputs and attempts", { text: "Log", press: () => this.toggle(), "aria-expanded": "false" });
+    this.detail = new Detail({
+      act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false,
+      asks: (id) => this.link.send({ kind: "outputs", job: id }), told: (text) => this.say(text),
+    });
+    this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
+    this.root.classList.add("ipybgjobs", "b-card");
+    this.root.append(
+      element("div", { class: "b-bar-of" }, element("span", { class: "b-dot", "aria-hidden": "true" }), this.title, element("span", { class: "b-space" }), this.more, this.retry, this.cancel),
+      element("div", { class: "b-line" }, this.state, this.time, this.bar, this.words), this.confirm.node, this.detail.node, this.status,
+    );
+  }
+
+  get job() {
+    return this.jobs.all.values().next().value;
+  }
+
+  around() {}
+
+  drawJobs() {
+    const { job } = this;
+    for (const each of [this.more, this.retry, this.cancel]) show(each, Boolean(job));
+    if (!job) return this.gone();
+    const live = job.state === "running" || job.state === "queued";
+    setAttribute(this.root, "data-phase", phase(job));
+    const held = document.activeElement;
+    setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
+    setText(this.state, this.asked || statusAndDue(job));
+    show(this.cancel, live);
+    show(this.retry, job.state === "failed" || job.state === "cancelled");
+    this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
+    this.detail.ask(this.asked);
+    if ((held === this.cancel || held === this.retry) && held.hidden) this.more.focus();
+    this.fillFar(job);
+    this.tick();
+  }
+
+  fillFar(job) {
+    const progress = job.state === "running" ? this.jobs.progress.get(job.id) : null;
+    const knows = Boolean(progress) && progress.share !== null;
+    show(this.bar, knows);
+    if (knows) {
+      this.bar.firstChild.style.width = `${progress.share * 100}%`;
+      setAttribute(this.bar, "aria-valuenow", Math.round(progress.share * 100));
+    }
+    const memory = job.memory ? `${size(job.memory)} peak` : "";
+    setText(this.words, progress ? [far(progress), progress.message].filter(Boolean).join(" · ") : job.error || memory);
+  }
+
+  gone() {
+    setText(this.title, `job ${this.id}, which was removed`);
+    for (const each of [this.state, this.time, this.words]) setText(each, "");
+    setAttribute(this.root, "data-phase", null);
+    show(this.bar, false);
+    if (this.link.opened === null) return;
+    this.detail.close();
+    this.link.look({ opened: null });
+  }
+
+  rest() {
+    return "";
+  }
+
+  tick() {
+    if (this.job) setText(this.time, elapsed(this.job, this.now()));
+  }
+
+  ask(_ids, words) {
+    this.asked = words;
+    this.drawJobs();
+  }
+
+  async request(verb) {
+    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel it? What it has done so far is not finished."))) return;
+    await this.act(verb, [this.id]);
+  }
+
+  toggle() {
+    const open = this.link.opened === null && Boolean(this.job);
+    if (open) this.detail.open(this.job);
+    else this.detail.close();
+    this.link.look({ opened: open ? this.id : null });
+    setAttribute(this.more, "aria-expanded", open);
+    this.more.focus();
+  }
+}
