@@ -167,7 +167,7 @@ def test_who_was_away_for_too_long_is_sent_everything(panel, place):
     with database.transaction() as connection:
         connection.executemany("INSERT INTO changes (job_id) VALUES (?)", [(1,)] * 10_500)
     assert watching.changed(database, 1) is None
-    assert database.read("SELECT count(*) FROM changes")[0][0] == 10_000
+    assert 10_000 <= database.read("SELECT count(*) FROM changes")[0][0] < 10_256
     count = len(panel.of("rows"))
     panel.look(seq=1, whole=True)
     until(lambda: len(panel.of("rows")) > count, "everything")
@@ -284,6 +284,7 @@ def test_a_view_that_appears_hears_what_is_paused_also_where_no_job_has_changed(
 def test_what_runs_is_among_the_first_rows_however_much_came_after_it(place, monkeypatch):
     monkeypatch.setattr(session, "FIRST", 3)
     gate = file_job(place)
+    place.allow({"gates": ["gate"], "work": ["echo"]}, BackgroundJobs__queues={"default": 1})
     job = bg.submit("gates.gate", {"path": str(gate)})
     until(lambda: job.state == "running", "a running job")
     bg.submit_many("work.echo", [{"value": number} for number in range(10)])

@@ -207,6 +207,15 @@ def test_what_is_meant_for_another_view_changes_nothing_and_a_lost_piece_is_aske
     assert page.evaluate(script) == [1, False, 1, False, [["look", False]]]
 
 
+def test_jobs_are_counted_as_they_come_and_go_without_asking(page):
+    script = f"""() => {{ {MOCK}
+        const panel = ours.mount(root, transport, {{ ...first([row(9, "queued")]), count: 30 }});
+        take({{ kind: "delta", base: 1, seq: 2, rows: [row(10, "queued"), row(9, "running"), row(3, "failed")], gone: [4, 5] }});
+        take({{ kind: "delta", base: 2, seq: 3, rows: [row(10, "running")], gone: [] }});
+        return panel.count; }}"""
+    assert page.evaluate(script) == 29
+
+
 def test_the_queue_that_is_chosen_stays_chosen_when_its_last_job_goes(page):
     script = f"""() => {{ {MOCK}
         const panel = ours.mount(root, transport, first([row(1, "queued"), row(2, "queued", {{ queue: "gpu" }})])); panel.draw();

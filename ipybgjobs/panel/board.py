@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ..folder import StateFolder
 from ..process import identity
 from ..store import records, watching
 from ..store.database import Database
@@ -17,7 +16,7 @@ CHUNK = 1000
 _NO_LIMIT = 1 << 62
 
 
-def first(folder: StateFolder, database: Database, limit: int) -> dict[str, Any]:
+def first(database: Database, limit: int) -> dict[str, Any]:
     """Return the newest rows, and those of what runs, with all that a panel needs to show them."""
     since = watching.moment(database)
     rows = _rows(watching.newest(database, _NO_LIMIT, limit))
@@ -31,7 +30,6 @@ def first(folder: StateFolder, database: Database, limit: int) -> dict[str, Any]
         "have": len(rows),
         "whole": len(rows) >= min(count, MOST),
         "count": count,
-        "folder": folder.path,
         **surroundings(database),
     }
 
@@ -49,8 +47,7 @@ def changes(database: Database, since: int) -> dict[str, Any] | None:
         return None
     rows = _rows(watching.jobs(database, ids)) if ids else []
     there = {each[0] for each in rows}
-    gone = [each for each in ids if each not in there]
-    return {"base": since, "seq": until, "rows": rows, "gone": gone, "count": watching.count(database)}
+    return {"base": since, "seq": until, "rows": rows, "gone": [each for each in ids if each not in there]}
 
 
 def one(database: Database, job_id: int) -> list[list[Any]]:

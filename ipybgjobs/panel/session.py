@@ -92,7 +92,7 @@ class Session:
 
     def _all(self, limit: int) -> dict[str, Any]:
         database = self._database()
-        found = board.first(self._folder, database, 0 if self._only else limit)
+        found = board.first(database, 0 if self._only else limit)
         if self._only is not None:
             found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
@@ -118,7 +118,6 @@ class Session:
                 self._transfers.pop(name, None)
         self._send({"kind": "here", "view": name, "now": time.time()})
         if visible:
-            self._feed().add(self)
             anew = opened if before is None or before.opened != opened else None
             self._in_thread(lambda: self._catch_up(name, message, anew, appears=before is None))
 
@@ -129,6 +128,7 @@ class Session:
 
     def _catch_up(self, view: str, message: dict[str, Any], anew: int | None, *, appears: bool) -> None:
         """Send what a view has missed: the changes, or everything where it has not got all or was away for too long."""
+        self._feed().add(self)
         self._opened.keep(self._wanted(), anew)
         since = message.get("seq") if message.get("whole") else None
         if not isinstance(since, int) or not self._send_changes(view, since, appears=appears):

@@ -57,17 +57,24 @@ export class Board {
 
   takeJobs(message) {
     if (message.kind === "rows" && this.jobs.all.size) this.jobs.clear();
+    if (message.kind === "delta") this.tally(message);
     const ids = this.jobs.take(message.rows || []);
     this.jobs.far(message.progress || []);
     this.jobs.drop(message.gone || []);
     this.jobs.trim(this.most || Infinity);
-    for (const key of ["count", "most", "folder"]) if (message[key] !== undefined) this[key] = message[key];
+    for (const key of ["count", "most"]) if (message[key] !== undefined) this[key] = message[key];
     if (message.trouble !== undefined) this.trouble = message.trouble;
     else if (message.kind === "rows") this.trouble = null;
     this.around(message);
     for (const id of ids) this.changed.add(id);
     for (const [id] of message.progress || []) this.changed.add(id);
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
+  }
+
+  // How many jobs there are, those that are too old to be held counted.
+  tally({ rows = [], gone = [] }) {
+    const { newest } = this.jobs;
+    this.count += rows.filter(([id]) => id > newest).length - gone.filter((id) => id <= newest).length;
   }
 
   draw() {

@@ -15,7 +15,7 @@ export class Confirm {
     show(node, false);
   }
 
-  ask(question, answer) {
+  ask(question) {
     this.end(false);
     this.back = document.activeElement;
     setText(this.text, question);

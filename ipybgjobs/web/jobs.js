@@ -24,6 +24,7 @@ export class Jobs {
   // `clock` tells the time of the other side, in seconds.
   constructor(clock) {
     this.clock = clock;
+    this.newest = 0; // the highest id that was ever seen
     this.all = new Map();
     this.order = []; // those that pass the filter, in order
     this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
@@ -49,6 +50,7 @@ export class Jobs {
     const before = this.all.get(job.id);
     if (before) this.tally(before, -1);
     this.all.set(job.id, job);
+    this.newest = Math.max(this.newest, job.id);
     this.tally(job, 1);
     if (job.state !== "running" || (before && before.attempt !== job.attempt)) this.progress.delete(job.id);
     return before;

@@ -16,6 +16,6 @@ END;
 CREATE TRIGGER changes_delete AFTER DELETE ON jobs BEGIN
     INSERT INTO changes (job_id) VALUES (OLD.id);
 END;
-CREATE TRIGGER changes_trim AFTER INSERT ON changes BEGIN
+CREATE TRIGGER changes_trim AFTER INSERT ON changes WHEN NEW.seq % 256 = 0 BEGIN
     DELETE FROM changes WHERE seq <= NEW.seq - 10000;
 END;
