@@ -109,7 +109,8 @@ def main():
     wire = Wire()
     began = time.process_time()
     session = Session(client, wire.send)
-    first = session.first()
+    session.begin(wire.show)
+    first = wire.first
     cpu = 1000 * (time.process_time() - began)
     print(f"the first {len(first['rows'])} of {JOBS:,} rows: {len(json.dumps(first)):,} bytes, {cpu:.1f} ms of CPU")
     everything(session, wire, first)

@@ -32,8 +32,8 @@ def card(record: JobRecord, status: str, now: float) -> str:
     )
 
 
-def gone(text: str) -> str:
-    """What is shown in the place of something that is no longer there."""
+def note(text: str) -> str:
+    """A sentence in the place of a card, or below a table."""
     return f'<div style="color: {_COLOURS[JobState.QUEUED]};">{escape(text)}</div>'
 
 
@@ -54,7 +54,7 @@ def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
     if not rows:
         return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
     head = "".join(f'<th style="{_CELL}">{title}</th>' for title in _HEAD)
-    below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(note)}</div>' for note in notes)
+    below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(each)}</div>' for each in notes)
     return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(rows)}</table>{below}'
 
 

@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 from . import allowlist, attempt, dependencies, explanation, here, moments, options, parameters, preparation, snapshot, summon
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
+from .copies import Copies
 from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, StoreError, UnknownJob
 from .explanation import Explanation, Ground
 from .folder import StateFolder
@@ -169,11 +170,11 @@ class Client:
         found = records.reusable(database, job.fingerprint, job.reuse_since)
         if found is not None:
             return self._reused(folder, found, now)
-        with _Written(folder) as written:
-            written.keep(job.uid, ready.pickled)
+        with Copies(folder) as copies:
+            copies.keep(job.uid, ready.pickled)
             job_id, uid = submissions.submit(database, job, self._surroundings())
-            written.done = uid == job.uid
-        if not written.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
+            copies.done = uid == job.uid
+        if not copies.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
         self._note(parameters.note_of_size([(job.call, ready.pickled)], settings.warn_param_bytes))
         self.wake(folder)
@@ -199,15 +200,15 @@ class Client:
         folder = self.folder()
         database = self.database(folder)
         after = dependencies.ids(database, ready.jobs[0].options.after)
-        with _Written(folder) as written:
-            written.keep(ready.group.uid, ready.pickled)
+        with Copies(folder) as copies:
+            copies.keep(ready.group.uid, ready.pickled)
             for job in ready.jobs:
-                written.keep(job.submission.uid, job.pickled)
+                copies.keep(job.submission.uid, job.pickled)
             jobs = (replace(job.submission, after=after) for job in ready.jobs)
             group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings())
-            written.done = True
-        copies = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
-        self._note(parameters.note_of_size(copies, settings.warn_param_bytes))
+            copies.done = True
+        sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
+        self._note(parameters.note_of_size(sent, settings.warn_param_bytes))
         self.wake(folder)
         self._tell_surroundings(folder)
         return Group(self, folder, group_id)
@@ -353,34 +354,6 @@ class Client:
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
         context = self._camera.take(self._found(), environment, identity.umask())
         return Surroundings(context, *self._environment[1:])
-
-
-class _Written:
-    """Folders with pickled parameters, written before the row and removed again where there is none after all.
-
-    Parameters
-    ----------
-    folder : StateFolder
-        Where they are.
-    """
-
-    def __init__(self, folder: StateFolder) -> None:
-        self._folder = folder
-        self._uids: list[str] = []
-        self.done = False  #: whether the rows are there
-
-    def keep(self, uid: str, content: bytes | None) -> None:
-        """Write the parameters of one job or group, if it has any."""
-        if content is not None:
-            self._uids.append(uid)
-            parameters.keep(self._folder.job(uid), content)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.done:
-            self._folder.remove(self._uids)
 
 
 def _listed(calls: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

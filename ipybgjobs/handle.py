@@ -365,12 +365,12 @@ class Job(JobView):
             return f"<job {self.id}, which was removed>"
 
     def _repr_html_(self) -> str:
-        from .cards import card, gone
+        from .cards import card, note
 
         try:
             return card(self._record(), self.status, time.time())
         except UnknownJob:
-            return gone(f"job {self.id}, which was removed")
+            return note(f"job {self.id}, which was removed")
 
     def is_silenced(self) -> bool:
         """Whether the line that made this job, in this very cell, ended in a semicolon: then its card is not shown."""

@@ -163,7 +163,7 @@ class Group:
         try:
             return self._html()
         except UnknownJob:
-            return cards.gone(f"group {self.id}, whose jobs were removed")
+            return cards.note(f"group {self.id}, whose jobs were removed")
 
     def _html(self) -> str:
         newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)

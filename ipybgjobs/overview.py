@@ -40,7 +40,7 @@ def html(limit: int) -> str:
         for entry in _entries(database, limit)
     ]
     notes = [f"The queue {queue} is paused." for queue in records.paused(database)]
-    return cards.table_of(rows, notes) + cards.gone(f"As of {moments.show(now)}.")
+    return cards.table_of(rows, notes) + cards.note(f"As of {moments.show(now)}.")
 
 
 def _entries(database: Database, limit: int) -> list[JobRecord | GroupRecord]:

@@ -1,4 +1,4 @@
-"""From bound parameters to what is stored: plain JSON for the row, pickles for the job's folder."""
+"""From bound parameters to what is stored: plain JSON for the row, pickles for the job's folder. Writes nothing."""
 
 import hashlib
 import json
@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import attempt, plain, redaction, sizes
+from . import plain, redaction, sizes
 from .call import Call
 from .enclosed import Enclosed
-from .errors import InvalidParameters, StoreError
+from .errors import InvalidParameters
 from .inspection import Bound
 from .source import Source
 
@@ -90,12 +90,12 @@ def _digest(split: Split, source: str) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def note_of_size(copies: Sequence[tuple[Call, bytes | None]], limit: int) -> str | None:
+def note_of_size(sent: Sequence[tuple[Call, bytes | None]], limit: int) -> str | None:
     """Say that a submit copies large parameters, in one job or in all of a group; None where they are not."""
-    taken = [size(*copy) for copy in copies]
+    taken = [size(*copy) for copy in sent]
     if sum(taken) < limit:
         return None
-    call, _ = copies[taken.index(max(taken))]
+    call, _ = sent[taken.index(max(taken))]
     names = [f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items()]
     names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
     return f"{sizes.show(sum(taken))} of parameters are copied ({', '.join(names)}); a path in their place would not be."
@@ -150,19 +150,3 @@ def _can_be_pickled(value: Any) -> bool:
     except Exception:
         return False
     return True
-
-
-def keep(folder: str, content: bytes) -> None:
-    """Write pickled parameters into a new job folder; on disk when this returns.
-
-    Raises
-    ------
-    StoreError
-        If the folder can't be written.
-    """
-    try:
-        os.mkdir(folder, mode=0o700)
-        attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
-        attempt.sync_folder(os.path.dirname(folder))
-    except OSError as error:
-        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error

@@ -46,7 +46,7 @@ LAYERS = [
     ["notebooks"],
     ["executors"],
     ["supervisor"],
-    ["parameters"],
+    ["parameters", "copies"],
     ["cards", "view", "here", "callbacks", "frames", "preparation", "cell"],
     ["facts", "following"],
     ["notebook", "explanation"],

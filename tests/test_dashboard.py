@@ -42,7 +42,8 @@ class Dashboard:
             with urllib.request.urlopen(urllib.request.Request(self.address + path, headers=headers), timeout=DEADLINE) as answer:
                 return answer.status, answer.read().decode(), answer.url
         except urllib.error.HTTPError as error:
-            return error.code, "", error.url
+            with error:
+                return error.code, "", error.url
 
     def close(self):
         self.process.send_signal(signal.SIGINT)
@@ -90,10 +91,15 @@ def test_it_listens_on_loopback_alone_and_serves_no_kernels_and_no_files_whateve
         dashboard.close()
 
 
+async def connect(address, token, headers=None):
+    """Open a panel's socket."""
+    headers = headers or {"Authorization": f"token {token}"}
+    return await websocket_connect(HTTPRequest(address.replace("http", "ws") + "socket", headers=headers))
+
+
 async def talk(address, token, *messages, headers=None):
     """Say something over the socket; return what came until each kind that is waited for was there."""
-    headers = headers or {"Authorization": f"token {token}"}
-    connection = await websocket_connect(HTTPRequest(address.replace("http", "ws") + "socket", headers=headers))
+    connection = await connect(address, token, headers)
     try:
         found = [json.loads(await connection.read_message())]
         for message, kind in messages:
@@ -102,7 +108,14 @@ async def talk(address, token, *messages, headers=None):
                 found.append(json.loads(await asyncio.wait_for(connection.read_message(), DEADLINE)))
         return found
     finally:
-        connection.close()
+        await shut(connection)
+
+
+async def shut(connection):
+    """Close a socket, and wait until it is."""
+    connection.close()
+    while await asyncio.wait_for(connection.read_message(), DEADLINE) is not None:
+        pass
 
 
 def test_its_socket_speaks_as_a_notebooks_panel_does(dashboard):
@@ -112,7 +125,8 @@ def test_its_socket_speaks_as_a_notebooks_panel_does(dashboard):
     cancel = {"kind": "command", "cid": "1", "verb": "cancel", "jobs": [job.id]}
     messages = asyncio.run(talk(dashboard.address, dashboard.token, (look, "rows"), (cancel, "answer")))
     assert messages[0]["kind"] == "first"
-    assert messages[0]["rows"][0][:2] == [job.id, "running"]
+    assert messages[0]["first"]["kind"] == "rows"
+    assert messages[0]["first"]["rows"][0][:2] == [job.id, "running"]
     assert messages[-1] == {"kind": "answer", "cid": "1", "ok": True, "text": f"job {job.id} was cancelled"}
     assert job.state == "cancelled"
 
@@ -134,14 +148,13 @@ def test_a_socket_without_the_token_or_from_another_page_is_refused(dashboard):
 
 def test_a_message_that_is_no_json_closes_nothing_else(dashboard):
     async def garbage():
-        headers = {"Authorization": f"token {dashboard.token}"}
-        connection = await websocket_connect(HTTPRequest(dashboard.address.replace("http", "ws") + "socket", headers=headers))
+        connection = await connect(dashboard.address, dashboard.token)
         await connection.read_message()
         await connection.write_message("{no json")
         await connection.write_message(json.dumps({"kind": "look", "view": "v", "visible": True}))
         while json.loads(await asyncio.wait_for(connection.read_message(), DEADLINE))["kind"] != "here":
             pass
-        connection.close()
+        await shut(connection)
 
     asyncio.run(garbage())
 
@@ -156,12 +169,13 @@ def test_the_page_shows_the_jobs_live_and_its_buttons_work(dashboard, place, sch
         bg.submit("work.Trainer.fit", {"epochs": number}).wait(DEADLINE)
     bg.submit("work.Trainer.fail", name="<b>broken</b>").wait(DEADLINE)
     job = bg.submit("work.Trainer.sleep", name="train")
-    errors = []
+    errors, sockets = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1180, "height": 640}, color_scheme=scheme)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("websocket", lambda one: sockets.append(one))  # noqa: PLW0108 - playwright takes no builtin
         page.goto(f"{dashboard.address}?token={dashboard.token}")
         row = page.locator(f'.b-job:has(.b-of-id:text-is("{job.id}"))')
         row.wait_for(timeout=DEADLINE * 1000)
@@ -179,6 +193,7 @@ def test_the_page_shows_the_jobs_live_and_its_buttons_work(dashboard, place, sch
         assert page.locator(".ipybgjobs b", has_text="broken").count() == 0
         browser.close()
     assert errors == []
+    assert len(sockets) == 1  # all came over the first; one that is connected again would hide what was missing
 
 
 def test_after_the_dashboard_has_gone_the_page_says_so_and_jobs_go_on(place):
@@ -204,6 +219,37 @@ def test_a_jupyter_server_that_runs_serves_the_page_once_the_extension_is_enable
         assert messages[0]["kind"] == "first"
     finally:
         server.close()
+
+
+def test_a_socket_that_answers_pings_stays_open(place):
+    from browser import TOKEN, Server
+
+    configuration = place.root / "jupyter_server_config.py"
+    configuration.write_text(PINGS)
+    enabled = "--ServerApp.jpserver_extensions={'ipybgjobs': True}"
+    server = Server(place.root, dict(os.environ), "jupyter_server", f"--config={configuration}", enabled)
+
+    async def listen():
+        connection = await connect(f"{server.address}/bgjobs/", TOKEN)
+        answered = 0
+        while answered < 5:
+            message = await asyncio.wait_for(connection.read_message(), DEADLINE)
+            assert message is not None, f"closed after {answered} answers"
+            answered += json.loads(message)["kind"] == "answered"
+        await shut(connection)
+
+    try:
+        asyncio.run(listen())
+    finally:
+        server.close()
+
+
+#: As always, but sooner; and who answers is told so.
+PINGS = """
+from ipybgjobs.dashboard.handlers import SocketHandler
+SocketHandler.ping_interval = SocketHandler.ping_timeout = 0.2
+SocketHandler.on_pong = lambda self, data: self.write_message('{"kind": "answered"}')
+"""
 
 
 def test_without_jupyter_server_the_command_says_what_to_install(place, monkeypatch, capsys):

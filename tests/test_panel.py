@@ -3,14 +3,12 @@
 import json
 import re
 import threading
-from importlib import resources
 
 import pytest
 from conftest import DEADLINE, until
 
 import ipybgjobs as bg
 from ipybgjobs import client as client_module
-from ipybgjobs import web
 from ipybgjobs.panel import board, session
 from ipybgjobs.panel.rows import COLUMNS
 from ipybgjobs.panel.session import Session
@@ -23,8 +21,11 @@ class Panel:
     def __init__(self, **options):
         self.messages = []
         self.session = Session(client_module.client(), self.take, **options)
-        self.first = self.session.first()
-        json.dumps(self.first)
+        self.session.begin(self.show)
+
+    def show(self, first):
+        json.dumps(first)
+        self.first = first
 
     def take(self, message):
         json.dumps(message)  # what is sent is JSON
@@ -115,6 +116,36 @@ def test_a_panel_begins_with_the_newest_rows_and_then_hears_only_of_what_changes
     since = panel.messages[mark:]
     assert {row[0] for message in since for row in message.get("rows", [])} == {job.id}
     assert old.id not in {row[0] for message in since for row in message.get("rows", [])}
+
+
+def test_what_changes_while_a_panel_appears_is_sent_after_what_it_begins_with(place):
+    place.allow({"work": ["echo"]})
+    said, sent, told = [], threading.Event(), threading.Event()
+
+    def send(message):
+        said.append(message["kind"])
+        sent.set()
+
+    def show(first):
+        bg.submit("work.echo", {"value": 1})
+        assert told.wait(DEADLINE), "the feed has seen the change"
+        sent.wait(0.2)  # what must not come: for as long as it would take by far
+        said.append("first")
+
+    one = Session(client_module.client(), send)
+    original = one.turn
+
+    def turn(delta):
+        if delta is not None:
+            told.set()
+        return original(delta)
+
+    one.turn = turn
+    one.begin(show)
+    until(lambda: "delta" in said, "the change")
+    assert said[0] == "first"
+    one.close()
+    until(lambda: not feed_threads(), "the end of the feed")
 
 
 def test_nothing_is_sent_when_nothing_changes_also_by_commits_that_change_no_job(panel, place):
@@ -467,41 +498,3 @@ def test_a_store_that_can_not_be_read_is_told_and_the_panel_goes_on_when_it_can(
     until(lambda: panel.look() or len(panel.of("rows")) > count, "its end")
     job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     until(lambda: panel.look() or panel.rows().get(job.id, {}).get("state") == "succeeded", "a row again")
-
-
-# -- what a browser is given -----------------------------------------------------------------------------------------------
-
-
-def test_the_script_is_one_module_without_imports_and_no_name_stands_in_two_of_its_files():
-    parts = [web.read(f"{name}.js") for name in web._PARTS]
-    names = [
-        name
-        for text in parts
-        for name in re.findall(r"^(?:export )?(?:const|let|class|function|async function) (\w+)", text, re.MULTILINE)
-    ]
-    assert sorted(names) == sorted(set(names))
-    for entry in ("widget", "page"):
-        script = web.script(entry)
-        assert not re.search(r"^\s*import ", script, re.MULTILINE)
-        own = re.findall(r"^(?:const|let|class|function) (\w+)", web.read(f"{entry}.js"), re.MULTILINE)
-        assert not set(own) & set(names)
-    assert len(re.findall(r"^export ", web.script("widget"), re.MULTILINE)) == 1
-
-
-def test_every_name_that_a_file_imports_is_exported_by_the_other_and_stands_before_it():
-    for place_, name in enumerate(web._PARTS):
-        for names, other in re.findall(r'^import \{([^}]*)\} from "\./(\w+)\.js";', web.read(f"{name}.js"), re.MULTILINE):
-            exported = re.findall(r"^export (?:const|class|function|async function) (\w+)", web.read(f"{other}.js"), re.MULTILINE)
-            assert {each.strip() for each in names.split(",") if each.strip()} <= set(exported), (name, other)
-            assert web._PARTS.index(other) < place_
-
-
-def test_the_scripts_never_set_markup():
-    for name in [*web._PARTS, "widget", "page"]:
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", web.read(f"{name}.js")), name
-
-
-def test_rows_are_read_in_the_order_in_which_they_are_written():
-    listed = re.search(r"const COLUMNS = \[(.*?)\];", web.read("jobs.js"), re.DOTALL)
-    assert re.findall(r'"(\w+)"', listed[1]) == list(COLUMNS)
-    assert resources.files("ipybgjobs.web").joinpath("panel.css").is_file()

@@ -1,9 +1,13 @@
-"""The scripts of the panel by themselves, in a real Chromium: the log's small terminal, the order of jobs, the words."""
+"""The panel's scripts: the log's small terminal, the order of jobs, the words, in a real Chromium; and how they are joined."""
+
+import re
+from importlib import resources
 
 import pytest
 from browser import chromium
 
 from ipybgjobs import web
+from ipybgjobs.panel.rows import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -111,7 +115,7 @@ JOBS = """
         ),
         (
             (
-                "jobs.take([row(1, 'running', {attempt: 1})]); jobs.far([[1, 0.6, 6, 10, 'it', 1, 4, '']]);"
+                "jobs.take([row(1, 'running', {attempt: 1})]); jobs.takeProgress([[1, 0.6, 6, 10, 'it', 1, 4, '']]);"
                 "jobs.take([row(1, 'running', {attempt: 2})]); return jobs.progress.size;"
             ),
             0,
@@ -229,3 +233,41 @@ def test_a_card_of_a_job_that_is_gone_names_it(page):
     script = f"""() => {{ {MOCK}
         const card = ours.mount(root, transport, {{ ...first([]), only: 7 }}); card.draw(); return root.innerText; }}"""
     assert "job 7, which was removed" in page.evaluate(script)
+
+
+# -- how the files are joined ------------------------------------------------------------------------------------------------
+
+
+def test_the_script_is_one_module_without_imports_and_no_name_stands_in_two_of_its_files():
+    parts = [web.read(f"{name}.js") for name in web._PARTS]
+    names = [
+        name
+        for text in parts
+        for name in re.findall(r"^(?:export )?(?:const|let|class|function|async function) (\w+)", text, re.MULTILINE)
+    ]
+    assert sorted(names) == sorted(set(names))
+    for entry in ("widget", "page"):
+        script = web.script(entry)
+        assert not re.search(r"^\s*import ", script, re.MULTILINE)
+        own = re.findall(r"^(?:const|let|class|function) (\w+)", web.read(f"{entry}.js"), re.MULTILINE)
+        assert not set(own) & set(names)
+    assert len(re.findall(r"^export ", web.script("widget"), re.MULTILINE)) == 1
+
+
+def test_every_name_that_a_file_imports_is_exported_by_the_other_and_stands_before_it():
+    for place_, name in enumerate(web._PARTS):
+        for names, other in re.findall(r'^import \{([^}]*)\} from "\./(\w+)\.js";', web.read(f"{name}.js"), re.MULTILINE):
+            exported = re.findall(r"^export (?:const|class|function|async function) (\w+)", web.read(f"{other}.js"), re.MULTILINE)
+            assert {each.strip() for each in names.split(",") if each.strip()} <= set(exported), (name, other)
+            assert web._PARTS.index(other) < place_
+
+
+def test_the_scripts_never_set_markup():
+    for name in [*web._PARTS, "widget", "page"]:
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", web.read(f"{name}.js")), name
+
+
+def test_rows_are_read_in_the_order_in_which_they_are_written():
+    listed = re.search(r"const COLUMNS = \[(.*?)\];", web.read("jobs.js"), re.DOTALL)
+    assert re.findall(r'"(\w+)"', listed[1]) == list(COLUMNS)
+    assert resources.files("ipybgjobs.web").joinpath("panel.css").is_file()

@@ -64,18 +64,20 @@ class StyleHandler(PageHandler):
 
 
 class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """One panel's socket."""
+    """One panel's socket.
+
+    The pings are tornado's, in seconds. Jupyter Server's, in milliseconds, would be begun by its `open`, which is not called: their
+    time-out is longer than tornado takes, and a shorter one is over before the first ping is sent.
+    """
+
+    ping_interval = 30.0
+    ping_timeout = 30.0
 
     _session: Session | None = None
 
     def initialize(self) -> None:
         """Do what reads the store in a thread, in the order in which it comes."""
         self._executor = ThreadPoolExecutor(1, "ipybgjobs-panel-socket")
-
-    @property
-    def ping_timeout(self) -> float:
-        """As long as between two pings: tornado takes no longer one."""
-        return float(self.ping_interval)
 
     def set_default_headers(self) -> None:
         """Set none: a socket has no use for those of a page."""
@@ -86,9 +88,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Open the socket for who is logged in and may run code here, from this very origin."""
         await super().get(*args, **kwargs)
 
-    def open(self, *args: Any, **kwargs: Any) -> None:
+    def open(self, *_args: Any, **_kwargs: Any) -> None:
         """Send what the panel begins with."""
-        super().open(*args, **kwargs)
         self._loop = IOLoop.current()
         self._loop.run_in_executor(self._executor, self._begin)  # a store that is busy holds nobody else
 
@@ -98,7 +99,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def _begin(self) -> None:
         try:
             self._session = Session(client.client(), self._send)
-            self._send({**self._session.first(), "kind": "first"})
+            self._session.begin(lambda first: self._send({"kind": "first", "first": first}))
         except BackgroundJobError as error:
             self._send({"kind": "failed", "text": str(error)})
 

@@ -76,10 +76,11 @@ class Session:
 
     # -- what it begins with --------------------------------------------------------------------------------------
 
-    def first(self) -> dict[str, Any]:
-        """Return what a panel shows at once: the newest rows; from now on it hears of changes."""
-        self._feed().add(self)
-        return self._all(FIRST)
+    def begin(self, show: Callable[[dict[str, Any]], None]) -> None:
+        """Give what a panel shows at once, the newest rows, to ``show``; what changes from then on is sent after it."""
+        with self._talks:
+            self._feed().add(self)
+            show(self._all(FIRST))
 
     def _feed(self) -> Feed:
         return feed_of(self._client, self._folder)

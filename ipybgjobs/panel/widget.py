@@ -39,7 +39,8 @@ class Panel(anywidget.AnyWidget):
         session = Session(
             client_module.client(), _sender(weakref.ref(self)), only=job, busy=_CELLS.is_one_running, on_turn=on_turn
         )
-        super().__init__(first=session.first(), fallback=fallback)
+        appear = super().__init__
+        session.begin(lambda first: appear(first=first, fallback=fallback))
         self._session = session
         self.on_msg(lambda _, content, __: session.receive(content))
         _free_of_cells(self)

@@ -15,6 +15,7 @@ _PARTS = (
     "elements",
     "jobs",
     "link",
+    "progress",
     "table",
     "outputs",
     "detail",

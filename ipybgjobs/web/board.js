@@ -59,7 +59,7 @@ export class Board {
     if (message.kind === "rows" && this.jobs.all.size) this.jobs.clear();
     if (message.kind === "delta") this.tally(message);
     const ids = this.jobs.take(message.rows || []);
-    this.jobs.far(message.progress || []);
+    this.jobs.takeProgress(message.progress || []);
     this.jobs.drop(message.gone || []);
     this.jobs.trim(this.most || Infinity);
     for (const key of ["count", "most"]) if (message[key] !== undefined) this[key] = message[key];

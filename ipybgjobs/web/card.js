@@ -4,15 +4,15 @@ import { Board } from "./board.js";
 import { Confirm } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
-import { elapsed, far, phase, size, statusAndDue } from "./text.js";
+import { Progress } from "./progress.js";
+import { elapsed, phase, size, statusAndDue } from "./text.js";
 
 export class Card extends Board {
   build() {
     this.title = element("span", { class: "b-title" });
     this.state = element("span", { class: "b-state" });
     this.time = element("span", { class: "b-time" });
-    this.bar = element("span", { class: "b-bar", role: "progressbar", "aria-label": "Progress" }, element("span"));
-    this.words = element("span", { class: "b-words" });
+    this.progress = new Progress("Progress");
     this.cancel = button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.request("cancel") });
     this.retry = button("Retry this job", { icon: "retry", text: "Retry", press: () => this.request("retry") });
     this.more = button("Show log, outputs and attempts", { text: "Log", press: () => this.toggle(), "aria-expanded": "false" });
@@ -24,7 +24,7 @@ export class Card extends Board {
     this.root.classList.add("ipybgjobs", "b-card");
     this.root.append(
       element("div", { class: "b-bar-of" }, element("span", { class: "b-dot", "aria-hidden": "true" }), this.title, element("span", { class: "b-space" }), this.more, this.retry, this.cancel),
-      element("div", { class: "b-line" }, this.state, this.time, this.bar, this.words), this.confirm.node, this.detail.node, this.status,
+      element("div", { class: "b-line" }, this.state, this.time, this.progress.bar, this.progress.words), this.confirm.node, this.detail.node, this.status,
     );
   }
 
@@ -48,27 +48,15 @@ export class Card extends Board {
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
     this.detail.ask(this.asked);
     if ((held === this.cancel || held === this.retry) && held.hidden) this.more.focus();
-    this.fillFar(job);
+    this.progress.fill(this.jobs.progressOf(job), job.error || (job.memory ? `${size(job.memory)} peak` : ""));
     this.tick();
-  }
-
-  fillFar(job) {
-    const progress = job.state === "running" ? this.jobs.progress.get(job.id) : null;
-    const knows = Boolean(progress) && progress.share !== null;
-    show(this.bar, knows);
-    if (knows) {
-      this.bar.firstChild.style.width = `${progress.share * 100}%`;
-      setAttribute(this.bar, "aria-valuenow", Math.round(progress.share * 100));
-    }
-    const memory = job.memory ? `${size(job.memory)} peak` : "";
-    setText(this.words, progress ? [far(progress), progress.message].filter(Boolean).join(" · ") : job.error || memory);
   }
 
   gone() {
     setText(this.title, `job ${this.id}, which was removed`);
-    for (const each of [this.state, this.time, this.words]) setText(each, "");
+    for (const each of [this.state, this.time]) setText(each, "");
+    this.progress.fill(null, "");
     setAttribute(this.root, "data-phase", null);
-    show(this.bar, false);
     if (this.link.opened === null) return;
     this.detail.close();
     this.link.look({ opened: null });

@@ -95,10 +95,15 @@ export class Jobs {
     this.arrange();
   }
 
-  far(rows) {
+  takeProgress(rows) {
     for (const [id, share, done, total, unit, rate, left, message] of rows) {
       this.progress.set(id, { share, done, total, unit, rate, left, message });
     }
+  }
+
+  // How far a job is; null where it does not run, or has said nothing.
+  progressOf(job) {
+    return (job.state === "running" && this.progress.get(job.id)) || null;
   }
 
   tally(job, one) {

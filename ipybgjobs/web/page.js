@@ -27,14 +27,14 @@ class Socket {
 
   take(message) {
     if (message.kind === "failed") this.root.textContent = message.text;
-    else if (message.kind === "first" && !this.board) this.begin(message);
+    else if (message.kind === "first" && !this.board) this.begin(message.first);
     else if (message.kind === "first") this.again();
     else for (const listener of this.listeners) listener(message);
   }
 
-  begin(message) {
+  begin(first) {
     this.root.textContent = "";
-    this.board = mount(this.root, this, message);
+    this.board = mount(this.root, this, first);
   }
 
   again() {

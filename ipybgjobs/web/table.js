@@ -1,7 +1,8 @@
 // The table: rows are drawn as needed, the header sorts, arrow keys move, Space selects, Enter opens.
 
 import { button, element, relabel, setAttribute, setText, show } from "./elements.js";
-import { due, elapsed, far, phase, size, status, statusAndDue } from "./text.js";
+import { Progress } from "./progress.js";
+import { due, elapsed, phase, size, status, statusAndDue } from "./text.js";
 
 const ROW = 28; // pixels
 const MORE = 6; // rows drawn beyond what is seen
@@ -198,8 +199,8 @@ class Row {
     }, ...Object.values(this.cells));
     this.cells.check.append(element("span", { class: "b-box", onclick: (event) => this.check(event) }));
     this.cells.state.append((this.dot = element("span", { class: "b-dot", "aria-hidden": "true" })), (this.status = element("span")));
-    this.bar = element("span", { class: "b-bar", role: "progressbar" }, element("span"));
-    this.cells.far.append(this.bar, (this.words = element("span", { class: "b-words" })));
+    this.progress = new Progress(`Progress of job ${id}`);
+    this.cells.far.append(this.progress.bar, this.progress.words);
     this.act = button("", { icon: "cancel", tabindex: -1, press: () => table.act(this.verb, [id]) });
     this.retry = button("", { icon: "retry", tabindex: -1, press: () => table.act("retry", [id]) });
     this.cells.actions.append(this.act, this.retry, button(`Open job ${id}`, { icon: "open", tabindex: -1, press: () => table.open(id) }));
@@ -235,24 +236,15 @@ class Row {
     setText(this.cells.queue, job.queue);
     setText(this.cells.priority, job.priority ? String(job.priority) : "");
     setText(this.cells.memory, job.memory ? size(job.memory) : "");
-    this.fillFar(job);
+    this.fillProgress(job);
     this.fillActions(job);
     this.tick();
   }
 
   // How far it is while it runs; else what it waits for, and why it failed.
-  fillFar(job) {
-    const progress = job.state === "running" ? this.table.jobs.progress.get(job.id) : null;
-    const knows = Boolean(progress) && progress.share !== null;
-    show(this.bar, knows);
-    if (knows) {
-      const percent = Math.round(progress.share * 100);
-      this.bar.firstChild.style.width = `${percent}%`;
-      setAttribute(this.bar, "aria-valuenow", percent);
-      setAttribute(this.bar, "aria-label", `Progress of job ${job.id}`);
-    }
-    const words = (progress ? [far(progress), progress.message] : [due(job), job.error]).filter(Boolean).join(" · ");
-    setText(this.words, words);
+  fillProgress(job) {
+    const waits = [due(job), job.error].filter(Boolean).join(" · ");
+    const words = this.progress.fill(this.table.jobs.progressOf(job), waits);
     setAttribute(this.cells.far, "title", words || null);
   }
 

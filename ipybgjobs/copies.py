@@ -1,0 +1,54 @@
+"""Copies of parameters that are no plain JSON, in their jobs' folders: there before the row, gone again where none came.
+
+Never reads one: that is the worker's part.
+"""
+
+import os
+from typing import Self
+
+from . import attempt
+from .errors import StoreError
+from .folder import StateFolder
+
+
+class Copies:
+    """What one submit has written.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        Where it is kept.
+    """
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._uids: list[str] = []
+        self.done = False  #: whether the rows are there
+
+    def keep(self, uid: str, content: bytes | None) -> None:
+        """Write the pickled parameters of one job or group, if it has any; on disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If its folder can't be written.
+        """
+        if content is not None:
+            self._uids.append(uid)
+            _write(self._folder.job(uid), content)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.done:
+            self._folder.remove(self._uids)
+
+
+def _write(folder: str, content: bytes) -> None:
+    try:
+        os.mkdir(folder, mode=0o700)
+        attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
+        attempt.sync_folder(os.path.dirname(folder))
+    except OSError as error:
+        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error

@@ -1,0 +1,26 @@
+// How far a job is: a bar where it is known how much there is, and words.
+
+import { element, setAttribute, setText, show } from "./elements.js";
+import { far } from "./text.js";
+
+export class Progress {
+  constructor(label) {
+    this.bar = element("span", { class: "b-bar", role: "progressbar", "aria-label": label }, element("span"));
+    this.words = element("span", { class: "b-words" });
+  }
+
+  // Fill both; what a job that has told nothing shows instead is `otherwise`. Returns the words.
+  fill(progress, otherwise) {
+    const knows = Boolean(progress) && progress.share !== null;
+    show(this.bar, knows);
+    if (knows) this.fillBar(Math.round(progress.share * 100));
+    const words = progress ? [far(progress), progress.message].filter(Boolean).join(" · ") : otherwise;
+    setText(this.words, words);
+    return words;
+  }
+
+  fillBar(percent) {
+    this.bar.firstChild.style.width = `${percent}%`;
+    setAttribute(this.bar, "aria-valuenow", percent);
+  }
+}
