@@ -66,7 +66,7 @@ class StyleHandler(PageHandler):
 class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """One panel's socket.
 
-    The pings are tornado's, in seconds. Jupyter Server's, in milliseconds, would be begun by its `open`, which is not called: their
+    The pings are tornado's, in seconds. Jupyter Server's, in milliseconds, begin in its `open`, which is not called: their
     time-out is longer than tornado takes, and a shorter one is over before the first ping is sent.
     """
 
