@@ -375,6 +375,20 @@ def test_the_card_comes_first_and_then_text_displays_and_the_last_expression(not
     assert rest == [{"text/plain": "text"}, {"text/html": "<b>1</b>"}, {"text/plain": "'last'"}]
 
 
+@pytest.mark.parametrize("code", ["%bgjob --name soon studio.describe value=1", "%%bgjob --name soon\n1"])
+def test_the_card_that_a_saved_notebook_keeps_says_how_a_short_job_ended(notebook, code):
+    notebook.ok("from ipybgjobs.panel import display\ndisplay._REFRESH = 1e6")  # what changes otherwise waits
+    cell = notebook.send(code)
+    notebook.listen(lambda shown: any("● succeeded" in data["text/html"] for data in cards(shown, cell)))
+    [card] = cards(notebook.shown, cell)
+    assert "succeeded" in card["text/plain"]
+
+
+def cards(shown, cell):
+    """The static cards below a cell."""
+    return [data for data in shown.get(cell, {}).values() if "data-bgjobs" in data.get("text/html", "")]
+
+
 def test_an_error_and_a_sudden_end_are_shown_below_the_cell(notebook):
     cell = notebook.send("%%bgjob\n1 / 0")
     [_, trace] = notebook.listen(lambda shown: len(shown.get(cell, {})) == 2)[cell]

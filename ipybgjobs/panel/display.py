@@ -4,6 +4,7 @@ In a terminal, and where a kernel has no frontend for widgets, the static form i
 """
 
 import contextlib
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -56,7 +57,7 @@ class _Shown:
         self._static = static
         self._id = uuid.uuid4().hex[:12]
         self._published_at = 0.0
-        self._stale = False
+        self._due_at = math.inf  # when the static form is made anew
         self._panel = Panel(job, fallback=self._id, on_turn=self._take)
 
     def show(self) -> None:
@@ -65,17 +66,17 @@ class _Shown:
         publish_display_data({_LIVE: view, "text/plain": ""})
 
     def _publish(self, *, update: bool) -> None:
-        self._published_at, self._stale = time.monotonic(), False
+        self._published_at, self._due_at = time.monotonic(), math.inf
         made = self._static()
         markup = _HIDE.format(id=self._id) + f'<div data-bgjobs="{self._id}">{made["text/html"]}</div>'
         publish_display_data({**made, "text/html": markup}, transient={"display_id": self._id}, update=update)
 
     def _take(self, delta: dict[str, Any] | None) -> None:
         """Make the static form anew: soon after something has ended, else now and then while things change."""
-        self._stale = self._stale or delta is not None
-        ended = delta is not None and any(JobState(row[1]).ended for row in delta.get("rows", []))
-        pause = _SOON if ended else _REFRESH
-        if self._stale and time.monotonic() - self._published_at > pause:
+        if delta is not None:
+            ended = any(JobState(row[1]).ended for row in delta.get("rows", []))
+            self._due_at = min(self._due_at, self._published_at + (_SOON if ended else _REFRESH))
+        if time.monotonic() > self._due_at:
             with contextlib.suppress(BackgroundJobError, OSError):  # the panel itself says what is wrong
                 self._publish(update=True)
 
