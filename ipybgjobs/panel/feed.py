@@ -26,7 +26,7 @@ SHORTEST, RUNNING, IDLE = 0.25, 0.5, 5.0
 _LOG = logging.getLogger(__name__)
 
 #: Pauses after the store's file has been written, in seconds: what is written shows a moment later, when it is on disk.
-_COMMIT = (0.002, 0.01, 0.05, 0.2, 0.5)
+_COMMIT = (0.003, 0.03, 0.3)
 
 
 class Listener(Protocol):
