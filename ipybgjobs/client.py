@@ -105,11 +105,11 @@ class Client:
     def database(self, folder: StateFolder) -> Database:
         """Open the store; the first opening starts a supervisor where work waits and none runs."""
         found = self._databases.get(folder.path)
-        if found is not None and os.path.exists(folder.database):
+        if found is not None and found.is_there():
             return found
         with self._opening:  # threads that come at once are given the same
             database = self._databases.get(folder.path)
-            if database is None or not os.path.exists(folder.database):
+            if database is None or not database.is_there():
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
                 if records.has_work(database, identity.host()):
                     self.wake(folder)

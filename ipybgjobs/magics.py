@@ -24,9 +24,6 @@ from .livedisplay import LiveDisplay
 from .panel.display import show as show_live
 from .settings import CELL
 
-#: Entries that `%bgjobs` shows.
-_SHOWN = 50
-
 
 @magics_class
 class JobMagics(Magics):
@@ -118,18 +115,13 @@ class JobMagics(Magics):
             words = jobline.words(line)
             if not words:
                 away.look(client.client().folder(), time.time())
-                show_live(_table)
+                show_live(overview.bundle)
                 return
             cli.run(words, prog="%bgjobs")
         except (BackgroundJobError, TimeoutError) as error:
             raise UsageError(str(error)) from None
         except SystemExit:
             pass  # --help and --version have printed
-
-
-def _table() -> dict[str, str]:
-    """The newest jobs, static."""
-    return {"text/html": overview.html(_SHOWN), "text/plain": overview.text(_SHOWN, "%bgjob")}
 
 
 def _show_card(job: Job) -> None:

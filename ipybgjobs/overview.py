@@ -11,6 +11,14 @@ from .models import GroupRecord, JobRecord, JobState
 from .store import listing, records
 from .store.database import Database
 
+#: Entries of the table that a notebook shows.
+_SHOWN = 50
+
+
+def bundle() -> dict[str, str]:
+    """The newest entries, as a notebook and as a terminal shows them."""
+    return {"text/html": html(_SHOWN), "text/plain": text(_SHOWN, "%bgjob")}
+
 
 def text(limit: int, submit: str) -> str:
     """The newest jobs and groups, a line each; `submit`: how one is submitted, said where there is none."""

@@ -377,7 +377,7 @@ def test_the_card_comes_first_and_then_text_displays_and_the_last_expression(not
 
 @pytest.mark.parametrize("code", ["%bgjob --name soon studio.describe value=1", "%%bgjob --name soon\n1"])
 def test_the_card_that_a_saved_notebook_keeps_says_how_a_short_job_ended(notebook, code):
-    notebook.ok("from ipybgjobs.panel import display\ndisplay._REFRESH = 1e6")  # what changes otherwise waits
+    notebook.ok("from ipybgjobs.panel import static\nstatic._REFRESH = 1e6")  # what changes otherwise waits
     cell = notebook.send(code)
     notebook.listen(lambda shown: any("● succeeded" in data["text/html"] for data in cards(shown, cell)))
     [card] = cards(notebook.shown, cell)

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -498,3 +501,21 @@ def test_a_store_that_can_not_be_read_is_told_and_the_panel_goes_on_when_it_can(
     until(lambda: panel.look() or len(panel.of("rows")) > count, "its end")
     job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     until(lambda: panel.look() or panel.rows().get(job.id, {}).get("state") == "succeeded", "a row again")
+
+
+def test_a_state_folder_that_was_made_anew_is_the_one_that_is_shown_and_submitted_to(panel, place):
+    bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    panel.look()
+    until(lambda: panel.of("rows"), "all rows")
+    until(lambda: place.supervisor_pid() is None, "the end of the supervisor")
+    shutil.rmtree(place.state)
+    command = [sys.executable, "-m", "ipybgjobs", "submit", "--name", "elsewhere", "work.echo", "value=2"]
+    for _ in range(2):
+        subprocess.run(command, check=True, capture_output=True, cwd=place.code)
+    assert [job.name for job in bg.jobs()] == ["elsewhere", "elsewhere"]
+    until(lambda: any(delta.get("lost") for delta in panel.of("delta")), "the word that all is to be asked for")
+    panel.look()
+    until(lambda: {row[2] for row in panel.of("rows")[-1]["rows"]} == {"elsewhere"}, "its jobs in the panel")
+    job = bg.submit("work.echo", {"value": 3}).wait(DEADLINE)
+    assert job.id == 3
+    until(lambda: panel.rows().get(3, {}).get("state") == "succeeded", "a change in the panel")

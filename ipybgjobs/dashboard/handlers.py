@@ -102,6 +102,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._session.begin(lambda first: self._send({"kind": "first", "first": first}))
         except BackgroundJobError as error:
             self._send({"kind": "failed", "text": str(error)})
+            self._loop.add_callback(self.close)  # the page tries again
 
     def _write(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(WebSocketClosedError):  # on_close is called, or was

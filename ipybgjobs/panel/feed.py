@@ -60,8 +60,8 @@ class Feed:
         with self._lock:
             self._listeners[listener] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                since = watching.moment(self._open())  # what changes from here on is told
-                self._thread = threading.Thread(target=self._run, args=(since,), name="ipybgjobs-panel", daemon=True)
+                look = _Look(self._folder, self._open)  # what changes from here on is told
+                self._thread = threading.Thread(target=self._run, args=(look,), name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
     def remove(self, listener: Listener) -> None:
@@ -69,8 +69,8 @@ class Feed:
         with self._lock:
             self._listeners.pop(listener, None)
 
-    def _run(self, since: int) -> None:
-        look, seen_to = _Look(self._folder, self._open, since), time.monotonic()
+    def _run(self, look: "_Look") -> None:
+        seen_to = time.monotonic()
         soon: Iterator[float] = iter(())
         with contextlib.closing(Notice(self._folder.path)) as notice:
             while True:
@@ -113,11 +113,12 @@ def _turn(listener: Listener, delta: dict[str, Any] | None) -> float | None:
 class _Look:
     """What was seen last, to say what is new."""
 
-    def __init__(self, folder: StateFolder, open_database: Callable[[], Database], since: int) -> None:
+    def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
         self._folder = folder
         self._open = open_database
+        self._database = open_database()
         self._version: tuple[Database, int] | None = None
-        self._since = since
+        self._since = watching.moment(self._database)
         self._around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
         self._troubled = False
@@ -141,8 +142,9 @@ class _Look:
             return {}
         self._version = version
         found: dict[str, Any] = {}
-        changed = board.changes(database, self._since)
-        if changed is None:
+        changed = board.changes(database, self._since) if database is self._database else None
+        if changed is None:  # too long ago, or another store in its place
+            self._database = database
             self._since, found = watching.moment(database), {"lost": True}
         elif changed["seq"] != self._since:
             self._since, found = changed["seq"], changed

@@ -11,10 +11,14 @@ from typing import Any
 import anywidget
 import traitlets
 from IPython.core.getipython import get_ipython
+from IPython.display import publish_display_data
 
 from .. import client as client_module
-from .. import web
+from .. import overview, web
 from .session import Session
+from .static import Bundle, Static
+
+_LIVE = "application/vnd.jupyter.widget-view+json"
 
 
 class Panel(anywidget.AnyWidget):
@@ -24,32 +28,49 @@ class Panel(anywidget.AnyWidget):
     ----------
     job : int, optional
         Id of the one job that is shown: then it is a card.
-    on_turn : callable, optional
-        Called in another thread now and then while somebody looks, with what has changed; None if nothing has.
+    make : callable, optional
+        Makes the static form, which stands where the widget is not alive; by default the newest jobs as a table, or a card.
     """
 
     _esm = web.script("widget")
     _css = web.style()
     first = traitlets.Dict().tag(sync=True)  #: what is shown at once
-    fallback = traitlets.Unicode().tag(sync=True)  #: id of the static table, which hides while the panel is alive
+    fallback = traitlets.Unicode().tag(sync=True)  #: id of the static form, which hides while the panel is alive
 
-    def __init__(
-        self, job: int | None = None, *, fallback: str = "", on_turn: Callable[[dict[str, Any] | None], None] = lambda _: None
-    ) -> None:
+    def __init__(self, job: int | None = None, *, make: Callable[[], Bundle] | None = None) -> None:
+        self._static = Static(make or _static_form(job))
         session = Session(
-            client_module.client(), _sender(weakref.ref(self)), only=job, busy=_CELLS.is_one_running, on_turn=on_turn
+            client_module.client(), _sender(weakref.ref(self)), only=job, busy=_CELLS.is_one_running, on_turn=self._static.take
         )
         appear = super().__init__
-        session.begin(lambda first: appear(first=first, fallback=fallback))
+        session.begin(lambda first: appear(first=first, fallback=self._static.id))
         self._session = session
         self.on_msg(lambda _, content, __: session.receive(content))
         _free_of_cells(self)
+
+    def show(self) -> None:
+        """Display it: the static form, and below it, in a kernel, what is alive."""
+        if getattr(get_ipython(), "kernel", None) is None:
+            publish_display_data(self._static.make())
+            return
+        self._static.publish()
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        publish_display_data({_LIVE: view, "text/plain": ""})
+
+    _ipython_display_ = show
 
     def close(self) -> None:
         """Show nothing more, and free what was held."""
         if hasattr(self, "_session"):
             self._session.close()
         super().close()
+
+
+def _static_form(job: int | None) -> Callable[[], Bundle]:
+    if job is None:
+        return overview.bundle
+    handle = client_module.client().job(job)
+    return lambda: {"text/html": handle._repr_html_(), "text/plain": repr(handle)}
 
 
 def _sender(panel: "weakref.ref[Panel]") -> Callable[[dict[str, Any]], None]:

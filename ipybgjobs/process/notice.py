@@ -6,9 +6,10 @@ Linux: inotify, through the C library. Elsewhere, and where no more watches are 
 import ctypes
 import os
 import select
+import struct
 import time
 
-_MODIFIED, _MOVED_TO, _CREATED = 0x2, 0x80, 0x100
+_MODIFIED, _MOVED_TO, _CREATED, _IGNORED = 0x2, 0x80, 0x100, 0x8000
 _NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
 
 #: Seconds between two looks where nobody gives notice.
@@ -25,10 +26,16 @@ class Notice:
     """
 
     def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._descriptor = _watch(folder)
+        self._lost = False  # whether the folder was removed
 
     def wait(self, seconds: float) -> bool:
         """Sleep until something has changed, or the time is over; return whether something is known to have."""
+        if self._lost:  # it may have been made anew
+            self.close()
+            self._descriptor = _watch(self._folder)
+            self._lost = self._descriptor is None
         if self._descriptor is None:
             time.sleep(min(seconds, _PAUSE))
             return False
@@ -36,7 +43,7 @@ class Notice:
         waiting.register(self._descriptor, select.POLLIN)
         changed = bool(waiting.poll(seconds * 1000))
         if changed:
-            os.read(self._descriptor, 1 << 16)
+            self._lost = _says_that_it_is_gone(os.read(self._descriptor, 1 << 16))
         return changed
 
     def close(self) -> None:
@@ -44,6 +51,12 @@ class Notice:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _says_that_it_is_gone(events: bytes) -> bool:
+    """Whether the last of some events is the end of the watch, as inotify(7) writes them: the folder was removed."""
+    _, mask, _, name = struct.unpack_from("iIII", events, len(events) - 16)
+    return bool(mask & _IGNORED) and name == 0
 
 
 def _watch(folder: str) -> int | None:

@@ -73,6 +73,11 @@ class Database:
         except BaseException:
             self.close()
             raise
+        self._file = _file(path)
+
+    def is_there(self) -> bool:
+        """Whether the file at its path is still the one that is open: a folder may be removed, and made anew."""
+        return self._file is not None and _file(self.path) == self._file
 
     def _open(self) -> None:
         with self._translated():
@@ -227,6 +232,15 @@ class Database:
         if held is not None:
             held.close()
         self._local.held = None
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _migrations() -> list[Any]:

@@ -1,9 +1,11 @@
 // What the panel and the card have in common: what is known, what is asked, what is said; work only while it is seen.
 
-import { element, setAttribute, setText } from "./elements.js";
+import { element, NO_SHORTCUTS, setAttribute, setText } from "./elements.js";
 import { Jobs } from "./jobs.js";
 import { Link } from "./link.js";
 import { clock, count } from "./text.js";
+
+const OLD = 10000; // milliseconds after which what came of a click is no longer said
 
 const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing…", priority: "changing…" };
 
@@ -33,6 +35,8 @@ export class Board {
     this.timer = setInterval(() => this.link.visible && this.tick(), 1000);
     this.onKey = (event) => this.keep(event);
     this.root.addEventListener("keydown", this.onKey);
+    this.onFirst = (event) => this.letThrough(event);
+    window.addEventListener("keydown", this.onFirst, true);
   }
 
   see(intersects) {
@@ -44,13 +48,21 @@ export class Board {
 
   // A key pressed here is no shortcut of the notebook's: `d d` would delete the cell. Escape leaves, Ctrl+S saves.
   keep(event) {
-    if (event.key !== "Escape" && !((event.ctrlKey || event.metaKey) && event.key === "s")) event.stopPropagation();
+    if (!isOfNotebook(event)) event.stopPropagation();
+  }
+
+  // The applications look at the element that has the focus before the key arrives here; for these keys it bears no mark.
+  letThrough(event) {
+    const { target } = event;
+    if (!isOfNotebook(event) || !this.root.contains(target) || !target.hasAttribute(NO_SHORTCUTS)) return;
+    target.removeAttribute(NO_SHORTCUTS);
+    setTimeout(() => target.setAttribute(NO_SHORTCUTS, "true"));
   }
 
   take(message) {
     if (message.now) Object.assign(this, { offset: message.now - Date.now() / 1000, at: message.now });
     if (message.kind === "link") this.say();
-    else if (message.kind === "trouble") this.say(message.text, false);
+    else if (message.kind === "trouble") this.sayTrouble(message.text);
     else if (["detail", "log", "outputs"].includes(message.kind)) this.detail.take(message);
     else if (["rows", "older", "delta"].includes(message.kind)) this.takeJobs(message);
   }
@@ -97,8 +109,15 @@ export class Board {
     this.say(text, ok);
   }
 
+  // Until the store can be read again.
+  sayTrouble(text) {
+    this.trouble = text;
+    this.say();
+  }
+
+  // What came of a click.
   say(text, ok = true) {
-    if (text !== undefined) Object.assign(this, { said: text, saidOk: ok });
+    if (text !== undefined) this.sayForAWhile(text, ok);
     const waits = this.link.state === "waiting";
     const words = waits ? this.waiting() : this.trouble || this.said || this.rest();
     setText(this.status, words);
@@ -106,8 +125,18 @@ export class Board {
     setAttribute(this.root, "data-link", this.link.state);
   }
 
+  sayForAWhile(text, ok) {
+    Object.assign(this, { said: text, saidOk: ok });
+    clearTimeout(this.saying);
+    if (ok) this.saying = setTimeout(() => this.say("", true), OLD);
+  }
+
+  // A kernel that is heard of but does not hear runs a cell, or was restarted by somebody else: the page then calls the one before.
   waiting() {
-    return `Waiting for the ${this.link.transport.other}, which is busy or gone. As of ${clock(this.at)}. In a terminal: jupyter bgjobs cancel JOB`;
+    const { other } = this.link.transport;
+    const hint = other === "server" ? "To start it again: jupyter bgjobs dashboard" : "In a terminal: jupyter bgjobs cancel JOB";
+    if (this.at > this.link.waitsSince / 1000 + this.offset) return `The ${other} does not hear clicks: it runs a cell, or was restarted, then reload this page. ${hint}`;
+    return `Waiting for the ${other}, which is busy or gone. As of ${clock(this.at)}. ${hint}`;
   }
 
   close() {
@@ -115,8 +144,14 @@ export class Board {
     this.watcher.disconnect();
     document.removeEventListener("visibilitychange", this.onVisibility);
     this.root.removeEventListener("keydown", this.onKey);
+    window.removeEventListener("keydown", this.onFirst, true);
+    clearTimeout(this.saying);
     clearInterval(this.timer);
     cancelAnimationFrame(this.frame);
     this.root.replaceChildren();
   }
+}
+
+function isOfNotebook(event) {
+  return event.key === "Escape" || ((event.ctrlKey || event.metaKey) && event.key === "s");
 }

@@ -51,7 +51,7 @@ export class Detail {
   }
 
   pane(name) {
-    return element("div", { role: "tabpanel", id: `${this.prefix}-${name}`, "aria-labelledby": `${this.prefix}-tab-${name}`, class: `b-pane b-pane-${name}` });
+    return element("div", { role: "tabpanel", id: `${this.prefix}-${name}`, "aria-labelledby": `${this.prefix}-tab-${name}`, tabindex: name === "log" ? null : 0, class: `b-pane b-pane-${name}` });
   }
 
   arrow(event, index) {

@@ -15,7 +15,7 @@ const ICONS = {
 
 // What may hold the focus: Jupyter's applications look for shortcuts before a key arrives here, except on elements so marked.
 const FOCUSABLE = new Set(["button", "input", "select"]);
-const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
+export const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
 
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

@@ -40,6 +40,7 @@ export class Link {
   }
 
   wait() {
+    if (this.state !== "waiting") this.waitsSince = Date.now();
     this.state = "waiting";
     this.told({ kind: "link" });
   }

@@ -26,10 +26,16 @@ class Socket {
   }
 
   take(message) {
-    if (message.kind === "failed") this.root.textContent = message.text;
+    if (message.kind === "failed") this.failed(message.text);
     else if (message.kind === "first" && !this.board) this.begin(message.first);
     else if (message.kind === "first") this.again();
     else for (const listener of this.listeners) listener(message);
+  }
+
+  // The server closes the socket, and so it is tried again.
+  failed(text) {
+    if (this.board) this.board.take({ kind: "trouble", text });
+    else this.root.textContent = text;
   }
 
   begin(first) {

@@ -44,7 +44,7 @@ export class Panel extends Board {
   }
 
   fillToolbar() {
-    this.toolbar.fill(this.table.selected.size);
+    this.toolbar.fill(this.chosen().length, this.table.selected.size);
   }
 
   refilter() {
@@ -68,6 +68,7 @@ export class Panel extends Board {
     this.detail.open(this.jobs.all.get(id));
     this.link.look({ opened: id });
     this.detail.closer.focus();
+    this.detail.node.scrollIntoView({ block: "nearest" });
   }
 
   shut() {
@@ -97,9 +98,14 @@ export class Panel extends Board {
   }
 
   async actOnSelected(verb, options) {
-    const ids = [...this.table.selected];
+    const ids = this.chosen();
     if (verb === "none") this.clearSelection();
     else await this.request(verb, ids, options);
+  }
+
+  // What is selected and seen: a filter that hides a job keeps what is done from it.
+  chosen() {
+    return [...this.table.selected].filter((id) => this.jobs.all.has(id) && this.jobs.passes(this.jobs.all.get(id)));
   }
 
   clearSelection() {

@@ -195,7 +195,7 @@ class Row {
     this.table = table;
     this.cells = Object.fromEntries(HEADS.map(([name]) => [name, element("div", { role: "gridcell", class: `b-cell b-of-${name}` })]));
     this.node = element("div", {
-      role: "row", class: "b-row b-job", id: table.idOf(id), onclick: (event) => this.click(event), ondblclick: () => table.open(id),
+      role: "row", class: "b-row b-job", id: table.idOf(id), onclick: (event) => this.click(event), ondblclick: () => this.open(),
     }, ...Object.values(this.cells));
     this.cells.check.append(element("span", { class: "b-box", onclick: (event) => this.check(event) }));
     this.cells.state.append((this.dot = element("span", { class: "b-dot", "aria-hidden": "true" })), (this.status = element("span")));
@@ -213,6 +213,12 @@ class Row {
     if (event.shiftKey) this.table.selectTo(this.id);
     else if (event.ctrlKey || event.metaKey) this.table.select(this.id);
     else this.table.activate(this.id);
+  }
+
+  // A double-click has also selected a word.
+  open() {
+    getSelection().removeAllRanges();
+    this.table.open(this.id);
   }
 
   check(event) {

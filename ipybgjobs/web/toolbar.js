@@ -63,7 +63,8 @@ export class Toolbar {
     return this.queue.value ? this.paused.includes(this.queue.value) : this.paused.length > 0;
   }
 
-  fill(selected = 0) {
+  // How many jobs are selected, those that the filter hides not counted; and with them.
+  fill(selected = 0, all = 0) {
     for (const [name, { node, number }] of this.phases) {
       setText(number, this.jobs.counts[name].toLocaleString("en"));
       show(node, this.jobs.counts[name] > 0 || this.jobs.filter.phases.has(name));
@@ -76,8 +77,9 @@ export class Toolbar {
     const notes = [...this.paused.map((name) => `Queue ${name} is paused.`), ...(this.notice ? [this.notice] : [])];
     setText(this.notes, notes.join(" "));
     show(this.held, notes.length > 0);
-    show(this.chosen, selected > 0);
-    setText(this.many, `${selected.toLocaleString("en")} selected`);
+    show(this.chosen, all > 0);
+    const hidden = all - selected;
+    setText(this.many, `${selected.toLocaleString("en")} selected${hidden ? `, ${hidden.toLocaleString("en")} more not shown` : ""}`);
   }
 
   fillQueues() {
