@@ -109,8 +109,13 @@ class JobRecord:
             return f"running, attempt {self.attempt} of {self.allowed_attempts}"
         return str(self.state)
 
+    @property
+    def standing_error(self) -> str | None:
+        """How the last attempt failed; None while another one runs, which may do better."""
+        return None if self.state is JobState.RUNNING else self.error
+
     def elapsed(self, now: float) -> float | None:
-        """Seconds from the first start to the end, or to `now`; None before the first start."""
+        """Seconds from the first start since it was submitted, or asked for again, to the end or to `now`; None before."""
         if self.started_at is None:
             return None
         return max(0.0, (now if self.ended_at is None else self.ended_at) - self.started_at)
@@ -121,8 +126,8 @@ class JobRecord:
         parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
-        if self.error:
-            parts.append(self.error)
+        if self.standing_error:
+            parts.append(self.standing_error)
         return " · ".join(part for part in parts if part)
 
 

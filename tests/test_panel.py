@@ -519,3 +519,23 @@ def test_a_state_folder_that_was_made_anew_is_the_one_that_is_shown_and_submitte
     job = bg.submit("work.echo", {"value": 3}).wait(DEADLINE)
     assert job.id == 3
     until(lambda: panel.rows().get(3, {}).get("state") == "succeeded", "a change in the panel")
+
+
+def test_a_job_that_is_tried_again_shows_its_own_time_and_not_how_it_failed_before(panel, place):
+    gate = file_job(place)
+    job = bg.submit("gates.gate", {"path": str(gate)})
+    until(lambda: job.state == "running", "the job running")
+    job.cancel()
+    first = job.wait(DEADLINE)._record()
+    panel.ask("retry", jobs=[job.id])
+    until(lambda: job.state == "running", "its next attempt")
+    again = job._record()
+    assert again.started_at >= first.ended_at
+    assert again.error == "cancelled"
+    assert "cancelled" not in again.line(again.started_at + 1)
+    assert "cancelled" not in job._repr_html_()
+    panel.look()
+    until(lambda: panel.rows().get(job.id, {}).get("attempt") == 2, "its row")
+    assert panel.rows()[job.id].get("error") is None
+    gate.touch()
+    job.wait(DEADLINE)

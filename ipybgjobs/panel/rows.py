@@ -58,7 +58,7 @@ def row(seen: Seen, host: str) -> list[Any]:
         job.attempt,
         job.allowed_attempts,
         seen.peak_memory,
-        None if job.error in (None, job.state.value) else cut(job.error or "", _LONGEST),
+        None if job.standing_error in (None, job.state.value) else cut(job.standing_error or "", _LONGEST),
         job.group_id,
         job.blockers or None,
         elsewhere,

@@ -266,8 +266,8 @@ class Transitions:
 _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
 
-_RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, ended_at = NULL, deadline = NULL, hook = NULL,
-    replaced = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
+_RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, started_at = NULL, ended_at = NULL,
+    deadline = NULL, hook = NULL, replaced = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
     allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
     context = :context, environment = :environment, host = :host, pid_namespace = :pid_namespace"""
 
