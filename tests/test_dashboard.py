@@ -207,6 +207,26 @@ def test_after_the_dashboard_has_gone_the_page_says_so_and_jobs_go_on(place):
     job.cancel()
 
 
+@pytest.mark.xdist_group("browser")
+def test_a_page_whose_store_could_not_be_read_shows_the_jobs_when_it_can(dashboard, place):
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    bg.submit("work.Trainer.fit", {"epochs": 1}).wait(DEADLINE)
+    until(lambda: place.supervisor_pid() is None, "the end of the supervisor")
+    place.state.rename(place.root / "away")
+    place.state.write_text("in its place")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.goto(f"{dashboard.address}?token={dashboard.token}")
+        until(lambda: str(place.state) in page.locator("main").inner_text(), "what is wrong")
+        place.state.unlink()
+        (place.root / "away").rename(place.state)
+        page.locator(".b-job").wait_for(timeout=DEADLINE * 1000)
+        browser.close()
+
+
 def test_a_jupyter_server_that_runs_serves_the_page_once_the_extension_is_enabled(place):
     from browser import TOKEN, Server
 

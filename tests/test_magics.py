@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import conftest
 import pytest
 from conftest import Place
 from test_kernel import LIVE, Kernel
+
+import ipybgjobs as bg
 
 STUDIO = """
     import pathlib
@@ -134,6 +137,26 @@ def test_a_job_with_a_name_to_itself_shows_nothing_until_it_is_asked_for(noteboo
     notebook.shows_nothing("job = %bgjob studio.Model.fit")
     notebook.shows_one_card("job")
     notebook.shows_one_card("job")
+
+
+@pytest.mark.parametrize("code", ["bg.Panel()", "%bgjobs"])
+def test_a_panel_brings_a_table_for_where_it_is_not_alive(notebook, code):
+    shown = notebook.shows_one_card(code)
+    assert "studio.Model.fit" in shown["text/plain"]
+    assert "<table" in shown["text/html"]
+
+
+def test_a_panel_of_one_job_brings_a_card(notebook):
+    notebook.ok("job = %bgjob studio.Model.fit epochs=2;")
+    assert "studio.Model.fit(epochs=2)" in notebook.shows_one_card("bg.Panel(job.id)")["text/plain"]
+
+
+def test_in_a_terminal_a_panel_is_a_table_of_text(place):
+    bg.submit("work.echo", {"value": 1}).wait(60)
+    code = "import ipybgjobs as bg; display(bg.Panel())"
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=place.code)
+    assert "work.echo(value=1) · succeeded" in done.stdout
 
 
 def test_a_loop_shows_no_cards(notebook):

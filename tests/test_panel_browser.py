@@ -353,6 +353,10 @@ def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk
     for job in waits:
         row(panel, job).locator(".b-box").click()
     assert "3 selected" in panel.inner_text()
+    panel.get_by_label("Filter by text").fill("batch 1")
+    until(lambda: "1 selected, 2 more not shown" in panel.inner_text(), "what would be acted on")
+    panel.get_by_label("Filter by text").fill("")
+    until(lambda: "3 selected" in panel.inner_text(), "all three again")
     panel.get_by_label("Priority of the selected jobs").fill("7")
     panel.locator(".b-chosen").get_by_role("button", name="Set").click()
     until(lambda: [desk.show(job)["priority"] for job in waits] == [7, 7, 7], "their priority")
@@ -407,6 +411,13 @@ def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, pag
     assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == cells
     assert notebook.prompt(2) == "[ ]:"
+    file = server.folder / notebook.name
+    assert "data-bgjobs" not in file.read_text()
+    panel.get_by_label("Filter by text").focus()
+    page.keyboard.press("Control+s")
+    until(lambda: "data-bgjobs" in file.read_text(), "the notebook saved")
+    page.keyboard.press("Escape")
+    until(lambda: not page.evaluate("Boolean(document.activeElement.closest('.ipybgjobs'))"), "the focus out of the panel")
 
 
 def test_axe_finds_nothing_wrong_light_and_dark(server, page, desk, home, app):
@@ -520,8 +531,13 @@ def test_a_restarted_kernel_leaves_a_snapshot_that_says_so_and_a_new_panel_shows
     notebook.run(0)
     notebook.run(2)
     until(lambda: "running" in state(notebook.panel(2), job), "the same job")
+    row(notebook.panel(2), job).get_by_role("button", name=f"Cancel job {job}").click()
+    notebook.panel(2).locator(".b-confirm").get_by_role("button", name="Yes").click()
+    panel = notebook.panel(2)  # JupyterLab calls a subshell of the kernel before, where it was restarted from elsewhere
+    until(lambda: "cancelled" in state(panel, job) or "Waiting for" in said(panel), "the cancel, or a word")
     gate.touch()
-    until(lambda: "succeeded" in state(notebook.panel(2), job), "its end")
+    until(lambda: not state(panel, job).startswith("running"), "its end")
+    until(lambda: "cancelled" in state(panel, job) or "reload this page" in said(panel), "the cancel, or what to do")
 
 
 def test_several_panels_and_several_kernels_show_the_same(server, page, browser, desk, home):

@@ -55,6 +55,7 @@ export class Board {
   letThrough(event) {
     const { target } = event;
     if (!isOfNotebook(event) || !this.root.contains(target) || !target.hasAttribute(NO_SHORTCUTS)) return;
+    if (event.key === "Escape" && target.closest(".b-detail, .b-confirm")) return; // it closes that
     target.removeAttribute(NO_SHORTCUTS);
     setTimeout(() => target.setAttribute(NO_SHORTCUTS, "true"));
   }
