@@ -577,7 +577,8 @@ def test_a_notebook_without_a_kernel_shows_the_last_table_and_no_loading_widget(
     table.wait_for(timeout=DEADLINE * 1000)
     assert "kept in the file" in table.inner_text()
     assert "Loading widget" not in cell.inner_text()
-    assert "kept in the file" in alone.locator(f"{SHOWN} .jp-CodeCell").nth(2).inner_text()
+    card = alone.locator(f"{SHOWN} .jp-CodeCell").nth(2)
+    until(lambda: "kept in the file" in card.inner_text(), "the card, which is drawn a moment later")
     shot(alone, f"{app}-no-kernel")
     context.close()
 
