@@ -416,8 +416,13 @@ def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, pag
     panel.get_by_label("Filter by text").focus()
     page.keyboard.press("Control+s")
     until(lambda: "data-bgjobs" in file.read_text(), "the notebook saved")
+    page.keyboard.type("ab")
+    page.keyboard.press("Escape")
+    assert panel.get_by_label("Filter by text").input_value() == ""
     page.keyboard.press("Escape")
     until(lambda: not page.evaluate("Boolean(document.activeElement.closest('.ipybgjobs'))"), "the focus out of the panel")
+    page.keyboard.press("b")  # a shortcut of the notebook's again
+    until(lambda: page.locator(".jp-Notebook .jp-CodeCell").count() == cells + 1, "a cell below")
 
 
 def test_axe_finds_nothing_wrong_light_and_dark(server, page, desk, home, app):

@@ -48,14 +48,23 @@ export class Board {
 
   // A key pressed here is no shortcut of the notebook's: `d d` would delete the cell. Escape leaves, Ctrl+S saves.
   keep(event) {
-    if (!isOfNotebook(event)) event.stopPropagation();
+    if (isSave(event)) return;
+    event.stopPropagation();
+    const empties = event.target.type === "search" && event.target.value; // the browser does
+    if (event.key === "Escape" && !empties) this.leave();
   }
 
-  // The applications look at the element that has the focus before the key arrives here; for these keys it bears no mark.
+  // The focus goes to what this stands in, the notebook's cell, whose shortcuts then work.
+  leave() {
+    const around = this.root.parentElement?.closest("[tabindex]");
+    if (around) around.focus();
+    else document.activeElement.blur();
+  }
+
+  // The applications look at the element that has the focus before the key arrives here; to save, it bears no mark.
   letThrough(event) {
     const { target } = event;
-    if (!isOfNotebook(event) || !this.root.contains(target) || !target.hasAttribute(NO_SHORTCUTS)) return;
-    if (event.key === "Escape" && target.closest(".b-detail, .b-confirm")) return; // it closes that
+    if (!isSave(event) || !this.root.contains(target) || !target.hasAttribute(NO_SHORTCUTS)) return;
     target.removeAttribute(NO_SHORTCUTS);
     setTimeout(() => target.setAttribute(NO_SHORTCUTS, "true"));
   }
@@ -153,6 +162,6 @@ export class Board {
   }
 }
 
-function isOfNotebook(event) {
-  return event.key === "Escape" || ((event.ctrlKey || event.metaKey) && event.key === "s");
+function isSave(event) {
+  return (event.ctrlKey || event.metaKey) && event.key === "s";
 }
