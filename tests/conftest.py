@@ -138,6 +138,12 @@ def until(condition: Callable[[], object], what: str = "the condition", seconds:
         time.sleep(0.01)
 
 
+def pytest_configure() -> None:
+    """A run in the background of a shell starts with Ctrl-C ignored, and so would every process that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """A place of its own, with the module `work` allowed; processes left behind fail the test."""

@@ -310,9 +310,7 @@ def open_files(pid):
 
 def test_an_interrupted_wait_has_the_status_of_an_interrupt(place):
     job = running(bg.submit("work.Trainer.sleep"))
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += "from ipybgjobs.cli import main; sys.exit(main(['wait', '1']))"
-    waiting = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    waiting = subprocess.Popen([sys.executable, "-m", "ipybgjobs", "wait", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     until(lambda: "jobs.db" in open_files(waiting.pid), "its look at the store")
     waiting.send_signal(signal.SIGINT)
     assert waiting.communicate(timeout=DEADLINE)[1] == b""
