@@ -3,6 +3,7 @@
 One server, one browser; each test has a notebook and a kernel of its own. Screenshots stay as output of the tests.
 """
 
+import io
 import json
 import os
 import signal
@@ -14,9 +15,11 @@ from importlib import resources
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from browser import SHOTS, SHOWN, TOKEN, Notebook, Server, chromium
 from conftest import DEADLINE, Place, _end, until
+from matplotlib.image import imread
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
@@ -446,6 +449,30 @@ def test_axe_finds_nothing_wrong_light_and_dark(server, page, desk, home, app):
     assert violations(page) == []
     shot(page, f"{app}-dark")
     gate.touch()
+
+
+def test_markup_that_a_job_displays_is_seen_in_either_theme(server, page, desk):
+    job = submitted(desk, "gates.shows", "markup=<b>bold</b>")
+    desk.run("wait", str(job))
+    notebook = opened(server, page, "lab", "themes", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    row(panel, job).dblclick()
+    panel.get_by_role("tab", name="Outputs").click()
+    frame = panel.locator(".b-pane-outputs iframe")
+    panel.frame_locator(".b-pane-outputs iframe").locator("b").wait_for()
+    paper, darkest, _ = shades(frame)
+    assert paper > 250
+    assert darkest < 100
+    dark(page)
+    until(lambda: shades(frame)[0] < 50, "the panel's black")
+    until(lambda: shades(frame)[2] > 200, "light letters on it")
+
+
+def shades(locator):
+    """How bright most of something is, and its darkest and its brightest pixel, from 0 to 255."""
+    pixels = imread(io.BytesIO(locator.screenshot()), format="png")[..., :3].mean(axis=-1) * 255
+    return np.median(pixels), pixels.min(), pixels.max()
 
 
 def dark(page):

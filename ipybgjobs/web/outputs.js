@@ -6,7 +6,7 @@ import { Terminal } from "./terminal.js";
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const HEAD =
   `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">` +
-  `<style>body{margin:0;font:13px sans-serif;color:COLOUR}table{border-collapse:collapse;font-size:12px}` +
+  `<style>body{margin:0;font:13px sans-serif}table{border-collapse:collapse;font-size:12px}` +
   `td,th{padding:3px 8px;text-align:right;border:0}tr:nth-child(even){background:rgba(128,128,128,.12)}</style>`;
 
 export function drawOutputs(node, outputs) {
@@ -40,14 +40,20 @@ function joined(text) {
   return Array.isArray(text) ? text.join("") : String(text);
 }
 
-// Without `allow-scripts` nothing in it runs; its origin is ours only so that its height can be read.
+// Without `allow-scripts` nothing in it runs; its origin is ours only so that its height can be read and its colours set.
 function framed(markup) {
   const frame = element("iframe", { sandbox: "allow-same-origin", title: "output", class: "b-frame" });
   frame.addEventListener("load", () => {
+    dress(frame);
     frame.style.height = `${Math.min(600, frame.contentDocument.body.scrollHeight + 4)}px`;
   });
-  requestAnimationFrame(() => {
-    frame.srcdoc = HEAD.replace("COLOUR", getComputedStyle(frame).color) + markup;
-  });
+  frame.addEventListener("transitionend", () => dress(frame)); // another theme: see its style
+  frame.srcdoc = HEAD + markup;
   return frame;
+}
+
+// A frame of another colour scheme than the page's would be drawn on white, and not on what is behind it.
+function dress(frame) {
+  const { color, colorScheme } = getComputedStyle(frame);
+  Object.assign(frame.contentDocument.documentElement.style, { color, colorScheme });
 }
