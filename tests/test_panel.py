@@ -207,6 +207,15 @@ def test_who_was_away_for_too_long_is_sent_everything(panel, place):
     until(lambda: len(panel.of("rows")) > count, "everything")
 
 
+def test_a_view_that_comes_later_learns_when_others_were_heard(panel):
+    panel.look()
+    assert panel.of("here")[-1]["heard"] is None
+    panel.look(view="two")
+    assert panel.of("here")[-1]["heard"] == panel.of("here")[0]["now"]
+    panel.look(view="two")
+    assert panel.of("here")[-1]["heard"] is None
+
+
 def test_older_rows_come_in_pieces_and_end_at_what_a_panel_holds(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 10)
     monkeypatch.setattr(board, "MOST", 35)

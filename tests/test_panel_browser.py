@@ -658,14 +658,24 @@ def test_what_a_cell_shows_as_a_job_appears_below_it_live_and_is_there_after_a_r
     notebook.wait_until_ready()
     until(lambda: "before" in notebook.output(1).inner_text(), "what it had shown, after the reload")
     until(lambda: "running" in notebook.panel(1).inner_text(), "its card, live again")
+    shown = notebook.panel(1).locator(".b-pane-outputs")
+    until(lambda: "before" in shown.inner_text(), "what it shows from now on, in its card: the page knows nothing of the cell")
+    there = page.url
+    page.goto("about:blank")
     go.touch()
-    until(lambda: "succeeded" in notebook.panel(1).inner_text(), "its end")
-    notebook.panel(1).get_by_role("button", name="Show log").click()
-    notebook.panel(1).get_by_role("tab", name="Outputs").click()
-    until(lambda: "after" in notebook.panel(1).locator(".b-pane-outputs").inner_text(), "all that it has shown")
+    desk.run("wait", "cell")
+    page.goto(there)
+    notebook.wait_until_ready()
+    until(lambda: "after" in shown.inner_text(), "what it has shown while nobody looked")
+    assert "succeeded" in notebook.panel(1).inner_text()
     notebook.run(2)
     assert "42" in notebook.output(2).inner_text()
     shot(page, "lab-cell")
+    page.reload()
+    notebook.wait_until_ready()
+    until(lambda: "succeeded" in notebook.panel(1).inner_text(), "its card")
+    notebook.panel(1).get_by_role("button", name="Show log").click()  # which is heard after what comes by itself
+    assert notebook.panel(1).get_by_role("tab", name="Log").get_attribute("aria-selected") == "true"
 
 
 def test_the_output_of_a_notebook_that_ran_as_a_job_opens_in_jupyterlab_with_its_figures(server, page, desk, home):

@@ -70,6 +70,8 @@ class Session:
         self._folder: StateFolder = client.folder()
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
+        self._met: set[str] = set()  # every view there ever was
+        self._heard_at: float | None = None  # by the wall clock
         self._opened = OpenJobs(self._job, send)
         self._talks = threading.Lock()  # what is read is sent before what is read later
         self._transfers: dict[str, object] = {}  # by view: the newest that sends it all rows
@@ -117,7 +119,10 @@ class Session:
                 self._views[name] = _View(time.monotonic(), opened)
             else:
                 self._transfers.pop(name, None)
-        self._send({"kind": "here", "view": name, "now": time.time()})
+            heard = None if name in self._met else self._heard_at
+            self._met.add(name)
+            self._heard_at = now = time.time()
+        self._send({"kind": "here", "view": name, "now": now, "heard": heard})  # a new one learns when others were heard last
         if visible:
             anew = opened if before is None or before.opened != opened else None
             self._in_thread(lambda: self._catch_up(name, message, anew, appears=before is None))

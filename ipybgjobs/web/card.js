@@ -7,6 +7,8 @@ import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
 import { elapsed, phase, size, statusAndDue } from "./text.js";
 
+const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that came later
+
 export class Card extends Board {
   build() {
     this.title = element("span", { class: "b-title" });
@@ -34,6 +36,21 @@ export class Card extends Board {
 
   around() {}
 
+  take(message) {
+    super.take(message);
+    if (message.kind === "clock") this.heard ??= message.heard;
+    else if (message.view !== undefined && this.job) this.catchUp();
+  }
+
+  // What a cell's job has shown since another page was there is shown here: nobody else would.
+  catchUp() {
+    const { heard, job } = this;
+    this.heard = null;
+    if (!heard || !job.call.startsWith(CELL) || this.link.opened !== null || (job.ended && job.ended < heard)) return;
+    this.open();
+    this.detail.choose("outputs");
+  }
+
   drawJobs() {
     const { job } = this;
     for (const each of [this.more, this.retry, this.cancel]) show(each, Boolean(job));
@@ -57,9 +74,7 @@ export class Card extends Board {
     for (const each of [this.state, this.time]) setText(each, "");
     this.progress.fill(null, "");
     setAttribute(this.root, "data-phase", null);
-    if (this.link.opened === null) return;
-    this.detail.close();
-    this.link.look({ opened: null });
+    if (this.link.opened !== null) this.shut();
   }
 
   rest() {
@@ -81,11 +96,23 @@ export class Card extends Board {
   }
 
   toggle() {
-    const open = this.link.opened === null && Boolean(this.job);
-    if (open) this.detail.open(this.job);
-    else this.detail.close();
-    this.link.look({ opened: open ? this.id : null });
-    setAttribute(this.more, "aria-expanded", open);
+    if (this.link.opened === null && this.job) this.open();
+    else this.shut();
     this.more.focus();
+  }
+
+  open() {
+    this.detail.open(this.job);
+    this.look(this.id);
+  }
+
+  shut() {
+    this.detail.close();
+    this.look(null);
+  }
+
+  look(opened) {
+    this.link.look({ opened });
+    setAttribute(this.more, "aria-expanded", opened !== null);
   }
 }

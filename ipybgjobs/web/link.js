@@ -66,7 +66,7 @@ export class Link {
     if (message.kind === "here") {
       if (message.view !== this.view) return;
       this.heard();
-      this.told({ kind: "clock", now: message.now });
+      this.told({ kind: "clock", now: message.now, heard: message.heard });
       return;
     }
     if (message.view !== undefined && message.view !== this.view) return; // for another view of the same panel

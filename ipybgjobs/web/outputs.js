@@ -6,7 +6,7 @@ import { Terminal } from "./terminal.js";
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const HEAD =
   `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">` +
-  `<style>body{margin:0;font:13px sans-serif}table{border-collapse:collapse;font-size:12px}` +
+  `<style>body{margin:0;font-size:13px}table{border-collapse:collapse;font-size:12px}` +
   `td,th{padding:3px 8px;text-align:right;border:0}tr:nth-child(even){background:rgba(128,128,128,.12)}</style>`;
 
 export function drawOutputs(node, outputs) {
@@ -22,7 +22,7 @@ function drawn(output) {
 
 function printed(text, name) {
   const node = element("pre", { class: name });
-  new Terminal(node).write(joined(text));
+  new Terminal(node).write(joined(text).replace(/\n$/, ""));
   return node;
 }
 
@@ -54,6 +54,6 @@ function framed(markup) {
 
 // A frame of another colour scheme than the page's would be drawn on white, and not on what is behind it.
 function dress(frame) {
-  const { color, colorScheme } = getComputedStyle(frame);
-  Object.assign(frame.contentDocument.documentElement.style, { color, colorScheme });
+  const { color, colorScheme, fontFamily } = getComputedStyle(frame);
+  Object.assign(frame.contentDocument.documentElement.style, { color, colorScheme, fontFamily });
 }
