@@ -54,10 +54,9 @@ class Server:
         self.folder = folder
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True, exist_ok=True)
-        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-        self.settings = folder / "settings"
+        self.settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
+        self.settings.mkdir(parents=True, exist_ok=True)
+        (self.settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
         options = [f"--ServerApp.port={self.port}", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}"]
         options += ["--ServerApp.open_browser=False", "--allow-root", f"--ServerApp.root_dir={folder}"]
         self.log = (folder / "server.log").open("wb")
@@ -86,6 +85,10 @@ class Server:
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
         nbformat.write(made, path)
         return path
+
+    def forget_theme(self):
+        """The next page is light again."""
+        (self.settings / "themes.jupyterlab-settings").unlink(missing_ok=True)
 
     def end_kernels(self):
         for session in self.get("/api/sessions") or []:

@@ -116,6 +116,7 @@ def page(browser, server):
     yield made
     context.close()
     server.end_kernels()
+    server.forget_theme()
     assert not [
         error for error in errors if "blob:" in error
     ]  # where a widget's script is; the applications have faults of their own

@@ -82,6 +82,7 @@ export class Card extends Board {
   }
 
   tick() {
+    this.detail.tick();
     if (this.job) setText(this.time, elapsed(this.job, this.now()));
   }
 

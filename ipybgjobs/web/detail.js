@@ -1,7 +1,7 @@
 // One job in full: its log as it comes, its error, outputs, attempts, and the call as code.
 
 import { button, element, setAttribute, setText, show } from "./elements.js";
-import { drawOutputs } from "./outputs.js";
+import { drawOutputs, dressOutputs } from "./outputs.js";
 import { Terminal } from "./terminal.js";
 import { clock, duration, size, statusAndDue } from "./text.js";
 
@@ -185,6 +185,10 @@ export class Detail {
   takeOutputs({ outputs }) {
     this.drawnOutputs = this.asking;
     drawOutputs(this.panes.outputs, outputs);
+  }
+
+  tick() {
+    if (this.id !== null && this.chosen === "outputs") dressOutputs(this.panes.outputs);
   }
 
   setPriority(event) {

@@ -14,6 +14,11 @@ export function drawOutputs(node, outputs) {
   if (!outputs.length) node.append(element("p", { class: "b-nothing" }, "Nothing was displayed."));
 }
 
+// The theme may have changed: what is in a frame does not inherit it.
+export function dressOutputs(node) {
+  node.querySelectorAll("iframe").forEach(dress);
+}
+
 function drawn(output) {
   if (output.output_type === "stream") return printed(output.text, output.name === "stderr" ? "b-log b-stderr" : "b-log");
   if (output.output_type === "error") return printed(output.traceback.join("\n"), "b-log");
@@ -47,7 +52,6 @@ function framed(markup) {
     dress(frame);
     frame.style.height = `${Math.min(600, frame.contentDocument.body.scrollHeight + 4)}px`;
   });
-  frame.addEventListener("transitionend", () => dress(frame)); // another theme: see its style
   frame.srcdoc = HEAD + markup;
   return frame;
 }

@@ -59,6 +59,7 @@ export class Panel extends Board {
   }
 
   tick() {
+    this.detail.tick();
     this.table.tick();
     if (this.jobs.sort.column === "elapsed" && this.jobs.counts.running && ++this.ticks % 5 === 0) this.refilter();
   }
