@@ -488,6 +488,10 @@ def brightness(page, locator):
     return sum(int(part) for part in colour.strip("rgba()").split(",")[:3]) / 3
 
 
+#: The titles that have not enough room.
+CUT_OFF = "header => [...header.children].filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"
+
+
 @pytest.mark.parametrize("width", [1500, 760, 480])
 def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, home, width):
     job = submitted(desk, "gates.gate", f"path={home.root / 'narrow'}", "--name", "a job with a long name, since names are long")
@@ -501,6 +505,7 @@ def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, 
     assert button["x"] + button["width"] <= box["x"] + box["width"]
     assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
     assert panel.locator(".b-grid").evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    assert panel.locator(".b-header").evaluate(CUT_OFF) == []
     row(panel, job).dblclick()
     until(lambda: panel.locator(".b-detail").is_visible(), "the detail")
     assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
