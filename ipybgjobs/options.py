@@ -16,6 +16,9 @@ ON_DUPLICATE = ("reject", "existing", "replace")
 #: More of anything is as good as all: the largest number that the store can hold.
 _MOST = (1 << 63) - 1
 
+#: Priorities have fewer digits than this has, so that the store can hold them.
+_PRIORITIES = 10**18
+
 #: Every option of a submit.
 NAMES = (
     "name",
@@ -194,8 +197,8 @@ def queue(given: str, settings: Settings) -> str:
 
 def priority(given: int) -> int:
     """Check a priority."""
-    if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= 1 << 63:
-        raise InvalidParameters(f"priority is {given!r}; it is a whole number, a higher one goes first.")
+    if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= _PRIORITIES:
+        raise InvalidParameters(f"priority is {given!r}; it is a whole number of at most 18 digits, a higher one goes first.")
     return given
 
 

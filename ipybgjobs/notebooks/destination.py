@@ -28,7 +28,7 @@ def resolved(output: str | os.PathLike[str] | None, path: str) -> str:
     """
     given = os.path.dirname(path) + "/" if output is None else os.path.expanduser(os.fspath(output))
     place = os.path.realpath(given)
-    if given.endswith("/") or os.path.isdir(place):
+    if given.endswith(("/", os.sep)) or os.path.isdir(place):
         _check_folder(place, given)
         return os.path.join(place, "")
     if not place.endswith(_SUFFIX):
@@ -54,7 +54,7 @@ def _check_folder(folder: str, given: str) -> None:
 
 def file(output: str, path: str, job_id: int | None) -> str:
     """Return the output file: in a folder the input's name with the job's number, so that no job overwrites another's."""
-    if not output.endswith("/"):
+    if not output.endswith(os.sep):
         return output
     stem = os.path.basename(path).removesuffix(_SUFFIX)
     return f"{output}{stem}{'.out' if job_id is None else f'-job{job_id}'}{_SUFFIX}"
