@@ -106,7 +106,7 @@ def check_notebook(target: str, params: Mapping[str, Any], settings: Settings) -
     Raises
     ------
     JobNotAllowed
-        If no pattern allows its path; the message says the line to write.
+        If no pattern allows its path; the message says what to do.
     """
     if is_allowed_notebook(target, params, settings):
         if settings.narrowed_notebooks is None or _fits(params["path"], settings.narrowed_notebooks):
@@ -120,9 +120,12 @@ def check_notebook(target: str, params: Mapping[str, Any], settings: Settings) -
 
 def is_allowed_notebook(target: str, params: Mapping[str, Any], settings: Settings) -> bool:
     """Whether the files allow the notebook that a target would run, or it would run none; the check at launch."""
-    return not runs_notebook(target) or (
-        isinstance(params.get("path"), str) and _fits(params["path"], settings.allowed_notebooks)
-    )
+    return not runs_notebook(target) or (isinstance(params.get("path"), str) and fits_notebook(params["path"], settings))
+
+
+def fits_notebook(path: str, settings: Settings) -> bool:
+    """Whether a pattern of the files fits a notebook."""
+    return _fits(path, settings.allowed_notebooks)
 
 
 def runs_notebook(target: str) -> bool:
@@ -139,7 +142,7 @@ def _unlisted_notebook(path: str, settings: Settings) -> str:
     if settings.locked_by:
         fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
     else:
-        fix = f"To allow it, write in ipybgjobs_config.py: c.BackgroundJobs.allowed_notebooks.append({path!r})"
+        fix = f"To allow it: {allow_command(shlex.quote(path))}"
     return f"{path} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
 
 
@@ -183,7 +186,7 @@ def _switched_off(target: str, settings: Settings) -> str:
 
 
 def allow_command(target: str) -> str:
-    """Return the notebook line that allows a target, for this very interpreter."""
+    """Return the notebook line that allows a target or a notebook, for this very interpreter."""
     return f"!{shlex.quote(sys.executable or 'python')} -m ipybgjobs allow {target}"
 
 

@@ -77,11 +77,14 @@ class Shape:
         Named parameters.
     open : bool
         Whether any other name is taken too (``**kwargs``).
+    within : str
+        The parameter, a dict, in which a person gives them; empty: each stands for itself.
     """
 
     what: str
     slots: tuple[Slot, ...]
     open: bool
+    within: str = ""
 
 
 def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) -> Shape | None:
@@ -158,12 +161,18 @@ def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...]
             raise InvalidParameters(_unknown(shape, name))
     missing = [slot.name for slot in shape.slots if slot.required and slot.name not in given]
     if missing:
-        wanted = ", ".join(f"{name}=…" for name in missing)
-        raise InvalidParameters(f"{shape.what} needs {', '.join(missing)}; give {wanted}")
+        raise InvalidParameters(f"{shape.what} needs {', '.join(missing)}; give {_wanted(shape, missing)}")
     return {
         name: _fitted(shape, slots[name], value, secrets) if name in slots else _untyped(name, value)
         for name, value in given.items()
     }
+
+
+def _wanted(shape: Shape, names: list[str]) -> str:
+    if not shape.within:
+        return ", ".join(f"{name}=…" for name in names)
+    items = ", ".join(f'"{name}": …' for name in names)
+    return f"{shape.within}={{{items}}}"
 
 
 def _unknown(shape: Shape, name: str) -> str:

@@ -122,7 +122,9 @@ def _more_verbs(verb: _Verb) -> None:
     from . import demo, doctor, userfiles
     from .dashboard import verb as dashboard
 
-    verb("allow", userfiles.allow).add_argument("target")
+    verb("allow", userfiles.allow).add_argument(
+        "target", help="module.Class.method; or a notebook, or a pattern of them in quotes"
+    )
     added = verb("config", userfiles.config)
     added.add_argument("action", choices=["init", "show", "check"])
     verb("doctor", doctor.run)

@@ -4,6 +4,7 @@ They decide by names alone; only where a pattern begins is looked up on disk, si
 """
 
 import fnmatch
+import glob
 import os
 import re
 
@@ -22,6 +23,25 @@ def expanded(pattern: str) -> str:
     if not os.path.isabs(found) or ".." in found.split("/"):
         raise ValueError(f'{pattern!r} is no pattern of absolute paths, such as "~/work/**/*.ipynb"')
     return found
+
+
+def of(given: str) -> str | None:
+    """Return the pattern of absolute paths that a person means: a file's own path, or a pattern below the working directory.
+
+    Parameters
+    ----------
+    given : str
+        A file that is there, whatever its name, or a pattern.
+
+    Returns
+    -------
+    str or None
+        None if it is neither.
+    """
+    path = os.path.abspath(os.path.expanduser(given))
+    if os.path.exists(path):
+        return glob.escape(os.path.realpath(path))
+    return path if _WILD.search(given) else None
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the command line writes into the user's configuration files: one entry of the allowlist, or a commented sample.
+"""What the command line writes into the user's configuration files: an entry of the allowlist, or a commented sample.
 
 It changes no other entry, writes whole files, and overwrites nothing that somebody wrote.
 """
@@ -7,10 +7,11 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import allowlist, attempt
+from . import allowlist, attempt, pathpattern
 from .client import client
 from .configuration import loading, sample, sources
 from .errors import ConfigurationError, InvalidRequest, JobNotAllowed
@@ -19,21 +20,50 @@ from .settings import Settings
 
 
 def allow(arguments: argparse.Namespace) -> int:
-    """Add one target to the user's file."""
-    target = arguments.target
+    """Add one target, or one pattern of notebooks, to the user's file."""
+    given = arguments.target
+    allowed = _allow_notebooks(given) if given.endswith(".ipynb") else _allow_target(given)
+    said = f"{allowed} is allowed ({sources.user_file()})."
+    print(json.dumps({"allowed": allowed, "file": sources.user_file()}) if arguments.json else said)
+    return 0
+
+
+def _allow_target(target: str) -> str:
     settings = client().settings()
     if not allowlist.is_allowed(target, settings):
         _check(target, settings)
-        lock = FileLock.acquire(f"{client().folder().path}/allow.lock", wait=True)
-        try:
-            _add(target, client().settings())
-        finally:
-            if lock is not None:
-                lock.close()
+        _change(lambda section: _add_target(section, target))
     allowlist.find(target, _now_allowed(target))
-    said = f"{target} is allowed ({sources.user_file()})."
-    print(json.dumps({"allowed": target, "file": sources.user_file()}) if arguments.json else said)
-    return 0
+    return target
+
+
+def _allow_notebooks(given: str) -> str:
+    """Allow the notebook of a path, or those of a pattern; return the pattern."""
+    settings = client().settings()
+    pattern = pathpattern.of(given)
+    if pattern is None:
+        raise InvalidRequest(
+            f"There is no notebook {given}; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'."
+        )
+    if not allowlist.fits_notebook(given, settings) and pattern not in settings.allowed_notebooks:
+        if settings.locked_by:
+            raise JobNotAllowed(f"The administrator's file {settings.locked_by} is locked: only a pattern there allows {given}.")
+        _change(lambda section: section.setdefault("allowed_notebooks", []).append(pattern))
+    return pattern
+
+
+def _change(change: Callable[[dict[str, Any]], None]) -> None:
+    """Change our section of the user's file, one at a time."""
+    lock = FileLock.acquire(f"{client().folder().path}/allow.lock", wait=True)
+    try:
+        path = sources.user_file()
+        content = _read(path)
+        change(content.setdefault("BackgroundJobs", {}))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        attempt.write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), durable=True)
+    finally:
+        if lock is not None:
+            lock.close()
 
 
 def _check(target: str, settings: Settings) -> None:
@@ -46,18 +76,14 @@ def _check(target: str, settings: Settings) -> None:
             raise
 
 
-def _add(target: str, settings: Settings) -> None:
+def _add_target(section: dict[str, Any], target: str) -> None:
+    settings = client().settings()
     key, _, method = target.rpartition(".")
-    path = sources.user_file()
-    content = _read(path)
-    section = content.setdefault("BackgroundJobs", {})
     allowed = section.setdefault("allowed_jobs", {})
     value = allowed.get(key)
     if value is None and key in settings.allowed:
         value = _as_written(settings.allowed[key].source, key)
     allowed[key] = _with_method(value, method)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    attempt.write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), durable=True)
 
 
 def _read(path: str) -> dict[str, Any]:

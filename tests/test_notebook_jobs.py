@@ -172,6 +172,28 @@ def test_without_an_output_it_is_written_beside_the_notebook_and_no_job_overwrit
     assert os.stat(found[0]).st_mode & 0o777 == 0o666 & ~_umask()
 
 
+def test_a_folder_gives_no_job_the_file_of_another_even_if_that_has_the_same_number(desk):
+    path = write(desk, code("print(1)"))
+    runs = desk.root / "runs"
+    theirs = write(desk, text("their work"), name="../runs/train-job1.ipynb", ipybgjobs={"job": "an other's"})
+    before = theirs.read_bytes()
+    job = submit(path, output=f"{runs}/", retry={"max_attempts": 2, "delay_seconds": 0})
+    assert job.result(60) == f"{runs}/train-job1-2.ipynb"
+    assert theirs.read_bytes() == before
+
+
+def test_what_appears_at_the_output_s_place_while_the_job_waits_is_not_overwritten(desk):
+    path = write(desk, code("print(1)"))
+    bg.pause()
+    job = submit(path, output=desk.root / "out.ipynb")
+    theirs = write(desk, text("their work"), name="../out.ipynb")
+    before = theirs.read_bytes()
+    bg.resume()
+    assert job.wait(60).state == "failed"
+    assert f"output is '{desk.root}/out.ipynb', which is there and is no job's output" in job.error
+    assert theirs.read_bytes() == before
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)
@@ -263,6 +285,13 @@ def test_a_parameter_that_does_not_fit_is_refused_at_submit(values, said):
     with pytest.raises(bg.InvalidParameters) as refusal:
         given(values)
     assert str(refusal.value).startswith(said)
+
+
+def test_what_must_be_given_is_asked_for_as_it_is_given(desk):
+    path = write(desk, code("n: int\nname: str", "parameters"))
+    with pytest.raises(bg.InvalidParameters) as refusal:
+        submit(path)
+    assert str(refusal.value) == 'train.ipynb needs n, name; give parameters={"n": …, "name": …}'
 
 
 def test_the_cell_of_the_parameters_is_read_and_never_executed(tmp_path):
@@ -415,6 +444,8 @@ def bad(place, name):
     write(place, code("x"), name="r.ipynb", kernelspec={"name": "nowhere", "display_name": "R"})
     write(place, code("x"), name="nameless.ipynb", language_info={"name": "julia"})
     (place.code / "odd.ipynb").write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"a": 1}]}))
+    odder = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "source": ""}]}
+    (place.code / "odder.ipynb").write_text(json.dumps(odder))
     table = {
         "missing": (
             "missing.ipynb",
@@ -431,6 +462,8 @@ def bad(place, name):
         "no parameters cell": ("sound.ipynb", {"parameters": {"a": 1}}, 'has no cell tagged "parameters", so it takes no a'),
         "no folder": ("sound.ipynb", {"output": "file/out/"}, "output 'file/out/' can't be written: {code}/file is no folder."),
         "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output is 'out.txt': it ends in .ipynb, or is a folder: out.txt/"),
+        "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is no valid notebook: a part of it has no metadata."),
+        "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is no job's output"),
         "itself": ("sound.ipynb", {"output": "./sound.ipynb"}, "the notebook itself, which is never overwritten"),
         "read-only": ("sound.ipynb", {"output": "/proc/x.ipynb"}, "output '/proc/x.ipynb' can't be written: /proc: "),
         "a wrong name": ("sound.ipynb", {"params": {"a": 1}}, "run() has no parameter params; it takes path, parameters, output"),
@@ -442,7 +475,7 @@ def bad(place, name):
 @pytest.mark.parametrize(
     "name",
     ["missing", "a folder", "no JSON", "a list", "format 3", "not valid", "no such kernel", "no kernel", "no parameters cell",
-     "no folder", "no notebook", "itself", "read-only", "a wrong name"],
+     "no folder", "no notebook", "odder", "somebody's", "itself", "read-only", "a wrong name"],
 )  # fmt: skip
 def test_bad_input_costs_one_sentence_and_nothing_is_submitted(desk, monkeypatch, name):
     path, params, said = bad(desk, name)
@@ -499,15 +532,40 @@ def test_a_pattern_of_paths(pattern, path, fits):
     assert pathpattern.matches(path, pattern) is fits
 
 
-def test_nothing_is_allowed_until_a_pattern_says_so_and_the_refusal_says_the_line(place):
-    path = write(place, code("1"))
+@pytest.mark.parametrize("name", ["train.ipynb", "a b [1]/it's ü.ipynb"])
+def test_nothing_is_allowed_until_a_pattern_says_so_and_the_line_of_the_refusal_does(place, name):
+    path = write(place, code("1"), name=name)
+    other = write(place, code("1"), name="other.ipynb")
     place.allow({"ipybgjobs.Notebook": ["run"]})
-    with pytest.raises(bg.JobNotAllowed) as refusal:
+    with pytest.raises(bg.JobNotAllowed, match=r"no pattern of BackgroundJobs\.allowed_notebooks fits it") as refusal:
         submit(path)
-    line = str(refusal.value).rpartition("ipybgjobs_config.py: ")[2]
-    place.config_file.write_text(place.config_file.read_text() + line + "\n")
+    shell(place, str(refusal.value).rpartition("To allow it: !")[2])
     bg.pause()
     assert submit(path).cancel().state == "cancelled"
+    with pytest.raises(bg.JobNotAllowed):
+        submit(other)
+
+
+def shell(place, line):
+    """Run a line as a notebook's ``!`` would."""
+    return subprocess.run(line, shell=True, env=place.environment, cwd=place.code, capture_output=True, text=True, check=False)
+
+
+def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place):
+    write(place, code("1"), name="deep/one.ipynb")
+    file = place.root / "jupyter" / "ipybgjobs_config.json"
+    assert shell(place, f"{sys.executable} -m ipybgjobs allow 'deep/**/*.ipynb'").stdout.startswith(
+        f"{place.code}/deep/**/*.ipynb is"
+    )
+    for given in ("deep/one.ipynb", "deep/../deep/**/*.ipynb"):
+        assert shell(place, f"{sys.executable} -m ipybgjobs allow '{given}'").returncode == 0
+    assert json.loads(file.read_text()) == {"BackgroundJobs": {"allowed_notebooks": [f"{place.code}/deep/**/*.ipynb"]}}
+    missing = shell(place, f"{sys.executable} -m ipybgjobs allow deep/two.ipynb")
+    assert missing.returncode == 1
+    assert (
+        missing.stderr
+        == "There is no notebook deep/two.ipynb; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'.\n"
+    )
 
 
 def test_a_link_leads_around_no_pattern_and_a_linked_home_is_no_obstacle(desk, monkeypatch):

@@ -1,12 +1,14 @@
 """Where a notebook's output goes: decided and checked at submit, named when the job runs.
 
-Never the input itself. No file is left here, and no folder is made.
+Never the input itself, nor a notebook that somebody wrote. No file is left here, and no folder is made.
 """
 
+import itertools
 import os
 import tempfile
 
 from ..errors import InvalidParameters
+from . import document
 
 _SUFFIX = ".ipynb"
 
@@ -24,7 +26,7 @@ def resolved(output: str | os.PathLike[str] | None, path: str) -> str:
     Raises
     ------
     InvalidParameters
-        If it is neither, is the input, or can't be written.
+        If it is neither, is the input or another notebook that is no output, or can't be written.
     """
     given = os.path.dirname(path) + "/" if output is None else os.path.expanduser(os.fspath(output))
     place = os.path.realpath(given)
@@ -36,6 +38,7 @@ def resolved(output: str | os.PathLike[str] | None, path: str) -> str:
     if place == path or (os.path.exists(place) and os.path.samefile(place, path)):
         raise InvalidParameters(f"output is {given!r}, the notebook itself, which is never overwritten: give another.")
     _check_folder(os.path.dirname(place), given)
+    _check_output(place, given)
     return place
 
 
@@ -52,9 +55,35 @@ def _check_folder(folder: str, given: str) -> None:
         raise InvalidParameters(f"output {given!r} can't be written: {place}: {error.strerror}.") from None
 
 
-def file(output: str, path: str, job_id: int | None) -> str:
-    """Return the output file: in a folder the input's name with the job's number, so that no job overwrites another's."""
+def _check_output(place: str, given: str) -> None:
+    """See to it that what is there already, if anything, is what a job has left."""
+    if os.path.exists(place) and document.author(place) is None:
+        raise InvalidParameters(
+            f"output is {given!r}, which is there and is no job's output: it is not overwritten; give another, or remove it."
+        )
+
+
+def file(output: str, path: str, job_id: int | None, job_uid: str | None) -> str:
+    """Return the output file: in a folder the input's name with the job's number, so that no job overwrites another's.
+
+    Parameters
+    ----------
+    output : str
+        As `resolved` returns it.
+    path : str
+        The input.
+    job_id, job_uid : int and str, or None
+        The job; None where it runs outside of one.
+
+    Raises
+    ------
+    InvalidParameters
+        If something that is no output has appeared there.
+    """
     if not output.endswith(os.sep):
+        _check_output(output, output)
         return output
-    stem = os.path.basename(path).removesuffix(_SUFFIX)
-    return f"{output}{stem}{'.out' if job_id is None else f'-job{job_id}'}{_SUFFIX}"
+    stem = os.path.basename(path).removesuffix(_SUFFIX) + (".out" if job_id is None else f"-job{job_id}")
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))  # the number may be another user's too
+    places = (f"{output}{name}{_SUFFIX}" for name in names)
+    return next(place for place in places if not os.path.exists(place) or document.author(place) == (job_uid or ""))

@@ -12,6 +12,9 @@ from ..errors import InvalidParameters
 #: The major version of the format that is run.
 VERSION = 4
 
+#: Under this name the metadata of an output, and of its cells, say what we know.
+METADATA = "ipybgjobs"
+
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
 SETUP = "setup"
@@ -75,7 +78,19 @@ def _check(path: str, text: bytes) -> None:
         nbformat.validate(parse(text))
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
+        name = reason.strip("'")
+        reason = f"a part of it has no {name}" if name.isidentifier() else reason  # of a KeyError, an AttributeError
         raise InvalidParameters(f"{path} is no valid notebook: {reason}.") from None
+
+
+def author(path: str) -> str | None:
+    """Return the uid of the job that wrote a notebook, empty where it ran outside of one; None where none of ours did."""
+    try:
+        with open(path, "rb") as file:
+            said = json.loads(file.read())["metadata"][METADATA]
+            return str(said["job"] or "")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def parse(text: bytes) -> Any:

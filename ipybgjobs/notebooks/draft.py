@@ -18,9 +18,6 @@ _INTERVAL = 2.0
 #: Share of the time that writing may take, for notebooks with large outputs.
 _SHARE = 0.1
 
-#: Under this name the output's metadata, and a cell's, say what we know.
-METADATA = "ipybgjobs"
-
 
 class Draft:
     """The output as it grows.

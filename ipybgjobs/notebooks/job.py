@@ -58,7 +58,7 @@ class Notebook:
         if job is not None:
             _do_without_grammar()
         from . import execution, resuming
-        from .draft import METADATA, Draft
+        from .draft import Draft
         from .echo import Echo
 
         if not isinstance(path, Enclosed):  # called, not submitted
@@ -68,8 +68,9 @@ class Notebook:
         notebook = document.parse(path.content)
         shown = _put(notebook, parameters or {})
         cells = execution.prepare(notebook)
-        target = destination.file(str(output), path, None if job is None else job.id)
-        notebook.metadata[METADATA] = {"input": str(path), "job": None if job is None else job.uid}
+        number, uid = (None, None) if job is None else (job.id, job.uid)
+        target = destination.file(str(output), path, number, uid)
+        notebook.metadata[document.METADATA] = {"input": str(path), "job": uid}
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
             echo.say(f"[{len(finished)} of {len(cells)} cells had succeeded in {target}, and are left out]\n")

@@ -6,8 +6,7 @@ It reads the earlier output; it runs and writes nothing.
 from typing import Any
 
 from . import document
-from .document import CodeCell
-from .draft import METADATA
+from .document import METADATA, CodeCell
 
 #: Cells that run again even if they had succeeded: what the others need of them is in the kernel's memory.
 ALWAYS = {document.PARAMETERS, document.INJECTED, document.SETUP}

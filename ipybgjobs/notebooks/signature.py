@@ -42,7 +42,7 @@ def of_notebook(notebook: Any, path: str) -> Shape | None:
     if index is None:
         return None
     slots = {slot.name: slot for slot in _slots(_tree(notebook.cells[index].source, path))}
-    return Shape(os.path.basename(path), tuple(slots.values()), open=False)
+    return Shape(os.path.basename(path), tuple(slots.values()), open=False, within="parameters")
 
 
 def _tree(source: str, path: str) -> ast.Module:
