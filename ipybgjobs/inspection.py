@@ -190,7 +190,12 @@ def look_here(
         code=dict(code or _code(permission)) if permission.by_value else {},
         annotations=_annotations("init", constructor) | _annotations("params", shape),
     )
-    found = _bind_all(lambda params: _prepared(owner, method, binding.bind(shape, params, secrets)), calls)
+
+    def bind(params: Mapping[str, Any]) -> dict[str, Any]:
+        _check_no_constructors(constructor, shape, f"{label}({{}}).{method}", params)
+        return _prepared(owner, method, binding.bind(shape, params, secrets))
+
+    found = _bind_all(bind, calls)
     return [_of_call(common, shape, params) for params in found]
 
 
@@ -268,6 +273,18 @@ def _bound_init(shape: binding.Shape | None, label: str, init: Mapping[str, Any]
         if not init:
             raise InvalidParameters(f"{error} (%bgjob {label}(name=value).method …, or init={{…}} in Python)") from None
         raise
+
+
+def _check_no_constructors(
+    constructor: binding.Shape | None, shape: binding.Shape | None, form: str, given: Iterable[str]
+) -> None:
+    """See to it that none of a method's parameters is meant for the constructor."""
+    if constructor is None or shape is None or shape.open:
+        return
+    own = {slot.name for slot in constructor.slots} - {slot.name for slot in shape.slots}
+    for name in own.intersection(given):
+        written = form.format(f"{name}=value")
+        raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
 
 
 def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,4 +134,7 @@ def _bundle(output: Any) -> _Bundle:
 
 def _tail(text: str) -> str:
     text = text.removesuffix("\n")
-    return text if len(text) <= _LONGEST_TEXT else f"… (job.log() has all of it)\n{text[-_LONGEST_TEXT:]}"
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    begun, _, whole = text[-_LONGEST_TEXT:].partition("\n")
+    return f"… (job.log() has all of it)\n{whole or begun}"

@@ -407,6 +407,15 @@ def test_what_is_cleared_goes_and_the_thread_ends_with_the_job(notebook):
     until(lambda: notebook.value(alive) == [], "the end of the threads")
 
 
+def test_of_a_long_text_the_last_lines_are_shown_whole(notebook):
+    cell = notebook.send("%%bgjob\nfor number in range(9000): print('line', number)")
+    ends = "line 8999"
+    texts = notebook.listen(lambda shown: any(ends in data.get("text/plain", "") for data in shown.get(cell, {}).values()))[cell]
+    note, first, *_ = next(data["text/plain"] for data in texts if ends in data["text/plain"]).splitlines()
+    assert note == "… (job.log() has all of it)"
+    assert first.startswith("line ")
+
+
 def test_a_semicolon_keeps_card_and_outputs_away(notebook):
     notebook.shows_nothing("%%bgjob --name quiet;\nprint('x')")
     notebook.shows_nothing("job = bg.job('quiet').wait(60)")
@@ -497,6 +506,7 @@ def test_a_job_of_a_class_of_the_notebook_runs_here_too(notebook):
     [
         ("Point.grow by=much", "by='much' does not fit int"),
         ("Point.grow", "grow() needs by"),
+        ("Point.grow by=1 size=2", "size is a parameter of the constructor: write %bgjob Point(size=value).grow"),
         ("Point.missing", "Point has no method missing"),
         ("Point._hidden", "_hidden is a private name"),
         ("__main__.Missing.fit", "Missing does not exist: the notebook has no Missing"),

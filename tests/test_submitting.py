@@ -262,6 +262,12 @@ def test_a_constructor_that_needs_parameters_says_how_to_give_them(shapes):
         bg.submit("shapes.Model.describe")
 
 
+def test_a_parameter_of_the_constructor_is_asked_for_where_it_belongs(place):
+    words = r"^lr is a parameter of the constructor: write %bgjob Trainer\(lr=value\)\.fit …, or init={…} in Python\.$"
+    with refused(place, bg.InvalidParameters, words):
+        bg.submit("work.Trainer.fit", {"epochs": 1, "lr": 0.2})
+
+
 def test_constructor_parameters_without_a_constructor_are_refused(place):
     with refused(place, bg.InvalidParameters, "called without an instance"):
         bg.submit("work.Trainer.add", {"a": 1, "b": 2}, init={"lr": 1})
