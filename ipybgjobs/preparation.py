@@ -123,8 +123,17 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
     chosen = trail.options = options.check(asked.options, permission.entry, settings, now)
     split, bound = bind(permission, asked.calls[0], asked.init, settings, asked.code)
     trail.bound, trail.call = bound, split.call
+    chosen = trail.options = _named(chosen, permission, bound)
     snapshot.check_working_directory()
     return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
+
+
+def _named(chosen: Options, permission: Permission, bound: Bound) -> Options:
+    """Name a job after the notebook that it runs, unless it has a name."""
+    if chosen.name is not None or not allowlist.runs_notebook(permission.target):
+        return chosen
+    name = redaction.cut(redaction.one_line(os.path.basename(bound.params["path"])))
+    return chosen if name.isdigit() else replace(chosen, name=name)
 
 
 def _submission(split: Split, bound: Bound, chosen: Options, now: float) -> Submission:

@@ -153,6 +153,18 @@ def test_the_notebook_runs_as_it_was_at_submit_and_the_copy_goes_with_the_job(de
     assert not copy.exists()
 
 
+def test_a_job_is_named_after_its_notebook_unless_it_has_a_name(desk):
+    allow(desk, f"{desk.root}/**")
+    path = write(desk, code("1"), name="deep/two words.ipynb")
+    digits = write(desk, code("1"), name="2024")
+    bg.pause()
+    named = [submit(path), bg.submit(RUN, {"path": str(path)}, name="mine"), submit(digits)]
+    assert [job.name for job in named] == ["two words.ipynb", "mine", None]
+    assert bg.job("two words.ipynb") == named[0]
+    for job in named:
+        job.cancel()
+
+
 def test_a_saved_job_names_the_notebook_s_whole_path_in_its_call(desk):
     path = write(desk, code("1"), name=f"{'long' * 20}/train.ipynb")
     bg.pause()
