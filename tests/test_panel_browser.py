@@ -6,6 +6,7 @@ One server, one browser; each test has a notebook and a kernel of its own. Scree
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,7 +81,8 @@ def home(tmp_path_factory):
         "IPYTHONDIR": str(place.root / "ipython"),
         "PYTHONPATH": os.pathsep.join([str(place.code), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    return place
+    yield place
+    shutil.rmtree(runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
