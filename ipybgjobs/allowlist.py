@@ -125,7 +125,12 @@ def is_allowed_notebook(target: str, params: Mapping[str, Any], settings: Settin
 
 def fits_notebook(path: str, settings: Settings) -> bool:
     """Whether a pattern of the files fits a notebook."""
-    return _fits(path, settings.allowed_notebooks)
+    return fitting_pattern(path, settings) is not None
+
+
+def fitting_pattern(path: str, settings: Settings) -> str | None:
+    """Return the first pattern of the files that fits a notebook."""
+    return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
 
 
 def runs_notebook(target: str) -> bool:

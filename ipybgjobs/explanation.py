@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import durations, facts, moments, redaction, retry
+from . import allowlist, durations, facts, moments, redaction, retry
 from .allowlist import Permission
 from .binding import Typed
 from .call import Call
 from .configuration import loading
+from .enclosed import Enclosed
 from .folder import StateFolder
 from .inspection import Bound
 from .options import Options
@@ -106,6 +107,7 @@ def explain(trail: Trail, ground: Ground) -> Explanation:
     if trail.permission is not None:
         found.append(_rule(trail.permission))
     if trail.permission is not None and trail.bound is not None and trail.call is not None:
+        found += _notebook(trail.permission, trail.bound, ground.settings)
         found += _call(trail.permission, trail.bound, trail.call, ground.given)
     if trail.options is not None and ground.settings is not None:
         found += _way(trail.options, ground.settings.queues[trail.options.queue], ground)
@@ -120,6 +122,13 @@ def _rule(permission: Permission) -> Fact:
     return Fact("allowed by", f"{rule} in {file}", {"rule": rule, "file": file})
 
 
+def _notebook(permission: Permission, bound: Bound, settings: Settings | None) -> Iterator[Fact]:
+    """By which pattern a notebook may run, where one would."""
+    if settings is not None and allowlist.runs_notebook(permission.target):
+        pattern = allowlist.fitting_pattern(str(bound.params["path"]), settings)
+        yield Fact("notebook", f"fits {pattern!r} of allowed_notebooks", {"pattern": pattern})
+
+
 def _call(permission: Permission, bound: Bound, call: Call, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Fact]:
     written = redaction.without(str(call), call.hidden)
     yield Fact("call", written, written)
@@ -130,7 +139,7 @@ def _call(permission: Permission, bound: Bound, call: Call, given: Mapping[str, 
         for name, value in values.items():
             slot = f"{group}.{name}"
             origin = _origin(given[group], name, bound.annotations.get(slot))
-            text, kind = _shown(call, group, name), type(value).__name__
+            text, kind = _shown(call, group, name), "file, sent along" if isinstance(value, Enclosed) else type(value).__name__
             yield Fact(group, f"{name}={text}: {kind}, {origin}", [{"name": name, "value": text, "type": kind, "from": origin}])
 
 

@@ -580,6 +580,16 @@ def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place
     )
 
 
+def test_an_explanation_names_the_pattern_and_says_that_the_file_is_sent_along(desk):
+    path = write(desk, code("1"))
+    explained = bg.client.client().explain(RUN, {"path": str(path)})
+    found = explained.to_json()
+    assert found["notebook"] == {"pattern": f"{desk.root}/**/*.ipynb"}
+    assert f"  notebook      fits '{desk.root}/**/*.ipynb' of allowed_notebooks\n" in str(explained)
+    assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent along")
+    bg.client.client().close()
+
+
 def test_a_link_leads_around_no_pattern_and_a_linked_home_is_no_obstacle(desk, monkeypatch):
     inside, outside = desk.root / "inside", desk.root / "outside"
     write(desk, code("1"), name="../outside/a.ipynb")
