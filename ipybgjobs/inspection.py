@@ -192,7 +192,7 @@ def look_here(
     )
 
     def bind(params: Mapping[str, Any]) -> dict[str, Any]:
-        _check_no_constructors(constructor, shape, f"{label}({{}}).{method}", params)
+        _check_owner(constructor, shape, f"{label}({{}}).{method}", params)
         return _prepared(owner, method, binding.bind(shape, params, secrets))
 
     found = _bind_all(bind, calls)
@@ -275,14 +275,13 @@ def _bound_init(shape: binding.Shape | None, label: str, init: Mapping[str, Any]
         raise
 
 
-def _check_no_constructors(
-    constructor: binding.Shape | None, shape: binding.Shape | None, form: str, given: Iterable[str]
-) -> None:
+def _check_owner(constructor: binding.Shape | None, shape: binding.Shape | None, form: str, given: Iterable[str]) -> None:
     """See to it that none of a method's parameters is meant for the constructor."""
     if constructor is None or shape is None or shape.open:
         return
-    own = {slot.name for slot in constructor.slots} - {slot.name for slot in shape.slots}
-    for name in own.intersection(given):
+    others = {slot.name for slot in constructor.slots} - {slot.name for slot in shape.slots}
+    name = next((name for name in given if name in others), None)
+    if name is not None:
         written = form.format(f"{name}=value")
         raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
 
