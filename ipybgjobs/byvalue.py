@@ -1,4 +1,4 @@
-"""Loading what cloudpickle has sent by value, and leaving classes alone that this process has already.
+"""Sending by value, by cloudpickle; and loading, which leaves classes alone that this process has already.
 
 cloudpickle gives such a class the methods that were pickled, with copies of the globals that they use: the notebook's own class
 would no longer see the notebook's variables once one of its instances had come back.
@@ -15,6 +15,19 @@ _MODULE = "cloudpickle.cloudpickle"
 
 #: Functions of cloudpickle that a pickle names: what makes a class or finds it here, and what then defines it.
 _MAKERS, _DEFINER = ("_make_skeleton_class", "_make_skeleton_enum"), "_class_setstate"
+
+
+class _Pickler(_cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
+    """Dumps; a class with slots has them there too, where cloudpickle's own would have a dict for each instance."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how an object is made again."""
+        reduced = super().reducer_override(obj)
+        make = getattr(_cloudpickle, _MAKERS[0])
+        if not isinstance(reduced, tuple) or reduced[0] is not make or "__slots__" not in vars(obj):
+            return reduced
+        _, (kind, name, bases, namespace, *more), *rest = reduced
+        return make, (kind, name, bases, {**namespace, "__slots__": obj.__slots__}, *more), *rest
 
 
 class _Unpickler(pickle.Unpickler):
@@ -52,6 +65,13 @@ class _Unpickler(pickle.Unpickler):
 def _known() -> list[Any]:
     """Classes that this process has sent or got by value."""
     return list(getattr(_cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_ID", {}).values())
+
+
+def dump(value: Any, buffers: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
+    """Pickle a value, protocol 5; given `buffers`, large blocks of memory go there and not into the pickle."""
+    file = io.BytesIO()
+    _Pickler(file, protocol=5, buffer_callback=buffers).dump(value)
+    return file.getvalue()
 
 
 def load(content: bytes) -> Any:

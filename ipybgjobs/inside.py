@@ -29,9 +29,9 @@ class CurrentJob(NamedTuple):
 
 
 class Unshown(NamedTuple):
-    """What a method of ours returns where the value is not to stand among the outputs: they are complete without it."""
+    """What a method of ours returns where values are not to stand among the outputs, which are complete without them."""
 
-    value: Any
+    value: dict[str, Any]  #: each is kept for itself
 
 
 class Bar(NamedTuple):

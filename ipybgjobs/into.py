@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from .errors import BackgroundJobError
+from .errors import BackgroundJobError, ResultNotKept
 from .handle import Job
 from .models import JobState
 
@@ -66,9 +66,14 @@ class Into:
         if job.state is not JobState.SUCCEEDED:
             return f"{_not_set(due)}: job {job.id} {job.status}{': ' + job.error if job.error else ''}"
         result = job.result()
-        self._shell.user_ns.update({name: result[name] if awaited.part else result for name, awaited in due.items()})
-        parts = [name for name, awaited in due.items() if awaited.part]
-        return f"{', '.join(parts)} set by job {job.id}" if parts else f"{', '.join(due)} is the result of job {job.id}"
+        found = {name: result[name] if awaited.part else result for name, awaited in due.items()}
+        lost = {name: value for name, value in found.items() if isinstance(value, ResultNotKept)}
+        self._shell.user_ns.update({name: value for name, value in found.items() if name not in lost})
+        parts = [name for name, awaited in due.items() if awaited.part and name not in lost]
+        whole = [name for name, awaited in due.items() if not awaited.part]
+        said = [f"{', '.join(parts)} set by job {job.id}"] if parts else []
+        said += [f"{', '.join(whole)} is the result of job {job.id}"] if whole else []
+        return "; ".join([*said, *(f"{_not_set([name])}: {error}" for name, error in lost.items())])
 
 
 def _not_set(names: Collection[str]) -> str:

@@ -87,11 +87,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="runs in all, the first one counted")
     parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the job in all: a duration or a time")
     parser.add_argument(
-        "--unique", type=_or_true, metavar="KEY", help="only one live job may hold the key; alone: the call itself"
+        "--unique", type=_or_true, metavar="[=KEY]", help="only one live job may hold the key; alone: the call itself"
     )
     parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another holds the key; default reject")
     parser.add_argument(
-        "--reuse", type=_or_true, metavar="AGE", help="take a job that has succeeded with the same call and source"
+        "--reuse", type=_or_true, metavar="[=AGE]", help="take a job that has succeeded with the same call and source"
     )
     parser.add_argument("--explain", action="store_true", help="say by which rule it would run or be refused, and start nothing")
 

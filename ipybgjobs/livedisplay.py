@@ -61,8 +61,6 @@ class LiveDisplay:
         threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start()
 
     def _follow(self) -> None:
-        import nbformat  # noqa: F401 - loaded here, so that the first look takes no longer than others
-
         pause, misses, over = _SHORTEST, 0, False
         while not over and misses < _MISSES:
             began, changed = time.monotonic(), False
@@ -83,7 +81,7 @@ class LiveDisplay:
         if sign == self._read and not last:
             return False
         self._read = sign
-        bundles = [_bundle(output) for output in self._job.outputs()]
+        bundles = [_bundle(output) for output in self._job._plain_outputs()]  # noqa: SLF001 - its own package
         if last:
             bundles += _end(self._job)
         bundles += [_EMPTY] * (len(self._shown) - len(bundles))  # what was shown and is cleared

@@ -48,10 +48,9 @@ def dump(value: Any) -> bytes:
     Exception
         Whatever the value raises when it is pickled.
     """
-    import cloudpickle
+    from . import byvalue
 
-    content: bytes = cloudpickle.dumps(value, protocol=5)
-    return content
+    return byvalue.dump(value)
 
 
 def load(content: bytes) -> Any:
@@ -75,22 +74,25 @@ def digest(value: Any) -> str:
     Exception
         Whatever the value raises when it is pickled.
     """
+    return _digest(value).hex()
+
+
+def _digest(value: Any) -> bytes:
     import hashlib
 
-    return hashlib.sha256(_canonical(value)).hexdigest()
+    from . import byvalue
 
-
-def _canonical(value: Any) -> bytes:
     kind = type(value)
+    found = hashlib.sha256(kind.__name__.encode())
     if kind in (set, frozenset):
-        parts = sorted(map(_canonical, value))
+        found.update(b"".join(sorted(map(_digest, value))))
     elif kind in (list, tuple):
-        parts = [_canonical(item) for item in value]
+        found.update(b"".join(map(_digest, value)))
     elif kind is dict:
-        parts = [_canonical(item) for pair in value.items() for item in pair]
+        found.update(b"".join(_digest(item) for pair in value.items() for item in pair))
     else:
-        return dump(value)
-    return kind.__name__.encode() + b"(" + b"".join(b"%d:%s" % (len(part), part) for part in parts) + b")"
+        found.update(byvalue.dump(value, lambda block: found.update(block.raw())))  # large blocks are not copied
+    return found.digest()
 
 
 def describe(value: Any) -> str:

@@ -211,6 +211,10 @@ class JobView:
         """Return what the newest attempt printed and displayed, and what it returned, as a list of nbformat's outputs."""
         from nbformat import from_dict
 
+        return [from_dict(output) for output in self._plain_outputs()]
+
+    def _plain_outputs(self) -> list[dict[str, Any]]:
+        """The outputs as dicts: without nbformat, whose import takes seconds."""
         folder = self._newest_folder()
         if folder is None:
             return []
@@ -218,7 +222,7 @@ class JobView:
         value = (attempt.read_json(folder, attempt.OUTCOME) or {}).get("result", {})
         if not any(output["output_type"] == "execute_result" for output in found):
             found += outputs.of_result(value)
-        return [from_dict(output) for output in outputs.without_secrets(found, self._record().call.hidden)]
+        return outputs.without_secrets(found, self._record().call.hidden)
 
     def log(self, tail: int | None = None) -> str:
         """Return what the newest attempt printed, errors included.

@@ -248,6 +248,44 @@ def test_what_comes_back_of_one_job_is_one_whole(notebook):
     assert notebook.value("b[0] is a") is True
 
 
+def test_what_can_not_come_back_keeps_nothing_else_away(notebook):
+    notebook.ok("%%bgjob --out model,rows --name apart;\nmodel = {1: 2}\nrows = (i for i in range(3))")
+    said = notebook.ok("job = bg.job('apart').wait(60)").stdout
+    number = notebook.value("job.id")
+    lost = "rows was not set: rows, a generator, can't be kept: TypeError: cannot pickle 'generator' object"
+    assert said == f"model set by job {number}; {lost}\n"
+    assert notebook.value("model") == {1: 2}
+    assert notebook.value("'rows' in globals()") is False
+
+
+def test_an_object_with_slots_comes_back(notebook):
+    notebook.ok("class Slots:\n    __slots__ = ('a',)\n    def __init__(self, a: int): self.a = a\n    def me(self): return self")
+    notebook.ok("job = bg.submit('__main__.Slots.me', init={'a': 3})")
+    assert notebook.value("(job.result(60).a, type(job.result()) is Slots, hasattr(job.result(), '__dict__'))") == (
+        3,
+        True,
+        False,
+    )
+
+
+def test_a_function_of_the_notebook_displays_without_an_import(notebook):
+    notebook.ok("def shows(): display({'text/html': '<b>1</b>'}, raw=True)")
+    notebook.ok("job = bg.submit('__main__.shows').wait(60)")
+    assert ("display_data", {"text/html": "<b>1</b>"}) in notebook.outputs()
+
+
+def test_a_widget_of_a_job_is_shown_as_its_text(notebook):
+    code = "display({'application/vnd.jupyter.widget-view+json': {'model_id': 'gone'}, 'text/plain': 'Slider'}, raw=True)"
+    assert notebook.cell(code) == ("succeeded", None)
+    assert notebook.outputs() == [("display_data", {"text/plain": "Slider"})]
+
+
+def test_outputs_below_a_cell_wait_for_no_import_of_nbformat(place):
+    code = "import sys, ipybgjobs as bg, ipybgjobs.livedisplay\njob = bg.submit('work.echo', {'value': 1}).wait(60)\n"
+    code += "ipybgjobs.livedisplay.LiveDisplay(job, None)\njob._plain_outputs()\nassert 'nbformat' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=place.code, env=place.environment)
+
+
 def test_a_cell_that_fails_sets_nothing_and_says_so(notebook):
     notebook.ok("a = 'old'")
     notebook.ok("%%bgjob --out a,b --name failed;\na = b = 1\n1 / 0")

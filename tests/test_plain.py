@@ -193,3 +193,12 @@ def test_code_of_the_notebook_is_sent_by_value():
 )
 def test_a_value_that_is_not_shown_whole_is_described_by_type_and_shape(value, shown):
     assert plain.describe(value) == shown
+
+
+def test_a_digest_tells_values_apart_and_is_the_same_for_the_same():
+    rows = np.arange(300_000.0)
+    other = rows.copy()
+    assert plain.digest({"rows": rows, "names": {"a", "b"}}) == plain.digest({"rows": other, "names": {"b", "a"}})
+    other[-1] += 1
+    different = [rows, other, rows.reshape(2, -1), [rows], (rows,), {"rows": rows}, [1, 2], [[1], 2], {1, 2}, b"12", "12"]
+    assert len({plain.digest(value) for value in different}) == len(different)

@@ -27,6 +27,18 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
     return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
 
 
+def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of which each stands for itself: in the place of one that can't be kept, the error that says so."""
+    found = dict(values)
+    for name, value in values.items():
+        try:
+            plain.dump(value)
+        except Exception as error:
+            reason = f"{name}, a {_name(type(value))}, can't be kept: {type(error).__name__}: {error}"
+            found[name] = errors.ResultNotKept(reason, representation(value))
+    return found
+
+
 def _small(value: str | list[Any] | dict[str, Any]) -> bool:
     return len(value) < _INLINE and len(repr(value)) < _INLINE
 

@@ -17,6 +17,9 @@ from . import outcome, streams
 
 _LONGEST_TEXT = 10_000
 
+#: What shows a widget, whose model is in the job's memory alone.
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
 #: Methods that say how an object looks, and what they return; asked where IPython, which knows more, is not imported.
 _METHODS = {
     "_repr_html_": "text/html",
@@ -107,8 +110,9 @@ def _write_whole_line(descriptor: int, line: bytes) -> None:
 
 
 def _encoded(data: dict[str, Any]) -> dict[str, Any]:
-    """A MIME bundle as nbformat writes it: bytes are base64, and all but JSON is text."""
-    return {kind: _as_text(kind, value) for kind, value in data.items()}
+    """A MIME bundle as nbformat writes it: bytes are base64, and all but JSON is text; no widget, since it ends with the job."""
+    kinds = data.keys() - {_WIDGET} or data.keys()
+    return {kind: _as_text(kind, value) for kind, value in data.items() if kind in kinds}
 
 
 def _as_text(kind: str, value: Any) -> Any:

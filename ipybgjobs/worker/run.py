@@ -3,6 +3,7 @@
 The claim comes before anything of the user's; the outcome is written by this very process, never by a fork of it.
 """
 
+import builtins
 import contextlib
 import os
 import sys
@@ -72,7 +73,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
         context.enter(request, environment)
         _equip(shown, request["job"])
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
-        resolve.define(_of_group(sent, "code"))
+        _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
         source = _source(owner)
         value = _call(request, owner, sent or _sent(request))
@@ -90,6 +91,19 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
     finally:
         if os.getpid() == pid:
             inside.finish()
+
+
+def _define(code: dict[str, bytes]) -> None:
+    """Have what a notebook has defined, and ``display``, which it need not import."""
+    if code:
+        builtins.display = _display  # type: ignore[attr-defined] # as IPython does
+    resolve.define(code)
+
+
+def _display(*objects: Any, **options: Any) -> Any:
+    from IPython.display import display
+
+    return display(*objects, **options)  # type: ignore[no-untyped-call]
 
 
 def _equip(folder: str, job: dict[str, Any]) -> None:
@@ -118,6 +132,8 @@ def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     _end_cell()
     if isinstance(value, inside.Unshown):
         record = outcome.succeeded(folder, value.value)
+        if "lost" in record["result"]:
+            record = outcome.succeeded(folder, outcome.kept_apart(value.value))
         record["result"]["unshown"] = True
         return record
     record = outcome.succeeded(folder, value)
