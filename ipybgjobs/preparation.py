@@ -17,7 +17,7 @@ from .models import Owner
 from .options import Options
 from .parameters import Split
 from .process import identity
-from .settings import Settings
+from .settings import NOTEBOOK, Settings
 from .store.submissions import NewGroup, Submission
 
 
@@ -121,11 +121,21 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
     trail = trail or Trail()
     permission = trail.permission = allowlist.find(asked.target, settings)
     chosen = trail.options = options.check(asked.options, permission.entry, settings, now)
+    _check_reuse(chosen, permission)
     split, bound = bind(permission, asked.calls[0], asked.init, settings, asked.code)
     trail.bound, trail.call = bound, split.call
     chosen = trail.options = _named(chosen, permission, bound)
     snapshot.check_working_directory()
     return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
+
+
+def _check_reuse(chosen: Options, permission: Permission) -> None:
+    """See to it that there is something by which a job could be known to have run the same source."""
+    if chosen.reuse_since is not None and permission.by_value:
+        name = permission.target.removeprefix(f"{NOTEBOOK}.")
+        raise InvalidParameters(
+            f"reuse compares source files, and {name} is defined in the notebook: put it in a module, or leave reuse out."
+        )
 
 
 def _named(chosen: Options, permission: Permission, bound: Bound) -> Options:

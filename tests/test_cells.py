@@ -546,6 +546,7 @@ def test_a_job_of_a_class_of_the_notebook_runs_here_too(notebook):
         ("Point.grow", "grow() needs by"),
         ("Point.grow by=1 size=2", "size is a parameter of the constructor: write %bgjob Point(size=value).grow"),
         ("Point.missing", "Point has no method missing"),
+        ("Point.grow by=1 --reuse", "reuse compares source files, and Point.grow is defined in the notebook: put it in a module"),
         ("Point._hidden", "_hidden is a private name"),
         ("__main__.Missing.fit", "Missing does not exist: the notebook has no Missing"),
         ("Holder.run", "Holder can't be sent to another process"),
