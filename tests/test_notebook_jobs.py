@@ -431,6 +431,13 @@ def test_a_retry_goes_on_from_the_cell_that_failed(desk):
     assert job.log() == f"[1 of 4 cells had succeeded in {desk.root}/out.ipynb, and are left out]\n2\n"
 
 
+def test_a_notebook_that_ended_itself_ends_there_again_when_it_is_resumed(desk):
+    path = write(desk, code("print(1)"), code("import sys; sys.exit(0)"), code("open('beyond', 'w').close()"))
+    for _ in range(2):
+        submit(path, output=desk.root / "out.ipynb", resume=True).result(60)
+    assert not (desk.code / "beyond").exists()
+
+
 def test_a_new_submit_runs_again_from_the_first_cell_that_has_changed(desk):
     count = "open('ran', 'a').write({!r})"
     write(desk, code("n = 1", "parameters"), *(code(count.format(each)) for each in "abc"))
@@ -456,6 +463,7 @@ def bad(place, name):
     write(place, code("x"), name="r.ipynb", kernelspec={"name": "nowhere", "display_name": "R"})
     write(place, code("x"), name="nameless.ipynb", language_info={"name": "julia"})
     (place.code / "odd.ipynb").write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"a": 1}]}))
+    os.mkfifo(place.code / "pipe.ipynb")
     odder = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "source": ""}]}
     (place.code / "odder.ipynb").write_text(json.dumps(odder))
     table = {
@@ -476,6 +484,8 @@ def bad(place, name):
         "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output is 'out.txt': it ends in .ipynb, or is a folder: out.txt/"),
         "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is no valid notebook: a part of it has no metadata."),
         "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is no job's output"),
+        "a pipe": ("pipe.ipynb", {}, "{code}/pipe.ipynb is no notebook: it is no regular file."),
+        "into a pipe": ("sound.ipynb", {"output": "pipe.ipynb"}, "output is 'pipe.ipynb', which is there and is no job's output"),
         "itself": ("sound.ipynb", {"output": "./sound.ipynb"}, "the notebook itself, which is never overwritten"),
         "read-only": ("sound.ipynb", {"output": "/proc/x.ipynb"}, "output '/proc/x.ipynb' can't be written: /proc: "),
         "a wrong name": ("sound.ipynb", {"params": {"a": 1}}, "run() has no parameter params; it takes path, parameters, output"),
@@ -487,7 +497,7 @@ def bad(place, name):
 @pytest.mark.parametrize(
     "name",
     ["missing", "a folder", "no JSON", "a list", "format 3", "not valid", "no such kernel", "no kernel", "no parameters cell",
-     "no folder", "no notebook", "odder", "somebody's", "itself", "read-only", "a wrong name"],
+     "no folder", "no notebook", "odder", "somebody's", "a pipe", "into a pipe", "itself", "read-only", "a wrong name"],
 )  # fmt: skip
 def test_bad_input_costs_one_sentence_and_nothing_is_submitted(desk, monkeypatch, name):
     path, params, said = bad(desk, name)

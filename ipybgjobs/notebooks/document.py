@@ -52,6 +52,8 @@ def load(path: str) -> bytes:
 
 
 def _read(path: str) -> dict[str, Any]:
+    if _is_special(path):
+        raise InvalidParameters(f"{path} is no notebook: it is no regular file.")
     try:
         with open(path, "rb") as file:
             content = json.loads(file.read())
@@ -71,6 +73,11 @@ def _read(path: str) -> dict[str, Any]:
     return dict(content)
 
 
+def _is_special(path: str) -> bool:
+    """Whether reading it might never end: a pipe, a device."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 def _check(path: str, text: bytes) -> None:
     import nbformat
 
@@ -85,6 +92,8 @@ def _check(path: str, text: bytes) -> None:
 
 def author(path: str) -> str | None:
     """Return the uid of the job that wrote a notebook, empty where it ran outside of one; None where none of ours did."""
+    if _is_special(path):
+        return None
     try:
         with open(path, "rb") as file:
             said = json.loads(file.read())["metadata"][METADATA]

@@ -132,7 +132,7 @@ class Execution:
             raise
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in _NO_FAILURE:
-                resuming.mark(cell.cell, "succeeded")
+                resuming.mark(cell.cell, "ended")  # it runs again when the notebook is resumed, and ends it again
                 return False
             resuming.mark(cell.cell, "failed")
             raise CellFailed(_where(cell, total), error.ename, error.evalue) from RemoteTraceback(_traceback(cell, error))
