@@ -201,6 +201,8 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
     for each in bound:
         allowlist.check_notebook(permission.target, each.params, settings)
+    if allowlist.runs_notebook(permission.target):
+        _check_outputs(bound)
     snapshot.check_working_directory()
     same = {key: bound[0].params[key] for key in shared}
     together = parameters.split(permission.target, Bound({}, same, (), code=bound[0].code), secrets)
@@ -211,6 +213,14 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
         job = _submission(split, rest, chosen, now)
         jobs.append(Prepared(replace(job, fingerprint=None), chosen, split.pickled))
     return PreparedGroup(NewGroup(os.urandom(16).hex(), name, together.call, now), together.pickled, jobs)
+
+
+def _check_outputs(bound: Sequence[Bound]) -> None:
+    """See to it that no notebook of a group overwrites what another has written."""
+    files = [each.params["output"] for each in bound if not each.params["output"].endswith(os.sep)]
+    if len(set(files)) < len(files):
+        same = next(file for file in files if files.count(file) > 1)
+        raise InvalidParameters(f"output is {same!r} for several jobs, of which each would overwrite the others': give a folder.")
 
 
 _NOT_FOR_MANY = ("unique", "on_duplicate", "reuse")

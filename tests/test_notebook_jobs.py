@@ -194,6 +194,17 @@ def test_a_folder_gives_no_job_the_file_of_another_even_if_that_has_the_same_num
     assert theirs.read_bytes() == before
 
 
+def test_a_sweep_does_not_overwrite_its_own_outputs(desk):
+    path = write(desk, code("n = 1", "parameters"))
+    calls, common = (
+        [{"parameters": {"n": number}} for number in (1, 2)],
+        {"path": str(path), "output": str(desk.root / "out.ipynb")},
+    )
+    with pytest.raises(bg.InvalidParameters, match=r"out.ipynb' for several jobs, .*: give a folder\."):
+        bg.submit_many(RUN, calls, common=common)
+    assert bg.jobs() == []
+
+
 def test_what_appears_at_the_output_s_place_while_the_job_waits_is_not_overwritten(desk):
     path = write(desk, code("print(1)"))
     bg.pause()
