@@ -12,7 +12,7 @@ from conftest import DEADLINE, until
 
 import ipybgjobs as bg
 from ipybgjobs import client as client_module
-from ipybgjobs.panel import board, session
+from ipybgjobs.panel import board, feed, session
 from ipybgjobs.panel.rows import COLUMNS
 from ipybgjobs.panel.session import Session
 from ipybgjobs.store import watching
@@ -273,6 +273,21 @@ def test_paused_queues_are_told_when_they_change(panel, place):
     until(lambda: any(message.get("paused") == ["default"] for message in panel.messages), "the pause")
     bg.resume("default")
     until(lambda: panel.of("delta")[-1].get("paused") == [], "its end")
+
+
+def test_a_pause_that_ends_before_the_feed_looks_is_left_to_no_view(panel, place, monkeypatch):
+    bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    panel.look()
+    until(lambda: panel.of("delta"), "the first answer")
+    looks, again = threading.Event(), feed._Look.again
+    with monkeypatch.context() as held:
+        held.setattr(feed._Look, "again", lambda self: looks.wait(DEADLINE) and again(self))
+        bg.pause("default")
+        panel.look(view="late")
+        until(lambda: any(message.get("view") == "late" and "paused" in message for message in panel.messages), "its answer")
+        bg.resume("default")
+        looks.set()
+    until(lambda: [message["paused"] for message in list(panel.messages) if "paused" in message][-1] == [], "no pause")
 
 
 def test_each_view_is_sent_all_rows_also_while_another_is(place, monkeypatch):

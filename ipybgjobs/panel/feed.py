@@ -54,13 +54,19 @@ class Feed:
         self._listeners: dict[Listener, int] = {}  # each with the number of its last `add`
         self._added = itertools.count()
         self._thread: threading.Thread | None = None
+        self._look: _Look | None = None
+
+    def around(self) -> dict[str, Any]:
+        """Return what was last told of what concerns all jobs, from which changes are told; empty where nothing was yet."""
+        look = self._look
+        return {} if look is None else look.around
 
     def add(self, listener: Listener) -> None:
         """Tell a listener what changes from now on."""
         with self._lock:
             self._listeners[listener] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                look = _Look(self._folder, self._open)  # what changes from here on is told
+                look = self._look = _Look(self._folder, self._open)  # what changes from here on is told
                 self._thread = threading.Thread(target=self._run, args=(look,), name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
@@ -119,7 +125,7 @@ class _Look:
         self._database = open_database()
         self._version: tuple[Database, int] | None = None
         self._since = watching.moment(self._database)
-        self._around: dict[str, Any] = {}
+        self.around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
         self._troubled = False
         self.running: list[watching.Running] = []
@@ -150,8 +156,8 @@ class _Look:
             self._since, found = changed["seq"], changed
         self.running = watching.running(database)
         around = board.surroundings(database)
-        new = {key: value for key, value in around.items() if value != self._around.get(key)}
-        self._around = around
+        new = {key: value for key, value in around.items() if value != self.around.get(key)}
+        self.around = around
         return found | new
 
     def _progress(self) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class Session:
         found = board.first(database, 0 if self._only else limit)
         if self._only is not None:
             found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
+        found |= self._feed().around()  # what the store says by now may change back before the feed looks
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
 
     # -- what it says ---------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ class Session:
             if changes is None:
                 return False
             if appears or changes["rows"] or changes["gone"]:
-                around = board.surroundings(database) | {"progress": progress_now(self._folder, database)}
+                around = board.surroundings(database) | self._feed().around() | {"progress": progress_now(self._folder, database)}
                 delta = self._mine({"kind": "delta", "now": time.time(), "trouble": None, **changes, **around})
                 if delta is not None:
                     self._send({**delta, "view": view})
