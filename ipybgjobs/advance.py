@@ -8,6 +8,9 @@ from . import attempt, durations
 from .inside import Bar
 from .redaction import one_line
 
+#: Characters of a text, and loops within each other, that are shown; a job may have said any number.
+_LONGEST, _MOST_BARS = 1000, 50
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -78,15 +81,21 @@ def of_attempt(folder: str) -> Progress | None:
     """Read how far an attempt is; None where it has not said so."""
     value = attempt.read_json(folder, attempt.PROGRESS)
     try:
-        return None if value is None else Progress(tuple(map(_bar, value["bars"])), str(value["message"]), float(value["at"]))
-    except (KeyError, TypeError, ValueError):
+        return None if value is None else Progress(_bars(value["bars"]), str(value["message"])[:_LONGEST], float(value["at"]))
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None  # anybody may have written the file
+
+
+def _bars(values: list[Any]) -> tuple[Bar, ...]:
+    return tuple(map(_bar, values[:_MOST_BARS]))
 
 
 def _bar(values: list[Any]) -> Bar:
     """A loop whose numbers are finite."""
     label, done, total, unit, elapsed, rate = values
-    return Bar(str(label), _finite(done) or 0.0, _finite(total), str(unit), _finite(elapsed) or 0.0, _finite(rate))
+    return Bar(
+        str(label)[:_LONGEST], _finite(done) or 0.0, _finite(total), str(unit)[:_LONGEST], _finite(elapsed) or 0.0, _finite(rate)
+    )
 
 
 def _finite(value: Any) -> float | None:

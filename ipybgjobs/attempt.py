@@ -1,31 +1,37 @@
 """The attempt folder: the protocol between supervisor and worker, and all that is known of an attempt.
 
-Names every file; writes whole or not at all; reads what a crash may have cut short. It knows neither the store nor a
-process. Every worker loads it, so it imports next to nothing.
+Names every file; writes whole or not at all; reads what a crash may have cut short, and what somebody may have put in a file's
+place. What the files say is in `reports`. It knows neither the store nor a process. Every worker loads it, so it imports next to
+nothing.
 
 ===================  ==========================================  =======================================
 file                 written by                                  says
 ===================  ==========================================  =======================================
 ``request.json``     supervisor, before the launch               what to call, where, with what
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
-``output.log``       worker and its children                     everything printed, in order
+``output.log``       worker and its children                     everything printed, in order; tracebacks uncut
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
 ``progress.json``    worker, a few times a second                how far it is
 ``dropped.json``     supervisor                                  which part of a log that was too long is gone
 ``result.pkl``       worker                                      the result if it is not plain
-``exception.pkl``    worker                                      the exception, where it can be pickled
+``exception.pkl``    worker                                      the exception, where it can be pickled, uncut
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
 ``exit.json``        fork server without a supervisor            exit status and resource use
 ===================  ==========================================  =======================================
 """
 
 import contextlib
+import errno
 import json
 import os
+import stat
 from _thread import get_ident  # threading itself is no cheap import
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import io
 
 REQUEST = "request.json"
 STARTED = "started.json"
@@ -49,6 +55,9 @@ HOOK = "hook"
 OUTCOME_NOT_WRITTEN = 74
 
 _PRIVATE = 0o600
+
+#: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can take.
+LONGEST_JSON = 8 << 20
 
 
 def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int = _PRIVATE) -> None:
@@ -97,14 +106,32 @@ def write_json(folder: str, name: str, value: Any) -> None:
     write_whole(f"{folder}/{name}", json.dumps(value, separators=(",", ":")).encode())
 
 
-def read_json(folder: str, name: str) -> dict[str, Any] | None:
-    """Read one of the JSON files; None where it is absent or not whole."""
+def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dict[str, Any] | None:
+    """Read one of the JSON files; None where it is absent, not whole, longer than `longest` bytes, or not a JSON object."""
     try:
-        with open(f"{folder}/{name}", "rb") as file:
-            value = json.loads(file.read())
-    except (OSError, ValueError):
+        with opened(f"{folder}/{name}") as file:
+            size = os.fstat(file.fileno()).st_size
+            value = json.loads(file.read(size)) if longest is None or size <= longest else None
+    except (OSError, ValueError, RecursionError, MemoryError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def opened(path: str) -> "io.BufferedReader":
+    """Open a file to read it; never waits, whatever somebody has put in its place.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none, or something that is not a file: a folder, a pipe, a device.
+    OSError
+        If it can't be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "not a file", path)
+    return open(descriptor, "rb")
 
 
 def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] | None = None) -> bool:
@@ -143,14 +170,14 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] 
 
 
 def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:
-    """Read a log, all of it or its last `lines`, of these the last `longest` bytes; an absent one is empty.
+    """Read a log, all of it or its last `lines`, of these the last `longest` bytes; one that can't be read is empty.
 
     Only what is asked for is read, and nothing before the offset `floor`.
     """
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return _text(file.read() if lines is None else _last_lines(file, lines, longest, floor))
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 

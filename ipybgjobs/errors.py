@@ -64,7 +64,15 @@ class JobFailed(BackgroundJobError):  # noqa: N818 - likewise
 
 
 class JobCancelled(JobFailed):
-    """Somebody cancelled the job."""
+    """Somebody cancelled the job.
+
+    Attributes
+    ----------
+    value : object
+        What its method returned after the interrupt; None where it did not return.
+    """
+
+    value: object = None
 
 
 class JobLost(JobFailed):
@@ -72,7 +80,15 @@ class JobLost(JobFailed):
 
 
 class JobTimeout(JobFailed):
-    """An attempt took longer than its timeout."""
+    """An attempt took longer than its timeout.
+
+    Attributes
+    ----------
+    value : object
+        What its method returned after the interrupt; None where it did not return.
+    """
+
+    value: object = None
 
 
 class CellFailed(JobFailed):

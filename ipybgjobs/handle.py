@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from . import durations, following, notebook, options, parameters, replay, results, summon, waiting
-from .errors import DuplicateJob, InvalidParameters, InvalidRequest, JobCancelled, UnknownJob
+from .errors import DuplicateJob, InvalidParameters, InvalidRequest, UnknownJob
 from .folder import StateFolder
 from .models import JobRecord, JobState
 from .process import identity
@@ -158,7 +158,8 @@ class Job(JobView):
         TimeoutError
             If `timeout` runs out; the job goes on.
         JobFailed
-            `JobCancelled`, `JobTimeout` or `JobLost` where the job left no exception.
+            `JobCancelled`, `JobTimeout` or `JobLost` where the job left no exception. The first two have what the method
+            returned in spite of the interrupt as `value`.
         ResultNotKept
             If the return value could not be kept.
         BaseException
@@ -185,7 +186,9 @@ class Job(JobView):
             return None
         last = self.attempts[-1:]
         if record.state is JobState.CANCELLED:
-            return JobCancelled(f"job {self.id} was cancelled ({record.call.target}).")
+            ended = last[0] if last and last[0].outcome == "cancelled" else None  # else it was cancelled before it ran again
+            folder = None if ended is None or ended.folder is None else self._folder.attempt(ended.folder)
+            return results.exception(folder, "cancelled", f"job {self.id} was cancelled ({record.call.target})", None)
         message = f"job {self.id} ({record.call.target}): {record.error}"
         if not last or last[0].error != record.error:  # it failed without another attempt: by its deadline, or another job
             return results.exception(None, None, message, None)

@@ -4,13 +4,27 @@ The meaning of updates and clears is nbclient's: an update changes what bears it
 with ``wait`` only when the next output comes.
 """
 
-import contextlib
 import json
 from collections.abc import Iterable
+from types import NoneType
 from typing import Any
 
 from . import attempt, redaction, terminal
 from .textlog import TextLog
+
+_SHOWN: dict[str, Any] = {"data": dict, "metadata": dict}
+_SHOWN_BY_ID: dict[str, Any] = {**_SHOWN, "display_id": (str, NoneType)}
+
+#: What a record of each kind has; what else it says is not looked at.
+_FIELDS: dict[str, dict[str, Any]] = {
+    "begin": {},
+    "clear": {"wait": bool},
+    "lost": {"reason": str},
+    "display": _SHOWN_BY_ID,
+    "update": _SHOWN_BY_ID,
+    "result": _SHOWN,
+    "error": {"name": str, "message": str, "traceback": list},
+}
 
 
 class _Cell:
@@ -112,9 +126,8 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
             cell.begin()
         elif kind == "lost":
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
-        elif kind in ("display", "update", "result", "error"):
-            with contextlib.suppress(KeyError):  # anybody may have written the file
-                getattr(cell, kind)(record)
+        else:
+            getattr(cell, kind)(record)
     cell.text(log.read(position, size))
     for output in cell.outputs:
         if output["output_type"] == "stream":
@@ -128,7 +141,11 @@ def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     if value.get("plain") is None and "lost" not in value:
         return []
-    text = f"[the return value could not be kept: {value['lost']}] {value['repr']}" if "lost" in value else repr(value["plain"])
+    text = (
+        f"[the return value could not be kept: {value['lost']}] {value.get('repr', '')}"
+        if "lost" in value
+        else repr(value["plain"])
+    )
     return [{"output_type": "execute_result", "data": {"text/plain": text}, "metadata": {}, "execution_count": None}]
 
 
@@ -136,15 +153,28 @@ def _records(folder: str) -> list[dict[str, Any]]:
     """The records that are whole; a crash may have cut the last one short."""
     found = []
     try:
-        with open(f"{folder}/{attempt.OUTPUTS}", "rb") as file:
+        with attempt.opened(f"{folder}/{attempt.OUTPUTS}") as file:
             lines = file.read().split(b"\n")
-    except FileNotFoundError:
+    except OSError:
         return []
     for line in lines:
         try:
             record = json.loads(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and isinstance(record.get("offset"), int):
+        if isinstance(record, dict) and _is_whole(record):
             found.append(record)
     return found
+
+
+def _is_whole(record: dict[str, Any]) -> bool:
+    """Whether a record has what its kind needs; anybody may have written the file."""
+    fields = _FIELDS.get(record["kind"]) if isinstance(record.get("kind"), str) else None
+    if fields is None or not all(isinstance(record.get(name), kind) for name, kind in fields.items()):
+        return False
+    offsets = (record.get("offset"), record.get("began", 0))
+    return all(isinstance(offset, int) and offset >= 0 for offset in offsets) and _is_text(record.get("traceback", ()))
+
+
+def _is_text(lines: Any) -> bool:
+    return all(isinstance(line, str) for line in lines)

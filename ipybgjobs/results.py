@@ -6,11 +6,25 @@ Workers load it to call a hook, so it imports next to nothing.
 import contextlib
 from typing import Any
 
-from . import attempt, plain, redaction
-from .errors import JobCancelled, JobFailed, JobLost, JobNotAllowed, JobTimeout, RemoteTraceback, ResultNotKept
+from . import attempt, plain, redaction, reports
+from .errors import (
+    BackgroundJobError,
+    JobCancelled,
+    JobFailed,
+    JobLost,
+    JobNotAllowed,
+    JobTimeout,
+    RemoteTraceback,
+    ResultNotKept,
+)
 
 #: What is raised where an attempt left no exception, by its outcome.
-_WITHOUT_EXCEPTION = {"cancelled": JobCancelled, "timeout": JobTimeout, "lost": JobLost, "denied": JobNotAllowed}
+_WITHOUT_EXCEPTION: dict[str, type[BackgroundJobError]] = {
+    "cancelled": JobCancelled,
+    "timeout": JobTimeout,
+    "lost": JobLost,
+    "denied": JobNotAllowed,
+}
 
 
 def value(folder: str, job_id: int) -> Any:
@@ -28,18 +42,19 @@ def value(folder: str, job_id: int) -> Any:
     ResultNotKept
         If the value could not be kept, or can't be loaded here.
     """
-    outcome = attempt.read_json(folder, attempt.OUTCOME) or {}
-    result = outcome.get("result", {})
+    report = reports.outcome(folder)
+    result = {} if report is None else report.result
     if "plain" in result:
         return result["plain"]
     if "lost" in result:
+        representation = str(result.get("repr", ""))
         raise ResultNotKept(
-            f"job {job_id} has succeeded, but its return value, a {result['type']}, can't be kept: {result['lost']}. "
-            f"Its repr is {redaction.cut(result['repr'], 200)}",
-            result["repr"],
+            f"job {job_id} has succeeded, but its return value, a {result.get('type')}, can't be kept: {result['lost']}. "
+            f"Its repr is {redaction.cut(representation, 200)}",
+            representation,
         )
     try:
-        with open(f"{folder}/{attempt.RESULT}", "rb") as file:
+        with attempt.opened(f"{folder}/{attempt.RESULT}") as file:
             return plain.load(file.read())
     except Exception as problem:
         raise ResultNotKept(
@@ -62,17 +77,30 @@ def exception(folder: str | None, outcome: str | None, message: str, traceback: 
         The traceback there; the cause of its own exception.
     """
     if outcome != "error":
-        return _WITHOUT_EXCEPTION.get(outcome or "", JobFailed)(f"{message}.")
-    error = None if folder is None else _own(folder)
-    error = error or JobFailed(message)
+        kind = _WITHOUT_EXCEPTION.get(outcome or "", JobFailed)
+        ended = kind(f"{message}.")
+        if isinstance(ended, (JobCancelled, JobTimeout)) and folder is not None:
+            ended.value = _kept_value(folder)
+        return ended
+    error = (None if folder is None else _own(folder)) or JobFailed(message)
     error.__cause__ = RemoteTraceback(traceback or "")
     return error
 
 
+def _kept_value(folder: str) -> Any:
+    """What the method returned after it was asked to end; None where it returned nothing, or nothing that can be loaded here."""
+    report = reports.outcome(folder)
+    if report is None or not report.succeeded:
+        return None
+    with contextlib.suppress(ResultNotKept):
+        return value(folder, 0)
+    return None
+
+
 def _own(folder: str) -> BaseException | None:
-    outcome = attempt.read_json(folder, attempt.OUTCOME) or {}
+    report = reports.outcome(folder)
     error: Any = None
-    if outcome.get("pickled"):
-        with contextlib.suppress(Exception), open(f"{folder}/{attempt.EXCEPTION}", "rb") as file:
+    if report is not None and report.pickled:
+        with contextlib.suppress(Exception), attempt.opened(f"{folder}/{attempt.EXCEPTION}") as file:
             error = plain.load(file.read())
     return error if isinstance(error, BaseException) else None

@@ -4,6 +4,7 @@ The environment variables are kept apart from the rest, in a file of their own, 
 """
 
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -59,11 +60,28 @@ class Context:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Rebuild a context from `to_text`."""
-        values: dict[str, Any] = json.loads(text)
-        values["path"] = tuple(values["path"])
-        values["sources"] = tuple((path, rank) for path, rank in values["sources"])
-        return cls(**values)
+        """Rebuild a context from `to_text`.
+
+        Raises
+        ------
+        ValueError
+            If `to_text` did not write it.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            values["path"] = tuple(values["path"])
+            values["sources"] = tuple((path, rank) for path, rank in values["sources"])
+            found = cls(**values)
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"it is not a context: {error}") from None
+        texts = (found.executable, found.prefix, found.package_root, found.cwd, found.startup, *found.path)
+        if type(found.umask) is not int or not all(map(_is_text, (*texts, *itertools.chain(*found.sources)))):
+            raise ValueError("it is not a context: a text or a number is missing")
+        return found
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
 
 
 def acts_at_start(name: str) -> bool:

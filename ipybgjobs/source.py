@@ -5,8 +5,12 @@ It looks at one file, and decides nothing about what a difference means.
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from typing import Any, Self
+
+#: Largest file that is read, in bytes; no module is so large.
+_LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,17 @@ class Source:
 
     @classmethod
     def from_json(cls, values: list[Any]) -> Self:
-        """Rebuild a source from `to_json`."""
-        return cls(*values)
+        """Rebuild a source from `to_json`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `to_json` did not return it.
+        """
+        found = cls(*values)
+        if [type(value) for value in found.to_json()] != [str, int, int, str]:
+            raise ValueError("it is not a source: path, date, size and hash")
+        return found
 
     def is_same(self, seen: list[Any] | None) -> bool:
         """Whether a worker that saw path, date and size has run this very file."""
@@ -71,6 +84,8 @@ def look(path: str | None) -> Source | None:
         return None
     try:
         status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return None  # a job can name a device, or a file without an end
         known = _read.get(path)
         if known is None or (known.modified_ns, known.size) != (status.st_mtime_ns, status.st_size):
             with open(path, "rb") as file:

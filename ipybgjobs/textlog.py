@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from . import attempt, sizes
+from . import attempt, reports, sizes
 
 
 class TextLog:
@@ -20,17 +20,16 @@ class TextLog:
         self._folder = folder
         self._hole = self._look()
 
-    def _look(self) -> tuple[int, int] | None:
+    def _look(self) -> reports.Dropped | None:
         """What was dropped, as it is written down before it is."""
-        dropped = attempt.read_json(self._folder, attempt.DROPPED)
-        return None if dropped is None else (dropped["from"], dropped["to"])
+        return reports.dropped(self._folder)
 
     @property
     def size(self) -> int:
         """Length in bytes, what was dropped counted."""
         try:
             return os.stat(self._path).st_size
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def read(self, begin: int, end: int) -> bytes:
@@ -60,10 +59,10 @@ class TextLog:
 
     def _raw(self, begin: int, end: int) -> bytes:
         try:
-            with open(self._path, "rb") as file:
+            with attempt.opened(self._path) as file:
                 file.seek(begin)
                 return file.read(max(0, end - begin))
-        except FileNotFoundError:
+        except OSError:
             return b""
 
     def piece(self, begin: int, longest: int) -> tuple[bytes, int]:

@@ -4,7 +4,7 @@ import itertools
 import time
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, origin, outputs, plain, usage
+from . import advance, attempt, durations, origin, outputs, plain, reports, usage
 from .advance import Progress
 from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState
@@ -219,7 +219,8 @@ class JobView:
         if folder is None:
             return []
         found = outputs.of_attempt(folder)
-        value = (attempt.read_json(folder, attempt.OUTCOME) or {}).get("result", {})
+        report = reports.outcome(folder)
+        value = {} if report is None else report.result
         if not any(output["output_type"] == "execute_result" for output in found):
             found += outputs.of_result(value)
         return outputs.without_secrets(found, self._record().call.hidden)

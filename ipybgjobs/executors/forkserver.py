@@ -80,6 +80,8 @@ class ForkServer:
                 self._unacknowledged.pop(folder, None)
             if there and "launch" in message:
                 self._launch(message["launch"])
+            if "kill" in message:
+                self._kill(message["kill"])
         if there and not goodbye:
             return
         self._channel = None
@@ -102,6 +104,13 @@ class ForkServer:
             sys.stderr.flush()
         finally:
             os._exit(70)
+
+    def _kill(self, folder: str) -> None:
+        """End a worker with its session, if it has not been reaped."""
+        for pid in [pid for pid, started in self._folders.items() if started == folder]:
+            for kill in (os.killpg, os.kill):  # the latter reaches a child that has no session yet
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(pid, signal.SIGKILL)
 
     def _become_worker(self, launch: dict[str, Any]) -> None:
         """In the child: never returns."""

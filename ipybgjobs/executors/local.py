@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from .. import attempt
+from .. import reports
 from ..folder import StateFolder
 from ..process import identity
 from ..process.identity import ProcessIdentity
@@ -132,6 +132,18 @@ class LocalExecutor:
         self._handles[handle] = folder
         return True
 
+    def kill(self, folder: str) -> bool:
+        """Have the process of an attempt killed by whoever launched or watches it; False if nobody does."""
+        for server in self._servers:
+            if folder in server.folders:
+                server.channel.send({"kill": folder})
+                return True
+        for handle, watched in self._handles.items():
+            if watched == folder:
+                identity.kill_by_handle(handle)
+                return True
+        return False
+
     def ended(self, ready: Iterable[int]) -> list[Exit]:
         """Return the attempts whose processes have ended."""
         exits: list[Exit] = []
@@ -183,5 +195,4 @@ class LocalExecutor:
 
 def exit_from_folder(folder: str) -> Exit:
     """Return what an orphaned fork server wrote of an attempt's end; unknown where it wrote nothing."""
-    report = attempt.read_json(folder, attempt.EXIT) or {}
-    return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"))
+    return Exit(folder, *(reports.left(folder) or reports.Left()))

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import inside, replay
 from ..worker.outputs import Outputs
+from ..worker.telling import Told
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -58,7 +59,8 @@ class Echo:
         began = 0 if self._outputs is None else self._outputs.offset()
         self.say(without_colours(content["traceback"]) + "\n")
         if self._outputs is not None:
-            self._outputs.error(content["ename"], content["evalue"], [f"{line}\n" for line in content["traceback"]], began)
+            told = Told(content["ename"], content["evalue"], "".join(f"{line}\n" for line in content["traceback"]))
+            self._outputs.error(told, began)
 
 
 def without_colours(lines: list[str]) -> str:

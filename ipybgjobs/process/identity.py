@@ -3,7 +3,10 @@
 Linux: ``/proc``. Another platform provides `start_time`, `pid_namespace` and `boot`.
 """
 
+import contextlib
+import errno
 import os
+import signal
 import socket
 import time
 from typing import Any, NamedTuple
@@ -108,15 +111,30 @@ def open_handle(identity: ProcessIdentity) -> int | None:
     """Return a descriptor that becomes readable when the process ends; None if it has gone already.
 
     The handle is opened first and the identity looked at after: so it can't be a stranger's.
+
+    Raises
+    ------
+    OSError
+        If there is no descriptor to be had.
     """
     try:
         handle = os.pidfd_open(identity.pid)
-    except OSError:
+    except ProcessLookupError:
         return None
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a thread's number, or none at all
+            return None
+        raise
     if is_alive(identity):
         return handle
     os.close(handle)
     return None
+
+
+def kill_by_handle(handle: int) -> None:
+    """End a process that a handle stands for, if it has not ended yet."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
 
 
 def umask() -> int:

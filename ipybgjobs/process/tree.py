@@ -65,7 +65,7 @@ def same(state: ProcessState) -> bool:
 def interrupt(worker: ProcessState) -> None:
     """Send what Ctrl-C would: an interrupt to the worker's whole process group."""
     if same(worker):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.pid, signal.SIGINT)
 
 

@@ -64,6 +64,8 @@ def new_session() -> None:
 def redirect_output(path: str) -> None:
     """Send descriptors 1 and 2, C code and children included, to the end of a file; 0 reads nothing."""
     nothing = os.open(os.devnull, os.O_RDONLY)
+    if os.path.exists(path) and not os.path.isfile(path):
+        path = os.devnull  # a pipe, say, that a job has put in its place: opening that would wait for ever
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
@@ -87,7 +89,7 @@ def hold_alive(descriptor: int) -> None:
 def is_held_alive(path: str) -> bool:
     """Whether a living process holds the file by `hold_alive`."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -114,6 +116,53 @@ def linger_while_ending(path: str, longest: float = 60.0) -> None:
         time.sleep(0.02)
 
 
+class Reserve:
+    """Descriptors and address space that are kept free, so that a job that has used up all others can still say how it ended."""
+
+    #: What a traceback and a pickle open at once, with a margin; bytes, which nobody touches and so cost nothing.
+    _DESCRIPTORS, _BYTES = 16, 8 << 20
+
+    def __init__(self) -> None:
+        self._descriptors: list[int] = []
+        self._space = b""
+        with contextlib.suppress(OSError, MemoryError):
+            self._space = bytes(self._BYTES)
+            for _ in range(self._DESCRIPTORS):
+                self._descriptors.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+
+    def release(self) -> None:
+        """Give all of it back."""
+        self._space = b""
+        while self._descriptors:
+            with contextlib.suppress(OSError):  # the job has closed it
+                os.close(self._descriptors.pop())
+
+
+def leave_fork(error: BaseException | None) -> NoReturn:
+    """End a fork of a worker as Python would end it: with what it raised on standard error, and the status that goes with it."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = _exit_code(error.code)
+    elif error is not None:
+        code = 1
+        with contextlib.suppress(BaseException):
+            sys.excepthook(type(error), error, error.__traceback__)
+    _finish()
+    if isinstance(error, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(code)
+
+
+def _exit_code(code: object) -> int:
+    """The status of ``sys.exit(code)``; what is not a number is shown."""
+    if code is None or isinstance(code, int):
+        return (code or 0) & 0xFF
+    with contextlib.suppress(BaseException):
+        sys.stderr.write(f"{code}\n")
+    return 1
+
+
 def _pending_exit_handlers() -> int:
     return atexit._ncallbacks()  # noqa: SLF001 - as `os._exit` skips them, they are run here
 
@@ -129,6 +178,13 @@ def leave(code: int, grace: float) -> NoReturn:
 
         with contextlib.suppress(Exception):
             faulthandler.dump_traceback_later(max(grace, 0.001), exit=True, file=2)
+    _finish()
+    os._exit(code)
+
+
+def _finish() -> None:
+    """Wait for threads, run exit handlers, flush streams."""
+    threading = sys.modules.get("threading")
     for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):  # noqa: SLF001 - likewise
         with contextlib.suppress(BaseException):
             if last is not None:
@@ -136,4 +192,3 @@ def leave(code: int, grace: float) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
             stream.flush()
-    os._exit(code)

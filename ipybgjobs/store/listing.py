@@ -10,7 +10,7 @@ from typing import Any
 
 from ..models import GroupRecord, JobRecord, JobState
 from .database import Database
-from .records import JOBS, job_record
+from .records import JOBS, shown
 
 #: Indexes that are walked, the first that begins with a column that is given; each with its columns before the id.
 _WALKED = {
@@ -48,7 +48,7 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
     else:
         where, values = " AND ".join(f"jobs.{column} = ?" for column in wanted) or "true", list(wanted.values())
     sql = f"{JOBS} WHERE {where} ORDER BY jobs.id DESC LIMIT ?"
-    return [job_record(row) for row in database.read(sql, [*values, limit])]
+    return [shown(row) for row in database.read(sql, [*values, limit])]
 
 
 def _storable(value: Any) -> bool:
@@ -91,7 +91,7 @@ def _values(database: Database, column: str, name: str | None) -> list[str]:
 def alone(database: Database, limit: int) -> list[JobRecord]:
     """Read the newest jobs that are in no group."""
     rows = database.read(f"{JOBS} WHERE jobs.group_id IS NULL ORDER BY jobs.id DESC LIMIT ?", (limit,))
-    return [job_record(row) for row in rows]
+    return [shown(row) for row in rows]
 
 
 def groups(database: Database, limit: int) -> list[GroupRecord]:
@@ -123,7 +123,7 @@ def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str
     failed = database.read(
         f"{JOBS} WHERE jobs.ended_at > ? AND +jobs.state = 'failed' ORDER BY jobs.ended_at DESC LIMIT ?", (moment, limit)
     )
-    return {row[0]: row[1] for row in counts}, [job_record(row) for row in failed]
+    return {row[0]: row[1] for row in counts}, [shown(row) for row in failed]
 
 
 def live_in_group(database: Database, group_id: int) -> int:
@@ -134,7 +134,7 @@ def live_in_group(database: Database, group_id: int) -> int:
 
 def members(database: Database, group_id: int) -> list[JobRecord]:
     """Read the jobs of a group, oldest first."""
-    return [job_record(row) for row in database.read(f"{JOBS} WHERE jobs.group_id = ? ORDER BY jobs.id", (group_id,))]
+    return [shown(row) for row in database.read(f"{JOBS} WHERE jobs.group_id = ? ORDER BY jobs.id", (group_id,))]
 
 
 def ended_states(database: Database, job_ids: list[int]) -> dict[int, JobState]:

@@ -3,14 +3,15 @@
 import functools
 import json
 import sqlite3
-from typing import Any
 
 from ..call import Call
-from ..errors import UnknownJob
+from ..errors import StoreError, UnknownJob
 from ..models import Attempt, JobRecord, JobState, Outcome, Owner
 from ..origin import Origin
 from ..retry import RetryRules
 from ..source import Source
+from . import columns
+from .columns import Unreadable
 from .database import Database
 
 #: A job with the parameters that it shares with its group.
@@ -20,55 +21,119 @@ JOBS = f"SELECT {COLUMNS} FROM {TABLES}"
 
 
 def job_record(row: sqlite3.Row) -> JobRecord:
-    """Build a job from a row of `JOBS`."""
+    """Build a job from a row of `JOBS`.
+
+    Raises
+    ------
+    Unreadable
+        If no client of ipybgjobs wrote it.
+    """
     return JobRecord(
-        id=row["id"],
-        uid=row["uid"],
+        id=columns.whole(row, "id"),
+        uid=columns.text(row, "uid"),
         call=call(row),
-        name=row["name"],
-        queue=row["queue"],
-        priority=row["priority"],
-        state=JobState(row["state"]),
-        not_before=row["not_before"],
-        submitted_at=row["submitted_at"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        error=row["error"],
-        attempt=row["attempt"],
-        allowed_attempts=row["allowed_attempts"],
-        rules=_rules(row["rules"]),
-        timeout=row["timeout"],
-        owner=Owner(row["host"], row["pid_namespace"]),
+        name=columns.text_or_none(row, "name"),
+        queue=columns.text(row, "queue"),
+        priority=columns.whole(row, "priority"),
+        state=_state(row),
+        not_before=columns.number(row, "not_before"),
+        submitted_at=columns.number(row, "submitted_at"),
+        started_at=columns.number_or_none(row, "started_at"),
+        ended_at=columns.number_or_none(row, "ended_at"),
+        error=columns.text_or_none(row, "error"),
+        attempt=columns.whole(row, "attempt"),
+        allowed_attempts=columns.whole(row, "allowed_attempts"),
+        rules=_rules(columns.text(row, "rules")),
+        timeout=columns.number_or_none(row, "timeout"),
+        owner=Owner(columns.text(row, "host"), columns.text(row, "pid_namespace")),
         ready=bool(row["ready"]),
-        blockers=row["blockers"],
-        deadline=row["deadline"],
+        blockers=columns.whole(row, "blockers"),
+        deadline=columns.number_or_none(row, "deadline"),
         kept=bool(row["kept"]),
-        retried_from=row["retried_from"],
-        group_id=row["group_id"],
-        unique_key=row["unique_key"],
+        retried_from=columns.whole_or_none(row, "retried_from"),
+        group_id=columns.whole_or_none(row, "group_id"),
+        unique_key=columns.text_or_none(row, "unique_key"),
     )
 
 
+def shown(row: sqlite3.Row) -> JobRecord:
+    """Build a job to be shown among others: one whose row can't be read says so, and keeps no other from being shown."""
+    try:
+        return job_record(row)
+    except Unreadable as error:
+        return _stand_in(row, error)
+
+
+def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
+    """What is shown in the place of a row that can't be read."""
+
+    def text(name: str) -> str:
+        value = row[name]
+        return value if isinstance(value, str) else ""
+
+    def whole(name: str) -> int:
+        value = row[name]
+        return value if isinstance(value, int) else 0
+
+    return JobRecord(
+        id=whole("id"),
+        uid=text("uid"),
+        call=Call(text("target"), {}, {}, {}),
+        name=None,
+        queue=text("queue"),
+        priority=0,
+        state=JobState(row["state"]) if row["state"] in list(JobState) else JobState.FAILED,
+        not_before=0.0,
+        submitted_at=0.0,
+        started_at=None,
+        ended_at=None,
+        error=f"its row in the store can't be read: {error}",
+        attempt=whole("attempt"),
+        allowed_attempts=1,
+        rules=RetryRules(max_attempts=1),
+        timeout=None,
+        owner=Owner(text("host"), text("pid_namespace")),
+    )
+
+
+def _state(row: sqlite3.Row) -> JobState:
+    try:
+        return JobState(row["state"])
+    except ValueError:
+        raise Unreadable("state") from None
+
+
 def call(row: sqlite3.Row) -> Call:
-    """Build what is called from a row of `JOBS`, the group's common parameters first."""
-    plain, pickled, hidden = _parsed(row["params"]), _parsed(row["pickled"]), _parsed(row["hidden"])
+    """Build what is called from a row of `JOBS`, the group's common parameters first.
+
+    Raises
+    ------
+    Unreadable
+        If no client of ipybgjobs wrote it.
+    """
+    plain, pickled = columns.mapping(row, "params"), columns.texts_by_name(row, "pickled")
+    hidden = columns.texts(row, "hidden")
     if row["common"] is not None:
-        plain, pickled = {**_parsed(row["common"]), **plain}, {**_parsed(row["common_pickled"]), **pickled}
-        hidden = [*_parsed(row["common_hidden"]), *hidden]
-    return Call(row["target"], _parsed(row["init"]), plain, pickled, tuple(_parsed(row["secrets"])), tuple(hidden))
-
-
-def _parsed(text: str) -> Any:
-    """Parse JSON; most of it is empty."""
-    if text == "{}":
-        return {}
-    return [] if text == "[]" else json.loads(text)
+        plain = {**columns.mapping(row, "common"), **plain}
+        pickled = {**columns.texts_by_name(row, "common_pickled"), **pickled}
+        hidden = (*columns.texts(row, "common_hidden"), *hidden)
+    secrets = columns.texts(row, "secrets")
+    return Call(columns.text(row, "target"), columns.mapping(row, "init"), plain, pickled, secrets, hidden)
 
 
 @functools.lru_cache(maxsize=256)
 def _rules(text: str) -> RetryRules:
     """Parse retry rules, which many jobs share."""
-    return RetryRules.from_json(json.loads(text))
+    try:
+        rules = RetryRules.from_json(json.loads(text))
+        numbers = (*rules.delay_seconds, rules.backoff_factor, rules.max_delay_seconds, rules.jitter)
+        names = (*rules.retry_on, *rules.never_retry)
+        whole = all(type(each) in (int, float) for each in numbers) and all(isinstance(each, str) for each in names)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        whole = False
+    if not whole or type(rules.max_attempts) is not int or not rules.delay_seconds:
+        raise Unreadable("rules")
+    return rules
 
 
 def job(database: Database, key: int | str) -> JobRecord:
@@ -89,7 +154,14 @@ def job(database: Database, key: int | str) -> JobRecord:
     if not rows:
         what = f"id {key}" if isinstance(key, int) else f"name or uid {key!r}"
         raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")
-    return job_record(rows[0])
+    try:
+        return job_record(rows[0])
+    except Unreadable as error:
+        raise StoreError(_unreadable(f"Job {rows[0]['id']}", error, database)) from None
+
+
+def _unreadable(what: str, error: Unreadable, database: Database) -> str:
+    return f"{what} in {database.path} can't be read: {error}. Remove its row, or restore the store from a copy."
 
 
 def state(database: Database, job_id: int) -> JobState:
@@ -109,13 +181,13 @@ def state(database: Database, job_id: int) -> JobState:
 def attempts(database: Database, job_id: int) -> list[Attempt]:
     """Read a job's attempts, oldest first."""
     rows = database.read("SELECT * FROM attempts WHERE job_id = ? AND number > 0 ORDER BY number", (job_id,))
-    return [_attempt(row) for row in rows]
+    return [_read_attempt(row, database) for row in rows]
 
 
 def hook(database: Database, job_id: int) -> Attempt | None:
     """Read how the call of a job's hook went, the last one; None where there was none."""
     rows = database.read("SELECT * FROM attempts WHERE job_id = ? AND number = 0", (job_id,))
-    return _attempt(rows[0]) if rows else None
+    return _read_attempt(rows[0], database) if rows else None
 
 
 def dependencies(database: Database, job_id: int) -> list[int]:
@@ -152,7 +224,7 @@ def reusable(database: Database, fingerprint: str | None, since: float | None) -
     sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
         ORDER BY jobs.id DESC LIMIT 1"""
     rows = database.read(sql, (fingerprint, since))
-    return job_record(rows[0]) if rows else None
+    return shown(rows[0]) if rows else None
 
 
 def queues_in_use(database: Database) -> list[str]:
@@ -170,33 +242,50 @@ def is_paused(database: Database, queue: str) -> bool:
     return bool(database.read("SELECT 1 FROM paused WHERE queue = ?", (queue,)))
 
 
+def _read_attempt(row: sqlite3.Row, database: Database) -> Attempt:
+    try:
+        return _attempt(row)
+    except Unreadable as error:
+        what = f"Attempt {row['number']} of job {row['job_id']}"
+        raise StoreError(_unreadable(what, error, database)) from None
+
+
 def _attempt(row: sqlite3.Row) -> Attempt:
     return Attempt(
-        job_id=row["job_id"],
-        number=row["number"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        outcome=None if row["outcome"] is None else Outcome(row["outcome"]),
-        error=row["error"],
-        traceback=row["traceback"],
-        exit_code=row["exit_code"],
-        signal=row["signal"],
-        peak_memory=row["peak_memory"],
-        cpu_seconds=row["cpu_seconds"],
-        launched_by=row["launched_by"],
-        launch_reason=row["launch_reason"],
-        folder=row["folder"],
-        owner=Owner(row["host"], row["pid_namespace"]),
-        slot=row["slot"],
+        job_id=columns.whole(row, "job_id"),
+        number=columns.whole(row, "number"),
+        started_at=columns.number(row, "started_at"),
+        ended_at=columns.number_or_none(row, "ended_at"),
+        outcome=_outcome(row),
+        error=columns.text_or_none(row, "error"),
+        traceback=columns.text_or_none(row, "traceback"),
+        exit_code=columns.whole_or_none(row, "exit_code"),
+        signal=columns.whole_or_none(row, "signal"),
+        peak_memory=columns.whole_or_none(row, "peak_memory"),
+        cpu_seconds=columns.number_or_none(row, "cpu_seconds"),
+        launched_by=columns.text_or_none(row, "launched_by"),
+        launch_reason=columns.text_or_none(row, "launch_reason"),
+        folder=columns.text_or_none(row, "folder"),
+        owner=Owner(columns.text(row, "host"), columns.text(row, "pid_namespace")),
+        slot=columns.whole_or_none(row, "slot"),
         source=_source(row["source"]),
-        origin_id=row["origin"],
+        origin_id=columns.whole_or_none(row, "origin"),
     )
 
 
+def _outcome(row: sqlite3.Row) -> Outcome | None:
+    try:
+        return None if row["outcome"] is None else Outcome(row["outcome"])
+    except ValueError:
+        raise Unreadable("outcome") from None
+
+
 def _source(text: str | None) -> Source | None:
-    """The file that ran; None where its hash is not known."""
-    values = None if text is None else json.loads(text)
-    return Source.from_json(values) if values is not None and len(values) == 4 else None  # noqa: PLR2004 - with its hash
+    """The file that ran; None where it, or its hash, is not known."""
+    try:
+        return None if text is None else Source.from_json(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def origin(database: Database, origin_id: int | None) -> Origin | None:

@@ -7,16 +7,18 @@ jobs are looked through at a claim; so ten thousand that wait for their time cos
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 from ..models import Owner
+from ..snapshot import Context
+from . import task
 from .records import JOBS
+from .task import Claim, Request, Task, Unread
 
 #: A job with its group's parameters, the text of its context, and its newest attempt.
 _JOBS = JOBS.replace(
     "FROM jobs",
     """, contexts.body AS context_body, last.folder AS last_folder, last.outcome AS last_outcome
-    FROM jobs JOIN contexts ON contexts.id = jobs.context
+    FROM jobs LEFT JOIN contexts ON contexts.id = jobs.context
         LEFT JOIN attempts AS last ON last.job_id = jobs.id AND last.number = jobs.attempt""",
     1,
 )
@@ -53,13 +55,13 @@ class Schedule:
         sql = """SELECT min(due) FROM (
             SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND host = :host
             UNION ALL SELECT min(deadline) FROM jobs WHERE state = 'queued' AND deadline IS NOT NULL AND host = :host)"""
-        found: float | None = self._connection.execute(sql, {"host": self._host}).fetchone()[0]
-        return found
+        found = self._connection.execute(sql, {"host": self._host}).fetchone()[0]
+        return found if isinstance(found, float) else None  # a text is after every number, and no time
 
-    def overdue(self) -> list[sqlite3.Row]:
+    def overdue(self) -> list[Task | Unread]:
         """Queued jobs whose deadline is past."""
         sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.host = ? AND deadline <= ?"
-        return self._connection.execute(sql, (self._host, self.now)).fetchall()
+        return [task.of_row(row) for row in self._connection.execute(sql, (self._host, self.now)).fetchall()]
 
     def shift(self, seconds: float) -> None:
         """The clock was set: move delays and deadlines with it, and leave times of the calendar."""
@@ -75,9 +77,10 @@ class Schedule:
             values,
         )
 
-    def requests(self) -> list[sqlite3.Row]:
+    def requests(self) -> list[Request]:
         """What users asked this supervisor for, oldest first."""
-        return self._connection.execute("SELECT * FROM requests WHERE host = ? ORDER BY id", (self._host,)).fetchall()
+        rows = self._connection.execute("SELECT * FROM requests WHERE host = ? ORDER BY id", (self._host,)).fetchall()
+        return [task.request_of_row(row) for row in rows]
 
     # -- what may start -------------------------------------------------------------------------------------------
 
@@ -98,7 +101,7 @@ class Schedule:
             found.setdefault(row["queue"], []).append(row["slot"])
         return found
 
-    def due(self, queue: str, skip: Sequence[int] = ()) -> sqlite3.Row | None:
+    def due(self, queue: str, skip: Sequence[int] = ()) -> Task | Unread | None:
         """The job of a queue that may start now: higher priority first, then oldest; not of the contexts in `skip`."""
         row: sqlite3.Row | None = self._connection.execute(
             f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.host = ? AND queue = ?
@@ -106,15 +109,15 @@ class Schedule:
             ORDER BY priority DESC, jobs.id LIMIT 1""",
             (self._host, queue, json.dumps(list(skip))),
         ).fetchone()
-        return row
+        return None if row is None else task.of_row(row)
 
-    def hooks(self, limit: int) -> list[sqlite3.Row]:
+    def hooks(self, limit: int) -> list[Task | Unread]:
         """Jobs that have ended and whose hook is to be called, and is not being called already."""
         called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND host = ? AND number = 0"
         sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.host = ?
             AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND number = 0 AND outcome IS NULL)
             ORDER BY jobs.id LIMIT max(0, ? - ({called}))"""
-        return self._connection.execute(sql, (self._host, limit, self._host)).fetchall()
+        return [task.of_row(row) for row in self._connection.execute(sql, (self._host, limit, self._host)).fetchall()]
 
     # -- what comes after -----------------------------------------------------------------------------------------
 
@@ -139,34 +142,29 @@ class Schedule:
             {"id": job_id, "now": self.now},
         )
 
-    def job(self, job_id: int) -> sqlite3.Row | None:
+    def job(self, job_id: int) -> Task | Unread | None:
         """One job, as `due` gives it."""
         row: sqlite3.Row | None = self._connection.execute(f"{_JOBS} WHERE jobs.id = ?", (job_id,)).fetchone()
-        return row
+        return None if row is None else task.of_row(row)
 
-    def attempt(self, job_id: int, number: int) -> sqlite3.Row | None:
-        """One attempt with its job's columns `uid`, `state`, `rules` and so on."""
-        columns = """, attempts.number, attempts.folder, attempts.outcome, attempts.ending, attempts.launches, attempts.slot,
+    def claim(self, job_id: int, number: int) -> Claim | None:
+        """One attempt with its job."""
+        columns = """, attempts.number, attempts.folder, attempts.ending, attempts.ending_grace, attempts.launches, attempts.slot,
             attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
         sql = f"{_JOBS.replace('FROM jobs', columns, 1)} WHERE attempts.job_id = ? AND attempts.number = ?"
         row: sqlite3.Row | None = self._connection.execute(sql, (job_id, number)).fetchone()
-        return row
+        return None if row is None else task.claim_of_row(row)
 
 
-def live_attempts(connection: sqlite3.Connection, host: str) -> list[sqlite3.Row]:
-    """Attempts of a host that have no outcome yet: what a new supervisor finds."""
-    sql = "SELECT job_id, number, pid_namespace, ending, ending_grace FROM attempts WHERE outcome IS NULL AND host = ?"
-    return connection.execute(sql, (host,)).fetchall()
+def live_attempts(connection: sqlite3.Connection, host: str) -> list[tuple[int, int]]:
+    """Attempts of a host, by job and number, that have no outcome yet: what a new supervisor finds."""
+    sql = "SELECT job_id, number FROM attempts WHERE outcome IS NULL AND host = ?"
+    rows = connection.execute(sql, (host,)).fetchall()
+    return [(row[0], row[1]) for row in rows if isinstance(row[0], int) and isinstance(row[1], int)]
 
 
-def newest_context(connection: sqlite3.Connection, host: str) -> str | None:
-    """Where the last caller on a host ran a job, as text; None before the first submit."""
+def newest_context(connection: sqlite3.Connection, host: str) -> Context | None:
+    """Where the last caller on a host ran a job; None before the first submit."""
     sql = "SELECT body FROM jobs JOIN contexts ON contexts.id = jobs.context WHERE host = ? ORDER BY jobs.id DESC LIMIT 1"
     row = connection.execute(sql, (host,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def request_options(row: sqlite3.Row) -> dict[str, Any]:
-    """What a request says beyond its verb."""
-    options: dict[str, Any] = json.loads(row["options"])
-    return options
+    return None if row is None else task.context(row[0])

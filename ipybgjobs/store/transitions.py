@@ -209,7 +209,7 @@ class Transitions:
         )
         if denied:
             self._connection.execute(
-                """INSERT INTO attempts (job_id, number, started_at, ended_at, outcome, error, host, pid_namespace)
+                """INSERT OR IGNORE INTO attempts (job_id, number, started_at, ended_at, outcome, error, host, pid_namespace)
                 VALUES (?, ?, ?, ?, 'denied', ?, ?, ?)""",
                 (job_id, number, self._now, self._now, error, *self._who()),
             )
@@ -247,10 +247,10 @@ class Transitions:
         sql = "SELECT environment FROM jobs WHERE id = ? AND environment IS NOT NULL"
         return [row[0] for row in self._connection.execute(sql, (job_id,))]
 
-    def environment(self, environment: int) -> str:
-        """Read environment variables, as JSON text."""
-        sql = "SELECT body FROM environments WHERE id = ?"
-        return str(self._connection.execute(sql, (environment,)).fetchone()[0])
+    def environment(self, environment: int) -> str | None:
+        """Read environment variables, as JSON text; None where there are none."""
+        row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
+        return None if row is None else str(row[0])
 
     def release_environment(self, environment: int) -> bool:
         """Delete environment variables that no job that has not ended, and no request, still needs."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..models import JobRecord
 from .database import Database
-from .records import COLUMNS, TABLES, job_record
+from .records import COLUMNS, TABLES, shown
 
 #: A job with the peak memory of its newest attempt.
 _JOBS = f"""SELECT {COLUMNS}, attempts.peak_memory FROM {TABLES}
@@ -46,13 +46,13 @@ def changed(database: Database, since: int) -> list[int] | None:
 def jobs(database: Database, ids: list[int]) -> list[Seen]:
     """Read jobs by id; those that are gone are left out."""
     rows = database.read(f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
-    return [Seen(job_record(row), row["peak_memory"]) for row in rows]
+    return [Seen(shown(row), row["peak_memory"]) for row in rows]
 
 
 def newest(database: Database, before: int, limit: int) -> list[Seen]:
     """Read the newest jobs whose ids are below a number, newest first."""
     rows = database.read(f"{_JOBS} WHERE jobs.id < ? ORDER BY jobs.id DESC LIMIT ?", (before, limit))
-    return [Seen(job_record(row), row["peak_memory"]) for row in rows]
+    return [Seen(shown(row), row["peak_memory"]) for row in rows]
 
 
 def running(database: Database) -> list[Running]:

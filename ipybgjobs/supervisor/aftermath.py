@@ -3,13 +3,11 @@
 It changes the store and nothing else; the command is run once that is committed.
 """
 
-import sqlite3
 from dataclasses import dataclass
 
 from .. import durations
 from ..models import JobState
-from ..snapshot import Context
-from ..store import records
+from ..store.task import Task, Unread
 from .effects import Notice, Step
 from .policies import Policies
 
@@ -18,7 +16,7 @@ from .policies import Policies
 class _Ended:
     """A job that has just ended."""
 
-    row: sqlite3.Row
+    job: Task | Unread
     state: JobState
     error: str | None
 
@@ -35,57 +33,52 @@ class Aftermath:
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
 
-    def follow(self, step: Step, row: sqlite3.Row, state: JobState, error: str | None) -> None:
+    def follow(self, step: Step, job: Task | Unread, state: JobState, error: str | None) -> None:
         """A job has ended.
 
         Parameters
         ----------
         step : Step
             The transaction.
-        row : sqlite3.Row
+        job : Task or Unread
             The job, as it was before.
         state : JobState
             How it ended.
         error : str or None
             One line.
         """
-        ends = [_Ended(row, state, error)]
+        ends = [_Ended(job, state, error)]
         while ends:
             end = ends.pop()
-            if end.row["environment"] is not None:
-                step.effects.environments.add(end.row["environment"])
+            if end.job.environment is not None:
+                step.effects.environments.add(end.job.environment)
             self._notify(step, end)
-            for job_id in step.schedule.release_after(end.row["id"], succeeded=end.state is JobState.SUCCEEDED):
+            for job_id in step.schedule.release_after(end.job.id, succeeded=end.state is JobState.SUCCEEDED):
                 ends += _fail(step, job_id, end)
 
     def _notify(self, step: Step, end: _Ended) -> None:
-        template = self._policies.latest.on_finish
-        if not template or end.row["environment"] is None:
+        template, job = self._policies.latest.on_finish, end.job
+        environment = step.variables(job.environment)
+        if not template or environment is None or isinstance(job, Unread):
             return
-        fields = _fields(end, step.schedule.now)
-        step.effects.notices.append(
-            Notice(
-                job_id=end.row["id"],
-                command=tuple(_filled(word, fields) for word in template),
-                environment=step.variables(end.row["environment"]),
-                cwd=Context.from_text(end.row["context_body"]).cwd,
-            )
-        )
+        fields = _fields(job, end, step.schedule.now)
+        command = tuple(_filled(word, fields) for word in template)
+        step.effects.notices.append(Notice(job.id, command, environment, job.context.cwd))
 
 
 def _fail(step: Step, job_id: int, end: _Ended) -> list[_Ended]:
     """Fail a job that needed another's success."""
-    row = step.schedule.job(job_id)
+    job = step.schedule.job(job_id)
     was = "was cancelled" if end.state is JobState.CANCELLED else "has failed"
-    error = f"job {end.row['id']} ({end.row['target']}), which it comes after, {was}"
-    if row is None or not step.change.fail_queued(job_id, error):
+    error = f"job {end.job.id} ({end.job.target}), which it comes after, {was}"
+    if job is None or not step.change.fail_queued(job_id, error):
         return []
     step.effects.say(f"job {job_id} failed before it started: {error}")
-    return [_Ended(row, JobState.FAILED, error)]
+    return [_Ended(job, JobState.FAILED, error)]
 
 
-def _fields(end: _Ended, now: float) -> dict[str, str]:
-    record = records.job_record(end.row)
+def _fields(job: Task, end: _Ended, now: float) -> dict[str, str]:
+    record = job.record
     elapsed = record.elapsed(now)
     return {
         "id": str(record.id),

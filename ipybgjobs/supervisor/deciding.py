@@ -1,47 +1,34 @@
 """What one transaction of the supervisor decides: how attempts ended, which are late, what users asked for, what starts.
 
-It changes the store and nothing else; what is to follow once that is committed is returned as `Effects`.
+It changes the store and nothing else; what is to follow once that is committed is returned as `Effects`. What files say has been
+looked at before (see `judging`): a transaction is what others wait for.
 """
 
-import json
-import sqlite3
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from .. import durations, redaction, source
-from ..executors.local import Exit
+from .. import durations
 from ..models import JobState, Outcome
-from ..process.memory import Kills
 from ..retry import Failure, next_delay
-from ..source import Source
-from ..store import records, schedule
 from ..store.schedule import Schedule
+from ..store.task import Claim, Request, Task, Unread
 from ..store.transitions import Transitions, Verdict
 from .aftermath import Aftermath
-from .effects import Effects, Step, hook_for
+from .effects import Effects, Step
+from .judging import End
 from .policies import Policies
 from .running import Attempts, Running
 from .starting import Starter
-from .verdict import judge
+from .verdict import REASONS
 
-#: Seconds after which something that failed (a full disk, a locked store) is tried again.
+#: Seconds after which something that failed (a full disk, a locked store) is retried.
 AGAIN = 1.0
 
 #: Launches of one attempt that follow each other at once.
 _PROMPT_LAUNCHES = 3
 
 _DEADLINE = "its deadline (retry_until) has passed"
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """The end of an attempt, as it was found."""
-
-    row: sqlite3.Row
-    run: Running
-    verdict: Verdict
-    failure: Failure
 
 
 class Decider:
@@ -55,20 +42,17 @@ class Decider:
         Which queued jobs start.
     policies : Policies
         What the configuration files say.
-    memory_kills : Kills
-        What the kernel counts.
     clock : callable
         Seconds since the epoch.
     draw : callable
         A random number in [0, 1), for jitter.
     """
 
-    def __init__(  # noqa: PLR0913 - what it decides from
+    def __init__(
         self,
         attempts: Attempts,
         starter: Starter,
         policies: Policies,
-        memory_kills: Kills,
         *,
         clock: Callable[[], float],
         draw: Callable[[], float],
@@ -76,15 +60,24 @@ class Decider:
         self._attempts = attempts
         self._starter = starter
         self._policies = policies
-        self._memory_kills = memory_kills
         self._clock = clock
         self._draw = draw
         self._aftermath = Aftermath(policies)
 
-    def decide(self, change: Transitions, queues: Schedule, monotonic: float) -> Effects:
-        """Make all changes that are due."""
+    def decide(self, change: Transitions, queues: Schedule, ends: Sequence[End], monotonic: float) -> Effects:
+        """Make all changes that are due.
+
+        Parameters
+        ----------
+        change, queues : Transitions, Schedule
+            The transaction.
+        ends : sequence of End
+            How attempts have ended, judged already.
+        monotonic : float
+            The monotonic clock, in seconds.
+        """
         step = Step(change, queues, Effects())
-        for end in self._attempts.ended.values():
+        for end in ends:
             self._record(step, end)
         self._enforce(step, monotonic)
         for request in queues.requests():
@@ -97,90 +90,66 @@ class Decider:
 
     # -- step 1: record what has ended ----------------------------------------------------------------------------
 
-    def _record(self, step: Step, end: Exit) -> None:
-        step.effects.recorded.append(end.folder)
-        run = self._attempts.running.get(end.folder)
-        row = None if run is None else step.schedule.attempt(run.job_id, run.number)
-        if run is None or row is None:
-            return
-        reason = None if row["ending"] is None else Outcome(row["ending"])
-        try:
-            verdict, failure = judge(end, reason, lambda: self._secrets(step, row), lambda: self._ran_out_of_memory(run))
-        except Exception as error:  # a folder that anybody may have written must not end the supervisor
-            unread = f"its outcome can't be read: {type(error).__name__}"
-            verdict, failure = Verdict(reason or Outcome.LOST, unread), Failure()
-        self._follow(step, _End(row, run, _with_remains(verdict, run), failure))
-
-    def _ran_out_of_memory(self, run: Running) -> bool:
-        """Whether the kernel has killed any process for want of memory since an attempt was launched."""
-        return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
-
-    def _secrets(self, step: Step, row: sqlite3.Row) -> tuple[str, ...]:
-        hidden = records.call(row).hidden
-        if row["environment"] is None:
-            return hidden
-        values = json.loads(step.change.environment(row["environment"]))
-        names = redaction.secret_names(values, self._policies.latest.secret_names)
-        return (*hidden, *(values[name] for name in names))
-
-    def _follow(self, step: Step, end: _End) -> None:
+    def _record(self, step: Step, end: End) -> None:
         """Record an attempt's end, and what it means for the job."""
-        row, run = end.row, end.run
-        verdict = self._explained(end)
-        submitted = None if row["source"] is None else Source.from_json(json.loads(row["source"]))
-        ran = source.as_run(verdict.source, submitted)
-        verdict = replace(verdict, source=verdict.source if ran is None else ran.to_json())
-        if not step.change.end_attempt(row["id"], run.number, verdict):
+        step.effects.recorded.append(end.run.folder)
+        if end.claim is not None:
+            self._follow(step, end.run, end.claim.job, end)
+
+    def _follow(self, step: Step, run: Running, job: Task | Unread, end: End) -> None:
+        verdict = self._explained(run, job, end.verdict)
+        if not step.change.end_attempt(job.id, run.number, verdict):
             return
         if run.is_hook:
-            self._end_hook(step, row, verdict)
+            self._end_hook(step, job, verdict)
             return
-        head = f"job {row['id']} attempt {run.number} of {row['allowed_attempts']} {records.call(row)}"
-        if verdict.outcome is Outcome.SUCCEEDED:
-            self._end(step, row, JobState.SUCCEEDED, verdict)
+        head = _head(job, run.number)
+        if isinstance(job, Unread):
+            self._end(step, job, JobState.FAILED, verdict)
+            step.effects.fail(f"{head} failed: {verdict.error}")
+        elif verdict.outcome is Outcome.SUCCEEDED:
+            self._end(step, job, JobState.SUCCEEDED, verdict)
             step.effects.say(f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
         elif verdict.outcome is Outcome.CANCELLED:
-            self._end(step, row, JobState.CANCELLED, verdict)
+            self._end(step, job, JobState.CANCELLED, verdict)
             step.effects.say(f"{head} was cancelled" + (f": {verdict.error}" if run.remains else ""))
         else:
             said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
-            said += self._fail_or_retry(step, end, verdict)
+            said += self._fail_or_retry(step, job, run.number, verdict, end.failure)
             step.effects.fail(said, verdict.traceback)
 
-    def _explained(self, end: _End) -> Verdict:
+    def _explained(self, run: Running, job: Task | Unread, verdict: Verdict) -> Verdict:
         """A time-out by the job's deadline says so."""
-        deadline = end.row["deadline"]
-        if end.verdict.outcome is Outcome.TIMEOUT and deadline is not None and self._clock() >= deadline and not end.run.is_hook:
-            return replace(end.verdict, error=_DEADLINE)
-        return end.verdict
+        deadline = None if isinstance(job, Unread) or run.is_hook else job.record.deadline
+        if verdict.outcome is Outcome.TIMEOUT and deadline is not None and self._clock() >= deadline:
+            return replace(verdict, error=_DEADLINE)
+        return verdict
 
-    def _fail_or_retry(self, step: Step, end: _End, verdict: Verdict) -> str:
+    def _fail_or_retry(self, step: Step, task: Task, number: int, verdict: Verdict, failure: Failure) -> str:
         """Retry by rule, or fail; say which."""
-        record, number = records.job_record(end.row), end.run.number
+        record = task.record
         rules = replace(record.rules, max_attempts=record.allowed_attempts)
-        delay = next_delay(rules, number, end.failure, self._draw())
+        delay = next_delay(rules, number, failure, self._draw())
         due = None if delay is None else self._clock() + delay
         if delay is None or due is None or (record.deadline is not None and due >= record.deadline):
-            self._end(step, end.row, JobState.FAILED, verdict)
+            self._end(step, task, JobState.FAILED, verdict)
             return "" if delay is None else "; its deadline (retry_until) leaves no time for another attempt"
         step.change.queue_again(record.id, due, verdict.error)
         return f"; next attempt in {durations.show(delay)}"
 
-    def _end(self, step: Step, row: sqlite3.Row, state: JobState, verdict: Verdict) -> None:
-        hook = None if verdict.outcome is Outcome.DENIED else hook_for(row, state)
-        same = (
-            state is not JobState.SUCCEEDED
-            or row["source"] is None
-            or Source.from_json(json.loads(row["source"])).is_same((verdict.source or [])[:3])
-        )
-        if step.change.end_job(row["id"], state, verdict.error, hook, reusable=same):
-            self._aftermath.follow(step, row, state, verdict.error)
+    def _end(self, step: Step, job: Task | Unread, state: JobState, verdict: Verdict) -> None:
+        hook, same = None, True
+        if isinstance(job, Task):
+            hook = None if verdict.outcome is Outcome.DENIED else job.hook_for(state)
+            same = state is not JobState.SUCCEEDED or job.source is None or job.source.is_same((verdict.source or [])[:3])
+        if step.change.end_job(job.id, state, verdict.error, hook, reusable=same):
+            self._aftermath.follow(step, job, state, verdict.error)
 
-    def _end_hook(self, step: Step, row: sqlite3.Row, verdict: Verdict) -> None:
-        step.effects.environments.update(step.change.environment_of(row["id"]))
-        step.change.end_hook(row["id"])
+    def _end_hook(self, step: Step, job: Task | Unread, verdict: Verdict) -> None:
+        step.effects.environments.update(step.change.environment_of(job.id))
+        step.change.end_hook(job.id)
         if verdict.outcome is not Outcome.SUCCEEDED:
-            text = f"job {row['id']}: the hook of {row['target']} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
+            text = f"job {job.id}: the hook of {job.target} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
             step.effects.fail(text, verdict.traceback)
 
     # -- step 2: enforce time-outs and deadlines ------------------------------------------------------------------
@@ -194,29 +163,36 @@ class Decider:
                 step.effects.late.append(run)
 
     def _expire(self, step: Step) -> None:
-        for row in step.schedule.overdue():
-            if step.change.fail_queued(row["id"], _DEADLINE, hook_for(row, JobState.FAILED) if row["attempt"] else None):
-                step.effects.fail(f"job {row['id']} {records.call(row)} failed: {_DEADLINE}")
-                self._aftermath.follow(step, row, JobState.FAILED, _DEADLINE)
+        for job in step.schedule.overdue():
+            hook = job.hook_for(JobState.FAILED) if isinstance(job, Task) and job.record.attempt else None
+            if step.change.fail_queued(job.id, _DEADLINE, hook):
+                step.effects.fail(f"{_head(job)} failed: {_DEADLINE}")
+                self._aftermath.follow(step, job, JobState.FAILED, _DEADLINE)
 
     # -- step 3: answer requests ----------------------------------------------------------------------------------
 
-    def _answer(self, step: Step, request: sqlite3.Row) -> None:
-        options = schedule.request_options(request)
-        job_id = request["job_id"]
-        step.change.answered(request["id"])
-        if request["verb"] == "retry":
-            step.effects.environments.update(step.change.environment_of(job_id))
-            if step.change.retry(job_id, options):
-                step.effects.say(f"job {job_id} is tried again, as asked")
-            step.effects.environments.add(options["environment"])
-            return
-        row = step.schedule.job(job_id)
-        if row is not None and step.change.cancel_queued(job_id):
+    def _answer(self, step: Step, request: Request) -> None:
+        step.change.answered(request.id)
+        if request.verb == "cancel" and request.job_id is not None:
+            self._cancel(step, request.job_id, request.grace)
+        elif request.verb == "retry" and request.job_id is not None and request.surroundings is not None:
+            self._retry(step, request.job_id, request.surroundings)
+        else:
+            step.effects.fail(f"request {request.id} about job {request.job_id} can't be read: no client of ipybgjobs wrote it")
+
+    def _retry(self, step: Step, job_id: int, surroundings: dict[str, int | str]) -> None:
+        step.effects.environments.update(step.change.environment_of(job_id))
+        if step.change.retry(job_id, surroundings):
+            step.effects.say(f"job {job_id} is retried, as asked")
+        step.effects.environments.add(int(surroundings["environment"]))
+
+    def _cancel(self, step: Step, job_id: int, asked_grace: float | None) -> None:
+        job = step.schedule.job(job_id)
+        if job is not None and step.change.cancel_queued(job_id):
             step.effects.say(f"job {job_id} was cancelled before it started")
-            self._aftermath.follow(step, row, JobState.CANCELLED, None)
+            self._aftermath.follow(step, job, JobState.CANCELLED, None)
             return
-        grace = self._policies.latest.kill_grace_seconds if options["grace"] is None else options["grace"]
+        grace = self._policies.latest.kill_grace_seconds if asked_grace is None else asked_grace
         for run in (*self._attempts.running.values(), *self._attempts.voided.values()):
             wanted = run.job_id == job_id and not run.is_hook
             if wanted and step.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace) and run.ending is None:
@@ -227,41 +203,45 @@ class Decider:
     def _start(self, step: Step) -> None:
         for run in self._attempts.voided.values():
             self._relaunch(step, run)
-        refused: list[tuple[sqlite3.Row, str]] | None = None
+        refused: list[tuple[Task | Unread, str]] | None = None
         while refused is None or refused:  # what comes after a job that was refused may start now
             starts, refused = self._starter.claim(step)
             step.effects.starts += starts
-            for row, reason in refused:
-                step.effects.fail(f"job {row['id']} denied: {reason}")
-                self._aftermath.follow(step, row, JobState.FAILED, reason)
+            for job, reason in refused:
+                step.effects.fail(f"job {job.id} denied: {reason}")
+                self._aftermath.follow(step, job, JobState.FAILED, reason)
 
     def _relaunch(self, step: Step, run: Running) -> None:
         """Launch an attempt again whose launch was voided."""
-        row = step.schedule.attempt(run.job_id, run.number)
-        if row is None or row["ending"] is not None or (run.is_hook and not JobState(row["state"]).ended):
-            self._end_unstarted(step, run, row)
-        elif row["launches"] > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
-            pass  # something keeps launches from working: no hurry
-        elif reason := self._starter.refusal(row):
+        claim = step.schedule.claim(run.job_id, run.number)
+        if claim is None:
             step.effects.recorded.append(run.folder)
-            self._follow(step, _End(row, run, Verdict(Outcome.DENIED, reason), Failure(fatal=True)))
-        elif start := self._starter.relaunch(step.change, row):
+        elif claim.ending is not None or _is_hook_of_a_live_job(claim):
+            reason = claim.ending or Outcome.CANCELLED
+            self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
+        elif claim.launches > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
+            pass  # something keeps launches from working: no hurry
+        elif refusal := self._starter.refusal(claim.job):
+            self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
+        elif start := self._starter.relaunch(step, claim):
             step.effects.starts.append(start)
             step.effects.recorded.append(run.folder)
 
-    def _end_unstarted(self, step: Step, run: Running, row: sqlite3.Row | None) -> None:
-        step.effects.recorded.append(run.folder)
-        if row is None:
-            return
-        verdict, failure = judge(Exit(run.folder), Outcome(row["ending"] or Outcome.CANCELLED))
-        self._follow(step, _End(row, run, verdict, failure))
+    def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
+        self._record(step, End(run, claim, verdict, Failure()))
 
 
-def _with_remains(verdict: Verdict, run: Running) -> Verdict:
-    if not run.remains:
-        return verdict
-    left = f"could not be ended: {', '.join(map(str, run.remains))}"
-    return replace(verdict, error=f"{verdict.error}; {left}" if verdict.error else left)
+def _is_hook_of_a_live_job(claim: Claim) -> bool:
+    """Whether it was to call a hook of a job that has been retried meanwhile."""
+    return claim.number == 0 and isinstance(claim.job, Task) and not claim.job.record.state.ended
+
+
+def _head(job: Task | Unread, number: int | None = None) -> str:
+    """What a line of the log begins with."""
+    if isinstance(job, Unread):
+        return f"job {job.id}" if number is None else f"job {job.id} attempt {number}"
+    attempt = "" if number is None else f" attempt {number} of {job.record.allowed_attempts}"
+    return f"job {job.id}{attempt} {job.record.call}"
 
 
 def _seen(verdict: Verdict) -> str:

@@ -1,13 +1,11 @@
 """A transaction of the supervisor, and what it has decided: to be done once it is committed."""
 
-import json
-import sqlite3
 from dataclasses import dataclass, field
 
-from ..models import JobState, Outcome
+from ..models import Outcome
 from ..settings import Settings
-from ..snapshot import Context
 from ..store.schedule import Schedule
+from ..store.task import Task
 from ..store.transitions import Transitions
 from .joblogs import Message
 from .running import Running
@@ -17,22 +15,17 @@ from .running import Running
 class Start:
     """An attempt that has been claimed and is to be launched."""
 
-    row: sqlite3.Row
+    task: Task
     number: int
     folder: str  #: absolute
-    context: Context
     settings: Settings
     slot: int | None  #: number of the queue's slot; None for a hook
-
-    @property
-    def job_id(self) -> int:
-        """The job's id."""
-        return int(self.row["id"])
+    environment: str  #: the job's variables as JSON text
 
     @property
     def slot_environment(self) -> dict[str, str]:
         """The variables that the queue gives to a job in this slot."""
-        queue = self.settings.queues.get(self.row["queue"])
+        queue = self.settings.queues.get(self.task.record.queue)
         return {} if queue is None or self.slot is None else queue.environment(self.slot)
 
 
@@ -77,18 +70,13 @@ class Step:
     effects: Effects
     _variables: dict[int, str] = field(default_factory=dict)
 
-    def variables(self, environment: int) -> str:
-        """Environment variables as JSON text, the same object for the same row."""
+    def variables(self, environment: int | None) -> str | None:
+        """Environment variables as JSON text, the same object for the same row; None where there is no such row."""
+        if environment is None:
+            return None
         if environment not in self._variables:
-            self._variables[environment] = self.change.environment(environment)
+            found = self.change.environment(environment)
+            if found is None:
+                return None
+            self._variables[environment] = found
         return self._variables[environment]
-
-
-#: The hook that each end calls.
-_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "failed"}
-
-
-def hook_for(row: sqlite3.Row, state: str) -> str | None:
-    """The hook of a job's class that an end calls; None if it has none."""
-    name = _HOOKS.get(JobState(state))
-    return name if name in json.loads(row["hooks"]) else None

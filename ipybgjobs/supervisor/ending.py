@@ -22,30 +22,37 @@ class Ending:
     ----------
     folder : str
         The attempt folder.
-    process : ProcessIdentity
-        The worker.
+    process : ProcessIdentity or None
+        The worker; None where its start marker names no process.
     reason : str
         ``cancelled`` or ``timeout``.
     grace : float
         Seconds for each step.
+    kill : callable
+        Has the process killed by whoever launched or watches it; False where nobody does. The last resort, where the marker does
+        not lead to the process: a job can have written it.
     clock : callable
         The monotonic clock.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it ends, why and how
         self,
         folder: str,
-        process: identity.ProcessIdentity,
+        process: identity.ProcessIdentity | None,
         reason: str,
         grace: float,
+        *,
+        kill: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._grace = grace
         self._clock = clock
-        self._worker = identity.look(process.pid) if identity.is_alive(process) else None
+        self._kill = kill
+        self._worker = identity.look(process.pid) if process is not None and identity.is_alive(process) else None
+        self.is_unwatched = False  #: nobody will say when the process ends, if there is one
         self._known: dict[int, identity.ProcessState] = {}
-        self._deadline = clock() + grace
+        self._deadline = clock() + (0.0 if process is None else grace)
         self._step = self._after_interrupt
         with contextlib.suppress(OSError):  # without it the worker doesn't stay for its children; they are looked for anyway
             attempt.write_json(folder, attempt.ENDING, {"reason": reason})
@@ -58,6 +65,9 @@ class Ending:
         if self._worker is not None:
             self._look()
             self._step()
+        elif self._clock() >= self._deadline:
+            self.is_unwatched = not self._kill()
+            self._deadline = self._clock() + max(self._grace, INTERVAL)
 
     def remains(self) -> list[int]:
         """Processes that are still there after the worker has gone; ends them once more."""

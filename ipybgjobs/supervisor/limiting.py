@@ -1,10 +1,11 @@
 """Keeping logs within ``max_output_bytes``: head and tail stay, the middle is given back to the disk; the job notices nothing."""
 
 import os
+import stat
 import time
 from collections.abc import Iterable
 
-from .. import attempt
+from .. import attempt, reports
 from ..process import holes
 
 #: Seconds between two looks at the logs of running attempts.
@@ -34,14 +35,14 @@ def shorten(folder: str, limit: int) -> None:
     """
     path = f"{folder}/{attempt.OUTPUT}"
     try:
-        status = os.stat(path)
-        if status.st_blocks * 512 <= limit:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_blocks * 512 <= limit:
             return
         half = limit // 2
-        known = attempt.read_json(folder, attempt.DROPPED)
-        first = known["from"] if known else -(-half // holes.BLOCK) * holes.BLOCK
+        known = reports.dropped(folder)
+        first = known.begin if known else -(-half // holes.BLOCK) * holes.BLOCK
         last = (status.st_size - half) // holes.BLOCK * holes.BLOCK
-        begin = max(first, known["to"] if known else first)
+        begin = max(first, known.end if known else first)
         if last > begin:
             attempt.write_json(folder, attempt.DROPPED, {"from": first, "to": last})
             if not holes.punch(path, begin, last):

@@ -4,28 +4,32 @@ What a transaction decides is done only after it is committed; if it can't be co
 again. Every decision is made from the store and the attempt folders.
 """
 
-import json
+import functools
 import math
 import os
 import random
 import time
 from collections.abc import Callable, Iterable
 
-from .. import __version__
+from .. import __version__, reports
 from ..errors import StoreError
 from ..executors.local import Exit, LocalExecutor, exit_from_folder
 from ..folder import StateFolder
 from ..models import Outcome, Owner
 from ..process import identity, memory
-from ..snapshot import Context, startup_key
+from ..reports import Started
+from ..snapshot import startup_key
 from ..store import records, schedule
 from ..store.database import Database
 from ..store.schedule import Schedule
+from ..store.task import Claim, Task
 from ..store.transitions import Transitions
 from . import ending, limiting, running
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
+from .ending import Ending
 from .joblogs import JobLogs, Message
+from .judging import Judge
 from .limiting import Limiter
 from .notifying import Notifier
 from .origins import Origins
@@ -87,7 +91,8 @@ class Supervisor:
         self._logs = JobLogs(self.policies.latest.logs, folder.logs)
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
-        self._decider = Decider(self._attempts, self._starter, self.policies, self._memory_kills, clock=clock, draw=draw)
+        self._judge = Judge(self._attempts, self.policies, self._memory_kills)
+        self._decider = Decider(self._attempts, self._starter, self.policies, clock=clock, draw=draw)
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
@@ -111,7 +116,7 @@ class Supervisor:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
         if self.executor.pending or any(run.ending for run in self._attempts.running.values()):
             return ending.INTERVAL
-        if self._attempts.ended or self._attempts.voided or self._refused:
+        if self._attempts.ended or self._attempts.voided or self._attempts.unclear or self._refused:
             return AGAIN
         monotonic, clock = time.monotonic(), self._clock()
         lefts = [run.left(monotonic, clock) for run in self._attempts.running.values() if not run.late]
@@ -143,26 +148,39 @@ class Supervisor:
         self._fold_at = time.monotonic() + FOLD_AFTER
         context = schedule.newest_context(self.database.connection, self.owner.host)
         if context is not None:
-            self.policies.settings(Context.from_text(context))
+            self.policies.settings(context)
         queues = Schedule(self.database.connection, self.owner, self._clock())
-        for row in schedule.live_attempts(self.database.connection, self.owner.host):
-            whole = queues.attempt(row["job_id"], row["number"])
-            if whole is not None:
-                run = Running(row["job_id"], row["number"], self._folder.attempt(whole["folder"]))
-                self.policies.settings(Context.from_text(whole["context_body"]))
-                self._find(run)
-                timeout = _LONGEST_HOOK if run.is_hook else whole["timeout"]
-                run.deadline = None if timeout is None else running.began(run.folder, whole["attempt_started_at"]) + timeout
-                run.until = None if run.is_hook else whole["deadline"]
-                if row["ending"] and run.folder in self._attempts.running:
-                    run.ending = running.begin_ending(run, Outcome(row["ending"]), row["ending_grace"])
+        for job_id, number in schedule.live_attempts(self.database.connection, self.owner.host):
+            claim = queues.claim(job_id, number)
+            if claim is not None:
+                run = Running(job_id, number, self._folder.attempt(claim.folder))
+                self._attend(run, functools.partial(self._resume, run, claim))
+
+    def _resume(self, run: Running, claim: Claim) -> None:
+        """Go on with an attempt that a dead supervisor left."""
+        timeout, until = _LONGEST_HOOK if run.is_hook else None, None
+        if isinstance(claim.job, Task):
+            self.policies.settings(claim.job.context)
+            timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
+        self._find(run)
+        run.deadline = None if timeout is None else running.began(run.folder, claim.started_at) + timeout
+        run.until = until
+        if claim.ending and run.folder in self._attempts.running:
+            run.ending = running.begin_ending(run, claim.ending, claim.grace, self.executor)
+
+    def _attend(self, run: Running, look: Callable[[], None]) -> None:
+        """Look at one attempt: whatever is wrong with it ends this one, and no other."""
+        try:
+            look()
+        except Exception as error:
+            self._attempts.give_up(run, f"{type(error).__name__}: {error}")
 
     def _find(self, run: Running) -> None:
         found = running.look(run.folder, self.executor)
         if found is Found.VOID:
             self._attempts.void(run)
             return
-        self._attempts.running[run.folder] = run
+        self._attempts.hold(run, is_unclear=found is Found.UNCLEAR)
         run.elsewhere = found is Found.ELSEWHERE
         if found is Found.GONE:
             self._end(exit_from_folder(run.folder))
@@ -187,9 +205,9 @@ class Supervisor:
         self._tidier.step(self.policies.latest)
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
         self._collect(ready)
-        for run in self._attempts.running.values():
-            if run.ending is not None:
-                run.ending.step()
+        for run in list(self._attempts.running.values()):
+            if run.ending is not None and run.folder not in self._attempts.ended:
+                self._attend(run, functools.partial(self._go_on_ending, run, run.ending))
         known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
         if not (known or self._due() or self._store_changed()):
             return
@@ -205,6 +223,11 @@ class Supervisor:
         self._do(effects)
         if self.notice != self._said:
             self.say_heard()
+
+    def _go_on_ending(self, run: Running, ending: Ending) -> None:
+        ending.step()
+        if ending.is_unwatched and not run.elsewhere:
+            self._end(exit_from_folder(run.folder))
 
     def _note_origins(self) -> None:
         found = list(self._origins.step())
@@ -242,39 +265,56 @@ class Supervisor:
             self._shift_deadline(run)
 
     def _shift_deadline(self, run: Running) -> None:
-        row = Schedule(self.database.connection, self.owner, self._clock()).job(run.job_id)
-        run.until = None if row is None or run.is_hook else row["deadline"]
+        job = Schedule(self.database.connection, self.owner, self._clock()).job(run.job_id)
+        run.until = None if run.is_hook or not isinstance(job, Task) else job.record.deadline
 
     def _collect(self, ready: Iterable[int]) -> None:
         """Step 1: which processes have ended."""
         for end in self.executor.ended(ready):
-            if end.status is None:  # no child of a fork server of ours
-                running.wait_for_exit_report(end.folder)
-                end = exit_from_folder(end.folder)  # noqa: PLW2901 - the same end, better known
-            self._end(end)
-        for folder in self.executor.orphaned():
+            run = self._attempts.running.get(end.folder)
+            if run is None:
+                self.executor.acknowledge([end.folder])  # it was voided before it could start
+            else:
+                self._attend(run, functools.partial(self._collect_one, end))
+        for folder in {*self.executor.orphaned(), *self._attempts.unclear}:
             if folder in self._attempts.running:
-                self._find(self._attempts.running[folder])
-        for run in self._attempts.running.values():
+                run = self._attempts.running[folder]
+                self._attend(run, functools.partial(self._find, run))
+        for run in list(self._attempts.running.values()):
             if run.elsewhere and not running.is_held_elsewhere(run.folder):
-                self._end(exit_from_folder(run.folder))
+                self._attend(run, functools.partial(self._end, exit_from_folder(run.folder)))
+
+    def _collect_one(self, end: Exit) -> None:
+        if end.status is None:  # no child of a fork server of ours
+            launcher = (reports.started(end.folder) or Started()).launcher
+            running.wait_for_exit_report(end.folder, launcher)
+            end = exit_from_folder(end.folder)
+        self._end(end)
 
     def _end(self, end: Exit) -> None:
-        run = self._attempts.running.get(end.folder)
+        run = self._attempts.running[end.folder]
+        if running.never_started(end.folder):
+            self._attempts.void(run)
+            return
         if self.policies.latest.max_output_bytes is not None:
             limiting.shorten(end.folder, self.policies.latest.max_output_bytes)
-        if run is not None and run.ending is not None:
+        if run.ending is not None:
             run.remains = run.ending.remains()
         self._attempts.ended[end.folder] = end
 
     def _decide(self) -> Effects:
         now = self._clock()
+        self.policies.look()
+        with self.database.looking() as connection:
+            variables = Transitions(connection, self.owner, now).environment
+            ends = self._judge.look(Schedule(connection, self.owner, now), variables)
         with self.database.transaction() as connection:
             change, queues = Transitions(connection, self.owner, now), Schedule(connection, self.owner, now)
-            effects = self._decider.decide(change, queues, time.monotonic())
+            effects = self._decider.decide(change, queues, ends, time.monotonic())
             if now - self._heard_at >= _HEARTBEAT:
                 self._hear(change, now)
             self._next_due = queues.next_due()
+        self.policies.begin()
         self._version = self.database.changed()
         return effects
 
@@ -293,30 +333,34 @@ class Supervisor:
         for run in effects.late:
             run.late = True
         for run, reason, grace in effects.endings:
-            run.ending = running.begin_ending(run, reason, grace)
+            self._attend(run, functools.partial(self._begin_ending, run, reason, grace))
+
+    def _begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
+        run.ending = running.begin_ending(run, reason, grace, self.executor)
 
     def _launch(self, starts: list[Start]) -> None:
         launches = []
-        change = Transitions(self.database.connection, self.owner, self._clock())
         for start in starts:
-            timeout = start.row["timeout"] if start.number else _LONGEST_HOOK
-            run = Running(start.job_id, start.number, start.folder)
+            task, record = start.task, start.task.record
+            timeout = record.timeout if start.number else _LONGEST_HOOK
+            run = Running(task.id, start.number, start.folder)
             try:
-                environment = change.environment(start.row["environment"])
-                launches.append(self._starter.launch(start, environment))
+                launches.append(self._starter.launch(start))
             except OSError as error:
-                self._notice = f"job {start.job_id} can't be started: {error}"
+                self._notice = f"job {task.id} can't be started: {error}"
                 self._attempts.void(run)
                 continue
+            except ValueError as error:  # what of its row only a launch looks at
+                self._attempts.refuse(run, f"{task.target} was denied: {error}; nothing was started")
+                continue
             run.deadline = None if timeout is None else time.monotonic() + timeout
-            run.until = start.row["deadline"] if start.number else None
+            run.until = record.deadline if start.number else None
             run.memory_kills = self._memory_kills.lately()
             self._attempts.running[start.folder] = run
             if start.number:
-                submitted = start.row["source"]
-                self._origins.want((start.job_id, start.number), start.context, submitted and json.loads(submitted)[0])
-                head = f"job {start.job_id} attempt {start.number} of {start.row['allowed_attempts']}"
-                self._logs.write(Message(f"{head} {records.call(start.row)} started"))
+                self._origins.want((task.id, start.number), task.context, None if task.source is None else task.source.path)
+                head = f"job {task.id} attempt {start.number} of {record.allowed_attempts}"
+                self._logs.write(Message(f"{head} {record.call} started"))
         self.executor.launch(launches)
 
     def _follow_settings(self) -> None:

@@ -40,11 +40,17 @@ class _Evaluation:
         return self.signature != signature or (self.again_at is not None and time.monotonic() >= self.again_at)
 
 
+def _key(context: Context) -> _Key:
+    return context.sources, context.executable, context.package_root
+
+
 class Policies:
     """What the files of each caller say."""
 
     def __init__(self) -> None:
         self._evaluations: dict[_Key, _Evaluation] = {}
+        self._stale: set[_Key] = set()  # whose files had changed at the last look
+        self._wanted: dict[_Key, Context] = {}  # asked for and not known
         self.latest = Settings()  #: of the last evaluation that succeeded
 
     def filenos(self) -> list[int]:
@@ -58,13 +64,36 @@ class Policies:
     def settings(self, context: Context) -> Settings | None:
         """Return what the files of a caller say; None while that is not known (see `problem`)."""
         paths = [path for path, _ in context.sources]
-        key = (context.sources, context.executable, context.package_root)
+        key = _key(context)
         evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
         if evaluation is None or (evaluation.question is None and evaluation.is_stale(signature)):
             self._evaluations[key] = self._begin(context, signature)
             return None
         return None if evaluation.question else evaluation.settings
+
+    def look(self) -> None:
+        """Look whether files have changed since they were evaluated, so that `known` need not: it is asked in a transaction."""
+        self._stale = {
+            key
+            for key, evaluation in self._evaluations.items()
+            if evaluation.question is None and evaluation.is_stale(sources.signature(path for path, _ in key[0]))
+        }
+
+    def known(self, context: Context) -> Settings | None:
+        """Return what the files of a caller said at the last `look`; None while that is not known: `begin` finds it out."""
+        key = _key(context)
+        evaluation = self._evaluations.get(key)
+        if evaluation is None or key in self._stale:
+            self._wanted[key] = context
+            return None
+        return None if evaluation.question else evaluation.settings
+
+    def begin(self) -> None:
+        """Have evaluated what was wanted and not known."""
+        wanted, self._wanted = self._wanted, {}
+        for context in wanted.values():
+            self.settings(context)
 
     def changed(self) -> bool:
         """Whether files have changed since they were evaluated."""

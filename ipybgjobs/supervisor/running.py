@@ -1,26 +1,31 @@
 """The attempts under way, and how they are found again: after a crash of the supervisor, or of a fork server.
 
 What is found is looked at by its folder: an attempt that has not started is voided and launched again, one that runs is watched,
-one that has gone is judged.
+one that has gone is judged. What a folder says, anybody may have written: one that makes no sense costs its own attempt.
 """
 
 import contextlib
+import errno
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
-from .. import attempt
+from .. import attempt, reports
 from ..executors.local import Exit, LocalExecutor
 from ..models import Outcome
 from ..process import identity, worker
 from ..process.identity import ProcessIdentity
+from ..reports import Process, Started
 from .ending import Ending
 
 #: Seconds that a fork server without supervisor is given to write how its child ended.
 PATIENCE = 2.0
+
+#: Faults that pass by themselves: they say nothing about the attempt that is looked at.
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 @dataclass(slots=True)
@@ -38,6 +43,8 @@ class Running:
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
     late: bool = False  #: its timeout has been enforced
+    refused: str | None = None  #: why it could not be launched though it was claimed
+    trouble: str | None = None  #: what went wrong when it was looked at
 
     @property
     def is_hook(self) -> bool:
@@ -62,6 +69,7 @@ class Attempts:
         self.running: dict[str, Running] = {}
         self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
         self.voided: dict[str, Running] = {}  #: to be launched again
+        self.unclear: set[str] = set()  #: to be looked at again; still in `running`
 
     def any(self) -> bool:
         """Whether there is anything."""
@@ -70,13 +78,33 @@ class Attempts:
     def void(self, run: Running) -> None:
         """Have an attempt launched again that has not started, and never will in its folder."""
         run.voided_at = time.monotonic()
+        self.unclear.discard(run.folder)
         self.running.pop(run.folder, None)
         self.voided[run.folder] = run
+
+    def hold(self, run: Running, *, is_unclear: bool) -> None:
+        """Have an attempt in hand that was found."""
+        self.running[run.folder] = run
+        if is_unclear:
+            self.unclear.add(run.folder)
+        else:
+            self.unclear.discard(run.folder)
+
+    def refuse(self, run: Running, reason: str) -> None:
+        """Have an attempt denied that was claimed, and can't be launched."""
+        run.refused = reason
+        self.running[run.folder], self.ended[run.folder] = run, Exit(run.folder)
+
+    def give_up(self, run: Running, trouble: str) -> None:
+        """Have an attempt end that can't be looked at."""
+        run.trouble = trouble
+        self.running[run.folder], self.ended[run.folder] = run, Exit(run.folder)
 
     def forget(self, folder: str) -> None:
         """Let go of an attempt whose end, or whose next launch, is in the store."""
         for held in (self.running, self.ended, self.voided):
             held.pop(folder, None)
+        self.unclear.discard(folder)
 
 
 class Found(Enum):
@@ -86,6 +114,7 @@ class Found(Enum):
     WATCHED = "watched"
     GONE = "gone"
     ELSEWHERE = "elsewhere"
+    UNCLEAR = "unclear"  #: no descriptor, no space: to be looked at again
 
 
 def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time.monotonic) -> Found:
@@ -93,63 +122,92 @@ def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time
 
     The start marker decides: where there is none, it is created as void, and whoever creates it first wins.
     """
-    started = attempt.read_json(folder, attempt.STARTED)
     try:
-        if started is None and attempt.claim_start(folder, {"void": True}):
-            return Found.VOID
+        return _look(folder, executor, clock)
     except (FileNotFoundError, NotADirectoryError):
         return Found.VOID  # claimed, and not even a folder
-    started = started or attempt.read_json(folder, attempt.STARTED) or {}
-    if started.get("void"):
+    except OSError as error:
+        return Found.UNCLEAR if error.errno in _PASSING else Found.GONE
+
+
+def _look(folder: str, executor: LocalExecutor, clock: Callable[[], float]) -> Found:
+    if attempt.claim_start(folder, {"void": True}):
         return Found.VOID
-    if started.get("pid_namespace") != identity.pid_namespace():
+    started = reports.started(folder) or Started()
+    if started.void:
+        return Found.VOID
+    if started.pid_namespace != identity.pid_namespace():
         return Found.ELSEWHERE if is_held_elsewhere(folder) else Found.GONE
-    if executor.watch(folder, ProcessIdentity(**started["process"])):
+    process = _identified(started.process)
+    if process is not None and executor.watch(folder, process):
         return Found.WATCHED
-    wait_for_exit_report(folder, started, clock)
+    wait_for_exit_report(folder, started.launcher, clock)
     return Found.GONE
 
 
-def began(folder: str, started_at: float, clock: Callable[[], float] = time.time) -> float:
+def _identified(process: Process | None) -> ProcessIdentity | None:
+    """The process that a start marker names; None where it names none, or this one: a job can write what it likes."""
+    return None if process is None or process[0] == os.getpid() else ProcessIdentity(*process)
+
+
+def never_started(folder: str) -> bool:
+    """Whether an attempt whose process has ended had not started, so that it can be launched again as if it had not been.
+
+    The process has left neither a start marker nor an outcome, and nobody else will start in this folder.
+    """
+    with contextlib.suppress(OSError):
+        if attempt.claim_start(folder, {"void": True}):
+            return True
+        return (reports.started(folder) or Started()).void
+    return os.path.isdir(folder) and not os.path.lexists(f"{folder}/{attempt.STARTED}")
+
+
+def began(folder: str, started_at: float | None, clock: Callable[[], float] = time.time) -> float:
     """When an attempt began, on the monotonic clock: as its worker wrote in this boot, else as its row says.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
-    started_at : float
-        What the row says, in seconds since the epoch.
+    started_at : float or None
+        What the row says, in seconds since the epoch; None: now.
     clock : callable
         Seconds since the epoch.
     """
-    started = attempt.read_json(folder, attempt.STARTED) or {}
-    if "monotonic" in started and started.get("process", {}).get("boot") == identity.boot():
-        return float(started["monotonic"])
-    return time.monotonic() - max(0.0, clock() - started_at)
+    started, now = reports.started(folder) or Started(), time.monotonic()
+    if started.monotonic is not None and started.process is not None and started.process[2] == identity.boot():
+        return min(started.monotonic, now)
+    return now if started_at is None else now - max(0.0, clock() - started_at)
 
 
 def is_held_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process lives where its PID can't be seen."""
-    return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
+    """Whether an attempt's process lives where its PID can't be seen; also while that can't be told."""
+    try:
+        return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
+    except OSError as error:
+        return error.errno in _PASSING
 
 
-def wait_for_exit_report(folder: str, started: dict[str, Any] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+def wait_for_exit_report(folder: str, launcher: Process | None, clock: Callable[[], float] = time.monotonic) -> None:
     """Give the fork server that launched the attempt, if it lives, a moment to write how it ended."""
-    started = started or attempt.read_json(folder, attempt.STARTED) or {}
-    if "launcher" not in started:
+    if launcher is None:
         return
-    launcher = ProcessIdentity(**started["launcher"])
-    limit = clock() + PATIENCE
-    while attempt.read_json(folder, attempt.EXIT) is None and identity.is_alive(launcher) and clock() < limit:
+    server, limit = ProcessIdentity(*launcher), clock() + PATIENCE
+    while reports.left(folder) is None and identity.is_alive(server) and clock() < limit:
         time.sleep(0.005)
 
 
-def begin_ending(running: Running, reason: Outcome, grace: float) -> Ending | None:
+def begin_ending(running: Running, reason: Outcome, grace: float, executor: LocalExecutor) -> Ending | None:
     """Begin to end an attempt; None where it is enough to void its start, or where its processes can't be seen."""
+    folder = running.folder
     with contextlib.suppress(OSError):  # no folder yet, or a full disk
-        if attempt.claim_start(running.folder, {"void": True}):
+        if attempt.claim_start(folder, {"void": True}):
             return None
-    started = attempt.read_json(running.folder, attempt.STARTED) or {}
-    if "process" not in started or started.get("pid_namespace") != identity.pid_namespace():
+    if not os.path.lexists(f"{folder}/{attempt.STARTED}"):
         return None
-    return Ending(running.folder, ProcessIdentity(**started["process"]), reason, grace)
+    started = reports.started(folder) or Started()
+    here = started.pid_namespace == identity.pid_namespace()
+    if started.void or (running.elsewhere and not here):
+        return None
+    process = _identified(started.process) if here else None
+    return Ending(folder, process, reason, grace, kill=lambda: executor.kill(folder))

@@ -5,7 +5,6 @@ The claim is committed before anything is launched; a claim without a launch is 
 
 import json
 import os
-import sqlite3
 from typing import Any
 
 from .. import allowlist, attempt
@@ -13,10 +12,10 @@ from ..executors.local import Launch
 from ..folder import StateFolder
 from ..roles import command
 from ..settings import QueueSettings, Settings
-from ..snapshot import Context, acts_at_start
-from ..store import records
-from ..store.transitions import Transitions, Way
-from .effects import Start, Step, hook_for
+from ..snapshot import acts_at_start
+from ..store.task import Claim, Task, Unread
+from ..store.transitions import Way
+from .effects import Start, Step
 from .policies import Policies
 
 
@@ -39,19 +38,19 @@ class Starter:
         self._startup = startup
         self.waiting = False  #: whether a job waits for a slot: then a change of the slots is looked for
 
-    def claim(self, step: Step) -> tuple[list[Start], list[tuple[sqlite3.Row, str]]]:
+    def claim(self, step: Step) -> tuple[list[Start], list[tuple[Task | Unread, str]]]:
         """Claim what has a slot, and fail what is no longer allowed.
 
         Returns
         -------
         list of Start
             To be launched, once the transaction is committed.
-        list of (row, str)
+        list of (job, str)
             Jobs that were denied, each with the reason.
         """
         step.schedule.promote()
         starts = self._claim_hooks(step)
-        denied: list[tuple[sqlite3.Row, str]] = []
+        denied: list[tuple[Task | Unread, str]] = []
         occupied: dict[str, list[int | None]] | None = None
         self.waiting = False
         for queue in step.schedule.queues():
@@ -60,19 +59,20 @@ class Starter:
         return starts, denied
 
     def _claim_from(
-        self, step: Step, queue: str, taken: list[int | None], starts: list[Start], denied: list[tuple[sqlite3.Row, str]]
+        self, step: Step, queue: str, taken: list[int | None], starts: list[Start], denied: list[tuple[Task | Unread, str]]
     ) -> None:
         """Claim jobs of one queue while it has a slot."""
         unknown: list[int] = []  # contexts whose configuration is not known yet
-        while (row := step.schedule.due(queue, unknown)) is not None:
-            context = _readable(row)
-            settings = None if context is None else self._policies.settings(context)
-            if context is None:
-                denied.append((row, self._deny(step.change, row, "no client of ipybgjobs wrote its row")))
-            elif settings is None:
-                unknown.append(row["context"])
-            elif (why := _forbidden(row, settings)) is not None:
-                denied.append((row, self._deny(step.change, row, why)))
+        while (job := step.schedule.due(queue, unknown)) is not None:
+            environment = step.variables(job.environment)
+            if isinstance(job, Unread) or environment is None:
+                denied.append((job, self._deny(step, job, _FORGED)))
+                continue
+            settings = self._policies.known(job.context)
+            if settings is None:
+                unknown.append(job.context_id)
+            elif (why := _forbidden(job, settings)) is not None:
+                denied.append((job, self._deny(step, job, why)))
             else:
                 limits = settings.queues.get(queue, QueueSettings())
                 if len(taken) >= limits.slots:
@@ -80,54 +80,65 @@ class Starter:
                     return
                 slot = next(number for number in range(limits.slots) if number not in taken)
                 taken.append(slot)
-                starts.append(self._claimed(step.change, row, context, settings, slot))
+                starts.append(self._claimed(step, job, settings, slot, environment))
 
     def _claim_hooks(self, step: Step) -> list[Start]:
         """Claim the hooks that are due, a few at a time; they take no slot."""
         starts = []
-        for row in step.schedule.hooks(_HOOKS_AT_ONCE):
-            context = Context.from_text(row["context_body"])
-            settings = self._policies.settings(context)
+        for job in step.schedule.hooks(_HOOKS_AT_ONCE):
+            environment = step.variables(job.environment)
+            if isinstance(job, Unread) or environment is None or job.last_folder is None:
+                self._drop_hook(step, job)
+                continue
+            settings = self._policies.known(job.context)
             if settings is None:
                 continue
-            if _forbidden(row, settings) is not None:
-                step.change.drop_hook(row["id"])
-                step.effects.environments.add(row["environment"])
+            if _forbidden(job, settings) is not None:
+                self._drop_hook(step, job)
                 continue
-            relative = f"jobs/{row['uid']}/{attempt.HOOK}.{row['attempt']}"
-            start = Start(row, 0, self._folder.attempt(relative), context, settings, None)
-            if step.change.claim_hook(row["id"], relative, self._way(start)):
+            relative = f"jobs/{job.record.uid}/{attempt.HOOK}.{job.record.attempt}"
+            start = Start(job, 0, self._folder.attempt(relative), settings, None, environment)
+            if step.change.claim_hook(job.id, relative, self._way(start)):
                 starts.append(start)
         return starts
 
-    def _deny(self, transitions: Transitions, row: sqlite3.Row, why: str) -> str:
-        reason = _denied(row, why)
-        transitions.deny(row["id"], row["attempt"] + 1, reason)
+    def _drop_hook(self, step: Step, job: Task | Unread) -> None:
+        step.change.drop_hook(job.id)
+        if job.environment is not None:
+            step.effects.environments.add(job.environment)
+
+    def _deny(self, step: Step, job: Task | Unread, why: str) -> str:
+        reason = _denied(job, why)
+        number = job.attempt if isinstance(job, Unread) else job.record.attempt
+        step.change.deny(job.id, number + 1, reason)
         return reason
 
-    def _claimed(self, transitions: Transitions, row: sqlite3.Row, context: Context, settings: Settings, slot: int) -> Start:
-        number = row["attempt"] + 1
-        relative = f"jobs/{row['uid']}/{number}"
-        start = Start(row, number, self._folder.attempt(relative), context, settings, slot)
-        transitions.claim(row["id"], number, relative, self._way(start))
+    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: str) -> Start:
+        number = task.record.attempt + 1
+        relative = f"jobs/{task.record.uid}/{number}"
+        start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
+        step.change.claim(task.id, number, relative, self._way(start))
         return start
 
-    def refusal(self, row: sqlite3.Row) -> str | None:
+    def refusal(self, job: Task | Unread) -> str | None:
         """Why an attempt whose launch was voided may not be launched any more; None if it may, or that is not known yet."""
-        settings = self._policies.settings(Context.from_text(row["context_body"]))
-        why = None if settings is None else _forbidden(row, settings)
-        return None if why is None else _denied(row, why)
+        if isinstance(job, Unread):
+            return _denied(job, _FORGED)
+        settings = self._policies.known(job.context)
+        why = None if settings is None else _forbidden(job, settings)
+        return None if why is None else _denied(job, why)
 
-    def relaunch(self, transitions: Transitions, row: sqlite3.Row) -> Start | None:
+    def relaunch(self, step: Step, claim: Claim) -> Start | None:
         """Launch an attempt again whose first launch was voided; None while its configuration is not known."""
-        context = Context.from_text(row["context_body"])
-        settings = self._policies.settings(context)
-        if settings is None:
+        task = claim.job
+        settings = None if isinstance(task, Unread) else self._policies.known(task.context)
+        environment = step.variables(task.environment)
+        if isinstance(task, Unread) or settings is None or environment is None:
             return None
-        first = row["number"] or f"{attempt.HOOK}.{row['attempt']}"
-        relative = f"jobs/{row['uid']}/{first}.{row['launches'] + 1}"
-        start = Start(row, row["number"], self._folder.attempt(relative), context, settings, row["slot"])
-        transitions.relaunch(row["id"], row["number"], relative, self._way(start))
+        first = claim.number or f"{attempt.HOOK}.{task.record.attempt}"
+        relative = f"jobs/{task.record.uid}/{first}.{claim.launches + 1}"
+        start = Start(task, claim.number, self._folder.attempt(relative), settings, claim.slot, environment)
+        step.change.relaunch(task.id, claim.number, relative, self._way(start))
         return start
 
     def _way(self, start: Start) -> Way:
@@ -136,43 +147,44 @@ class Starter:
 
     def _fresh_reason(self, start: Start) -> str | None:
         """Why a fork of this interpreter can't run the job; None: it can."""
-        if start.context.startup != self._startup:
+        if start.task.context.startup != self._startup:
             return "another interpreter, or variables that act at its start differ from the supervisor's"
         if any(map(acts_at_start, start.slot_environment)):
             return "its queue sets variables that act at an interpreter's start"
         return None
 
-    def launch(self, start: Start, environment: str) -> Launch:
+    def launch(self, start: Start) -> Launch:
         """Write the attempt folder, and say how to launch it.
 
         Raises
         ------
         OSError
             If the folder can't be written.
+        ValueError
+            If a client of ipybgjobs did not write the job's environment variables.
         """
-        context = start.context
+        context = start.task.context
+        variables = _variables(start.environment) | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         attempt.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
-        variables = json.loads(environment) | start.slot_environment
         return Launch(start.folder, worker if fresh else None, variables, self._output(start))
 
     def _request(self, start: Start) -> dict[str, Any]:
-        row, context = start.row, start.context
-        permission = allowlist.permission(row["target"], start.settings)
+        task, record, context = start.task, start.task.record, start.task.context
+        permission = allowlist.permission(task.target, start.settings)
         assert permission is not None  # the claim has looked
-        call = records.call(row)
         return {
-            "job": {"id": row["id"], "uid": row["uid"], "name": row["name"], "attempt": start.number},
+            "job": {"id": record.id, "uid": record.uid, "name": record.name, "attempt": start.number},
             "key": permission.entry.key,
             "method": permission.method,
             "only_from": permission.entry.only_from,
             "by_value": permission.by_value,
-            "init": call.init,
-            "params": call.params,
-            "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in _with_pickles(row)],
-            "positional": json.loads(row["positional"]),
+            "init": record.call.init,
+            "params": record.call.params,
+            "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
+            "positional": task.positional,
             "cwd": context.cwd,
             "path": context.path,
             "umask": context.umask,
@@ -183,55 +195,60 @@ class Starter:
         """What a request to call a hook says beyond: which, and where the job's end is written."""
         if start.number:
             return {}
-        row = start.row
+        task, record = start.task, start.task.record
         return {
             "hook": {
-                "name": hook_for(row, row["state"]),
-                "attempt": self._last_folder(row),
-                "outcome": row["last_outcome"],
-                "error": f"job {row['id']} ({row['target']}): {row['error']}",
+                "name": task.hook_for(record.state),
+                "attempt": self._last_folder(task),
+                "outcome": task.last_outcome,
+                "error": f"job {record.id} ({task.target}): {record.error}",
             }
         }
 
     def _output(self, start: Start) -> str | None:
         """Where an attempt prints; a hook prints to the log of the attempt before it."""
-        return None if start.number else f"{self._last_folder(start.row)}/{attempt.OUTPUT}"
+        return None if start.number else f"{self._last_folder(start.task)}/{attempt.OUTPUT}"
 
-    def _last_folder(self, row: sqlite3.Row) -> str:
-        return self._folder.attempt(row["last_folder"])
+    def _last_folder(self, task: Task) -> str:
+        assert task.last_folder is not None  # a hook is called where there is one
+        return self._folder.attempt(task.last_folder)
 
 
-def _with_pickles(row: sqlite3.Row) -> list[str]:
-    """Uids of the group and the job, where they have pickled parameters."""
-    group = [row["group_uid"]] if row["common_pickled"] not in (None, "{}") else []
-    return group + ([row["uid"]] if row["pickled"] != "{}" else [])
+def _variables(text: str) -> dict[str, str]:
+    """Parse environment variables.
 
+    Raises
+    ------
+    ValueError
+        If a client of ipybgjobs did not write them.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("its environment variables can't be read")
+    return values
+
+
+#: Why a row that can't be read is not run.
+_FORGED = "no client of ipybgjobs wrote its row"
 
 #: Hooks that are called at the same time.
 _HOOKS_AT_ONCE = 4
 
 
-def _forbidden(row: sqlite3.Row, settings: Settings) -> str | None:
-    """Why the files do not allow what a row asks for; None if they do."""
-    if not allowlist.is_allowed(row["target"], settings):
+def _forbidden(task: Task, settings: Settings) -> str | None:
+    """Why the files do not allow what a job asks for; None if they do."""
+    if not allowlist.is_allowed(task.target, settings):
         return "it is not, or no longer, on the allowlist"
-    if not allowlist.runs_notebook(row["target"]):
+    if not allowlist.runs_notebook(task.target):
         return None
-    params = records.call(row).params
-    if not allowlist.is_allowed_notebook(row["target"], params, settings):
+    params = task.record.call.params
+    if not allowlist.is_allowed_notebook(task.target, params, settings):
         return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
     return None
 
 
-def _denied(row: sqlite3.Row, why: str) -> str:
-    return f"{row['target']} was denied: {why}; nothing was started"
-
-
-def _readable(row: sqlite3.Row) -> Context | None:
-    """The context of a row, if all that a launch needs of the row can be read; anybody may have written it."""
-    try:
-        records.job_record(row)
-        json.loads(row["positional"])
-        return None if row["environment"] is None else Context.from_text(row["context_body"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
+def _denied(job: Task | Unread, why: str) -> str:
+    return f"{job.target} was denied: {why}; nothing was started"

@@ -8,9 +8,10 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import attempt, redaction, sizes
+from .. import attempt, redaction, reports, sizes
 from ..executors.local import Exit
 from ..models import Outcome
+from ..reports import Report
 from ..retry import Failure
 from ..store.transitions import Verdict
 
@@ -22,7 +23,8 @@ _LAST_LINES = 10
 
 _KILL = 9
 
-_REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
+#: What is said of an attempt that was ended.
+REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
 
 def judge(
@@ -38,25 +40,23 @@ def judge(
     end : Exit
         What was seen of the process.
     ending : Outcome or None
-        The reason, where it was being ended; a complete success wins over it.
+        The reason, where it was being ended. A success wins over it whose method had returned before its end was asked for.
     find_secrets : callable
         Returns the values that no text may show; asked only where there is a text.
     ran_out_of_memory : callable
         Whether the kernel has killed any process for want of memory while the attempt ran; asked only where this one was killed.
     """
-    record = attempt.read_json(end.folder, attempt.OUTCOME)
+    report = reports.outcome(end.folder)
     code, number = _status(end.status)
     seen: dict[str, Any] = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
-    if record is not None and record.get("status") == "succeeded":
-        return Verdict(
-            Outcome.SUCCEEDED, error=_lost_result(record) or _lost_output(record), source=record.get("source"), **seen
-        ), Failure()
-    secrets = () if record is None else find_secrets()
-    seen["source"] = None if record is None else record.get("source")
+    seen["source"] = None if report is None else report.source
+    if report is not None and report.succeeded and not (ending and report.interrupted):
+        return Verdict(Outcome.SUCCEEDED, error=_lost_result(report) or _lost_output(report), **seen), Failure()
+    secrets = () if report is None else find_secrets()
     if ending is not None:
-        return Verdict(ending, error=_REASONS[ending], traceback=_traceback(record, secrets), **seen), Failure()
-    if record is not None:
-        return Verdict(Outcome.ERROR, _error(record, secrets), _traceback(record, secrets), **seen), _failure(record)
+        return Verdict(ending, error=REASONS[ending], traceback=_traceback(report, secrets), **seen), Failure()
+    if report is not None:
+        return Verdict(Outcome.ERROR, _error(report, secrets), _traceback(report, secrets), **seen), _failure(report)
     error = _lost(code, number) + _memory(end.peak_memory, out_of_memory=number == _KILL and ran_out_of_memory())
     return Verdict(Outcome.LOST, error, _last_lines(end.folder, find_secrets()), **seen), Failure()
 
@@ -78,45 +78,38 @@ def _status(status: int | None) -> tuple[int | None, int | None]:
     return (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
 
 
-def _failure(record: dict[str, Any]) -> Failure:
-    return Failure(
-        names=tuple(record.get("names", ())),
-        fatal=record.get("fatal", False),
-        asked=record.get("asked", False),
-        after=record.get("after"),
-    )
+def _failure(report: Report) -> Failure:
+    return Failure(names=report.names, fatal=report.fatal, asked=report.asked, after=report.after)
 
 
-def _error(record: dict[str, Any], secrets: Sequence[str]) -> str:
-    kind = record.get("type", "error").rpartition(".")[2]
-    message = record.get("message", "")
-    return _shown(f"{kind}: {message}" if message else kind, secrets)
+def _error(report: Report, secrets: Sequence[str]) -> str:
+    kind = report.kind.rpartition(".")[2]
+    return _shown(f"{kind}: {report.message}" if report.message else kind, secrets)
 
 
 def _shown(text: str, secrets: Sequence[str]) -> str:
     return redaction.cut(redaction.one_line(redaction.without(text, secrets)), _LONGEST_ERROR)
 
 
-def _traceback(record: dict[str, Any] | None, secrets: Sequence[str]) -> str | None:
-    text = (record or {}).get("traceback")
+def _traceback(report: Report | None, secrets: Sequence[str]) -> str | None:
+    text = None if report is None else report.traceback
     return None if text is None else redaction.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
 
 
-def _lost_result(record: dict[str, Any]) -> str | None:
-    result = record.get("result", {})
-    if "lost" not in result:
+def _lost_result(report: Report) -> str | None:
+    if "lost" not in report.result:
         return None
-    return _shown(f"its return value, a {result.get('type')}, can't be kept: {result['lost']}", ())
+    return _shown(f"its return value, a {report.result.get('type')}, can't be kept: {report.result['lost']}", ())
 
 
-def _lost_output(record: dict[str, Any]) -> str | None:
+def _lost_output(report: Report) -> str | None:
     """What of the output could not be written."""
-    lost = record.get("lost")
-    if not lost:
+    lost = report.lost_output
+    if lost is None:
         return None
-    parts = [f"{sizes.show(lost['bytes'])} of its output"] if lost["bytes"] else []
-    parts += [f"{lost['displays']} displays"] if lost["displays"] else []
-    return _shown(f"{' and '.join(parts)} could not be written: {lost['reason']}", ())
+    parts = [f"{sizes.show(lost.bytes)} of its output"] if lost.bytes else []
+    parts += [f"{lost.displays} displays"] if lost.displays else []
+    return _shown(f"{' and '.join(parts)} could not be written: {lost.reason}", ())
 
 
 def _lost(code: int | None, number: int | None) -> str:

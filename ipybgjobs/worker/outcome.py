@@ -3,15 +3,17 @@
 Never raises an error of a user's object that is written; an interrupt passes.
 """
 
-import contextlib
 from typing import Any
 
 from .. import attempt, durations, errors, plain
+from . import telling
+from .telling import Told
 
 #: A plain result up to this size stands in the outcome itself.
 _INLINE = 65536
 
-_LONGEST_REPR = 10_000
+#: Names of a type and its bases that are kept.
+_MOST_NAMES = 200
 
 
 def succeeded(folder: str, value: Any) -> dict[str, Any]:
@@ -22,8 +24,8 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
         content = plain.dump(value)
         attempt.write_whole(f"{folder}/{attempt.RESULT}", content)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return {"status": "succeeded", "result": {"lost": reason, "type": _name(type(value)), "repr": representation(value)}}
+        lost = {"lost": telling.reason(error), "type": telling.name(type(value)), "repr": telling.representation(value)}
+        return {"status": "succeeded", "result": lost}
     return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
 
 
@@ -34,8 +36,8 @@ def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
         try:
             plain.dump(value)
         except Exception as error:
-            reason = f"{name}, a {_name(type(value))}, can't be kept: {type(error).__name__}: {error}"
-            found[name] = errors.ResultNotKept(reason, representation(value))
+            reason = f"{name}, a {telling.name(type(value))}, can't be kept: {telling.reason(error)}"
+            found[name] = errors.ResultNotKept(reason, telling.representation(value))
     return found
 
 
@@ -43,17 +45,14 @@ def _small(value: str | list[Any] | dict[str, Any]) -> bool:
     return len(value) < _INLINE and len(repr(value)) < _INLINE
 
 
-def failed(folder: str, error: BaseException) -> dict[str, Any]:
+def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
     """Keep an exception: its names for the retry rules, its text, and itself where it can be pickled."""
-    import traceback
-
-    begin_at_user_code(error)
     outcome: dict[str, Any] = {
         "status": "error",
-        "type": _name(type(error)),
-        "names": [name for cls in type(error).__mro__ for name in {cls.__name__, _name(cls)}],
-        "message": message(error),
-        "traceback": "".join(traceback.format_exception(error)),
+        "type": told.kind,
+        "names": _names(type(error)),
+        "message": told.cut_message(),
+        "traceback": told.cut_traceback(),
         "pickled": _keep_exception(folder, error),
     }
     if isinstance(error, errors.CellFailed):
@@ -63,6 +62,12 @@ def failed(folder: str, error: BaseException) -> dict[str, Any]:
     if isinstance(error, errors.Retry):
         outcome |= {"asked": True, "after": _after(error)}
     return outcome
+
+
+def _names(kind: type[BaseException]) -> list[str]:
+    """Names of a type and its bases, bare and dotted."""
+    found = [name for cls in type.mro(kind) for name in {cls.__name__, telling.name(cls)}]
+    return found[:_MOST_NAMES]
 
 
 def _names_of_builtin(name: str) -> list[str]:
@@ -88,40 +93,3 @@ def _keep_exception(folder: str, error: BaseException) -> bool:
     except BaseException:
         return False
     return True
-
-
-def begin_at_user_code(error: BaseException) -> None:
-    """Let the traceback begin where the user's code does."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(("ipybgjobs.", "asyncio.")):
-        trace = trace.tb_next
-    error.__traceback__ = trace
-
-
-def let_go_of_frames(error: BaseException) -> None:
-    """Let the memory go that the frames of a traceback hold: without it nothing more can be said."""
-    trace = error.__traceback__
-    while trace is not None:
-        with contextlib.suppress(RuntimeError):  # a frame that still runs
-            trace.tb_frame.clear()
-        trace = trace.tb_next
-
-
-def _name(cls: type) -> str:
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-
-
-def message(error: BaseException) -> str:
-    """What an exception says, whatever it does when it is asked."""
-    try:
-        return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
-    except BaseException as second:
-        return f"<its message can't be shown: {type(second).__name__}>"
-
-
-def representation(value: Any) -> str:
-    """The repr of a value, cut; whatever the value does when it is asked."""
-    try:
-        return repr(value)[:_LONGEST_REPR]
-    except BaseException as error:
-        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"

@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from .. import attempt
-from . import outcome, streams
+from . import streams, telling
 
 _LONGEST_TEXT = 10_000
 
@@ -96,9 +96,10 @@ class Outputs:
         if data:
             self.add("result", data={kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata=metadata)
 
-    def error(self, name: str, message: str, traceback: list[str], began: int) -> None:
-        """What the job raised; its traceback stands in the text log too, from `began` on."""
-        self.add("error", name=name, message=message, traceback=traceback, began=began)
+    def error(self, told: telling.Told, began: int) -> None:
+        """What the job raised; its traceback stands in the text log too, uncut, from `began` on."""
+        name = told.kind.rpartition(".")[2]
+        self.add("error", name=name, message=told.cut_message(), traceback=[told.cut_traceback()], began=began)
 
 
 def _write_whole_line(descriptor: int, line: bytes) -> None:
@@ -141,4 +142,4 @@ def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             shown = getattr(value, method)() if hasattr(type(value), method) else None
             if shown is not None:
                 found[kind] = shown[0] if isinstance(shown, tuple) else shown
-    return {"text/plain": outcome.representation(value), **found}, {}
+    return {"text/plain": telling.representation(value), **found}, {}

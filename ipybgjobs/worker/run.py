@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from .. import attempt, inside, plain, resolve
 from ..process import identity, worker
-from . import context, imports, outcome, streams
+from . import context, imports, outcome, streams, telling
 
 
 def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
@@ -26,14 +26,11 @@ def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
     environment : dict of str to str, optional
         Environment variables of the job; by default those of this process.
     """
-    request = attempt.read_json(folder, attempt.REQUEST)
+    request = attempt.read_json(folder, attempt.REQUEST, longest=None)
     if request is None or not attempt.claim_start(folder, _claim(), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
     worker.unwind_on_terminate()
-    pid = os.getpid()
-    record = _run(folder, request, dict(os.environ) if environment is None else environment)
-    if os.getpid() != pid:
-        _leave_fork()
+    record = _run(folder, request, dict(os.environ) if environment is None else environment, worker.Reserve())
     record |= {"ended_at": time.time(), "lost": streams.lost.to_json()}
     _write_outcome(folder, record)
     worker.linger_while_ending(f"{folder}/{attempt.ENDING}")
@@ -64,10 +61,10 @@ def _claim() -> dict[str, Any]:
     }
 
 
-def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """Call the method and say how it ended; whatever the user's code does, this returns, in each of its forks."""
+def _run(folder: str, request: dict[str, Any], environment: dict[str, str], reserve: worker.Reserve) -> dict[str, Any]:
+    """Call the method and say how it ended; whatever the user's code does, this returns, and in the worker alone."""
     pid = os.getpid()
-    source: list[Any] | None = None
+    record: dict[str, Any] = {"source": None}
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
         context.enter(request, environment)
@@ -75,22 +72,40 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
-        source = _source(owner)
+        record["source"] = _source(owner)
         value = _call(request, owner, sent or _sent(request))
-        return _succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
+        _leave_if_fork(pid)
+        record |= _asked_to_end(folder)
+        reserve.release()
+        return record | _succeeded(folder, value)
     except BaseException as error:
-        if os.getpid() != pid:
-            return {}
-        if isinstance(error, MemoryError):
-            outcome.let_go_of_frames(error)
-        if isinstance(error, SystemExit) and error.code in (None, 0):
-            return _succeeded(folder, None) | {"source": source}
-        _end_cell()
-        _show_exception(shown, error)
-        return outcome.failed(folder, error) | {"source": source}
+        _leave_if_fork(pid, error)
+        record |= _asked_to_end(folder)
+        reserve.release()
+        return record | _failed(folder, shown, error)
     finally:
-        if os.getpid() == pid:
-            inside.finish()
+        _leave_if_fork(pid)
+        inside.finish()
+
+
+def _asked_to_end(folder: str) -> dict[str, Any]:
+    """Whether the attempt's end had been asked for before its method returned, whatever the method made of the interrupt."""
+    return {"interrupted": True} if os.path.lexists(f"{folder}/{attempt.ENDING}") else {}
+
+
+def _failed(folder: str, shown: str, error: BaseException) -> dict[str, Any]:
+    """Show what was raised, and keep it; also where the exception itself can't be looked at."""
+    if isinstance(error, MemoryError):
+        telling.let_go_of_frames(error)
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return _succeeded(folder, None)
+    _end_cell()
+    told = telling.tell(error)
+    _show_exception(shown, told)
+    try:
+        return outcome.failed(folder, error, told)
+    except Exception:  # its type raises when it is asked for its names
+        return {"status": "error", "type": told.kind, "message": told.cut_message(), "traceback": told.cut_traceback()}
 
 
 def _define(code: dict[str, bytes]) -> None:
@@ -177,13 +192,14 @@ def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
 
 def _call_hook(request: dict[str, Any], instance: Any) -> Any:
     """Tell an instance how its job has ended."""
-    from .. import results
+    from .. import reports, results
 
     hook = request["hook"]
     if hook["name"] == "on_success":
         return instance.on_success(results.value(hook["attempt"], request["job"]["id"]))
-    written = attempt.read_json(hook["attempt"], attempt.OUTCOME) or {}
-    return instance.failed(results.exception(hook["attempt"], hook["outcome"], hook["error"], written.get("traceback")))
+    written = reports.outcome(hook["attempt"])
+    traceback = None if written is None else written.traceback
+    return instance.failed(results.exception(hook["attempt"], hook["outcome"], hook["error"], traceback))
 
 
 def _sent(request: dict[str, Any]) -> dict[str, Any]:
@@ -213,23 +229,23 @@ def _awaited(value: Any) -> Any:
     return asyncio.run(wait())
 
 
-def _show_exception(folder: str, error: BaseException) -> None:
+def _show_exception(folder: str, told: telling.Told) -> None:
     """Show it in the log and among the outputs, where somebody who follows the job looks."""
-    import traceback
-
-    from .outputs import Outputs
-
-    outcome.begin_at_user_code(error)
     with contextlib.suppress(Exception):
+        from .outputs import Outputs
+
         outputs = Outputs(folder)
         began = outputs.offset()
-        traceback.print_exception(error)
-        outputs.error(type(error).__name__, outcome.message(error), traceback.format_exception(error), began)
+        with contextlib.suppress(Exception):  # streams that the job has closed
+            sys.stderr.write(told.traceback)
+        outputs.error(told, began)
 
 
-def _leave_fork() -> NoReturn:
-    """A fork of the worker came back from the user's code: it records nothing."""
-    for stream in (sys.stdout, sys.stderr):
+def _leave_if_fork(pid: int, error: BaseException | None = None) -> None:
+    """Where a fork of the worker came back from the user's code, it records nothing, and ends as a fork of a script would."""
+    if os.getpid() == pid:
+        return
+    if error is not None:
         with contextlib.suppress(Exception):
-            stream.flush()
-    os._exit(0)
+            telling.begin_at_user_code(error)
+    worker.leave_fork(error)

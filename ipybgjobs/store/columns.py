@@ -1,0 +1,102 @@
+"""Columns of a row, checked: SQLite lets any value into any column, and anybody may have written the file.
+
+Each function returns the value in its type, or raises; nothing is converted and nothing guessed.
+"""
+
+import json
+import math
+import sqlite3
+from typing import Any
+
+
+class Unreadable(ValueError):  # noqa: N818 - it says what a row is
+    """A row that no client of ipybgjobs wrote, or that was damaged; says which column."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(f"its column {column} holds what no client of ipybgjobs writes")
+        self.column = column
+
+
+def text(row: sqlite3.Row, name: str) -> str:
+    """Return a text."""
+    value = row[name]
+    if type(value) is not str:
+        raise Unreadable(name)
+    return value
+
+
+def text_or_none(row: sqlite3.Row, name: str) -> str | None:
+    """Return a text, or None."""
+    value = row[name]
+    if value is not None and type(value) is not str:
+        raise Unreadable(name)
+    return value
+
+
+def whole(row: sqlite3.Row, name: str) -> int:
+    """Return a whole number."""
+    value = row[name]
+    if type(value) is not int:
+        raise Unreadable(name)
+    return value
+
+
+def whole_or_none(row: sqlite3.Row, name: str) -> int | None:
+    """Return a whole number, or None."""
+    value = row[name]
+    if value is not None and type(value) is not int:
+        raise Unreadable(name)
+    return value
+
+
+def number(row: sqlite3.Row, name: str) -> float:
+    """Return a finite number."""
+    value = row[name]
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise Unreadable(name)
+    return float(value)
+
+
+def number_or_none(row: sqlite3.Row, name: str) -> float | None:
+    """Return a finite number, or None."""
+    value = row[name]
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise Unreadable(name)
+    return float(value)
+
+
+def mapping(row: sqlite3.Row, name: str) -> dict[str, Any]:
+    """Return what a JSON object says."""
+    value = _parsed(row, name)
+    if not isinstance(value, dict):
+        raise Unreadable(name)
+    return value
+
+
+def texts_by_name(row: sqlite3.Row, name: str) -> dict[str, str]:
+    """Return what a JSON object says whose values are texts."""
+    value = mapping(row, name)
+    if not all(isinstance(each, str) for each in value.values()):
+        raise Unreadable(name)
+    return value
+
+
+def texts(row: sqlite3.Row, name: str) -> tuple[str, ...]:
+    """Return the texts of a JSON list."""
+    value = _parsed(row, name)
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise Unreadable(name)
+    return tuple(value)
+
+
+def _parsed(row: sqlite3.Row, name: str) -> Any:
+    """Parse JSON; most of it is empty."""
+    written = text(row, name)
+    if written == "{}":
+        return {}
+    try:
+        return [] if written == "[]" else json.loads(written)
+    except (ValueError, RecursionError, MemoryError):
+        raise Unreadable(name) from None

@@ -1,0 +1,236 @@
+"""A job as the supervisor works with it: its row, its context and its newest attempt, parsed once and checked.
+
+A row that can't be read is a value too: what must be known to end it without harm to others.
+"""
+
+import functools
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from ..models import JobRecord, JobState, Outcome
+from ..snapshot import Context
+from ..source import Source
+from . import columns, records
+from .columns import Unreadable
+
+#: What a request to cancel, and one to retry, says beyond its verb.
+_GRACE = "grace"
+_OF_A_RETRY = {"context": int, "environment": int, "host": str, "pid_namespace": str}
+
+_MOST_ATTEMPTS = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job with all that a launch needs.
+
+    Parameters
+    ----------
+    record : JobRecord
+        The job.
+    context_id : int
+        The row of its context.
+    context : Context
+        Where and how it runs.
+    environment : int or None
+        The row of its environment variables; None once they were let go.
+    hooks : tuple of str
+        Which hooks its class has.
+    positional : tuple of str
+        Names of parameters that are passed by position.
+    source : Source or None
+        The target's file at submit.
+    pickles : tuple of str
+        Uids of the group and of the job, where they have pickled parameters.
+    last_folder, last_outcome : str or None
+        Of its newest attempt.
+    """
+
+    record: JobRecord
+    context_id: int
+    context: Context
+    environment: int | None
+    hooks: tuple[str, ...]
+    positional: tuple[str, ...]
+    source: Source | None
+    pickles: tuple[str, ...]
+    last_folder: str | None
+    last_outcome: str | None
+
+    @property
+    def id(self) -> int:
+        """The job's id."""
+        return self.record.id
+
+    @property
+    def target(self) -> str:
+        """What is called."""
+        return self.record.call.target
+
+    def hook_for(self, state: JobState) -> str | None:
+        """The hook of the job's class that an end calls; None if it has none."""
+        name = _HOOKS.get(state)
+        return name if name in self.hooks else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A job whose row can't be read, and why: it has failed, and nothing of it is started."""
+
+    id: int
+    target: str
+    environment: int | None
+    attempt: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"job {self.id}: its row in the store can't be read: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt that was claimed, with its job; a number of 0 calls a hook.
+
+    Parameters
+    ----------
+    job : Task or Unread
+        Its job.
+    number : int
+        From 1; 0 for a hook.
+    folder : str
+        Relative to the state folder.
+    ending : Outcome or None
+        Why it is being ended.
+    grace : float
+        Seconds that each step of its end is given.
+    launches : int
+        How often it was launched.
+    slot : int or None
+        Number of its queue's slot.
+    started_at : float or None
+        Seconds since the epoch; None where that can't be read.
+    """
+
+    job: Task | Unread
+    number: int
+    folder: str
+    ending: Outcome | None
+    grace: float
+    launches: int
+    slot: int | None
+    started_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a user asked for: to cancel a job, or to retry it in other surroundings; `verb` is None where it can't be read."""
+
+    id: int
+    job_id: int | None
+    verb: str | None
+    grace: float | None = None
+    surroundings: dict[str, int | str] | None = None  #: of a retry: context, environment, host, pid_namespace
+
+
+#: The hook that each end calls.
+_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "failed"}
+
+
+def of_row(row: sqlite3.Row) -> Task | Unread:
+    """Read a job from a row of `schedule`."""
+    try:
+        return _task(row)
+    except Unreadable as error:
+        found = row["target"], row["environment"], row["attempt"]
+        target, environment, attempt = found
+        return Unread(
+            id=int(row["id"]),
+            target=target if isinstance(target, str) else "",
+            environment=environment if isinstance(environment, int) else None,
+            attempt=attempt if isinstance(attempt, int) and 0 <= attempt < _MOST_ATTEMPTS else 0,
+            reason=str(error),
+        )
+
+
+def _task(row: sqlite3.Row) -> Task:
+    record = records.job_record(row)
+    if not record.uid.isalnum():  # it becomes the name of a folder
+        raise Unreadable("uid")
+    if not 0 <= record.attempt < _MOST_ATTEMPTS:
+        raise Unreadable("attempt")
+    return Task(
+        record=record,
+        context_id=columns.whole(row, "context"),
+        context=_context(columns.text(row, "context_body")),
+        environment=columns.whole_or_none(row, "environment"),
+        hooks=columns.texts(row, "hooks"),
+        positional=columns.texts(row, "positional"),
+        source=_source(row),
+        pickles=_pickles(row, record),
+        last_folder=columns.text_or_none(row, "last_folder"),
+        last_outcome=columns.text_or_none(row, "last_outcome"),
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _context(text: str) -> Context:
+    """Parse a context, which many jobs share."""
+    try:
+        return Context.from_text(text)
+    except ValueError:
+        raise Unreadable("context") from None
+
+
+def context(text: str | None) -> Context | None:
+    """Parse a context; None where there is none that can be read."""
+    try:
+        return None if text is None else _context(text)
+    except Unreadable:
+        return None
+
+
+def _source(row: sqlite3.Row) -> Source | None:
+    text = columns.text_or_none(row, "source")
+    try:
+        return None if text is None else Source.from_json(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        raise Unreadable("source") from None
+
+
+def _pickles(row: sqlite3.Row, record: JobRecord) -> tuple[str, ...]:
+    group = (columns.text(row, "group_uid"),) if row["common_pickled"] not in (None, "{}") else ()
+    return (*group, record.uid) if row["pickled"] != "{}" else group
+
+
+def claim_of_row(row: sqlite3.Row) -> Claim:
+    """Read an attempt from a row of `schedule`; what of it can't be read is not known."""
+    folder, started_at, grace = row["folder"], row["attempt_started_at"], row["ending_grace"]
+    launches, slot = row["launches"], row["slot"]
+    return Claim(
+        job=of_row(row),
+        number=int(row["number"]),
+        folder=folder if isinstance(folder, str) and "\0" not in folder else f"jobs/unknown/{row['id']}.{row['number']}",
+        ending=Outcome(row["ending"]) if row["ending"] in (Outcome.CANCELLED, Outcome.TIMEOUT) else None,
+        grace=grace if isinstance(grace, float) else 0.0,
+        launches=launches if isinstance(launches, int) else 1,
+        slot=slot if isinstance(slot, int) else None,
+        started_at=started_at if isinstance(started_at, float) else None,
+    )
+
+
+def request_of_row(row: sqlite3.Row) -> Request:
+    """Read a request."""
+    request_id, job_id = int(row["id"]), row["job_id"]
+    nothing = Request(request_id, job_id if isinstance(job_id, int) else None, None)
+    try:
+        options = columns.mapping(row, "options")
+    except Unreadable:
+        return nothing
+    if not isinstance(job_id, int):
+        return nothing
+    if row["verb"] == "cancel" and (options.get(_GRACE) is None or type(options[_GRACE]) in (int, float)):
+        return Request(request_id, job_id, "cancel", grace=options.get(_GRACE))
+    if row["verb"] == "retry" and all(type(options.get(name)) is kind for name, kind in _OF_A_RETRY.items()):
+        return Request(request_id, job_id, "retry", surroundings={name: options[name] for name in _OF_A_RETRY})
+    return nothing
