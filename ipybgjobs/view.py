@@ -46,6 +46,11 @@ class JobView:
         self.uid = uid
 
     def _record(self) -> JobRecord:
+        """The job, to be shown: one whose row can't be read says so in the place of an error."""
+        return records.shown_job(self._database(), self.uid)
+
+    def _whole_record(self) -> JobRecord:
+        """The job, where all of it is needed: its parameters, and which values are secret."""
         return records.job(self._database(), self.uid)
 
     def _database(self) -> Database:
@@ -61,13 +66,13 @@ class JobView:
     @property
     def params(self) -> dict[str, Any]:
         """The parameters, as they were converted at submit."""
-        call = self._record().call
+        call = self._whole_record().call
         return {**call.params, **self._pickled("params.", call.pickled)}
 
     @property
     def init(self) -> dict[str, Any]:
         """The constructor's parameters."""
-        call = self._record().call
+        call = self._whole_record().call
         return {**call.init, **self._pickled("init.", call.pickled)}
 
     def changes(self) -> list[str]:
@@ -223,7 +228,7 @@ class JobView:
         value = {} if report is None else report.result
         if not any(output["output_type"] == "execute_result" for output in found):
             found += outputs.of_result(value)
-        return outputs.without_secrets(found, self._record().call.hidden)
+        return outputs.without_secrets(found, self._whole_record().call.hidden)
 
     def log(self, tail: int | None = None) -> str:
         """Return what the newest attempt printed, errors included.

@@ -2,6 +2,7 @@
 
 import itertools
 import pathlib
+import re
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from conftest import running, until
 import ipybgjobs as bg
 
 TRIES = """
-    import builtins, contextlib, os, signal, subprocess, sys, time
+    import asyncio, builtins, contextlib, os, signal, subprocess, sys, threading, time
     import ipybgjobs as bg
 
     class Flaky(OSError):
@@ -56,6 +57,37 @@ TRIES = """
             sleeps()
         return "finished"
 
+    async def later_finishes_when_interrupted():
+        try:
+            print("sleeping", flush=True)
+            await asyncio.sleep(300)
+        except asyncio.CancelledError:
+            return "finished"
+
+    def has_a_handler_of_its_own():
+        asked = []
+        signal.signal(signal.SIGINT, lambda *_: asked.append(True))
+        print("sleeping", flush=True)
+        while not asked:
+            time.sleep(0.01)
+        return "finished"
+
+    def leaves_when_interrupted():
+        with contextlib.suppress(KeyboardInterrupt):
+            sleeps()
+        sys.exit(0)
+
+    def leaves_a_thread():
+        threading.Thread(target=time.sleep, args=(300,)).start()
+        print("leaving", flush=True)
+        return "complete"
+
+    def interrupts_itself():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(60)
+        return "finished"
+
     def has_a_family():
         code = "import time; time.sleep(300)"
         child = subprocess.Popen([sys.executable, "-c", code])
@@ -83,7 +115,7 @@ TRIES = """
         return beside
 """
 
-NAMES = [line.split()[1].partition("(")[0] for line in TRIES.splitlines() if line.startswith("    def ")]
+NAMES = re.findall(r"^    (?:async )?def (\w+)", TRIES, re.MULTILINE)
 
 #: Retry at once.
 AT_ONCE = {"max_attempts": 3, "delay_seconds": 0}
@@ -360,11 +392,40 @@ def test_a_job_that_ignores_all_requests_is_killed(tries):
     assert (job.state, attempt.outcome, attempt.signal) == ("cancelled", "cancelled", 9)
 
 
-def test_a_job_that_finishes_in_spite_of_the_interrupt_has_succeeded(tries):
-    job = running(bg.submit("tries.finishes_when_interrupted"))
+@pytest.mark.parametrize("method", ["finishes_when_interrupted", "later_finishes_when_interrupted", "has_a_handler_of_its_own"])
+def test_a_job_that_returns_after_it_was_cancelled_is_cancelled_and_its_value_is_kept(tries, method):
+    job = running(bg.submit(f"tries.{method}"))
+    after = bg.submit("tries.sleeps", {"seconds": 0}, after=[job])
     job.cancel()
-    assert job.result(60) == "finished"
+    with pytest.raises(bg.JobCancelled) as caught:
+        job.result(60)
+    assert caught.value.value == "finished"
+    assert (job.state, outcomes(job)) == ("cancelled", ["cancelled"])
+    assert (after.wait(60).state, after.attempts) == ("failed", [])
+
+
+@pytest.mark.parametrize(("method", "value"), [("finishes_when_interrupted", "finished"), ("leaves_when_interrupted", None)])
+def test_a_job_that_returns_after_its_time_has_run_out_has_failed_and_its_value_is_kept(tries, method, value):
+    job = bg.submit(f"tries.{method}", timeout=1.0).wait(60)
+    assert (job.state, outcomes(job)) == ("failed", ["timeout"])
+    with pytest.raises(bg.JobTimeout) as caught:
+        job.result(60)
+    assert caught.value.value == value
+
+
+def test_a_job_that_was_complete_before_it_was_cancelled_has_succeeded(tries):
+    """Its method has returned; what keeps the process is a thread."""
+    job = running(bg.submit("tries.leaves_a_thread"))
+    folder = tries.state / "jobs" / job.uid / "1"
+    until((folder / "outcome.json").exists, "its outcome")
+    job.cancel(grace=0.2)
+    assert job.result(60) == "complete"
     assert (job.state, outcomes(job)) == ("succeeded", ["succeeded"])
+
+
+def test_a_job_that_interrupts_itself_and_returns_has_succeeded(tries):
+    job = bg.submit("tries.interrupts_itself")
+    assert job.result(60) == "finished"
 
 
 def test_a_cancelled_job_is_never_retried(tries):

@@ -5,6 +5,8 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -122,6 +124,62 @@ HOSTILE = r"""
             raise ValueError("in the child")
         os.wait()
         return "parent"
+
+    def forks_and_the_child_ends(how):
+        import forked
+        pid = os.fork()
+        if not pid:
+            return forked.end(how)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    class Noted(Exception):
+        @property
+        def __notes__(self):
+            raise RuntimeError("no notes")
+
+    class Unlinked(Exception):
+        @property
+        def __cause__(self):
+            raise RuntimeError("no cause")
+
+        @property
+        def __traceback__(self):
+            raise RuntimeError("no traceback")
+
+    held = []
+
+    def uses_up(what):
+        if what == "descriptors":
+            while True:
+                held.append(open("/dev/null"))
+        if what == "every descriptor there may be":
+            resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+            return uses_up("descriptors")
+        if what == "memory that no frame holds":
+            pages = int(open("/proc/self/statm").read().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (64 << 20), resource.RLIM_INFINITY))
+            size = 1 << 20
+            while size > 64:
+                try:
+                    held.append(bytearray(size))
+                except MemoryError:
+                    size //= 2
+            raise MemoryError("all of it")
+        raise {"notes": Noted, "links": Unlinked}[what]("odd")
+
+    def raises_a_chain(length):
+        error = ValueError("the first")
+        for number in range(length):
+            try:
+                raise KeyError(number) from error if number % 2 else None
+            except KeyError as second:
+                second.__context__ = error
+                second.__suppress_context__ = False
+                error = second
+        raise error
+
+    def raises_a_group(size):
+        raise ExceptionGroup("many", [ValueError(number) for number in range(size)])
 
     def forks_and_vanishes():
         if os.fork():
@@ -488,6 +546,45 @@ def test_standard_input_is_empty(hostile):
     assert job.result(60) == ""
 
 
+# -- the job's own error, whatever it has used up or made odd --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("descriptors", "OSError: .*Too many open files.*"),
+        ("every descriptor there may be", "OSError: .*Too many open files.*"),
+        ("memory that no frame holds", "MemoryError: all of it"),
+        ("notes", "Noted: odd"),
+        ("links", "Unlinked: odd"),
+    ],
+)
+def test_a_job_that_leaves_nothing_to_write_with_or_raises_what_can_not_be_looked_at_fails_by_its_own_error(hostile, what, error):
+    job, attempt = ended("uses_up", {"what": what})
+    assert (attempt.outcome, attempt.exit_code) == ("error", 1)
+    assert re.fullmatch(error, attempt.error)
+    assert re.search(error, attempt.traceback)
+    assert error.partition(":")[0] in job.log()
+
+
+def test_a_long_chain_of_exceptions_is_recorded_at_once_with_its_two_ends(hostile):
+    began = time.monotonic()
+    job, attempt = ended("raises_a_chain", {"length": 20_000})
+    assert time.monotonic() - began < 8
+    assert (attempt.outcome, attempt.error) == ("error", "KeyError: 19999")
+    assert len(re.findall(r"^KeyError: \d+$", attempt.traceback, re.MULTILINE)) == 19
+    assert "ValueError: the first" in attempt.traceback
+    assert "19,981 more exceptions of this chain are left out here" in attempt.traceback
+    assert attempt.traceback in job.log()
+
+
+def test_a_large_group_of_exceptions_is_recorded_at_once(hostile):
+    began = time.monotonic()
+    _, attempt = ended("raises_a_group", {"size": 200_000})
+    assert time.monotonic() - began < 8
+    assert "199,985 more exceptions of this group are left out here" in attempt.traceback
+
+
 # -- processes and threads --------------------------------------------------------------------------------------------
 
 
@@ -502,6 +599,53 @@ def test_a_job_that_forks_and_returns_twice_has_one_outcome(hostile, child_waits
 def test_a_failure_in_a_fork_is_not_the_jobs(hostile):
     job, attempt = ended("forks_and_the_child_fails")
     assert (job.result(60), attempt.outcome) == ("parent", "succeeded")
+
+
+FORKED = """
+    import atexit, os, sys, threading, time
+
+    def end(how):
+        atexit.register(print, "a handler ran", flush=True)
+        if how == "raises":
+            raise ValueError("in the child")
+        if how == "is interrupted":
+            raise KeyboardInterrupt
+        if how == "leaves a thread":
+            threading.Thread(target=lambda: (time.sleep(0.2), print("a thread ended", flush=True))).start()
+        if how.startswith("sys.exit"):
+            sys.exit(eval(how.removeprefix("sys.exit")))
+        return how
+"""
+
+SCRIPT = """
+import os, sys
+import forked
+pid = os.fork()
+if not pid:
+    forked.end(sys.argv[1])
+    sys.exit()
+print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+ENDS = ["returns", "raises", "is interrupted", "leaves a thread", "sys.exit(3)", "sys.exit(0)", "sys.exit(None)",
+        "sys.exit('bye')", "sys.exit(259)", "sys.exit(True)"]  # fmt: skip
+
+
+def test_a_fork_in_a_job_ends_as_the_fork_of_a_script_does(hostile):
+    hostile.module("forked", FORKED)
+    script = hostile.module("script", SCRIPT)
+    jobs = [bg.submit("hostile.forks_and_the_child_ends", {"how": how}) for how in ENDS]
+    for how, job in zip(ENDS, jobs, strict=True):
+        plain = subprocess.run([sys.executable, script, how], capture_output=True, text=True, check=False, cwd=script.parent)
+        expected, _, status = plain.stdout.rpartition("status ")
+        assert job.result(60) == int(status), how
+        assert _without_frames(job.log()) == _without_frames(plain.stderr + expected), how
+
+
+def _without_frames(text):
+    """The lines that a process printed, but for the frames of a traceback, which lead to the fork in another way."""
+    return sorted(line for line in text.splitlines() if not line.startswith("  "))
 
 
 def test_a_fork_that_stays_behind_records_nothing(hostile):

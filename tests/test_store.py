@@ -399,7 +399,7 @@ def test_an_environment_goes_with_the_last_that_needs_it(store):
     assert store.change("cancel_queued", second)
     assert not store.change("release_environment", environment), "the request needs it"
     [request] = store.change("requests")
-    store.change("answered", request["id"])
+    store.change("answered", request.id)
     assert store.change("release_environment", environment)
     assert store.rows()[3] == []
 
@@ -432,12 +432,9 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
     assert controls.request_cancel(store.database, [other], None, 301.0) == 1
     assert controls.request_cancel(store.database, [job], None, 299.0) == 1
     found = store.change("requests")
-    assert [(row["id"], row["verb"], schedule.request_options(row)) for row in found] == [
-        (1, "cancel", {"grace": 2.5}),
-        (3, "cancel", {"grace": None}),
-    ]
+    assert [(each.id, each.verb, each.grace) for each in found] == [(1, "cancel", 2.5), (3, "cancel", None)]
     store.change("answered", 1)
-    assert [row["id"] for row in store.change("requests")] == [3]
+    assert [each.id for each in store.change("requests")] == [3]
 
 
 # -- transitions ------------------------------------------------------------------------------------------------------
@@ -534,9 +531,9 @@ def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_e
     store.start(job)
     assert store.change("begin_ending", job, 1, Outcome.CANCELLED, 5.0)
     assert not store.change("begin_ending", job, 1, Outcome.TIMEOUT, 1.0)
-    row = store.change("attempt", job, 1)
-    assert (row["ending"], row["outcome"], row["state"]) == ("cancelled", None, "running")
-    assert [row["ending_grace"] for row in schedule.live_attempts(store.database.connection, "here")] == [5.0]
+    claim = store.change("claimed", job, 1)
+    assert (claim.ending, claim.grace) == ("cancelled", 5.0)
+    assert schedule.live_attempts(store.database.connection, "here") == [(job, 1)]
     store.end(job, "cancelled", outcome=Outcome.CANCELLED)
     other = store.job_in("failed")
     assert not store.change("begin_ending", other, 1, Outcome.CANCELLED, 5.0)
@@ -546,8 +543,8 @@ def test_a_voided_launch_is_the_same_attempt_again_and_an_ended_one_is_not(store
     job = store.submit()
     store.start(job)
     assert store.change("relaunch", job, 1, "jobs/1.2", Way("fork"))
-    row = store.change("attempt", job, 1)
-    assert (row["folder"], row["launches"], row["number"]) == ("jobs/1.2", 2, 1)
+    claim = store.change("claimed", job, 1)
+    assert (claim.folder, claim.launches, claim.number) == ("jobs/1.2", 2, 1)
     store.end(job, "failed")
     assert not store.change("relaunch", job, 1, "jobs/1.3", Way("fork"))
 
@@ -602,8 +599,8 @@ def test_a_job_that_waits_for_a_retry_keeps_its_environment(store):
 
 
 def due(store, queue="default", skip=(), **options):
-    row = store.change("due", queue, skip, **options)
-    return row and row["id"]
+    found = store.change("due", queue, skip, **options)
+    return found and found.id
 
 
 def test_a_higher_priority_goes_first_and_then_the_oldest(store):

@@ -143,7 +143,28 @@ def job(database: Database, key: int | str) -> JobRecord:
     ------
     UnknownJob
         If there is none.
+    StoreError
+        If no client of ipybgjobs wrote its row.
     """
+    row = _row(database, key)
+    try:
+        return job_record(row)
+    except Unreadable as error:
+        raise StoreError(_unreadable(f"Job {row['id']}", error, database)) from None
+
+
+def shown_job(database: Database, key: int | str) -> JobRecord:
+    """Read one job to be shown; see `job` and `shown`.
+
+    Raises
+    ------
+    UnknownJob
+        If there is none.
+    """
+    return shown(_row(database, key))
+
+
+def _row(database: Database, key: int | str) -> sqlite3.Row:
     column = "id" if isinstance(key, int) else "uid"
     try:
         rows = database.read(f"{JOBS} WHERE jobs.{column} = ?", (key,))
@@ -154,10 +175,7 @@ def job(database: Database, key: int | str) -> JobRecord:
     if not rows:
         what = f"id {key}" if isinstance(key, int) else f"name or uid {key!r}"
         raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")
-    try:
-        return job_record(rows[0])
-    except Unreadable as error:
-        raise StoreError(_unreadable(f"Job {rows[0]['id']}", error, database)) from None
+    return rows[0]
 
 
 def _unreadable(what: str, error: Unreadable, database: Database) -> str:

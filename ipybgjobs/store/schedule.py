@@ -147,7 +147,7 @@ class Schedule:
         row: sqlite3.Row | None = self._connection.execute(f"{_JOBS} WHERE jobs.id = ?", (job_id,)).fetchone()
         return None if row is None else task.of_row(row)
 
-    def claim(self, job_id: int, number: int) -> Claim | None:
+    def claimed(self, job_id: int, number: int) -> Claim | None:
         """One attempt with its job."""
         columns = """, attempts.number, attempts.folder, attempts.ending, attempts.ending_grace, attempts.launches, attempts.slot,
             attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""

@@ -213,7 +213,7 @@ class Decider:
 
     def _relaunch(self, step: Step, run: Running) -> None:
         """Launch an attempt again whose launch was voided."""
-        claim = step.schedule.claim(run.job_id, run.number)
+        claim = step.schedule.claimed(run.job_id, run.number)
         if claim is None:
             step.effects.recorded.append(run.folder)
         elif claim.ending is not None or _is_hook_of_a_live_job(claim):

@@ -67,7 +67,7 @@ class Judge:
         found = []
         for end in self._attempts.ended.values():
             run = self._attempts.running[end.folder]
-            claim = queues.claim(run.job_id, run.number)
+            claim = queues.claimed(run.job_id, run.number)
             verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, variables)
             found.append(End(run, claim, _with_remains(verdict, run), failure))
         return found

@@ -151,7 +151,7 @@ class Supervisor:
             self.policies.settings(context)
         queues = Schedule(self.database.connection, self.owner, self._clock())
         for job_id, number in schedule.live_attempts(self.database.connection, self.owner.host):
-            claim = queues.claim(job_id, number)
+            claim = queues.claimed(job_id, number)
             if claim is not None:
                 run = Running(job_id, number, self._folder.attempt(claim.folder))
                 self._attend(run, functools.partial(self._resume, run, claim))

@@ -14,6 +14,7 @@ from ..models import Outcome
 from ..reports import Report
 from ..retry import Failure
 from ..store.transitions import Verdict
+from ..worker import telling
 
 _LONGEST_TRACEBACK = 100_000
 _LONGEST_ERROR = 500
@@ -93,7 +94,7 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
 
 def _traceback(report: Report | None, secrets: Sequence[str]) -> str | None:
     text = None if report is None else report.traceback
-    return None if text is None else redaction.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
+    return None if text is None else telling.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
 
 
 def _lost_result(report: Report) -> str | None:

@@ -12,7 +12,10 @@ _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 50_000, 300_000
 
 _LONGEST_REPR = 10_000
 
-#: Longest name of a type.
+#: What stands in the place of the middle of a long text.
+_GAP = "\n… the middle of this text is left out here; the job's log has all of it …\n"
+
+#: Longest name of a type, and longest reason.
 _LONGEST_NAME = 500
 
 #: Exceptions of a chain that are shown: of those raised last, and of those raised first.
@@ -132,7 +135,7 @@ def name(cls: type) -> str:
     """The dotted name of a class."""
     try:
         found = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-        return cut(str(found), _LONGEST_NAME)
+        return _begun(str(found))
     except Exception:
         return "a class without a name"
 
@@ -147,7 +150,7 @@ def message(error: BaseException) -> str:
 
 def reason(error: BaseException) -> str:
     """Type and message of an exception, cut to what may stand in a sentence."""
-    return cut(f"{name(type(error))}: {message(error)}", _LONGEST_NAME)
+    return _begun(f"{name(type(error))}: {message(error)}")
 
 
 def representation(value: Any) -> str:
@@ -158,11 +161,12 @@ def representation(value: Any) -> str:
         return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
 
 
+def _begun(text: str) -> str:
+    """The beginning of a text that is to stand on a line."""
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
+
+
 def cut(text: str, longest: int) -> str:
-    """Leave the middle of a long text out, and say how much."""
-    if len(text) <= longest:
-        return text
+    """Leave the middle of a long text out, and say so."""
     half = longest // 2
-    return (
-        f"{text[:half]}\n… {len(text) - 2 * half:,} characters are left out here; the job's log has all of them …\n{text[-half:]}"
-    )
+    return text if len(text) <= longest else f"{text[:half]}{_GAP}{text[-half:]}"

@@ -1,0 +1,159 @@
+"""What the files of an attempt folder say, whoever wrote them: every reader of one returns, and never waits."""
+
+import contextlib
+import json
+import math
+import os
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ipybgjobs import advance, attempt, outputs, reports, results
+from ipybgjobs.errors import ResultNotKept
+from ipybgjobs.executors import local
+from ipybgjobs.process import identity
+from ipybgjobs.supervisor import limiting, running
+from ipybgjobs.supervisor.verdict import judge
+from ipybgjobs.textlog import TextLog
+
+#: Machines are slow and shared; each example writes its files anew.
+PATIENT = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+
+#: Words that mean something in one of the files.
+KEYS = re.findall(
+    r"\w+",
+    """
+    void process launcher host pid_namespace monotonic pid start_time boot status result source lost bytes displays reason
+    type message traceback names fatal asked after pickled interrupted plain repr unshown from to peak cpu bars at kind
+    offset began wait data metadata display_id name
+    """,
+)
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["succeeded", "error", "display"]),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=8),
+    max_leaves=12,
+)
+
+NAMES = [attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.OUTPUTS, attempt.ENDING]
+
+
+class Nobody:
+    """An executor that watches nothing."""
+
+    def watch(self, folder, process):
+        return identity.is_alive(process)
+
+
+def read_all(folder):
+    """Have every reader look at a folder."""
+    reports.started(folder)
+    reports.left(folder)
+    reports.outcome(folder)
+    reports.dropped(folder)
+    str(advance.of_attempt(folder))
+    found = outputs.of_attempt(folder)
+    report = reports.outcome(folder)
+    outputs.of_result(report.result if report else {})
+    TextLog(folder).text()
+    TextLog(folder).tail(3)
+    TextLog(folder).piece(0, 10)
+    json.dumps(found, default=str)
+    limiting.shorten(folder, 4096)
+    running.began(folder, None)
+    running.is_held_elsewhere(folder)
+    for outcome in ("error", "cancelled", "timeout", "lost"):
+        assert isinstance(results.exception(folder, outcome, "job 1", None), BaseException)
+    with contextlib.suppress(ResultNotKept):
+        results.value(folder, 1)
+    judge(local.exit_from_folder(folder), None)
+
+
+@PATIENT
+@given(contents=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, VALUES)))
+def test_whatever_json_the_files_hold_every_reader_returns(tmp_path_factory, contents):
+    folder = tmp_path_factory.mktemp("attempt")
+    (folder / attempt.OUTPUT).write_bytes(b"x" * 20_000)
+    for name, value in contents.items():
+        lines = value if name == attempt.OUTPUTS and isinstance(value, list) else [value]
+        (folder / name).write_text("\n".join(map(json.dumps, lines)))
+    read_all(str(folder))
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def folder(path):
+    path.mkdir()
+
+
+def endless(path):
+    with open(path, "wb") as file:
+        os.truncate(file.fileno(), 10 << 30)
+
+
+def nested(path):
+    path.write_text("[" * 200_000)
+
+
+def numbers(path):
+    path.write_text('{"status": ' + "9" * 10_000 + ', "process": {"pid": 1e999}}')
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [pipe, folder, endless, nested, numbers, device], ids=lambda make: make.__name__)
+def test_whatever_stands_in_the_place_of_a_file_is_not_waited_for(tmp_path, make):
+    for name in [*NAMES, attempt.OUTPUT, attempt.RESULT, attempt.EXCEPTION]:
+        if make is not endless or name not in (attempt.OUTPUT, attempt.OUTPUTS, attempt.RESULT):  # those may be long
+            make(tmp_path / name)
+    read_all(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "process",
+    [None, {}, [], "x", {"pid": "1", "start_time": 1, "boot": "b"}, {"pid": 0, "start_time": 1, "boot": "b"},
+     {"pid": 1 << 40, "start_time": 1, "boot": "b"}, {"pid": True, "start_time": 1, "boot": "b"}, {"pid": 1, "boot": "b"},
+     {"pid": -1, "start_time": 1, "boot": "b"}],
+)  # fmt: skip
+def test_what_can_not_be_a_process_is_none(tmp_path, process):
+    attempt.write_json(str(tmp_path), attempt.STARTED, {"process": process, "pid_namespace": identity.pid_namespace()})
+    assert reports.started(str(tmp_path)) == reports.Started(pid_namespace=identity.pid_namespace())
+    assert running.look(str(tmp_path), Nobody()) is running.Found.GONE
+
+
+def test_a_marker_that_names_the_supervisor_itself_leads_to_no_process(tmp_path):
+    own = {"process": identity.current().to_json(), "pid_namespace": identity.pid_namespace()}
+    attempt.write_json(str(tmp_path), attempt.STARTED, own)
+    assert reports.started(str(tmp_path)).process == tuple(identity.current())
+    assert running.look(str(tmp_path), Nobody()) is running.Found.GONE
+
+
+def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
+    folder = str(tmp_path)
+    attempt.write_json(folder, attempt.OUTCOME, {
+        "status": "error", "type": "work.Broken", "message": "broken", "traceback": "Traceback …",
+        "names": ["Broken", "Exception"],
+        "asked": True, "after": 2, "pickled": True, "interrupted": True, "source": ["/a.py", 5, 6],
+        "lost": {"bytes": 7, "displays": 1, "reason": "full"},
+    })  # fmt: skip
+    assert reports.outcome(folder) == reports.Report(
+        interrupted=True, source=["/a.py", 5, 6], lost_output=reports.LostOutput(7, 1, "full"), kind="work.Broken",
+        message="broken",         traceback="Traceback …", names=("Broken", "Exception"), asked=True, after=2.0, pickled=True,
+    )  # fmt: skip
+    attempt.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
+    assert reports.left(folder) == (9, 1 << 40, 0.25)
+    attempt.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
+    assert results.value(folder, 1) == math.inf
