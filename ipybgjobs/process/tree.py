@@ -56,6 +56,18 @@ def _all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
+def leader_that_writes(path: str) -> int | None:
+    """Find the PID of a session's leader, this one apart, whose standard output or error is a file; None where there is none."""
+    for pid in _all_pids():
+        with contextlib.suppress(OSError):
+            if (
+                path in (os.readlink(f"/proc/{pid}/fd/1"), os.readlink(f"/proc/{pid}/fd/2"))
+                and os.getsid(pid) == pid != os.getpid()
+            ):
+                return pid
+    return None
+
+
 def same(state: ProcessState) -> bool:
     """Whether that very process still runs."""
     now = identity.look(state.pid)

@@ -4,6 +4,7 @@ A connection belongs to one thread of one process: it is never used across a for
 """
 
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
@@ -111,6 +112,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
+        connection.text_factory = _text
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         connection.execute("PRAGMA secure_delete = ON")
         if self._durable:  # a client: folding the log back into the file is left to the supervisor, which nobody waits for
@@ -232,6 +234,10 @@ class Database:
         if held is not None:
             held.close()
         self._local.held = None
+
+
+#: Reads a text, also one that is not UTF-8: SQLite would refuse the whole query for one such cell.
+_text = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 
 
 def _file(path: str) -> tuple[int, int] | None:

@@ -203,6 +203,23 @@ def _pickles(row: sqlite3.Row, record: JobRecord) -> tuple[str, ...]:
     return (*group, record.uid) if row["pickled"] != "{}" else group
 
 
+def variables(text: str) -> dict[str, str]:
+    """Parse environment variables.
+
+    Raises
+    ------
+    ValueError
+        If a client of ipybgjobs did not write them.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("its environment variables can't be read")
+    return values
+
+
 def claim_of_row(row: sqlite3.Row) -> Claim:
     """Read an attempt from a row of `schedule`; what of it can't be read is not known."""
     folder, started_at, grace = row["folder"], row["attempt_started_at"], row["ending_grace"]

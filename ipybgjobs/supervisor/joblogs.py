@@ -36,7 +36,7 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe in its place is not waited for
 
 
 @dataclass(frozen=True, slots=True)

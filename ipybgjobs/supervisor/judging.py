@@ -3,7 +3,6 @@
 Reading files, blanking secrets and hashing sources take as long as they take; whoever writes to the store waits for none of it.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from ..models import Outcome
 from ..process.memory import Kills
 from ..retry import Failure
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task, Unread
+from ..store.task import Claim, Task, Unread, variables
 from ..store.transitions import Verdict
 from .policies import Policies
 from .running import Attempts, Running
@@ -49,14 +48,14 @@ class Judge:
         self._policies = policies
         self._memory_kills = memory_kills
 
-    def look(self, queues: Schedule, variables: Callable[[int], str | None]) -> list[End]:
+    def look(self, queues: Schedule, texts: Callable[[int], str | None]) -> list[End]:
         """Judge what has ended.
 
         Parameters
         ----------
         queues : Schedule
             Reads the rows.
-        variables : callable
+        texts : callable
             Returns environment variables as JSON text; None where there are none.
 
         Raises
@@ -68,11 +67,11 @@ class Judge:
         for end in self._attempts.ended.values():
             run = self._attempts.running[end.folder]
             claim = queues.claimed(run.job_id, run.number)
-            verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, variables)
+            verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, texts)
             found.append(End(run, claim, _with_remains(verdict, run), failure))
         return found
 
-    def _judge(self, end: Exit, run: Running, claim: Claim, variables: Callable[[int], str | None]) -> tuple[Verdict, Failure]:
+    def _judge(self, end: Exit, run: Running, claim: Claim, texts: Callable[[int], str | None]) -> tuple[Verdict, Failure]:
         if run.refused is not None:
             return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
         if run.trouble is not None:
@@ -81,9 +80,7 @@ class Judge:
         if isinstance(job, Unread):
             return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
         try:
-            verdict, failure = judge(
-                end, claim.ending, lambda: self._secrets(job, variables), lambda: self._ran_out_of_memory(run)
-            )
+            verdict, failure = judge(end, claim.ending, lambda: self._secrets(job, texts), lambda: self._ran_out_of_memory(run))
             return replace(verdict, source=_as_run(verdict, job)), failure
         except sqlite3.Error:
             raise
@@ -95,10 +92,10 @@ class Judge:
         """Whether the kernel has killed any process for want of memory since an attempt was launched."""
         return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
 
-    def _secrets(self, task: Task, variables: Callable[[int], str | None]) -> tuple[str, ...]:
+    def _secrets(self, task: Task, texts: Callable[[int], str | None]) -> tuple[str, ...]:
         hidden = task.record.call.hidden
-        text = None if task.environment is None else variables(task.environment)
-        values = {} if text is None else json.loads(text)
+        text = None if task.environment is None else texts(task.environment)
+        values = {} if text is None else variables(text)
         names = redaction.secret_names(values, self._policies.latest.secret_names)
         return (*hidden, *(values[name] for name in names))
 

@@ -1,6 +1,5 @@
 """Running the command of `on_finish`: without a shell, in the job's environment, a few at a time; its fate changes nothing."""
 
-import json
 import shutil
 import time
 from collections import deque
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..folder import StateFolder
 from ..process import launch
+from ..store.task import variables
 from .effects import Notice
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Notifier:
         return problems
 
     def _start(self, notice: Notice) -> "subprocess.Popen[bytes]":
-        environment = json.loads(notice.environment)
+        environment = variables(notice.environment)
         program = shutil.which(notice.command[0], path=environment.get("PATH"))
         if program is None:
             raise ValueError(f"there is no program {notice.command[0]}")

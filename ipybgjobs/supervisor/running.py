@@ -16,7 +16,7 @@ from enum import Enum
 from .. import attempt, reports
 from ..executors.local import Exit, LocalExecutor
 from ..models import Outcome
-from ..process import identity, worker
+from ..process import identity, tree, worker
 from ..process.identity import ProcessIdentity
 from ..reports import Process, Started
 from .ending import Ending
@@ -136,18 +136,21 @@ def _look(folder: str, executor: LocalExecutor, clock: Callable[[], float]) -> F
     started = reports.started(folder) or Started()
     if started.void:
         return Found.VOID
-    if started.pid_namespace != identity.pid_namespace():
+    if started.pid_namespace not in (None, identity.pid_namespace()):
         return Found.ELSEWHERE if is_held_elsewhere(folder) else Found.GONE
-    process = _identified(started.process)
+    process = _process(folder, started)
     if process is not None and executor.watch(folder, process):
         return Found.WATCHED
     wait_for_exit_report(folder, started.launcher, clock)
     return Found.GONE
 
 
-def _identified(process: Process | None) -> ProcessIdentity | None:
-    """The process that a start marker names; None where it names none, or this one: a job can write what it likes."""
-    return None if process is None or process[0] == os.getpid() else ProcessIdentity(*process)
+def _process(folder: str, started: Started) -> ProcessIdentity | None:
+    """The process that a start marker names; where a job has spoiled its marker, the one that writes the attempt's log."""
+    if started.process is not None and started.process[0] != os.getpid():
+        return ProcessIdentity(*started.process)
+    writer = tree.leader_that_writes(f"{folder}/{attempt.OUTPUT}")
+    return None if writer is None else identity.current(writer)
 
 
 def never_started(folder: str) -> bool:
@@ -155,6 +158,8 @@ def never_started(folder: str) -> bool:
 
     The process has left neither a start marker nor an outcome, and nobody else will start in this folder.
     """
+    if os.path.lexists(f"{folder}/{attempt.OUTCOME}"):
+        return False
     with contextlib.suppress(OSError):
         if attempt.claim_start(folder, {"void": True}):
             return True
@@ -206,8 +211,8 @@ def begin_ending(running: Running, reason: Outcome, grace: float, executor: Loca
     if not os.path.lexists(f"{folder}/{attempt.STARTED}"):
         return None
     started = reports.started(folder) or Started()
-    here = started.pid_namespace == identity.pid_namespace()
+    here = started.pid_namespace in (None, identity.pid_namespace())
     if started.void or (running.elsewhere and not here):
         return None
-    process = _identified(started.process) if here else None
+    process = _process(folder, started if here else Started())
     return Ending(folder, process, reason, grace, kill=lambda: executor.kill(folder))

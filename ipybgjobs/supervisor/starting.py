@@ -3,7 +3,6 @@
 The claim is committed before anything is launched; a claim without a launch is found and repeated (see `running`).
 """
 
-import json
 import os
 from typing import Any
 
@@ -13,7 +12,7 @@ from ..folder import StateFolder
 from ..roles import command
 from ..settings import QueueSettings, Settings
 from ..snapshot import acts_at_start
-from ..store.task import Claim, Task, Unread
+from ..store.task import Claim, Task, Unread, variables
 from ..store.transitions import Way
 from .effects import Start, Step
 from .policies import Policies
@@ -164,12 +163,12 @@ class Starter:
             If a client of ipybgjobs did not write the job's environment variables.
         """
         context = start.task.context
-        variables = _variables(start.environment) | start.slot_environment
+        environment = variables(start.environment) | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         attempt.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
-        return Launch(start.folder, worker if fresh else None, variables, self._output(start))
+        return Launch(start.folder, worker if fresh else None, environment, self._output(start))
 
     def _request(self, start: Start) -> dict[str, Any]:
         task, record, context = start.task, start.task.record, start.task.context
@@ -212,23 +211,6 @@ class Starter:
     def _last_folder(self, task: Task) -> str:
         assert task.last_folder is not None  # a hook is called where there is one
         return self._folder.attempt(task.last_folder)
-
-
-def _variables(text: str) -> dict[str, str]:
-    """Parse environment variables.
-
-    Raises
-    ------
-    ValueError
-        If a client of ipybgjobs did not write them.
-    """
-    try:
-        values = json.loads(text)
-    except RecursionError:
-        values = None
-    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise ValueError("its environment variables can't be read")
-    return values
 
 
 #: Why a row that can't be read is not run.
