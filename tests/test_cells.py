@@ -188,8 +188,9 @@ def test_a_cell_is_retried_like_any_job_and_says_how_far_it_is(notebook):
     assert notebook.value("(len(job.attempts), job.progress.fraction)") == (2, 0.5)
 
 
-def test_a_cell_is_cancelled_like_any_job(notebook):
-    notebook.ok("%%bgjob --name long;\nimport time\nprint('on', flush=True)\ntime.sleep(300)")
+@pytest.mark.parametrize("waits", ["time.sleep(300)", "try: time.sleep(300)\nexcept KeyboardInterrupt: pass"])
+def test_a_cell_is_cancelled_like_any_job_whatever_it_makes_of_the_interrupt(notebook, waits):
+    notebook.ok(f"%%bgjob --name long;\nimport time\nprint('on', flush=True)\n{waits}")
     notebook.ok("import time\nwhile not bg.job('long').log(): time.sleep(0.01)")
     assert notebook.value("str(bg.job('long').cancel().state)") == "cancelled"
 

@@ -405,6 +405,14 @@ def test_who_ends_the_job_ends_the_kernel_and_what_was_done_is_kept(desk, way):
     assert printed(read(desk.root / "out.ipynb")) == ["one\n", "working\ncleaned up\n"]
 
 
+def test_a_notebook_whose_cell_catches_the_interrupt_is_cancelled(desk):
+    catches = "import time\nprint('working', flush=True)\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('caught')"
+    job = submit(write(desk, code(catches)), output=desk.root / "out.ipynb")
+    until(lambda: "working" in job.log(), "the cell")
+    job.cancel()
+    assert (job.state, [each.outcome for each in job.attempts]) == ("cancelled", ["cancelled"])
+
+
 def test_a_kernel_ends_with_a_worker_that_was_killed(desk):
     job = submit(write(desk, code(WAITS)), output=desk.root / "out.ipynb")
     until(lambda: "working" in job.log(), "the cell")

@@ -232,6 +232,13 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
     database.close()
 
 
+def test_a_pipe_in_the_place_of_a_log_file_keeps_no_job_from_running_and_is_told(odd):
+    (odd.state / "logs").mkdir(parents=True)
+    os.mkfifo(odd.state / "logs" / "background_jobs.log")
+    assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
+    until(lambda: "background_jobs.log can't be written" in str(rows(odd, "SELECT notice FROM supervisors")), "the notice")
+
+
 # -- long texts -------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """Columns of a row, checked: SQLite lets any value into any column, and anybody may have written the file.
 
-Each function returns the value in its type, or raises; nothing is converted and nothing guessed.
+Each function returns the value in its type, or raises; only ``any_text`` and ``any_whole`` put something in its place.
 """
 
 import json
@@ -65,6 +65,18 @@ def number_or_none(row: sqlite3.Row, name: str) -> float | None:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise Unreadable(name)
     return float(value)
+
+
+def any_text(row: sqlite3.Row, name: str) -> str:
+    """Return a text; where it is none, an empty one."""
+    value = row[name]
+    return value if isinstance(value, str) else ""
+
+
+def any_whole(row: sqlite3.Row, name: str, largest: int = (1 << 63) - 1) -> int:
+    """Return a whole number from 0 to `largest`; where it is none, 0."""
+    value = row[name]
+    return value if isinstance(value, int) and 0 <= value <= largest else 0
 
 
 def mapping(row: sqlite3.Row, name: str) -> dict[str, Any]:

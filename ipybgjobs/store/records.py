@@ -1,5 +1,6 @@
 """Reading one job, its attempts, and what concerns it; changes nothing."""
 
+import contextlib
 import functools
 import json
 import sqlite3
@@ -66,21 +67,12 @@ def shown(row: sqlite3.Row) -> JobRecord:
 
 def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
     """What is shown in the place of a row that can't be read."""
-
-    def text(name: str) -> str:
-        value = row[name]
-        return value if isinstance(value, str) else ""
-
-    def whole(name: str) -> int:
-        value = row[name]
-        return value if isinstance(value, int) else 0
-
     return JobRecord(
-        id=whole("id"),
-        uid=text("uid"),
-        call=Call(text("target"), {}, {}, {}),
+        id=columns.any_whole(row, "id"),
+        uid=columns.any_text(row, "uid"),
+        call=Call(columns.any_text(row, "target"), {}, {}, {}),
         name=None,
-        queue=text("queue"),
+        queue=columns.any_text(row, "queue"),
         priority=0,
         state=JobState(row["state"]) if row["state"] in list(JobState) else JobState.FAILED,
         not_before=0.0,
@@ -88,11 +80,11 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
         started_at=None,
         ended_at=None,
         error=f"its row in the store can't be read: {error}",
-        attempt=whole("attempt"),
+        attempt=columns.any_whole(row, "attempt"),
         allowed_attempts=1,
         rules=RetryRules(max_attempts=1),
         timeout=None,
-        owner=Owner(text("host"), text("pid_namespace")),
+        owner=Owner(columns.any_text(row, "host"), columns.any_text(row, "pid_namespace")),
     )
 
 
@@ -242,7 +234,9 @@ def reusable(database: Database, fingerprint: str | None, since: float | None) -
     sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
         ORDER BY jobs.id DESC LIMIT 1"""
     rows = database.read(sql, (fingerprint, since))
-    return shown(rows[0]) if rows else None
+    with contextlib.suppress(Unreadable):  # then it is run anew
+        return job_record(rows[0]) if rows else None
+    return None
 
 
 def queues_in_use(database: Database) -> list[str]:

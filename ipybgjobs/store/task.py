@@ -84,9 +84,6 @@ class Unread:
     attempt: int
     reason: str
 
-    def __str__(self) -> str:
-        return f"job {self.id}: its row in the store can't be read: {self.reason}"
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -142,13 +139,11 @@ def of_row(row: sqlite3.Row) -> Task | Unread:
     try:
         return _task(row)
     except Unreadable as error:
-        found = row["target"], row["environment"], row["attempt"]
-        target, environment, attempt = found
         return Unread(
             id=int(row["id"]),
-            target=target if isinstance(target, str) else "",
-            environment=environment if isinstance(environment, int) else None,
-            attempt=attempt if isinstance(attempt, int) and 0 <= attempt < _MOST_ATTEMPTS else 0,
+            target=columns.any_text(row, "target"),
+            environment=columns.any_whole(row, "environment") or None,
+            attempt=columns.any_whole(row, "attempt", _MOST_ATTEMPTS),
             reason=str(error),
         )
 
@@ -157,7 +152,7 @@ def _task(row: sqlite3.Row) -> Task:
     record = records.job_record(row)
     if not record.uid.isalnum():  # it becomes the name of a folder
         raise Unreadable("uid")
-    if not 0 <= record.attempt < _MOST_ATTEMPTS:
+    if not 0 <= record.attempt <= _MOST_ATTEMPTS:
         raise Unreadable("attempt")
     return Task(
         record=record,
