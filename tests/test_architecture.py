@@ -36,7 +36,7 @@ LAYERS = [
         "replay",
     ],
     ["call", "models", "settings", "attempt", "folder", "snapshot"],
-    ["results", "inside", "textlog"],
+    ["reports", "results", "inside", "textlog"],
     ["outputs"],
     ["advance"],
     ["process"],

@@ -50,13 +50,19 @@ JOBS = r"""
     def raises_with_a_secret(length, password):
         raise ValueError("x" * length + password + "y" * 1_000_000)
 
+    def writes_later(path, name, content):
+        print("waiting", flush=True)
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        return writes(name, content)
+
     def waits(path):
         while not os.path.exists(path):
             time.sleep(0.01)
         return "released"
 """
 
-NAMES = ["writes", "adds", "raises", "raises_with_a_secret", "waits"]
+NAMES = ["writes", "writes_later", "adds", "raises", "raises_with_a_secret", "waits"]
 
 
 @pytest.fixture
@@ -113,6 +119,22 @@ def test_a_job_that_spoils_a_file_of_its_own_costs_itself_alone_also_when_superv
     assert job.state == "running"
     job.cancel(grace=0.1)
     assert job.attempts[0].outcome == "cancelled"
+    assert complaints(odd) == ""
+
+
+def test_a_job_that_spoils_its_marker_after_its_supervisor_was_replaced_can_be_cancelled(odd):
+    """Now its process is watched by a handle, and no fork server of the supervisor's knows it."""
+    go = odd.root / "go"
+    content = MARKERS["a process that has ended"]
+    job = bg.submit("odd.writes_later", {"path": str(go), "name": "started.json", "content": content})
+    until(lambda: "waiting" in job.log(), "its start")
+    [first] = of_role(odd, "supervisor")
+    kill(first)
+    assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
+    go.touch()
+    until(lambda: "written" in job.log(), "what it writes")
+    job.cancel(grace=0.1)
+    assert [each.outcome for each in job.attempts] == ["cancelled"]
     assert complaints(odd) == ""
 
 

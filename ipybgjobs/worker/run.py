@@ -95,17 +95,18 @@ def _asked_to_end(folder: str) -> dict[str, Any]:
 
 def _failed(folder: str, shown: str, error: BaseException) -> dict[str, Any]:
     """Show what was raised, and keep it; also where the exception itself can't be looked at."""
-    if isinstance(error, MemoryError):
-        telling.let_go_of_frames(error)
-    if isinstance(error, SystemExit) and error.code in (None, 0):
-        return _succeeded(folder, None)
-    _end_cell()
-    told = telling.tell(error)
-    _show_exception(shown, told)
     try:
+        if isinstance(error, MemoryError):
+            telling.let_go_of_frames(error)
+        if isinstance(error, SystemExit) and error.code in (None, 0):
+            return _succeeded(folder, None)
+        _end_cell()
+        told = telling.tell(error)
+        _show_exception(shown, told)
         return outcome.failed(folder, error, told)
-    except Exception:  # its type raises when it is asked for its names
-        return {"status": "error", "type": told.kind, "message": told.cut_message(), "traceback": told.cut_traceback()}
+    except Exception as second:  # no memory is left, or its type raises when it is asked for its names
+        message = f"<it can't be shown: {type(second).__name__}>"
+        return {"status": "error", "type": telling.name(type(error)), "message": message}
 
 
 def _define(code: dict[str, bytes]) -> None:
