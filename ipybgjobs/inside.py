@@ -15,6 +15,9 @@ from . import attempt
 #: Seconds between two writes.
 _INTERVAL = 0.25
 
+#: Longest message that is written, in characters.
+_LONGEST = 1000
+
 _Item = TypeVar("_Item")
 
 
@@ -78,7 +81,7 @@ class Reporter:
                 self._bars.pop(self._over, None)  # another loop has begun after it
             self._over = None
             self._bars[who] = bar
-            self._message = self._message if message is None else message
+            self._message = self._message if message is None else message[:_LONGEST]
             self._pending = True
         self._write_soon()
 

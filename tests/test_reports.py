@@ -1,6 +1,7 @@
 """What the files of an attempt folder say, whoever wrote them: every reader of one returns, and never waits."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -139,6 +140,31 @@ def test_a_marker_that_names_the_supervisor_itself_leads_to_no_process(tmp_path)
     attempt.write_json(str(tmp_path), attempt.STARTED, own)
     assert reports.started(str(tmp_path)).process == tuple(identity.current())
     assert running.look(str(tmp_path), Nobody()) is running.Found.GONE
+
+
+class Exhausted:
+    """An executor that has no descriptor left."""
+
+    def watch(self, folder, process):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_an_attempt_that_can_not_be_looked_at_for_want_of_descriptors_is_looked_at_again(tmp_path):
+    launcher = {"process": identity.current(os.getppid()).to_json(), "pid_namespace": identity.pid_namespace()}
+    attempt.write_json(str(tmp_path), attempt.STARTED, launcher)
+    assert running.look(str(tmp_path), Exhausted()) is running.Found.UNCLEAR
+
+
+def test_only_what_has_left_neither_marker_nor_outcome_has_never_started(tmp_path):
+    silent, told, marked, voided = (str(tmp_path / name) for name in ("silent", "told", "marked", "voided"))
+    for folder in (silent, told, marked, voided):
+        os.mkdir(folder)
+    attempt.write_json(told, attempt.OUTCOME, {"status": "succeeded"})
+    attempt.write_json(marked, attempt.STARTED, {"process": identity.current().to_json()})
+    attempt.write_json(voided, attempt.STARTED, {"void": True})
+    found = [running.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
+    assert found == [True, False, False, True, False]
+    assert not attempt.claim_start(silent, {"pid": 1})
 
 
 def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
