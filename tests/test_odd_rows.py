@@ -10,6 +10,7 @@ import pytest
 from conftest import DEADLINE, Place, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_joints_end import request_cancel
 from test_joints_start import copied_row, kill, kill_helpers, of_role, open_store, rows, state_of, wake
 
 import ipybgjobs as bg
@@ -86,6 +87,13 @@ def writing(name: str, content: str) -> bg.Job:
 
 OWN = os.readlink("/proc/self/ns/pid")
 
+
+def cancel(job: bg.Job) -> None:
+    """Cancel, and wait no longer than a test may."""
+    request_cancel(job, 0.1)
+    job.wait(DEADLINE)
+
+
 MARKERS = {
     "deep": "[" * 200_000,
     "other keys": json.dumps({"process": {"a": 1}, "pid_namespace": OWN}),
@@ -102,7 +110,7 @@ MARKERS = {
 def test_a_job_that_spoils_its_start_marker_can_be_cancelled_and_keeps_no_other_from_running(odd, marker):
     job = writing("started.json", MARKERS[marker])
     [supervisor] = of_role(odd, "supervisor")
-    job.cancel(grace=0.1)
+    cancel(job)
     assert (job.state, [each.outcome for each in job.attempts]) == ("cancelled", ["cancelled"])
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
     assert (of_role(odd, "supervisor"), complaints(odd)) == ([supervisor], "")
@@ -117,7 +125,7 @@ def test_a_job_that_spoils_a_file_of_its_own_costs_itself_alone_also_when_superv
     open_store()
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
     assert job.state == "running"
-    job.cancel(grace=0.1)
+    cancel(job)
     assert job.attempts[0].outcome == "cancelled"
     assert complaints(odd) == ""
 
@@ -133,7 +141,7 @@ def test_a_job_that_spoils_its_marker_after_its_supervisor_was_replaced_can_be_c
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
     go.touch()
     until(lambda: "written" in job.log(), "what it writes")
-    job.cancel(grace=0.1)
+    cancel(job)
     assert [each.outcome for each in job.attempts] == ["cancelled"]
     assert complaints(odd) == ""
 
@@ -206,7 +214,7 @@ def test_a_request_that_no_client_wrote_is_told_and_keeps_no_other_from_being_an
     for verb, options in (("cancel", "[[["), ("cancel", '{"grace": "x"}'), ("retry", "{}"), ("dance", "{}"), ("retry", "5")):
         sql = "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, ?, ?, 0)"
         rows(odd, sql, (job.id, host, verb, options))
-    job.cancel(grace=0.1)
+    cancel(job)
     assert job.state == "cancelled"
     assert odd.log().count("can't be read: no client of ipybgjobs wrote it") == 5
     assert complaints(odd) == ""
