@@ -18,7 +18,7 @@ class _Cell:
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Any]] = []
-        self._ids: dict[str, list[dict[str, Any]]] = {}
+        self._looks: dict[str, dict[str, Any]] = {}  #: how what bears an id looks now
         self._clear_next = False
         self._kept = 0  # how many of the outputs no clear takes away
 
@@ -38,10 +38,6 @@ class _Cell:
         self._clear_next = wait
         if not wait:
             del self.outputs[self._kept :]
-            self._ids = {name: [each for each in shown if self._has(each)] for name, shown in self._ids.items()}
-
-    def _has(self, output: dict[str, Any]) -> bool:
-        return any(each is output for each in self.outputs)
 
     def text(self, content: bytes) -> None:
         """Text from the log; what follows text is one stream with it."""
@@ -56,22 +52,19 @@ class _Cell:
     def display(self, record: dict[str, Any]) -> None:
         """Something was displayed; what bears its id already looks like it now."""
         self.update(record)
-        output = self._add({"output_type": "display_data", "data": record["data"], "metadata": record["metadata"]})
-        if record["display_id"]:
-            self._ids.setdefault(record["display_id"], []).append(output)
+        self._add({"output_type": "display_data", **_look(record), "display_id": record["display_id"]})
 
     def update(self, record: dict[str, Any]) -> None:
         """Something that was displayed looks different now."""
-        for output in self._ids.get(record["display_id"], []):
-            output |= {"data": record["data"], "metadata": record["metadata"]}
+        if record["display_id"]:
+            self._looks[record["display_id"]] = _look(record)
 
     def result(self, record: dict[str, Any]) -> None:
         """The return value."""
         self._add(
             {
                 "output_type": "execute_result",
-                "data": record["data"],
-                "metadata": record["metadata"],
+                **_look(record),
                 "execution_count": None,
             }
         )
@@ -80,6 +73,20 @@ class _Cell:
         """The job raised."""
         lines = "".join(record["traceback"]).rstrip("\n").split("\n")
         self._add({"output_type": "error", "ename": record["name"], "evalue": record["message"], "traceback": lines})
+
+    def finished(self) -> list[dict[str, Any]]:
+        """The outputs as they look in the end: each text settled, each display as it was last updated."""
+        for output in self.outputs:
+            if output["output_type"] == "stream":
+                output["text"] = terminal.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
+            name = output.pop("display_id", None)
+            output |= self._looks[name] if name else {}
+        return self.outputs
+
+
+def _look(record: dict[str, Any]) -> dict[str, Any]:
+    """How a record looks."""
+    return {"data": {**record["data"]}, "metadata": {**record["metadata"]}}
 
 
 def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> list[dict[str, Any]]:
@@ -105,7 +112,15 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         if upto > position:
             cell.text(log.read(position, upto))
         position = max(position, min(record["offset"], size))
-        kind = record["kind"]
+        _take(cell, record)
+    cell.text(log.read(position, size))
+    return cell.finished()
+
+
+def _take(cell: _Cell, record: dict[str, Any]) -> None:
+    """Do what a record says; anybody may have written it, and one that says nothing is passed over."""
+    kind = record.get("kind")
+    with contextlib.suppress(KeyError, TypeError):
         if kind == "clear":
             cell.clear(wait=record["wait"])
         elif kind == "begin":
@@ -113,13 +128,7 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         elif kind == "lost":
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
         elif kind in ("display", "update", "result", "error"):
-            with contextlib.suppress(KeyError):  # anybody may have written the file
-                getattr(cell, kind)(record)
-    cell.text(log.read(position, size))
-    for output in cell.outputs:
-        if output["output_type"] == "stream":
-            output["text"] = terminal.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
-    return cell.outputs
+            getattr(cell, kind)(record)
 
 
 def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
@@ -143,8 +152,8 @@ def _records(folder: str) -> list[dict[str, Any]]:
     for line in lines:
         try:
             record = json.loads(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and isinstance(record.get("offset"), int):
+        if isinstance(record, dict) and isinstance(record.get("offset"), int) and isinstance(record.get("began", 0), int):
             found.append(record)
     return found
