@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import binding, plain, redaction, resolve
+from . import binding, demand, plain, redaction, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -35,6 +35,7 @@ class Bound:
     hooks: tuple[str, ...] = ()  #: hooks that its class has
     code: dict[str, bytes] = field(default_factory=dict)  #: the class or function itself, pickled, where it is sent by value
     annotations: dict[str, str] = field(default_factory=dict)  #: by which they were converted, by ``init.NAME``, ``params.NAME``
+    demand: str | None = None  #: what it demands beyond its entry, as `demand.of` says
 
 
 class _Seen:
@@ -189,6 +190,7 @@ def look_here(
         hooks=resolve.hooks(owner),
         code=dict(code or _code(permission)) if permission.by_value else {},
         annotations=_annotations("init", constructor) | _annotations("params", shape),
+        demand=demand.of(owner, method),
     )
 
     def bind(params: Mapping[str, Any]) -> dict[str, Any]:

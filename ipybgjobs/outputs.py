@@ -80,7 +80,7 @@ class _Cell:
             if output["output_type"] == "stream":
                 output["text"] = terminal.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
             name = output.pop("display_id", None)
-            output |= self._looks[name] if name else {}
+            output.update(self._looks[name] if name else {})
         return self.outputs
 
 

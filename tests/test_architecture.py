@@ -34,6 +34,7 @@ LAYERS = [
         "enclosed",
         "pathpattern",
         "replay",
+        "demand",
     ],
     ["call", "models", "settings", "attempt", "folder", "snapshot"],
     ["results", "inside", "textlog"],

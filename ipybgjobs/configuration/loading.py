@@ -21,7 +21,18 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 from .. import durations
 from ..errors import ConfigurationError
 from ..retry import RetryRules
-from ..settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
+from ..settings import (
+    CELL,
+    NOTEBOOK,
+    NOTEBOOK_CLASS,
+    NOTEBOOK_CODE,
+    OWN_MODULES,
+    AllowedEntry,
+    FileRead,
+    LogSettings,
+    QueueSettings,
+    Settings,
+)
 from . import sources, traits
 from .sources import Source
 
@@ -193,6 +204,8 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
         raise ConfigurationError(
             f"{where}: code of a notebook is allowed by c.BackgroundJobs.{NOTEBOOK_CODE} = True, by no entry."
         )
+    if key.partition(".")[0] == "ipybgjobs" and key != NOTEBOOK_CLASS and not key.startswith(OWN_MODULES):
+        raise ConfigurationError(f"{where}: of this package only {NOTEBOOK_CLASS} can be allowed, by that name.")
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from typing import Any
 
-from .. import allowlist, attempt
+from .. import allowlist, attempt, demand
 from ..executors.local import Launch
 from ..folder import StateFolder
 from ..roles import command
@@ -169,6 +169,7 @@ class Starter:
             "method": permission.method,
             "only_from": permission.entry.only_from,
             "by_value": permission.by_value,
+            "permits": allowlist.permits(call.params, start.settings),
             "init": call.init,
             "params": call.params,
             "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in _with_pickles(row)],
@@ -218,7 +219,7 @@ def _forbidden(row: sqlite3.Row, settings: Settings) -> str | None:
     if not allowlist.runs_notebook(row["target"]):
         return None
     params = records.call(row).params
-    if not allowlist.is_allowed_notebook(row["target"], params, settings):
+    if demand.NOTEBOOK not in allowlist.permits(params, settings):
         return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
     return None
 

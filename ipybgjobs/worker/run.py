@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import attempt, inside, plain, resolve
+from .. import attempt, demand, inside, plain, resolve
 from ..process import identity, worker
 from . import context, imports, outcome, streams
 
@@ -75,6 +75,9 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
+        demand.check(
+            owner, request["method"], request.get("permits", ())
+        )  # an older supervisor says nothing, and permits nothing
         source = _source(owner)
         value = _call(request, owner, sent or _sent(request))
         return _succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
