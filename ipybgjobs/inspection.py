@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import binding, demand, plain, redaction, resolve
+from . import binding, bytecode, demand, plain, redaction, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -92,10 +92,12 @@ def _in_order(key: str) -> list[str]:
 
 
 def _source_date(module: Any) -> int | None:
+    """When a module's file has changed last, whatever date it bears."""
     try:
-        return os.stat(module.__file__).st_mtime_ns
+        status = os.stat(module.__file__)
     except (AttributeError, TypeError, OSError):
         return None
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 _seen: _Seen | None = None
@@ -173,7 +175,8 @@ def look_here(
     """Look in this process; imports the module, or loads the code that an earlier job got."""
     entry, method = permission
     resolve.define(code or {})
-    owner = resolve.resolve(entry.key, entry.only_from)
+    with bytecode.loading():
+        owner = resolve.resolve(entry.key, entry.only_from)
     label = getattr(owner, "__qualname__", owner.__name__)
     instance = resolve.needs_instance(owner, method)
     constructor = _constructor(owner, label) if instance else None

@@ -86,7 +86,7 @@ class _Cell:
 
 def _look(record: dict[str, Any]) -> dict[str, Any]:
     """How a record looks."""
-    return {"data": {**record["data"]}, "metadata": {**record["metadata"]}}
+    return {"data": record["data"], "metadata": record["metadata"]}
 
 
 def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> list[dict[str, Any]]:
@@ -112,15 +112,7 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         if upto > position:
             cell.text(log.read(position, upto))
         position = max(position, min(record["offset"], size))
-        _take(cell, record)
-    cell.text(log.read(position, size))
-    return cell.finished()
-
-
-def _take(cell: _Cell, record: dict[str, Any]) -> None:
-    """Do what a record says; anybody may have written it, and one that says nothing is passed over."""
-    kind = record.get("kind")
-    with contextlib.suppress(KeyError, TypeError):
+        kind = record["kind"]
         if kind == "clear":
             cell.clear(wait=record["wait"])
         elif kind == "begin":
@@ -128,7 +120,10 @@ def _take(cell: _Cell, record: dict[str, Any]) -> None:
         elif kind == "lost":
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
         elif kind in ("display", "update", "result", "error"):
-            getattr(cell, kind)(record)
+            with contextlib.suppress(KeyError):  # anybody may have written the file
+                getattr(cell, kind)(record)
+    cell.text(log.read(position, size))
+    return cell.finished()
 
 
 def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
@@ -152,8 +147,8 @@ def _records(folder: str) -> list[dict[str, Any]]:
     for line in lines:
         try:
             record = json.loads(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
-        if isinstance(record, dict) and isinstance(record.get("offset"), int) and isinstance(record.get("began", 0), int):
+        if isinstance(record, dict) and isinstance(record.get("offset"), int):
             found.append(record)
     return found

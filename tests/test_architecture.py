@@ -35,6 +35,7 @@ LAYERS = [
         "pathpattern",
         "replay",
         "demand",
+        "bytecode",
     ],
     ["call", "models", "settings", "attempt", "folder", "snapshot"],
     ["results", "inside", "textlog"],

@@ -709,32 +709,6 @@ def test_an_update_of_what_was_cleared_shows_nothing(tmp_path):
     assert [each["data"]["text/plain"] for each in found] == ["other"]
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        {},
-        {"kind": "clear"},
-        {"kind": "lost"},
-        {"kind": []},
-        {"kind": "error", "traceback": None},
-        {"kind": "error", "name": "x", "message": "x", "traceback": [1]},
-        {"kind": "display", "began": {}},
-        {"kind": "display", "data": 1, "metadata": {}, "display_id": None},
-        {"kind": "display", "data": {}, "metadata": {}, "display_id": []},
-        {"kind": "display", "data": {}, "metadata": {}, "display_id": {"a": 1}},
-    ],
-)
-def test_a_record_that_anybody_may_have_written_keeps_no_other_from_being_shown(tmp_path, record):
-    found = attempt_of(tmp_path, shown_as("before"), {"offset": 0, **record}, shown_as("after", None))
-    texts = [each["data"].get("text/plain") for each in found]
-    assert [text for text in texts if text is not None] == ["before", "after"]
-
-
-def test_records_nested_too_deeply_are_passed_over(tmp_path):
-    (tmp_path / attempt.OUTPUTS).write_text("[" * 200_000 + "\n" + json.dumps(shown_as("after")) + "\n")
-    assert [each["data"]["text/plain"] for each in outputs.of_attempt(str(tmp_path))] == ["after"]
-
-
 def test_a_look_that_exits_does_not_unmake_a_success(shows):
     shows.module(
         "looks",

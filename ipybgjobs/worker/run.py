@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import attempt, demand, inside, plain, resolve
+from .. import attempt, bytecode, demand, inside, plain, resolve
 from ..process import identity, worker
 from . import context, imports, outcome, streams
 
@@ -75,10 +75,8 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
-        demand.check(
-            owner, request["method"], request.get("permits", ())
-        )  # an older supervisor says nothing, and permits nothing
-        source = _source(owner)
+        demand.check(owner, request["method"], request.get("permits", ()))  # an older supervisor permits nothing
+        source = bytecode.source_of(resolve.module_of(owner))
         value = _call(request, owner, sent or _sent(request))
         return _succeeded(folder, value) | {"source": source} if os.getpid() == pid else {}
     except BaseException as error:
@@ -127,6 +125,7 @@ def _equip(folder: str, job: dict[str, Any]) -> None:
 
     inside.enter(job, folder)
     actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
+    bytecode.install()
     imports.OnImport(actions).install()
 
 
@@ -154,18 +153,6 @@ def _end_cell() -> None:
     if shell is not None:
         with contextlib.suppress(Exception):
             shell.end_cell()
-
-
-def _source(owner: Any) -> list[Any] | None:
-    """Path, date and size of the target's file, the moment after its import."""
-    path = resolve.source_file(owner)
-    if path is None:
-        return None
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [path, status.st_mtime_ns, status.st_size]
 
 
 def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
