@@ -1,4 +1,4 @@
-"""Loads the user's modules as their sources are: bytecode that may be older than an edit is compiled anew, and what ran is hashed.
+"""Loads the user's modules as their sources are: bytecode that may be older than an edit is compiled anew; what ran is hashed.
 
 Python knows bytecode by the second and the size of its source, so an edit within the same second can go unseen. Bytecode counts
 here only if it was written well after the source had changed last, as git says of its index. Workers load it; it imports
@@ -28,7 +28,7 @@ class Loader(SourceFileLoader):
     _status: os.stat_result | None = None
     _digest: str | None = None
 
-    def path_stats(self, path: str) -> dict[str, Any]:  # type: ignore[override] # typeshed has a mapping of another type
+    def path_stats(self, path: str) -> dict[str, Any]:
         """Look at the source, which comes before anything is read."""
         self._status = os.stat(path)
         return {"mtime": self._status.st_mtime, "size": self._status.st_size}
@@ -45,10 +45,10 @@ class Loader(SourceFileLoader):
             raise FileNotFoundError(path)
         return super().get_data(path)
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:
+    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:  # type: ignore[override] # typeshed: static
         """Compile what was read, and note what that was."""
         self._digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
-        return super().source_to_code(data, path, _optimize=_optimize)  # type: ignore[call-arg] # typeshed leaves it out
+        return super().source_to_code(data, path, _optimize=_optimize)
 
     def get_code(self, fullname: str) -> Any:
         """Compile the source, or load its bytecode; the first time is the one that runs."""
@@ -113,19 +113,19 @@ def _is_users(path: str) -> bool:
 
 def install() -> None:
     """Load modules so in this process from here on."""
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type] # it has what a finder needs
+    sys.meta_path.insert(0, Finder())
 
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
     """Load modules so within a block."""
     finder = Finder()
-    sys.meta_path.insert(0, finder)  # type: ignore[arg-type] # likewise
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):  # what was imported may have taken it away
-            sys.meta_path.remove(finder)  # type: ignore[arg-type] # likewise
+            sys.meta_path.remove(finder)
 
 
 def source_of(module: Any) -> list[Any] | None:

@@ -48,8 +48,8 @@ def as_run(seen: list[Any] | None, submitted: Source | None) -> Source | None:
     Parameters
     ----------
     seen : list or None
-        Path, date, size and hash of what the worker has loaded; None where it left no word: then the file counts if it is still as
-        submitted.
+        Path, date, size and hash of what the worker has loaded; None where it left no word: then the file counts if it is
+        still as submitted.
     submitted : Source or None
         The file at submit.
     """

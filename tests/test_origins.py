@@ -176,7 +176,7 @@ def test_bytecode_is_trusted_only_where_it_was_written_well_after_the_last_edit(
     later = time.time() + 10
     os.utime(cached, (later, later))
     compiled.clear()
-    module, seen = load(path)
+    _, seen = load(path)
     assert (compiled, seen[3]) == ([], hashlib.sha256(b"number = 10\n").hexdigest())
 
 
