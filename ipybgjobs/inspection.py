@@ -92,12 +92,10 @@ def _in_order(key: str) -> list[str]:
 
 
 def _source_date(module: Any) -> int | None:
-    """When a module's file has changed last, whatever date it bears."""
     try:
-        status = os.stat(module.__file__)
+        return os.stat(module.__file__).st_mtime_ns
     except (AttributeError, TypeError, OSError):
         return None
-    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 _seen: _Seen | None = None
