@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import binding, bytecode, demand, plain, redaction, resolve
+from . import binding, bytecode, demand, importpath, plain, redaction, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -36,6 +36,7 @@ class Bound:
     code: dict[str, bytes] = field(default_factory=dict)  #: the class or function itself, pickled, where it is sent by value
     annotations: dict[str, str] = field(default_factory=dict)  #: by which they were converted, by ``init.NAME``, ``params.NAME``
     demand: str | None = None  #: what it demands beyond its entry, as `demand.of` says
+    first: tuple[str, ...] = ()  #: folders that go first on a job's import path
 
 
 class _Seen:
@@ -131,7 +132,7 @@ def look(
         If the module is found outside the one folder that is allowed.
     """
     if code:
-        return _look_in_fresh_process(permission, init, [params], secrets, code)[0]
+        return _look_in_fresh_process(_Question(permission, dict(init), [dict(params)], secrets, code))[0]
     return look_at_all(permission, init, [params], secrets)[0]
 
 
@@ -144,11 +145,20 @@ def look_at_all(
     key = permission.entry.key
     if permission.by_value:
         return look_here(permission, init, calls, secrets)
+    first = () if permission.entry.only_from is not None else importpath.folders_first([key])
     if permission.entry.only_from is not None or not _seen.is_current(key):
-        return _look_in_fresh_process(permission, init, calls, secrets)
-    bound = look_here(permission, init, calls, secrets)
-    _seen.note(key)
-    return bound
+        asked = _Question(permission, dict(init), [dict(params) for params in calls], secrets)
+        bound = _look_in_fresh_process(asked, first)
+    else:
+        bound = look_here(permission, init, calls, secrets)
+        _seen.note(key)
+    return [replace(each, first=first) for each in bound] if first else bound
+
+
+def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that go first on the import path of jobs, so that they find what this process has imported."""
+    keys = (target.rpartition(".")[0] for target in targets)
+    return importpath.folders_first(key for key in keys if key.partition(".")[0] != NOTEBOOK)
 
 
 def stale(key: str) -> list[str]:
@@ -295,15 +305,19 @@ def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[st
     return {}
 
 
-def _look_in_fresh_process(
-    permission: Permission,
-    init: Mapping[str, Any],
-    calls: Sequence[Mapping[str, Any]],
-    secrets: tuple[str, ...],
-    code: Mapping[str, bytes] | None = None,
-) -> list[Bound]:
-    path = plain.dump([folder or os.getcwd() for folder in sys.path])
-    question = path + plain.dump((permission, dict(init), [dict(params) for params in calls], secrets, code))
+class _Question(NamedTuple):
+    """What a fresh process is asked: as `look_here`."""
+
+    permission: Permission
+    init: dict[str, Any]
+    calls: list[dict[str, Any]]
+    secrets: tuple[str, ...]
+    code: Mapping[str, bytes] | None = None
+
+
+def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[Bound]:
+    permission = asked.permission
+    question = plain.dump([*first, *importpath.absolute()]) + plain.dump(tuple(asked))
     try:
         done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
     except subprocess.TimeoutExpired:

@@ -66,6 +66,7 @@ class Prepared:
     submission: Submission
     options: Options
     pickled: bytes | None
+    first: tuple[str, ...] = ()  #: folders that go first on its import path
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
     trail.bound, trail.call = bound, split.call
     chosen = trail.options = _named(chosen, bound)
     snapshot.check_working_directory()
-    return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
+    return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled, bound.first)
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
@@ -179,6 +180,7 @@ class PreparedGroup:
     group: NewGroup
     pickled: bytes | None  #: of the common parameters
     jobs: list[Prepared]
+    first: tuple[str, ...] = ()  #: folders that go first on their import path
 
 
 def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
@@ -212,7 +214,7 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
         split = parameters.split(permission.target, rest, secrets)
         job = _submission(split, rest, chosen, now)
         jobs.append(Prepared(replace(job, fingerprint=None), chosen, split.pickled))
-    return PreparedGroup(NewGroup(os.urandom(16).hex(), name, together.call, now), together.pickled, jobs)
+    return PreparedGroup(NewGroup(os.urandom(16).hex(), name, together.call, now), together.pickled, jobs, bound[0].first)
 
 
 def _check_outputs(bound: Sequence[Bound]) -> None:

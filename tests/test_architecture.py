@@ -36,6 +36,7 @@ LAYERS = [
         "replay",
         "demand",
         "bytecode",
+        "importpath",
     ],
     ["call", "models", "settings", "attempt", "folder", "snapshot"],
     ["results", "inside", "textlog"],
