@@ -4,12 +4,13 @@ It looks in this process where it can. Where the source has changed since it was
 found in one folder only, a fresh process looks: so an edited .py beside the notebook just works, and nothing is reloaded here.
 """
 
+import contextlib
 import inspect
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -188,7 +189,8 @@ def look_here(
     label = getattr(owner, "__qualname__", owner.__name__)
     instance = resolve.needs_instance(owner, method)
     constructor = _constructor(owner, label) if instance else None
-    bound_init = _bound_init(constructor, label, init, secrets) if instance else _no_constructor(label, method, init)
+    with _hiding(init, secrets):
+        bound_init = _bound_init(constructor, label, init, secrets) if instance else _no_constructor(label, method, init)
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
@@ -205,11 +207,23 @@ def look_here(
     )
 
     def bind(params: Mapping[str, Any]) -> dict[str, Any]:
-        _check_owner(constructor, shape, f"{label}({{}}).{method}", params)
-        return _prepared(owner, method, binding.bind(shape, params, secrets))
+        with _hiding([init, params], secrets):
+            _check_owner(constructor, shape, f"{label}({{}}).{method}", params)
+            return _prepared(owner, method, binding.bind(shape, params, secrets))
 
     found = _bind_all(bind, calls)
     return [_of_call(common, shape, params) for params in found]
+
+
+@contextlib.contextmanager
+def _hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
+    """Let no refusal show a secret of what was given, whoever wrote its text: a converter, or the class itself."""
+    try:
+        yield
+    except BackgroundJobError as error:
+        hidden = redaction.secrets_in(given, secrets)
+        error.args = tuple(redaction.without(each, hidden) if isinstance(each, str) else each for each in error.args)
+        raise
 
 
 def _of_call(common: Bound, shape: binding.Shape | None, params: dict[str, Any]) -> Bound:

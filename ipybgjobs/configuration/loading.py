@@ -20,6 +20,7 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 
 from .. import durations
 from ..errors import ConfigurationError
+from ..redaction import SECRET_NAMES
 from ..retry import RetryRules
 from ..settings import (
     CELL,
@@ -81,10 +82,12 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     entries: list[tuple[str, dict[str, Any]]] = []
     switches: list[tuple[str, bool]] = []
     patterns: list[tuple[str, list[str]]] = []
+    secrets = list(SECRET_NAMES)
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
         entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
         patterns.append((source.path, _patterns(_plain(section.pop("allowed_notebooks", []), []))))
+        secrets += _plain(section.pop("secret_names", []), [])
         if NOTEBOOK_CODE in section:
             switches.append((source.path, section.pop(NOTEBOOK_CODE)))
         if section.pop("locked", False) and source.path in administered:
@@ -102,6 +105,7 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
         files=tuple(report),
         locked_by=locked_by,
         notebook_code=switched_by if on else None,
+        secret_names=tuple(dict.fromkeys(secrets)),
         allowed_notebooks=tuple(dict.fromkeys(each for _, found in patterns for each in found)),
     )
     return _settings(merged, allowed, base)
@@ -148,7 +152,6 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         rules=rules,
         logs=LogSettings(**{name: getattr(logs, name) for name in LogSettings.__slots__}),
         state_dir=general.state_dir,
-        secret_names=tuple(general.secret_names),
         idle_seconds=general.idle_seconds,
         kill_grace_seconds=general.kill_grace_seconds,
         exit_grace_seconds=general.exit_grace_seconds,

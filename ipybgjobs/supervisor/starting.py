@@ -169,6 +169,7 @@ class Starter:
             "method": permission.method,
             "only_from": permission.entry.only_from,
             "by_value": permission.by_value,
+            "secrets": {"names": [*call.secrets, *start.settings.secret_names], "values": call.hidden},
             "permits": allowlist.permits(call.params, start.settings),
             "init": call.init,
             "params": call.params,

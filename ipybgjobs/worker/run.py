@@ -71,7 +71,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str]) -> d
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
         context.enter(request, environment)
-        _equip(shown, request["job"])
+        _equip(shown, request["job"], request.get("secrets"))
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
@@ -107,7 +107,7 @@ def _display(*objects: Any, **options: Any) -> Any:
     return display(*objects, **options)  # type: ignore[no-untyped-call]
 
 
-def _equip(folder: str, job: dict[str, Any]) -> None:
+def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> None:
     """Have ready what a job may use, each loaded only once the job imports what it goes with."""
 
     def shell() -> None:
@@ -123,7 +123,7 @@ def _equip(folder: str, job: dict[str, Any]) -> None:
 
         return install
 
-    inside.enter(job, folder)
+    inside.enter(job, folder, secrets)
     actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
     bytecode.install()
     imports.OnImport(actions).install()
