@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from . import pathpattern
+from . import demand, pathpattern
 from .errors import JobNotAllowed
-from .settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, Settings
+from .settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
 
 
 class Permission(NamedTuple):
@@ -100,27 +100,51 @@ def _private(target: str) -> list[str]:
     return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
-def check_notebook(target: str, params: Mapping[str, Any], settings: Settings) -> None:
-    """See to it that a notebook which a target would run may run.
+def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], settings: Settings) -> None:
+    """See to it that what a target demands beyond its entry is permitted: a notebook's path, the code of a cell.
+
+    Parameters
+    ----------
+    demanded : str or None
+        As `demand.of` says.
+    target : str
+        The full dotted path.
+    params : mapping
+        Its parameters, as they fit.
+    settings : Settings
+        What the configuration files say.
 
     Raises
     ------
     JobNotAllowed
-        If no pattern allows its path; the message says what to do.
+        If it is not; the message says what to do.
     """
-    if is_allowed_notebook(target, params, settings):
-        if settings.narrowed_notebooks is None or _fits(params["path"], settings.narrowed_notebooks):
-            return
+    if demanded == demand.CODE and settings.notebook_code is None:
+        raise JobNotAllowed(_switched_off(CELL, settings))
+    if demanded == demand.NOTEBOOK:
+        path = params.get("path")
+        if not isinstance(path, str):
+            raise JobNotAllowed(
+                f"{target} runs a notebook: its parameter path must say which, as text, and a pattern must fit it."
+            )
+        _check_notebook(path, settings)
+
+
+def _check_notebook(path: str, settings: Settings) -> None:
+    if not fits_notebook(path, settings):
+        raise JobNotAllowed(_unlisted_notebook(os.path.realpath(path), settings))
+    if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
         raise JobNotAllowed(
-            f"{params['path']} can't run as a job: the files allow it, and this notebook does not: "
+            f"{path} can't run as a job: the files allow it, and this notebook does not: "
             "%config BackgroundJobs.allowed_notebooks has narrowed them."
         )
-    raise JobNotAllowed(_unlisted_notebook(os.path.realpath(params["path"]), settings))
 
 
-def is_allowed_notebook(target: str, params: Mapping[str, Any], settings: Settings) -> bool:
-    """Whether the files allow the notebook that a target would run, or it would run none; the check at launch."""
-    return not runs_notebook(target) or (isinstance(params.get("path"), str) and fits_notebook(params["path"], settings))
+def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
+    """Return what the files permit a call beyond its entry, whatever it demands; the check at launch."""
+    path = params.get("path")
+    fits = isinstance(path, str) and fits_notebook(path, settings)
+    return ((demand.NOTEBOOK,) if fits else ()) + ((demand.CODE,) if settings.notebook_code is not None else ())
 
 
 def fits_notebook(path: str, settings: Settings) -> bool:
@@ -134,8 +158,8 @@ def fitting_pattern(path: str, settings: Settings) -> str | None:
 
 
 def runs_notebook(target: str) -> bool:
-    """Whether a target is our class of notebooks, by whatever path."""
-    return target.startswith("ipybgjobs.") and target.rpartition(".")[0].endswith(".Notebook")
+    """Whether a target is our class of notebooks, by the one name that the files may allow."""
+    return target.rpartition(".")[0] == NOTEBOOK_CLASS
 
 
 def _fits(path: str, patterns: Iterable[str]) -> bool:

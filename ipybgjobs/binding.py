@@ -210,14 +210,14 @@ def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> A
     except Exception as error:
         if type(error).__name__ == "PydanticUserError":
             return value  # an annotation that pydantic can't make sense of is as good as none
-        raise InvalidParameters(_misfit(shape, slot, value, error, secret=slot.name in secrets)) from None
+        raise InvalidParameters(_misfit(shape, slot, value, error, secrets)) from None
 
 
-def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, *, secret: bool) -> str:
-    if secret:
+def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:
+    if slot.name in secrets:
         return f"{shape.what}: {slot.name}={redaction.BLANK} does not fit {slot.annotated}."
-    shown = redaction.cut(repr(redaction.blanked(value, ())))
-    reason = redaction.without(_reason(error), redaction.secrets_in(value, ()))
+    shown = redaction.cut(repr(redaction.blanked(value, secrets)))
+    reason = redaction.without(_reason(error), redaction.secrets_in(value, secrets))
     return redaction.one_line(f"{shape.what}: {slot.name}={shown} does not fit {slot.annotated}: {reason}.")
 
 

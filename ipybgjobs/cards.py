@@ -21,7 +21,7 @@ _CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
 def card(record: JobRecord, status: str, now: float) -> str:
     """One job as a card."""
     elapsed = record.elapsed(now)
-    facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), record.queue]
+    facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), escape(record.queue)]
     error = (
         f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.standing_error)}</div>' if record.standing_error else ""
     )

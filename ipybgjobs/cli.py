@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, jobline, verbs
+from . import __version__, jobline, redaction, verbs
 from .errors import BackgroundJobError
 from .jobline import UsageFault
 
@@ -18,7 +18,7 @@ FAILED, WRONG_USAGE = 1, 2
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageFault(f"{self.prog}: {message} ({jobline.one_usage(self)})")
+        raise UsageFault(f"{self.prog}: {redaction.typed(message)} ({jobline.one_usage(self)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

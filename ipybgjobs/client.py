@@ -13,7 +13,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import allowlist, attempt, dependencies, explanation, here, moments, options, parameters, preparation, snapshot, summon
+from . import (
+    allowlist,
+    attempt,
+    dependencies,
+    explanation,
+    here,
+    inspection,
+    moments,
+    options,
+    parameters,
+    preparation,
+    snapshot,
+    summon,
+)
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
@@ -172,7 +185,7 @@ class Client:
             return self._reused(folder, found, now)
         with Copies(folder) as copies:
             copies.keep(job.uid, ready.pickled)
-            job_id, uid = submissions.submit(database, job, self._surroundings())
+            job_id, uid = submissions.submit(database, job, self._surroundings(ready.first))
             copies.done = uid == job.uid
         if not copies.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
@@ -205,7 +218,7 @@ class Client:
             for job in ready.jobs:
                 copies.keep(job.submission.uid, job.pickled)
             jobs = (replace(job.submission, after=after) for job in ready.jobs)
-            group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings())
+            group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings(ready.first))
             copies.done = True
         sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
         self._note(parameters.note_of_size(sent, settings.warn_param_bytes))
@@ -269,7 +282,9 @@ class Client:
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt of jobs, in this process's context."""
         owner = Owner(identity.host(), identity.pid_namespace())
-        controls.request_retry(self.database(folder), job_ids, owner, self._surroundings(), time.time())
+        database = self.database(folder)
+        first = inspection.folders_first(records.targets(database, job_ids))
+        controls.request_retry(database, job_ids, owner, self._surroundings(first), time.time())
         self.wake(folder)
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
@@ -346,13 +361,16 @@ class Client:
                 f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
             ) from error
 
-    def _surroundings(self) -> Surroundings:
-        """This process's context and environment variables; made anew only where something has changed."""
+    def _surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
+        """This process's context and environment variables; made anew only where something has changed.
+
+        `first`: folders that go first on the import path.
+        """
         environment = dict(os.environ)
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._camera.take(self._found(), environment, identity.umask())
+        context = self._camera.take(self._found(), environment, identity.umask(), first)
         return Surroundings(context, *self._environment[1:])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import allowlist, durations, facts, moments, redaction, retry
+from . import allowlist, demand, durations, facts, moments, redaction, retry
 from .allowlist import Permission
 from .binding import Typed
 from .call import Call
@@ -107,7 +107,7 @@ def explain(trail: Trail, ground: Ground) -> Explanation:
     if trail.permission is not None:
         found.append(_rule(trail.permission))
     if trail.permission is not None and trail.bound is not None and trail.call is not None:
-        found += _notebook(trail.permission, trail.bound, ground.settings)
+        found += _notebook(trail.bound, ground.settings)
         found += _call(trail.permission, trail.bound, trail.call, ground.given)
     if trail.options is not None and ground.settings is not None:
         found += _way(trail.options, ground.settings.queues[trail.options.queue], ground)
@@ -122,9 +122,9 @@ def _rule(permission: Permission) -> Fact:
     return Fact("allowed by", f"{rule} in {file}", {"rule": rule, "file": file})
 
 
-def _notebook(permission: Permission, bound: Bound, settings: Settings | None) -> Iterator[Fact]:
+def _notebook(bound: Bound, settings: Settings | None) -> Iterator[Fact]:
     """By which pattern a notebook may run, where one would."""
-    if settings is not None and allowlist.runs_notebook(permission.target):
+    if settings is not None and bound.demand == demand.NOTEBOOK:
         pattern = allowlist.fitting_pattern(str(bound.params["path"]), settings)
         yield Fact("notebook", f"fits {pattern!r} of allowed_notebooks", {"pattern": pattern})
 

@@ -7,7 +7,8 @@ import asyncio
 import copy
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 from . import inspection, plain, resolve
@@ -56,10 +57,21 @@ def prepare(
 
 def _import_again(key: str, tell: Callable[[str], None]) -> None:
     names = inspection.stale(key)
+    first = inspection.folders_first([f"{key}."]) if names else ()
     for name in names:
-        importlib.reload(sys.modules[name])
+        _reload(sys.modules[name], first)
         tell(f"Note: {name} has changed since it was imported here, and was imported again.")
     inspection.imported_again(names)
+
+
+def _reload(module: ModuleType, first: Sequence[str]) -> None:
+    """Import a module again from where it was found, wherever this process is by now."""
+    sys.path[:0] = first
+    try:
+        importlib.reload(module)
+    finally:
+        if sys.path[: len(first)] == list(first):
+            del sys.path[: len(first)]
 
 
 def _awaited(value: Any) -> Any:

@@ -124,18 +124,60 @@ class Reporter:
             self._written_at, self._pending = self._clock(), False
             value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
         with contextlib.suppress(OSError, TypeError, ValueError):  # a full disk, or what is no number: the job goes on
-            attempt.write_json(self._folder, attempt.PROGRESS, value)
+            attempt.write_json(self._folder, attempt.PROGRESS, _shown(value))
+
+
+def _shown(value: dict[str, Any]) -> dict[str, Any]:
+    """What is written of the progress: no secret in what it is at, or in the names of its loops."""
+    from . import redaction  # only where something is shown
+
+    shown: dict[str, Any] = redaction.cleaned(value, hidden())
+    return shown
 
 
 _current: CurrentJob | None = None
 _reporter: Reporter | None = None
 
 
-def enter(job: dict[str, Any], folder: str) -> None:
-    """Say that this process runs an attempt."""
-    global _current, _reporter  # noqa: PLW0603 - one attempt a process
+#: Patterns of the names that hold secrets; values that no text of this attempt may show, the environment's once asked for.
+_secret_names: tuple[str, ...] = ()
+_hidden: tuple[str, ...] = ()
+_looked_around = False
+
+
+def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = None) -> None:
+    """Say that this process runs an attempt.
+
+    Parameters
+    ----------
+    job : dict
+        Its id, uid, name, and the number of the attempt.
+    folder : str
+        The attempt folder.
+    secrets : dict, optional
+        The ``names`` that hold secrets, as patterns, and the ``values`` of the call that no text may show.
+    """
+    global _current, _reporter, _secret_names, _hidden, _looked_around  # noqa: PLW0603 - one attempt a process
+    given = secrets or {"names": (), "values": ()}
+    _secret_names, _hidden, _looked_around = tuple(given["names"]), tuple(given["values"]), False
     _current = CurrentJob(job["id"], job["uid"], job["name"], job["attempt"], folder)
     _reporter = Reporter(folder)
+
+
+def secret_names() -> tuple[str, ...]:
+    """Return the patterns of names that hold secrets, of the job that runs in this process."""
+    return _secret_names
+
+
+def hidden() -> tuple[str, ...]:
+    """Return the values that no text of this process's job may show: secret parameters, and secret environment variables."""
+    global _hidden, _looked_around
+    if not _looked_around:
+        from . import redaction  # only where something is shown
+
+        names = redaction.secret_names(os.environ, _secret_names)
+        _hidden, _looked_around = (*_hidden, *(os.environ[name] for name in names)), True
+    return _hidden
 
 
 def reporter() -> Reporter | None:

@@ -4,16 +4,17 @@ It looks in this process where it can. Where the source has changed since it was
 found in one folder only, a fresh process looks: so an edited .py beside the notebook just works, and nothing is reloaded here.
 """
 
+import contextlib
 import inspect
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import binding, plain, redaction, resolve
+from . import binding, bytecode, demand, importpath, plain, redaction, resolve
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -35,6 +36,8 @@ class Bound:
     hooks: tuple[str, ...] = ()  #: hooks that its class has
     code: dict[str, bytes] = field(default_factory=dict)  #: the class or function itself, pickled, where it is sent by value
     annotations: dict[str, str] = field(default_factory=dict)  #: by which they were converted, by ``init.NAME``, ``params.NAME``
+    demand: str | None = None  #: what it demands beyond its entry, as `demand.of` says
+    first: tuple[str, ...] = ()  #: folders that go first on a job's import path
 
 
 class _Seen:
@@ -130,7 +133,7 @@ def look(
         If the module is found outside the one folder that is allowed.
     """
     if code:
-        return _look_in_fresh_process(permission, init, [params], secrets, code)[0]
+        return _look_in_fresh_process(_Question(permission, dict(init), [dict(params)], secrets, code))[0]
     return look_at_all(permission, init, [params], secrets)[0]
 
 
@@ -143,11 +146,20 @@ def look_at_all(
     key = permission.entry.key
     if permission.by_value:
         return look_here(permission, init, calls, secrets)
+    first = () if permission.entry.only_from is not None else importpath.folders_first([key])
     if permission.entry.only_from is not None or not _seen.is_current(key):
-        return _look_in_fresh_process(permission, init, calls, secrets)
-    bound = look_here(permission, init, calls, secrets)
-    _seen.note(key)
-    return bound
+        asked = _Question(permission, dict(init), [dict(params) for params in calls], secrets)
+        bound = _look_in_fresh_process(asked, first)
+    else:
+        bound = look_here(permission, init, calls, secrets)
+        _seen.note(key)
+    return [replace(each, first=first) for each in bound] if first else bound
+
+
+def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that go first on the import path of jobs, so that they find what this process has imported."""
+    keys = (target.rpartition(".")[0] for target in targets)
+    return importpath.folders_first(key for key in keys if key.partition(".")[0] != NOTEBOOK)
 
 
 def stale(key: str) -> list[str]:
@@ -172,11 +184,13 @@ def look_here(
     """Look in this process; imports the module, or loads the code that an earlier job got."""
     entry, method = permission
     resolve.define(code or {})
-    owner = resolve.resolve(entry.key, entry.only_from)
+    with bytecode.loading():
+        owner = resolve.resolve(entry.key, entry.only_from)
     label = getattr(owner, "__qualname__", owner.__name__)
     instance = resolve.needs_instance(owner, method)
     constructor = _constructor(owner, label) if instance else None
-    bound_init = _bound_init(constructor, label, init, secrets) if instance else _no_constructor(label, method, init)
+    with _hiding(init, secrets):
+        bound_init = _bound_init(constructor, label, init, secrets) if instance else _no_constructor(label, method, init)
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
@@ -189,14 +203,27 @@ def look_here(
         hooks=resolve.hooks(owner),
         code=dict(code or _code(permission)) if permission.by_value else {},
         annotations=_annotations("init", constructor) | _annotations("params", shape),
+        demand=demand.of(owner, method),
     )
 
     def bind(params: Mapping[str, Any]) -> dict[str, Any]:
-        _check_owner(constructor, shape, f"{label}({{}}).{method}", params)
-        return _prepared(owner, method, binding.bind(shape, params, secrets))
+        with _hiding([init, params], secrets):
+            _check_owner(constructor, shape, f"{label}({{}}).{method}", params)
+            return _prepared(owner, method, binding.bind(shape, params, secrets))
 
     found = _bind_all(bind, calls)
     return [_of_call(common, shape, params) for params in found]
+
+
+@contextlib.contextmanager
+def _hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
+    """Let no refusal show a secret of what was given, whoever wrote its text: a converter, or the class itself."""
+    try:
+        yield
+    except BackgroundJobError as error:
+        hidden = redaction.secrets_in(given, secrets)
+        error.args = tuple(redaction.without(each, hidden) if isinstance(each, str) else each for each in error.args)
+        raise
 
 
 def _of_call(common: Bound, shape: binding.Shape | None, params: dict[str, Any]) -> Bound:
@@ -292,15 +319,19 @@ def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[st
     return {}
 
 
-def _look_in_fresh_process(
-    permission: Permission,
-    init: Mapping[str, Any],
-    calls: Sequence[Mapping[str, Any]],
-    secrets: tuple[str, ...],
-    code: Mapping[str, bytes] | None = None,
-) -> list[Bound]:
-    path = plain.dump([folder or os.getcwd() for folder in sys.path])
-    question = path + plain.dump((permission, dict(init), [dict(params) for params in calls], secrets, code))
+class _Question(NamedTuple):
+    """What a fresh process is asked: as `look_here`."""
+
+    permission: Permission
+    init: dict[str, Any]
+    calls: list[dict[str, Any]]
+    secrets: tuple[str, ...]
+    code: Mapping[str, bytes] | None = None
+
+
+def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[Bound]:
+    permission = asked.permission
+    question = plain.dump([*first, *importpath.absolute()]) + plain.dump(tuple(asked))
     try:
         done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
     except subprocess.TimeoutExpired:

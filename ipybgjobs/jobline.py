@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from . import redaction
 from .binding import Typed
 from .errors import InvalidParameters
 from .options import NAMES, ON_DUPLICATE
@@ -69,7 +70,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        raise UsageFault(f"{message}; {one_usage(self)}")
+        raise UsageFault(f"{redaction.typed(message)}; {one_usage(self)}")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -252,7 +253,7 @@ def _split(text: str, separates: Any, *, comment: bool = False) -> Iterator[str]
             depth += (character in _OPENING) - (character in _CLOSING)
         word += character
     if quote or depth > 0:
-        raise UsageFault(f"{quote or 'A bracket'} is not closed in: {cut(text.strip())}")
+        raise UsageFault(f"{quote or 'A bracket'} is not closed in: {cut(redaction.typed(text.strip()))}")
     yield word
 
 
@@ -269,7 +270,8 @@ class _Reader:
             name, equals, text = pair.partition("=")
             name = name.strip()
             if not equals or not name.isidentifier():
-                raise UsageFault(f"{pair!r} is no parameter: write key=value, without spaces around the equals sign.")
+                shown = redaction.typed(pair)
+                raise UsageFault(f"{shown!r} is no parameter: write key=value, without spaces around the equals sign.")
             if name in found:
                 raise UsageFault(f"{name} is given twice.")
             found[name] = self._value(name, text.strip())
@@ -296,15 +298,18 @@ class _Reader:
 
     def _variable(self, name: str, variable: str) -> Any:
         if variable not in self._variables:
-            raise UsageFault(f'{name}=${variable}: this notebook has no variable {variable}; for the text, write "${variable}".')
+            shown = redaction.shown_for(name, variable)
+            raise UsageFault(f'{name}=${shown}: this notebook has no variable {shown}; for the text, write "${shown}".')
         return self._variables[variable]
 
     def _bare(self, name: str, text: str) -> Typed:
         if self._quoted and any(character in text for character in "\"'()[]{}$"):
-            raise UsageFault(f"{name}={cut(text)} is neither a Python literal nor a bare word: put quotes around text.")
+            shown = cut(redaction.shown_for(name, text))
+            raise UsageFault(f"{name}={shown} is neither a Python literal nor a bare word: put quotes around text.")
         if text in self._variables:
+            shown = redaction.shown_for(name, text)
             raise UsageFault(
-                f'{name}={text}: {text} is a variable here. Write {name}=${text} for it, {name}="{text}" for the text.'
+                f'{name}={shown}: {shown} is a variable here. Write {name}=${shown} for it, {name}="{shown}" for the text.'
             )
         if not text and self._quoted:
             raise UsageFault(f'{name}= has no value; for the empty text, write {name}="".')

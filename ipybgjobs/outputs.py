@@ -32,7 +32,7 @@ class _Cell:
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Any]] = []
-        self._ids: dict[str, list[dict[str, Any]]] = {}
+        self._looks: dict[str, dict[str, Any]] = {}  #: how what bears an id looks now
         self._clear_next = False
         self._kept = 0  # how many of the outputs no clear takes away
 
@@ -52,10 +52,6 @@ class _Cell:
         self._clear_next = wait
         if not wait:
             del self.outputs[self._kept :]
-            self._ids = {name: [each for each in shown if self._has(each)] for name, shown in self._ids.items()}
-
-    def _has(self, output: dict[str, Any]) -> bool:
-        return any(each is output for each in self.outputs)
 
     def text(self, content: bytes) -> None:
         """Text from the log; what follows text is one stream with it."""
@@ -70,22 +66,19 @@ class _Cell:
     def display(self, record: dict[str, Any]) -> None:
         """Something was displayed; what bears its id already looks like it now."""
         self.update(record)
-        output = self._add({"output_type": "display_data", "data": record["data"], "metadata": record["metadata"]})
-        if record["display_id"]:
-            self._ids.setdefault(record["display_id"], []).append(output)
+        self._add({"output_type": "display_data", **_look(record), "display_id": record["display_id"]})
 
     def update(self, record: dict[str, Any]) -> None:
         """Something that was displayed looks different now."""
-        for output in self._ids.get(record["display_id"], []):
-            output |= {"data": record["data"], "metadata": record["metadata"]}
+        if record["display_id"]:
+            self._looks[record["display_id"]] = _look(record)
 
     def result(self, record: dict[str, Any]) -> None:
         """The return value."""
         self._add(
             {
                 "output_type": "execute_result",
-                "data": record["data"],
-                "metadata": record["metadata"],
+                **_look(record),
                 "execution_count": None,
             }
         )
@@ -94,6 +87,20 @@ class _Cell:
         """The job raised."""
         lines = "".join(record["traceback"]).rstrip("\n").split("\n")
         self._add({"output_type": "error", "ename": record["name"], "evalue": record["message"], "traceback": lines})
+
+    def finished(self) -> list[dict[str, Any]]:
+        """The outputs as they look in the end: each text settled, each display as it was last updated."""
+        for output in self.outputs:
+            if output["output_type"] == "stream":
+                output["text"] = terminal.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
+            name = output.pop("display_id", None)
+            output.update(self._looks[name] if name else {})
+        return self.outputs
+
+
+def _look(record: dict[str, Any]) -> dict[str, Any]:
+    """How a record looks."""
+    return {"data": record["data"], "metadata": record["metadata"]}
 
 
 def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> list[dict[str, Any]]:
@@ -129,10 +136,7 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         else:
             getattr(cell, kind)(record)
     cell.text(log.read(position, size))
-    for output in cell.outputs:
-        if output["output_type"] == "stream":
-            output["text"] = terminal.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
-    return cell.outputs
+    return cell.finished()
 
 
 def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:

@@ -115,7 +115,7 @@ def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
     if isinstance(value, Enclosed):
         return redaction.cut(repr(str(value)))
     if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
-        return redaction.cut(redaction.one_line(repr(redaction.blanked(value, ()))))
+        return redaction.cut(redaction.one_line(repr(redaction.blanked(value, secrets))))
     return plain.describe(value)
 
 

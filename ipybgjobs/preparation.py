@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import allowlist, inspection, options, parameters, redaction, snapshot, source
+from . import allowlist, demand, inspection, options, parameters, redaction, snapshot, source
 from .allowlist import Permission
 from .call import Call
 from .errors import InvalidParameters
@@ -66,6 +66,7 @@ class Prepared:
     submission: Submission
     options: Options
     pickled: bytes | None
+    first: tuple[str, ...] = ()  #: folders that go first on its import path
 
 
 @dataclass(slots=True)
@@ -93,9 +94,9 @@ def bind(
         If the target can't be called, or the parameters don't fit.
     """
     init, params = options.mapping(init, "init"), options.mapping(params, "params")
-    secrets = redaction.secret_names({**init, **params}, settings.secret_names)
+    secrets = redaction.secret_names(sorted(redaction.names_in([init, params])), settings.secret_names)
     bound = inspection.look(permission, init, params, secrets, code)
-    allowlist.check_notebook(permission.target, bound.params, settings)
+    allowlist.check_demand(bound.demand, permission.target, bound.params, settings)
     return parameters.split(permission.target, bound, secrets), bound
 
 
@@ -124,9 +125,9 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
     _check_reuse(chosen, permission)
     split, bound = bind(permission, asked.calls[0], asked.init, settings, asked.code)
     trail.bound, trail.call = bound, split.call
-    chosen = trail.options = _named(chosen, permission, bound)
+    chosen = trail.options = _named(chosen, bound)
     snapshot.check_working_directory()
-    return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled)
+    return Prepared(_submission(split, bound, chosen, now), chosen, split.pickled, bound.first)
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
@@ -138,9 +139,9 @@ def _check_reuse(chosen: Options, permission: Permission) -> None:
         )
 
 
-def _named(chosen: Options, permission: Permission, bound: Bound) -> Options:
+def _named(chosen: Options, bound: Bound) -> Options:
     """Name a job after the notebook that it runs, unless it has a name."""
-    if chosen.name is not None or not allowlist.runs_notebook(permission.target):
+    if chosen.name is not None or bound.demand != demand.NOTEBOOK:
         return chosen
     name = redaction.cut(redaction.one_line(os.path.basename(bound.params["path"])))
     return chosen if name.isdigit() else replace(chosen, name=name)
@@ -179,6 +180,7 @@ class PreparedGroup:
     group: NewGroup
     pickled: bytes | None  #: of the common parameters
     jobs: list[Prepared]
+    first: tuple[str, ...] = ()  #: folders that go first on their import path
 
 
 def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
@@ -196,12 +198,11 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     name = options.name(given.pop("name", None))
     chosen = options.check(given, permission.entry, settings, now)
     init = options.mapping(asked.init, "init")
-    names = {**init, **shared}.keys() | {key for each in own for key in each}
-    secrets = redaction.secret_names(sorted(names), settings.secret_names)
+    secrets = redaction.secret_names(sorted(redaction.names_in([init, shared, own])), settings.secret_names)
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
     for each in bound:
-        allowlist.check_notebook(permission.target, each.params, settings)
-    if allowlist.runs_notebook(permission.target):
+        allowlist.check_demand(each.demand, permission.target, each.params, settings)
+    if bound[0].demand == demand.NOTEBOOK:
         _check_outputs(bound)
     snapshot.check_working_directory()
     same = {key: bound[0].params[key] for key in shared}
@@ -212,12 +213,13 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
         split = parameters.split(permission.target, rest, secrets)
         job = _submission(split, rest, chosen, now)
         jobs.append(Prepared(replace(job, fingerprint=None), chosen, split.pickled))
-    return PreparedGroup(NewGroup(os.urandom(16).hex(), name, together.call, now), together.pickled, jobs)
+    return PreparedGroup(NewGroup(os.urandom(16).hex(), name, together.call, now), together.pickled, jobs, bound[0].first)
 
 
 def _check_outputs(bound: Sequence[Bound]) -> None:
     """See to it that no notebook of a group overwrites what another has written."""
-    files = [each.params["output"] for each in bound if not each.params["output"].endswith(os.sep)]
+    outputs = [str(each.params.get("output") or os.sep) for each in bound]  # a class derived from ours may have none
+    files = [file for file in outputs if not file.endswith(os.sep)]
     if len(set(files)) < len(files):
         same = next(file for file in files if files.count(file) > 1)
         raise InvalidParameters(f"output is {same!r} for several jobs, of which each would overwrite the others': give a folder.")

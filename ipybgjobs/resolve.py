@@ -132,10 +132,14 @@ def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
     return method
 
 
+def module_of(owner: Any) -> Any:
+    """Return the module that defines a class, or the module itself; None where there is none."""
+    return sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner
+
+
 def source_file(owner: Any) -> str | None:
     """Return the file that defines a class, or a module's; None where there is none."""
-    module = sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner
-    path = getattr(module, "__file__", None)
+    path = getattr(module_of(owner), "__file__", None)
     return os.path.realpath(path) if isinstance(path, str) else None
 
 

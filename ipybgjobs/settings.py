@@ -18,6 +18,12 @@ NOTEBOOK_CODE = "allow_notebook_code"
 #: The class that runs a notebook's cell; that switch allows it, and no entry of `allowed_jobs`.
 CELL = "ipybgjobs.Cell"
 
+#: The class that runs a notebook; an entry of `allowed_jobs` allows it by this name alone.
+NOTEBOOK_CLASS = "ipybgjobs.Notebook"
+
+#: Other modules of this package whose classes an entry may allow.
+OWN_MODULES = ("ipybgjobs.demo",)
+
 #: The module of what is defined in a notebook or script itself, and is sent by value; likewise.
 NOTEBOOK = "__main__"
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from . import importpath
 from .errors import InvalidRequest
 from .roles import PACKAGE_ROOT
 
@@ -116,7 +117,7 @@ def check_working_directory() -> None:
         raise InvalidRequest("The working directory of this process is gone: change to one that is there, and submit again.")
 
 
-def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int) -> Context:
+def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()) -> Context:
     """Take the context of this process.
 
     Parameters
@@ -127,14 +128,15 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
         Environment variables.
     umask : int
         File mode creation mask.
+    first : sequence of str
+        Folders that go first on the import path.
     """
-    cwd = os.getcwd()
     return Context(
         executable=sys.executable,
         prefix=sys.prefix,
         package_root=PACKAGE_ROOT,
-        cwd=cwd,
-        path=tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path),
+        cwd=os.getcwd(),
+        path=(*first, *importpath.absolute()),
         umask=umask,
         startup=startup_key(environment),
         sources=tuple(sources),
@@ -148,9 +150,11 @@ class Camera:
         self._key: Any = None
         self._text = ""
 
-    def take(self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int) -> str:
+    def take(
+        self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()
+    ) -> str:
         """Return the context as text."""
-        key = (os.getcwd(), list(sys.path), umask, sources, environment)
+        key = (os.getcwd(), list(sys.path), umask, sources, environment, first)
         if key != self._key:
-            self._key, self._text = key, take(sources, environment, umask).to_text()
+            self._key, self._text = key, take(sources, environment, umask, first).to_text()
         return self._text

@@ -61,21 +61,18 @@ def as_run(seen: list[Any] | None, submitted: Source | None) -> Source | None:
     Parameters
     ----------
     seen : list or None
-        Path, date and size, as the worker saw them; None where it left no word: then the file counts if it is still as submitted.
+        Path, date, size and hash of what the worker has loaded; None where it left no word: then the file counts if it is
+        still as submitted.
     submitted : Source or None
         The file at submit.
     """
-    if seen is None and submitted is None:
-        return None
-    if submitted is not None and seen is not None and submitted.is_same(seen):
-        return submitted
-    now = look(submitted.path if seen is None else seen[0])  # type: ignore[union-attr] # one of the two is there
-    if seen is None:
-        return now if now == submitted else None
-    return now if now is not None and now.is_same(seen) else None
+    if seen is not None:
+        return Source.from_json(seen)
+    return submitted if submitted is not None and look(submitted.path) == submitted else None
 
 
-_read: dict[str, Source] = {}
+#: What was read, with the moment of the file's last change: a date can be set, and two edits can bear the same.
+_read: dict[str, tuple[int, Source]] = {}
 
 
 def look(path: str | None) -> Source | None:
@@ -86,11 +83,12 @@ def look(path: str | None) -> Source | None:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
             return None  # a job can name a device, or a file without an end
-        known = _read.get(path)
-        if known is None or (known.modified_ns, known.size) != (status.st_mtime_ns, status.st_size):
+        changed, known = _read.get(path, (0, None))
+        if known is None or (changed, known.size) != (status.st_ctime_ns, status.st_size):
             with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            known = _read[path] = Source(path, status.st_mtime_ns, status.st_size, digest)
+            known = Source(path, status.st_mtime_ns, status.st_size, digest)
+            _read[path] = (status.st_ctime_ns, known)
     except OSError:
         return None
     return known

@@ -1,20 +1,26 @@
-"""Text as a terminal would leave it standing: carriage returns and movements are done, colours stay. Pure functions.
+"""Text as a terminal would leave it standing: carriage returns, backspaces and movements are done, colours stay. Pure functions.
 
-The sequences are those of ECMA-48 that progress bars use: CSI A and B (up, down), K (erase in the line), m (colours).
+The sequences are those of ECMA-48 that progress bars use: CSI A and B (up, down), K (erase in the line), m (colours). What
+stands takes no more room than its text and a constant, whatever the movements: nobody has to trust who wrote it.
 """
 
 import re
+from collections.abc import Iterator
 
-_CONTROLS = re.compile(r"(\r|\n|\b|\x1b\[[0-9;?]*[A-Za-z])")
+#: Characters and sequences that are no text: a control sequence, a string (a link, say), a shorter escape, one that is none.
+_CONTROLS = re.compile(r"[\r\n\x08]|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x00-\x1f]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b")
 
-#: Lines that one sequence moves over at most; no screen has more.
+#: Lines that all movements down may add to those of the text; no screen has more.
 _MOST_ROWS = 500
+
+#: Spaces that may be added in all, before what is written right of a line's end.
+_MOST_SPACES = 100_000
 
 #: What leads from one line to another.
 _ACROSS_LINES = re.compile(r"\x1b\[[0-9;?]*[ABEFHJdf]")
 
 #: What makes a text look different from how it is written.
-_MOVING = re.compile(r"[\r\b]|\x1b\[[0-9;?]*[ABCDGHJK]")
+_MOVING = re.compile(r"[\r\x08]|\x1b\[[0-9;?]*[ABCDGHJK]")
 
 
 def settled(text: str) -> str:
@@ -27,19 +33,39 @@ def settled(text: str) -> str:
 
 
 def _drawn(text: str) -> str:
-    screen = _Screen()
-    for part in _CONTROLS.split(text):
+    screen = _Screen(most_rows=text.count("\n") + _MOST_ROWS)
+    for part in _parts(text):
         screen.take(part)
     return str(screen)
 
 
-class _Screen:
-    """Lines of cells, each a character with the colour sequences before it."""
+def _parts(text: str) -> Iterator[str]:
+    """What is written, and the controls between, one after the other."""
+    position = 0
+    for control in _CONTROLS.finditer(text):
+        if control.start() > position:
+            yield text[position : control.start()]
+        yield control[0]
+        position = control.end()
+    if position < len(text):
+        yield text[position:]
 
-    def __init__(self) -> None:
+
+class _Screen:
+    """Lines of cells, each a character with the colour sequences before it.
+
+    Parameters
+    ----------
+    most_rows : int
+        How many lines there may be.
+    """
+
+    def __init__(self, most_rows: int) -> None:
         self._lines: list[list[str]] = [[]]
         self._row = self._column = 0
-        self._colours = ""  # not yet part of a cell
+        self._colours: list[str] = []  # not yet part of a cell
+        self._most_rows = most_rows
+        self._spaces = _MOST_SPACES
 
     def take(self, part: str) -> None:
         """Do what a text or a control says."""
@@ -52,12 +78,14 @@ class _Screen:
             self._column = max(0, self._column - 1)
         elif part.startswith("\x1b["):
             self._sequence(part[2:-1], part[-1])
-        elif part:
+        elif part[0] != "\x1b":
             self._write(part)
+        elif len(part) > 1:
+            self._colours.append(part)  # takes no room either; an escape alone must not begin anything with what follows
 
     def _sequence(self, argument: str, final: str) -> None:
         if final == "m":
-            self._colours += f"\x1b[{argument}m"
+            self._colours.append(f"\x1b[{argument}m")
         elif final in "AB":
             steps = min(int(argument[:4]), _MOST_ROWS) if argument[:4].isdigit() else 1
             self._move(-steps if final == "A" else steps)
@@ -69,21 +97,27 @@ class _Screen:
                 del line[self._column :]
 
     def _move(self, rows: int) -> None:
-        self._row = max(0, self._row + rows)
+        before, self._row = self._row, min(max(0, self._row + rows), self._most_rows - 1)
         while self._row >= len(self._lines):
             self._lines.append([])
         if self._colours:  # they end the line that they follow
-            self._lines[self._row - 1 if rows > 0 else self._row].append(self._colours)
-            self._colours = ""
+            self._lines[before].append(self._taken_colours())
 
     def _write(self, text: str) -> None:
         line = self._lines[self._row]
-        line += [" "] * (self._column - len(line))
+        spaces = min(max(0, self._column - len(line)), self._spaces)
+        self._spaces -= spaces
+        line += [" "] * spaces
+        column = min(self._column, len(line))
         cells = list(text)
-        cells[0] = self._colours + cells[0]
-        self._colours = ""
-        line[self._column : self._column + len(cells)] = cells
-        self._column += len(cells)
+        cells[0] = self._taken_colours() + cells[0]
+        line[column : column + len(cells)] = cells
+        self._column = column + len(cells)
+
+    def _taken_colours(self) -> str:
+        taken = "".join(self._colours)
+        self._colours.clear()
+        return taken
 
     def __str__(self) -> str:
-        return "\n".join(map("".join, self._lines)) + self._colours
+        return "\n".join(map("".join, self._lines)) + "".join(self._colours)

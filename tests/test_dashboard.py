@@ -146,6 +146,40 @@ def test_a_socket_without_the_token_or_from_another_page_is_refused(dashboard):
     assert error.value.code == 403
 
 
+@pytest.fixture
+def opened(place):
+    """A dashboard of somebody whose files open their own Jupyter server to others."""
+    folder = place.root / "jupyter"
+    folder.mkdir(exist_ok=True)
+    ran = place.root / "ran"
+    settings = "c.ServerApp.allow_origin = '*'\nc.ServerApp.allow_remote_access = True\nc.ServerApp.disable_check_xsrf = True\n"
+    for name in ("jupyter", "jupyter_ipybgjobs", "jupyter_server"):
+        (folder / f"{name}_config.py").write_text(f"{settings}open({str(ran)!r}, 'a').write({name!r})\n")
+    (folder / "jupyter_ipybgjobs_config.json").write_text('{"ServerApp": {"allow_origin": "*", "allow_remote_access": true}}')
+    made = Dashboard(place)
+    yield made
+    made.close()
+    assert not ran.exists()
+
+
+def test_no_configuration_of_a_jupyter_server_opens_it_to_other_pages(opened):
+    authorized = {"Authorization": f"token {opened.token}"}
+    request = urllib.request.Request(opened.address, headers=authorized)
+    with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+        assert not answer.headers["Access-Control-Allow-Origin"]
+    with pytest.raises(urllib.error.HTTPError) as error:  # a name of somebody else's that leads to this machine
+        urllib.request.urlopen(urllib.request.Request(opened.address, headers={"Host": "evil.example"}), timeout=DEADLINE)
+    with error.value:
+        assert error.value.code == 403
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    opener.open(f"{opened.address}?token={opened.token}", timeout=DEADLINE).close()
+    [jar] = [handler.cookiejar for handler in opener.handlers if hasattr(handler, "cookiejar")]
+    headers = {"Cookie": "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), "Origin": "http://evil.example"}
+    with pytest.raises(HTTPClientError) as refused:
+        asyncio.run(talk(opened.address, None, headers=headers))
+    assert refused.value.code == 403
+
+
 def test_a_message_that_is_no_json_closes_nothing_else(dashboard):
     async def garbage():
         connection = await connect(dashboard.address, dashboard.token)

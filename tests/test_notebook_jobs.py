@@ -15,7 +15,7 @@ from nbformat import v4
 from test_kernel import clocks, gone, kernels, server  # noqa: F401 - fixtures
 
 import ipybgjobs as bg
-from ipybgjobs import allowlist, pathpattern
+from ipybgjobs import allowlist, demand, pathpattern
 from ipybgjobs.client import Client
 from ipybgjobs.configuration import loading, sources
 from ipybgjobs.configuration.live import LiveTraits
@@ -648,11 +648,96 @@ def test_a_pattern_struck_off_since_the_submit_denies_the_job_at_launch(desk):
     assert not (desk.code / "ran").exists()
 
 
-@pytest.mark.parametrize("key", ["ipybgjobs.Notebook", "ipybgjobs.notebooks.job.Notebook"])
-def test_by_whatever_name_the_class_is_allowed_its_notebooks_are_looked_at(place, key):
-    place.allow({key: ["run"]})
+#: A module of the user's in which our classes have other names.
+ALIASES = """
+import functools
+
+import ipybgjobs
+from ipybgjobs import Cell, Notebook
+
+Again = Notebook
+
+class Mine(Notebook):
+    pass
+
+class Other:
+    Inner = Notebook
+    run = Notebook.run
+
+class MyCell(Cell):
+    pass
+
+run_cell = Cell.run
+bound = Notebook().run
+part = functools.partial(Cell.run)
+
+class Careless(Notebook):
+    async def run(self, path: str, text: str = ""):
+        return text
+
+    @classmethod
+    def on_submit(cls, method, params):
+        return params
+"""
+
+#: Names of a class or module there, and of what is called, that are our class of notebooks.
+NOTEBOOK_NAMES = ["Notebook.run", "Again.run", "Mine.run", "Other.Inner.run", "bound", "Careless.run"]
+
+#: Likewise, of cells.
+CELL_NAMES = ["Cell.run", "MyCell.run", "run_cell", "part"]
+
+
+def allow_aliases(place, **settings):
+    place.module("alias", ALIASES)
+    allowed = {}
+    for name in [*NOTEBOOK_NAMES, *CELL_NAMES]:
+        owner, _, method = f"alias.{name}".rpartition(".")
+        allowed.setdefault(owner, []).append(method)
+    place.allow(allowed, **settings)
+
+
+@pytest.mark.parametrize("name", NOTEBOOK_NAMES)
+def test_by_whatever_name_our_class_is_allowed_its_notebooks_are_looked_at(place, name):
+    allow_aliases(place)
     with pytest.raises(bg.JobNotAllowed, match="allowed_notebooks"):
-        bg.submit(f"{key}.run", {"path": str(write(place, code("1")))})
+        bg.submit(f"alias.{name}", {"path": str(write(place, code("1")))})
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_by_whatever_name_the_class_of_cells_is_allowed_the_switch_for_code_counts(place, name):
+    allow_aliases(place)
+    with pytest.raises(bg.JobNotAllowed, match=r"The code of a cell may not run as a job\. .*allow_notebook_code = True"):
+        bg.submit(f"alias.{name}", {"code": "1"})
+
+
+def test_a_class_derived_from_ours_runs_a_notebook_that_a_pattern_fits(place):
+    path = write(place, code("print('it ran')"))
+    allow_aliases(place, BackgroundJobs__allowed_notebooks=[str(path)])
+    output = bg.submit("alias.Mine.run", {"path": str(path)}).result(60)
+    assert printed(read(output)) == ["it ran\n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("Notebook", {"path": "/a.ipynb"}), ("Cell", {"code": "open('ran', 'w')"})], ids=["notebook", "cell"]
+)
+def test_a_worker_whose_class_demands_what_the_files_do_not_permit_calls_nothing_and_is_not_retried(place, name, given):
+    """The submit has seen another class by that name; the supervisor knows names alone."""
+    place.module("later", "class Late:\n    def run(self, path: str = '', code: str = ''):\n        return 'before'\n")
+    place.allow({"later.Late": ["run"]}, RetryPolicy__max_attempts=3)
+    bg.pause()
+    job = bg.submit("later.Late.run", given)
+    place.module("later", f"from ipybgjobs import {name} as Late\n")
+    bg.resume()
+    assert job.wait(60).state == "failed"
+    assert [made.outcome for made in job.attempts] == ["error"]
+    assert job.error.startswith(f"JobNotAllowed: {name}.run runs ")
+    assert not (place.code / "ran").exists()
+
+
+@pytest.mark.parametrize("key", ["ipybgjobs.notebooks.job.Notebook", "ipybgjobs.cell.Cell", "ipybgjobs", "ipybgjobs.api"])
+def test_of_this_package_an_entry_allows_notebooks_alone_by_their_documented_name(tmp_path, key):
+    with pytest.raises(bg.ConfigurationError, match=r"of this package only ipybgjobs\.Notebook can be allowed, by that name"):
+        loaded(tmp_path, ("user", f"c.BackgroundJobs.allowed_jobs = {{{key!r}: ['run']}}"))
 
 
 def loaded(tmp_path, *files, administered=()):
@@ -673,7 +758,7 @@ def test_patterns_of_several_files_are_united_and_a_locked_file_decides_alone(tm
     locked = loaded(tmp_path, system, user, administered=[0])
     assert locked.allowed_notebooks == ("/a/*.ipynb",)
     with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern there allows it"):
-        allowlist.check_notebook(RUN, {"path": "/b/x.ipynb"}, locked)
+        allowlist.check_demand(demand.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
 
 
 @pytest.mark.parametrize("wrong", ["['work/*.ipynb']", "['/w/../v/*.ipynb']", "'w/*.ipynb'", "[5]"])

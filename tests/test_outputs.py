@@ -1,6 +1,7 @@
 """What a job prints, displays, returns and how far it is: kept in order, live, and shown elsewhere as if run there."""
 
 import io
+import json
 import os
 import re
 import sys
@@ -9,6 +10,8 @@ import time
 import nbformat
 import pytest
 from conftest import DEADLINE, running, until
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ipybgjobs as bg
 from ipybgjobs import attempt, following, inside, outputs, terminal
@@ -484,6 +487,10 @@ def test_a_watch_gives_notice_of_a_change_and_of_nothing_else(tmp_path):
         ("a\r\nb", "a\nb"),
         ("\r\r", ""),
         ("ab\bc", "ac"),
+        ("ab\b\b\b\bc", "cb"),
+        (" 1/2\b\b\b\b 2/2\n", " 2/2\n"),
+        ("10%\b\b\b20%", "20%"),
+        ("a\x1b]8;;x.org\x07link\rA", "A\x1b]8;;x.org\x07link"),
         ("one\ntwo\x1b[Athree", "onethree\ntwo"),
         ("50%\n  x\r\x1b[A\r100%\n", "100%\n  x"),
         ("hello\r\x1b[Kbye", "bye"),
@@ -659,6 +666,47 @@ def test_where_no_hole_can_be_made_the_head_is_kept_and_what_comes_after_and_the
 def test_sequences_that_would_fill_the_memory_are_bounded():
     assert len(terminal.settled("\x1b[20000000Bx")) < 1000
     assert terminal.settled("\x1b[" + "9" * 5000 + "B\x1b[9999Aup").startswith("up")
+
+
+@pytest.mark.parametrize("piece", ["\x1b[500B", "\x1b[31m", "x\x1b[A", "\x1b[Bx", "\n\x1b[500B\x1b[999A", "\b", "\x1b]8;;x\x07"])
+@pytest.mark.parametrize("before", ["x\r", "\n" * 2000 + "x" * 50_000 + "\r\x1b[999A" * 3])
+def test_what_stands_takes_no_more_room_than_its_text_and_a_constant(before, piece):
+    """Each of these made gigabytes of a megabyte, or hours of seconds."""
+    text = before + piece * (1_000_000 // len(piece))
+    stands = terminal.settled(text)
+    assert len(stands) <= len(text) + 101_000
+    assert stands.count("\n") <= text.count("\n") + 500
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab[]0;8KABJHm\\ <(\r\n\b\x07\x1b")))
+def test_a_text_that_stands_stays_as_it_is(text):
+    stands = terminal.settled(text)
+    assert terminal.settled(stands) == stands
+    assert "\b" not in stands
+
+
+def attempt_of(folder, *records):
+    """What an attempt has displayed, written by anybody."""
+    (folder / attempt.OUTPUTS).write_text("".join(json.dumps(record) + "\n" for record in records))
+    return outputs.of_attempt(str(folder))
+
+
+def shown_as(text, name="same", kind="display"):
+    return {"kind": kind, "offset": 0, "data": {"text/plain": text}, "metadata": {}, "display_id": name}
+
+
+def test_displays_of_one_id_all_look_like_the_last_and_each_costs_the_same_however_many_there_are(tmp_path):
+    many = 20_000  # each of which changed all before it: 200,000,000 changes
+    found = attempt_of(tmp_path, *(shown_as(number) for number in range(many)), shown_as("end", kind="update"))
+    assert [each["data"]["text/plain"] for each in found] == ["end"] * many
+    assert all(each.keys() == {"output_type", "data", "metadata"} for each in found)
+
+
+def test_an_update_of_what_was_cleared_shows_nothing(tmp_path):
+    clear = {"kind": "clear", "offset": 0, "wait": False}
+    found = attempt_of(tmp_path, shown_as("old"), clear, shown_as("new", kind="update"), shown_as("other", "other"))
+    assert [each["data"]["text/plain"] for each in found] == ["other"]
 
 
 def test_a_look_that_exits_does_not_unmake_a_success(shows):

@@ -83,19 +83,71 @@ def test_a_text_is_cut_to_the_length_asked_for_and_keeps_both_ends(text, longest
         "aws_secret_access_key",
         "token",
         "credentials",
+        "pwd",
+        "pass",
+        "db_pass",
+        "smtpPass",
+        "passphrase",
+        "auth",
+        "basic_auth",
+        "bearer",
+        "Authorization",
+        "cookie",
+        "session-cookies",
+        "dsn",
+        "SENTRY_DSN",
+        "connection_string",
+        "jwt",
+        "ssh_key",
+        "sessionKey",
+        "signing_key",
+        "private_key",
+        "github_pat",
+        "pin",
+        "card_pin",
     ],
 )
 def test_names_of_secrets_are_known_in_any_case_and_with_any_underscores(name):
     assert redaction.secret_names([name], SECRET_NAMES) == (name,)
 
 
-@pytest.mark.parametrize("name", ["epochs", "key", "path", "passenger", "api", "monkey", "_"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "epochs",
+        "key",
+        "path",
+        "passenger",
+        "api",
+        "monkey",
+        "_",
+        "bypass",
+        "compass",
+        "pass_rate",
+        "pin_memory",
+        "author",
+        "primary_key",
+        "keyboard",
+        "spin",
+        "pattern",
+        "PWD",
+        "OLDPWD",
+        "SSH_AUTH_SOCK",
+        "XAUTHORITY",
+        "GIT_ASKPASS",
+        "n_tokens",
+    ],
+)
 def test_other_names_are_no_secrets(name):
     assert redaction.secret_names([name], SECRET_NAMES) == ()
 
 
-def test_the_names_of_the_configuration_decide():
-    assert redaction.secret_names(["pin", "pin_code", "password"], ["P_IN*"]) == ("pin", "pin_code")
+def test_the_names_of_the_configuration_come_on_top_of_ours():
+    assert redaction.secret_names(["patient", "PatientId", "password", "name"], ["P_atient*"]) == (
+        "patient",
+        "PatientId",
+        "password",
+    )
 
 
 # -- values -----------------------------------------------------------------------------------------------------------
@@ -104,17 +156,17 @@ def test_the_names_of_the_configuration_decide():
 def test_secrets_are_blanked_at_any_depth_and_the_rest_stays():
     value = {
         "url": "db",
-        "auth": [{"user": "eva", "password": "hunter22"}, ("x", {"api_key": ["k1"]})],
+        "logins": [{"user": "eva", "password": "hunter22"}, ("x", {"api_key": ["k1"]})],
         "pin": {"deep": 1},
         3: "three",
     }
     assert redaction.blanked(value, ["pin"]) == {
         "url": "db",
-        "auth": [{"user": "eva", "password": BLANK}, ("x", {"api_key": BLANK})],
+        "logins": [{"user": "eva", "password": BLANK}, ("x", {"api_key": BLANK})],
         "pin": BLANK,
         3: "three",
     }
-    assert value["auth"][0]["password"] == "hunter22"
+    assert value["logins"][0]["password"] == "hunter22"
 
 
 def test_names_given_as_an_iterator_count_at_every_depth():

@@ -20,8 +20,20 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 
 from .. import durations
 from ..errors import ConfigurationError
+from ..redaction import SECRET_NAMES
 from ..retry import RetryRules
-from ..settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, FileRead, LogSettings, QueueSettings, Settings
+from ..settings import (
+    CELL,
+    NOTEBOOK,
+    NOTEBOOK_CLASS,
+    NOTEBOOK_CODE,
+    OWN_MODULES,
+    AllowedEntry,
+    FileRead,
+    LogSettings,
+    QueueSettings,
+    Settings,
+)
 from . import sources, traits
 from .sources import Source
 
@@ -70,10 +82,12 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     entries: list[tuple[str, dict[str, Any]]] = []
     switches: list[tuple[str, bool]] = []
     patterns: list[tuple[str, list[str]]] = []
+    secrets = list(SECRET_NAMES)
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
         entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
         patterns.append((source.path, _patterns(_plain(section.pop("allowed_notebooks", []), []))))
+        secrets += _plain(section.pop("secret_names", []), [])
         if NOTEBOOK_CODE in section:
             switches.append((source.path, section.pop(NOTEBOOK_CODE)))
         if section.pop("locked", False) and source.path in administered:
@@ -91,6 +105,7 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
         files=tuple(report),
         locked_by=locked_by,
         notebook_code=switched_by if on else None,
+        secret_names=tuple(dict.fromkeys(secrets)),
         allowed_notebooks=tuple(dict.fromkeys(each for _, found in patterns for each in found)),
     )
     return _settings(merged, allowed, base)
@@ -137,7 +152,6 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         rules=rules,
         logs=LogSettings(**{name: getattr(logs, name) for name in LogSettings.__slots__}),
         state_dir=general.state_dir,
-        secret_names=tuple(general.secret_names),
         idle_seconds=general.idle_seconds,
         kill_grace_seconds=general.kill_grace_seconds,
         exit_grace_seconds=general.exit_grace_seconds,
@@ -193,6 +207,8 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
         raise ConfigurationError(
             f"{where}: code of a notebook is allowed by c.BackgroundJobs.{NOTEBOOK_CODE} = True, by no entry."
         )
+    if key.partition(".")[0] == "ipybgjobs" and key != NOTEBOOK_CLASS and not key.startswith(OWN_MODULES):
+        raise ConfigurationError(f"{where}: of this package only {NOTEBOOK_CLASS} can be allowed, by that name.")
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:

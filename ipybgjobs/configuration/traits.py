@@ -84,7 +84,8 @@ class BackgroundJobs(Configurable):
     secret_names = List(
         Unicode(),
         default_value=list(SECRET_NAMES),
-        help="""Parameters whose values are shown nowhere, as patterns of their names; case and underscores don't count.""",
+        help="""Parameters whose values are shown nowhere, as patterns of their names, at any depth; case and underscores don't
+        count. Those of all files count together, and on top of ours: passwords, tokens, keys and their like.""",
     ).tag(config=True)
 
     idle_seconds = Duration(

@@ -28,6 +28,11 @@ class Dashboard(ExtensionApp):
     load_other_extensions = False
     serverapp_class = Loopback
 
+    def load_config_file(self, *arguments: Any, **options: Any) -> None:
+        """Read the files of an extension in somebody's own server, and none in ours: what they set is handed to the server."""
+        if not isinstance(self.serverapp, Loopback):
+            super().load_config_file(*arguments, **options)
+
     def initialize_handlers(self) -> None:
         """Add the page to the server."""
         self.handlers.extend(HANDLERS)

@@ -131,13 +131,20 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
     return found
 
 
+def _blanked(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as the output shows them."""
+    names = redaction.secret_names(redaction.names_in(parameters), inside.secret_names())
+    shown: dict[str, Any] = redaction.blanked(parameters, names)
+    return shown
+
+
 def _put(notebook: Any, parameters: dict[str, Any]) -> dict[int, str]:
     """Put parameters into a notebook; return what its output shows in the place of a cell with secrets, by index."""
     from . import injection
 
     if not parameters:
         return {}
-    source, shown = injection.source(parameters), injection.source(redaction.blanked(parameters, ()))
+    source, shown = injection.source(parameters), injection.source(_blanked(parameters))
     injection.inject(notebook, source)
     index = document.tagged(notebook, document.INJECTED)
     return {} if source == shown or index is None else {index: shown}

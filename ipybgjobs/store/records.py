@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import sqlite3
+from collections.abc import Sequence
 
 from ..call import Call
 from ..errors import StoreError, UnknownJob
@@ -186,6 +187,12 @@ def state(database: Database, job_id: int) -> JobState:
     if not rows:
         raise UnknownJob(f"Job {job_id} is no longer in {database.path}.")
     return JobState(rows[0]["state"])
+
+
+def targets(database: Database, job_ids: Sequence[int]) -> list[str]:
+    """Return the targets of jobs, each once."""
+    sql = "SELECT DISTINCT target FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
+    return [row["target"] for row in database.read(sql, (json.dumps(list(job_ids)),))]
 
 
 def attempts(database: Database, job_id: int) -> list[Attempt]:

@@ -6,7 +6,7 @@ The claim is committed before anything is launched; a claim without a launch is 
 import os
 from typing import Any
 
-from .. import allowlist, attempt
+from .. import allowlist, attempt, demand
 from ..executors.local import Launch
 from ..folder import StateFolder
 from ..roles import command
@@ -180,6 +180,11 @@ class Starter:
             "method": permission.method,
             "only_from": permission.entry.only_from,
             "by_value": permission.by_value,
+            "secrets": {
+                "names": [*record.call.secrets, *start.settings.secret_names],
+                "values": record.call.hidden,
+            },
+            "permits": allowlist.permits(record.call.params, start.settings),
             "init": record.call.init,
             "params": record.call.params,
             "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
@@ -227,7 +232,7 @@ def _forbidden(task: Task, settings: Settings) -> str | None:
     if not allowlist.runs_notebook(task.target):
         return None
     params = task.record.call.params
-    if not allowlist.is_allowed_notebook(task.target, params, settings):
+    if demand.NOTEBOOK not in allowlist.permits(params, settings):
         return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
     return None
 

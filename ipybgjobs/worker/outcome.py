@@ -57,7 +57,7 @@ def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
     }
     if isinstance(error, errors.CellFailed):
         outcome["names"] += _names_of_builtin(error.ename)
-    if isinstance(error, errors.Fail):
+    if isinstance(error, (errors.Fail, errors.JobNotAllowed)):
         outcome["fatal"] = True
     if isinstance(error, errors.Retry):
         outcome |= {"asked": True, "after": _after(error)}

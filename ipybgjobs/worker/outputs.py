@@ -1,7 +1,8 @@
 """What a job displays, as records in ``outputs.jsonl``: each with the length of the text log at that moment, to keep the order.
 
 The meaning is the Jupyter messaging protocol's (``display_data``, ``update_display_data``, ``clear_output``, ``execute_result``,
-``error``). Imported only where a job displays something, raises, or returns something rich.
+``error``). No record shows a secret of the call or of the environment; what is printed is kept as it is. Imported only where a
+job displays something, raises, or returns something rich.
 """
 
 import base64
@@ -12,7 +13,7 @@ import os
 import sys
 from typing import Any
 
-from .. import attempt
+from .. import attempt, inside, redaction
 from . import streams, telling
 
 _LONGEST_TEXT = 10_000
@@ -58,7 +59,7 @@ class Outputs:
         """Append a record; one that can't be written as JSON leaves a record that says so."""
         record = {"kind": kind, "offset": self.offset(), **content}
         try:
-            line = json.dumps(record)
+            line = json.dumps(redaction.cleaned(record, inside.hidden()))
         except (TypeError, ValueError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             line = json.dumps({"kind": "lost", "offset": record["offset"], "reason": reason[:_LONGEST_TEXT]})

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import attempt, inside, plain, resolve
+from .. import attempt, bytecode, demand, inside, plain, resolve
 from ..process import identity, worker
 from . import context, imports, outcome, streams, telling
 
@@ -68,11 +68,12 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
         context.enter(request, environment)
-        _equip(shown, request["job"])
+        _equip(shown, request["job"], request.get("secrets"))
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
-        record["source"] = _source(owner)
+        demand.check(owner, request["method"], request.get("permits", ()))  # an older supervisor permits nothing
+        record["source"] = bytecode.source_of(resolve.module_of(owner))
         value = _call(request, owner, sent or _sent(request))
         _leave_if_fork(pid)
         record |= _asked_to_end(folder)
@@ -122,7 +123,7 @@ def _display(*objects: Any, **options: Any) -> Any:
     return display(*objects, **options)  # type: ignore[no-untyped-call]
 
 
-def _equip(folder: str, job: dict[str, Any]) -> None:
+def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> None:
     """Have ready what a job may use, each loaded only once the job imports what it goes with."""
 
     def shell() -> None:
@@ -138,8 +139,9 @@ def _equip(folder: str, job: dict[str, Any]) -> None:
 
         return install
 
-    inside.enter(job, folder)
+    inside.enter(job, folder, secrets)
     actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
+    bytecode.install()
     imports.OnImport(actions).install()
 
 
@@ -167,18 +169,6 @@ def _end_cell() -> None:
     if shell is not None:
         with contextlib.suppress(Exception):
             shell.end_cell()
-
-
-def _source(owner: Any) -> list[Any] | None:
-    """Path, date and size of the target's file, the moment after its import."""
-    path = resolve.source_file(owner)
-    if path is None:
-        return None
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [path, status.st_mtime_ns, status.st_size]
 
 
 def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
