@@ -58,7 +58,7 @@ class Report(NamedTuple):
     succeeded: bool = False
     interrupted: bool = False  #: its end had been asked for before its method returned
     result: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
-    source: list[Any] | None = None  #: path, date in nanoseconds and size of the target's file
+    source: list[Any] | None = None  #: path, date in nanoseconds, size and hash of the source that was loaded
     lost_output: LostOutput | None = None
     kind: str = "error"  #: the type of what it raised
     message: str = ""
@@ -132,12 +132,12 @@ def _process(value: Any) -> Process | None:
 
 
 def _source(value: Any) -> list[Any] | None:
-    """Path, date and size of a file."""
-    if not isinstance(value, list) or len(value) != len(("path", "date", "size")):
+    """Path, date, size and hash of a file."""
+    if not isinstance(value, list) or len(value) != len(("path", "date", "size", "hash")):
         return None
-    path, date, size = value
-    right = isinstance(path, str) and "\0" not in path and _whole(date) is not None and _whole(size) is not None
-    return value if right else None
+    path, date, size, digest = value
+    texts = isinstance(path, str) and "\0" not in path and isinstance(digest, str)
+    return value if texts and _whole(date) is not None and _whole(size) is not None else None
 
 
 def _lost_output(value: Any) -> LostOutput | None:

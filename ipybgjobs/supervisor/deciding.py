@@ -141,7 +141,7 @@ class Decider:
         hook, same = None, True
         if isinstance(job, Task):
             hook = None if verdict.outcome is Outcome.DENIED else job.hook_for(state)
-            same = state is not JobState.SUCCEEDED or job.source is None or job.source.is_same((verdict.source or [])[:3])
+            same = state is not JobState.SUCCEEDED or job.source is None or job.source.is_same(verdict.source)
         if step.change.end_job(job.id, state, verdict.error, hook, reusable=same):
             self._aftermath.follow(step, job, state, verdict.error)
 
