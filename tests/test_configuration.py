@@ -84,13 +84,20 @@ def slots(settings):
     return {name: queue.slots for name, queue in settings.queues.items()}
 
 
+def test_names_of_secrets_of_all_files_count_together_and_on_top_of_ours(files):
+    files.add("c.BackgroundJobs.secret_names = ['patient']", "user")
+    files.add("c.BackgroundJobs.secret_names.append('case')", "profile")
+    files.add("c.BackgroundJobs.secret_names = ['patient', 'ward']", "variable")
+    assert files.load().secret_names == (*Settings().secret_names, "patient", "case", "ward")
+
+
 def test_a_file_sets_every_trait(files):
     files.add(EVERYTHING)
     settings = files.load()
     assert settings.targets() == ["app.jobs.Sample.process", "training.Trainer.evaluate", "training.Trainer.fit"]
     assert slots(settings) == {"default": 3, "gpu": 1}
     assert settings.state_dir == "/data/jobs"
-    assert settings.secret_names == ("pin",)
+    assert settings.secret_names == (*Settings().secret_names, "pin")
     assert (settings.idle_seconds, settings.kill_grace_seconds, settings.exit_grace_seconds) == (300, 1, 2)
     assert settings.logs == LogSettings("/logs", "DEBUG", "%(message)s", 10, 1)
     rules = settings.rules
