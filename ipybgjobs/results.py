@@ -6,7 +6,7 @@ Workers load it to call a hook, so it imports next to nothing.
 import contextlib
 from typing import Any
 
-from . import attempt, plain, redaction
+from . import attempt, ownership, plain, redaction
 from .errors import JobCancelled, JobFailed, JobLost, JobNotAllowed, JobTimeout, RemoteTraceback, ResultNotKept
 
 #: What is raised where an attempt left no exception, by its outcome.
@@ -39,8 +39,7 @@ def value(folder: str, job_id: int) -> Any:
             result["repr"],
         )
     try:
-        with open(f"{folder}/{attempt.RESULT}", "rb") as file:
-            return plain.load(file.read())
+        return plain.load(ownership.read(f"{folder}/{attempt.RESULT}"))
     except Exception as problem:
         raise ResultNotKept(
             f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
@@ -73,6 +72,6 @@ def _own(folder: str) -> BaseException | None:
     outcome = attempt.read_json(folder, attempt.OUTCOME) or {}
     error: Any = None
     if outcome.get("pickled"):
-        with contextlib.suppress(Exception), open(f"{folder}/{attempt.EXCEPTION}", "rb") as file:
-            error = plain.load(file.read())
+        with contextlib.suppress(Exception):
+            error = plain.load(ownership.read(f"{folder}/{attempt.EXCEPTION}"))
     return error if isinstance(error, BaseException) else None
