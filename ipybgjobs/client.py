@@ -13,7 +13,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import allowlist, attempt, dependencies, explanation, here, moments, options, parameters, preparation, snapshot, summon
+from . import (
+    allowlist,
+    attempt,
+    damage,
+    dependencies,
+    explanation,
+    here,
+    moments,
+    options,
+    parameters,
+    preparation,
+    snapshot,
+    summon,
+    unclaimed,
+)
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
@@ -27,6 +41,7 @@ from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
 from .process import identity, surroundings
+from .removing import Removal
 from .settings import Settings
 from .store import controls, listing, records, removals, submissions
 from .store.database import Database
@@ -64,6 +79,7 @@ class Client:
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
+        self._damage: str | None = None  # what a supervisor has found, and was told
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -110,7 +126,11 @@ class Client:
         with self._opening:  # threads that come at once are given the same
             database = self._databases.get(folder.path)
             if database is None or not database.is_there():
+                if database is not None:
+                    database.leave()
+                    folder.create()  # another may have come into its place
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
+                self._tell_unclaimed(folder, database)
                 if records.has_work(database, identity.host()):
                     self.wake(folder)
             return database
@@ -245,6 +265,23 @@ class Client:
         if note:
             self._tell(f"Note: {note}")
 
+    def _tell_unclaimed(self, folder: StateFolder, database: Database) -> None:
+        """Say that a store which has never had a job stands beside the folders of jobs."""
+        count = 0 if records.has_had_jobs(database) else unclaimed.count(folder)
+        if count:
+            what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
+            self._note(
+                f"{what} to a store that is no longer there; nothing of that is touched, "
+                "and `jupyter bgjobs doctor` says what can be saved."
+            )
+
+    def _tell_damage(self, folder: StateFolder) -> None:
+        """Say once what a supervisor has found damaged."""
+        found = damage.noted(folder)
+        if found is not None and self._damage != found:
+            self._note(found)
+        self._damage = found
+
     def _tell_surroundings(self, folder: StateFolder) -> None:
         """Say once, for a state folder on a host, what ends all processes here."""
         told = folder.told(identity.host())
@@ -302,8 +339,9 @@ class Client:
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
         """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
-        gone, groups = removals.remove(self.database(folder), job_ids, rule)
-        folder.remove([*gone, *groups])
+        removal = Removal(folder)
+        gone, groups = removals.remove(self.database(folder), job_ids, removal.announce, rule)
+        removal.finish([*gone, *groups])
         return gone
 
     def pause(self, queue: str | None) -> list[str]:
@@ -339,6 +377,7 @@ class Client:
         StoreError
             If none runs and none can be started.
         """
+        self._tell_damage(folder)
         try:
             summon.summon(folder)
         except OSError as error:
