@@ -192,7 +192,7 @@ class Client:
             return self._reused(folder, found, now)
         with Copies(folder) as copies:
             copies.keep(job.uid, ready.pickled)
-            job_id, uid = submissions.submit(database, job, self._surroundings())
+            job_id, uid = submissions.submit(database, job, self.surroundings())
             copies.done = uid == job.uid
         if not copies.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
@@ -225,7 +225,7 @@ class Client:
             for job in ready.jobs:
                 copies.keep(job.submission.uid, job.pickled)
             jobs = (replace(job.submission, after=after) for job in ready.jobs)
-            group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings())
+            group_id = submissions.submit_group(database, ready.group, jobs, self.surroundings())
             copies.done = True
         sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
         self._note(parameters.note_of_size(sent, settings.warn_param_bytes))
@@ -306,7 +306,7 @@ class Client:
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt of jobs, in this process's context."""
         owner = Owner(identity.host(), identity.pid_namespace())
-        controls.request_retry(self.database(folder), job_ids, owner, self._surroundings(), time.time())
+        controls.request_retry(self.database(folder), job_ids, owner, self.surroundings(), time.time())
         self.wake(folder)
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
@@ -385,8 +385,8 @@ class Client:
                 f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
             ) from error
 
-    def _surroundings(self) -> Surroundings:
-        """This process's context and environment variables; made anew only where something has changed."""
+    def surroundings(self) -> Surroundings:
+        """Return this process's context and environment variables; made anew only where something has changed."""
         environment = dict(os.environ)
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)

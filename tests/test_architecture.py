@@ -56,7 +56,7 @@ LAYERS = [
     ["jobgroup"],
     ["dependencies"],
     ["client"],
-    ["cleaning", "away"],
+    ["cleaning", "away", "rescue"],
     ["api"],
     ["jobline", "userfiles", "doctor", "demo", "wording", "overview", "cellline", "web", "panel", "dashboard"],
     ["completion", "verbs", "into", "cellcode", "livedisplay"],
