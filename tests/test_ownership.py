@@ -334,6 +334,7 @@ def test_an_opening_that_is_refused_is_one_sentence_in_a_terminal_and_in_doctor(
     place.state.chmod(0o777)
     client_module.client().close()
     client_module.use(client_module.Client())
+    capsys.readouterr()
     assert cli.main(["list"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert cli.main(["doctor"]) == 1

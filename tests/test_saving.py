@@ -300,7 +300,7 @@ def test_a_store_that_is_moved_away_under_a_living_supervisor_is_followed_by_a_n
     capsys.readouterr()
     assert bg.submit("work.echo", {"value": 2}).result(60) == 2
     assert "1 job folder in" in capsys.readouterr().err
-    assert not os.path.exists(f"/proc/{pid}")
+    until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     (tmp_path / "go").touch()
     until((kept.state / "jobs" / job.uid / "1" / "outcome.json").exists, "the job's end")
     idle(kept)

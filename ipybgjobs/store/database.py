@@ -121,7 +121,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
+            made = os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600)
+            os.fchmod(made, 0o600)  # an odd umask may have taken the owner's rights, too; SQLite's other files take this mode
+            os.close(made)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
