@@ -312,7 +312,7 @@ def test_a_volume_that_gives_everything_another_owner_or_keeps_no_modes_is_refus
     volume = mount(*options)
     with pytest.raises(bg.StoreError, match=said) as refused:
         create(volume / "state")
-    assert "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder of your own on a local disk" in str(refused.value)
+    assert "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder that you have made yourself" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert list(volume.iterdir()) == []
 

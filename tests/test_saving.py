@@ -278,10 +278,13 @@ def test_a_supervisor_whose_store_is_damaged_lets_go_and_says_so_and_what_runs_g
     assert bg.job(job.uid).result(0) == "came"
 
 
-def test_a_write_ahead_log_that_was_removed_loses_no_job_and_the_next_one_runs(kept, tmp_path):
+@pytest.mark.parametrize("client", ["that had it open", "that opens it anew"])
+def test_a_write_ahead_log_that_was_removed_loses_no_job_and_the_next_one_runs(kept, tmp_path, client):
     before = bg.submit("work.echo", {"value": 1}).wait(60)
     job = bg.submit("waits.until_there", {"path": str(tmp_path / "go")})
     until(lambda: job.state == "running", "the job running")
+    if client == "that opens it anew":
+        forget(kept)
     (kept.state / "jobs.db-wal").unlink()
     assert bg.submit("work.echo", {"value": 2}).result(60) == 2
     (tmp_path / "go").touch()
@@ -291,6 +294,25 @@ def test_a_write_ahead_log_that_was_removed_loses_no_job_and_the_next_one_runs(k
     assert store(kept, "PRAGMA integrity_check") == [("ok",)]
 
 
+@pytest.mark.parametrize("what", ["empty", "gone"])
+def test_a_log_whose_database_is_gone_is_kept(kept, tmp_path, what):
+    job = bg.submit("waits.until_there", {"path": str(tmp_path / "go")})
+    until(lambda: job.state == "running", "the job running")
+    content = (kept.state / "jobs.db-wal").read_bytes()
+    (tmp_path / "go").touch()
+    job.wait(60)
+    idle(kept)
+    forget(kept)
+    for path in kept.state.glob("jobs.db*"):
+        path.unlink()
+    (kept.state / "jobs.db-wal").write_bytes(content)
+    if what == "empty":
+        (kept.state / "jobs.db").touch()
+    assert len(bg.jobs()) == 0
+    [left] = kept.state.glob("jobs.db-wal.left-*")
+    assert left.read_bytes() == content
+
+
 def test_a_store_that_is_moved_away_under_a_living_supervisor_is_followed_by_a_new_one(kept, capsys, tmp_path):
     job = bg.submit("waits.until_there", {"path": str(tmp_path / "go")})
     until(lambda: job.state == "running", "the job running")
@@ -298,7 +320,8 @@ def test_a_store_that_is_moved_away_under_a_living_supervisor_is_followed_by_a_n
     for path in kept.state.glob("jobs.db*"):
         path.rename(path.with_name(f"old-{path.name}"))
     capsys.readouterr()
-    assert bg.submit("work.echo", {"value": 2}).result(60) == 2
+    after = bg.submit("work.echo", {"value": 2})  # nobody waits for it, which would start a supervisor
+    until((kept.state / "jobs" / after.uid / "1" / "outcome.json").exists, "the next job's end", seconds=20)
     assert "1 job folder in" in capsys.readouterr().err
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     (tmp_path / "go").touch()

@@ -8,7 +8,6 @@ import fcntl
 import os
 from typing import Self
 
-
 _PRIVATE = 0o600
 
 

@@ -15,15 +15,18 @@ from typing import Any
 from .. import ownership
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
-from ..process import identity
+from ..process import identity, wakeup
 from ..process.filesystem import is_network
-from ..process.lock import FileLock
+from ..process.lock import FileLock, is_held
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
 
 #: Longest wait for the supervisor of an older version that has nothing to do, and between two looks, in seconds.
 _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
+
+#: Longest wait for a supervisor to fold a log whose name was taken away, in seconds: it looks when it is woken.
+_LONGEST_FOLD = 10.0
 
 #: Pages of the write-ahead log at which a client folds it back itself, if no supervisor does.
 _LARGE_LOG = 10_000
@@ -74,6 +77,7 @@ class Database:
         self._local = threading.local()
         ownership.check(os.path.dirname(path))
         try:
+            self._keep_logs()
             self._open()
         except BaseException:
             self.close()
@@ -99,6 +103,25 @@ class Database:
         """When the store was made, in seconds since the epoch; None where an older version made it."""
         with self._translated():
             return float(self.connection.execute("PRAGMA application_id").fetchone()[0] % _UNSIGNED) or None
+
+    def _keep_logs(self) -> None:
+        """Lose nothing that stands only in a write-ahead log whose database, or whose name, was taken away.
+
+        Beside an empty file SQLite deletes a log: it is moved aside. A supervisor that has the log open still, though its name is
+        gone, folds it into the file as soon as it looks: there must be no other log before.
+        """
+        log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_FOLD
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.getsize(log) and not (os.path.exists(self.path) and os.path.getsize(self.path)):
+                os.rename(log, f"{log}.left-{time.strftime('%Y%m%d-%H%M%S')}")
+        while not self._supervising and self._log_was_taken(log) and time.monotonic() < limit:
+            wakeup.send(os.path.dirname(self.path))
+            time.sleep(_DRAIN_LOOK)
+
+    def _log_was_taken(self, log: str) -> bool:
+        """Whether a supervisor has the store open, and the log that it writes has no name any more."""
+        there = os.path.exists(f"{self.path}-shm") and not os.path.exists(log)
+        return there and is_held(self._supervisor_lock())
 
     def _open(self) -> None:
         with self._translated():

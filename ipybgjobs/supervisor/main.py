@@ -2,15 +2,16 @@
 
 It ends only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, looks at the store
 again, and then releases the lock. A new one waits for the lock instead of giving up. Where the store is damaged, or another
-is in its place, it lets go at once: what runs goes on, and the next opening of the store starts one that sees what is there.
+is in its place, it lets go at once: what runs goes on. It starts a successor for that other store, and none for a damaged one.
 """
 
 import contextlib
 import math
+import os
 import select
 import time
 
-from .. import damage
+from .. import damage, summon
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
 from ..process import identity, launch
@@ -44,9 +45,14 @@ def main(state_dir: str, next_lock: int) -> None:
         _supervise(supervisor, listener, folder)
     except StoreDamaged as error:
         supervisor.leave(error)
+        followed = os.path.exists(folder.database) and damage.noted(folder) is None
     else:
         supervisor.close()
+        followed = False
     lock.close()
+    if followed:  # another store has come into its place, and whoever submitted to that has woken this process
+        with contextlib.suppress(OSError):
+            summon.start(folder)
 
 
 def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> None:
