@@ -153,8 +153,8 @@ def _mode(found: os.stat_result) -> str:
 def refusal(folder: str, why: str) -> StoreError:
     """Return the error that says why a state folder can't be used, and what to do."""
     return StoreError(
-        f"The state folder {folder} can't be used: {why}; or set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder that "
-        "you have made yourself, on a local disk. Nothing was changed."
+        f"The state folder {folder} can't be used: {why}; or set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder "
+        "that you have made yourself, on a local disk. Nothing was changed."
     )
 
 
