@@ -6,6 +6,8 @@ It deletes nothing: a damaged store is moved aside, whole. What no row tells any
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -113,13 +115,20 @@ def _read(folder: StateFolder) -> Salvaged:
     place = tempfile.mkdtemp(prefix="rescue.", dir=folder.path)
     try:
         for ending in ("", "-wal"):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(f"{folder.database}{ending}", f"{place}/jobs.db{ending}")
+            if os.path.exists(f"{folder.database}{ending}"):
+                _copy(f"{folder.database}{ending}", f"{place}/jobs.db{ending}")
         return salvage.read(f"{place}/jobs.db")
-    except OSError as error:
-        raise StoreError(f"{folder.database} can't be copied to be read: {error.strerror}. Nothing was changed.") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _copy(path: str, copy: str) -> None:
+    """Copy a file in another process: to close it in this one would drop the locks that SQLite holds on it here."""
+    code = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-ISc", code, path, copy], capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2]
+        raise StoreError(f"{path} can't be copied to be read: {why}. Nothing was changed.")
 
 
 def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str | None]:

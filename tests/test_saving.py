@@ -4,6 +4,8 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -91,6 +93,19 @@ def spoil(path: Path, mark: bytes) -> None:
         if mark in content[start : start + size]:
             content[start : start + size] = bytes(size)
     path.write_bytes(content)
+
+
+def overwrite(path: Path, start: int, size: int) -> None:
+    """Spoil a database that is open, in another process: closing the file in this one would drop the locks of its connections."""
+    code = "import sys; file = open(sys.argv[1], 'r+b'); file.seek(int(sys.argv[2])); file.write(b'\\xff' * int(sys.argv[3]))"
+    subprocess.run([sys.executable, "-c", code, path, str(start), str(size)], check=True)
+
+
+def locked(path: Path) -> bool:
+    """Whether this process holds a lock of SQLite on a file."""
+    mark = f" {os.getpid()} "
+    inode = f":{path.stat().st_ino} "
+    return any("POSIX" in line and mark in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 # -- a new store beside job folders ------------------------------------------------------------------------------------
@@ -258,10 +273,7 @@ def test_a_supervisor_whose_store_is_damaged_lets_go_and_says_so_and_what_runs_g
     until((kept.state / "jobs" / job.uid / "1" / "started.json").exists, "the job running")
     pid = kept.supervisor_pid()
     until(lambda: store(kept, "PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0, "all in the file")
-    with (kept.state / "jobs.db").open("r+b") as file:  # the same file: nobody but a reader can tell
-        content = file.read()
-        file.seek(100)
-        file.write(b"\xff" * (len(content) - 100))
+    overwrite(kept.state / "jobs.db", 100, (kept.state / "jobs.db").stat().st_size - 100)
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     assert "malformed" in (kept.state / "damage.json").read_text()
     assert "The supervisor has let go of it; jobs that run go on." in kept.log("background_jobs_errors.log")
@@ -276,6 +288,35 @@ def test_a_supervisor_whose_store_is_damaged_lets_go_and_says_so_and_what_runs_g
     idle(kept)  # the fork server has waited for it, and has started nothing
     assert run(capsys, "doctor", "--rescue")[0] == 0
     assert bg.job(job.uid).result(0) == "came"
+
+
+def test_damage_that_only_a_supervisor_meets_is_told_at_the_next_verb_and_what_runs_and_waits_is_saved(kept, capsys, tmp_path):
+    job = bg.submit("waits.until_there", {"path": str(tmp_path / "go")})
+    until(lambda: job.state == "running", "the job running")
+    pid = kept.supervisor_pid()
+    until(lambda: store(kept, "PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0, "all in the file")
+    [(size,), (page,)] = (
+        store(kept, sql)[0] for sql in ("PRAGMA page_size", "SELECT rootpage FROM sqlite_master WHERE name = 'requests'")
+    )
+    overwrite(kept.state / "jobs.db", (page - 1) * size, size)
+    bg.pause("default")
+    until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
+    until(lambda: kept.supervisor_pid() is None, "no supervisor")
+    capsys.readouterr()
+    bg.resume("default")
+    waiting = bg.submit("work.echo", {"value": 2})
+    assert "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved" in capsys.readouterr().err
+    until(lambda: kept.supervisor_pid() is None, "no supervisor, and none that is started again and again")
+    assert locked(kept.state / "jobs.db")
+    assert "2 jobs can be read" in run(capsys, "doctor")[1]
+    assert locked(kept.state / "jobs.db"), "what reads the file for the doctor leaves the locks of this process alone"
+    status, said = run(capsys, "doctor", "--rescue")
+    assert (status, "2 jobs of the damaged store" in said) == (0, True), said
+    (tmp_path / "go").touch()
+    assert waiting.result(60) == 2
+    assert job.result(60) == "came"
+    assert [each.outcome for each in job.attempts] == ["succeeded"]
+    idle(kept)
 
 
 @pytest.mark.parametrize("client", ["that had it open", "that opens it anew"])
