@@ -127,7 +127,9 @@ def _more_verbs(verb: _Verb) -> None:
     )
     added = verb("config", userfiles.config)
     added.add_argument("action", choices=["init", "show", "check"])
-    verb("doctor", doctor.run)
+    verb("doctor", doctor.run).add_argument(
+        "--rescue", action="store_true", help="save what can be saved of a damaged store, and jobs that only folders tell of"
+    )
     added = verb("dashboard", dashboard.run)
     added.add_argument(
         "--port", type=int, default=8890, help="where it listens on this machine; default 8890, or the next free one"

@@ -16,6 +16,7 @@ from typing import Any
 from . import (
     allowlist,
     attempt,
+    damage,
     dependencies,
     explanation,
     here,
@@ -26,6 +27,7 @@ from . import (
     preparation,
     snapshot,
     summon,
+    unclaimed,
 )
 from .callbacks import Callbacks
 from .configuration import loading, sources
@@ -40,6 +42,7 @@ from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
 from .process import identity, surroundings
+from .removing import Removal
 from .settings import Settings
 from .store import controls, listing, records, removals, submissions
 from .store.database import Database
@@ -77,6 +80,7 @@ class Client:
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
+        self._damage: str | None = None  # what a supervisor has found, and was told
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -123,7 +127,11 @@ class Client:
         with self._opening:  # threads that come at once are given the same
             database = self._databases.get(folder.path)
             if database is None or not database.is_there():
+                if database is not None:
+                    database.leave()
+                    folder.create()  # another may have come into its place
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
+                self._tell_unclaimed(folder, database)
                 if records.has_work(database, identity.host()):
                     self.wake(folder)
             return database
@@ -185,7 +193,7 @@ class Client:
             return self._reused(folder, found, now)
         with Copies(folder) as copies:
             copies.keep(job.uid, ready.pickled)
-            job_id, uid = submissions.submit(database, job, self._surroundings(ready.first))
+            job_id, uid = submissions.submit(database, job, self.surroundings(ready.first))
             copies.done = uid == job.uid
         if not copies.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
@@ -218,7 +226,7 @@ class Client:
             for job in ready.jobs:
                 copies.keep(job.submission.uid, job.pickled)
             jobs = (replace(job.submission, after=after) for job in ready.jobs)
-            group_id = submissions.submit_group(database, ready.group, jobs, self._surroundings(ready.first))
+            group_id = submissions.submit_group(database, ready.group, jobs, self.surroundings(ready.first))
             copies.done = True
         sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
         self._note(parameters.note_of_size(sent, settings.warn_param_bytes))
@@ -258,6 +266,23 @@ class Client:
         if note:
             self._tell(f"Note: {note}")
 
+    def _tell_unclaimed(self, folder: StateFolder, database: Database) -> None:
+        """Say that a store which has never had a job stands beside the folders of jobs."""
+        count = 0 if records.has_had_jobs(database) else unclaimed.count(folder)
+        if count:
+            what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
+            self._note(
+                f"{what} to a store that is no longer there; nothing of that is touched, "
+                "and `jupyter bgjobs doctor` says what can be saved."
+            )
+
+    def _tell_damage(self, folder: StateFolder) -> None:
+        """Say once what a supervisor has found damaged."""
+        found = damage.noted(folder)
+        if found is not None and self._damage != found:
+            self._note(found)
+        self._damage = found
+
     def _tell_surroundings(self, folder: StateFolder) -> None:
         """Say once, for a state folder on a host, what ends all processes here."""
         told = folder.told(identity.host())
@@ -284,7 +309,7 @@ class Client:
         owner = Owner(identity.host(), identity.pid_namespace())
         database = self.database(folder)
         first = inspection.folders_first(records.targets(database, job_ids))
-        controls.request_retry(database, job_ids, owner, self._surroundings(first), time.time())
+        controls.request_retry(database, job_ids, owner, self.surroundings(first), time.time())
         self.wake(folder)
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
@@ -317,8 +342,9 @@ class Client:
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
         """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
-        gone, groups = removals.remove(self.database(folder), job_ids, rule)
-        folder.remove([*gone, *groups])
+        removal = Removal(folder)
+        gone, groups = removals.remove(self.database(folder), job_ids, removal.announce, rule)
+        removal.finish([*gone, *groups])
         return gone
 
     def pause(self, queue: str | None) -> list[str]:
@@ -354,6 +380,7 @@ class Client:
         StoreError
             If none runs and none can be started.
         """
+        self._tell_damage(folder)
         try:
             summon.summon(folder)
         except OSError as error:
@@ -361,8 +388,8 @@ class Client:
                 f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
             ) from error
 
-    def _surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
-        """This process's context and environment variables; made anew only where something has changed.
+    def surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
+        """Return this process's context and environment variables; made anew only where something has changed.
 
         `first`: folders that go first on the import path.
         """

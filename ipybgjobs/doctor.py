@@ -1,6 +1,6 @@
 """`jupyter bgjobs doctor`: what is there, what is read, what is wrong; exit status 1 if something is.
 
-It looks, and changes nothing.
+It looks, and changes nothing, unless it is told to rescue what can be saved.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, sizes, usage
+from . import __version__, durations, ownership, rescue, sizes, usage
 from .client import client
 from .configuration import loading, sources
-from .errors import BackgroundJobError
+from .errors import BackgroundJobError, StoreDamaged
 from .folder import StateFolder
 from .process import filesystem, identity, lock, surroundings
 from .settings import Settings
@@ -45,6 +45,8 @@ class Report:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report."""
+    if arguments.rescue:
+        return _rescue(json_wanted=arguments.json)
     report = examine()
     if arguments.json:
         print(json.dumps({"facts": report.facts, "problems": report.problems}, indent=2))
@@ -57,6 +59,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if report.problems else 0
 
 
+def _rescue(*, json_wanted: bool) -> int:
+    """Save what can be saved, and say so."""
+    here = client()
+    folder = StateFolder(loading.state_folder(here.settings()))
+    found, aside = rescue.rescue(folder, here.surroundings())
+    moved = f"; the damaged store is now {aside}, and was not changed" if aside else ""
+    if json_wanted:
+        print(json.dumps({"saved": len(found.folders) + len(found.salvaged.rows.get("jobs", ())), "aside": aside}))
+    else:
+        print(f"Saved in {folder.database}: {found.saved()}{moved}." if found.any else "There is nothing to save.")
+    return 0
+
+
 def examine() -> Report:
     """Look at everything."""
     report = Report()
@@ -66,11 +81,24 @@ def examine() -> Report:
     if warning:
         report.fact("surroundings", warning)
     if settings is not None:
-        folder = StateFolder(loading.state_folder(settings))
-        if _state(report, folder):
-            _store(report, folder)
-            _last_errors(report, folder, settings)
+        try:
+            _folder(report, StateFolder(loading.state_folder(settings)), settings)
+        except BackgroundJobError as error:
+            report.problems.append(str(error))
     return report
+
+
+def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
+    there = _state(report, folder)
+    ownership.check(folder.path)
+    if there:
+        _store(report, folder)
+        _last_errors(report, folder, settings)
+    found = rescue.look(folder)
+    if found.damage is not None:
+        report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
+    if found.any:
+        report.problems.append(f"Of the jobs in {folder.path} {found}: `jupyter bgjobs doctor --rescue` saves that.")
 
 
 def _versions(report: Report) -> None:
@@ -128,6 +156,8 @@ def _store(report: Report, folder: StateFolder) -> None:
         for queue in records.paused(database):
             report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
         _supervisors(report, database, folder)
+    except StoreDamaged:
+        pass  # what can be saved of it is said with it
     except BackgroundJobError as error:
         report.problems.append(str(error))
 

@@ -9,6 +9,7 @@ BackgroundJobError
 ├── DuplicateJob            another live job holds the unique key
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
+│   └── StoreDamaged        the database is damaged, or no longer the one that was opened
 ├── JobFailed               the job failed and left no exception to raise
 │   ├── JobCancelled        somebody cancelled it
 │   ├── JobLost             its process vanished
@@ -57,6 +58,10 @@ class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
 
 class StoreError(BackgroundJobError):
     """The state folder or its database can't be used."""
+
+
+class StoreDamaged(StoreError):  # noqa: N818 - as the others are named
+    """The database is damaged, or no longer the one that was opened."""
 
 
 class JobFailed(BackgroundJobError):  # noqa: N818 - likewise

@@ -3,10 +3,16 @@
 It opens no file in it. Every process of ours loads it, so it imports next to nothing.
 """
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterable
 
+from . import ownership
 from .errors import StoreError
+
+#: Modes of what is made here, and of folders above it that are missing; the umask takes from the second.
+_PRIVATE, _ABOVE = 0o700, 0o755
 
 
 class StateFolder:
@@ -41,6 +47,10 @@ class StateFolder:
         """The file that says when its user last looked at the jobs."""
         return f"{self.path}/seen.json"
 
+    def damage(self) -> str:
+        """The file that says what a supervisor has found damaged, and in which database."""
+        return f"{self.path}/damage.json"
+
     def job(self, uid: str) -> str:
         """The folder of a job."""
         return f"{self.jobs}/{uid}"
@@ -50,27 +60,54 @@ class StateFolder:
         return f"{self.path}/{relative}"
 
     def remove(self, uids: Iterable[str]) -> None:
-        """Remove the folders of jobs and groups whose rows are gone, where there are any."""
+        """Remove the folders of jobs and groups, where there are any; a name that is no uid is passed over."""
         import shutil
 
         for uid in uids:
-            shutil.rmtree(self.job(uid), ignore_errors=True)
+            if uid.isalnum():  # anybody may have written a row: neither the folder of all jobs nor one above it goes
+                shutil.rmtree(self.job(uid), ignore_errors=True)
 
     def create(self) -> None:
-        """Create the folder, and close it to others.
+        """Create the folder, and close it to others; one that is not this user's is refused, and nothing is left in it.
 
         Raises
         ------
         StoreError
-            If it can't be created or written.
+            If it can't be created or written, or if it is refused (see `ownership`).
         """
+        ownership.check(self.path)
+        made: list[str] = []
         try:
             for path in (self.path, self.jobs, self.logs):
-                os.makedirs(path, mode=0o700, exist_ok=True)
-            if os.stat(self.path).st_mode & 0o077:
-                os.chmod(self.path, 0o700)
-        except OSError as error:
+                _make(path, made)
+            if stat.S_IMODE(os.stat(self.path).st_mode) & 0o777 != _PRIVATE:
+                os.chmod(self.path, _PRIVATE)
+            ownership.check(self.path, made=True)
+        except (OSError, StoreError) as error:
+            for path in reversed(made):
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+            if isinstance(error, StoreError):
+                raise
             raise StoreError(
                 f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write; "
                 "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to another one."
             ) from error
+
+
+def _make(path: str, made: list[str], mode: int = _PRIVATE) -> None:
+    """Make a folder and those above it, whatever the umask: usable by their owner, and writable by nobody else."""
+    if os.path.isdir(path):
+        return
+    if not os.path.lexists(os.path.dirname(path)):
+        _make(os.path.dirname(path), made, _ABOVE)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return  # another process was faster
+    made.append(path)
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    if mode & _PRIVATE != _PRIVATE:
+        os.chmod(path, mode | _PRIVATE)

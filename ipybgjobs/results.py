@@ -6,7 +6,7 @@ Workers load it to call a hook, so it imports next to nothing.
 import contextlib
 from typing import Any
 
-from . import attempt, plain, redaction, reports
+from . import attempt, ownership, plain, redaction, reports
 from .errors import (
     BackgroundJobError,
     JobCancelled,
@@ -54,8 +54,7 @@ def value(folder: str, job_id: int) -> Any:
             representation,
         )
     try:
-        with attempt.opened(f"{folder}/{attempt.RESULT}") as file:
-            return plain.load(file.read())
+        return plain.load(ownership.read(f"{folder}/{attempt.RESULT}"))
     except Exception as problem:
         raise ResultNotKept(
             f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
@@ -101,6 +100,6 @@ def _own(folder: str) -> BaseException | None:
     report = reports.outcome(folder)
     error: Any = None
     if report is not None and report.pickled:
-        with contextlib.suppress(Exception), attempt.opened(f"{folder}/{attempt.EXCEPTION}") as file:
-            error = plain.load(file.read())
+        with contextlib.suppress(Exception):
+            error = plain.load(ownership.read(f"{folder}/{attempt.EXCEPTION}"))
     return error if isinstance(error, BaseException) else None

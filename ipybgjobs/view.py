@@ -4,7 +4,7 @@ import itertools
 import time
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, origin, outputs, plain, reports, usage
+from . import advance, attempt, durations, origin, outputs, ownership, plain, reports, usage
 from .advance import Progress
 from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState
@@ -258,8 +258,7 @@ def _differences(database: Database, before: Attempt, after: Attempt) -> list[st
 def _loaded(path: str) -> dict[str, Any]:
     """Pickled parameters; none where there is no such file."""
     try:
-        with open(path, "rb") as file:
-            values: dict[str, Any] = plain.load(file.read())
+        values: dict[str, Any] = plain.load(ownership.read(path))
     except FileNotFoundError:
         return {}
     return values

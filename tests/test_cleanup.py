@@ -601,19 +601,24 @@ def test_without_a_rule_every_job_is_kept(ended):
     assert len(bg.jobs()) == 6
 
 
-def test_the_folder_of_no_job_goes_by_age_and_no_other(calc):
+def test_the_folder_that_a_submit_left_before_its_commit_goes_by_age_and_no_other(calc):
     job = bg.submit("calc.add", {"a": 1}).wait(60)
     group = bg.submit_many("calc.needs", [{"lr": 1}], common={"data": {1}}).wait(60)
     idle(calc)
     root = calc.state / "jobs"
-    for name in ("a" * 32, "b" * 32):
+    stray, young, older, ran = (letter * 32 for letter in "abcd")
+    for name in (stray, young, older, ran):
         (root / name).mkdir()
         (root / name / "parameters.pkl").write_bytes(b"x")
-    for name in ("a" * 32, job.uid, group.uid):
+    (root / ran / "1").mkdir()
+    (root / ran / "1" / "outcome.json").write_text("{}")
+    for name in (stray, ran, job.uid, group.uid):
         os.utime(root / name, (time.time() - 2 * DAY,) * 2)
+    os.utime(root / older, (time.time() - 4 * DAY,) * 2)
+    store(calc, f"PRAGMA application_id = {int(time.time() - 3 * DAY)}")  # when the store was made
     live = running(bg.submit("calc.nap"))
-    until(lambda: "a" * 32 not in folders(calc), "the old folder gone")
-    assert {"b" * 32, job.uid, group.uid} <= set(folders(calc))
+    until(lambda: stray not in folders(calc), "the old folder gone")
+    assert {young, older, ran, job.uid, group.uid} <= set(folders(calc))
     assert job.result() == 1
     live.cancel()
 

@@ -288,7 +288,7 @@ def test_a_job_that_was_kept_after_a_clean_had_begun_stays(gates):
     rule = removals.Rule(states=("succeeded",))
     found = [job_id for job_id, _ in removals.removable(database, rule, 10)]
     jobs[1].keep()
-    gone, _ = removals.remove(database, found, rule)
+    gone, _ = removals.remove(database, found, lambda _: None, rule)
     database.close()
     assert sorted(gone) == sorted([jobs[0].uid, jobs[2].uid])
     assert jobs[1].result() == 1

@@ -175,7 +175,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
 def test_a_file_that_is_no_database_is_refused_and_unharmed(tmp_path):
     path = tmp_path / "jobs.db"
     path.write_bytes(b"these are somebody's notes " * 100)
-    assert "The file is damaged: move it aside" in refusal(path)
+    assert "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved" in refusal(path)
     assert path.read_bytes() == b"these are somebody's notes " * 100
 
 

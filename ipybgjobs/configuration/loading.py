@@ -18,7 +18,7 @@ from traitlets import TraitError
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFileConfigLoader
 
-from .. import durations
+from .. import durations, ownership
 from ..errors import ConfigurationError
 from ..redaction import SECRET_NAMES
 from ..retry import RetryRules
@@ -315,13 +315,19 @@ def _broken(path: str, error: BaseException) -> str:
 
 
 def state_folder(settings: Settings) -> str:
-    """Return the state folder: the environment variable's, the trait's, or the one in Jupyter's data folder."""
+    """Return the state folder: the environment variable's, the trait's, or the one in Jupyter's data folder.
+
+    Raises
+    ------
+    StoreError
+        If the way there leads over another user's link, or through a folder that everybody may write.
+    """
     chosen = os.environ.get(STATE_VARIABLE) or settings.state_dir
     if not chosen:
         from jupyter_core import paths
 
         chosen = os.path.join(paths.jupyter_data_dir(), "ipybgjobs")
-    return os.path.realpath(os.path.expanduser(chosen))
+    return ownership.resolve(os.path.expanduser(chosen))
 
 
 def main() -> None:

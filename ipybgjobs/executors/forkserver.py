@@ -45,6 +45,7 @@ class ForkServer:
         self._channel: Channel | None = Channel(channel)
         self._folders: dict[int, str] = {}  # of living children, by PID
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
+        self._followed = True  # whether a supervisor that is gone is to be followed by another
         self._children, wake = os.pipe()
         for end in (self._children, wake):
             os.set_blocking(end, False)
@@ -76,6 +77,7 @@ class ForkServer:
         goodbye = False
         for message in messages:
             goodbye |= "goodbye" in message
+            self._followed &= "alone" not in message
             for folder in message.get("acknowledge", ()):
                 self._unacknowledged.pop(folder, None)
             if there and "launch" in message:
@@ -148,6 +150,8 @@ class ForkServer:
         for folder, report in self._unacknowledged.items():
             _keep(folder, report)
         self._unacknowledged.clear()
+        if not self._followed:
+            return  # the next opening of the store starts one
         if time.monotonic() < self._started + _YOUNG:
             time.sleep(_PAUSE)  # its supervisor could hardly start: no hurry with the next
         with contextlib.suppress(OSError):  # the next opening of the store starts one

@@ -184,6 +184,13 @@ class LocalExecutor:
         self._servers.remove(server)
         server.close()
 
+    def leave(self) -> None:
+        """Let go of what runs: each fork server stays until its children have ended, and starts no supervisor."""
+        for server in self._servers:
+            server.channel.send({"alone": True})
+            server.channel.close()
+        self._servers.clear()
+
     def close(self) -> None:
         """Let the fork servers end; only when nothing runs."""
         for server in list(self._servers):

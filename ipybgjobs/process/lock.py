@@ -8,6 +8,8 @@ import fcntl
 import os
 from typing import Self
 
+_PRIVATE = 0o600
+
 
 class FileLock:
     """An exclusive lock on a file.
@@ -24,8 +26,10 @@ class FileLock:
     @classmethod
     def acquire(cls, path: str, *, wait: bool) -> Self | None:
         """Take the lock; None if somebody else holds it and `wait` is false."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
         try:
+            if os.fstat(descriptor).st_mode & _PRIVATE != _PRIVATE:
+                os.fchmod(descriptor, _PRIVATE)  # an odd umask has taken the owner's rights: nobody could open it again
             fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)

@@ -75,8 +75,9 @@ class Listener:
     def renew(self) -> None:
         """Take the name again, if something has tidied it away."""
         if not os.path.exists(f"{self._state_dir}/{name()}"):
+            fresh = self._bound()
             self._socket.close()
-            self._socket = self._bound()
+            self._socket = fresh
 
     def close(self) -> None:
         """Stop listening: from here on `send` says that nobody does."""

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
-from ..errors import StoreError
+from .. import ownership
+from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
-from ..process import identity
+from ..process import identity, wakeup
 from ..process.filesystem import is_network
-from ..process.lock import FileLock
+from ..process.lock import FileLock, is_held
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -25,8 +26,14 @@ BUSY_SECONDS = 60.0
 #: Longest wait for the supervisor of an older version that has nothing to do, and between two looks, in seconds.
 _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
 
+#: Longest wait for a supervisor to fold a log whose name was taken away, in seconds: it looks when it is woken.
+_LONGEST_FOLD = 10.0
+
 #: Pages of the write-ahead log at which a client folds it back itself, if no supervisor does.
 _LARGE_LOG = 10_000
+
+#: A store's header has 32 bits for its application: when it was made, in seconds. So it goes wherever the file goes.
+_UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
 SCHEMA = 3
@@ -61,7 +68,7 @@ class Database:
     Raises
     ------
     StoreError
-        If it can't be opened, or a newer version wrote it.
+        If it can't be opened, a newer version wrote it, or its folder is not this user's alone (see `ownership`).
     """
 
     def __init__(self, path: str, *, durable: bool, supervising: bool = False) -> None:
@@ -69,16 +76,53 @@ class Database:
         self._durable = durable
         self._supervising = supervising
         self._local = threading.local()
+        ownership.check(os.path.dirname(path))
         try:
+            self._keep_logs()
             self._open()
         except BaseException:
             self.close()
             raise
-        self._file = _file(path)
+        self._files = _files(path)
 
     def is_there(self) -> bool:
-        """Whether the file at its path is still the one that is open: a folder may be removed, and made anew."""
-        return self._file is not None and _file(self.path) == self._file
+        """Whether folder, file and write-ahead log at its path are still those that are open; all may be made anew."""
+        return self._files[1] is not None and _files(self.path) == self._files
+
+    def leave(self) -> None:
+        """Close what is no longer at its path.
+
+        Where the write-ahead log was taken away, this process may be the last to have it: it is folded into the file. Where
+        another has come into its place, folding would mix the two.
+        """
+        if getattr(self._local, "held", None) is not None and not os.path.exists(f"{self.path}-wal"):
+            with contextlib.suppress(StoreError):
+                self.fold()
+        self.close()
+
+    def born(self) -> float | None:
+        """When the store was made, in seconds since the epoch; None where an older version made it."""
+        with self._translated():
+            return float(self.connection.execute("PRAGMA application_id").fetchone()[0] % _UNSIGNED) or None
+
+    def _keep_logs(self) -> None:
+        """Lose nothing that stands only in a write-ahead log whose database, or whose name, was taken away.
+
+        Beside an empty file SQLite deletes a log: it is moved aside. A supervisor that has the log open still, though its name is
+        gone, folds it into the file as soon as it looks: there must be no other log before.
+        """
+        log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_FOLD
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.getsize(log) and not (os.path.exists(self.path) and os.path.getsize(self.path)):
+                os.rename(log, f"{log}.left-{time.strftime('%Y%m%d-%H%M%S')}")
+        while not self._supervising and self._log_was_taken(log) and time.monotonic() < limit:
+            wakeup.send(os.path.dirname(self.path))
+            time.sleep(_DRAIN_LOOK)
+
+    def _log_was_taken(self, log: str) -> bool:
+        """Whether a supervisor has the store open, and the log that it writes has no name any more."""
+        there = os.path.exists(f"{self.path}-shm") and not os.path.exists(log)
+        return there and is_held(self._supervisor_lock())
 
     def _open(self) -> None:
         with self._translated():
@@ -101,7 +145,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if not os.path.exists(self.path):
-            os.close(os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
+            made = os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600)
+            os.fchmod(made, 0o600)  # an odd umask may have taken the owner's rights, too; SQLite's other files take this mode
+            os.close(made)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
@@ -163,9 +209,10 @@ class Database:
         """Run the migrations that are missing."""
         self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(self.path) else 'WAL'}")
         for number in range(self._version() + 1, SCHEMA + 1):
+            born = f"PRAGMA application_id = {_signed(int(time.time()))};" if number == 1 else ""
             [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
             text = script.read_text(encoding="utf-8")
-            self.connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {number};\nCOMMIT;")
+            self.connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n{born}PRAGMA user_version = {number};\nCOMMIT;")
 
     def read(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """Run one query."""
@@ -201,11 +248,27 @@ class Database:
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"The store {self.path} refuses: {error}. {_advice(error)} Nothing was changed.") from error
+            with self.guarded():
+                yield
         except OSError as error:
             raise StoreError(f"The store {self.path} can't be opened: {error.strerror}. Nothing was changed.") from error
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Say in our words what SQLite refuses, also to whoever uses the bare connection.
+
+        Raises
+        ------
+        StoreDamaged
+            If the file is damaged.
+        StoreError
+            If SQLite refuses for another reason.
+        """
+        try:
+            yield
+        except sqlite3.Error as error:
+            kind = StoreDamaged if is_damage(error) else StoreError
+            raise kind(f"The store {self.path} refuses: {error}. {_advice(error)} Nothing was changed.") from error
 
     def changed(self) -> int:
         """Return a number that changes when another connection has committed."""
@@ -240,8 +303,12 @@ class Database:
 _text = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 
 
+def _files(path: str) -> list[tuple[int, int] | None]:
+    """What tells folder, file and write-ahead log of a store from others of the same names; None where there is none."""
+    return [_file(each) for each in (os.path.dirname(path), path, f"{path}-wal")]
+
+
 def _file(path: str) -> tuple[int, int] | None:
-    """What tells a file from another of the same name; None where there is none."""
     try:
         found = os.stat(path)
     except OSError:
@@ -253,12 +320,25 @@ def _migrations() -> list[Any]:
     return list(resources.files(__package__).joinpath("sql").iterdir())
 
 
+def _signed(number: int) -> int:
+    """The same 32 bits, as SQLite writes them."""
+    return (number + _UNSIGNED // 2) % _UNSIGNED - _UNSIGNED // 2
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error of SQLite says that the file is damaged."""
+    return "malformed" in str(error) or "not a database" in str(error)
+
+
 def _advice(error: sqlite3.Error) -> str:
     text = str(error)
     if "full" in text:
         return "The disk is full: free some space."
     if "readonly" in text or "unable to open" in text:
         return "The folder must be one that you can write."
-    if "malformed" in text or "not a database" in text:
-        return "The file is damaged: move it aside and a new store is made."
+    if is_damage(error):
+        return (
+            "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved, and with --rescue saves it; "
+            "or move it aside, and a new store is made, which touches nothing of the jobs there were."
+        )
     return "Run `jupyter bgjobs doctor`."

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..call import Call
 from ..errors import StoreError, UnknownJob
@@ -334,6 +334,19 @@ def has_work(database: Database, host: str) -> bool:
         OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND host = :host)
         OR EXISTS (SELECT 1 FROM requests WHERE host = :host)"""
     return bool(database.read(sql, {"host": host})[0][0])
+
+
+def has_had_jobs(database: Database) -> bool:
+    """Whether any job was ever in the store; ids are never given again."""
+    return bool(database.read("SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'jobs')")[0][0])
+
+
+def known(database: Database, uids: Iterable[str]) -> set[str]:
+    """Return those of the uids that are of jobs or groups."""
+    text = json.dumps(list(uids))
+    wanted = "uid IN (SELECT value FROM json_each(?))"
+    sql = f"SELECT uid FROM jobs WHERE {wanted} UNION ALL SELECT uid FROM groups WHERE {wanted}"
+    return {row[0] for row in database.read(sql, (text, text))}
 
 
 def has_request(database: Database, job_ids: list[int]) -> bool:

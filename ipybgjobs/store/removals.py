@@ -1,11 +1,11 @@
 """Jobs that are removed with their attempts, and what else goes with the last of them; live jobs never.
 
-It changes rows only; the folders go after, by whoever removed the rows (see `tidying` for what a crash leaves).
+It changes rows only; the folders go after, by whoever removed the rows (see `removing` for what a crash leaves).
 """
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .database import Database
@@ -66,7 +66,9 @@ def _last_of_newest(database: Database, count: int) -> tuple[float, int]:
     return (rows[0]["ended_at"], rows[0]["id"]) if rows else (float("-inf"), 0)
 
 
-def remove(database: Database, job_ids: Sequence[int], rule: Rule | None = None) -> tuple[list[str], list[str]]:
+def remove(
+    database: Database, job_ids: Sequence[int], announce: Callable[[Sequence[str]], None], rule: Rule | None = None
+) -> tuple[list[str], list[str]]:
     """Remove jobs that have ended, and groups whose last job that was; a live job stays.
 
     Parameters
@@ -75,6 +77,8 @@ def remove(database: Database, job_ids: Sequence[int], rule: Rule | None = None)
         The store.
     job_ids : sequence of int
         The jobs.
+    announce : callable
+        Told first of the uids whose folders may belong to nobody afterwards; what it raises keeps the rows.
     rule : Rule, optional
         What let them go, which is to hold still: somebody may have kept or retried one since.
 
@@ -84,6 +88,7 @@ def remove(database: Database, job_ids: Sequence[int], rule: Rule | None = None)
         Uids of the jobs and of the groups that are gone, whose folders may go too.
     """
     where, values = ("true", []) if rule is None else _conditions(database, rule)
+    announce(_uids(database, job_ids))
     with database.transaction() as connection:
         wanted = "id IN (SELECT value FROM json_each(?))"
         sql = f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id"
@@ -92,6 +97,13 @@ def remove(database: Database, job_ids: Sequence[int], rule: Rule | None = None)
             connection.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(row["id"],) for row in rows])
         groups = _remove_empty_groups(connection, {row["group_id"] for row in rows if row["group_id"] is not None})
     return [row["uid"] for row in rows], groups
+
+
+def _uids(database: Database, job_ids: Sequence[int]) -> list[str]:
+    """Whose folders go where all of these jobs do, and all others of their groups have gone."""
+    of_jobs = "SELECT uid, group_id FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
+    sql = f"WITH found AS ({of_jobs}) SELECT uid FROM found UNION SELECT uid FROM groups WHERE id IN (SELECT group_id FROM found)"
+    return [row["uid"] for row in database.read(sql, (json.dumps(list(job_ids)),))]
 
 
 def _remove_empty_groups(connection: sqlite3.Connection, group_ids: set[int]) -> list[str]:

@@ -11,8 +11,8 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-from .. import __version__, reports
-from ..errors import StoreError
+from .. import __version__, damage, reports
+from ..errors import StoreDamaged, StoreError
 from ..executors.local import Exit, LocalExecutor, exit_from_folder
 from ..folder import StateFolder
 from ..models import Outcome, Owner
@@ -195,6 +195,8 @@ class Supervisor:
         woken : bool
             Whether somebody says that the store has changed.
         """
+        if not self.database.is_there():
+            raise StoreDamaged(f"The store {self.database.path}, or its write-ahead log, is no longer the one that was opened.")
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
             self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
         self._follow_clock()
@@ -216,6 +218,8 @@ class Supervisor:
         self._follow_settings()
         try:
             effects = self._decide()
+        except StoreDamaged:
+            raise
         except StoreError as error:
             self._notice, self._refused = str(error), True
             return
@@ -383,6 +387,16 @@ class Supervisor:
         self._said = self.notice
         change.heard(os.getpid(), __version__, self._started_at, self._said)
         self._heard_at = now
+
+    def leave(self, why: StoreDamaged) -> None:
+        """Let go of a store that can't be worked on, and say so; what runs goes on, and the next opening finds it."""
+        if self.database.is_there():
+            damage.note(self._folder, str(why))
+        self._logs.write(Message(f"{why} The supervisor has let go of it; jobs that run go on.", failure=True))
+        self._origins.close()
+        self.executor.leave()
+        self._logs.close()
+        self.database.leave()
 
     def close(self) -> None:
         """Let everything go; only when nothing runs."""

@@ -1,14 +1,18 @@
 """The supervisor's process: the lock for life, waiting for news, and ending in the right order.
 
 It ends only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, looks at the store
-again, and then releases the lock. A new one waits for the lock instead of giving up.
+again, and then releases the lock. A new one waits for the lock instead of giving up. Where the store is damaged, or another
+is in its place, it lets go at once: what runs goes on. It starts a successor for that other store, and none for a damaged one.
 """
 
+import contextlib
 import math
+import os
 import select
 import time
 
-from ..errors import StoreError
+from .. import damage, summon
+from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
 from ..process import identity, launch
 from ..process.lock import FileLock
@@ -29,19 +33,42 @@ def main(state_dir: str, next_lock: int) -> None:
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
     assert lock is not None
-    supervisor = Supervisor(folder)
+    try:
+        supervisor = Supervisor(folder)
+    except StoreDamaged as error:
+        damage.note(folder, str(error))
+        return
     listener = Listener(state_dir)
     supervisor.executor.prepare()
     turn.close()
-    supervisor.recover()
-    while True:
-        _serve(supervisor, listener)
-        listener.close()
-        if not supervisor.has_work():
-            break
-        listener = Listener(state_dir)
-    supervisor.close()
+    try:
+        _supervise(supervisor, listener, folder)
+    except StoreDamaged as error:
+        supervisor.leave(error)
+        followed = os.path.exists(folder.database) and damage.noted(folder) is None
+    else:
+        supervisor.close()
+        followed = False
     lock.close()
+    if followed:  # another store has come into its place, and whoever submitted to that has woken this process
+        with contextlib.suppress(OSError):
+            summon.start(folder)
+
+
+def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> None:
+    """Work until there is nothing left to do."""
+    try:
+        with supervisor.database.guarded():
+            supervisor.recover()
+        damage.forget(folder)
+        while True:
+            _serve(supervisor, listener)
+            listener.close()
+            if not supervisor.has_work():
+                return
+            listener = Listener(folder.path)
+    finally:
+        listener.close()
 
 
 def _serve(supervisor: Supervisor, listener: Listener) -> None:
@@ -50,8 +77,11 @@ def _serve(supervisor: Supervisor, listener: Listener) -> None:
     woken, idle_since = True, None
     while True:
         try:
-            supervisor.tick(ready, woken=woken)
+            with supervisor.database.guarded():
+                supervisor.tick(ready, woken=woken)
             patience = supervisor.patience()
+        except StoreDamaged:
+            raise
         except StoreError:
             patience = AGAIN
         idle_since = None if patience is not None else (idle_since or time.monotonic())
@@ -66,7 +96,8 @@ def _serve(supervisor: Supervisor, listener: Listener) -> None:
             listener.drain()
             idle_since = None
         elif not ready:
-            listener.renew()
+            with contextlib.suppress(OSError):  # the folder is gone: the next tick says so
+                listener.renew()
 
 
 def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int]:

@@ -1,6 +1,8 @@
-"""Removing what nobody needs any more, in small steps: jobs by the retention of the configuration, folders that belong to no job.
+"""Removing what nobody needs any more, in small steps: jobs by the configuration's retention, and folders that belong to no job.
 
-Folders go by age, never by guess: a client that died before its commit left them, or a removal that was cut short.
+A folder without a row goes only where it is known why it has none: a note says that its removal was cut short, or it is younger
+than the store and nothing ever ran in it, so a client left it that died before its commit. What an attempt left goes by nobody's
+guess: the row may be in a store that was moved aside, or be what is damaged.
 """
 
 import contextlib
@@ -8,7 +10,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
+from .. import attempt, removing
 from ..folder import StateFolder
+from ..removing import Removal
 from ..settings import Settings
 from ..store import removals
 from ..store.database import Database
@@ -80,28 +84,46 @@ class Tidier:
         gone = 0
         for rule in rules:
             found = [job_id for job_id, _ in removals.removable(self._database, rule, _JOBS)]
-            for uids in removals.remove(self._database, found, rule) if found else ():
-                self._folder.remove(uids)
-                gone += len(uids)
+            if found:
+                gone += self._remove(found, rule)
         return gone > 0
 
+    def _remove(self, job_ids: list[int], rule: Rule) -> int:
+        removal = Removal(self._folder)
+        jobs, groups = removals.remove(self._database, job_ids, removal.announce, rule)
+        removal.finish([*jobs, *groups])
+        return len(jobs)
+
     def _look_for_strays(self) -> Iterator[None]:
-        """Look at every folder of a job, some at a time, and remove those that are old and have no row."""
-        limit = self._clock() - OLDEST
+        """Look at every folder of a job, some at a time, and remove those that are known to be nobody's."""
+        limit, born = self._clock() - OLDEST, self._database.born()
+        self._finish_removals(born or 0.0, limit)
+        if born is None:
+            return  # an older version made the store: nothing tells its folders from those of another
         with contextlib.suppress(FileNotFoundError), os.scandir(self._folder.jobs) as entries:
             for number, entry in enumerate(entries, 1):
-                if _is_old(entry.path, limit) and not self._is_known(entry.name):
+                if _is_stray(entry.path, born, limit) and not self._is_known(entry.name):
                     self._folder.remove([entry.name])
                 if number % _FOLDERS == 0:
                     yield
+
+    def _finish_removals(self, born: float, limit: float) -> None:
+        """Finish the removals that a crash has cut short; a note whose rows are there may be that of one under way."""
+        for note, written, uids in removing.announced(self._folder):
+            if written > born:
+                self._folder.remove(uid for uid in uids if not self._is_known(uid))
+            if written < limit:
+                with contextlib.suppress(OSError):
+                    os.unlink(note)
 
     def _is_known(self, uid: str) -> bool:
         sql = "SELECT 1 FROM jobs WHERE uid = ? UNION ALL SELECT 1 FROM groups WHERE uid = ?"
         return bool(self._database.read(sql, (uid, uid)))
 
 
-def _is_old(path: str, limit: float) -> bool:
+def _is_stray(path: str, born: float, limit: float) -> bool:
+    """Whether a folder is of this store, old, and holds what a client writes before its commit and no more."""
     try:
-        return os.stat(path).st_mtime < limit
-    except FileNotFoundError:
+        return born < os.stat(path).st_mtime < limit and all(name.startswith(attempt.PARAMETERS) for name in os.listdir(path))
+    except OSError:
         return False

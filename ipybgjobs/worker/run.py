@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import attempt, bytecode, demand, inside, plain, resolve
+from .. import attempt, bytecode, demand, inside, ownership, plain, resolve
 from ..process import identity, worker
 from . import context, imports, outcome, streams, telling
 
@@ -197,8 +197,7 @@ def _sent(request: dict[str, Any]) -> dict[str, Any]:
     """What is not plain of a call, by slot."""
     values: dict[str, Any] = {}
     for path in request["pickled"]:
-        with open(path, "rb") as file:
-            values |= plain.load(file.read())
+        values |= plain.load(ownership.read(path))
     return values
 
 

@@ -1,0 +1,72 @@
+"""Removing the folders of jobs whose rows go: said in a note before the rows are gone, so that a crash between leaves no doubt.
+
+Nothing else tells a folder that somebody wanted gone from one whose row a damaged store has lost. It reads no row.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+
+from . import attempt
+from .errors import StoreError
+from .folder import StateFolder
+
+_ENDING = ".removing"
+
+
+class Removal:
+    """One removal of jobs.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        Where they are.
+    """
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._note = f"{folder.jobs}/{os.urandom(8).hex()}{_ENDING}"
+
+    def announce(self, uids: Sequence[str]) -> None:
+        """Write whose folders may be about to belong to nobody; on disk when this returns.
+
+        Raises
+        ------
+        StoreError
+            If it can't be written; then no row may go.
+        """
+        if not uids:
+            return
+        try:
+            os.makedirs(self._folder.jobs, mode=0o700, exist_ok=True)
+            attempt.write_whole(self._note, json.dumps(list(uids)).encode(), durable=True)
+        except OSError as error:
+            raise StoreError(f"{self._note} can't be written: {error.strerror}. Nothing was removed.") from error
+
+    def finish(self, uids: Sequence[str]) -> None:
+        """Remove the folders, now that the rows are gone."""
+        self._folder.remove(uids)
+        with contextlib.suppress(OSError):
+            os.unlink(self._note)
+
+
+def announced(folder: StateFolder) -> Iterator[tuple[str, float, list[str]]]:
+    """Find removals that were cut short, or are under way.
+
+    Yields
+    ------
+    (str, float, list of str)
+        The note, when it was written in seconds since the epoch, and whose folders were to go.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder.jobs):
+            note = f"{folder.jobs}/{name}"
+            if name.endswith(_ENDING):
+                with contextlib.suppress(OSError, ValueError):
+                    yield note, os.stat(note).st_mtime, _uids(note)
+
+
+def _uids(note: str) -> list[str]:
+    with open(note, "rb") as file:
+        return [uid for uid in json.load(file) if isinstance(uid, str)]

@@ -1,0 +1,162 @@
+"""Writing into a sound store what was saved of a damaged one, and jobs that are known from their folders alone.
+
+Every job that it writes has ended, or can go on; it starts nothing.
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from ..call import Call
+from ..models import JobState, Outcome, Owner
+from ..retry import RetryRules
+from .salvage import Row, Salvaged
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAttempt:
+    """An attempt that has ended, as its folder says."""
+
+    number: int
+    folder: str  #: relative to the state folder
+    started_at: float
+    ended_at: float
+    outcome: Outcome
+    error: str | None
+    traceback: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """A job that has ended, as its folder says; it has at least one attempt."""
+
+    id: int | None  #: the one that it had
+    uid: str
+    name: str | None
+    call: Call
+    positional: tuple[str, ...]
+    attempts: tuple[KnownAttempt, ...]
+
+
+def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
+    """Write what was read into a new store, in the caller's transaction.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Of an empty store, which may be of a newer version.
+    salvaged : Salvaged
+        The rows.
+    """
+    for table, rows in salvaged.rows.items():
+        known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
+        for row in rows:
+            names = [name for name in row if name in known]
+            places = ", ".join(["?"] * len(names))
+            sql = f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({places})"
+            connection.execute(sql, [row[name] for name in names])
+    for table, number in salvaged.last.items():
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = ? AND seq < ?", (table, number))
+        sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE ?1 NOT IN (SELECT name FROM sqlite_sequence)"
+        connection.execute(sql, (table, number))
+
+
+def settle(connection: sqlite3.Connection, context: int, now: float) -> None:
+    """Let every job be one that can go on: what needs something that could not be read ends as failed, and says so.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        In a transaction, after `write`.
+    context : int
+        Stands in for surroundings that could not be read, where a job no longer needs them.
+    now : float
+        Seconds since the epoch.
+    """
+    no_context = "context NOT IN (SELECT id FROM contexts)"
+    no_variables = "(environment IS NULL OR environment NOT IN (SELECT id FROM environments))"
+    blockers = """(SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
+        WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running'))"""
+    live = "EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL)"
+    _fail(connection, f"state = 'queued' AND ({no_context} OR {no_variables})", "its surroundings", now)
+    _fail(connection, f"state = 'running' AND NOT {live}", "its attempt", now)
+    while _fail(connection, f"state = 'queued' AND blockers > {blockers}", "what it comes after", now):
+        pass  # others may come after those
+    connection.execute(f"UPDATE jobs SET context = ? WHERE {no_context}", (context,))
+    connection.execute(f"UPDATE jobs SET environment = NULL WHERE {no_variables}")
+    connection.execute("UPDATE jobs SET group_id = NULL WHERE group_id IS NOT NULL AND group_id NOT IN (SELECT id FROM groups)")
+
+
+def _fail(connection: sqlite3.Connection, where: str, what: str, now: float) -> int:
+    error = f"{what} could not be read from the damaged store: submit it again"
+    sql = f"UPDATE jobs SET state = 'failed', ready = 0, blockers = 0, ended_at = ?, error = ?, hook = NULL WHERE {where}"
+    return connection.execute(sql, (now, error)).rowcount
+
+
+_STATES = {Outcome.SUCCEEDED: JobState.SUCCEEDED, Outcome.CANCELLED: JobState.CANCELLED}
+
+
+def register(connection: sqlite3.Connection, job: KnownJob, owner: Owner, context: int) -> int:
+    """Write a job that is known from its folder alone; its own id if no other has it by now.
+
+    Returns
+    -------
+    int
+        The job's id.
+    """
+    first, last = job.attempts[0], job.attempts[-1]
+    values = {
+        "id": job.id if _is_free(connection, job.id) else None,
+        "uid": job.uid,
+        "target": job.call.target,
+        "name": job.name,
+        "init": json.dumps(job.call.init),
+        "params": json.dumps(job.call.params),
+        "pickled": json.dumps(job.call.pickled),
+        "positional": json.dumps(job.positional),
+        "secrets": json.dumps(job.call.secrets),
+        "hidden": json.dumps(job.call.hidden),
+        "queue": "default",
+        "priority": 0,
+        "state": _STATES.get(last.outcome, JobState.FAILED),
+        "not_before": first.started_at,
+        "submitted_at": first.started_at,
+        "started_at": first.started_at,
+        "ended_at": last.ended_at,
+        "error": last.error,
+        "attempt": last.number,
+        "allowed_attempts": last.number,
+        "rules": json.dumps(RetryRules(max_attempts=last.number).to_json()),
+        "host": owner.host,
+        "pid_namespace": owner.pid_namespace,
+        "context": context,
+    }
+    job_id = _insert(connection, "jobs", values)
+    for each in job.attempts:
+        _insert(connection, "attempts", _attempt(job_id, each, owner))
+    return job_id
+
+
+def _attempt(job_id: int, found: KnownAttempt, owner: Owner) -> Row:
+    return {
+        "job_id": job_id,
+        "number": found.number,
+        "folder": found.folder,
+        "started_at": found.started_at,
+        "ended_at": found.ended_at,
+        "outcome": found.outcome,
+        "error": found.error,
+        "traceback": found.traceback,
+        "host": owner.host,
+        "pid_namespace": owner.pid_namespace,
+    }
+
+
+def _is_free(connection: sqlite3.Connection, job_id: int | None) -> bool:
+    return job_id is not None and connection.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is None
+
+
+def _insert(connection: sqlite3.Connection, table: str, values: Row) -> int:
+    columns = list(values)
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
+    return int(connection.execute(sql, values).lastrowid or 0)
