@@ -3,17 +3,19 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from conftest import JOBS, until
-from interrupts import Bench, Interrupt, writers
+from conftest import until
+from interrupts import MEMORY, WITHIN, Bench, Interrupt, writers
 from test_kernel import kernels  # noqa: F401 - a fixture
 
 import ipybgjobs as bg
@@ -28,15 +30,18 @@ WRITERS = (
 
 
 @pytest.fixture
-def bench(place):
-    place.module("work", JOBS + "\n    def once_failing_too():\n        return 1\n")
+def bench(place, monkeypatch):
+    state = tempfile.mkdtemp(dir=MEMORY)
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", state)
+    place.module("more", "def added():\n    return 1\n")
     made = Bench()
     yield made
     made.close()
+    shutil.rmtree(state)
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_an_interrupt_at_any_line_of_a_writer_leaves_all_or_nothing_and_a_client_that_works(bench, name):
-    count, said = bench.sweep(writers(bench)[name])
+    count, said = bench.sweep(writers(bench)[name], within=WITHIN.get(name, ""))
     assert count > 10
     assert said or name == "opening"
