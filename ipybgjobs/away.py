@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 
-from . import attempt
+from . import attempt, unbroken
 from .client import client
 from .folder import StateFolder
 from .models import JobState
@@ -33,7 +33,7 @@ def digest() -> str | None:
 def look(folder: StateFolder, now: float) -> None:
     """Note that the user has looked at the jobs."""
     with contextlib.suppress(OSError):  # a full disk: the next look says it again
-        attempt.write_whole(folder.seen(), json.dumps({"at": now}).encode())
+        unbroken.run(lambda: attempt.write_whole(folder.seen(), json.dumps({"at": now}).encode()))
 
 
 def _last_look(folder: StateFolder) -> float | None:

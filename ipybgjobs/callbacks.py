@@ -8,7 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 
-from . import waiting
+from . import unbroken, waiting
 
 
 class Callbacks:
@@ -34,6 +34,9 @@ class Callbacks:
         if self._ended([job_id]):
             _call(function)
             return
+        unbroken.run(lambda: self._add(job_id, function))
+
+    def _add(self, job_id: int, function: Callable[[], object]) -> None:
         with self._lock:
             self._waiting.setdefault(job_id, []).append(function)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import redaction
+from . import redaction, unbroken
 from .errors import InvalidParameters
 
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
@@ -106,7 +106,7 @@ def read(text: str) -> CellCode:
         If there is none, or it is no Python.
     """
     try:
-        tree, code = _compiled(text)
+        tree, code = unbroken.run(lambda: _compiled(text))  # an interrupt would leave all warnings ignored
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         raise InvalidParameters(_fault(error)) from None
     if not tree.body:

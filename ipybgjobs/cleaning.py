@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from . import options, sizes, usage
+from . import options, sizes, unbroken, usage
 from .client import Client
 from .errors import InvalidParameters
 from .folder import StateFolder
@@ -70,6 +70,7 @@ def clean(
     return Cleaning(len(found), sum(usage.of_folder(folder.job(uid)) for _, uid in found), removed=False)
 
 
+@unbroken.told
 def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]], rule: Rule) -> Cleaning:
     count = size = 0
     for start in range(0, len(found), _BATCH):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, jobline, redaction, verbs
+from . import __version__, jobline, redaction, unbroken, verbs
 from .errors import BackgroundJobError
 from .jobline import UsageFault
 
@@ -37,10 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done by then
         return 130
 
 
+@unbroken.told
 def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     """Run one verb; its errors are raised.
 

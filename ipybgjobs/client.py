@@ -3,6 +3,7 @@
 The only writer on the user's side; magics and command line are thin skins over it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -27,13 +28,14 @@ from . import (
     preparation,
     snapshot,
     summon,
+    unbroken,
     unclaimed,
+    writer,
 )
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .copies import Copies
-from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, StoreError, UnknownJob
+from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, UnknownJob
 from .explanation import Explanation, Ground
 from .folder import StateFolder
 from .handle import Job
@@ -42,12 +44,12 @@ from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
 from .process import identity, surroundings
-from .removing import Removal
 from .settings import Settings
-from .store import controls, listing, records, removals, submissions
+from .store import listing, records, submissions
 from .store.database import Database
 from .store.removals import Rule
 from .store.submissions import Prospect, Surroundings
+from .writer import Writer
 
 
 def _on_standard_error(note: str) -> None:
@@ -124,6 +126,11 @@ class Client:
         found = self._databases.get(folder.path)
         if found is not None and found.is_there():
             return found
+        if found is not None:
+            found.leave()  # in this thread; the one that opens anew leaves its own
+        return unbroken.run(lambda: self._opened(folder))
+
+    def _opened(self, folder: StateFolder) -> Database:
         with self._opening:  # threads that come at once are given the same
             database = self._databases.get(folder.path)
             if database is None or not database.is_there():
@@ -133,8 +140,12 @@ class Client:
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
                 self._tell_unclaimed(folder, database)
                 if records.has_work(database, identity.host()):
-                    self.wake(folder)
+                    writer.wake(folder)
             return database
+
+    def _writer(self, folder: StateFolder) -> Writer:
+        self._tell_damage(folder)
+        return Writer(folder, self.database(folder))
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
@@ -149,9 +160,10 @@ class Client:
         return Job(self, folder, record.id, record.uid)
 
     def close(self) -> None:
-        """Close what this thread has open."""
+        """Close what this thread has open, and what was opened for its writing."""
         for database in self._databases.values():
             database.close()
+            unbroken.run(database.close)
 
     def group(self, key: int | str) -> Group:
         """Return one group.
@@ -169,6 +181,7 @@ class Client:
 
     # -- new ones -------------------------------------------------------------------------------------------------
 
+    @unbroken.told
     def submit(
         self,
         target: str,
@@ -191,21 +204,18 @@ class Client:
         found = records.reusable(database, job.fingerprint, job.reuse_since)
         if found is not None:
             return self._reused(folder, found, now)
-        with Copies(folder) as copies:
-            copies.keep(job.uid, ready.pickled)
-            job_id, uid = submissions.submit(database, job, self.surroundings(ready.first))
-            copies.done = uid == job.uid
-        if not copies.done and (found := records.job(database, job_id)).state is JobState.SUCCEEDED:
+        stored = self._writer(folder).submit(job, ready.pickled, self.surroundings(ready.first))
+        if not stored.new and (found := records.job(database, stored.id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
         self._note(parameters.note_of_size([(job.call, ready.pickled)], settings.warn_param_bytes))
-        self.wake(folder)
         self._tell_surroundings(folder)
-        return Job(self, folder, job_id, uid)
+        return Job(self, folder, stored.id, stored.uid)
 
     def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
         self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
         return Job(self, folder, found.id, found.uid)
 
+    @unbroken.told
     def submit_many(
         self,
         target: str,
@@ -221,16 +231,11 @@ class Client:
         folder = self.folder()
         database = self.database(folder)
         after = dependencies.ids(database, ready.jobs[0].options.after)
-        with Copies(folder) as copies:
-            copies.keep(ready.group.uid, ready.pickled)
-            for job in ready.jobs:
-                copies.keep(job.submission.uid, job.pickled)
-            jobs = (replace(job.submission, after=after) for job in ready.jobs)
-            group_id = submissions.submit_group(database, ready.group, jobs, self.surroundings(ready.first))
-            copies.done = True
+        jobs = [replace(job.submission, after=after) for job in ready.jobs]
+        pickled = [(ready.group.uid, ready.pickled), *((job.submission.uid, job.pickled) for job in ready.jobs)]
+        group_id = self._writer(folder).submit_group(ready.group, jobs, pickled, self.surroundings(ready.first))
         sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
         self._note(parameters.note_of_size(sent, settings.warn_param_bytes))
-        self.wake(folder)
         self._tell_surroundings(folder)
         return Group(self, folder, group_id)
 
@@ -260,7 +265,7 @@ class Client:
         folder = StateFolder(loading.state_folder(settings))
         if folder.path in self._databases or not os.path.exists(folder.database):
             return self._databases.get(folder.path)
-        return Database(folder.database, durable=True)
+        return unbroken.run(lambda: Database(folder.database, durable=True))
 
     def _note(self, note: str | None) -> None:
         if note:
@@ -289,9 +294,10 @@ class Client:
         if os.path.exists(told):
             return
         warning = surroundings.warning()
-        attempt.write_whole(told, (warning or "").encode())
         if warning:
             self._tell(f"Note: {warning}")
+        with contextlib.suppress(OSError):  # a full disk: the job is there, and the note is said again
+            unbroken.run(lambda: attempt.write_whole(told, (warning or "").encode()))
 
     def prepare_here(
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
@@ -307,52 +313,41 @@ class Client:
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt of jobs, in this process's context."""
         owner = Owner(identity.host(), identity.pid_namespace())
-        database = self.database(folder)
-        first = inspection.folders_first(records.targets(database, job_ids))
-        controls.request_retry(database, job_ids, owner, self.surroundings(first), time.time())
-        self.wake(folder)
+        first = inspection.folders_first(records.targets(self.database(folder), job_ids))
+        self._writer(folder).retry(job_ids, owner, self.surroundings(first), time.time())
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
         """Ask the supervisors to cancel those of the jobs that have not ended."""
-        controls.request_cancel(self.database(folder), job_ids, grace, time.time())
-        self.wake(folder)
+        self._writer(folder).cancel(job_ids, grace, time.time())
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
         """Call a function in a thread of this process when a job has ended."""
-        if folder.path not in self._callbacks:
-            self._callbacks[folder.path] = Callbacks(
-                lambda ids: listing.ended_states(self.database(folder), ids), lambda: summon.see_to(folder)
-            )
-        self._callbacks[folder.path].add(job_id, function)
+        new = Callbacks(lambda ids: listing.ended_states(self.database(folder), ids), lambda: summon.see_to(folder))
+        self._callbacks.setdefault(folder.path, new).add(job_id, function)
 
     def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
         """Ask the supervisors to cancel what has not ended of a group."""
-        controls.request_cancel_of_group(self.database(folder), group_id, grace, time.time())
-        self.wake(folder)
+        self._writer(folder).cancel_group(group_id, grace, time.time())
 
     def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
         """Give a queued job another priority; False if it is not queued."""
-        changed = controls.set_priority(self.database(folder), job_id, options.priority(priority))
-        self.wake(folder)
-        return changed
+        return self._writer(folder).set_priority(job_id, options.priority(priority))
 
     def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
         """Exempt a job from clean and retention, or no longer."""
-        controls.keep(self.database(folder), job_id, kept=kept)
+        self._writer(folder).keep(job_id, kept=kept)
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
         """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
-        removal = Removal(folder)
-        gone, groups = removals.remove(self.database(folder), job_ids, removal.announce, rule)
-        removal.finish([*gone, *groups])
-        return gone
+        return self._writer(folder).remove(job_ids, rule)
 
     def pause(self, queue: str | None) -> list[str]:
         """Let no job of a queue, or of any, start; return the queues that are paused by this."""
-        settings, database = self.settings(), self.database(self.folder())
+        settings, folder = self.settings(), self.folder()
+        database = self.database(folder)
         every = dict.fromkeys([*settings.queues, *records.queues_in_use(database)])
         names = list(every) if queue is None else [options.queue(queue, settings)]
-        controls.pause(database, names, time.time())
+        self._writer(folder).pause(names, time.time())
         return names
 
     def resume(self, queue: str | None) -> list[str]:
@@ -368,25 +363,7 @@ class Client:
         if queue is not None and not records.is_paused(database, queue):
             options.queue(queue, self.settings())
             raise InvalidRequest(f"The queue {queue} is not paused; jobs of it start as soon as it has a slot.")
-        resumed = controls.resume(database, queue)
-        self.wake(folder)
-        return resumed
-
-    def wake(self, folder: StateFolder) -> None:
-        """See to it that the supervisor looks at the store.
-
-        Raises
-        ------
-        StoreError
-            If none runs and none can be started.
-        """
-        self._tell_damage(folder)
-        try:
-            summon.summon(folder)
-        except OSError as error:
-            raise StoreError(
-                f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
-            ) from error
+        return self._writer(folder).resume(queue)
 
     def surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
         """Return this process's context and environment variables; made anew only where something has changed.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, ownership, rescue, sizes, usage
+from . import __version__, durations, ownership, rescue, sizes, unbroken, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError, StoreDamaged
@@ -149,7 +149,7 @@ def _state(report: Report, folder: StateFolder) -> bool:
 
 def _store(report: Report, folder: StateFolder) -> None:
     try:
-        database = Database(folder.database, durable=True)
+        database = unbroken.run(lambda: Database(folder.database, durable=True))
         counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
         report.fact("jobs", ", ".join(f"{row[1]} {row[0]}" for row in counts) or "none")
         _disk_use(report, folder)
@@ -170,7 +170,7 @@ def _disk_use(report: Report, folder: StateFolder) -> None:
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
     here = identity.host()
-    held = lock.is_held(folder.supervisor_lock(here))
+    held = unbroken.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for row in records.supervisors(database):
         state = "running" if held and row["host"] == here else "ended, or elsewhere"
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-from . import durations, following, notebook, options, parameters, replay, results, summon, waiting
+from . import durations, following, notebook, options, parameters, replay, results, summon, unbroken, waiting
 from .errors import DuplicateJob, InvalidParameters, InvalidRequest, UnknownJob
 from .folder import StateFolder
 from .models import JobRecord, JobState
@@ -98,7 +98,7 @@ class Job(JobView):
         return waiting.pauses(lambda: self.state.ended, timeout, late, look)
 
     def _see_to_supervisor(self) -> None:
-        summon.see_to(self._folder)
+        unbroken.run(lambda: summon.see_to(self._folder))  # it takes locks that nobody may keep
 
     def _ended_of(self, jobs: "Sequence[Job]") -> "list[Job]":
         """Those of several jobs of this store that have ended."""
@@ -205,6 +205,7 @@ class Job(JobView):
 
     # -- changes --------------------------------------------------------------------------------------------------
 
+    @unbroken.told
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the job, and return when it has ended: its whole tree is interrupted, then terminated, then killed.
 
@@ -249,6 +250,7 @@ class Job(JobView):
             raise InvalidRequest(f"job {self.id} is {self.state}; only a queued job has a place in its queue to change.")
         return self
 
+    @unbroken.told
     def retry(self, params: Mapping[str, Any] | None = None) -> "Job":
         """Add one attempt to a job that failed or was cancelled, with this process's environment.
 

@@ -10,11 +10,12 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from . import binding, bytecode, demand, importpath, plain, redaction, resolve
+from . import binding, bytecode, demand, importpath, plain, redaction, resolve, unbroken
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from .process import identity
@@ -23,6 +24,9 @@ from .settings import NOTEBOOK
 
 #: Longest that a fresh process may take to import a module and look at it, in seconds.
 LONGEST_LOOK = 120.0
+
+#: Longest that it runs on when nobody waits for it any more, in seconds.
+_GLANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,17 +337,36 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[
     permission = asked.permission
     question = plain.dump([*first, *importpath.absolute()]) + plain.dump(tuple(asked))
     try:
-        done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
+        status, output, errors = unbroken.run(lambda: _ask(question))
     except subprocess.TimeoutExpired:
         raise InvalidTarget(f"{permission.entry.key} took more than {LONGEST_LOOK:.0f} s to import.") from None
-    if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    if status != 0:
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2]
         raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
-    answer = plain.load(done.stdout)
+    answer = plain.load(output)
     if isinstance(answer, BackgroundJobError):
         raise answer
     bound: list[Bound] = answer
     return bound
+
+
+def _ask(question: bytes) -> tuple[int, bytes, bytes]:
+    """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
+    limit = time.monotonic() + LONGEST_LOOK
+    with subprocess.Popen(command("inspection"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+        try:
+            while True:
+                try:
+                    answer, errors = asked.communicate(question, timeout=_GLANCE)
+                except subprocess.TimeoutExpired:
+                    unbroken.check()
+                    if time.monotonic() > limit:
+                        raise
+                else:
+                    return asked.returncode, answer, errors
+        except BaseException:
+            asked.kill()
+            raise
 
 
 def main() -> None:

@@ -52,14 +52,22 @@ class Into:
 
     def _look(self, *_: Any) -> None:
         for job in dict.fromkeys(awaited.job for awaited in self.waiting.values()):
-            names = [name for name, awaited in self.waiting.items() if awaited.job == job]
+            due = {name: awaited for name, awaited in self.waiting.items() if awaited.job == job}
             try:
-                if job.state.ended:
-                    print(self._set({name: self.waiting.pop(name) for name in names}, job))  # noqa: T201 - variables have changed
+                if not job.state.ended:
+                    continue
+                said = self._set(due, job)
             except BackgroundJobError as error:
-                for name in names:
-                    self.waiting.pop(name, None)
-                print(f"{_not_set(names)}: {error}")  # noqa: T201 - likewise
+                said = f"{_not_set(due)}: {error}"
+            except Exception:
+                self._forget(due)
+                raise
+            self._forget(due)  # not before: an interrupt leaves them waiting, and they are set after the next cell
+            print(said)  # noqa: T201 - variables have changed
+
+    def _forget(self, due: Iterable[str]) -> None:
+        for name in due:
+            self.waiting.pop(name, None)
 
     def _set(self, due: dict[str, Awaited], job: Job) -> str:
         """Set what waits for one job, and say so."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import cards, frames, summon, waiting
+from . import cards, frames, summon, unbroken, waiting
 from .errors import InvalidParameters, UnknownJob
 from .folder import StateFolder
 from .handle import Desk, Job, grace_seconds
@@ -89,7 +89,8 @@ class Group:
         def late() -> str:
             return f"{self._record().line()}; not all have ended in {timeout} s."
 
-        waiting.wait(lambda: not self._live(), timeout, late, lambda: summon.see_to(self._folder))
+        see_to = lambda: unbroken.run(lambda: summon.see_to(self._folder))  # noqa: E731 - one look, named
+        waiting.wait(lambda: not self._live(), timeout, late, see_to)
         return self
 
     def _live(self) -> int:
@@ -119,11 +120,13 @@ class Group:
         self.wait(timeout)
         return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
 
+    @unbroken.told
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the jobs that have not ended, and return when they have."""
         self._client.cancel_group(self._folder, self.id, grace_seconds(grace))
         return self.wait()
 
+    @unbroken.told
     def retry(self) -> JobList:
         """Add one attempt to the jobs that failed or were cancelled, and return them."""
         return self.jobs.retry()

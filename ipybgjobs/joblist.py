@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
-from . import cards, frames, waiting
+from . import cards, frames, unbroken, waiting
 from .errors import BackgroundJobError
 from .handle import Job, grace_seconds
 from .models import JobRecord, JobState
@@ -32,6 +32,7 @@ class JobList(list[Job]):
             job.wait(None if limit is None else max(0.0, limit - time.monotonic()))
         return self
 
+    @unbroken.told
     def cancel(self, grace: float | str | None = None) -> "JobList":
         """Cancel those that have not ended, all at once, and return them when they have."""
         seconds = grace_seconds(grace)
@@ -40,6 +41,7 @@ class JobList(list[Job]):
             live[0]._request_cancel(live, seconds)  # noqa: SLF001 - its own package
         return live.wait()
 
+    @unbroken.told
     def retry(self) -> "JobList":
         """Add one attempt to those that failed or were cancelled, and return them.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from . import attempt
+from . import attempt, unbroken
 from .errors import BackgroundJobError, UnknownJob
 from .handle import Job
 from .models import JobState, Outcome
@@ -58,7 +58,7 @@ class LiveDisplay:
             return
         context = contextvars.copy_context()  # by which a kernel knows the cell
         name = f"ipybgjobs-display-{self._job.id}"
-        threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start()
+        unbroken.run(threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start)
 
     def _follow(self) -> None:
         pause, misses, over = _SHORTEST, 0, False

@@ -13,7 +13,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import TraitError
 from traitlets.config import Configurable
 
-from . import allowlist, api, away, cellcode, cellline, cli, client, completion, into, jobline, overview
+from . import allowlist, api, away, cellcode, cellline, cli, client, completion, into, jobline, overview, unbroken
 from .client import Client
 from .configuration import traits
 from .configuration.live import LiveTraits
@@ -36,6 +36,7 @@ class JobMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @unbroken.told
     def bgjob(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
 

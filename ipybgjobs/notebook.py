@@ -6,7 +6,7 @@ import pprint
 import re
 from typing import Any
 
-from . import attempt, moments
+from . import attempt, moments, unbroken
 from .errors import StoreError
 from .facts import as_json
 from .view import JobView
@@ -31,9 +31,14 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
         metadata={"kernelspec": _KERNEL, "language_info": {"name": "python"}, "ipybgjobs": json.loads(json.dumps(facts))},
     )
     nbformat.validate(notebook)
-    target = os.path.abspath(os.fspath(path))
+    target, content = os.path.abspath(os.fspath(path)), nbformat.writes(notebook).encode()
+
+    def effect() -> None:
+        unbroken.decide()
+        attempt.write_whole(target, content)
+
     try:
-        attempt.write_whole(target, nbformat.writes(notebook).encode())
+        unbroken.run(effect, lambda _: f"{target} was written")
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror}.") from error
 

@@ -147,14 +147,13 @@ class Camera:
     """Takes the context of this process again only when something of it has changed."""
 
     def __init__(self) -> None:
-        self._key: Any = None
-        self._text = ""
+        self._taken: tuple[Any, str] = (None, "")  # one value: an interrupt leaves no text beside another's key
 
     def take(
         self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()
     ) -> str:
         """Return the context as text."""
         key = (os.getcwd(), list(sys.path), umask, sources, environment, first)
-        if key != self._key:
-            self._key, self._text = key, take(sources, environment, umask, first).to_text()
-        return self._text
+        if key != self._taken[0]:
+            self._taken = (key, take(sources, environment, umask, first).to_text())
+        return self._taken[1]

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from . import allowlist, attempt, pathpattern
+from . import allowlist, attempt, pathpattern, unbroken
 from .client import client
 from .configuration import loading, sample, sources
 from .errors import ConfigurationError, InvalidRequest, JobNotAllowed
+from .folder import StateFolder
 from .process.lock import FileLock
 from .settings import Settings
 
@@ -54,16 +55,27 @@ def _allow_notebooks(given: str) -> str:
 
 def _change(change: Callable[[dict[str, Any]], None]) -> None:
     """Change our section of the user's file, one at a time."""
-    lock = FileLock.acquire(f"{client().folder().path}/allow.lock", wait=True)
+    folder = client().folder()
+    unbroken.run(lambda: _changed(folder, change), lambda path: f"{path} was changed")
+
+
+def _changed(folder: StateFolder, change: Callable[[dict[str, Any]], None]) -> str:
+    lock = FileLock.acquire(f"{folder.path}/allow.lock", wait=True)
     try:
         path = sources.user_file()
         content = _read(path)
         change(content.setdefault("BackgroundJobs", {}))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        attempt.write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), durable=True)
+        _write(path, json.dumps(content, indent=2) + "\n")
     finally:
         if lock is not None:
             lock.close()
+    return path
+
+
+def _write(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    unbroken.decide()
+    attempt.write_whole(path, text.encode(), durable=True)
 
 
 def _check(target: str, settings: Settings) -> None:
@@ -135,8 +147,7 @@ def _init(arguments: argparse.Namespace) -> int:
     path = sources.user_python_file()
     if os.path.exists(path):
         raise InvalidRequest(f"{path} is there already, and is not overwritten; `jupyter bgjobs config show` shows what counts.")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    attempt.write_whole(path, sample.text().encode(), durable=True)
+    unbroken.run(lambda: _write(path, sample.text()), lambda _: f"{path} was written")
     print(json.dumps({"file": path}) if arguments.json else f"Wrote {path}: everything in it is commented out.")
     return 0
 

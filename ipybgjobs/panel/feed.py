@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from .. import attempt, summon
+from .. import attempt, summon, unbroken
 from ..errors import BackgroundJobError
 from ..folder import StateFolder
 from ..process.notice import Notice
@@ -63,6 +63,9 @@ class Feed:
 
     def add(self, listener: Listener) -> None:
         """Tell a listener what changes from now on."""
+        unbroken.run(lambda: self._add(listener))
+
+    def _add(self, listener: Listener) -> None:
         with self._lock:
             self._listeners[listener] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
@@ -72,6 +75,9 @@ class Feed:
 
     def remove(self, listener: Listener) -> None:
         """Tell it no more."""
+        unbroken.run(lambda: self._drop(listener))
+
+    def _drop(self, listener: Listener) -> None:
         with self._lock:
             self._listeners.pop(listener, None)
 

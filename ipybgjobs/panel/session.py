@@ -254,12 +254,8 @@ class Session:
 
 
 _feeds: dict[str, Feed] = {}
-_feeds_lock = threading.Lock()
 
 
 def feed_of(client: Client, folder: StateFolder) -> Feed:
     """Return the feed of a state folder: one a process."""
-    with _feeds_lock:
-        if folder.path not in _feeds:
-            _feeds[folder.path] = Feed(folder, lambda: client.database(folder))
-        return _feeds[folder.path]
+    return _feeds.setdefault(folder.path, Feed(folder, lambda: client.database(folder)))

@@ -23,17 +23,19 @@ def request_cancel_of_group(database: Database, group_id: int, grace: float | No
 
 
 def _request_cancel(database: Database, which: str, value: str | int, grace: float | None, now: float) -> int:
+    options = json.dumps({"grace": grace})
     with database.transaction() as connection:
         cursor = connection.execute(
             f"""INSERT INTO requests (job_id, host, verb, options, requested_at)
             SELECT id, host, 'cancel', ?, ? FROM jobs WHERE {which} AND state IN ('queued', 'running')""",
-            (json.dumps({"grace": grace}), now, value),
+            (options, now, value),
         )
     return cursor.rowcount
 
 
 def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
     """Ask for another attempt of jobs that have ended, in the caller's surroundings."""
+    chosen = list(job_ids)
     with database.transaction() as connection:
         environment = environment_id(connection, surroundings)
         options = {
@@ -45,7 +47,7 @@ def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surr
         text = json.dumps(options)
         connection.executemany(
             "INSERT INTO requests (job_id, host, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
-            [(job_id, owner.host, text, environment, now) for job_id in job_ids],
+            [(job_id, owner.host, text, environment, now) for job_id in chosen],
         )
 
 
@@ -73,8 +75,9 @@ def keep(database: Database, job_id: int, *, kept: bool) -> None:
 
 def pause(database: Database, queues: Iterable[str], now: float) -> None:
     """Let no job of these queues start."""
+    rows = [(name, now) for name in queues]
     with database.transaction() as connection:
-        connection.executemany("INSERT OR IGNORE INTO paused (queue, paused_at) VALUES (?, ?)", [(name, now) for name in queues])
+        connection.executemany("INSERT OR IGNORE INTO paused (queue, paused_at) VALUES (?, ?)", rows)
 
 
 def resume(database: Database, queue: str | None) -> list[str]:

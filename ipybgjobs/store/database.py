@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
-from .. import ownership
+from .. import ownership, unbroken
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
 from ..process import identity, wakeup
@@ -171,6 +171,7 @@ class Database:
         """Make the store, or bring it up to date; one process at a time, and never beside a supervisor of an older version."""
         began = time.monotonic()
         while not self._try_to_upgrade():
+            unbroken.check()
             waited = time.monotonic() - began
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
             if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
@@ -227,7 +228,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that writes: all of it or nothing.
+        """One transaction that writes: all of it or nothing. It does no work but its statements, since all others wait.
 
         Raises
         ------
@@ -235,15 +236,23 @@ class Database:
             If SQLite refuses; nothing was changed.
         """
         with self._translated():
-            connection = self.connection
-            connection.execute("BEGIN IMMEDIATE")
+            connection = self._settled()
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                unbroken.decide()
                 connection.execute("COMMIT")
             except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
+
+    def _settled(self) -> sqlite3.Connection:
+        """This thread's connection, in no transaction: one that something has left open is rolled back."""
+        if self.connection.in_transaction:
+            _roll_back(self.connection)
+            if self.connection.in_transaction:
+                self.close()
+        return self.connection
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -297,6 +306,11 @@ class Database:
         if held is not None:
             held.close()
         self._local.held = None
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with contextlib.suppress(sqlite3.Error):  # there is no transaction
+        connection.execute("ROLLBACK")
 
 
 #: Reads a text, also one that is not UTF-8: SQLite would refuse the whole query for one such cell.

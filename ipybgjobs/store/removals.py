@@ -88,11 +88,14 @@ def remove(
         Uids of the jobs and of the groups that are gone, whose folders may go too.
     """
     where, values = ("true", []) if rule is None else _conditions(database, rule)
+    wanted = "id IN (SELECT value FROM json_each(?))"
+    sql, ids = (
+        f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id",
+        json.dumps(list(job_ids)),
+    )
     announce(_uids(database, job_ids))
     with database.transaction() as connection:
-        wanted = "id IN (SELECT value FROM json_each(?))"
-        sql = f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id"
-        rows = connection.execute(sql, (json.dumps(list(job_ids)), *values)).fetchall()
+        rows = connection.execute(sql, (ids, *values)).fetchall()
         for table in ("attempts", "dependencies"):
             connection.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(row["id"],) for row in rows])
         groups = _remove_empty_groups(connection, {row["group_id"] for row in rows if row["group_id"] is not None})

@@ -5,7 +5,7 @@ What a new job depends on (unique keys, the jobs it comes after) is looked at in
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,7 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     UnknownJob
         If a job that it comes after is not there.
     """
+    row = _values(job)
     with database.transaction() as connection:
         served = _served(connection, job)
         if served is not None:
@@ -98,8 +99,11 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
         if holder is not None:
             _give_way(connection, holder, job)
         after = (*job.after, *_leaving(connection, job.unique_key))
-        context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
-        return _insert(connection, job, after, {"context": context, "environment": environment, "group_id": None}), job.uid
+        needs, blockers = _needs(connection, after)
+        shared = (context_id(connection, surroundings), environment_id(connection, surroundings), None, blockers)
+        job_id = int(connection.execute(_INSERT, (*row, *shared, _is_ready(job, blockers))).lastrowid or 0)
+        connection.executemany(_DEPEND, [(on, anyway, job_id) for on, anyway in needs])
+        return job_id, job.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +121,12 @@ def prospect(database: Database, job: Submission) -> Prospect:
         if served is not None:
             return Prospect(serves=served["id"])
         holder = _holder(connection, job.unique_key)
-        for on, anyway in _merged(job.after).items():
-            _blocks(connection, on, anyway=bool(anyway))
+        _needs(connection, job.after)
         return Prospect(replaces=None if holder is None else holder["id"])
 
 
-def submit_group(database: Database, group: NewGroup, jobs: Iterable[Submission], surroundings: Surroundings) -> int:
-    """Insert a group and all its jobs, or nothing.
+def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission], surroundings: Surroundings) -> int:
+    """Insert a group and all its jobs, which come after the same jobs, or nothing.
 
     Returns
     -------
@@ -135,24 +138,28 @@ def submit_group(database: Database, group: NewGroup, jobs: Iterable[Submission]
     InvalidRequest, UnknownJob
         As `submit`.
     """
+    head, rows = _group_values(group), [_values(job) for job in jobs]
     with database.transaction() as connection:
-        cursor = connection.execute(
-            "INSERT INTO groups (uid, name, target, common, pickled, hidden, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                group.uid,
-                group.name,
-                group.common.target,
-                json.dumps(group.common.params),
-                json.dumps(group.common.pickled),
-                json.dumps(group.common.hidden),
-                group.submitted_at,
-            ),
-        )
-        group_id = int(cursor.lastrowid or 0)
-        context, environment = context_id(connection, surroundings), environment_id(connection, surroundings)
-        for job in jobs:
-            _insert(connection, job, job.after, {"context": context, "environment": environment, "group_id": group_id})
+        group_id = int(connection.execute(_INSERT_GROUP, head).lastrowid or 0)
+        needs, blockers = _needs(connection, jobs[0].after)
+        shared = (context_id(connection, surroundings), environment_id(connection, surroundings), group_id, blockers)
+        every = [(*row, *shared, _is_ready(job, blockers)) for job, row in zip(jobs, rows, strict=True)]
+        connection.executemany(_INSERT, every)
+        connection.executemany(_DEPEND_GROUP, [(on, anyway, group_id) for on, anyway in needs])
     return group_id
+
+
+_INSERT_GROUP = "INSERT INTO groups (uid, name, target, common, pickled, hidden, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+#: What a job comes after, and what each job of a group comes after.
+_DEPEND = "INSERT INTO dependencies (on_id, anyway, job_id) VALUES (?, ?, ?)"
+_DEPEND_GROUP = "INSERT INTO dependencies (on_id, anyway, job_id) SELECT ?, ?, id FROM jobs WHERE group_id = ?"
+
+
+def _group_values(group: NewGroup) -> tuple[Any, ...]:
+    common = group.common
+    described = (json.dumps(common.params), json.dumps(common.pickled), json.dumps(common.hidden))
+    return (group.uid, group.name, common.target, *described, group.submitted_at)
 
 
 _COLUMNS = (
@@ -193,18 +200,14 @@ _COLUMNS = (
 _INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(['?'] * len(_COLUMNS))})"
 
 
-def _insert(
-    connection: sqlite3.Connection, job: Submission, after: Sequence[tuple[int, int]], references: dict[str, int | None]
-) -> int:
-    needs = _merged(after)
-    blockers = sum(_blocks(connection, on, anyway=bool(anyway)) for on, anyway in needs.items())
-    ready = not blockers and job.not_before <= job.submitted_at
-    cursor = connection.execute(_INSERT, (*_values(job), *references.values(), blockers, ready))
-    job_id = int(cursor.lastrowid or 0)
-    connection.executemany(
-        "INSERT INTO dependencies (job_id, on_id, anyway) VALUES (?, ?, ?)", [(job_id, *each) for each in needs.items()]
-    )
-    return job_id
+def _needs(connection: sqlite3.Connection, after: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """Each job that another comes after, once, and how many of them have yet to end."""
+    needs = list(_merged(after).items())
+    return needs, sum(_blocks(connection, on, anyway=bool(anyway)) for on, anyway in needs)
+
+
+def _is_ready(job: Submission, blockers: int) -> bool:
+    return not blockers and job.not_before <= job.submitted_at
 
 
 def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -299,6 +302,10 @@ def _duplicate(holder: sqlite3.Row) -> str:
     )
 
 
+#: Options of a cancel that ends a job as it is configured.
+_AS_CONFIGURED = json.dumps({"grace": None})
+
+
 def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> None:
     """Let a live job give its unique key away, and ask for its cancellation."""
     if holder["host"] != job.owner.host:
@@ -306,7 +313,7 @@ def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submissi
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
     connection.execute(
         "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-        (holder["id"], holder["host"], json.dumps({"grace": None}), job.submitted_at),
+        (holder["id"], holder["host"], _AS_CONFIGURED, job.submitted_at),
     )
 
 
