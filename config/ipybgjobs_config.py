@@ -103,10 +103,11 @@ c = get_config()  #noqa
 #  Default: {'default': 2}
 # c.BackgroundJobs.queues = {'default': 2}
 
-## Parameters whose values are shown nowhere, as patterns of their names; case
-#  and underscores don't count.
-#  Default: ['*password*', '*passwd*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
-# c.BackgroundJobs.secret_names = ['*password*', '*passwd*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*']
+## Parameters whose values are shown nowhere, as patterns of their names, at any
+#  depth; case and underscores don't count. Those of all files count together,
+#  and on top of ours: passwords, tokens, keys and their like.
+#  Default: ['*password*', '*passwd*', '*passphrase*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*', '*sshkey*', '*sessionkey*', '*signingkey*', '*encryptionkey*', '*masterkey*', '*accountkey*', '*sharedkey*', '*deploykey*', '*authkey*', '*connectionstring*', '*connstring*']
+# c.BackgroundJobs.secret_names = ['*password*', '*passwd*', '*passphrase*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*', '*sshkey*', '*sessionkey*', '*signingkey*', '*encryptionkey*', '*masterkey*', '*accountkey*', '*sharedkey*', '*deploykey*', '*authkey*', '*connectionstring*', '*connstring*']
 
 ## Folder of the store, the jobs' outputs and the logs. None (default):
 #  ipybgjobs/ in Jupyter's data folder. The environment variable
