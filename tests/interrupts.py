@@ -102,7 +102,7 @@ class Bench:
             assert plain.load(content), where
 
     def sweep(self, prepare, event="line", within=""):
-        """Interrupt what `prepare` returns at each step in turn; return how many steps, and how many interrupts said what was done.
+        """Interrupt what `prepare` returns at each step; return how many steps there are, and how many interrupts said something.
 
         `prepare` makes ready for one turn, and returns the action, and what tells whether it has been done.
         """
@@ -121,6 +121,7 @@ class Bench:
             assert happened or not (stopped is None or str(stopped)), f"{where}: {stopped!r}, but nothing was done"
             if interrupt.count < number:
                 return number - 1, said
+        raise AssertionError  # unreachable
 
 
 #: Of writers that read the configuration anew each time, the module that writes.
@@ -133,7 +134,7 @@ MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 def writers(bench):
     """Each writer's name, and what makes ready for one turn."""
     client, folder = bench.client, bench.folder
-    row = lambda sql, *values: bench.other.execute(sql, values).fetchone()[0]
+    row = lambda sql, *values: bench.other.execute(sql, values).fetchone()[0]  # noqa: E731 - one look, named
 
     def submit():
         before = bench.ids()
@@ -151,18 +152,18 @@ def writers(bench):
 
     def cancel():
         job = bg.submit("work.echo", {"value": {1}})
-        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'cancel'", job.id))
+        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'cancel'", job.id))  # noqa: E731 - one look, named
         return lambda: client.cancel(folder, [job.id], None), asked
 
     def cancel_group():
         group = bg.submit_many("work.echo", [{"value": {1}}])
         job = group.jobs[0].id
-        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'cancel'", job))
+        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'cancel'", job))  # noqa: E731 - one look, named
         return lambda: client.cancel_group(folder, group.id, None), asked
 
     def retry():
         job = bench.ended()
-        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'retry'", job.id))
+        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'retry'", job.id))  # noqa: E731 - one look, named
         return lambda: client.retry(folder, [job.id]), asked
 
     def remove():
@@ -175,7 +176,7 @@ def writers(bench):
 
     def panel():
         job = bg.submit("work.echo", {"value": {1}})
-        command = lambda: commands.run(client, folder, "priority", {"jobs": [job.id], "to": 9})
+        command = lambda: commands.run(client, folder, "priority", {"jobs": [job.id], "to": 9})  # noqa: E731 - one look, named
         return command, lambda: row("SELECT priority FROM jobs WHERE id = ?", job.id) == 9
 
     def keep():

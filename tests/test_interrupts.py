@@ -6,12 +6,9 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from conftest import until
@@ -19,8 +16,7 @@ from interrupts import MEMORY, WITHIN, Bench, Interrupt, writers
 from test_kernel import kernels  # noqa: F401 - a fixture
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import inspection, plain, unbroken
+from ipybgjobs import unbroken
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
 
@@ -282,17 +278,17 @@ for number in range(5000):
 """
 
 
-def test_an_interrupted_cell_says_which_job_was_submitted_and_the_next_one_works(place, kernels):
+def test_an_interrupted_cell_says_which_job_was_submitted_and_the_next_one_works(place, kernels):  # noqa: F811 - the fixture
     kernel = kernels()
     kernel.ok("%load_ext ipybgjobs\nimport ipybgjobs as bg\nbg.pause(); ready = {1, 2}")
     store = sqlite3.connect(f"{place.state}/jobs.db", isolation_level=None, check_same_thread=False)
-    ids = lambda: {row[0] for row in store.execute("SELECT id FROM jobs")}
+    ids = lambda: {row[0] for row in store.execute("SELECT id FROM jobs")}  # noqa: E731 - one look, named
     draw = random.Random(3)
     try:
         for _ in range(6):
-            before = ids()
+            before, moment = ids(), draw.uniform(0.0, 0.03)
 
-            def interrupt(before=before, pause=draw.uniform(0.0, 0.03)):
+            def interrupt(before=before, pause=moment):
                 until(lambda: len(ids() - before) > 1, "jobs of the loop")
                 time.sleep(pause)
                 os.kill(kernel.pid, signal.SIGINT)
