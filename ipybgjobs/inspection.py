@@ -353,12 +353,14 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[
 def _ask(question: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
     limit = time.monotonic() + LONGEST_LOOK
+    unsent: bytes | None = question
     with subprocess.Popen(command("inspection"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
         try:
             while True:
                 try:
-                    answer, errors = asked.communicate(question, timeout=_GLANCE)
+                    answer, errors = asked.communicate(unsent, timeout=_GLANCE)
                 except subprocess.TimeoutExpired:
+                    unsent = None  # it goes on with what it was given first
                     unbroken.check()
                     if time.monotonic() > limit:
                         raise
