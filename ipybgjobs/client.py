@@ -26,6 +26,7 @@ from .jobgroup import Group
 from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
+from .presence import Presence
 from .process import identity, surroundings
 from .settings import Settings
 from .store import controls, listing, records, removals, submissions
@@ -64,6 +65,7 @@ class Client:
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
+        self._presence = Presence()
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -115,10 +117,16 @@ class Client:
                     self.wake(folder)
             return database
 
+    def see_to(self, folder: StateFolder) -> None:
+        """See to it that a supervisor runs: for whoever looks at work that waits or runs."""
+        self._presence.see_to(folder, lambda: records.has_work(self.database(folder), identity.host()))
+
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
         folder = self.folder()
         found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
+        if not all(record.state.ended for record in found):
+            self.see_to(folder)
         return JobList(Job(self, folder, record.id, record.uid) for record in found)
 
     def job(self, key: int | str) -> Job:

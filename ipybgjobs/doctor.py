@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, sizes, usage
+from . import __version__, durations, presence, sizes, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError
@@ -148,8 +148,10 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
             "supervisor",
             f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
         )
-        if row["notice"] and row["host"] == here and held:
-            report.problems.append(row["notice"])
+    if held:
+        report.problems += presence.notices(database, folder).lines()
+    elif (writer := presence.writer(folder.database)) is not None:
+        report.problems.append(writer)
     if not held:
         report.fact("supervisor", "none runs; one is started when there is work")
         if records.has_work(database, here):

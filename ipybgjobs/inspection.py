@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -301,24 +302,29 @@ def _look_in_fresh_process(
 ) -> list[Bound]:
     path = plain.dump([folder or os.getcwd() for folder in sys.path])
     question = path + plain.dump((permission, dict(init), [dict(params) for params in calls], secrets, code))
-    try:
-        done = subprocess.run(command("inspection"), input=question, capture_output=True, timeout=LONGEST_LOOK, check=False)
-    except subprocess.TimeoutExpired:
-        raise InvalidTarget(f"{permission.entry.key} took more than {LONGEST_LOOK:.0f} s to import.") from None
+    with tempfile.TemporaryFile() as answers:  # not its standard output, where start-up hooks may print
+        try:
+            words = command("inspection", str(answers.fileno()))
+            done = subprocess.run(
+                words, input=question, capture_output=True, timeout=LONGEST_LOOK, check=False, pass_fds=[answers.fileno()]
+            )
+        except subprocess.TimeoutExpired:
+            raise InvalidTarget(f"{permission.entry.key} took more than {LONGEST_LOOK:.0f} s to import.") from None
+        answers.seek(0)
+        said = answers.read()
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
-    answer = plain.load(done.stdout)
+    answer = plain.load(said)
     if isinstance(answer, BackgroundJobError):
         raise answer
     bound: list[Bound] = answer
     return bound
 
 
-def main() -> None:
-    """Answer a question from standard input on standard output; what the user's module prints goes nowhere."""
-    answers = os.dup(1)
-    os.dup2(2, 1)
+def main(descriptor: int) -> None:
+    """Answer a question from standard input on a descriptor; what the user's module prints goes nowhere."""
+    os.set_inheritable(descriptor, False)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
     permission, init, calls, secrets, code = pickle.load(sys.stdin.buffer)
     answer: list[Bound] | BackgroundJobError
@@ -327,5 +333,5 @@ def main() -> None:
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None
-    with open(answers, "wb") as file:
+    with open(descriptor, "wb") as file:
         file.write(plain.dump(answer))

@@ -474,7 +474,7 @@ def test_the_home_folder_is_expanded_in_the_state_folder_and_in_from(files, monk
 
 def evaluated(files):
     question = json.dumps(files.sources)
-    done = subprocess.run(roles.command("configuration"), input=question, capture_output=True, text=True, check=False)
+    done = subprocess.run(roles.command("configuration", "1"), input=question, capture_output=True, text=True, check=False)
     return json.loads(done.stdout)
 
 

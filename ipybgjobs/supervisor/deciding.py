@@ -14,11 +14,13 @@ from ..executors.local import Exit
 from ..models import JobState, Outcome
 from ..process.memory import Kills
 from ..retry import Failure, next_delay
+from ..snapshot import Context
 from ..source import Source
 from ..store import records, schedule
 from ..store.schedule import Schedule
 from ..store.transitions import Transitions, Verdict
 from .aftermath import Aftermath
+from .backoff import pause
 from .effects import Effects, Step, hook_for
 from .policies import Policies
 from .running import Attempts, Running
@@ -225,6 +227,7 @@ class Decider:
     # -- step 4: start --------------------------------------------------------------------------------------------
 
     def _start(self, step: Step) -> None:
+        self._starter.held.clear()
         for run in self._attempts.voided.values():
             self._relaunch(step, run)
         refused: list[tuple[sqlite3.Row, str]] | None = None
@@ -240,14 +243,17 @@ class Decider:
         row = step.schedule.attempt(run.job_id, run.number)
         if row is None or row["ending"] is not None or (run.is_hook and not JobState(row["state"]).ended):
             self._end_unstarted(step, run, row)
-        elif row["launches"] > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
-            pass  # something keeps launches from working: no hurry
+        elif self._starter.backoff.waits or time.monotonic() < run.voided_at + pause(row["launches"] - _PROMPT_LAUNCHES):
+            self._starter.hold(row, run.problem)  # something keeps launches from working: no hurry
         elif reason := self._starter.refusal(row):
             step.effects.recorded.append(run.folder)
             self._follow(step, _End(row, run, Verdict(Outcome.DENIED, reason), Failure(fatal=True)))
         elif start := self._starter.relaunch(step.change, row):
             step.effects.starts.append(start)
             step.effects.recorded.append(run.folder)
+            step.effects.discarded += [run.folder] if row["launches"] > _PROMPT_LAUNCHES else []
+        else:
+            self._starter.hold(row, self._policies.problem_of(Context.from_text(row["context_body"])))
 
     def _end_unstarted(self, step: Step, run: Running, row: sqlite3.Row | None) -> None:
         step.effects.recorded.append(run.folder)

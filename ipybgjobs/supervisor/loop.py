@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterable
 
@@ -16,16 +17,18 @@ from ..errors import StoreError
 from ..executors.local import Exit, LocalExecutor, exit_from_folder
 from ..folder import StateFolder
 from ..models import Outcome, Owner
-from ..process import identity, memory
+from ..process import identity, launch, memory
 from ..snapshot import Context, startup_key
 from ..store import records, schedule
 from ..store.database import Database
+from ..store.notices import Notices
 from ..store.schedule import Schedule
 from ..store.transitions import Transitions
 from . import ending, limiting, running
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
 from .joblogs import JobLogs, Message
+from .leaving import Leaving
 from .limiting import Limiter
 from .notifying import Notifier
 from .origins import Origins
@@ -85,6 +88,7 @@ class Supervisor:
         self.policies = Policies()
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
         self._logs = JobLogs(self.policies.latest.logs, folder.logs)
+        self._backoff = self._starter.backoff
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
         self._decider = Decider(self._attempts, self._starter, self.policies, self._memory_kills, clock=clock, draw=draw)
@@ -99,6 +103,7 @@ class Supervisor:
         self._notice: str | None = None
         self._refused = False  # whether the store refused the last transaction
         self._said: str | None = None  # the notice that is in the store
+        self._silent: str | None = None  # what that says of fork servers that are silent
         self._fold_at: float | None = None  # when deleted environment variables are to go from the store's log, too
 
     # -- waiting --------------------------------------------------------------------------------------------------
@@ -109,7 +114,7 @@ class Supervisor:
 
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
-        if self.executor.pending or any(run.ending for run in self._attempts.running.values()):
+        if self.executor.pending or self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
             return ending.INTERVAL
         if self._attempts.ended or self._attempts.voided or self._refused:
             return AGAIN
@@ -122,6 +127,7 @@ class Supervisor:
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
+        dues += [left for left in (self.executor.patience(), self._backoff.left) if left is not None]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
         return max(0.0, min([*dues, self.until_fold()])) if dues else None
@@ -165,7 +171,7 @@ class Supervisor:
         self._attempts.running[run.folder] = run
         run.elsewhere = found is Found.ELSEWHERE
         if found is Found.GONE:
-            self._end(exit_from_folder(run.folder))
+            self._leave(exit_from_folder(run.folder))
 
     def tick(self, ready: Iterable[int] = (), *, woken: bool = False) -> None:
         """Do all that is due; never waits.
@@ -227,7 +233,8 @@ class Supervisor:
         delayed = self._next_due is not None and self._next_due <= clock
         silent = bool(self._attempts.running) and clock - self._heard_at >= _SILENCE
         stale = self._starter.waiting and self.policies.changed()
-        return overdue or delayed or silent or stale or self.policies.problem is not None
+        held = self.policies.problem is not None or (self._backoff.reason is not None and not self._backoff.waits)
+        return overdue or delayed or silent or stale or held or self.executor.problem != self._silent
 
     def _follow_clock(self) -> None:
         """Where somebody has set the clock, let delays be as long as they were meant to be."""
@@ -248,23 +255,43 @@ class Supervisor:
     def _collect(self, ready: Iterable[int]) -> None:
         """Step 1: which processes have ended."""
         for end in self.executor.ended(ready):
-            if end.status is None:  # no child of a fork server of ours
-                running.wait_for_exit_report(end.folder)
-                end = exit_from_folder(end.folder)  # noqa: PLW2901 - the same end, better known
-            self._end(end)
+            self._leave(end)
+        for refusal in self.executor.refused():
+            self._backoff.failed(refusal.reason)
+            self._look_again(refusal.folder)
+        if self.executor.launched:
+            self.executor.launched = False
+            self._backoff.worked()
         for folder in self.executor.orphaned():
-            if folder in self._attempts.running:
-                self._find(self._attempts.running[folder])
+            self._look_again(folder)
         for run in self._attempts.running.values():
             if run.elsewhere and not running.is_held_elsewhere(run.folder):
-                self._end(exit_from_folder(run.folder))
+                self._leave(exit_from_folder(run.folder))
+        for leaving in list(self._attempts.leaving.values()):
+            found = leaving.step()
+            if found is not None:
+                self._end(found)
+
+    def _look_again(self, folder: str) -> None:
+        run = self._attempts.running.get(folder)
+        if run is not None and folder not in self._attempts.leaving and folder not in self._attempts.ended:
+            self._find(run)
+
+    def _leave(self, end: Exit) -> None:
+        """A process has gone: where it never began, it is launched again; else its end is found out."""
+        run = self._attempts.running.get(end.folder)
+        if run is None:
+            self._attempts.ended[end.folder] = end
+        elif end.status is not None and running.never_began(end.folder):
+            run.problem = f"its process ended before it could begin: {running.last_words(end.folder)}"
+            self._attempts.void(run)
+        elif end.folder not in self._attempts.leaving and end.folder not in self._attempts.ended:
+            self._attempts.leaving[end.folder] = Leaving(run, end)
 
     def _end(self, end: Exit) -> None:
-        run = self._attempts.running.get(end.folder)
+        self._attempts.leaving.pop(end.folder, None)
         if self.policies.latest.max_output_bytes is not None:
             limiting.shorten(end.folder, self.policies.latest.max_output_bytes)
-        if run is not None and run.ending is not None:
-            run.remains = run.ending.remains()
         self._attempts.ended[end.folder] = end
 
     def _decide(self) -> Effects:
@@ -285,6 +312,10 @@ class Supervisor:
             self._fold_at = time.monotonic() + FOLD_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
+        for folder in effects.discarded:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not (effects.starts or self._attempts.voided or self._backoff.waits):
+            self._backoff.worked()  # nothing is left that could not be launched
         self._notifier.add(effects.notices)
         for message in effects.messages:
             self._logs.write(message)
@@ -305,7 +336,8 @@ class Supervisor:
                 environment = change.environment(start.row["environment"])
                 launches.append(self._starter.launch(start, environment))
             except OSError as error:
-                self._notice = f"job {start.job_id} can't be started: {error}"
+                run.problem = f"job {start.job_id} can't be started: {launch.reason(error)}"
+                self._starter.hold(start.row, run.problem)
                 self._attempts.void(run)
                 continue
             run.deadline = None if timeout is None else time.monotonic() + timeout
@@ -326,8 +358,11 @@ class Supervisor:
 
     @property
     def notice(self) -> str | None:
-        """What keeps jobs from starting, or the logs from being written; None if nothing does."""
-        return self.policies.problem or self._notice or self._logs.problem
+        """What keeps jobs from starting, or the logs from being written, as `Notices` writes it; None if nothing does."""
+        reason = self._backoff.reason
+        stuck = None if reason is None else f"no job can be started at the moment, and it is retried: {reason}"
+        general = self._notice or stuck or self.executor.problem or self._logs.problem
+        return Notices(general, dict(self._starter.held)).to_text()
 
     def say_heard(self) -> None:
         """Write the notice and the time into the store."""
@@ -336,7 +371,7 @@ class Supervisor:
             self._hear(Transitions(connection, self.owner, now), now)
 
     def _hear(self, change: Transitions, now: float) -> None:
-        self._said = self.notice
+        self._said, self._silent = self.notice, self.executor.problem
         change.heard(os.getpid(), __version__, self._started_at, self._said)
         self._heard_at = now
 

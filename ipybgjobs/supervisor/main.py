@@ -29,6 +29,7 @@ def main(state_dir: str, next_lock: int) -> None:
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
     assert lock is not None
+    lock.sign()
     supervisor = Supervisor(folder)
     listener = Listener(state_dir)
     supervisor.executor.prepare()

@@ -6,11 +6,12 @@ one that has gone is judged.
 
 import contextlib
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import attempt
 from ..executors.local import Exit, LocalExecutor
@@ -19,8 +20,8 @@ from ..process import identity, worker
 from ..process.identity import ProcessIdentity
 from .ending import Ending
 
-#: Seconds that a fork server without supervisor is given to write how its child ended.
-PATIENCE = 2.0
+if TYPE_CHECKING:
+    from .leaving import Leaving
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Running:
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
+    problem: str | None = None  #: why it could not be launched
     late: bool = False  #: its timeout has been enforced
 
     @property
@@ -60,6 +62,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
+        self.leaving: dict[str, Leaving] = {}  #: whose process has gone; still in `running`
         self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
         self.voided: dict[str, Running] = {}  #: to be launched again
 
@@ -71,11 +74,12 @@ class Attempts:
         """Have an attempt launched again that has not started, and never will in its folder."""
         run.voided_at = time.monotonic()
         self.running.pop(run.folder, None)
+        self.leaving.pop(run.folder, None)
         self.voided[run.folder] = run
 
     def forget(self, folder: str) -> None:
         """Let go of an attempt whose end, or whose next launch, is in the store."""
-        for held in (self.running, self.ended, self.voided):
+        for held in (self.running, self.leaving, self.ended, self.voided):
             held.pop(folder, None)
 
 
@@ -88,7 +92,7 @@ class Found(Enum):
     ELSEWHERE = "elsewhere"
 
 
-def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time.monotonic) -> Found:
+def look(folder: str, executor: LocalExecutor) -> Found:
     """Find out about an attempt that somebody else launched.
 
     The start marker decides: where there is none, it is created as void, and whoever creates it first wins.
@@ -104,10 +108,7 @@ def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time
         return Found.VOID
     if started.get("pid_namespace") != identity.pid_namespace():
         return Found.ELSEWHERE if is_held_elsewhere(folder) else Found.GONE
-    if executor.watch(folder, ProcessIdentity(**started["process"])):
-        return Found.WATCHED
-    wait_for_exit_report(folder, started, clock)
-    return Found.GONE
+    return Found.WATCHED if executor.watch(folder, ProcessIdentity(**started["process"])) else Found.GONE
 
 
 def began(folder: str, started_at: float, clock: Callable[[], float] = time.time) -> float:
@@ -133,15 +134,19 @@ def is_held_elsewhere(folder: str) -> bool:
     return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
 
 
-def wait_for_exit_report(folder: str, started: dict[str, Any] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-    """Give the fork server that launched the attempt, if it lives, a moment to write how it ended."""
-    started = started or attempt.read_json(folder, attempt.STARTED) or {}
-    if "launcher" not in started:
-        return
-    launcher = ProcessIdentity(**started["launcher"])
-    limit = clock() + PATIENCE
-    while attempt.read_json(folder, attempt.EXIT) is None and identity.is_alive(launcher) and clock() < limit:
-        time.sleep(0.005)
+def never_began(folder: str) -> bool:
+    """Whether the process of an attempt, which has gone, never claimed its start; then nobody can from here on."""
+    if attempt.read_json(folder, attempt.STARTED) is not None:
+        return False
+    try:
+        return attempt.claim_start(folder, {"void": True})
+    except OSError:  # no room, or no folder: whoever would have claimed it is gone
+        return not os.path.lexists(f"{folder}/{attempt.STARTED}")
+
+
+def last_words(folder: str) -> str:
+    """What the process of an attempt printed last, in a line."""
+    return attempt.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "supervisor.err may say why"
 
 
 def begin_ending(running: Running, reason: Outcome, grace: float) -> Ending | None:

@@ -3,19 +3,22 @@
 The claim is committed before anything is launched; a claim without a launch is found and repeated (see `running`).
 """
 
+import errno
 import json
 import os
 import sqlite3
 from typing import Any
 
 from .. import allowlist, attempt
-from ..executors.local import Launch
+from ..executors.server import Launch
 from ..folder import StateFolder
+from ..process import identity
 from ..roles import command
 from ..settings import QueueSettings, Settings
 from ..snapshot import Context, acts_at_start
 from ..store import records
 from ..store.transitions import Transitions, Way
+from .backoff import Backoff
 from .effects import Start, Step, hook_for
 from .policies import Policies
 
@@ -37,7 +40,15 @@ class Starter:
         self._folder = folder
         self._policies = policies
         self._startup = startup
+        self._is_sound = identity.is_single_threaded()  # whoever starts a thread here does it in a fork server, too
+        self.backoff = Backoff()
+        self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
         self.waiting = False  #: whether a job waits for a slot: then a change of the slots is looked for
+
+    def hold(self, row: sqlite3.Row, reason: str | None) -> None:
+        """Note why a job, and those of its context, can't start."""
+        if reason is not None:
+            self.held[row["context"]] = reason
 
     def claim(self, step: Step) -> tuple[list[Start], list[tuple[sqlite3.Row, str]]]:
         """Claim what has a slot, and fail what is no longer allowed.
@@ -50,6 +61,8 @@ class Starter:
             Jobs that were denied, each with the reason.
         """
         step.schedule.promote()
+        if self.backoff.waits:
+            return [], []
         starts = self._claim_hooks(step)
         denied: list[tuple[sqlite3.Row, str]] = []
         occupied: dict[str, list[int | None]] | None = None
@@ -71,6 +84,7 @@ class Starter:
                 denied.append((row, self._deny(step.change, row, "no client of ipybgjobs wrote its row")))
             elif settings is None:
                 unknown.append(row["context"])
+                self.hold(row, self._policies.problem_of(context))
             elif (why := _forbidden(row, settings)) is not None:
                 denied.append((row, self._deny(step.change, row, why)))
             else:
@@ -89,6 +103,7 @@ class Starter:
             context = Context.from_text(row["context_body"])
             settings = self._policies.settings(context)
             if settings is None:
+                self.hold(row, self._policies.problem_of(context))
                 continue
             if _forbidden(row, settings) is not None:
                 step.change.drop_hook(row["id"])
@@ -138,6 +153,8 @@ class Starter:
         """Why a fork of this interpreter can't run the job; None: it can."""
         if start.context.startup != self._startup:
             return "another interpreter, or variables that act at its start differ from the supervisor's"
+        if not self._is_sound:
+            return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
         if any(map(acts_at_start, start.slot_environment)):
             return "its queue sets variables that act at an interpreter's start"
         return None
@@ -148,15 +165,19 @@ class Starter:
         Raises
         ------
         OSError
-            If the folder can't be written.
+            If the folder can't be written, or the interpreter is gone.
         """
         context = start.context
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         attempt.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None
+        if fresh and not os.access(context.executable, os.X_OK):
+            raise FileNotFoundError(
+                errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
+            )
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
         variables = json.loads(environment) | start.slot_environment
-        return Launch(start.folder, worker if fresh else None, variables, self._output(start))
+        return Launch(start.folder, worker, variables, self._output(start), forked=not fresh)
 
     def _request(self, start: Start) -> dict[str, Any]:
         row, context = start.row, start.context

@@ -1,0 +1,124 @@
+"""Whoever looks at work that waits or runs sees to a supervisor, and hears what keeps the one that is there from working.
+
+Clients look for themselves: a supervisor that is stopped, or that can't write, can't say so. It changes no job, and reads no row.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from . import durations, summon
+from .folder import StateFolder
+from .process import identity, lock
+from .store import records
+from .store.database import Database
+from .store.notices import Notices
+
+#: Seconds between two looks.
+PAUSE = 1.0
+
+#: Seconds after which a supervisor that has running attempts, and writes twice a minute, may hang.
+SILENT = 75.0
+
+#: Byte of ``jobs.db-shm`` that whoever writes locks (SQLite, walformat.html); and of ``jobs.db`` where there is no such log.
+_WAL_WRITE, _RESERVED = 120, 0x40000001
+
+
+class Presence:
+    """What this process has seen of the supervisors of its state folders; any thread may ask.
+
+    Parameters
+    ----------
+    clock : callable
+        The monotonic clock, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._looks: dict[str, float] = {}  # the last look, by state folder
+        self._lock = threading.Lock()
+
+    def see_to(self, folder: StateFolder, has_work: Callable[[], bool]) -> None:
+        """See to it that a supervisor of this host runs; at most once a second, and never an error.
+
+        Parameters
+        ----------
+        folder : StateFolder
+            The state folder.
+        has_work : callable
+            Whether there is work for it; asked only where none runs.
+        """
+        with self._lock:
+            now = self._clock()
+            if now < self._looks.get(folder.path, now - PAUSE) + PAUSE:
+                return
+            self._looks[folder.path] = now
+        with contextlib.suppress(OSError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
+            if not lock.is_held(folder.supervisor_lock(identity.host())) and has_work():
+                summon.summon(folder)
+
+
+def trouble(folder: StateFolder) -> str | None:
+    """Say who keeps work from going on without being able to say so: a supervisor, or a client, that is stopped.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+
+    Returns
+    -------
+    str or None
+        One sentence that names the process and the fix; None where nothing is found.
+    """
+    pid = lock.holder(folder.supervisor_lock(identity.host()))
+    if pid is not None and identity.is_stopped(pid):
+        fix = f"continue it (kill -CONT {pid}), or end it and another starts (kill -KILL {pid})"
+        return f"the supervisor (PID {pid}) is stopped: {fix}"
+    return writer(folder.database)
+
+
+def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.time) -> Notices:
+    """Return what keeps this host's jobs from going on: what is seen from here, or what its supervisor has said."""
+    here = trouble(folder)
+    rows = [row for row in records.supervisors(database) if row["host"] == identity.host()]
+    if here is not None or not rows:
+        return Notices(here)
+    silent = clock() - rows[0]["heard_at"]
+    pid = lock.holder(folder.supervisor_lock(identity.host()))
+    if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, identity.host()):
+        return Notices(
+            f"the supervisor (PID {pid}) has not been heard of for {durations.show(silent)}: it may hang; "
+            f"end it and another starts (kill -KILL {pid})"
+        )
+    return Notices.from_text(rows[0]["notice"])
+
+
+def writer(database: str, *, only_stopped: bool = True) -> str | None:
+    """Say which process holds the store's write lock.
+
+    Parameters
+    ----------
+    database : str
+        Path of the store.
+    only_stopped : bool
+        Say it only of a process that is stopped; any other is about to let go.
+    """
+    pid = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
+    if pid is None or pid == os.getpid():
+        return None
+    if not identity.is_stopped(pid):
+        return None if only_stopped else f"the store is held by the process {_named(pid)}"
+    fix = f"continue it (kill -CONT {pid}) or end it (kill -KILL {pid})"
+    return f"the store is held by the process {_named(pid)}, which is stopped: {fix}"
+
+
+def _named(pid: int) -> str:
+    line = identity.command_line(pid)
+    return f"{pid} ({line if len(line) < _LONGEST_LINE else line[:_LONGEST_LINE] + '…'})"
+
+
+#: Characters of a command line that are shown.
+_LONGEST_LINE = 80
