@@ -5,6 +5,7 @@ launches what it has not, and what it has launched is watched by handles.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,11 @@ class LocalExecutor:
             # One that is there still launches: an environment that was thrown away is no reason to stop those of others.
             return None if self._servers else f"no fork server can be started: {launch.reason(error)}"
         return None
+
+    @property
+    def is_stranded(self) -> bool:
+        """Whether this can never launch anything: the interpreter that it runs in is gone, and no fork server was started before."""
+        return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when there is news."""

@@ -101,8 +101,14 @@ def left_behind(worker: identity.ProcessIdentity, orphans: Iterable[identity.Pro
     everything = [identity.look(pid) for pid in _all_pids()] if gone else []
     session = [s for s in everything if s is not None and s.session == worker.pid and s.start_time >= worker.start_time]
     known = [s for each in orphans if identity.is_alive(each) and (s := identity.look(each.pid)) is not None]
-    roots = [*(s for s in session if s.state not in "ZX" and worker.boot == identity.boot()), *known]
+    found = [*(s for s in session if s.state not in "ZX" and worker.boot == identity.boot()), *known]
+    roots = [state for state in found if not _is_supervisor(state.pid)]
     return [*roots, *descendants(roots)]
+
+
+def _is_supervisor(pid: int) -> bool:
+    """Whether a process supervises: one that a job, or its fork server, has started becomes an orphan too, and is nobody's."""
+    return "/ipybgjobs/start.py supervisor " in identity.command_line(pid)
 
 
 def kill_all(states: Iterable[ProcessState]) -> None:

@@ -1,7 +1,8 @@
 """The supervisor's process: the lock for life, waiting for news, and ending in the right order.
 
 It ends only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, looks at the store
-again, and then releases the lock. A new one waits for the lock instead of giving up.
+again, and then releases the lock. A new one waits for the lock instead of giving up. One whose interpreter was thrown away gives
+way to one that another interpreter starts.
 """
 
 import math
@@ -38,7 +39,7 @@ def main(state_dir: str, next_lock: int) -> None:
     while True:
         _serve(supervisor, listener)
         listener.close()
-        if not supervisor.has_work():
+        if supervisor.executor.is_stranded or not supervisor.has_work():
             break
         listener = Listener(state_dir)
     supervisor.close()
@@ -55,6 +56,8 @@ def _serve(supervisor: Supervisor, listener: Listener) -> None:
             patience = supervisor.patience()
         except StoreError:
             patience = AGAIN
+        if supervisor.executor.is_stranded:
+            return
         idle_since = None if patience is not None else (idle_since or time.monotonic())
         if idle_since is not None:
             left = idle_since + supervisor.policies.latest.idle_seconds - time.monotonic()

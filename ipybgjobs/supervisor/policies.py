@@ -85,17 +85,16 @@ class Policies:
         key = _key(context)
         evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
-        if evaluation is None or (evaluation.question is None and evaluation.is_stale(signature)):
+        if evaluation is None or evaluation.is_stale(signature):
+            if evaluation is not None and evaluation.question is not None:
+                evaluation.question.give_up()  # it reads what is no longer there
             self._evaluations[key] = self._begin(context, tuple(paths), signature)
             return None
         return None if evaluation.question else evaluation.settings
 
     def changed(self) -> bool:
         """Whether files have changed since they were evaluated."""
-        return any(
-            e.question is None and e.is_stale(sources.signature(path for path, _ in key[0]))
-            for key, e in self._evaluations.items()
-        )
+        return any(e.is_stale(sources.signature(path for path, _ in key[0])) for key, e in self._evaluations.items())
 
     @property
     def unknown(self) -> bool:

@@ -171,7 +171,7 @@ class Starter:
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         attempt.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None
-        if fresh and not os.access(context.executable, os.X_OK):
+        if not os.access(context.executable, os.X_OK):
             raise FileNotFoundError(
                 errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
             )
