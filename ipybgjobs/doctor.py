@@ -21,7 +21,7 @@ from .errors import BackgroundJobError
 from .folder import StateFolder
 from .process import filesystem, identity, lock, surroundings
 from .settings import Settings
-from .store import records
+from .store import holder, records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
@@ -150,7 +150,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
         )
     if held:
         report.problems += presence.notices(database, folder).lines()
-    elif (writer := presence.writer(folder.database)) is not None:
+    elif (writer := holder.writer(folder.database)) is not None:
         report.problems.append(writer)
     if not held:
         report.fact("supervisor", "none runs; one is started when there is work")

@@ -4,7 +4,6 @@ Clients look for themselves: a supervisor that is stopped, or that can't write, 
 """
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from . import durations, summon
 from .folder import StateFolder
 from .process import identity, lock
-from .store import records
+from .store import holder, records
 from .store.database import Database
 from .store.notices import Notices
 
@@ -21,9 +20,6 @@ PAUSE = 1.0
 
 #: Seconds after which a supervisor that has running attempts, and writes twice a minute, may hang.
 SILENT = 75.0
-
-#: Byte of ``jobs.db-shm`` that whoever writes locks (SQLite, walformat.html); and of ``jobs.db`` where there is no such log.
-_WAL_WRITE, _RESERVED = 120, 0x40000001
 
 
 class Presence:
@@ -77,7 +73,7 @@ def trouble(folder: StateFolder) -> str | None:
     if pid is not None and identity.is_stopped(pid):
         fix = f"continue it (kill -CONT {pid}), or end it and another starts (kill -KILL {pid})"
         return f"the supervisor (PID {pid}) is stopped: {fix}"
-    return writer(folder.database)
+    return holder.writer(folder.database)
 
 
 def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.time) -> Notices:
@@ -94,31 +90,3 @@ def notices(database: Database, folder: StateFolder, clock: Callable[[], float] 
             f"end it and another starts (kill -KILL {pid})"
         )
     return Notices.from_text(rows[0]["notice"])
-
-
-def writer(database: str, *, only_stopped: bool = True) -> str | None:
-    """Say which process holds the store's write lock.
-
-    Parameters
-    ----------
-    database : str
-        Path of the store.
-    only_stopped : bool
-        Say it only of a process that is stopped; any other is about to let go.
-    """
-    pid = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
-    if pid is None or pid == os.getpid():
-        return None
-    if not identity.is_stopped(pid):
-        return None if only_stopped else f"the store is held by the process {_named(pid)}"
-    fix = f"continue it (kill -CONT {pid}) or end it (kill -KILL {pid})"
-    return f"the store is held by the process {_named(pid)}, which is stopped: {fix}"
-
-
-def _named(pid: int) -> str:
-    line = identity.command_line(pid)
-    return f"{pid} ({line if len(line) < _LONGEST_LINE else line[:_LONGEST_LINE] + '…'})"
-
-
-#: Characters of a command line that are shown.
-_LONGEST_LINE = 80

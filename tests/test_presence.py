@@ -7,13 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, Place, until
 from test_joints_start import (
-    allow,
     alive,
+    allow,
     attempt_folder,
     driven,
     ended,

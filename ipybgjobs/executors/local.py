@@ -72,7 +72,7 @@ class LocalExecutor:
 
     @property
     def is_stranded(self) -> bool:
-        """Whether this can never launch anything: the interpreter that it runs in is gone, and no fork server was started before."""
+        """Whether this can launch nothing any more: its interpreter is gone, and there is no fork server from before."""
         return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:

@@ -17,6 +17,7 @@ from ..folder import StateFolder
 from ..process import identity
 from ..process.filesystem import is_network
 from ..process.lock import FileLock
+from . import holder
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -201,7 +202,9 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"The store {self.path} refuses: {error}. {_advice(error)} Nothing was changed.") from error
+            raise StoreError(
+                f"The store {self.path} refuses: {error}. {_advice(error, self.path)} Nothing was changed."
+            ) from error
         except OSError as error:
             raise StoreError(f"The store {self.path} can't be opened: {error.strerror}. Nothing was changed.") from error
 
@@ -247,8 +250,10 @@ def _migrations() -> list[Any]:
     return list(resources.files(__package__).joinpath("sql").iterdir())
 
 
-def _advice(error: sqlite3.Error) -> str:
+def _advice(error: sqlite3.Error, path: str) -> str:
     text = str(error)
+    if "locked" in text and (named := holder.writer(path, only_stopped=False)) is not None:
+        return f"{named[0].upper()}{named[1:]}."
     if "full" in text:
         return "The disk is full: free some space."
     if "readonly" in text or "unable to open" in text:
