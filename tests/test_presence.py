@@ -32,8 +32,11 @@ from test_joints_start import (
 
 import ipybgjobs as bg
 from ipybgjobs import doctor, overview
+from ipybgjobs.client import Client
+from ipybgjobs.errors import ConfigurationError, StoreError
 from ipybgjobs.process import identity
 from ipybgjobs.process.wakeup import name
+from ipybgjobs.store import database
 from ipybgjobs.store.notices import Notices
 
 FAMILY = """
@@ -192,12 +195,10 @@ def test_a_supervisor_that_is_stopped_is_named_with_what_to_do(joints, capsys):
     kill_helpers(joints)
 
 
-def test_a_client_that_is_stopped_within_its_transaction_is_named(joints):
-    allow(joints, BackgroundJobs__idle_seconds=5.0)
-    job = bg.submit("joints.hold", {"name": "held"})
-    until(lambda: ran(joints, "held"), "its run")
+def stopped_writer(place: Place) -> "subprocess.Popen[str]":
+    """A process that is stopped within its transaction."""
     client = script(
-        joints,
+        place,
         """
         import os, signal, sqlite3, sys
         connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -205,9 +206,17 @@ def test_a_client_that_is_stopped_within_its_transaction_is_named(joints):
         os.kill(os.getpid(), signal.SIGSTOP)
         connection.execute("ROLLBACK")
         """,
-        joints.state / "jobs.db",
+        place.state / "jobs.db",
     )
     until(lambda: stopped(client.pid), "the stop")
+    return client
+
+
+def test_a_client_that_is_stopped_within_its_transaction_is_named(joints):
+    allow(joints, BackgroundJobs__idle_seconds=5.0)
+    job = bg.submit("joints.hold", {"name": "held"})
+    until(lambda: ran(joints, "held"), "its run")
+    client = stopped_writer(joints)
     try:
         assert f"the store is held by the process {client.pid} (" in job.status
         assert f"which is stopped: continue it (kill -CONT {client.pid})" in overview.text(10, "submit")
@@ -217,6 +226,27 @@ def test_a_client_that_is_stopped_within_its_transaction_is_named(joints):
     release(joints)
     job.wait(DEADLINE)
     kill_helpers(joints)
+
+
+def test_whoever_waits_for_a_stopped_writer_in_vain_is_told_its_name(joints, monkeypatch):
+    bg.submit("joints.note", {"name": "first"}).wait(DEADLINE)
+    until(lambda: not of_role(joints, "supervisor"), "the end of the idle supervisor")
+    client = stopped_writer(joints)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+    patient = Client()
+    try:
+        with pytest.raises(StoreError, match=rf"is locked. The store is held by the process {client.pid} .*which is stopped"):
+            patient.submit("joints.note", {"name": "second"})
+    finally:
+        client.send_signal(signal.SIGCONT)
+        client.communicate()
+        patient.close()
+
+
+def test_a_configuration_file_that_leaves_is_refused_by_its_name(joints):
+    joints.config_file.write_text("raise SystemExit(3)")
+    with pytest.raises(ConfigurationError, match=f"{joints.config_file}, line 1 is broken: SystemExit: 3"):
+        bg.submit("joints.note", {"name": "never"})
 
 
 def test_a_configuration_that_takes_long_is_named_and_read_anew_once_it_is_mended(joints):

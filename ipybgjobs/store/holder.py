@@ -2,6 +2,7 @@
 
 import os
 
+from .. import redaction
 from ..process import identity, lock
 
 #: Byte of ``jobs.db-shm`` that whoever writes locks (SQLite, walformat.html); and of ``jobs.db`` where there is no such log.
@@ -20,6 +21,11 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
         Path of the store.
     only_stopped : bool
         Say it only of a process that is stopped; any other is about to let go.
+
+    Returns
+    -------
+    str or None
+        A sentence's part that names the process, and the fix where it is stopped; None where there is nothing to say.
     """
     pid = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
     if pid is None or pid == os.getpid():
@@ -31,5 +37,4 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
 
 
 def _named(pid: int) -> str:
-    line = identity.command_line(pid)
-    return f"{pid} ({line if len(line) < _LONGEST_LINE else line[:_LONGEST_LINE] + '…'})"
+    return f"{pid} ({redaction.cut(redaction.one_line(identity.command_line(pid)), _LONGEST_LINE)})"
