@@ -43,6 +43,7 @@ from .jobgroup import Group
 from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
+from .presence import Presence
 from .process import identity, surroundings
 from .settings import Settings
 from .store import listing, records, submissions
@@ -83,6 +84,7 @@ class Client:
         self._camera = snapshot.Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
         self._damage: str | None = None  # what a supervisor has found, and was told
+        self._presence = Presence()
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -147,10 +149,16 @@ class Client:
         self._tell_damage(folder)
         return Writer(folder, self.database(folder))
 
+    def see_to(self, folder: StateFolder) -> None:
+        """See to it that a supervisor runs: for whoever looks at work that waits or runs."""
+        self._presence.see_to(folder, lambda: records.has_work(self.database(folder), identity.host()))
+
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
         folder = self.folder()
         found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
+        if not all(record.state.ended for record in found):
+            self.see_to(folder)
         return JobList(Job(self, folder, record.id, record.uid) for record in found)
 
     def job(self, key: int | str) -> Job:

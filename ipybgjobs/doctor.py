@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, ownership, rescue, sizes, unbroken, usage
+from . import __version__, durations, ownership, presence, rescue, sizes, unbroken, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError, StoreDamaged
 from .folder import StateFolder
 from .process import filesystem, identity, lock, surroundings
 from .settings import Settings
-from .store import records
+from .store import holder, records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
@@ -178,8 +178,10 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
             "supervisor",
             f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
         )
-        if row["notice"] and row["host"] == here and held:
-            report.problems.append(row["notice"])
+    if held:
+        report.problems += presence.notices(database, folder).lines()
+    elif (writer := holder.writer(folder.database)) is not None:
+        report.problems.append(writer)
     if not held:
         report.fact("supervisor", "none runs; one is started when there is work")
         if records.has_work(database, here):

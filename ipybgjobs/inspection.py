@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -352,29 +353,36 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[
 
 def _ask(question: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
+    with tempfile.TemporaryFile() as answers:  # not its standard output, where start-up hooks may print
+        words = command("inspection", str(answers.fileno()))
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen(words, pass_fds=[answers.fileno()], **pipes) as asked:
+            try:
+                errors = _errors(asked, question)
+            except BaseException:
+                asked.kill()
+                raise
+        answers.seek(0)
+        return asked.returncode, answers.read(), errors
+
+
+def _errors(asked: "subprocess.Popen[bytes]", question: bytes) -> bytes:
+    """Wait for a process that is asked something; return what it said on standard error."""
     limit = time.monotonic() + LONGEST_LOOK
     unsent: bytes | None = question
-    with subprocess.Popen(command("inspection"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+    while True:
         try:
-            while True:
-                try:
-                    answer, errors = asked.communicate(unsent, timeout=_GLANCE)
-                except subprocess.TimeoutExpired:
-                    unsent = None  # it goes on with what it was given first
-                    unbroken.check()
-                    if time.monotonic() > limit:
-                        raise
-                else:
-                    return asked.returncode, answer, errors
-        except BaseException:
-            asked.kill()
-            raise
+            return asked.communicate(unsent, timeout=_GLANCE)[1]
+        except subprocess.TimeoutExpired:
+            unsent = None  # it goes on with what it was given first
+            unbroken.check()
+            if time.monotonic() > limit:
+                raise
 
 
-def main() -> None:
-    """Answer a question from standard input on standard output; what the user's module prints goes nowhere."""
-    answers = os.dup(1)
-    os.dup2(2, 1)
+def main(descriptor: int) -> None:
+    """Answer a question from standard input on a descriptor; what the user's module prints goes nowhere."""
+    os.set_inheritable(descriptor, False)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
     permission, init, calls, secrets, code = pickle.load(sys.stdin.buffer)
     answer: list[Bound] | BackgroundJobError
@@ -383,5 +391,5 @@ def main() -> None:
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None
-    with open(answers, "wb") as file:
+    with open(descriptor, "wb") as file:
         file.write(plain.dump(answer))

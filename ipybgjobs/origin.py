@@ -83,11 +83,12 @@ def _git(folder: str, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def main() -> None:
-    """Answer the question on standard input: a folder, and the path of the interpreter's modules."""
+def main(descriptor: int) -> None:
+    """Answer the question on standard input: a folder, and the path of the interpreter's modules; in JSON, to a descriptor."""
     question = json.load(sys.stdin)
     sys.path[:] = question["path"]
-    json.dump(gather(question["folder"]), sys.stdout)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(gather(question["folder"]), file)
 
 
 def differences(before: Origin | None, after: Origin | None) -> list[str]:

@@ -2,12 +2,13 @@
 
 import time
 
-from . import cards, moments, options, sizes, usage
+from . import cards, moments, options, presence, sizes, usage
 from .client import client
 from .folder import StateFolder
 from .handle import Job
 from .jobgroup import SHOWN
 from .models import GroupRecord, JobRecord, JobState
+from .process import identity
 from .store import listing, records
 from .store.database import Database
 
@@ -26,7 +27,16 @@ def text(limit: int, submit: str) -> str:
     database, now = client().database(folder), time.time()
     lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
     lines += [f"the queue {queue} is paused" for queue in records.paused(database)]
+    lines += [f"held: {said}" for said in _held(database, folder)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
+
+
+def _held(database: Database, folder: StateFolder) -> list[str]:
+    """What keeps jobs from going on, where there are any for this host; and a supervisor is seen to."""
+    if not records.has_work(database, identity.host()):
+        return []
+    client().see_to(folder)
+    return presence.notices(database, folder).lines()
 
 
 def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> str:
@@ -48,6 +58,7 @@ def html(limit: int) -> str:
         for entry in _entries(database, limit)
     ]
     notes = [f"The queue {queue} is paused." for queue in records.paused(database)]
+    notes += [f"Held: {said}." for said in _held(database, folder)]
     return cards.table_of(rows, notes) + cards.note(f"As of {moments.show(now)}.")
 
 

@@ -35,6 +35,7 @@ class Left(NamedTuple):
     status: int | None = None  #: as from `os.wait`
     peak_memory: int | None = None  #: bytes
     cpu_seconds: float | None = None
+    orphans: tuple[Process, ...] = ()  #: processes that became orphans with its end
 
 
 class Dropped(NamedTuple):
@@ -89,7 +90,8 @@ def left(folder: str) -> Left | None:
     value = attempt.read_json(folder, attempt.EXIT)
     if value is None:
         return None
-    return Left(_whole(value.get("status"), _LARGEST_INT), _whole(value.get("peak")), _number(value.get("cpu")))
+    status, peak, cpu = _whole(value.get("status"), _LARGEST_INT), _whole(value.get("peak")), _number(value.get("cpu"))
+    return Left(status, peak, cpu, _processes(value.get("left")))
 
 
 def dropped(folder: str) -> Dropped | None:
@@ -129,6 +131,12 @@ def _process(value: Any) -> Process | None:
         return None
     pid, start, boot = _whole(value.get("pid"), _LARGEST_INT), _whole(value.get("start_time")), _text(value.get("boot"))
     return None if not pid or start is None or boot is None else (pid, start, boot)
+
+
+def _processes(value: Any) -> tuple[Process, ...]:
+    """Those of a list that can be processes."""
+    found = map(_process, value if isinstance(value, list) else ())
+    return tuple(process for process in found if process is not None)
 
 
 def _source(value: Any) -> list[Any] | None:

@@ -7,8 +7,11 @@ import sys
 def main(role: str, arguments: list[str]) -> None:
     """Run a role."""
     if role == "worker":
+        from ipybgjobs.process import tree
         from ipybgjobs.worker import run
 
+        if "adopt" in arguments[1:]:
+            tree.adopt_orphans()
         run.main(arguments[0])
     elif role == "forkserver":
         from ipybgjobs.executors import forkserver
@@ -21,15 +24,15 @@ def main(role: str, arguments: list[str]) -> None:
     elif role == "configuration":
         from ipybgjobs.configuration import loading
 
-        loading.main()
+        loading.main(int(arguments[0]))
     elif role == "origin":
         from ipybgjobs import origin
 
-        origin.main()
+        origin.main(int(arguments[0]))
     elif role == "inspection":
         from ipybgjobs import inspection
 
-        inspection.main()
+        inspection.main(int(arguments[0]))
     else:
         sys.exit(f"{role} is no role of ipybgjobs")
 

@@ -1,7 +1,8 @@
 """Seeing to it that a supervisor looks at the store: wake the one that runs, or start one.
 
 At most one process waits to become supervisor: it holds the next-lock from before its start until it listens. So a lost hint
-is impossible: either somebody hears it, or somebody is about to look.
+is impossible: either somebody hears it, or somebody is about to look. A hint that was taken does not prove that a supervisor
+lives: the socket of one that has been killed takes hints for some milliseconds more. The lock proves it.
 """
 
 import os
@@ -20,7 +21,7 @@ def summon(folder: StateFolder) -> None:
     OSError
         If none runs and none can be started.
     """
-    if not wakeup.send(folder.path):
+    if not _is_heard(folder):
         start(folder)
 
 
@@ -30,6 +31,11 @@ def see_to(folder: StateFolder) -> None:
         summon(folder)
 
 
+def _is_heard(folder: StateFolder) -> bool:
+    """Send a hint; whether a process that holds the supervisor's lock can hear it."""
+    return wakeup.send(folder.path) and lock.is_held(folder.supervisor_lock(identity.host()))
+
+
 def start(folder: StateFolder) -> None:
     """Start a supervisor, unless one is about to start."""
     while True:
@@ -37,16 +43,48 @@ def start(folder: StateFolder) -> None:
         if turn is None:
             return
         try:
-            started = not wakeup.send(folder.path)  # else somebody has begun to listen since
+            started = not _is_heard(folder)  # else somebody has begun to listen since
             if started:
-                launch.detached(
-                    command("supervisor", folder.path, str(turn.descriptor)), errors=folder.errors, keep=[turn.descriptor]
-                )
+                _launch(folder, turn)
         finally:
             turn.close()
         # Others relied on the turn while it was held: the listener must still be there after it was given back.
-        if started or wakeup.send(folder.path):
+        if started or _is_heard(folder):
             return
+
+
+def succeed(folder: StateFolder, dead: int) -> None:
+    """Start the supervisor that follows a dead one, whatever still hears for it: it waits for the lock.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    dead : int
+        PID of the supervisor that has died.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    turn = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+    if turn is None:
+        return  # somebody is about to start
+    try:
+        if lock.holder(folder.supervisor_lock(identity.host())) in (None, dead):
+            _launch(folder, turn)
+    finally:
+        turn.close()
+
+
+def is_succeeded(folder: StateFolder, dead: int) -> bool:
+    """Whether a supervisor other than a dead one holds the lock."""
+    return lock.holder(folder.supervisor_lock(identity.host())) not in (None, dead)
+
+
+def _launch(folder: StateFolder, turn: FileLock) -> None:
+    launch.detached(command("supervisor", folder.path, str(turn.descriptor)), errors=folder.errors, keep=[turn.descriptor])
 
 
 def inherited_lock(descriptor: int) -> FileLock:

@@ -4,7 +4,7 @@ import itertools
 import time
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, origin, outputs, ownership, plain, reports, usage
+from . import advance, attempt, durations, origin, outputs, ownership, plain, presence, reports, usage
 from .advance import Progress
 from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState
@@ -22,6 +22,9 @@ class Reader(Protocol):
 
     def group(self, key: int | str) -> Any:
         """Return a group."""
+
+    def see_to(self, folder: StateFolder) -> None:
+        """See to it that a supervisor runs."""
 
 
 class JobView:
@@ -47,7 +50,10 @@ class JobView:
 
     def _record(self) -> JobRecord:
         """The job, to be shown: one whose row can't be read says so in the place of an error."""
-        return records.shown_job(self._database(), self.uid)
+        found = records.shown_job(self._database(), self.uid)
+        if not found.state.ended:
+            self._reader.see_to(self._folder)
+        return found
 
     def _whole_record(self) -> JobRecord:
         """The job, where all of it is needed: its parameters, and which values are secret."""
@@ -148,7 +154,10 @@ class JobView:
     @property
     def state(self) -> JobState:
         """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
-        return records.state(self._database(), self.id)
+        found = records.state(self._database(), self.id)
+        if not found.ended:
+            self._reader.see_to(self._folder)
+        return found
 
     @property
     def status(self) -> str:
@@ -165,13 +174,20 @@ class JobView:
         return f"{record.status()}, {far}" if far else record.status()
 
     def _held(self, record: JobRecord) -> str | None:
-        """What keeps a queued job from starting, if the supervisor has said so."""
+        """What keeps a job from starting or from going on: as its supervisor has said, or as is seen from here."""
+        database = self._database()
+        if record.state is JobState.RUNNING:
+            folder = self._newest_folder()
+            begun = folder is not None and "process" in (attempt.read_json(folder, attempt.STARTED) or {})
+            return presence.trouble(self._folder) if begun else self._notice(database)
         if record.state is not JobState.QUEUED or record.not_before > time.time():
             return None
-        if records.is_paused(self._database(), record.queue):
+        if records.is_paused(database, record.queue):
             return f"the queue {record.queue} is paused"
-        rows = records.supervisors(self._database())
-        return next((row["notice"] for row in rows if row["host"] == record.owner.host and row["notice"]), None)
+        return self._notice(database)
+
+    def _notice(self, database: Database) -> str | None:
+        return presence.notices(database, self._folder).of(records.context(database, self.id))
 
     def _last_heard(self, host: str) -> str:
         heard = [row["heard_at"] for row in records.supervisors(self._database()) if row["host"] == host]

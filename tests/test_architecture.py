@@ -45,7 +45,7 @@ LAYERS = [
     ["advance"],
     ["process"],
     ["configuration", "allowlist", "store", "resolve", "binding", "summon"],
-    ["inspection", "options"],
+    ["presence", "inspection", "options"],
     ["worker"],
     ["notebooks"],
     ["executors"],

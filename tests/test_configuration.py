@@ -481,8 +481,11 @@ def test_the_home_folder_is_expanded_in_the_state_folder_and_in_from(files, monk
 
 def evaluated(files):
     question = json.dumps(files.sources)
-    done = subprocess.run(roles.command("configuration"), input=question, capture_output=True, text=True, check=False)
-    return json.loads(done.stdout)
+    with tempfile.TemporaryFile() as answer:
+        command = roles.command("configuration", str(answer.fileno()))
+        subprocess.run(command, input=question, capture_output=True, text=True, check=False, pass_fds=[answer.fileno()])
+        answer.seek(0)
+        return json.load(answer)
 
 
 def test_a_process_of_its_own_evaluates_the_files_to_the_same_settings(files):

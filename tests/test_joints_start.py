@@ -137,7 +137,7 @@ if sys.argv[1] == "forkserver":
     sys.exit()
 
 from ipybgjobs import summon
-from ipybgjobs.executors import local
+from ipybgjobs.executors import server
 from ipybgjobs.executors.local import LocalExecutor
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.process import identity, tree
@@ -148,8 +148,8 @@ from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor import loop, running, starting
 from ipybgjobs.supervisor import main as program
 
-command = local.command
-local.command = lambda role, *rest, **options: (
+command = server.command
+server.command = lambda role, *rest, **options: (
     [sys.executable, sys.argv[0], role, *rest] if role == "forkserver" else command(role, *rest, **options)
 )
 {supervisor}

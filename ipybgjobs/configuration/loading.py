@@ -20,6 +20,7 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 
 from .. import durations, ownership
 from ..errors import ConfigurationError
+from ..process.question import reply
 from ..redaction import SECRET_NAMES
 from ..retry import RetryRules
 from ..settings import (
@@ -330,12 +331,12 @@ def state_folder(settings: Settings) -> str:
     return ownership.resolve(os.path.expanduser(chosen))
 
 
-def main() -> None:
-    """Evaluate the sources on standard input and print the settings, or the error, as JSON."""
+def main(descriptor: int) -> None:
+    """Evaluate the sources on standard input and write the settings, or the error, as JSON to a descriptor."""
+    os.set_inheritable(descriptor, False)
     files = [Source(*source) for source in json.load(sys.stdin)]
-    output, sys.stdout = sys.stdout, sys.stderr  # what a configuration file prints is no answer of ours
     try:
         answer: dict[str, Any] = {"settings": load(files).to_json()}
     except ConfigurationError as error:
         answer = {"error": str(error)}
-    json.dump(answer, output)
+    reply(descriptor, answer)

@@ -2,8 +2,11 @@
 
 Single-threaded, without user code and without a database handle; so a fork of it is cheap and sound. It is told what to
 launch over a channel, and reports each end with exit status and resource use. A report is kept
-until it is acknowledged. If the supervisor dies, the channel closes: it forks no more, starts a supervisor, writes the reports
-that nobody acknowledged to the attempt folders, and stays until what it started has ended.
+until it is acknowledged. If the supervisor dies, the channel closes: it launches no more, writes the reports that nobody
+acknowledged to the attempt folders, starts a supervisor until one holds the lock, and stays until what it started has ended.
+
+A fork of a process with several threads would not be sound. Where something has started one (a ``sitecustomize``), each launch is
+a fresh process. What can't be launched is refused with the reason, and was not started.
 """
 
 import contextlib
@@ -13,18 +16,18 @@ import select
 import signal
 import socket
 import sys
-import time
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
-from .. import attempt, summon
+from .. import attempt
 from ..folder import StateFolder
 from ..process import identity, tree, worker
+from ..process import launch as launching
 from ..worker import run
+from . import fresh
 from .channel import Channel
-
-#: Seconds: a supervisor that dies younger than the one is followed after the other.
-_YOUNG, _PAUSE = 2.0, 1.0
+from .orphans import Orphans
+from .succession import Succession
 
 
 def main(state_dir: str, descriptor: int) -> None:
@@ -41,22 +44,25 @@ class ForkServer:
 
     def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
         self._folder = folder
-        self._started = time.monotonic()
         self._channel: Channel | None = Channel(channel)
+        self._supervisor = os.getppid()
+        self._succession = Succession(folder, self._supervisor)
         self._folders: dict[int, str] = {}  # of living children, by PID
+        self._orphans = Orphans()
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._followed = True  # whether a supervisor that is gone is to be followed by another
         self._children, wake = os.pipe()
         for end in (self._children, wake):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a fresh process would inherit
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
         """Launch and reap until there is nobody to serve and nothing to reap."""
-        while self._channel is not None or self._folders:
+        while self._channel is not None or self._folders or self._succession.open:
             ready = self._wait()
+            self._succession.step()
             if self._children in ready:
                 os.read(self._children, 4096)
                 self._reap()
@@ -69,7 +75,7 @@ class ForkServer:
         waiting.register(self._children, select.POLLIN)
         if self._channel is not None:
             waiting.register(self._channel, select.POLLIN | (select.POLLOUT if self._channel.pending else 0))
-        return {descriptor for descriptor, _ in waiting.poll()}
+        return {descriptor for descriptor, _ in waiting.poll(self._succession.patience())}
 
     def _obey(self, channel: Channel) -> None:
         """Do what has been said."""
@@ -77,28 +83,35 @@ class ForkServer:
         goodbye = False
         for message in messages:
             goodbye |= "goodbye" in message
-            self._followed &= "alone" not in message
+            self._followed &= "abandoned" not in message
             for folder in message.get("acknowledge", ()):
                 self._unacknowledged.pop(folder, None)
             if there and "launch" in message:
-                self._launch(message["launch"])
+                channel.send(self._launch(message["launch"]))
             if "kill" in message:
                 self._kill(message["kill"])
+            if "ping" in message:
+                channel.send({"pong": message["ping"]})
         if there and not goodbye:
             return
         self._channel = None
         channel.close()
         if not goodbye:
-            self._orphaned()
+            self._orphaned(begin=self._followed)
 
-    def _launch(self, launch: dict[str, Any]) -> None:
-        threads = len(os.listdir("/proc/self/task"))
-        if threads != 1:
-            raise RuntimeError(f"the fork server has {threads} threads; a fork of it would not be sound")
+    def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
+        """Start an attempt; return what is to be said of it."""
+        try:
+            pid = self._fork(launch) if identity.is_single_threaded() else fresh.start(launch)
+        except OSError as error:
+            return {"refused": launch["folder"], "reason": launching.reason(error)}
+        self._folders[pid] = launch["folder"]
+        return {"launched": launch["folder"]}
+
+    def _fork(self, launch: dict[str, Any]) -> int:
         pid = os.fork()
         if pid:
-            self._folders[pid] = launch["folder"]
-            return
+            return pid
         try:
             self._become_worker(launch)
         except BaseException:
@@ -121,7 +134,7 @@ class ForkServer:
         worker.new_session()
         tree.adopt_orphans()
         worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
-        if launch["command"] is None:
+        if launch["forked"]:
             run.main(folder, launch["environment"])
         os.execve(launch["command"][0], launch["command"], launch["environment"])
 
@@ -134,8 +147,10 @@ class ForkServer:
             if not pid:
                 return
             folder = self._folders.pop(pid, None)
+            left = self._orphans.of(pid, self._folders, is_worker=folder is not None)
             if folder is not None:  # else what a worker left behind: adopted, and reaped like any
-                self._report(folder, {"status": status, "peak": usage.ru_maxrss * 1024, "cpu": usage.ru_utime + usage.ru_stime})
+                used = {"peak": usage.ru_maxrss * 1024, "cpu": usage.ru_utime + usage.ru_stime}
+                self._report(folder, {"status": status, "left": left, **used})
 
     def _report(self, folder: str, report: dict[str, Any]) -> None:
         report["folder"] = folder
@@ -145,17 +160,13 @@ class ForkServer:
         self._unacknowledged[folder] = report
         self._channel.send(report)
 
-    def _orphaned(self) -> None:
-        """The supervisor is gone."""
+    def _orphaned(self, *, begin: bool) -> None:
+        """The supervisor is gone, or has given this fork server up and found another: then none is to begin."""
         for folder, report in self._unacknowledged.items():
             _keep(folder, report)
         self._unacknowledged.clear()
-        if not self._followed:
-            return  # the next opening of the store starts one
-        if time.monotonic() < self._started + _YOUNG:
-            time.sleep(_PAUSE)  # its supervisor could hardly start: no hurry with the next
-        with contextlib.suppress(OSError):  # the next opening of the store starts one
-            summon.start(self._folder)
+        if begin:
+            self._succession.begin()
 
 
 def _keep(folder: str, report: dict[str, Any]) -> None:

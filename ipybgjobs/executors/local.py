@@ -1,44 +1,21 @@
 """Attempts on this machine: launched by a fork server, watched by it or, where it is not their parent, by a process handle.
 
-Its caller waits on `filenos` and then asks `ended`. It never blocks.
+Its caller waits on `filenos` and then asks `ended`. It never blocks. A fork server that does not answer is given up: another
+launches what it has not, and what it has launched is watched by handles.
 """
 
 import os
-import socket
-import subprocess
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from .. import reports
 from ..folder import StateFolder
-from ..process import identity
+from ..process import identity, launch
 from ..process.identity import ProcessIdentity
-from ..process.launch import lean_environment
-from ..roles import command
-from .channel import Channel
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """An attempt to be launched.
-
-    Parameters
-    ----------
-    folder : str
-        The attempt folder, with its request.
-    command : sequence of str or None
-        What to execute; None: run in the fork itself.
-    environment : dict of str to str
-        Environment variables; they go by the channel, and stand in no file.
-    output : str or None
-        The file that it prints to; None: the folder's own.
-    """
-
-    folder: str
-    command: Sequence[str] | None
-    environment: dict[str, str]
-    output: str | None = None
+from .server import Departing, Launch, Server, packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +26,15 @@ class Exit:
     status: int | None = None  #: as from `os.wait`
     peak_memory: int | None = None  #: bytes
     cpu_seconds: float | None = None
+    left: tuple[ProcessIdentity, ...] = field(default=())  #: processes that became orphans with its end
 
 
-class _Server:
-    """One fork server."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An attempt that could not be launched, and why: it has not run."""
 
-    def __init__(self, folder: StateFolder) -> None:
-        ours, theirs = socket.socketpair()
-        self.channel = Channel(ours)
-        self.packages = _packages()
-        self.folders: set[str] = set()
-        errors = os.open(folder.errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with theirs:
-            self.process = subprocess.Popen(
-                command("forkserver", folder.path, str(theirs.fileno())),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=lean_environment(os.environ),
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        os.close(errors)
-
-    def close(self) -> None:
-        self.channel.close()
-        self.process.wait()
-
-
-def _packages() -> tuple[tuple[str, int], ...]:
-    """What a fork server can't notice after its start: packages installed, the interpreter replaced."""
-    places = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    return tuple((path, os.stat(path).st_mtime_ns) for path in (*places, sys.executable) if os.path.exists(path))
+    folder: str
+    reason: str
 
 
 class LocalExecutor:
@@ -91,19 +44,36 @@ class LocalExecutor:
     ----------
     folder : StateFolder
         The state folder.
+    clock : callable
+        The monotonic clock, in seconds.
     """
 
-    def __init__(self, folder: StateFolder) -> None:
+    def __init__(self, folder: StateFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
-        self._servers: list[_Server] = []  # the last one forks; the others wait for what they forked
+        self._clock = clock
+        self._servers: list[Server] = []  # the last one launches; the others wait for what they launched
+        self._silent: list[tuple[Server, float]] = []  # given up since they do not answer; each with seconds since the epoch
+        self._departing = Departing(clock)
         self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a server's
         self._orphans: list[str] = []  # whose server has died, by folder
+        self._refused: list[Refusal] = []
+        self.launched = False  #: whether an attempt has been launched since this was last set to false
 
-    def prepare(self) -> None:
-        """Have a fork server that knows what is installed."""
-        if self._servers and self._servers[-1].packages == _packages():
-            return
-        self._servers.append(_Server(self._folder))
+    def prepare(self) -> str | None:
+        """Have a fork server that knows what is installed; return why there is none."""
+        if self._servers and self._servers[-1].packages == packages():
+            return None
+        try:
+            self._servers.append(Server(self._folder, self._clock))
+        except OSError as error:
+            # One that is there still launches: an environment that was thrown away is no reason to stop those of others.
+            return None if self._servers else f"no fork server can be started: {launch.reason(error)}"
+        return None
+
+    @property
+    def is_stranded(self) -> bool:
+        """Whether this can launch nothing any more: its interpreter is gone, and there is no fork server from before."""
+        return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when there is news."""
@@ -114,15 +84,31 @@ class LocalExecutor:
         """Whether a fork server has yet to take what it was sent."""
         return any(server.channel.pending for server in self._servers)
 
+    def patience(self) -> float | None:
+        """Seconds until a fork server is to be looked at; None where none is."""
+        return min((found for server in self._servers if (found := server.patience()) is not None), default=None)
+
+    @property
+    def problem(self) -> str | None:
+        """Which fork server does not answer; None where all do."""
+        if not self._silent:
+            return None
+        server, since = self._silent[-1]
+        clock = time.strftime("%H:%M:%S", time.localtime(since))
+        return (
+            f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one launches jobs in its place"
+        )
+
     def launch(self, launches: Sequence[Launch]) -> None:
-        """Start attempts."""
+        """Start attempts; what can't be started is refused."""
         if not launches:
             return
-        self.prepare()
-        server = self._servers[-1]
-        server.folders.update(launch.folder for launch in launches)
-        for launch in launches:
-            server.channel.send({"launch": asdict(launch)})
+        reason = self.prepare()
+        if reason is not None:
+            self._refused += [Refusal(each.folder, reason) for each in launches]
+            return
+        for each in launches:
+            self._servers[-1].launch(each)
 
     def watch(self, folder: str, process: ProcessIdentity) -> bool:
         """Watch the process of an attempt that another launched; False if it has ended."""
@@ -155,21 +141,50 @@ class LocalExecutor:
         for handle in descriptors & self._handles.keys():
             exits.append(Exit(self._handles.pop(handle)))
             os.close(handle)
+        for server in [each for each in self._servers if each.look()]:
+            self._give_up(server)
+        self._departing.step()
         return exits
 
-    def _reports(self, server: _Server) -> list[Exit]:
-        reports, alive = server.channel.receive()
-        server.folders.difference_update(report["folder"] for report in reports)
-        if not alive:
-            self._orphans += server.folders
-            self._servers.remove(server)
-            server.close()
-        return [Exit(r["folder"], r["status"], r["peak"], r["cpu"]) for r in reports]
+    def _reports(self, server: Server) -> list[Exit]:
+        messages, there = server.receive()
+        reports = [message for message in messages if "folder" in message]
+        refused = [Refusal(message["refused"], message["reason"]) for message in messages if "refused" in message]
+        self._refused += refused
+        self.launched |= any("launched" in message for message in messages)
+        server.folders.difference_update([report["folder"] for report in reports], [each.folder for each in refused])
+        if not there:
+            self._lose(server)
+        return [_exit(report["folder"], report) for report in reports]
+
+    def _lose(self, server: Server) -> None:
+        """A fork server has died: what it launched is looked at, and what it has not is refused."""
+        if not server.has_launched and server.folders:
+            reason = "the fork server ended before it could launch anything; supervisor.err says why"
+            self._refused += [Refusal(folder, reason) for folder in server.folders]
+            server.folders.clear()
+        self._orphans += server.folders
+        self._servers.remove(server)
+        self._departing.add(server)
+
+    def _give_up(self, server: Server) -> None:
+        """A fork server does not answer: it is to launch nothing more, should it go on."""
+        self._silent.append((server, time.time() - server.silent_for))
+        self._servers.remove(server)
+        self._orphans += server.folders
+        server.channel.send({"abandoned": True})
+        server.channel.close()
+        self.prepare()
 
     def orphaned(self) -> list[str]:
-        """Return, once, the folders of attempts whose fork server has died: whether they run is to be looked at."""
+        """Return, once, the folders of attempts whose fork server has died or is silent: whether they run is to be looked at."""
         orphans, self._orphans = self._orphans, []
         return orphans
+
+    def refused(self) -> list[Refusal]:
+        """Return, once, what could not be launched."""
+        refused, self._refused = self._refused, []
+        return refused
 
     def acknowledge(self, folders: Sequence[str]) -> None:
         """Say that reports are safe in the store."""
@@ -178,16 +193,22 @@ class LocalExecutor:
                 server.channel.send({"acknowledge": list(folders)})
             if server is not self._servers[-1] and not server.folders:
                 self._dismiss(server)
+        for server, since in list(self._silent):
+            server.folders.difference_update(folders)
+            if not server.folders or server.process.poll() is not None:
+                self._silent.remove((server, since))
+                server.process.kill()  # nothing that it launched is left
+                self._departing.add(server)
 
-    def _dismiss(self, server: _Server) -> None:
+    def _dismiss(self, server: Server) -> None:
         server.channel.send({"goodbye": True})
         self._servers.remove(server)
-        server.close()
+        self._departing.add(server)
 
     def leave(self) -> None:
         """Let go of what runs: each fork server stays until its children have ended, and starts no supervisor."""
         for server in self._servers:
-            server.channel.send({"alone": True})
+            server.channel.send({"abandoned": True})
             server.channel.close()
         self._servers.clear()
 
@@ -195,6 +216,10 @@ class LocalExecutor:
         """Let the fork servers end; only when nothing runs."""
         for server in list(self._servers):
             self._dismiss(server)
+        for server, _ in self._silent:
+            server.process.kill()
+            self._departing.add(server)
+        self._departing.close()
         for handle in self._handles:
             os.close(handle)
         self._handles.clear()
@@ -202,4 +227,12 @@ class LocalExecutor:
 
 def exit_from_folder(folder: str) -> Exit:
     """Return what an orphaned fork server wrote of an attempt's end; unknown where it wrote nothing."""
-    return Exit(folder, *(reports.left(folder) or reports.Left()))
+    left = reports.left(folder) or reports.Left()
+    orphans = tuple(ProcessIdentity(*each) for each in left.orphans)
+    return Exit(folder, left.status, left.peak_memory, left.cpu_seconds, orphans)
+
+
+def _exit(folder: str, report: dict[str, Any]) -> Exit:
+    """What a fork server has said of an end."""
+    orphans = tuple(ProcessIdentity(**each) for each in report.get("left", ()))
+    return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"), orphans)

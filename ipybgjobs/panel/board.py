@@ -1,7 +1,10 @@
 """What a panel shows of one store: the newest jobs as rows, and later what changed of them; it reads and keeps nothing."""
 
+import os
 from typing import Any
 
+from .. import presence
+from ..folder import StateFolder
 from ..process import identity
 from ..store import records, watching
 from ..store.database import Database
@@ -58,9 +61,8 @@ def one(database: Database, job_id: int) -> list[list[Any]]:
 def surroundings(database: Database) -> dict[str, Any]:
     """Return what concerns all jobs: paused queues, and what keeps this host's jobs from starting."""
     host = identity.host()
-    notices = [each["notice"] for each in records.supervisors(database) if each["host"] == host]
-    held = notices[0] if notices and records.has_work(database, host) else None
-    return {"paused": records.paused(database), "notice": held}
+    held = presence.notices(database, StateFolder(os.path.dirname(database.path))) if records.has_work(database, host) else None
+    return {"paused": records.paused(database), "notice": "; ".join(held.lines()) or None if held else None}
 
 
 def _rows(seen: list[watching.Seen]) -> list[list[Any]]:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from .. import attempt, summon, unbroken
+from .. import attempt, presence, unbroken
 from ..errors import BackgroundJobError
 from ..folder import StateFolder
+from ..presence import Presence
+from ..process import identity
 from ..process.notice import Notice
-from ..store import watching
+from ..store import records, watching
 from ..store.database import Database
 from . import board, rows
 
@@ -82,7 +84,6 @@ class Feed:
             self._listeners.pop(listener, None)
 
     def _run(self, look: "_Look") -> None:
-        seen_to = time.monotonic()
         soon: Iterator[float] = iter(())
         with contextlib.closing(Notice(self._folder.path)) as notice:
             while True:
@@ -90,9 +91,7 @@ class Feed:
                 pause = self._tell(delta)
                 if pause is None:
                     return
-                if look.running and time.monotonic() - seen_to > IDLE:
-                    seen_to = time.monotonic()
-                    _see_to_supervisor(self._folder)
+                look.see_to_supervisor()
                 if delta is not None:
                     time.sleep(SHORTEST)  # what changes meanwhile goes together
                 if notice.wait(next(soon, min(pause, RUNNING if look.running else IDLE))):
@@ -129,7 +128,9 @@ class _Look:
         self._folder = folder
         self._open = open_database
         self._database = open_database()
-        self._version: tuple[Database, int] | None = None
+        self._version: tuple[Database, int, str | None] | None = None
+        self._presence = Presence()
+        self._seen: tuple[float, str | None] = (0.0, None)  # when it was looked for trouble last, and what was found
         self._since = watching.moment(self._database)
         self.around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
@@ -149,7 +150,7 @@ class _Look:
 
     def _changes(self) -> dict[str, Any]:
         database = self._open()
-        version = database, database.changed()
+        version = database, database.changed(), self._trouble()
         if version == self._version:
             return {}
         self._version = version
@@ -165,6 +166,17 @@ class _Look:
         new = {key: value for key, value in around.items() if value != self.around.get(key)}
         self.around = around
         return found | new
+
+    def _trouble(self) -> str | None:
+        """What only shows from outside: a supervisor, or whoever holds the store, that is stopped."""
+        if time.monotonic() > self._seen[0] + presence.PAUSE:
+            self._seen = time.monotonic(), presence.trouble(self._folder)
+        return self._seen[1]
+
+    def see_to_supervisor(self) -> None:
+        """See to it that a supervisor runs where there is work."""
+        with contextlib.suppress(BackgroundJobError):  # the store can't be read: tried again
+            self._presence.see_to(self._folder, lambda: records.has_work(self._open(), identity.host()))
 
     def _progress(self) -> dict[str, Any]:
         there = {each.folder for each in self.running}
@@ -182,11 +194,6 @@ class _Look:
             return None
         self._said[one.folder] = at
         return rows.progress(one.job_id, folder)
-
-
-def _see_to_supervisor(folder: StateFolder) -> None:
-    with contextlib.suppress(OSError):  # a full disk, a folder that is gone: tried again
-        summon.see_to(folder)
 
 
 def progress_now(folder: StateFolder, database: Database) -> list[list[Any]]:

@@ -8,6 +8,7 @@ wakeup    a hint that the store has changed
 identity  who a process is; never a PID alone
 launch    processes that are nobody's children
 tree      finding and ending all of a worker's processes
+question  a short-lived child that is asked something
 worker    what a worker's process sets up for itself
 ========  =====================================================
 

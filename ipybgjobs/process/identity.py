@@ -107,6 +107,31 @@ def is_alive(identity: ProcessIdentity) -> bool:
     return state is not None and state.state not in "ZX" and state.start_time == identity.start_time and identity.boot == boot()
 
 
+def of(state: ProcessState) -> ProcessIdentity:
+    """Return the identity of a process that was looked at in this boot."""
+    return ProcessIdentity(state.pid, state.start_time, boot())
+
+
+def is_single_threaded() -> bool:
+    """Whether this process has one thread: then a fork of it is sound."""
+    return len(os.listdir("/proc/self/task")) == 1
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped: by a signal, Ctrl-Z or a debugger."""
+    state = look(pid)
+    return state is not None and state.state in "Tt"
+
+
+def command_line(pid: int) -> str:
+    """Return the command line of a process; empty where there is none."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def open_handle(identity: ProcessIdentity) -> int | None:
     """Return a descriptor that becomes readable when the process ends; None if it has gone already.
 

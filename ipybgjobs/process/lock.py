@@ -4,6 +4,7 @@ On POSIX an exclusive `flock`; it is a property of the open file, so it can be h
 descriptor. Elsewhere: a file opened without sharing.
 """
 
+import contextlib
 import fcntl
 import os
 from typing import Self
@@ -39,6 +40,11 @@ class FileLock:
             raise
         return cls(descriptor)
 
+    def sign(self) -> None:
+        """Write this process's PID into the file, for those who ask for the `holder`."""
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, only nobody can name its holder
+            os.pwrite(self.descriptor, f"{os.getpid():<20}".encode(), 0)
+
     def close(self) -> None:
         """Drop this process's hold; a process that was given the descriptor keeps the lock."""
         os.close(self.descriptor)
@@ -57,3 +63,27 @@ def is_held(path: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def holder(path: str) -> int | None:
+    """Return the PID that the holder of a lock has signed with; None where nobody holds it, or it has not signed yet."""
+    if not is_held(path):
+        return None
+    with open(path, "rb") as file:
+        text = file.read(20).strip()
+    return int(text) if text.isdigit() else None
+
+
+def writer_of(path: str, byte: int) -> int | None:
+    """Return the PID of the process that holds a record lock for writing on a byte of a file, as ``/proc/locks`` says.
+
+    The file is not opened: closing it would drop the record locks that this very process holds on it.
+    """
+    try:
+        inode = os.stat(path).st_ino
+        with open("/proc/locks", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return None
+    held = [line for line in lines if line[1:2] == ["POSIX"] and line[3] == "WRITE" and line[5].endswith(f":{inode}")]
+    return next((int(line[4]) for line in held if int(line[6]) <= byte and int(line[4]) > 0), None)

@@ -38,6 +38,15 @@ def has_children() -> bool:
     return False
 
 
+def children() -> list[ProcessState]:
+    """Children of this process, zombies included."""
+    pids: list[str] = []
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+            pids += file.read().split()
+    return [state for state in map(identity.look, map(int, pids)) if state is not None]
+
+
 def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
     """Living processes below the roots, and those in a session that one of the roots leads; parents first."""
     everything = [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
@@ -92,6 +101,39 @@ def send(states: Iterable[ProcessState], number: signal.Signals) -> None:
 def terminate(states: Iterable[ProcessState]) -> None:
     """Ask the processes to end."""
     send(states, signal.SIGTERM)
+
+
+def left_behind(worker: identity.ProcessIdentity, orphans: Iterable[identity.ProcessIdentity]) -> list[ProcessState]:
+    """Return what a dead worker has left: the processes of its session, those that became orphans, and all below them.
+
+    A session's number is given to no other process while anybody is in it; if a process of that number lives, it is another's.
+    """
+    leader = identity.look(worker.pid)  # the worker itself, where nobody has reaped it yet
+    gone = leader is None or leader.start_time == worker.start_time
+    everything = [identity.look(pid) for pid in _all_pids()] if gone else []
+    session = [s for s in everything if s is not None and s.session == worker.pid and s.start_time >= worker.start_time]
+    known = [s for each in orphans if identity.is_alive(each) and (s := identity.look(each.pid)) is not None]
+    found = [*(s for s in session if s.state not in "ZX" and worker.boot == identity.boot()), *known]
+    roots = [state for state in found if not _is_supervisor(state.pid)]
+    return [*roots, *descendants(roots)]
+
+
+def _is_supervisor(pid: int) -> bool:
+    """Whether a process supervises: one that a job, or its fork server, has started becomes an orphan too, and is nobody's."""
+    return "/ipybgjobs/start.py supervisor " in identity.command_line(pid)
+
+
+def kill_all(states: Iterable[ProcessState]) -> None:
+    """End processes that nothing has to outlive, and what they start meanwhile; all are stopped first."""
+    stopped = list(states)
+    send(stopped, signal.SIGSTOP)
+    while new := descendants([state for state in stopped if same(state)]):
+        fresh = [state for state in new if state.pid not in {each.pid for each in stopped}]
+        if not fresh:
+            break
+        send(fresh, signal.SIGSTOP)
+        stopped += fresh
+    send(stopped, signal.SIGKILL)
 
 
 def kill(worker: ProcessState, known: Iterable[ProcessState]) -> None:

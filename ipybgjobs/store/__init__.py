@@ -10,6 +10,8 @@ submissions   new jobs and groups                                           clie
 controls      requests, priorities, pauses                                  clients
 removals      jobs that go, with their attempts                             clients, the supervisor
 schedule      what may start, and what waits for what                       the supervisor
+notices       what keeps jobs from starting, as a row says it           everybody
+holder        who holds the write lock                                      everybody
 transitions   what happens to jobs                                          the supervisor
 ============  ============================================================  =====================
 """

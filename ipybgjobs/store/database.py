@@ -19,6 +19,7 @@ from ..folder import StateFolder
 from ..process import identity, wakeup
 from ..process.filesystem import is_network
 from ..process.lock import FileLock, is_held
+from . import holder
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -277,7 +278,7 @@ class Database:
             yield
         except sqlite3.Error as error:
             kind = StoreDamaged if is_damage(error) else StoreError
-            raise kind(f"The store {self.path} refuses: {error}. {_advice(error)} Nothing was changed.") from error
+            raise kind(f"The store {self.path} refuses: {error}. {_advice(error, self.path)} Nothing was changed.") from error
 
     def changed(self) -> int:
         """Return a number that changes when another connection has committed."""
@@ -344,8 +345,10 @@ def is_damage(error: sqlite3.Error) -> bool:
     return "malformed" in str(error) or "not a database" in str(error)
 
 
-def _advice(error: sqlite3.Error) -> str:
+def _advice(error: sqlite3.Error, path: str) -> str:
     text = str(error)
+    if "locked" in text and (named := holder.writer(path, only_stopped=False)) is not None:
+        return f"{named[0].upper()}{named[1:]}."
     if "full" in text:
         return "The disk is full: free some space."
     if "readonly" in text or "unable to open" in text:

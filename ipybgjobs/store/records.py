@@ -349,6 +349,18 @@ def known(database: Database, uids: Iterable[str]) -> set[str]:
     return {row[0] for row in database.read(sql, (text, text))}
 
 
+def is_running(database: Database, host: str) -> bool:
+    """Whether an attempt of the host has not ended."""
+    sql = "SELECT EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND host = ?)"
+    return bool(database.read(sql, (host,))[0][0])
+
+
+def context(database: Database, job_id: int) -> int:
+    """Return the id of the context that a job was submitted in; 0 where the job is gone."""
+    rows = database.read("SELECT context FROM jobs WHERE id = ?", (job_id,))
+    return int(rows[0][0]) if rows else 0
+
+
 def has_request(database: Database, job_ids: list[int]) -> bool:
     """Whether what somebody asked for about one of the jobs is still to be answered."""
     sql = "SELECT 1 FROM requests WHERE job_id IN (SELECT value FROM json_each(?)) LIMIT 1"

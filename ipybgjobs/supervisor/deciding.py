@@ -15,6 +15,7 @@ from ..store.schedule import Schedule
 from ..store.task import Claim, Request, Task, Unread
 from ..store.transitions import Transitions, Verdict
 from .aftermath import Aftermath
+from .backoff import pause
 from .effects import Effects, Step
 from .judging import End
 from .policies import Policies
@@ -201,6 +202,7 @@ class Decider:
     # -- step 4: start --------------------------------------------------------------------------------------------
 
     def _start(self, step: Step) -> None:
+        self._starter.held.clear()
         for run in self._attempts.voided.values():
             self._relaunch(step, run)
         refused: list[tuple[Task | Unread, str]] | None = None
@@ -219,13 +221,16 @@ class Decider:
         elif claim.ending is not None or _is_hook_of_a_live_job(claim):
             reason = claim.ending or Outcome.CANCELLED
             self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
-        elif claim.launches > _PROMPT_LAUNCHES and time.monotonic() < run.voided_at + AGAIN:
-            pass  # something keeps launches from working: no hurry
+        elif self._starter.backoff.waits or time.monotonic() < run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES):
+            self._starter.hold(claim.job, run.problem)  # something keeps launches from working: no hurry
         elif refusal := self._starter.refusal(claim.job):
             self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
         elif start := self._starter.relaunch(step, claim):
             step.effects.starts.append(start)
             step.effects.recorded.append(run.folder)
+            step.effects.discarded += [run.folder] if claim.launches > _PROMPT_LAUNCHES else []
+        elif isinstance(claim.job, Task):
+            self._starter.hold(claim.job, self._policies.problem_of(claim.job.context))
 
     def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
         self._record(step, End(run, claim, verdict, Failure()))

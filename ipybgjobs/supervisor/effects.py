@@ -48,6 +48,7 @@ class Effects:
     endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
     late: list[Running] = field(default_factory=list)  #: whose time-out has been enforced
     environments: set[int] = field(default_factory=set)  #: that may have lost their last job
+    discarded: list[str] = field(default_factory=list)  #: attempt folders in which nothing ran, and nothing will
     released: bool = False  #: environment variables were deleted
     messages: list[Message] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)

@@ -69,18 +69,9 @@ class Ending:
             self.is_unwatched = not self._kill()
             self._deadline = self._clock() + max(self._grace, INTERVAL)
 
-    def remains(self) -> list[int]:
-        """Processes that are still there after the worker has gone; ends them once more."""
-        if self._worker is None:
-            return []
-        tree.kill(self._worker, [state for state in self._known.values() if tree.same(state)])
-        limit = self._clock() + 1.0
-        while self._clock() < limit:
-            left = [state.pid for state in self._known.values() if tree.same(state)]
-            if not left:
-                return []
-            time.sleep(0.005)
-        return left
+    def known(self) -> list[identity.ProcessState]:
+        """Processes below the worker that have been seen and are still there."""
+        return [state for state in self._known.values() if tree.same(state)]
 
     def _look(self) -> None:
         assert self._worker is not None

@@ -8,33 +8,34 @@ import functools
 import math
 import os
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterable
 
-from .. import __version__, damage, reports
+from .. import __version__, damage
 from ..errors import StoreDamaged, StoreError
-from ..executors.local import Exit, LocalExecutor, exit_from_folder
+from ..executors.local import LocalExecutor
 from ..folder import StateFolder
-from ..models import Outcome, Owner
-from ..process import identity, memory
-from ..reports import Started
+from ..models import Owner
+from ..process import identity, launch, memory
 from ..snapshot import startup_key
 from ..store import records, schedule
 from ..store.database import Database
+from ..store.notices import Notices
 from ..store.schedule import Schedule
 from ..store.task import Claim, Task
 from ..store.transitions import Transitions
 from . import ending, limiting, running
+from .collecting import Collector
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
-from .ending import Ending
 from .joblogs import JobLogs, Message
 from .judging import Judge
 from .limiting import Limiter
 from .notifying import Notifier
 from .origins import Origins
 from .policies import Policies
-from .running import Attempts, Found, Running
+from .running import Attempts, Running
 from .starting import Starter
 from .tidying import Tidier
 
@@ -89,8 +90,10 @@ class Supervisor:
         self.policies = Policies()
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
         self._logs = JobLogs(self.policies.latest.logs, folder.logs)
+        self._backoff = self._starter.backoff
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
+        self._collector = Collector(self._attempts, self.executor, self.policies, self._backoff)
         self._judge = Judge(self._attempts, self.policies, self._memory_kills)
         self._decider = Decider(self._attempts, self._starter, self.policies, clock=clock, draw=draw)
         self._notifier = Notifier(folder)
@@ -104,6 +107,7 @@ class Supervisor:
         self._notice: str | None = None
         self._refused = False  # whether the store refused the last transaction
         self._said: str | None = None  # the notice that is in the store
+        self._silent: str | None = None  # what that says of fork servers that are silent
         self._fold_at: float | None = None  # when deleted environment variables are to go from the store's log, too
 
     # -- waiting --------------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ class Supervisor:
 
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
-        if self.executor.pending or any(run.ending for run in self._attempts.running.values()):
+        if self.executor.pending or self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
             return ending.INTERVAL
         if self._attempts.ended or self._attempts.voided or self._attempts.unclear or self._refused:
             return AGAIN
@@ -127,6 +131,7 @@ class Supervisor:
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
+        dues += [left for left in (self.executor.patience(), self._backoff.left) if left is not None]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
         return max(0.0, min([*dues, self.until_fold()])) if dues else None
@@ -154,7 +159,7 @@ class Supervisor:
             claim = queues.claimed(job_id, number)
             if claim is not None:
                 run = Running(job_id, number, self._folder.attempt(claim.folder))
-                self._attend(run, functools.partial(self._resume, run, claim))
+                self._collector.attend(run, functools.partial(self._resume, run, claim))
 
     def _resume(self, run: Running, claim: Claim) -> None:
         """Go on with an attempt that a dead supervisor left."""
@@ -162,28 +167,11 @@ class Supervisor:
         if isinstance(claim.job, Task):
             self.policies.settings(claim.job.context)
             timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
-        self._find(run)
+        self._collector.find(run)
         run.deadline = None if timeout is None else running.began(run.folder, claim.started_at) + timeout
         run.until = until
         if claim.ending and run.folder in self._attempts.running:
-            run.ending = running.begin_ending(run, claim.ending, claim.grace, self.executor)
-
-    def _attend(self, run: Running, look: Callable[[], None]) -> None:
-        """Look at one attempt: whatever is wrong with it ends this one, and no other."""
-        try:
-            look()
-        except Exception as error:
-            self._attempts.give_up(run, f"{type(error).__name__}: {error}")
-
-    def _find(self, run: Running) -> None:
-        found = running.look(run.folder, self.executor)
-        if found is Found.VOID:
-            self._attempts.void(run)
-            return
-        self._attempts.hold(run, is_unclear=found is Found.UNCLEAR)
-        run.elsewhere = found is Found.ELSEWHERE
-        if found is Found.GONE:
-            self._end(exit_from_folder(run.folder))
+            self._collector.begin_ending(run, claim.ending, claim.grace)
 
     def tick(self, ready: Iterable[int] = (), *, woken: bool = False) -> None:
         """Do all that is due; never waits.
@@ -206,10 +194,8 @@ class Supervisor:
         self._note_origins()
         self._tidier.step(self.policies.latest)
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
-        self._collect(ready)
-        for run in list(self._attempts.running.values()):
-            if run.ending is not None and run.folder not in self._attempts.ended:
-                self._attend(run, functools.partial(self._go_on_ending, run, run.ending))
+        self._collector.collect(ready)
+        self._collector.go_on_ending()
         known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
         if not (known or self._due() or self._store_changed()):
             return
@@ -227,11 +213,6 @@ class Supervisor:
         self._do(effects)
         if self.notice != self._said:
             self.say_heard()
-
-    def _go_on_ending(self, run: Running, ending: Ending) -> None:
-        ending.step()
-        if ending.is_unwatched and not run.elsewhere:
-            self._end(exit_from_folder(run.folder))
 
     def _note_origins(self) -> None:
         found = list(self._origins.step())
@@ -254,7 +235,8 @@ class Supervisor:
         delayed = self._next_due is not None and self._next_due <= clock
         silent = bool(self._attempts.running) and clock - self._heard_at >= _SILENCE
         stale = self._starter.waiting and self.policies.changed()
-        return overdue or delayed or silent or stale or self.policies.problem is not None
+        held = self.policies.problem is not None or (self._backoff.reason is not None and not self._backoff.waits)
+        return overdue or delayed or silent or stale or held or self.executor.problem != self._silent
 
     def _follow_clock(self) -> None:
         """Where somebody has set the clock, let delays be as long as they were meant to be."""
@@ -271,40 +253,6 @@ class Supervisor:
     def _shift_deadline(self, run: Running) -> None:
         job = Schedule(self.database.connection, self.owner, self._clock()).job(run.job_id)
         run.until = None if run.is_hook or not isinstance(job, Task) else job.record.deadline
-
-    def _collect(self, ready: Iterable[int]) -> None:
-        """Step 1: which processes have ended."""
-        for end in self.executor.ended(ready):
-            run = self._attempts.running.get(end.folder)
-            if run is None:
-                self.executor.acknowledge([end.folder])  # it was voided before it could start
-            else:
-                self._attend(run, functools.partial(self._collect_one, end))
-        for folder in {*self.executor.orphaned(), *self._attempts.unclear}:
-            if folder in self._attempts.running:
-                run = self._attempts.running[folder]
-                self._attend(run, functools.partial(self._find, run))
-        for run in list(self._attempts.running.values()):
-            if run.elsewhere and not running.is_held_elsewhere(run.folder):
-                self._attend(run, functools.partial(self._end, exit_from_folder(run.folder)))
-
-    def _collect_one(self, end: Exit) -> None:
-        if end.status is None:  # no child of a fork server of ours
-            launcher = (reports.started(end.folder) or Started()).launcher
-            running.wait_for_exit_report(end.folder, launcher)
-            end = exit_from_folder(end.folder)
-        self._end(end)
-
-    def _end(self, end: Exit) -> None:
-        run = self._attempts.running[end.folder]
-        if running.never_started(end.folder):
-            self._attempts.void(run)
-            return
-        if self.policies.latest.max_output_bytes is not None:
-            limiting.shorten(end.folder, self.policies.latest.max_output_bytes)
-        if run.ending is not None:
-            run.remains = run.ending.remains()
-        self._attempts.ended[end.folder] = end
 
     def _decide(self) -> Effects:
         now = self._clock()
@@ -329,6 +277,10 @@ class Supervisor:
             self._fold_at = time.monotonic() + FOLD_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
+        for folder in effects.discarded:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not (effects.starts or self._attempts.voided or self._backoff.waits):
+            self._backoff.worked()  # nothing is left that could not be launched
         self._notifier.add(effects.notices)
         for message in effects.messages:
             self._logs.write(message)
@@ -337,10 +289,7 @@ class Supervisor:
         for run in effects.late:
             run.late = True
         for run, reason, grace in effects.endings:
-            self._attend(run, functools.partial(self._begin_ending, run, reason, grace))
-
-    def _begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
-        run.ending = running.begin_ending(run, reason, grace, self.executor)
+            self._collector.begin_ending(run, reason, grace)
 
     def _launch(self, starts: list[Start]) -> None:
         launches = []
@@ -351,7 +300,8 @@ class Supervisor:
             try:
                 launches.append(self._starter.launch(start))
             except OSError as error:
-                self._notice = f"job {task.id} can't be started: {error}"
+                run.problem = f"job {task.id} can't be started: {launch.reason(error)}"
+                self._starter.hold(task, run.problem)
                 self._attempts.void(run)
                 continue
             except ValueError as error:  # what of its row only a launch looks at
@@ -374,8 +324,11 @@ class Supervisor:
 
     @property
     def notice(self) -> str | None:
-        """What keeps jobs from starting, or the logs from being written; None if nothing does."""
-        return self.policies.problem or self._notice or self._logs.problem
+        """What keeps jobs from starting, or the logs from being written, as `Notices` writes it; None if nothing does."""
+        reason = self._backoff.reason
+        stuck = None if reason is None else f"no job can be started at the moment, and it is retried: {reason}"
+        general = self._notice or stuck or self.executor.problem or self._logs.problem
+        return Notices(general, dict(self._starter.held)).to_text()
 
     def say_heard(self) -> None:
         """Write the notice and the time into the store."""
@@ -384,7 +337,7 @@ class Supervisor:
             self._hear(Transitions(connection, self.owner, now), now)
 
     def _hear(self, change: Transitions, now: float) -> None:
-        self._said = self.notice
+        self._said, self._silent = self.notice, self.executor.problem
         change.heard(os.getpid(), __version__, self._started_at, self._said)
         self._heard_at = now
 

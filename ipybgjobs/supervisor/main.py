@@ -3,6 +3,7 @@
 It ends only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, looks at the store
 again, and then releases the lock. A new one waits for the lock instead of giving up. Where the store is damaged, or another
 is in its place, it lets go at once: what runs goes on. It starts a successor for that other store, and none for a damaged one.
+One whose interpreter was thrown away gives way to one that another interpreter starts.
 """
 
 import contextlib
@@ -33,6 +34,7 @@ def main(state_dir: str, next_lock: int) -> None:
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
     assert lock is not None
+    lock.sign()
     try:
         supervisor = Supervisor(folder)
     except StoreDamaged as error:
@@ -64,7 +66,7 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder) 
         while True:
             _serve(supervisor, listener)
             listener.close()
-            if not supervisor.has_work():
+            if supervisor.executor.is_stranded or not supervisor.has_work():
                 return
             listener = Listener(folder.path)
     finally:
@@ -84,6 +86,8 @@ def _serve(supervisor: Supervisor, listener: Listener) -> None:
             raise
         except StoreError:
             patience = AGAIN
+        if supervisor.executor.is_stranded:
+            return
         idle_since = None if patience is not None else (idle_since or time.monotonic())
         if idle_since is not None:
             left = idle_since + supervisor.policies.latest.idle_seconds - time.monotonic()

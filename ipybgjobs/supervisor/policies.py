@@ -6,7 +6,7 @@ file can't be read, what depends on it waits. Nothing is denied for a file that 
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..configuration import sources
@@ -17,6 +17,9 @@ from ..snapshot import Context
 
 #: Longest that the files may take to be evaluated, in seconds.
 LONGEST_EVALUATION = 60.0
+
+#: Seconds after which it is said that the files take long.
+LONG_EVALUATION = 3.0
 
 #: Seconds before an evaluation that died is repeated.
 PAUSE = 5.0
@@ -29,11 +32,27 @@ _Key = tuple[tuple[tuple[str, str], ...], str, str]
 class _Evaluation:
     """A child that evaluates files, or what it said."""
 
+    paths: tuple[str, ...]
     signature: sources.Signature
     question: Question | None
     settings: Settings | None = None
     error: str | None = None
     again_at: float | None = None  #: on the monotonic clock: it died without an answer, and is to be repeated
+    began_at: float = field(default_factory=time.time)  #: seconds since the epoch
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it takes longer than anybody should wait without a word."""
+        return self.question is not None and time.monotonic() >= self.question.began + LONG_EVALUATION
+
+    @property
+    def problem(self) -> str | None:
+        """Why the jobs that depend on it can't start; None where nothing is known to keep them."""
+        if not self.is_slow:
+            return self.error
+        files = ", ".join(path for path, stamp in zip(self.paths, self.signature, strict=True) if stamp) or "no file"
+        since = time.strftime("%H:%M:%S", time.localtime(self.began_at))
+        return f"reading the configuration ({files}) takes long, since {since}; jobs that depend on it wait"
 
     def is_stale(self, signature: sources.Signature) -> bool:
         """Whether the files have changed since, or the child is to be started once more."""
@@ -58,8 +77,9 @@ class Policies:
         return [e.question.fileno() for e in self._evaluations.values() if e.question]
 
     def limit(self) -> float | None:
-        """When the oldest running evaluation is given up, on the monotonic clock."""
-        return min((e.question.limit for e in self._evaluations.values() if e.question), default=None)
+        """When a running evaluation is given up, or said to take long, on the monotonic clock; None where none runs."""
+        asked = [(e.question, e.is_slow) for e in self._evaluations.values() if e.question]
+        return min((q.limit if slow else q.began + LONG_EVALUATION for q, slow in asked), default=None)
 
     def settings(self, context: Context) -> Settings | None:
         """Return what the files of a caller say; None while that is not known (see `problem`)."""
@@ -67,8 +87,10 @@ class Policies:
         key = _key(context)
         evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
-        if evaluation is None or (evaluation.question is None and evaluation.is_stale(signature)):
-            self._evaluations[key] = self._begin(context, signature)
+        if evaluation is None or evaluation.is_stale(signature):
+            if evaluation is not None and evaluation.question is not None:
+                evaluation.question.give_up()  # it reads what is no longer there
+            self._evaluations[key] = self._begin(context, tuple(paths), signature)
             return None
         return None if evaluation.question else evaluation.settings
 
@@ -97,28 +119,32 @@ class Policies:
 
     def changed(self) -> bool:
         """Whether files have changed since they were evaluated."""
-        return any(
-            e.question is None and e.is_stale(sources.signature(path for path, _ in key[0]))
-            for key, e in self._evaluations.items()
-        )
+        return any(e.is_stale(sources.signature(path for path, _ in key[0])) for key, e in self._evaluations.items())
 
     @property
     def unknown(self) -> bool:
-        """Whether the first answer is still to come."""
-        return bool(self._evaluations) and all(e.question and not e.settings for e in self._evaluations.values())
+        """Whether the first answer is still to come, and may come at any moment."""
+        return bool(self._evaluations) and all(
+            e.question and not e.settings and not e.is_slow for e in self._evaluations.values()
+        )
 
     @property
     def problem(self) -> str | None:
         """Why some jobs can't start; None if nothing keeps them."""
-        return next((e.error for e in self._evaluations.values() if e.error), None)
+        return next((found for e in self._evaluations.values() if (found := e.problem)), None)
 
-    def _begin(self, context: Context, signature: sources.Signature) -> _Evaluation:
+    def problem_of(self, context: Context) -> str | None:
+        """Why the jobs of a caller can't start; None if nothing is known to keep them."""
+        evaluation = self._evaluations.get(_key(context))
+        return None if evaluation is None else evaluation.problem
+
+    def _begin(self, context: Context, paths: tuple[str, ...], signature: sources.Signature) -> _Evaluation:
         child = command("configuration", executable=context.executable, root=context.package_root)
         try:
-            return _Evaluation(signature, Question(child, context.sources, LONGEST_EVALUATION))
+            return _Evaluation(paths, signature, Question(child, context.sources, LONGEST_EVALUATION))
         except OSError as error:
             problem = f"{context.executable} can't be started to read the configuration: {error.strerror}"
-            return _Evaluation(signature, None, error=problem)
+            return _Evaluation(paths, signature, None, error=problem, again_at=time.monotonic() + PAUSE)
 
     def collect(self, ready: Iterable[int]) -> bool:
         """Take what children have answered; whether there is news."""
@@ -145,4 +171,8 @@ class Policies:
             return
         evaluation.settings = None
         evaluation.again_at = None if "error" in answer else time.monotonic() + PAUSE
-        evaluation.error = problem or answer.get("error") or f"the configuration can't be read: {complaint[-300:]}"
+        evaluation.error = (
+            problem
+            or answer.get("error")
+            or f"the configuration can't be read: {complaint[-300:] or 'the process that reads it ended without an answer'}"
+        )

@@ -12,17 +12,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from .. import attempt, reports
 from ..executors.local import Exit, LocalExecutor
 from ..models import Outcome
 from ..process import identity, tree, worker
 from ..process.identity import ProcessIdentity
-from ..reports import Process, Started
+from ..reports import Started
 from .ending import Ending
 
-#: Seconds that a fork server without supervisor is given to write how its child ended.
-PATIENCE = 2.0
+if TYPE_CHECKING:
+    from .leaving import Leaving
 
 #: Faults that pass by themselves: they say nothing about the attempt that is looked at.
 _PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
@@ -42,6 +43,7 @@ class Running:
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
+    problem: str | None = None  #: why it could not be launched
     late: bool = False  #: its timeout has been enforced
     refused: str | None = None  #: why it could not be launched though it was claimed
     trouble: str | None = None  #: what went wrong when it was looked at
@@ -67,6 +69,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
+        self.leaving: dict[str, Leaving] = {}  #: whose process has gone; still in `running`
         self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
         self.voided: dict[str, Running] = {}  #: to be launched again
         self.unclear: set[str] = set()  #: to be looked at again; still in `running`
@@ -80,6 +83,7 @@ class Attempts:
         run.voided_at = time.monotonic()
         self.unclear.discard(run.folder)
         self.running.pop(run.folder, None)
+        self.leaving.pop(run.folder, None)
         self.voided[run.folder] = run
 
     def hold(self, run: Running, *, is_unclear: bool) -> None:
@@ -102,7 +106,7 @@ class Attempts:
 
     def forget(self, folder: str) -> None:
         """Let go of an attempt whose end, or whose next launch, is in the store."""
-        for held in (self.running, self.ended, self.voided):
+        for held in (self.running, self.leaving, self.ended, self.voided):
             held.pop(folder, None)
         self.unclear.discard(folder)
 
@@ -117,20 +121,20 @@ class Found(Enum):
     UNCLEAR = "unclear"  #: no descriptor, no space: to be looked at again
 
 
-def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time.monotonic) -> Found:
+def look(folder: str, executor: LocalExecutor) -> Found:
     """Find out about an attempt that somebody else launched.
 
     The start marker decides: where there is none, it is created as void, and whoever creates it first wins.
     """
     try:
-        return _look(folder, executor, clock)
+        return _look(folder, executor)
     except (FileNotFoundError, NotADirectoryError):
         return Found.VOID  # claimed, and not even a folder
     except OSError as error:
         return Found.UNCLEAR if error.errno in _PASSING else Found.GONE
 
 
-def _look(folder: str, executor: LocalExecutor, clock: Callable[[], float]) -> Found:
+def _look(folder: str, executor: LocalExecutor) -> Found:
     if attempt.claim_start(folder, {"void": True}):
         return Found.VOID
     started = reports.started(folder) or Started()
@@ -139,10 +143,7 @@ def _look(folder: str, executor: LocalExecutor, clock: Callable[[], float]) -> F
     if started.pid_namespace not in (None, identity.pid_namespace()):
         return Found.ELSEWHERE if is_held_elsewhere(folder) else Found.GONE
     process = _process(folder, started)
-    if process is not None and executor.watch(folder, process):
-        return Found.WATCHED
-    wait_for_exit_report(folder, started.launcher, clock)
-    return Found.GONE
+    return Found.WATCHED if process is not None and executor.watch(folder, process) else Found.GONE
 
 
 def _process(folder: str, started: Started) -> ProcessIdentity | None:
@@ -193,13 +194,9 @@ def is_held_elsewhere(folder: str) -> bool:
         return error.errno in _PASSING
 
 
-def wait_for_exit_report(folder: str, launcher: Process | None, clock: Callable[[], float] = time.monotonic) -> None:
-    """Give the fork server that launched the attempt, if it lives, a moment to write how it ended."""
-    if launcher is None:
-        return
-    server, limit = ProcessIdentity(*launcher), clock() + PATIENCE
-    while reports.left(folder) is None and identity.is_alive(server) and clock() < limit:
-        time.sleep(0.005)
+def last_words(folder: str) -> str:
+    """What the process of an attempt printed last, in a line."""
+    return attempt.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "supervisor.err may say why"
 
 
 def begin_ending(running: Running, reason: Outcome, grace: float, executor: LocalExecutor) -> Ending | None:

@@ -3,17 +3,20 @@
 The claim is committed before anything is launched; a claim without a launch is found and repeated (see `running`).
 """
 
+import errno
 import os
 from typing import Any
 
 from .. import allowlist, attempt, demand
-from ..executors.local import Launch
+from ..executors.server import Launch
 from ..folder import StateFolder
+from ..process import identity
 from ..roles import command
 from ..settings import QueueSettings, Settings
 from ..snapshot import acts_at_start
 from ..store.task import Claim, Task, Unread, variables
 from ..store.transitions import Way
+from .backoff import Backoff
 from .effects import Start, Step
 from .policies import Policies
 
@@ -35,7 +38,15 @@ class Starter:
         self._folder = folder
         self._policies = policies
         self._startup = startup
+        self._is_sound = identity.is_single_threaded()  # whoever starts a thread here does it in a fork server, too
+        self.backoff = Backoff()
+        self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
         self.waiting = False  #: whether a job waits for a slot: then a change of the slots is looked for
+
+    def hold(self, job: Task | Unread, reason: str | None) -> None:
+        """Note why a job, and those of its context, can't start."""
+        if reason is not None and isinstance(job, Task):
+            self.held[job.context_id] = reason
 
     def claim(self, step: Step) -> tuple[list[Start], list[tuple[Task | Unread, str]]]:
         """Claim what has a slot, and fail what is no longer allowed.
@@ -48,6 +59,8 @@ class Starter:
             Jobs that were denied, each with the reason.
         """
         step.schedule.promote()
+        if self.backoff.waits:
+            return [], []
         starts = self._claim_hooks(step)
         denied: list[tuple[Task | Unread, str]] = []
         occupied: dict[str, list[int | None]] | None = None
@@ -70,6 +83,7 @@ class Starter:
             settings = self._policies.known(job.context)
             if settings is None:
                 unknown.append(job.context_id)
+                self.hold(job, self._policies.problem_of(job.context))
             elif (why := _forbidden(job, settings)) is not None:
                 denied.append((job, self._deny(step, job, why)))
             else:
@@ -91,6 +105,7 @@ class Starter:
                 continue
             settings = self._policies.known(job.context)
             if settings is None:
+                self.hold(job, self._policies.problem_of(job.context))
                 continue
             if _forbidden(job, settings) is not None:
                 self._drop_hook(step, job)
@@ -148,6 +163,8 @@ class Starter:
         """Why a fork of this interpreter can't run the job; None: it can."""
         if start.task.context.startup != self._startup:
             return "another interpreter, or variables that act at its start differ from the supervisor's"
+        if not self._is_sound:
+            return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
         if any(map(acts_at_start, start.slot_environment)):
             return "its queue sets variables that act at an interpreter's start"
         return None
@@ -158,7 +175,7 @@ class Starter:
         Raises
         ------
         OSError
-            If the folder can't be written.
+            If the folder can't be written, or the interpreter is gone.
         ValueError
             If a client of ipybgjobs did not write the job's environment variables.
         """
@@ -167,8 +184,12 @@ class Starter:
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         attempt.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None
+        if not os.access(context.executable, os.X_OK):
+            raise FileNotFoundError(
+                errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
+            )
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
-        return Launch(start.folder, worker if fresh else None, environment, self._output(start))
+        return Launch(start.folder, worker, environment, self._output(start), forked=not fresh)
 
     def _request(self, start: Start) -> dict[str, Any]:
         task, record, context = start.task, start.task.record, start.task.context

@@ -1,0 +1,42 @@
+"""What dead workers left behind: their orphans become children of the fork server, which tells whose they were.
+
+A worker adopts what its descendants orphan, so a process whose worker lives is never seen here.
+"""
+
+from collections.abc import Container
+from typing import Any
+
+from ..process import identity, tree
+
+
+class Orphans:
+    """The children of this process that are no workers of its own, known from one reaping to the next."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+
+    def of(self, reaped: int, workers: Container[int], *, is_worker: bool) -> list[dict[str, Any]]:
+        """Return what the death of a child has left to this process.
+
+        Parameters
+        ----------
+        reaped : int
+            PID of the child, which has just been waited for.
+        workers : container of int
+            PIDs of the workers that live or are still to be waited for.
+        is_worker : bool
+            Whether it was a worker; what an orphan leaves is nobody's.
+
+        Returns
+        -------
+        list of dict
+            The identity of each process that was not known before; of those that several workers may have left, only
+            the ones in the session of this one.
+        """
+        everybody = tree.children()
+        children = [state for state in everybody if state.pid not in workers]
+        new = [state for state in children if state.pid not in self._known]
+        ambiguous = any(state.pid in workers and state.state == "Z" for state in everybody)
+        mine = [state for state in new if state.session == reaped or not ambiguous]
+        self._known = {state.pid for state in children if state not in new or state in mine}
+        return [identity.of(state).to_json() for state in mine] if is_worker else []

@@ -1,0 +1,48 @@
+"""What a supervisor says keeps jobs from starting: all of them, or those of one context; the text of a column, and back.
+
+A text of an older version is one notice for all.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What keeps jobs from starting.
+
+    Parameters
+    ----------
+    general : str or None
+        Concerns every job.
+    contexts : mapping of int to str
+        Concerns the jobs of one context, by the context's id.
+    """
+
+    general: str | None = None
+    contexts: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_text(cls, text: str | None) -> "Notices":
+        """Read what stands in a row."""
+        try:
+            value = json.loads(text or "{}")
+            contexts = {int(key): str(said) for key, said in value.get("contexts", {}).items()}
+            return cls(value.get("general"), contexts)
+        except (ValueError, AttributeError):
+            return cls(text)
+
+    def to_text(self) -> str | None:
+        """Return what a row says; None where nothing keeps any job."""
+        if not self.contexts:
+            return self.general
+        return json.dumps({"general": self.general, "contexts": {str(key): said for key, said in self.contexts.items()}})
+
+    def of(self, context: int) -> str | None:
+        """Return what keeps the jobs of a context."""
+        return self.general or self.contexts.get(context)
+
+    def lines(self) -> list[str]:
+        """Return all that is said, each sentence once."""
+        return list(dict.fromkeys([*([self.general] if self.general else []), *self.contexts.values()]))
