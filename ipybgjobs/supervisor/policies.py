@@ -99,7 +99,7 @@ class Policies:
         self._stale = {
             key
             for key, evaluation in self._evaluations.items()
-            if evaluation.question is None and evaluation.is_stale(sources.signature(path for path, _ in key[0]))
+            if evaluation.is_stale(sources.signature(path for path, _ in key[0]))
         }
 
     def known(self, context: Context) -> Settings | None:
