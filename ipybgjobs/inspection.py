@@ -322,12 +322,14 @@ def _look_in_fresh_process(
 def _ask(question: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
     limit = time.monotonic() + LONGEST_LOOK
+    unasked: bytes | None = question
     with subprocess.Popen(command("inspection"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
         try:
             while True:
                 try:
-                    answer, errors = asked.communicate(question, timeout=_GLANCE)
+                    answer, errors = asked.communicate(unasked, timeout=_GLANCE)
                 except subprocess.TimeoutExpired:
+                    unasked = None  # it is given once, and is on its way
                     unbroken.check()
                     if time.monotonic() > limit:
                         raise
