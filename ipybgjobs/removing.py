@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 from . import attempt
 from .errors import StoreError
@@ -16,7 +17,7 @@ _ENDING = ".removing"
 
 
 class Removal:
-    """One removal of jobs.
+    """One removal of jobs: announced, and its rows deleted, in its context, then finished; given up there, it leaves no note.
 
     Parameters
     ----------
@@ -27,6 +28,13 @@ class Removal:
     def __init__(self, folder: StateFolder) -> None:
         self._folder = folder
         self._note = f"{folder.jobs}/{os.urandom(8).hex()}{_ENDING}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # the transaction was rolled back
+            self._forget()
 
     def announce(self, uids: Sequence[str]) -> None:
         """Write whose folders may be about to belong to nobody; on disk when this returns.
@@ -47,6 +55,9 @@ class Removal:
     def finish(self, uids: Sequence[str]) -> None:
         """Remove the folders, now that the rows are gone."""
         self._folder.remove(uids)
+        self._forget()
+
+    def _forget(self) -> None:
         with contextlib.suppress(OSError):
             os.unlink(self._note)
 

@@ -119,8 +119,8 @@ class Writer:
         """Remove jobs that have ended, while a rule holds; return the uids of those that are gone."""
 
         def effect() -> list[str]:
-            removal = Removal(self._folder)
-            gone, groups = removals.remove(self._database, job_ids, removal.announce, rule)
+            with Removal(self._folder) as removal:
+                gone, groups = removals.remove(self._database, job_ids, removal.announce, rule)
             removal.finish([*gone, *groups])
             return gone
 

@@ -322,7 +322,7 @@ _BEFORE_COMMIT = {
 _CLIENT = """
 import os, pathlib, signal, sqlite3, sys
 import ipybgjobs as bg
-from ipybgjobs import client
+from ipybgjobs import client, writer
 from ipybgjobs.store import submissions
 
 def die(*_, **__):
@@ -366,7 +366,7 @@ def test_files_of_a_client_that_died_before_its_commit_go_by_age_and_no_others(j
 
 
 def test_a_client_killed_between_commit_and_wake_up_leaves_a_job_that_runs_when_the_store_is_opened(joints):
-    killed_client(joints, "client.Client.wake = die")
+    killed_client(joints, "writer.wake = die")
     assert state_of(joints) == "queued"
     assert not joints.processes()
     open_store()
@@ -377,7 +377,7 @@ def test_a_client_killed_between_commit_and_wake_up_leaves_a_job_that_runs_when_
 def test_a_client_killed_before_the_wake_up_of_an_idle_supervisor_leaves_a_job_that_runs_when_the_store_is_opened(joints):
     allow(joints, BackgroundJobs__idle_seconds=300.0)
     assert bg.submit("joints.note", {"name": "first"}).result(DEADLINE) == "first"
-    killed_client(joints, "client.Client.wake = die")
+    killed_client(joints, "writer.wake = die")
     assert len(of_role(joints, "supervisor")) == 1
     open_store()
     until(lambda: ended(joints, 2), "the job's end", 10)
@@ -404,6 +404,16 @@ def test_a_supervisor_killed_around_a_launch_is_replaced_and_the_method_runs_onc
     until(lambda: ended(joints), "the job's end, with no client there")
     assert outcomes(bg.job(1)) == [(1, "succeeded")]
     assert ran(joints, "once") == 1
+
+
+def test_a_worker_whose_folder_was_taken_away_before_it_began_ends_without_a_traceback(joints):
+    moved = joints.root / "moved"
+    taken = driven(joints, "", f"before(worker, 'redirect_output', lambda *_: os.rename({str(joints.state)!r}, {str(moved)!r}))")
+    bg.submit("joints.note", {"name": "late"})
+    assert taken.wait(DEADLINE) == 0
+    until(lambda: not joints.processes(), "the end of all")
+    assert "Traceback" not in (moved / "supervisor.err").read_text()
+    assert ran(joints, "late") == 0
 
 
 def test_supervisors_killed_around_a_launch_again_and_again_do_not_use_up_the_attempts(joints):

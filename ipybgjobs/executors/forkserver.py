@@ -115,8 +115,9 @@ class ForkServer:
         try:
             self._become_worker(launch)
         except BaseException:
-            sys.excepthook(*sys.exc_info())
-            sys.stderr.flush()
+            if os.path.isdir(launch["folder"]):  # else it was taken away with the store: nobody is there to be told
+                sys.excepthook(*sys.exc_info())
+                sys.stderr.flush()
         finally:
             os._exit(70)
 

@@ -89,8 +89,8 @@ class Tidier:
         return gone > 0
 
     def _remove(self, job_ids: list[int], rule: Rule) -> int:
-        removal = Removal(self._folder)
-        jobs, groups = removals.remove(self._database, job_ids, removal.announce, rule)
+        with Removal(self._folder) as removal:
+            jobs, groups = removals.remove(self._database, job_ids, removal.announce, rule)
         removal.finish([*jobs, *groups])
         return len(jobs)
 
