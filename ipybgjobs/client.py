@@ -13,7 +13,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import allowlist, attempt, dependencies, explanation, here, moments, options, parameters, preparation, snapshot, summon
+from . import (
+    allowlist,
+    attempt,
+    dependencies,
+    explanation,
+    here,
+    moments,
+    options,
+    parameters,
+    preparation,
+    presence,
+    snapshot,
+    summon,
+)
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
@@ -26,9 +39,9 @@ from .jobgroup import Group
 from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
-from .process import identity, surroundings
+from .process import identity, place, surroundings
 from .settings import Settings
-from .store import controls, listing, records, removals, submissions
+from .store import controls, listing, places, records, removals, submissions
 from .store.database import Database
 from .store.removals import Rule
 from .store.submissions import Prospect, Surroundings
@@ -111,9 +124,17 @@ class Client:
             database = self._databases.get(folder.path)
             if database is None or not database.is_there():
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
-                if records.has_work(database, identity.host()):
+                if records.has_work(database, place.here()) or self._is_anything_left(folder, database):
                     self.wake(folder)
             return database
+
+    def _is_anything_left(self, folder: StateFolder, database: Database) -> bool:
+        """Whether a place that is gone has left work, which a supervisor takes over."""
+        for other in places.others(database, place.here()):
+            with presence.vacated(folder, other) as gone:
+                if gone:
+                    return True
+        return False
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
@@ -268,7 +289,7 @@ class Client:
 
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt of jobs, in this process's context."""
-        owner = Owner(identity.host(), identity.pid_namespace())
+        owner = Owner(place.here(), identity.host())
         controls.request_retry(self.database(folder), job_ids, owner, self._surroundings(), time.time())
         self.wake(folder)
 

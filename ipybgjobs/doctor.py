@@ -14,18 +14,21 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, sizes, usage
+from . import __version__, durations, presence, sizes, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError
 from .folder import StateFolder
-from .process import filesystem, identity, lock, surroundings
+from .process import filesystem, lock, place, surroundings
 from .settings import Settings
-from .store import records
+from .store import places, records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
+
+#: Jobs elsewhere that are named.
+_LISTED = 20
 
 #: Longest that the disk use is measured, in seconds.
 _LONGEST_LOOK = 5.0
@@ -128,6 +131,7 @@ def _store(report: Report, folder: StateFolder) -> None:
         for queue in records.paused(database):
             report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
         _supervisors(report, database, folder)
+        _elsewhere(report, database, folder)
     except BackgroundJobError as error:
         report.problems.append(str(error))
 
@@ -139,21 +143,36 @@ def _disk_use(report: Report, folder: StateFolder) -> None:
 
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
-    here = identity.host()
+    here = place.here()
     held = lock.is_held(folder.supervisor_lock(here))
     for row in records.supervisors(database):
-        state = "running" if held and row["host"] == here else "ended, or elsewhere"
+        state = "running" if held and row["place"] == here else "ended, or elsewhere"
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))
         report.fact(
             "supervisor",
             f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
         )
-        if row["notice"] and row["host"] == here and held:
+        if row["notice"] and row["place"] == here and held:
             report.problems.append(row["notice"])
     if not held:
         report.fact("supervisor", "none runs; one is started when there is work")
         if records.has_work(database, here):
             report.problems.append("Work waits, and no supervisor runs: any `jupyter bgjobs list` starts one.")
+
+
+def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
+    """Jobs that wait for a place of which nobody is seen."""
+    ids = places.elsewhere(database, place.here())
+    found = [records.job(database, job_id) for job_id in ids[:_LISTED]]
+    alone = [record for record in found if not presence.is_alive(folder, record.owner.place)]
+    if ids:
+        report.fact("elsewhere", f"{len(ids)} jobs of other places have not ended")
+    for host in dict.fromkeys(record.owner.host for record in alone):
+        named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
+        report.problems.append(
+            f"Nobody is seen on {host}, to which job {named} belongs. If that place no longer exists, run "
+            "`jupyter bgjobs adopt --all`: its jobs go on here."
+        )
 
 
 def _last_errors(report: Report, folder: StateFolder, settings: Settings) -> None:

@@ -7,13 +7,13 @@ is impossible: either somebody hears it, or somebody is about to look.
 import os
 
 from .folder import StateFolder
-from .process import identity, launch, lock, wakeup
+from .process import launch, lock, place, wakeup
 from .process.lock import FileLock
 from .roles import command
 
 
 def summon(folder: StateFolder) -> None:
-    """Wake or start the supervisor of this host.
+    """Wake or start the supervisor of this place.
 
     Raises
     ------
@@ -25,15 +25,15 @@ def summon(folder: StateFolder) -> None:
 
 
 def see_to(folder: StateFolder) -> None:
-    """See to it that a supervisor of this host runs, while somebody waits for a job."""
-    if not lock.is_held(folder.supervisor_lock(identity.host())):
+    """See to it that a supervisor of this place runs, while somebody waits for a job."""
+    if not lock.is_held(folder.supervisor_lock(place.here())):
         summon(folder)
 
 
 def start(folder: StateFolder) -> None:
     """Start a supervisor, unless one is about to start."""
     while True:
-        turn = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+        turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
         if turn is None:
             return
         try:

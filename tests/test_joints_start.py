@@ -669,9 +669,9 @@ def test_a_busy_supervisor_whose_socket_was_tidied_away_still_hears_of_a_job(joi
     held.wait(DEADLINE)
 
 
-def test_a_supervisor_of_another_host_in_the_same_folder_does_not_swallow_the_wake_up(joints):
+def test_a_supervisor_of_another_place_in_the_same_folder_does_not_swallow_the_wake_up(joints):
     """Containers that share a folder share its sockets too."""
-    other = driven(joints, "identity._constant['host'] = 'elsewhere'")
+    other = driven(joints, "identity._constant['namespace'] = 'pid:[1]'")
     bg.submit("joints.note", {"name": "here"})
     until(lambda: ended(joints), "the job's end by a supervisor of this host", 20)
     assert other.poll() is None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..process import identity
+from ..process import place
 from ..store import records, watching
 from ..store.database import Database
 from .rows import row
@@ -56,13 +56,13 @@ def one(database: Database, job_id: int) -> list[list[Any]]:
 
 
 def surroundings(database: Database) -> dict[str, Any]:
-    """Return what concerns all jobs: paused queues, and what keeps this host's jobs from starting."""
-    host = identity.host()
-    notices = [each["notice"] for each in records.supervisors(database) if each["host"] == host]
-    held = notices[0] if notices and records.has_work(database, host) else None
+    """Return what concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
+    here = place.here()
+    notices = [each["notice"] for each in records.supervisors(database) if each["place"] == here]
+    held = notices[0] if notices and records.has_work(database, here) else None
     return {"paused": records.paused(database), "notice": held}
 
 
 def _rows(seen: list[watching.Seen]) -> list[list[Any]]:
-    host = identity.host()
-    return [row(each, host) for each in seen]
+    here = place.here()
+    return [row(each, here) for each in seen]

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
+from .. import presence
 from ..errors import StoreError
 from ..folder import StateFolder
-from ..process import identity
+from ..process import identity, place
 from ..process.filesystem import is_network
 from ..process.lock import FileLock
 
@@ -28,7 +29,10 @@ _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
 _LARGE_LOG = 10_000
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 3
+SCHEMA = 4
+
+#: The first schema by which a supervisor is a place's; before, it was a host's.
+_PLACES = 4
 
 
 class _Held:
@@ -65,10 +69,13 @@ class Database:
 
     def __init__(self, path: str, *, durable: bool, supervising: bool = False) -> None:
         self.path = path
+        self.folder = os.path.dirname(path)  #: the state folder
         self._durable = durable
         self._supervising = supervising
         self._local = threading.local()
         try:
+            with self._translated():
+                self._presence = presence.enter(StateFolder(self.folder))
             self._open()
         except BaseException:
             self.close()
@@ -138,7 +145,7 @@ class Database:
         try:
             if self._version() >= SCHEMA:
                 return True
-            if self._version() > 0 and not self._supervising:
+            if self._version() > 0 and not (self._supervising and self._version() >= _PLACES):
                 supervisor = None if self._heard_elsewhere() else FileLock.acquire(self._supervisor_lock(), wait=False)
                 if supervisor is None:
                     return False
@@ -150,12 +157,17 @@ class Database:
         return True
 
     def _supervisor_lock(self) -> str:
-        return StateFolder(os.path.dirname(self.path)).supervisor_lock(identity.host())
+        return StateFolder(self.folder).supervisor_lock(self._own_supervisor()[1])
 
     def _heard_elsewhere(self) -> bool:
-        """Whether another host's supervisor has been heard of lately."""
-        sql = "SELECT EXISTS (SELECT 1 FROM supervisors WHERE host != ? AND heard_at > ?)"
-        return bool(self.connection.execute(sql, (identity.host(), time.time() - _DRAIN_SECONDS)).fetchone()[0])
+        """Whether a supervisor elsewhere has been heard of lately."""
+        column, own = self._own_supervisor()
+        sql = f"SELECT EXISTS (SELECT 1 FROM supervisors WHERE {column} != ? AND heard_at > ?)"
+        return bool(self.connection.execute(sql, (own, time.time() - _DRAIN_SECONDS)).fetchone()[0])
+
+    def _own_supervisor(self) -> tuple[str, str]:
+        """What tells this process's supervisor from others in the store as it is: the column, and what stands in it."""
+        return ("place", place.here()) if self._version() >= _PLACES else ("host", identity.host())
 
     def _migrate(self) -> None:
         """Run the migrations that are missing."""

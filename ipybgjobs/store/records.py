@@ -38,7 +38,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         allowed_attempts=row["allowed_attempts"],
         rules=_rules(row["rules"]),
         timeout=row["timeout"],
-        owner=Owner(row["host"], row["pid_namespace"]),
+        owner=Owner(row["place"], row["host"]),
         ready=bool(row["ready"]),
         blockers=row["blockers"],
         deadline=row["deadline"],
@@ -186,7 +186,7 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         launched_by=row["launched_by"],
         launch_reason=row["launch_reason"],
         folder=row["folder"],
-        owner=Owner(row["host"], row["pid_namespace"]),
+        owner=Owner(row["place"], row["host"]),
         slot=row["slot"],
         source=_source(row["source"]),
         origin_id=row["origin"],
@@ -219,13 +219,13 @@ def last_success(database: Database, target: str, before: int) -> int | None:
     return rows[0][0] if rows else None
 
 
-def has_work(database: Database, host: str) -> bool:
-    """Whether a supervisor of the host has anything to do: a job that has not ended, or a request."""
-    sql = """SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND host = :host)
-        OR EXISTS (SELECT 1 FROM jobs WHERE hook IS NOT NULL AND host = :host)
-        OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND host = :host)
-        OR EXISTS (SELECT 1 FROM requests WHERE host = :host)"""
-    return bool(database.read(sql, {"host": host})[0][0])
+def has_work(database: Database, place: str) -> bool:
+    """Whether a supervisor of the place has anything to do: a job that has not ended, or a request."""
+    sql = """SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND place = :place)
+        OR EXISTS (SELECT 1 FROM jobs WHERE hook IS NOT NULL AND place = :place)
+        OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND place = :place)
+        OR EXISTS (SELECT 1 FROM requests WHERE place = :place)"""
+    return bool(database.read(sql, {"place": place})[0][0])
 
 
 def has_request(database: Database, job_ids: list[int]) -> bool:

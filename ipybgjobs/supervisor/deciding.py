@@ -109,7 +109,7 @@ class Decider:
         except Exception as error:  # a folder that anybody may have written must not end the supervisor
             unread = f"its outcome can't be read: {type(error).__name__}"
             verdict, failure = Verdict(reason or Outcome.LOST, unread), Failure()
-        self._follow(step, _End(row, run, _with_remains(verdict, run), failure))
+        self._follow(step, _End(row, run, _with_remains(_as_adopted(verdict, run), run), failure))
 
     def _ran_out_of_memory(self, run: Running) -> bool:
         """Whether the kernel has killed any process for want of memory since an attempt was launched."""
@@ -211,6 +211,11 @@ class Decider:
                 step.effects.say(f"job {job_id} is tried again, as asked")
             step.effects.environments.add(options["environment"])
             return
+        if request["verb"] == "adopt":
+            if step.change.adopt(job_id, options["note"]):
+                step.effects.adopted.append(job_id)
+                step.effects.say(f"job {job_id} was {options['note']}")
+            return
         row = step.schedule.job(job_id)
         if row is not None and step.change.cancel_queued(job_id):
             step.effects.say(f"job {job_id} was cancelled before it started")
@@ -255,6 +260,11 @@ class Decider:
             return
         verdict, failure = judge(Exit(run.folder), Outcome(row["ending"] or Outcome.CANCELLED))
         self._follow(step, _End(row, run, verdict, failure))
+
+
+def _as_adopted(verdict: Verdict, run: Running) -> Verdict:
+    """What nobody saw, but somebody has said."""
+    return replace(verdict, error=run.adopted) if run.adopted and verdict.outcome is Outcome.LOST else verdict
 
 
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:

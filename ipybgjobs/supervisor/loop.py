@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 
@@ -16,15 +17,16 @@ from ..errors import StoreError
 from ..executors.local import Exit, LocalExecutor, exit_from_folder
 from ..folder import StateFolder
 from ..models import Outcome, Owner
-from ..process import identity, memory
+from ..process import identity, memory, place
 from ..snapshot import Context, startup_key
-from ..store import records, schedule
+from ..store import places, records, schedule
 from ..store.database import Database
 from ..store.schedule import Schedule
 from ..store.transitions import Transitions
 from . import ending, limiting, running
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
+from .inheriting import Heir
 from .joblogs import JobLogs, Message
 from .limiting import Limiter
 from .notifying import Notifier
@@ -54,7 +56,7 @@ _HEARTBEAT, _SILENCE = 10.0, 30.0
 
 
 class Supervisor:
-    """Everything that happens to the jobs of one state folder on this host.
+    """Everything that happens to the jobs of one state folder in this place.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ class Supervisor:
         self._clock = clock
         self._since_boot = since_boot
         self._booted_at = clock() - since_boot()
-        self.owner = Owner(identity.host(), identity.pid_namespace())
+        self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = LocalExecutor(folder)
         self.policies = Policies()
@@ -91,6 +93,7 @@ class Supervisor:
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
+        self._heir = Heir(folder, self.database, self.owner)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = 0.0
@@ -124,6 +127,8 @@ class Supervisor:
         dues += [] if limit is None else [limit - monotonic]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
+        heir = self._heir.wait()
+        dues += [heir] if dues and heir is not None else []
         return max(0.0, min([*dues, self.until_fold()])) if dues else None
 
     def until_fold(self) -> float:
@@ -133,7 +138,11 @@ class Supervisor:
     def has_work(self) -> bool:
         """Whether anything is queued, delayed, running or requested, or somebody is to be told."""
         return (
-            self._attempts.any() or self._notifier.busy or self._origins.busy or records.has_work(self.database, self.owner.host)
+            self._attempts.any()
+            or self._notifier.busy
+            or self._origins.busy
+            or self._heir.waiting
+            or records.has_work(self.database, self.owner.place)
         )
 
     # -- the tick -------------------------------------------------------------------------------------------------
@@ -141,21 +150,42 @@ class Supervisor:
     def recover(self) -> None:
         """Find the attempts that are under way, and what a dead supervisor left to do."""
         self._fold_at = time.monotonic() + FOLD_AFTER
-        context = schedule.newest_context(self.database.connection, self.owner.host)
+        context = schedule.newest_context(self.database.connection, self.owner.place)
         if context is not None:
             self.policies.settings(Context.from_text(context))
+        with self.database.transaction() as connection:
+            places.note_here(connection, self._folder.path)
+        self._inherit()
+        self._find_all(schedule.live_attempts(self.database.connection, self.owner.place))
+
+    def _inherit(self) -> None:
+        """Take over what is nobody's any more."""
+        jobs, said = self._heir.step()
+        for text in said:
+            self._logs.write(Message(text))
+        self._find_of(jobs)
+
+    def _find_of(self, jobs: list[int]) -> None:
+        """Find the attempts of jobs that have become this place's."""
+        if jobs:
+            live = schedule.live_attempts(self.database.connection, self.owner.place)
+            self._find_all([row for row in live if row["job_id"] in jobs])
+            self._version = -1  # what else is theirs is to be looked at
+
+    def _find_all(self, rows: Iterable[sqlite3.Row]) -> None:
         queues = Schedule(self.database.connection, self.owner, self._clock())
-        for row in schedule.live_attempts(self.database.connection, self.owner.host):
+        for row in rows:
             whole = queues.attempt(row["job_id"], row["number"])
-            if whole is not None:
-                run = Running(row["job_id"], row["number"], self._folder.attempt(whole["folder"]))
-                self.policies.settings(Context.from_text(whole["context_body"]))
-                self._find(run)
-                timeout = _LONGEST_HOOK if run.is_hook else whole["timeout"]
-                run.deadline = None if timeout is None else running.began(run.folder, whole["attempt_started_at"]) + timeout
-                run.until = None if run.is_hook else whole["deadline"]
-                if row["ending"] and run.folder in self._attempts.running:
-                    run.ending = running.begin_ending(run, Outcome(row["ending"]), row["ending_grace"])
+            if whole is None or self._folder.attempt(whole["folder"]) in self._attempts.running:
+                continue
+            run = Running(row["job_id"], row["number"], self._folder.attempt(whole["folder"]), adopted=row["adopted"])
+            self.policies.settings(Context.from_text(whole["context_body"]))
+            self._find(run)
+            timeout = _LONGEST_HOOK if run.is_hook else whole["timeout"]
+            run.deadline = None if timeout is None else running.began(run.folder, whole["attempt_started_at"]) + timeout
+            run.until = None if run.is_hook else whole["deadline"]
+            if row["ending"] and run.folder in self._attempts.running:
+                run.ending = running.begin_ending(run, Outcome(row["ending"]), row["ending_grace"])
 
     def _find(self, run: Running) -> None:
         found = running.look(run.folder, self.executor)
@@ -163,8 +193,8 @@ class Supervisor:
             self._attempts.void(run)
             return
         self._attempts.running[run.folder] = run
-        run.elsewhere = found is Found.ELSEWHERE
-        if found is Found.GONE:
+        run.elsewhere = found is Found.ELSEWHERE and run.adopted is None
+        if found is Found.GONE or (found is Found.ELSEWHERE and run.adopted):
             self._end(exit_from_folder(run.folder))
 
     def tick(self, ready: Iterable[int] = (), *, woken: bool = False) -> None:
@@ -185,6 +215,7 @@ class Supervisor:
         news = self.policies.collect(ready)
         self._note_origins()
         self._tidier.step(self.policies.latest)
+        self._inherit()
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
         self._collect(ready)
         for run in self._attempts.running.values():
@@ -193,6 +224,7 @@ class Supervisor:
         known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
         if not (known or self._due() or self._store_changed()):
             return
+        self._heir.look_again()
         if self.policies.unknown:
             return  # where to log, and how long to wait, is about to be known
         self._follow_settings()
@@ -256,7 +288,7 @@ class Supervisor:
             if folder in self._attempts.running:
                 self._find(self._attempts.running[folder])
         for run in self._attempts.running.values():
-            if run.elsewhere and not running.is_held_elsewhere(run.folder):
+            if run.elsewhere and running.is_gone_elsewhere(run.folder):
                 self._end(exit_from_folder(run.folder))
 
     def _end(self, end: Exit) -> None:
@@ -290,6 +322,7 @@ class Supervisor:
             self._logs.write(message)
         self._launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
+        self._find_of(effects.adopted)
         for run in effects.late:
             run.late = True
         for run, reason, grace in effects.endings:

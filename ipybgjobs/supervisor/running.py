@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from .. import attempt
+from .. import attempt, presence
 from ..executors.local import Exit, LocalExecutor
 from ..models import Outcome
-from ..process import identity, worker
+from ..process import identity, place
 from ..process.identity import ProcessIdentity
 from .ending import Ending
 
@@ -36,7 +36,8 @@ class Running:
     ending: Ending | None = None
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
-    elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
+    elsewhere: bool = False  #: in another place: only its lock can be seen
+    adopted: str | None = None  #: who said that its process is gone, where that can't be seen
     late: bool = False  #: its timeout has been enforced
 
     @property
@@ -102,8 +103,8 @@ def look(folder: str, executor: LocalExecutor, clock: Callable[[], float] = time
     started = started or attempt.read_json(folder, attempt.STARTED) or {}
     if started.get("void"):
         return Found.VOID
-    if started.get("pid_namespace") != identity.pid_namespace():
-        return Found.ELSEWHERE if is_held_elsewhere(folder) else Found.GONE
+    if presence.of_attempt(started).key != place.here():
+        return Found.GONE if presence.is_attempt_gone(folder, started) else Found.ELSEWHERE
     if executor.watch(folder, ProcessIdentity(**started["process"])):
         return Found.WATCHED
     wait_for_exit_report(folder, started, clock)
@@ -128,9 +129,9 @@ def began(folder: str, started_at: float, clock: Callable[[], float] = time.time
     return time.monotonic() - max(0.0, clock() - started_at)
 
 
-def is_held_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process lives where its PID can't be seen."""
-    return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
+def is_gone_elsewhere(folder: str) -> bool:
+    """Whether an attempt's process, whose PID can't be seen here, is gone for certain."""
+    return presence.is_attempt_gone(folder, attempt.read_json(folder, attempt.STARTED) or {})
 
 
 def wait_for_exit_report(folder: str, started: dict[str, Any] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -150,6 +151,6 @@ def begin_ending(running: Running, reason: Outcome, grace: float) -> Ending | No
         if attempt.claim_start(running.folder, {"void": True}):
             return None
     started = attempt.read_json(running.folder, attempt.STARTED) or {}
-    if "process" not in started or started.get("pid_namespace") != identity.pid_namespace():
+    if presence.of_attempt(started).key != place.here():
         return None
     return Ending(running.folder, ProcessIdentity(**started["process"]), reason, grace)
