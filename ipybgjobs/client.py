@@ -19,11 +19,11 @@ from . import (
     dependencies,
     explanation,
     here,
+    inheriting,
     moments,
     options,
     parameters,
     preparation,
-    presence,
     snapshot,
     summon,
 )
@@ -41,7 +41,7 @@ from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
 from .process import identity, place, surroundings
 from .settings import Settings
-from .store import controls, listing, places, records, removals, submissions
+from .store import controls, listing, records, removals, submissions
 from .store.database import Database
 from .store.removals import Rule
 from .store.submissions import Prospect, Surroundings
@@ -124,17 +124,11 @@ class Client:
             database = self._databases.get(folder.path)
             if database is None or not database.is_there():
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
-                if records.has_work(database, place.here()) or self._is_anything_left(folder, database):
+                for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
+                    self._tell(f"Note: {text}.")
+                if records.has_work(database, place.here()):
                     self.wake(folder)
             return database
-
-    def _is_anything_left(self, folder: StateFolder, database: Database) -> bool:
-        """Whether a place that is gone has left work, which a supervisor takes over."""
-        for other in places.others(database, place.here()):
-            with presence.vacated(folder, other) as gone:
-                if gone:
-                    return True
-        return False
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""

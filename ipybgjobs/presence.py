@@ -64,7 +64,7 @@ def enter(folder: StateFolder) -> Presence:
 
 def is_alive(folder: StateFolder, key: str) -> bool:
     """Whether processes of a place can be seen to be there; False where that can't be known."""
-    return any(lock.is_held(path) for path in _locks(folder, key))
+    return any(lock.is_held(path, shared=True) for path in _locks(folder, key))
 
 
 def hears(folder: StateFolder, key: str) -> bool:

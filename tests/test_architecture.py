@@ -41,7 +41,7 @@ LAYERS = [
     ["advance"],
     ["process"],
     ["configuration", "allowlist", "store", "resolve", "binding", "summon", "presence"],
-    ["inspection", "options"],
+    ["inspection", "options", "inheriting"],
     ["worker"],
     ["notebooks"],
     ["executors"],

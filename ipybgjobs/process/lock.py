@@ -68,14 +68,17 @@ def _is_at(path: str, descriptor: int) -> bool:
     return os.path.samestat(there, os.fstat(descriptor))
 
 
-def is_held(path: str) -> bool:
-    """Whether a living process holds the lock; takes nothing that another could miss for longer than the look."""
+def is_held(path: str, *, shared: bool = False) -> bool:
+    """Whether a living process holds the lock alone, or, with `shared`, at all.
+
+    It takes nothing that another could miss for longer than the look.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if shared else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

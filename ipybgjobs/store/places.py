@@ -32,7 +32,7 @@ def attempts(database: Database, key: str) -> list[tuple[int, str]]:
     return [(row["job_id"], row["folder"]) for row in database.read(sql, (key,))]
 
 
-def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequence[int] = ()) -> tuple[list[int], list[int]]:
+def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequence[int] = ()) -> list[int]:
     """Give what waits or runs in a place to another.
 
     Parameters
@@ -48,30 +48,24 @@ def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequ
 
     Returns
     -------
-    (list of int, list of int)
-        Ids of the jobs, and of those among them with an attempt that has not ended.
+    list of int
+        Ids of the jobs.
     """
-    stay = json.dumps(list(but))
-    which = "place = :gone AND {id} NOT IN (SELECT value FROM json_each(:stay))"
-    values = {"gone": gone, "stay": stay, "place": owner.place, "host": owner.host}
-    running = [
-        row[0]
-        for row in connection.execute(
-            f"UPDATE attempts SET place = :place WHERE outcome IS NULL AND {which.format(id='job_id')} RETURNING job_id", values
-        ).fetchall()
-    ]
-    jobs = _jobs(connection, which.format(id="id"), values, running)
-    connection.execute(f"UPDATE requests SET place = :place WHERE {which.format(id='job_id')}", values)
-    return sorted({*jobs, *running}), running
+    values = {"gone": gone, "stay": json.dumps(list(but)), "place": owner.place, "host": owner.host}
+    found: set[int] = set()
+    for what in ("state = 'queued'", "hook IS NOT NULL", _RUNS):
+        sql = f"UPDATE jobs SET place = :place, host = :host WHERE {what} AND {_LEFT.format('id')} RETURNING id"
+        found.update(row[0] for row in connection.execute(sql, values).fetchall())
+    connection.execute(f"UPDATE attempts SET place = :place WHERE outcome IS NULL AND {_LEFT.format('job_id')}", values)
+    connection.execute(f"UPDATE requests SET place = :place WHERE {_LEFT.format('job_id')}", values)
+    return sorted(found)
 
 
-def _jobs(connection: sqlite3.Connection, which: str, values: dict[str, str], running: list[int]) -> list[int]:
-    """Give away those that wait, for a slot or for their hook, and those that run."""
-    found: list[int] = []
-    for what in ("state = 'queued'", "hook IS NOT NULL", "id IN (SELECT value FROM json_each(:running))"):
-        sql = f"UPDATE jobs SET place = :place, host = :host WHERE {what} AND {which} RETURNING id"
-        found += [row[0] for row in connection.execute(sql, {**values, "running": json.dumps(running)}).fetchall()]
-    return found
+#: What a place has left, by the column that holds the job's id.
+_LEFT = "place = :gone AND {} NOT IN (SELECT value FROM json_each(:stay))"
+
+#: A job with an attempt, or a hook's call, that has not ended.
+_RUNS = "id IN (SELECT job_id FROM attempts WHERE outcome IS NULL AND attempts.place = :gone)"
 
 
 def forget(connection: sqlite3.Connection, gone: str) -> None:

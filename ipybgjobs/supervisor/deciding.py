@@ -213,7 +213,7 @@ class Decider:
             return
         if request["verb"] == "adopt":
             if step.change.adopt(job_id, options["note"]):
-                step.effects.adopted.append(job_id)
+                step.effects.adopted = True
                 step.effects.say(f"job {job_id} was {options['note']}")
             return
         row = step.schedule.job(job_id)

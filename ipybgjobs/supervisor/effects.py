@@ -54,7 +54,7 @@ class Effects:
     starts: list[Start] = field(default_factory=list)
     endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
     late: list[Running] = field(default_factory=list)  #: whose time-out has been enforced
-    adopted: list[int] = field(default_factory=list)  #: jobs that are this place's now, because a person said so
+    adopted: bool = False  #: jobs are this place's now, because a person said so
     environments: set[int] = field(default_factory=set)  #: that may have lost their last job
     released: bool = False  #: environment variables were deleted
     messages: list[Message] = field(default_factory=list)

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 
@@ -156,27 +155,23 @@ class Supervisor:
         with self.database.transaction() as connection:
             places.note_here(connection, self._folder.path)
         self._inherit()
-        self._find_all(schedule.live_attempts(self.database.connection, self.owner.place))
+        self._find_new()
 
     def _inherit(self) -> None:
         """Take over what is nobody's any more."""
-        jobs, said = self._heir.step()
-        for text in said:
+        for text in self._heir.step():
             self._logs.write(Message(text))
-        self._find_of(jobs)
+            self._version = -1  # what is theirs is to be looked at
 
-    def _find_of(self, jobs: list[int]) -> None:
-        """Find the attempts of jobs that have become this place's."""
-        if jobs:
-            live = schedule.live_attempts(self.database.connection, self.owner.place)
-            self._find_all([row for row in live if row["job_id"] in jobs])
-            self._version = -1  # what else is theirs is to be looked at
-
-    def _find_all(self, rows: Iterable[sqlite3.Row]) -> None:
+    def _find_new(self) -> None:
+        """Find the attempts of this place that are not in hand: a dead supervisor's, or those of a place that is gone."""
+        held = {(run.job_id, run.number) for run in self._attempts.in_hand()}
         queues = Schedule(self.database.connection, self.owner, self._clock())
-        for row in rows:
+        for row in schedule.live_attempts(self.database.connection, self.owner.place):
+            if (row["job_id"], row["number"]) in held:
+                continue
             whole = queues.attempt(row["job_id"], row["number"])
-            if whole is None or self._folder.attempt(whole["folder"]) in self._attempts.running:
+            if whole is None:
                 continue
             run = Running(row["job_id"], row["number"], self._folder.attempt(whole["folder"]), adopted=row["adopted"])
             self.policies.settings(Context.from_text(whole["context_body"]))
@@ -221,10 +216,13 @@ class Supervisor:
         for run in self._attempts.running.values():
             if run.ending is not None:
                 run.ending.step()
+        changed = self._store_changed()
+        if changed:
+            self._heir.look_again()
+            self._find_new()
         known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
-        if not (known or self._due() or self._store_changed()):
+        if not (known or self._due() or changed):
             return
-        self._heir.look_again()
         if self.policies.unknown:
             return  # where to log, and how long to wait, is about to be known
         self._follow_settings()
@@ -322,7 +320,8 @@ class Supervisor:
             self._logs.write(message)
         self._launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
-        self._find_of(effects.adopted)
+        if effects.adopted:
+            self._find_new()
         for run in effects.late:
             run.late = True
         for run, reason, grace in effects.endings:

@@ -68,6 +68,10 @@ class Attempts:
         """Whether there is anything."""
         return bool(self.running or self.ended or self.voided)
 
+    def in_hand(self) -> list[Running]:
+        """All of them, those that are to be launched again included."""
+        return [*self.running.values(), *self.voided.values()]
+
     def void(self, run: Running) -> None:
         """Have an attempt launched again that has not started, and never will in its folder."""
         run.voided_at = time.monotonic()
