@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from conftest import DEADLINE, Place, until
@@ -71,8 +70,6 @@ for line in sys.stdin:
 class Container:
     """A host name and a PID namespace of their own, and in them a process that runs scripts; they end with it."""
 
-    living: "ClassVar[list[Container]]" = []
-
     def __init__(self, place: Place, host: str, boot: str | None = None, state: Path | None = None) -> None:
         own = f"hostname {host}; "
         if boot is not None:
@@ -87,7 +84,7 @@ class Container:
             env=variables,
             cwd=place.code,
         )
-        self.living.append(self)
+        _LIVING.append(self)
 
     def run(self, code: str) -> str:
         """Run a script in it, and return what it printed."""
@@ -101,9 +98,12 @@ class Container:
 
     def end(self) -> None:
         """End every process in it, as the end of a container does."""
-        self.living.remove(self)
+        _LIVING.remove(self)
         self.process.kill()
         self.process.communicate()
+
+
+_LIVING: list[Container] = []
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def places(place) -> Iterator[Place]:
     place.allow({"places_work": ["hold", "namespace"]}, BackgroundJobs__queues={"default": 1, "other": 1})
     yield place
     (place.code / "release").touch()
-    for container in list(Container.living):
+    for container in list(_LIVING):
         container.end()
 
 
@@ -203,6 +203,7 @@ def test_jobs_of_two_living_containers_of_one_name_run_each_in_its_own(places):
 def test_a_job_elsewhere_is_cancelled_by_its_own_supervisor_where_that_is_alive(places):
     other = Container(places, "other")
     other.run(_TWO)
+    bg.submit("places_work.namespace", queue="other").wait(DEADLINE)  # so that a supervisor here knows how long to stay
     job = bg.job(1)
     with pytest.raises(bg.InvalidRequest, match="alive"):
         bg_adopt(job)
