@@ -799,7 +799,7 @@ def test_a_method_struck_off_between_a_dead_supervisors_claim_and_the_next_launc
         kill_helpers(joints)
 
 
-def copied_row(place: Place, **changes: object) -> int:
+def copied_row(place: Place, /, **changes: object) -> int:
     """Insert a copy of job 1 that no client wrote."""
     names = [row[1] for row in rows(place, "PRAGMA table_info(jobs)") if row[1] != "id"]
     changes = {"uid": os.urandom(16).hex(), "state": "queued", "attempt": 0, "ended_at": None, "started_at": None, **changes}
