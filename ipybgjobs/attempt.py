@@ -134,7 +134,7 @@ def opened(path: str) -> "io.BufferedReader":
     return open(descriptor, "rb")
 
 
-def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] | None = None) -> bool:
+def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None = None) -> bool:
     """Create ``started.json`` unless it is there; whoever is first decides whether the attempt runs.
 
     Parameters
@@ -144,7 +144,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] 
     claim : dict
         What the file says.
     hold : callable, optional
-        Given the open file before it has its name; it stays open.
+        Given the open file before it has its name; it stays open. What this returns is in the file as ``held``.
 
     Returns
     -------
@@ -155,9 +155,8 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], None] 
     descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
     first = False
     try:
-        os.write(descriptor, json.dumps(claim).encode())
-        if hold is not None:
-            hold(descriptor)
+        said = claim if hold is None else claim | {"held": hold(descriptor)}
+        os.write(descriptor, json.dumps(said).encode())
         os.link(partial, f"{folder}/{STARTED}")
         first = True
     except FileExistsError:

@@ -104,6 +104,8 @@ def _reading_verbs(verb: _Verb) -> None:
 def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("cancel", verbs.cancel))
     added.add_argument("--grace", metavar="DURATION", help="for each of interrupt and terminate")
+    added = _with_jobs(verb("adopt", verbs.adopt))
+    added.add_argument("--all", action="store_true", help="all jobs whose place is not seen to be alive")
     added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value")
     added.add_argument("--failed", action="store_true", help="all jobs that failed")
     added = _with_jobs(verb("priority", verbs.priority))

@@ -21,6 +21,7 @@ from . import (
     dependencies,
     explanation,
     here,
+    inheriting,
     inspection,
     moments,
     options,
@@ -44,7 +45,7 @@ from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
 from .presence import Presence
-from .process import identity, surroundings
+from .process import identity, place, surroundings
 from .settings import Settings
 from .store import listing, records, submissions
 from .store.database import Database
@@ -141,7 +142,9 @@ class Client:
                     folder.create()  # another may have come into its place
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
                 self._tell_unclaimed(folder, database)
-                if records.has_work(database, identity.host()):
+                for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
+                    self._note(f"{text}.")
+                if records.has_work(database, place.here()):
                     writer.wake(folder)
             return database
 
@@ -151,7 +154,7 @@ class Client:
 
     def see_to(self, folder: StateFolder) -> None:
         """See to it that a supervisor runs: for whoever looks at work that waits or runs."""
-        self._presence.see_to(folder, lambda: records.has_work(self.database(folder), identity.host()))
+        self._presence.see_to(folder, lambda: records.has_work(self.database(folder), place.here()))
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
@@ -320,7 +323,7 @@ class Client:
 
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt of jobs, in this process's context."""
-        owner = Owner(identity.host(), identity.pid_namespace())
+        owner = Owner(place.here(), identity.host())
         first = inspection.folders_first(records.targets(self.database(folder), job_ids))
         self._writer(folder).retry(job_ids, owner, self.surroundings(first), time.time())
 

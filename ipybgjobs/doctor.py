@@ -14,18 +14,21 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, ownership, presence, rescue, sizes, unbroken, usage
+from . import __version__, durations, occupancy, ownership, presence, rescue, sizes, unbroken, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError, StoreDamaged
 from .folder import StateFolder
-from .process import filesystem, identity, lock, surroundings
+from .process import filesystem, lock, place, surroundings
 from .settings import Settings
-from .store import holder, records
+from .store import holder, places, records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
+
+#: Jobs elsewhere that are named.
+_LISTED = 20
 
 #: Longest that the disk use is measured, in seconds.
 _LONGEST_LOOK = 5.0
@@ -130,15 +133,15 @@ def _configuration(report: Report) -> Settings | None:
 
 def _state(report: Report, folder: StateFolder) -> bool:
     report.fact("state folder", folder.path)
-    place = folder.path
-    while not os.path.exists(place):
-        place = os.path.dirname(place)
-    kind = filesystem.kind(place)
-    report.fact("file system", f"{kind}{' (a network: no write-ahead log)' if filesystem.is_network(place) else ''}")
-    free = os.statvfs(place)
+    nearest = folder.path
+    while not os.path.exists(nearest):
+        nearest = os.path.dirname(nearest)
+    kind = filesystem.kind(nearest)
+    report.fact("file system", f"{kind}{' (a network: no write-ahead log)' if filesystem.is_network(nearest) else ''}")
+    free = os.statvfs(nearest)
     report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
-    if not os.access(place, os.W_OK):
-        report.problems.append(f"{place} can't be written: choose another state folder (BackgroundJobs.state_dir).")
+    if not os.access(nearest, os.W_OK):
+        report.problems.append(f"{nearest} can't be written: choose another state folder (BackgroundJobs.state_dir).")
     if not os.path.exists(folder.database):
         report.fact("store", "none yet; the first submit makes it")
         return False
@@ -156,6 +159,7 @@ def _store(report: Report, folder: StateFolder) -> None:
         for queue in records.paused(database):
             report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
         _supervisors(report, database, folder)
+        _elsewhere(report, database, folder)
     except StoreDamaged:
         pass  # what can be saved of it is said with it
     except BackgroundJobError as error:
@@ -169,10 +173,10 @@ def _disk_use(report: Report, folder: StateFolder) -> None:
 
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
-    here = identity.host()
+    here = place.here()
     held = unbroken.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for row in records.supervisors(database):
-        state = "running" if held and row["host"] == here else "ended, or elsewhere"
+        state = "running" if held and row["place"] == here else "ended, or elsewhere"
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))
         report.fact(
             "supervisor",
@@ -186,6 +190,21 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
         report.fact("supervisor", "none runs; one is started when there is work")
         if records.has_work(database, here):
             report.problems.append("Work waits, and no supervisor runs: any `jupyter bgjobs list` starts one.")
+
+
+def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
+    """Jobs that wait for a place of which nobody is seen."""
+    ids = places.elsewhere(database, place.here())
+    found = [records.shown_job(database, job_id) for job_id in ids[:_LISTED]]
+    alone = unbroken.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])
+    if ids:
+        report.fact("elsewhere", f"{len(ids)} jobs of other places have not ended")
+    for host in dict.fromkeys(record.owner.host for record in alone):
+        named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
+        report.problems.append(
+            f"Nobody is seen on {host}, to which job {named} belongs. If that place no longer exists, run "
+            "`jupyter bgjobs adopt --all`: its jobs go on here."
+        )
 
 
 def _last_errors(report: Report, folder: StateFolder, settings: Settings) -> None:

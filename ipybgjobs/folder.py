@@ -31,13 +31,27 @@ class StateFolder:
         self.logs = f"{path}/logs"
         self.errors = f"{path}/supervisor.err"
 
-    def supervisor_lock(self, host: str) -> str:
-        """The lock that the supervisor of a host holds for life."""
-        return f"{self.path}/supervisor.{host}.lock"
+    def occupancy_lock(self, place: str) -> str:
+        """The lock that every process of a place shares while it has the store open."""
+        return f"{self.path}/place.{place}.lock"
 
-    def next_lock(self, host: str) -> str:
+    def supervisor_lock(self, place: str) -> str:
+        """The lock that the supervisor of a place holds for life."""
+        return f"{self.path}/supervisor.{place}.lock"
+
+    def next_lock(self, place: str) -> str:
         """The lock of the one process that is about to become supervisor."""
-        return f"{self.path}/supervisor.{host}.next.lock"
+        return f"{self.path}/supervisor.{place}.next.lock"
+
+    def supervisor_locks(self) -> list[str]:
+        """The locks of all supervisors, and of those about to be, of whatever place; an older version named them by host."""
+        with os.scandir(self.path) as entries:
+            return [each.path for each in entries if each.name.startswith("supervisor.") and each.name.endswith(".lock")]
+
+    def of_place(self, place: str) -> list[str]:
+        """All that a place leaves in the folder, apart from its jobs."""
+        locks = [self.occupancy_lock(place), self.supervisor_lock(place), self.next_lock(place)]
+        return [*locks, f"{self.path}/wakeup.{place}.sock"]
 
     def told(self, host: str) -> str:
         """The file that says that a user of the host was told what ends all processes there."""

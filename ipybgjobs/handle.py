@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-from . import durations, following, notebook, options, parameters, replay, results, summon, unbroken, waiting
+from . import durations, following, notebook, occupancy, options, parameters, replay, results, summon, unbroken, waiting
 from .errors import DuplicateJob, InvalidParameters, InvalidRequest, UnknownJob
 from .folder import StateFolder
 from .models import JobRecord, JobState
-from .process import identity
 from .store import listing, records
 from .view import JobView, Reader
 
@@ -219,7 +218,7 @@ class Job(JobView):
         InvalidParameters
             If `grace` is no duration.
         InvalidRequest
-            If the job has ended, or is another host's.
+            If the job has ended, or is elsewhere, and nobody there would hear of it.
         """
         seconds, state = grace_seconds(grace), self.state
         if state.ended:
@@ -228,12 +227,19 @@ class Job(JobView):
         self._request_cancel([self], seconds)
         return self.wait()
 
+    def _is_out_of_reach(self) -> bool:
+        """Whether the job has not ended, is elsewhere, and nobody there would hear what is asked of it."""
+        record = self._record()
+        return not record.state.ended and not unbroken.run(lambda: occupancy.hears(self._folder, record.owner.place))
+
     def _request_cancel(self, jobs: "Sequence[Job]", seconds: float | None) -> None:
         """Ask for the cancellation of those of several jobs of this store that have not ended."""
         for job in jobs:
-            record = job._record()  # noqa: SLF001 - of its own class
-            if record.owner.host != identity.host() and not record.state.ended:
-                raise InvalidRequest(f"job {job.id} is {job.status}; cancel it there.")
+            if job._is_out_of_reach():  # noqa: SLF001 - of its own class
+                raise InvalidRequest(
+                    f"job {job.id} is {job.status}: it can be cancelled only there. If that place no longer exists, run "
+                    f"`jupyter bgjobs adopt {job.id}` first."
+                )
         self._client.cancel(self._folder, [job.id for job in jobs], seconds)
 
     def set_priority(self, priority: int) -> Self:

@@ -50,14 +50,14 @@ class Owner:
 
     Parameters
     ----------
+    place : str
+        Key of the place (see `process.place`): one boot, one PID namespace.
     host : str
-        Host name.
-    pid_namespace : str
-        Inode of the PID namespace; containers on one host differ in it.
+        What its machine was called; shown, and nothing is decided by it.
     """
 
+    place: str
     host: str
-    pid_namespace: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from .folder import StateFolder
 from .handle import Job
 from .jobgroup import SHOWN
 from .models import GroupRecord, JobRecord, JobState
-from .process import identity
+from .process import place
 from .store import listing, records
 from .store.database import Database
 
@@ -32,8 +32,8 @@ def text(limit: int, submit: str) -> str:
 
 
 def _held(database: Database, folder: StateFolder) -> list[str]:
-    """What keeps jobs from going on, where there are any for this host; and a supervisor is seen to."""
-    if not records.has_work(database, identity.host()):
+    """What keeps jobs from going on, where there are any for this place; and a supervisor is seen to."""
+    if not records.has_work(database, place.here()):
         return []
     client().see_to(folder)
     return presence.notices(database, folder).lines()

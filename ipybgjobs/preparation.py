@@ -16,7 +16,7 @@ from .inspection import Bound
 from .models import Owner
 from .options import Options
 from .parameters import Split
-from .process import identity
+from .process import identity, place
 from .settings import NOTEBOOK, Settings
 from .store.submissions import NewGroup, Submission
 
@@ -160,7 +160,7 @@ def _submission(split: Split, bound: Bound, chosen: Options, now: float) -> Subm
         submitted_at=now,
         rules=chosen.rules,
         timeout=chosen.timeout,
-        owner=Owner(identity.host(), identity.pid_namespace()),
+        owner=Owner(place.here(), identity.host()),
         timed=chosen.timed,
         deadline=chosen.deadline,
         deadline_timed=chosen.deadline_timed,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from . import durations, summon, unbroken
 from .folder import StateFolder
-from .process import identity, lock
+from .process import identity, lock, place
 from .store import holder, records
 from .store.database import Database
 from .store.notices import Notices
@@ -35,7 +35,7 @@ class Presence:
         self._looks: dict[str, float] = {}  # the last look, by state folder
 
     def see_to(self, folder: StateFolder, has_work: Callable[[], bool]) -> None:
-        """See to it that a supervisor of this host runs; at most once a second, and never an error.
+        """See to it that a supervisor of this place runs; at most once a second, and never an error.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class Presence:
 
 def _see_to(folder: StateFolder, has_work: Callable[[], bool]) -> None:
     with contextlib.suppress(OSError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
-        if not lock.is_held(folder.supervisor_lock(identity.host())) and has_work():
+        if not lock.is_held(folder.supervisor_lock(place.here())) and has_work():
             summon.summon(folder)
 
 
@@ -70,7 +70,7 @@ def trouble(folder: StateFolder) -> str | None:
     str or None
         One sentence that names the process and the fix; None where nothing is found.
     """
-    pid = lock.holder(folder.supervisor_lock(identity.host()))
+    pid = lock.holder(folder.supervisor_lock(place.here()))
     if pid is not None and identity.is_stopped(pid):
         fix = f"continue it (kill -CONT {pid}), or end it and another starts (kill -KILL {pid})"
         return f"the supervisor (PID {pid}) is stopped: {fix}"
@@ -78,14 +78,14 @@ def trouble(folder: StateFolder) -> str | None:
 
 
 def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.time) -> Notices:
-    """Return what keeps this host's jobs from going on: what is seen from here, or what its supervisor has said."""
+    """Return what keeps this place's jobs from going on: what is seen from here, or what its supervisor has said."""
     here = trouble(folder)
-    rows = [row for row in records.supervisors(database) if row["host"] == identity.host()]
+    rows = [row for row in records.supervisors(database) if row["place"] == place.here()]
     if here is not None or not rows:
         return Notices(here)
     silent = clock() - rows[0]["heard_at"]
-    pid = lock.holder(folder.supervisor_lock(identity.host()))
-    if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, identity.host()):
+    pid = lock.holder(folder.supervisor_lock(place.here()))
+    if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, place.here()):
         return Notices(
             f"the supervisor (PID {pid}) has not been heard of for {durations.show(silent)}: it may hang; "
             f"end it and another starts (kill -KILL {pid})"

@@ -25,7 +25,11 @@ class Started(NamedTuple):
     void: bool = False  #: nobody may run the attempt
     process: Process | None = None
     launcher: Process | None = None
+    host: str = ""
     pid_namespace: str | None = None
+    machine: str | None = None  #: see `process.place`
+    device: int | None = None
+    held: bool = True  #: whether its process could lock it; what does not say so is taken to be locked
     monotonic: float | None = None  #: when it began, on the monotonic clock of its boot
 
 
@@ -80,7 +84,11 @@ def started(folder: str) -> Started | None:
         void=value.get("void") is True,
         process=_process(value.get("process")),
         launcher=_process(value.get("launcher")),
+        host=_text(value.get("host")) or "",
         pid_namespace=_text(value.get("pid_namespace")),
+        machine=_text(value.get("machine")),
+        device=_whole(value.get("device")),
+        held=value.get("held") is not False,
         monotonic=_number(value.get("monotonic")),
     )
 

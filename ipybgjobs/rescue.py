@@ -20,7 +20,7 @@ from .errors import StoreDamaged, StoreError
 from .executors.local import exit_from_folder
 from .folder import StateFolder
 from .models import Outcome, Owner
-from .process import identity, worker
+from .process import identity, lock, place, worker
 from .process.lock import FileLock
 from .store import records, restoring, salvage, submissions
 from .store.database import Database
@@ -112,14 +112,14 @@ def _known(folder: StateFolder, uids: list[str]) -> set[str]:
 
 def _read(folder: StateFolder) -> Salvaged:
     """Read a copy of a damaged store: SQLite would change the original."""
-    place = tempfile.mkdtemp(prefix="rescue.", dir=folder.path)
+    apart = tempfile.mkdtemp(prefix="rescue.", dir=folder.path)
     try:
         for ending in ("", "-wal"):
             if os.path.exists(f"{folder.database}{ending}"):
-                _copy(f"{folder.database}{ending}", f"{place}/jobs.db{ending}")
-        return salvage.read(f"{place}/jobs.db")
+                _copy(f"{folder.database}{ending}", f"{apart}/jobs.db{ending}")
+        return salvage.read(f"{apart}/jobs.db")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(apart, ignore_errors=True)
 
 
 def _copy(path: str, copy: str) -> None:
@@ -169,20 +169,24 @@ def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str 
 
 @contextlib.contextmanager
 def _alone(folder: StateFolder) -> Iterator[None]:
-    """While no supervisor works on the folder."""
-    lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=False)
-    if lock is None:
-        raise StoreError(
-            f"A supervisor works on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, then rescue."
-        )
+    """While no supervisor works on the folder: none of this place, and none that is seen, of another or of an older version."""
+    own = folder.supervisor_lock(place.here())
+    held = FileLock.acquire(own, wait=False)
     try:
+        others = [path for path in folder.supervisor_locks() if path not in (own, folder.next_lock(place.here()))]
+        if held is None or any(lock.is_held(path) for path in others):
+            raise StoreError(
+                f"A supervisor works on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, then "
+                "rescue."
+            )
         yield
     finally:
-        lock.close()
+        if held is not None:
+            held.close()
 
 
 def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], surroundings: Surroundings) -> None:
-    owner = Owner(identity.host(), identity.pid_namespace())
+    owner = Owner(place.here(), identity.host())
     with database.transaction() as connection:
         context = submissions.context_id(connection, surroundings) if salvaged.rows or jobs else 0
         if salvaged.rows:

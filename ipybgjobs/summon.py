@@ -8,13 +8,13 @@ lives: the socket of one that has been killed takes hints for some milliseconds 
 import os
 
 from .folder import StateFolder
-from .process import identity, launch, lock, wakeup
+from .process import launch, lock, place, wakeup
 from .process.lock import FileLock
 from .roles import command
 
 
 def summon(folder: StateFolder) -> None:
-    """Wake or start the supervisor of this host.
+    """Wake or start the supervisor of this place.
 
     Raises
     ------
@@ -26,20 +26,20 @@ def summon(folder: StateFolder) -> None:
 
 
 def see_to(folder: StateFolder) -> None:
-    """See to it that a supervisor of this host runs, while somebody waits for a job."""
-    if not lock.is_held(folder.supervisor_lock(identity.host())):
+    """See to it that a supervisor of this place runs, while somebody waits for a job."""
+    if not lock.is_held(folder.supervisor_lock(place.here())):
         summon(folder)
 
 
 def _is_heard(folder: StateFolder) -> bool:
     """Send a hint; whether a process that holds the supervisor's lock can hear it."""
-    return wakeup.send(folder.path) and lock.is_held(folder.supervisor_lock(identity.host()))
+    return wakeup.send(folder.path) and lock.is_held(folder.supervisor_lock(place.here()))
 
 
 def start(folder: StateFolder) -> None:
     """Start a supervisor, unless one is about to start."""
     while True:
-        turn = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+        turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
         if turn is None:
             return
         try:
@@ -68,11 +68,11 @@ def succeed(folder: StateFolder, dead: int) -> None:
     OSError
         If it can't be started.
     """
-    turn = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
+    turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
     if turn is None:
         return  # somebody is about to start
     try:
-        if lock.holder(folder.supervisor_lock(identity.host())) in (None, dead):
+        if lock.holder(folder.supervisor_lock(place.here())) in (None, dead):
             _launch(folder, turn)
     finally:
         turn.close()
@@ -80,7 +80,7 @@ def succeed(folder: StateFolder, dead: int) -> None:
 
 def is_succeeded(folder: StateFolder, dead: int) -> bool:
     """Whether a supervisor other than a dead one holds the lock."""
-    return lock.holder(folder.supervisor_lock(identity.host())) not in (None, dead)
+    return lock.holder(folder.supervisor_lock(place.here())) not in (None, dead)
 
 
 def _launch(folder: StateFolder, turn: FileLock) -> None:

@@ -8,10 +8,11 @@ import json
 import os
 import pprint
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import api, facts, jobline, overview, wording
+from . import adopting, api, facts, jobline, overview, wording
 from .client import client
 from .errors import BackgroundJobError, InvalidRequest, RemoteTraceback
 from .handle import Job
@@ -129,6 +130,16 @@ def cancel(arguments: argparse.Namespace) -> int:
     if ended:
         ended[0].cancel(arguments.grace)  # which refuses, and says why
     _say_jobs(arguments, chosen.cancel(arguments.grace))
+    return 0
+
+
+def adopt(arguments: argparse.Namespace) -> int:
+    """Go on with jobs whose container or machine is gone. A process that still runs there is not ended."""
+    if arguments.all and (arguments.jobs or arguments.group):
+        raise UsageFault("give jobs, --group or --all, one of them.")
+    now = time.time()
+    adopted = adopting.adopt_all(client(), now) if arguments.all else adopting.adopt(client(), _chosen(arguments), now)
+    _say(arguments, wording.lines(adopted) or "nothing to adopt", [facts.as_json(job) for job in adopted])
     return 0
 
 

@@ -8,7 +8,7 @@ from . import advance, attempt, durations, origin, outputs, ownership, plain, pr
 from .advance import Progress
 from .folder import StateFolder
 from .models import Attempt, JobRecord, JobState
-from .process import identity
+from .process import place
 from .store import records
 from .store.database import Database
 from .textlog import TextLog
@@ -163,8 +163,8 @@ class JobView:
     def status(self) -> str:
         """The state as a person would say it, with the time of a retry."""
         record = self._record()
-        if not record.state.ended and record.owner.host != identity.host():
-            return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.host)})"
+        if not record.state.ended and record.owner.place != place.here():
+            return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
         if record.state is JobState.QUEUED and record.blockers:
             return f"queued, comes after {', '.join(f'job {each}' for each in self.after)}"
         held = self._held(record)
@@ -189,8 +189,8 @@ class JobView:
     def _notice(self, database: Database) -> str | None:
         return presence.notices(database, self._folder).of(records.context(database, self.id))
 
-    def _last_heard(self, host: str) -> str:
-        heard = [row["heard_at"] for row in records.supervisors(self._database()) if row["host"] == host]
+    def _last_heard(self, key: str) -> str:
+        heard = [row["heard_at"] for row in records.supervisors(self._database()) if row["place"] == key]
         return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
 
     @property

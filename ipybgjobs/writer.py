@@ -3,7 +3,7 @@
 It checks nothing and reads no configuration: its callers did, since a transaction does no work but its statements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from . import summon, unbroken
@@ -79,6 +79,15 @@ class Writer:
             wake(self._folder)
 
         unbroken.run(effect, lambda _: f"the retry of {_named(job_ids)} was asked for, and goes on")
+
+    def adopt(self, notes: Mapping[int, str], owner: Owner, now: float) -> None:
+        """Ask for jobs to become this place's; `notes`: who says of each that its place is gone."""
+
+        def effect() -> None:
+            controls.request_adoption(self._database, notes, owner, now)
+            wake(self._folder)
+
+        unbroken.run(effect, lambda _: f"the adoption of {_named(list(notes))} was asked for, and goes on")
 
     def cancel(self, job_ids: Sequence[int], grace: float | None, now: float) -> None:
         """Ask for the cancellation of jobs."""

@@ -18,7 +18,7 @@ from ipybgjobs import cli, plain, unbroken
 from ipybgjobs import client as client_module
 from ipybgjobs.client import Client
 from ipybgjobs.panel import commands
-from ipybgjobs.process import identity
+from ipybgjobs.process import place
 from ipybgjobs.process.lock import FileLock
 
 PACKAGE = str(Path(bg.__file__).parent)
@@ -59,7 +59,7 @@ class Bench:
     def __init__(self):
         self.client = client_module.client()
         self.folder = self.client.folder()
-        self.turn = FileLock.acquire(self.folder.next_lock(identity.host()), wait=False)
+        self.turn = FileLock.acquire(self.folder.next_lock(place.here()), wait=False)
         self.client.database(self.folder)
         self.other = sqlite3.connect(self.folder.database, timeout=0.0, isolation_level=None)
         self.anchor = bg.submit("work.echo", {"value": 0}).id

@@ -13,7 +13,7 @@ from conftest import DEADLINE, running, until
 
 import ipybgjobs as bg
 from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import identity
+from ipybgjobs.process import place as where
 from ipybgjobs.store import records
 from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor.loop import Supervisor
@@ -331,7 +331,7 @@ def test_a_clock_that_is_set_moves_delays_and_deadlines_with_it_and_leaves_times
     place.allow({"work": ["echo"]}, BackgroundJobs__idle_seconds=0.05)
     bg.submit("work.echo", {"value": 0}).wait(DEADLINE)
     until(lambda: not place.processes(), "the supervisor's end")
-    held = place.state / f"supervisor.{identity.host()}.lock"
+    held = place.state / f"supervisor.{where.here()}.lock"
     wall = {"ahead": 0.0}
     from ipybgjobs.process.lock import FileLock
 

@@ -25,6 +25,7 @@ from ipybgjobs.client import Client
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.models import Outcome
 from ipybgjobs.process import identity, wakeup
+from ipybgjobs.process import place as where
 
 # -- what the tests of both files use -----------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ from ipybgjobs import summon
 from ipybgjobs.executors import server
 from ipybgjobs.executors.local import LocalExecutor
 from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import identity, tree
+from ipybgjobs.process import identity, place, tree
 from ipybgjobs.process.lock import FileLock
 from ipybgjobs.process.wakeup import Listener
 from ipybgjobs.store import database
@@ -154,7 +155,7 @@ server.command = lambda role, *rest, **options: (
 )
 {supervisor}
 folder = StateFolder(sys.argv[2])
-turn = FileLock.acquire(folder.next_lock(identity.host()), wait=True)
+turn = FileLock.acquire(folder.next_lock(place.here()), wait=True)
 program.main(folder.path, turn.descriptor)
 """
 
@@ -475,8 +476,8 @@ def test_a_cancel_of_an_attempt_that_a_dead_supervisor_never_launched_ends_it_un
     assert state_of(joints) == "running"
     rows(
         joints,
-        "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (1, ?, 'cancel', '{\"grace\": null}', 0)",
-        (identity.host(),),
+        "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (1, ?, 'cancel', '{\"grace\": null}', 0)",
+        (where.here(),),
     )
     open_store()
     until(lambda: ended(joints), "the job's end")
@@ -680,9 +681,9 @@ def test_a_busy_supervisor_whose_socket_was_tidied_away_still_hears_of_a_job(joi
     held.wait(DEADLINE)
 
 
-def test_a_supervisor_of_another_host_in_the_same_folder_does_not_swallow_the_wake_up(joints):
+def test_a_supervisor_of_another_place_in_the_same_folder_does_not_swallow_the_wake_up(joints):
     """Containers that share a folder share its sockets too."""
-    other = driven(joints, "identity._constant['host'] = 'elsewhere'")
+    other = driven(joints, "identity._constant['namespace'] = 'pid:[1]'")
     bg.submit("joints.note", {"name": "here"})
     until(lambda: ended(joints), "the job's end by a supervisor of this host", 20)
     assert other.poll() is None
@@ -728,7 +729,7 @@ def test_a_store_that_refuses_for_a_while_is_tried_again_until_it_does_not(joint
 def test_a_supervisor_that_can_not_even_start_is_not_started_again_and_again_without_a_pause(joints):
     """Its fork server lives, and would replace it; a socket that can't be made stands for a full disk."""
     StateFolder(str(joints.state)).create()
-    in_the_way = [joints.state / "wakeup.sock", joints.state / f"wakeup.{identity.host()}.sock"]
+    in_the_way = [joints.state / "wakeup.sock", joints.state / wakeup.name()]
     for path in in_the_way:
         path.mkdir()
     bg.submit("joints.note", {"name": "late"})
@@ -809,7 +810,7 @@ def test_a_method_struck_off_between_a_dead_supervisors_claim_and_the_next_launc
         kill_helpers(joints)
 
 
-def copied_row(place: Place, **changes: object) -> int:
+def copied_row(place: Place, /, **changes: object) -> int:
     """Insert a copy of job 1 that no client wrote."""
     names = [row[1] for row in rows(place, "PRAGMA table_info(jobs)") if row[1] != "id"]
     changes = {"uid": os.urandom(16).hex(), "state": "queued", "attempt": 0, "ended_at": None, "started_at": None, **changes}
@@ -910,36 +911,36 @@ def test_an_interpreter_that_is_gone_holds_its_own_jobs_and_no_others(joints):
 # -- 8: owners ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_queued_job_of_another_host_is_not_claimed(joints):
+def test_a_queued_job_of_another_place_is_not_claimed(joints):
     job = bg.submit("joints.note", {"name": "theirs"}, delay=600)
-    rows(joints, "UPDATE jobs SET host = 'elsewhere', not_before = 0")
+    rows(joints, "UPDATE jobs SET place = 'elsewhere', host = 'elsewhere', not_before = 0")
     assert bg.submit("joints.note", {"name": "ours"}).result(DEADLINE) == "ours"
     until(lambda: not joints.processes(), "the end of the supervisor, for whom there is nothing to do")
     assert (job.state, job.attempts, ran(joints, "theirs")) == ("queued", [], 0)
     assert "elsewhere" in job.status
     assert "never heard of" in job.status
-    with pytest.raises(bg.InvalidRequest, match="elsewhere"):
+    with pytest.raises(bg.InvalidRequest, match=r"elsewhere.*bgjobs adopt 1"):
         job.cancel()
 
 
-def test_the_interpreter_of_another_hosts_job_is_not_looked_for_here(joints):
+def test_the_interpreter_of_another_places_job_is_not_looked_for_here(joints):
     assert bg.submit("joints.note", {"name": "ours"}).result(DEADLINE) == "ours"
     until(lambda: not joints.processes(), "the supervisor's end")
     rows(joints, "INSERT INTO contexts (body) SELECT replace(body, ?, '/elsewhere/python') FROM contexts", (sys.executable,))
-    copied_row(joints, host="elsewhere", context=2)
+    copied_row(joints, place="elsewhere", context=2)
     assert bg.submit("joints.note", {"name": "ours"}).result(DEADLINE) == "ours"
     assert notice(joints) == ""
 
 
-def test_a_running_job_of_another_host_is_not_declared_lost(joints):
+def test_a_running_job_of_another_place_is_not_declared_lost(joints):
     job = bg.submit("joints.hold", {"name": "theirs"})
     until(lambda: ran(joints, "theirs"), "the job's run")
     pid = worker(joints)
     kill_helpers(joints)
     kill(pid)
-    rows(joints, "UPDATE jobs SET host = 'elsewhere'")
-    rows(joints, "UPDATE attempts SET host = 'elsewhere'")
-    rows(joints, "UPDATE supervisors SET host = 'elsewhere', heard_at = heard_at - 7200")
+    rows(joints, "UPDATE jobs SET place = 'elsewhere', host = 'elsewhere'")
+    rows(joints, "UPDATE attempts SET place = 'elsewhere'")
+    rows(joints, "UPDATE supervisors SET place = 'elsewhere', heard_at = heard_at - 7200")
     assert bg.submit("joints.note", {"name": "ours"}).result(DEADLINE) == "ours"
     until(lambda: not joints.processes(), "the end of the supervisor")
     assert (job.state, outcomes(job)) == ("running", [(1, None)])

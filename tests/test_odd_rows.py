@@ -210,10 +210,10 @@ def test_a_running_row_that_can_no_longer_be_read_ends(odd, column):
 def test_a_request_that_no_client_wrote_is_told_and_keeps_no_other_from_being_answered(odd):
     job = bg.submit("odd.waits", {"path": str(odd.root / "never")})
     until(lambda: job.state == "running", "its start")
-    host = rows(odd, "SELECT host FROM jobs")[0][0]
+    place = rows(odd, "SELECT place FROM jobs")[0][0]
     for verb, options in (("cancel", "[[["), ("cancel", '{"grace": "x"}'), ("retry", "{}"), ("dance", "{}"), ("retry", "5")):
-        sql = "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, ?, ?, 0)"
-        rows(odd, sql, (job.id, host, verb, options))
+        sql = "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (?, ?, ?, ?, 0)"
+        rows(odd, sql, (job.id, place, verb, options))
     cancel(job)
     assert job.state == "cancelled"
     assert odd.log().count("can't be read: no client of ipybgjobs wrote it") == 5
@@ -251,7 +251,7 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
             assert isinstance(found, task.Task | task.Unread)
             schedule.overdue()
             schedule.next_due()
-            newest_context(connection, schedule._host)
+            newest_context(connection, schedule._place)
             assert isinstance(schedule.claimed(1, 1), task.Claim)
             [row] = connection.execute(f"{records.JOBS} WHERE jobs.id = 1").fetchall()
             str(records.shown(row).line(time.time()))

@@ -12,7 +12,7 @@ from conftest import DEADLINE, running, until
 import ipybgjobs as bg
 from ipybgjobs import callbacks
 from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import identity
+from ipybgjobs.process import place as where
 from ipybgjobs.process.lock import FileLock
 from ipybgjobs.store import controls, records, removals, submissions
 from ipybgjobs.store.database import Database
@@ -347,7 +347,7 @@ def test_many_commands_of_on_finish_are_run_a_few_at_a_time(gates):
 def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_the_clock_was_set_back(gates):
     bg.submit("gates.quick").wait(DEADLINE)
     gates.idle()
-    lock = FileLock.acquire(f"{gates.place.state}/supervisor.{identity.host()}.lock", wait=True)
+    lock = FileLock.acquire(f"{gates.place.state}/supervisor.{where.here()}.lock", wait=True)
     wall = {"ahead": 0.0}
     supervisor = Supervisor(StateFolder(str(gates.place.state)), clock=lambda: time.time() + wall["ahead"])
 

@@ -71,7 +71,7 @@ def read_all(folder):
     json.dumps(found, default=str)
     limiting.shorten(folder, 4096)
     running.began(folder, None)
-    running.is_held_elsewhere(folder)
+    running.is_gone_elsewhere(folder)
     for outcome in ("error", "cancelled", "timeout", "lost"):
         assert isinstance(results.exception(folder, outcome, "job 1", None), BaseException)
     with contextlib.suppress(ResultNotKept):

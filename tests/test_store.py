@@ -228,7 +228,11 @@ def test_folder_and_files_are_the_user_s_alone_whatever_the_umask(tmp_path):
         os.umask(before)
     assert {"state/jobs.db", "state/jobs.db-wal", "state/jobs.db-shm"} <= set(modes)
     assert {mode for path, mode in modes.items() if os.path.basename(path).startswith("jobs.db")} == {0o600}
-    assert {mode for path, mode in modes.items() if not os.path.basename(path).startswith("jobs.db")} == {0o700}
+    locks = {path for path in modes if path.endswith(".lock")}
+    assert {modes[path] for path in locks} == {0o600}
+    assert {mode for path, mode in modes.items() if not os.path.basename(path).startswith("jobs.db") and path not in locks} == {
+        0o700
+    }
 
 
 def test_a_state_folder_that_others_could_open_is_closed_to_them(tmp_path):
@@ -439,7 +443,7 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
 
 # -- transitions ------------------------------------------------------------------------------------------------------
 
-OTHER = {"context": 1, "environment": 1, "host": "elsewhere", "pid_namespace": "pid:[2]"}
+OTHER = {"context": 1, "environment": 1}
 
 VERBS = {
     "claim": ((2, "f", Way("fork")), []),
@@ -571,7 +575,7 @@ def test_a_denied_job_has_failed_without_a_launch(store):
 @pytest.mark.parametrize(("state", "attempts"), [("failed", 2), ("cancelled", 3)], ids=["failed once", "never started"])
 def test_a_retry_by_hand_gives_one_more_attempt_or_all_of_them_where_none_was_made(store, state, attempts):
     job = store.job_in(state)
-    assert store.change("retry", job, OTHER, now=700.0)
+    assert store.change("retry", job, OTHER, now=700.0, owner=ELSEWHERE)
     record = records.job(store.database, job)
     assert (record.state, record.allowed_attempts, record.not_before) == ("queued", attempts, 700.0)
     assert (record.ended_at, record.owner) == (None, ELSEWHERE)
@@ -675,11 +679,11 @@ def test_a_job_that_has_ended_is_no_work(store, state):
     assert not records.has_work(store.database, "here")
 
 
-def test_a_host_has_one_supervisor_in_the_store(store):
+def test_a_place_has_one_supervisor_in_the_store(store):
     store.change("heard", 1, "0.1", 10.0, None, now=20.0)
     store.change("heard", 2, "0.1", 25.0, "a notice", now=30.0)
     store.change("heard", 3, "0.1", 5.0, None, now=10.0, owner=ELSEWHERE)
-    found = [(row["host"], row["pid"], row["heard_at"], row["notice"]) for row in records.supervisors(store.database)]
+    found = [(row["place"], row["pid"], row["heard_at"], row["notice"]) for row in records.supervisors(store.database)]
     assert found == [("here", 2, 30.0, "a notice"), ("elsewhere", 3, 10.0, None)]
 
 

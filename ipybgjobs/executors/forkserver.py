@@ -19,7 +19,7 @@ import sys
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
-from .. import attempt
+from .. import attempt, occupancy
 from ..folder import StateFolder
 from ..process import identity, tree, worker
 from ..process import launch as launching
@@ -34,9 +34,11 @@ def main(state_dir: str, descriptor: int) -> None:
     """Serve until the supervisor says goodbye, or is gone and everything has ended."""
     tree.adopt_orphans()
     identity.learn_constants()
+    folder = StateFolder(state_dir)
     gc.collect()
     gc.freeze()  # and it stays frozen in the workers: a collection there would touch, and so copy, every page
-    ForkServer(StateFolder(state_dir), socket.socket(fileno=descriptor)).serve()
+    with contextlib.closing(occupancy.enter(folder)):  # while it lives, its place is not gone
+        ForkServer(folder, socket.socket(fileno=descriptor)).serve()
 
 
 class ForkServer:

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import presence
 from ..folder import StateFolder
-from ..process import identity
+from ..process import place
 from ..store import records, watching
 from ..store.database import Database
 from .rows import row
@@ -59,12 +59,12 @@ def one(database: Database, job_id: int) -> list[list[Any]]:
 
 
 def surroundings(database: Database) -> dict[str, Any]:
-    """Return what concerns all jobs: paused queues, and what keeps this host's jobs from starting."""
-    host = identity.host()
-    held = presence.notices(database, StateFolder(os.path.dirname(database.path))) if records.has_work(database, host) else None
+    """Return what concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
+    here = place.here()
+    held = presence.notices(database, StateFolder(os.path.dirname(database.path))) if records.has_work(database, here) else None
     return {"paused": records.paused(database), "notice": "; ".join(held.lines()) or None if held else None}
 
 
 def _rows(seen: list[watching.Seen]) -> list[list[Any]]:
-    host = identity.host()
-    return [row(each, host) for each in seen]
+    here = place.here()
+    return [row(each, here) for each in seen]

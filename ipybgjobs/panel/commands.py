@@ -9,7 +9,6 @@ from ..folder import StateFolder
 from ..handle import Job
 from ..joblist import JobList
 from ..models import JobState
-from ..process import identity
 from ..store import records, watching
 
 
@@ -72,16 +71,11 @@ def _cancel(jobs: JobList, _message: dict[str, Any]) -> str:
     if len(jobs) == 1:
         jobs[0].cancel()
         return _how_it_ended(jobs[0])
-    here = JobList(job for job in jobs if not _is_elsewhere(job))
-    ended = here.cancel()
+    within = [job for job in jobs if not job._is_out_of_reach()]  # noqa: SLF001 - its own package
+    ended = JobList(within).cancel()
     cancelled = [job for job in ended if job.state is JobState.CANCELLED]
-    rest = f"; {len(jobs) - len(cancelled)} had ended, or are another host's" if len(cancelled) < len(jobs) else ""
+    rest = f"; {len(jobs) - len(cancelled)} had ended, or are elsewhere" if len(cancelled) < len(jobs) else ""
     return f"{_count(cancelled)} cancelled{rest}"
-
-
-def _is_elsewhere(job: Job) -> bool:
-    record = job._record()  # noqa: SLF001 - its own package
-    return record.owner.host != identity.host() and not record.state.ended
 
 
 def _how_it_ended(job: Job) -> str:

@@ -32,18 +32,18 @@ COLUMNS = (
 _LONGEST = 160
 
 
-def row(seen: Seen, host: str) -> list[Any]:
+def row(seen: Seen, here: str) -> list[Any]:
     """Return a row, without what stands empty at its end.
 
     Parameters
     ----------
     seen : Seen
         The job.
-    host : str
-        This host; a job of another that has not ended bears its name.
+    here : str
+        This place; a job of another that has not ended bears the name of its host.
     """
     job = seen.job
-    elsewhere = job.owner.host if job.owner.host != host and not job.state.ended else None
+    elsewhere = job.owner.host if job.owner.place != here and not job.state.ended else None
     values = [
         job.id,
         job.state.value,

@@ -6,6 +6,7 @@ module    what it is for
 lock      a lock held for life, by file
 wakeup    a hint that the store has changed
 identity  who a process is; never a PID alone
+place     where processes see each other; never a host name
 launch    processes that are nobody's children
 tree      finding and ending all of a worker's processes
 question  a short-lived child that is asked something

@@ -1,19 +1,23 @@
 """A lock that is held until its holder's process has gone, whatever ends it.
 
-On POSIX an exclusive `flock`; it is a property of the open file, so it can be handed to a process that is started with the
-descriptor. Elsewhere: a file opened without sharing.
+On POSIX a `flock`; it is a property of the open file, so it can be handed to a process that is started with the descriptor.
+Elsewhere: a file opened without sharing. A lock on a file that was removed meanwhile counts for nothing, and is taken anew.
 """
 
 import contextlib
 import fcntl
 import os
+import time
 from typing import Self
 
 _PRIVATE = 0o600
 
+#: Seconds between two tries to share a lock that another holds alone for a moment.
+_PAUSE = 0.01
+
 
 class FileLock:
-    """An exclusive lock on a file.
+    """A lock on a file.
 
     Parameters
     ----------
@@ -26,19 +30,34 @@ class FileLock:
 
     @classmethod
     def acquire(cls, path: str, *, wait: bool) -> Self | None:
-        """Take the lock; None if somebody else holds it and `wait` is false."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
-        try:
-            if os.fstat(descriptor).st_mode & _PRIVATE != _PRIVATE:
-                os.fchmod(descriptor, _PRIVATE)  # an odd umask has taken the owner's rights: nobody could open it again
-            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        """Take the lock alone; None if somebody else holds it and `wait` is false."""
+        return cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @classmethod
+    def share(cls, path: str, seconds: float) -> Self | None:
+        """Take the lock beside others that share it; None if one holds it alone for all of so many seconds."""
+        limit = time.monotonic() + seconds
+        while (taken := cls._taken(path, fcntl.LOCK_SH | fcntl.LOCK_NB)) is None and time.monotonic() < limit:
+            time.sleep(_PAUSE)
+        return taken
+
+    @classmethod
+    def _taken(cls, path: str, how: int) -> Self | None:
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+            try:
+                if os.fstat(descriptor).st_mode & _PRIVATE != _PRIVATE:
+                    os.fchmod(descriptor, _PRIVATE)  # an odd umask has taken the owner's rights: nobody could open it again
+                fcntl.flock(descriptor, how)
+                if _is_at(path, descriptor):
+                    return cls(descriptor)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
-            return None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return cls(descriptor)
 
     def sign(self) -> None:
         """Write this process's PID into the file, for those who ask for the `holder`."""
@@ -50,14 +69,26 @@ class FileLock:
         os.close(self.descriptor)
 
 
-def is_held(path: str) -> bool:
-    """Whether a living process holds the lock; takes nothing that another could miss for longer than the look."""
+def _is_at(path: str, descriptor: int) -> bool:
+    """Whether an open file is still the one at a path."""
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(descriptor))
+
+
+def is_held(path: str, *, shared: bool = False) -> bool:
+    """Whether a living process holds the lock alone, or, with `shared`, at all.
+
+    It takes nothing that another could miss for longer than the look.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if shared else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

@@ -9,12 +9,12 @@ import os
 import socket
 from collections.abc import Iterator
 
-from . import identity
+from . import place
 
 
 def name() -> str:
-    """Return the name of the socket; each host has its own, since hosts may share a folder."""
-    return f"wakeup.{identity.host()}.sock"
+    """Return the name of the socket; each place has its own, since places may share a folder."""
+    return f"wakeup.{place.here()}.sock"
 
 
 @contextlib.contextmanager

@@ -77,13 +77,21 @@ def close_others() -> None:
     os.closerange(3, 1 << 20)
 
 
-def hold_alive(descriptor: int) -> None:
+def hold_alive(descriptor: int) -> bool:
     """Hold a record lock on an open file for as long as this process lives, for those who can't see its PID.
 
     Record locks are not inherited by a fork, so a child that stays behind doesn't pretend that the worker lives.
+
+    Returns
+    -------
+    bool
+        Whether it is held; not on a file system without locks, where only those who see the PID can tell.
     """
-    with contextlib.suppress(OSError):  # a file system without locks: only those who see the PID can tell
+    try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def is_held_alive(path: str) -> bool:

@@ -4,21 +4,22 @@ No change of state: that is the supervisor's.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..errors import UnknownJob
 from ..models import JobState, Owner
+from . import places
 from .database import Database
 from .submissions import Surroundings, context_id, environment_id
 
 
 def request_cancel(database: Database, job_ids: Iterable[int], grace: float | None, now: float) -> int:
-    """Ask each host's supervisor to cancel those of the jobs that have not ended, and return how many."""
+    """Ask each place's supervisor to cancel those of the jobs that have not ended, and return how many."""
     return _request_cancel(database, "id IN (SELECT value FROM json_each(?))", json.dumps(list(job_ids)), grace, now)
 
 
 def request_cancel_of_group(database: Database, group_id: int, grace: float | None, now: float) -> int:
-    """Ask each host's supervisor to cancel the jobs of a group that have not ended, and return how many."""
+    """Ask each place's supervisor to cancel the jobs of a group that have not ended, and return how many."""
     return _request_cancel(database, "group_id = ?", group_id, grace, now)
 
 
@@ -26,8 +27,8 @@ def _request_cancel(database: Database, which: str, value: str | int, grace: flo
     options = json.dumps({"grace": grace})
     with database.transaction() as connection:
         cursor = connection.execute(
-            f"""INSERT INTO requests (job_id, host, verb, options, requested_at)
-            SELECT id, host, 'cancel', ?, ? FROM jobs WHERE {which} AND state IN ('queued', 'running')""",
+            f"""INSERT INTO requests (job_id, place, verb, options, requested_at)
+            SELECT id, place, 'cancel', ?, ? FROM jobs WHERE {which} AND state IN ('queued', 'running')""",
             (options, now, value),
         )
     return cursor.rowcount
@@ -37,17 +38,27 @@ def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surr
     """Ask for another attempt of jobs that have ended, in the caller's surroundings."""
     chosen = list(job_ids)
     with database.transaction() as connection:
+        places.note_here(connection, database.folder)
         environment = environment_id(connection, surroundings)
         options = {
             "context": context_id(connection, surroundings),
             "environment": environment,
-            "host": owner.host,
-            "pid_namespace": owner.pid_namespace,
         }
         text = json.dumps(options)
         connection.executemany(
-            "INSERT INTO requests (job_id, host, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
-            [(job_id, owner.host, text, environment, now) for job_id in chosen],
+            "INSERT INTO requests (job_id, place, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
+            [(job_id, owner.place, text, environment, now) for job_id in chosen],
+        )
+
+
+def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner, now: float) -> None:
+    """Ask this place's supervisor to make jobs its own whose place is gone; `notes`: who says so of each."""
+    rows = [(job_id, owner.place, json.dumps({"note": note}), now) for job_id, note in notes.items()]
+    with database.transaction() as connection:
+        places.note_here(connection, database.folder)
+        connection.executemany(
+            "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (?, ?, 'adopt', ?, ?)",
+            rows,
         )
 
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
-from .. import ownership, unbroken
+from .. import occupancy, ownership, unbroken
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
-from ..process import identity, wakeup
+from ..process import identity, place, wakeup
 from ..process.filesystem import is_network
 from ..process.lock import FileLock, is_held
 from . import holder
@@ -37,7 +37,10 @@ _LARGE_LOG = 10_000
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 3
+SCHEMA = 4
+
+#: The first schema by which a supervisor is a place's; before, it was a host's.
+_PLACES = 4
 
 
 class _Held:
@@ -74,11 +77,14 @@ class Database:
 
     def __init__(self, path: str, *, durable: bool, supervising: bool = False) -> None:
         self.path = path
+        self.folder = os.path.dirname(path)  #: the state folder
         self._durable = durable
         self._supervising = supervising
         self._local = threading.local()
-        ownership.check(os.path.dirname(path))
+        ownership.check(self.folder)
         try:
+            with self._translated():
+                self._occupancy = occupancy.enter(StateFolder(self.folder))
             self._keep_logs()
             self._open()
         except BaseException:
@@ -117,13 +123,13 @@ class Database:
             if os.path.getsize(log) and not (os.path.exists(self.path) and os.path.getsize(self.path)):
                 os.rename(log, f"{log}.left-{time.strftime('%Y%m%d-%H%M%S')}")
         while not self._supervising and self._log_was_taken(log) and time.monotonic() < limit:
-            wakeup.send(os.path.dirname(self.path))
+            wakeup.send(self.folder)
             time.sleep(_DRAIN_LOOK)
 
     def _log_was_taken(self, log: str) -> bool:
         """Whether a supervisor has the store open, and the log that it writes has no name any more."""
         there = os.path.exists(f"{self.path}-shm") and not os.path.exists(log)
-        return there and is_held(self._supervisor_lock())
+        return there and is_held(StateFolder(self.folder).supervisor_lock(place.here()))
 
     def _open(self) -> None:
         with self._translated():
@@ -188,7 +194,7 @@ class Database:
         try:
             if self._version() >= SCHEMA:
                 return True
-            if self._version() > 0 and not self._supervising:
+            if self._version() > 0 and not (self._supervising and self._version() >= _PLACES):
                 supervisor = None if self._heard_elsewhere() else FileLock.acquire(self._supervisor_lock(), wait=False)
                 if supervisor is None:
                     return False
@@ -200,12 +206,17 @@ class Database:
         return True
 
     def _supervisor_lock(self) -> str:
-        return StateFolder(os.path.dirname(self.path)).supervisor_lock(identity.host())
+        return StateFolder(self.folder).supervisor_lock(self._own_supervisor()[1])
 
     def _heard_elsewhere(self) -> bool:
-        """Whether another host's supervisor has been heard of lately."""
-        sql = "SELECT EXISTS (SELECT 1 FROM supervisors WHERE host != ? AND heard_at > ?)"
-        return bool(self.connection.execute(sql, (identity.host(), time.time() - _DRAIN_SECONDS)).fetchone()[0])
+        """Whether a supervisor elsewhere has been heard of lately."""
+        column, own = self._own_supervisor()
+        sql = f"SELECT EXISTS (SELECT 1 FROM supervisors WHERE {column} != ? AND heard_at > ?)"
+        return bool(self.connection.execute(sql, (own, time.time() - _DRAIN_SECONDS)).fetchone()[0])
+
+    def _own_supervisor(self) -> tuple[str, str]:
+        """What tells this process's supervisor from others in the store as it is: the column, and what stands in it."""
+        return ("place", place.here()) if self._version() >= _PLACES else ("host", identity.host())
 
     def _migrate(self) -> None:
         """Run the migrations that are missing."""

@@ -47,7 +47,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         allowed_attempts=columns.whole(row, "allowed_attempts"),
         rules=_rules(columns.text(row, "rules")),
         timeout=columns.number_or_none(row, "timeout"),
-        owner=Owner(columns.text(row, "host"), columns.text(row, "pid_namespace")),
+        owner=Owner(columns.text(row, "place"), columns.text(row, "host")),
         ready=bool(row["ready"]),
         blockers=columns.whole(row, "blockers"),
         deadline=columns.number_or_none(row, "deadline"),
@@ -85,7 +85,7 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
         allowed_attempts=1,
         rules=RetryRules(max_attempts=1),
         timeout=None,
-        owner=Owner(columns.any_text(row, "host"), columns.any_text(row, "pid_namespace")),
+        owner=Owner(columns.any_text(row, "place"), columns.any_text(row, "host")),
     )
 
 
@@ -285,7 +285,7 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         launched_by=columns.text_or_none(row, "launched_by"),
         launch_reason=columns.text_or_none(row, "launch_reason"),
         folder=columns.text_or_none(row, "folder"),
-        owner=Owner(columns.text(row, "host"), columns.text(row, "pid_namespace")),
+        owner=Owner(columns.text(row, "place"), columns.text(row, "host")),
         slot=columns.whole_or_none(row, "slot"),
         source=_source(row["source"]),
         origin_id=columns.whole_or_none(row, "origin"),
@@ -327,13 +327,13 @@ def last_success(database: Database, target: str, before: int) -> int | None:
     return rows[0][0] if rows else None
 
 
-def has_work(database: Database, host: str) -> bool:
-    """Whether a supervisor of the host has anything to do: a job that has not ended, or a request."""
-    sql = """SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND host = :host)
-        OR EXISTS (SELECT 1 FROM jobs WHERE hook IS NOT NULL AND host = :host)
-        OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND host = :host)
-        OR EXISTS (SELECT 1 FROM requests WHERE host = :host)"""
-    return bool(database.read(sql, {"host": host})[0][0])
+def has_work(database: Database, place: str) -> bool:
+    """Whether a supervisor of the place has anything to do: a job that has not ended, or a request."""
+    sql = """SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND place = :place)
+        OR EXISTS (SELECT 1 FROM jobs WHERE hook IS NOT NULL AND place = :place)
+        OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND place = :place)
+        OR EXISTS (SELECT 1 FROM requests WHERE place = :place)"""
+    return bool(database.read(sql, {"place": place})[0][0])
 
 
 def has_had_jobs(database: Database) -> bool:
@@ -349,10 +349,10 @@ def known(database: Database, uids: Iterable[str]) -> set[str]:
     return {row[0] for row in database.read(sql, (text, text))}
 
 
-def is_running(database: Database, host: str) -> bool:
-    """Whether an attempt of the host has not ended."""
-    sql = "SELECT EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND host = ?)"
-    return bool(database.read(sql, (host,))[0][0])
+def is_running(database: Database, place: str) -> bool:
+    """Whether an attempt of the place has not ended."""
+    sql = "SELECT EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND place = ?)"
+    return bool(database.read(sql, (place,))[0][0])
 
 
 def context(database: Database, job_id: int) -> int:

@@ -48,9 +48,10 @@ def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
     salvaged : Salvaged
         The rows.
     """
+    homes = {row["id"]: _home(row) for row in salvaged.rows.get("jobs", ())}
     for table, rows in salvaged.rows.items():
         known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
-        for row in rows:
+        for row in (_as_of_now(table, row, homes) for row in rows):
             names = [name for name in row if name in known]
             places = ", ".join(["?"] * len(names))
             sql = f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({places})"
@@ -59,6 +60,36 @@ def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
         connection.execute("DELETE FROM sqlite_sequence WHERE name = ? AND seq < ?", (table, number))
         sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE ?1 NOT IN (SELECT name FROM sqlite_sequence)"
         connection.execute(sql, (table, number))
+    connection.execute(_OLDER_PLACES)
+
+
+#: Where an older version's rows belong, as ``sql/004_place.sql`` has it.
+_OLDER_PLACES = """INSERT OR IGNORE INTO places (place, host, pid_namespace)
+    SELECT place, substr(place, 6, instr(place, '/') - 6), substr(place, instr(place, '/') + 1) FROM (
+        SELECT place FROM jobs UNION SELECT place FROM attempts WHERE outcome IS NULL UNION SELECT place FROM requests
+    ) WHERE place GLOB 'host:*/*'"""
+
+
+def _home(row: Row) -> str:
+    """The place of a job or an attempt; an older version knew hosts alone."""
+    return str(row["place"] if "place" in row else f"host:{row['host']}/{row['pid_namespace']}")
+
+
+def _as_of_now(table: str, row: Row, homes: dict[int, str]) -> Row:
+    """A row as this version writes it; `homes`: the places of the jobs, by id."""
+    if table in ("jobs", "attempts"):
+        return {**row, "place": _home(row), "pid_namespace": None}
+    if table == "requests" and "place" not in row:
+        return {**row, "place": _asked_at(row) or homes[row["job_id"]], "host": None}
+    return row
+
+
+def _asked_at(row: Row) -> str | None:
+    """The place that an older version's request to retry brings its job to; None for others."""
+    try:
+        return f"host:{row['host']}/{json.loads(row['options'])['pid_namespace']}" if row["verb"] == "retry" else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def settle(connection: sqlite3.Connection, context: int, now: float) -> None:
@@ -127,8 +158,8 @@ def register(connection: sqlite3.Connection, job: KnownJob, owner: Owner, contex
         "attempt": last.number,
         "allowed_attempts": last.number,
         "rules": json.dumps(RetryRules(max_attempts=last.number).to_json()),
+        "place": owner.place,
         "host": owner.host,
-        "pid_namespace": owner.pid_namespace,
         "context": context,
     }
     job_id = _insert(connection, "jobs", values)
@@ -147,8 +178,8 @@ def _attempt(job_id: int, found: KnownAttempt, owner: Owner) -> Row:
         "outcome": found.outcome,
         "error": found.error,
         "traceback": found.traceback,
+        "place": owner.place,
         "host": owner.host,
-        "pid_namespace": owner.pid_namespace,
     }
 
 

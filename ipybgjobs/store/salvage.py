@@ -12,7 +12,7 @@ from .database import Database
 
 #: Tables whose rows have a number, and those that are read by the jobs they belong to: with that column, or as a whole.
 _NUMBERED = ("contexts", "environments", "origins", "groups", "jobs", "requests")
-_OF_JOBS = {"attempts": "job_id", "dependencies": "job_id", "paused": None}
+_OF_JOBS = {"attempts": "job_id", "dependencies": "job_id", "paused": None, "places": None}
 
 #: Numbers that are tried beyond the last one that can be read, where nothing says which was the last.
 _BEYOND = 10_000

@@ -25,21 +25,21 @@ _JOBS = JOBS.replace(
 
 
 class Schedule:
-    """The queues of one host, in one transaction.
+    """The queues of one place, in one transaction.
 
     Parameters
     ----------
     connection : sqlite3.Connection
         Inside a transaction where it changes something.
     owner : Owner
-        Whose supervisor asks; jobs of other hosts are not its own.
+        Whose supervisor asks; jobs of other places are not its own.
     now : float
         Seconds since the epoch.
     """
 
     def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float) -> None:
         self._connection = connection
-        self._host = owner.host
+        self._place = owner.place
         self.now = now
 
     # -- what waits -----------------------------------------------------------------------------------------------
@@ -47,77 +47,77 @@ class Schedule:
     def promote(self) -> int:
         """Make the jobs ready whose time has come; return how many."""
         sql = """UPDATE jobs SET ready = 1
-            WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND host = ? AND not_before <= ?"""
-        return self._connection.execute(sql, (self._host, self.now)).rowcount
+            WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND place = ? AND not_before <= ?"""
+        return self._connection.execute(sql, (self._place, self.now)).rowcount
 
     def next_due(self) -> float | None:
         """When something is due that waits for its time: a start, or a deadline; None if nothing does."""
         sql = """SELECT min(due) FROM (
-            SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND host = :host
-            UNION ALL SELECT min(deadline) FROM jobs WHERE state = 'queued' AND deadline IS NOT NULL AND host = :host)"""
-        found = self._connection.execute(sql, {"host": self._host}).fetchone()[0]
+            SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND place = :place
+            UNION ALL SELECT min(deadline) FROM jobs WHERE state = 'queued' AND deadline IS NOT NULL AND place = :place)"""
+        found = self._connection.execute(sql, {"place": self._place}).fetchone()[0]
         return found if isinstance(found, float) else None  # a text is after every number, and no time
 
     def overdue(self) -> list[Task | Unread]:
         """Queued jobs whose deadline is past."""
-        sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.host = ? AND deadline <= ?"
-        return [task.of_row(row) for row in self._connection.execute(sql, (self._host, self.now)).fetchall()]
+        sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.place = ? AND deadline <= ?"
+        return [task.of_row(row) for row in self._connection.execute(sql, (self._place, self.now)).fetchall()]
 
     def shift(self, seconds: float) -> None:
         """The clock was set: move delays and deadlines with it, and leave times of the calendar."""
-        values = {"host": self._host, "shift": seconds}
+        values = {"place": self._place, "shift": seconds}
         self._connection.execute(
             """UPDATE jobs SET not_before = not_before + :shift
-            WHERE state = 'queued' AND ready = 0 AND host = :host AND NOT timed""",
+            WHERE state = 'queued' AND ready = 0 AND place = :place AND NOT timed""",
             values,
         )
         self._connection.execute(
             """UPDATE jobs SET deadline = deadline + :shift
-            WHERE state IN ('queued', 'running') AND host = :host AND NOT deadline_timed AND deadline IS NOT NULL""",
+            WHERE state IN ('queued', 'running') AND place = :place AND NOT deadline_timed AND deadline IS NOT NULL""",
             values,
         )
 
     def requests(self) -> list[Request]:
         """What users asked this supervisor for, oldest first."""
-        rows = self._connection.execute("SELECT * FROM requests WHERE host = ? ORDER BY id", (self._host,)).fetchall()
+        rows = self._connection.execute("SELECT * FROM requests WHERE place = ? ORDER BY id", (self._place,)).fetchall()
         return [task.request_of_row(row) for row in rows]
 
     # -- what may start -------------------------------------------------------------------------------------------
 
     def queues(self) -> list[str]:
         """Queues that have a ready job and are not paused, found by jumping through the index."""
-        ready = "SELECT min(queue) FROM jobs WHERE state = 'queued' AND ready = 1 AND host = :host"
+        ready = "SELECT min(queue) FROM jobs WHERE state = 'queued' AND ready = 1 AND place = :place"
         sql = f"""WITH RECURSIVE waiting (queue) AS (
                 {ready} UNION ALL SELECT ({ready} AND queue > waiting.queue) FROM waiting WHERE waiting.queue IS NOT NULL
             ) SELECT queue FROM waiting WHERE queue IS NOT NULL AND queue NOT IN (SELECT queue FROM paused)"""
-        return [row[0] for row in self._connection.execute(sql, {"host": self._host}).fetchall()]
+        return [row[0] for row in self._connection.execute(sql, {"place": self._place}).fetchall()]
 
     def occupied(self) -> dict[str, list[int | None]]:
         """The slots that are taken, by queue; None is one whose number nobody knows."""
         sql = """SELECT jobs.queue, attempts.slot FROM attempts JOIN jobs ON jobs.id = attempts.job_id
-            WHERE attempts.outcome IS NULL AND attempts.host = ? AND attempts.number > 0"""
+            WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
         found: dict[str, list[int | None]] = {}
-        for row in self._connection.execute(sql, (self._host,)).fetchall():
+        for row in self._connection.execute(sql, (self._place,)).fetchall():
             found.setdefault(row["queue"], []).append(row["slot"])
         return found
 
     def due(self, queue: str, skip: Sequence[int] = ()) -> Task | Unread | None:
         """The job of a queue that may start now: higher priority first, then oldest; not of the contexts in `skip`."""
         row: sqlite3.Row | None = self._connection.execute(
-            f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.host = ? AND queue = ?
+            f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.place = ? AND queue = ?
                 AND context NOT IN (SELECT value FROM json_each(?))
             ORDER BY priority DESC, jobs.id LIMIT 1""",
-            (self._host, queue, json.dumps(list(skip))),
+            (self._place, queue, json.dumps(list(skip))),
         ).fetchone()
         return None if row is None else task.of_row(row)
 
     def hooks(self, limit: int) -> list[Task | Unread]:
         """Jobs that have ended and whose hook is to be called, and is not being called already."""
-        called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND host = ? AND number = 0"
-        sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.host = ?
+        called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND place = ? AND number = 0"
+        sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.place = ?
             AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND number = 0 AND outcome IS NULL)
             ORDER BY jobs.id LIMIT max(0, ? - ({called}))"""
-        return [task.of_row(row) for row in self._connection.execute(sql, (self._host, limit, self._host)).fetchall()]
+        return [task.of_row(row) for row in self._connection.execute(sql, (self._place, limit, self._place)).fetchall()]
 
     # -- what comes after -----------------------------------------------------------------------------------------
 
@@ -150,21 +150,22 @@ class Schedule:
     def claimed(self, job_id: int, number: int) -> Claim | None:
         """One attempt with its job."""
         columns = """, attempts.number, attempts.folder, attempts.ending, attempts.ending_grace, attempts.launches, attempts.slot,
-            attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
+            attempts.adopted, attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
         sql = f"{_JOBS.replace('FROM jobs', columns, 1)} WHERE attempts.job_id = ? AND attempts.number = ?"
         row: sqlite3.Row | None = self._connection.execute(sql, (job_id, number)).fetchone()
         return None if row is None else task.claim_of_row(row)
 
 
-def live_attempts(connection: sqlite3.Connection, host: str) -> list[tuple[int, int]]:
-    """Attempts of a host, by job and number, that have no outcome yet: what a new supervisor finds."""
-    sql = "SELECT job_id, number FROM attempts WHERE outcome IS NULL AND host = ?"
-    rows = connection.execute(sql, (host,)).fetchall()
+def live_attempts(connection: sqlite3.Connection, place: str) -> list[tuple[int, int]]:
+    """Attempts of a place, by job and number, that have no outcome yet: what a new supervisor finds."""
+    sql = "SELECT job_id, number FROM attempts WHERE outcome IS NULL AND place = ?"
+    rows = connection.execute(sql, (place,)).fetchall()
     return [(row[0], row[1]) for row in rows if isinstance(row[0], int) and isinstance(row[1], int)]
 
 
-def newest_context(connection: sqlite3.Connection, host: str) -> Context | None:
-    """Where the last caller on a host ran a job; None before the first submit."""
-    sql = "SELECT body FROM jobs JOIN contexts ON contexts.id = jobs.context WHERE host = ? ORDER BY jobs.id DESC LIMIT 1"
-    row = connection.execute(sql, (host,)).fetchone()
+def newest_context(connection: sqlite3.Connection, place: str) -> Context | None:
+    """Where the last caller in a place ran a job; None where none of the newest jobs is of it."""
+    sql = """SELECT body FROM (SELECT id, place, context FROM jobs ORDER BY id DESC LIMIT 1000) AS newest
+        JOIN contexts ON contexts.id = newest.context WHERE place = ? ORDER BY newest.id DESC LIMIT 1"""
+    row = connection.execute(sql, (place,)).fetchone()
     return None if row is None else task.context(row[0])

@@ -13,6 +13,7 @@ from ..call import Call
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
 from ..models import JobState, Owner
 from ..retry import RetryRules
+from . import places
 from .database import Database
 
 
@@ -99,6 +100,7 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
         if holder is not None:
             _give_way(connection, holder, job)
         after = (*job.after, *_leaving(connection, job.unique_key))
+        places.note_here(connection, database.folder)
         needs, blockers = _needs(connection, after)
         shared = (context_id(connection, surroundings), environment_id(connection, surroundings), None, blockers)
         job_id = int(connection.execute(_INSERT, (*row, *shared, _is_ready(job, blockers))).lastrowid or 0)
@@ -140,6 +142,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     """
     head, rows = _group_values(group), [_values(job) for job in jobs]
     with database.transaction() as connection:
+        places.note_here(connection, database.folder)
         group_id = int(connection.execute(_INSERT_GROUP, head).lastrowid or 0)
         needs, blockers = _needs(connection, jobs[0].after)
         shared = (context_id(connection, surroundings), environment_id(connection, surroundings), group_id, blockers)
@@ -180,8 +183,8 @@ _COLUMNS = (
     "allowed_attempts",
     "rules",
     "timeout",
+    "place",
     "host",
-    "pid_namespace",
     "timed",
     "deadline",
     "deadline_timed",
@@ -242,8 +245,8 @@ def _values(job: Submission) -> tuple[Any, ...]:
         job.rules.max_attempts,
         json.dumps(job.rules.to_json()),
         job.timeout,
+        job.owner.place,
         job.owner.host,
-        job.owner.pid_namespace,
         job.timed,
         job.deadline,
         job.deadline_timed,
@@ -289,7 +292,8 @@ def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | No
     if key is None:
         return None
     row: sqlite3.Row | None = connection.execute(
-        "SELECT id, uid, target, state, host FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced",
+        """SELECT id, uid, target, state, place, host FROM jobs
+        WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced""",
         (key,),
     ).fetchone()
     return row
@@ -308,12 +312,15 @@ _AS_CONFIGURED = json.dumps({"grace": None})
 
 def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> None:
     """Let a live job give its unique key away, and ask for its cancellation."""
-    if holder["host"] != job.owner.host:
-        raise InvalidRequest(f"job {holder['id']} holds this unique key on {holder['host']}: it can be replaced only there.")
+    if holder["place"] != job.owner.place:
+        raise InvalidRequest(
+            f"job {holder['id']} holds this unique key, and is elsewhere, on {holder['host']}: it can be replaced only there. If "
+            f"that place no longer exists, run `jupyter bgjobs adopt {holder['id']}` first."
+        )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
     connection.execute(
-        "INSERT INTO requests (job_id, host, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-        (holder["id"], holder["host"], _AS_CONFIGURED, job.submitted_at),
+        "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
+        (holder["id"], holder["place"], _AS_CONFIGURED, job.submitted_at),
     )
 
 

@@ -14,9 +14,9 @@ from ..source import Source
 from . import columns, records
 from .columns import Unreadable
 
-#: What a request to cancel, and one to retry, says beyond its verb.
-_GRACE = "grace"
-_OF_A_RETRY = {"context": int, "environment": int, "host": str, "pid_namespace": str}
+#: What a request to cancel, one to adopt, and one to retry, says beyond its verb.
+_GRACE, _NOTE = "grace", "note"
+_OF_A_RETRY = ("context", "environment")
 
 _MOST_ATTEMPTS = 1 << 31
 
@@ -107,6 +107,8 @@ class Claim:
         Number of its queue's slot.
     started_at : float or None
         Seconds since the epoch; None where that can't be read.
+    adopted : str or None
+        Who said that its process is gone, where that can't be seen.
     """
 
     job: Task | Unread
@@ -117,17 +119,22 @@ class Claim:
     launches: int
     slot: int | None
     started_at: float | None
+    adopted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a user asked for: to cancel a job, or to retry it in other surroundings; `verb` is None where it can't be read."""
+    """What a user asked for: to cancel a job, to retry it in other surroundings, or to adopt it.
+
+    `verb` is None where it can't be read.
+    """
 
     id: int
     job_id: int | None
     verb: str | None
     grace: float | None = None
-    surroundings: dict[str, int | str] | None = None  #: of a retry: context, environment, host, pid_namespace
+    surroundings: dict[str, int] | None = None  #: of a retry: context, environment
+    note: str | None = None  #: of an adoption: who says what
 
 
 #: The hook that each end calls.
@@ -228,6 +235,7 @@ def claim_of_row(row: sqlite3.Row) -> Claim:
         launches=launches if isinstance(launches, int) else 1,
         slot=slot if isinstance(slot, int) else None,
         started_at=started_at if isinstance(started_at, float) else None,
+        adopted=columns.any_text(row, "adopted") or None,
     )
 
 
@@ -243,6 +251,8 @@ def request_of_row(row: sqlite3.Row) -> Request:
         return nothing
     if row["verb"] == "cancel" and (options.get(_GRACE) is None or type(options[_GRACE]) in (int, float)):
         return Request(request_id, job_id, "cancel", grace=options.get(_GRACE))
-    if row["verb"] == "retry" and all(type(options.get(name)) is kind for name, kind in _OF_A_RETRY.items()):
+    if row["verb"] == "retry" and all(type(options.get(name)) is int for name in _OF_A_RETRY):
         return Request(request_id, job_id, "retry", surroundings={name: options[name] for name in _OF_A_RETRY})
+    if row["verb"] == "adopt" and type(options.get(_NOTE)) is str:
+        return Request(request_id, job_id, "adopt", note=options[_NOTE])
     return nothing

@@ -55,7 +55,7 @@ class Transitions:
     connection : sqlite3.Connection
         Inside a transaction.
     owner : Owner
-        Whose supervisor writes; jobs of other hosts are not its own.
+        Whose supervisor writes; jobs of other places are not its own.
     now : float
         Seconds since the epoch.
     """
@@ -91,18 +91,18 @@ class Transitions:
     def _begin_attempt(self, job_id: int, number: int, folder: str, way: Way) -> None:
         self._connection.execute(
             """INSERT OR REPLACE INTO attempts
-                (job_id, number, folder, started_at, launched_by, launch_reason, slot, host, pid_namespace)
+                (job_id, number, folder, started_at, launched_by, launch_reason, slot, place, host)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (job_id, number, folder, self._now, *way, *self._who()),
         )
 
     def _who(self) -> tuple[str, str]:
-        return self._owner.host, self._owner.pid_namespace
+        return self._owner.place, self._owner.host
 
     def relaunch(self, job_id: int, number: int, folder: str, way: Way) -> bool:
         """A launch was voided before anything ran: the same attempt again, in a new folder."""
         return self._changed(
-            """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, pid_namespace = :namespace,
+            """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, adopted = NULL, host = :host,
                 launched_by = :launched_by, launch_reason = :launch_reason
             WHERE job_id = :id AND number = :number AND outcome IS NULL""",
             {
@@ -110,7 +110,7 @@ class Transitions:
                 "number": number,
                 "folder": folder,
                 "now": self._now,
-                "namespace": self._owner.pid_namespace,
+                "host": self._owner.host,
                 "launched_by": way.launched_by,
                 "launch_reason": way.reason,
             },
@@ -209,7 +209,7 @@ class Transitions:
         )
         if denied:
             self._connection.execute(
-                """INSERT OR IGNORE INTO attempts (job_id, number, started_at, ended_at, outcome, error, host, pid_namespace)
+                """INSERT OR IGNORE INTO attempts (job_id, number, started_at, ended_at, outcome, error, place, host)
                 VALUES (?, ?, ?, ?, 'denied', ?, ?, ?)""",
                 (job_id, number, self._now, self._now, error, *self._who()),
             )
@@ -220,7 +220,7 @@ class Transitions:
 
         Not where another live job holds its unique key, or where a job whose success it needs has failed.
         """
-        retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", {"id": job_id, "now": self._now, **options})
+        retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", {**options, **self._asked(job_id)})
         if retried:  # those that come after it and still wait for others wait for it again
             self._connection.execute(
                 """UPDATE jobs SET blockers = blockers + 1, ready = 0
@@ -229,6 +229,24 @@ class Transitions:
             )
         return retried
 
+    def adopt(self, job_id: int, note: str) -> bool:
+        """A person says that the place of a job is gone: it is this place's, and an attempt of it that ran there is lost.
+
+        Not a job that has ended, or is this place's already.
+        """
+        sql = f"UPDATE jobs SET place = :place, host = :host WHERE id = :id AND place != :place AND {_LIVE}"
+        adopted = self._changed(sql, self._asked(job_id))
+        if adopted:
+            self._connection.execute(
+                "UPDATE attempts SET place = ?, adopted = ? WHERE job_id = ? AND outcome IS NULL",
+                (self._owner.place, note, job_id),
+            )
+            self._connection.execute("UPDATE requests SET place = ? WHERE job_id = ?", (self._owner.place, job_id))
+        return adopted
+
+    def _asked(self, job_id: int) -> dict[str, Any]:
+        return {"id": job_id, "now": self._now, "place": self._owner.place, "host": self._owner.host}
+
     # -- the rest -------------------------------------------------------------------------------------------------
 
     def answered(self, request_id: int) -> None:
@@ -236,7 +254,7 @@ class Transitions:
         self._connection.execute("DELETE FROM requests WHERE id = ?", (request_id,))
 
     def heard(self, pid: int, version: str, started_at: float, notice: str | None) -> None:
-        """Say that this host's supervisor is alive."""
+        """Say that this place's supervisor is alive."""
         self._connection.execute(
             "INSERT OR REPLACE INTO supervisors VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*self._who(), pid, version, started_at, self._now, _storable(notice)),
@@ -262,6 +280,10 @@ class Transitions:
         )
 
 
+#: A job of which something is to happen still: its own end, or its hook's.
+_LIVE = """(state IN ('queued', 'running') OR hook IS NOT NULL
+    OR EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL))"""
+
 #: Of the jobs that a job comes after, those that have not ended.
 _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
@@ -269,7 +291,7 @@ _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier
 _RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, started_at = NULL, ended_at = NULL,
     deadline = NULL, hook = NULL, replaced = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
     allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
-    context = :context, environment = :environment, host = :host, pid_namespace = :pid_namespace"""
+    context = :context, environment = :environment, place = :place, host = :host"""
 
 _MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
     AND NOT EXISTS (SELECT 1 FROM jobs AS other

@@ -1,4 +1,4 @@
-"""The supervisor: one detached process for each state folder and host, on demand; it ends when idle.
+"""The supervisor: one detached process for each state folder and place, on demand; it ends when idle.
 
 It holds no truth in memory: one `tick` collects what has ended, enforces time-outs and cancels, answers requests, and starts
 what has a slot. Starting up after a crash is just the first tick.

@@ -51,8 +51,8 @@ class Collector:
             self._attempts.void(run)
             return
         self._attempts.hold(run, is_unclear=found is Found.UNCLEAR)
-        run.elsewhere = found is Found.ELSEWHERE
-        if found is Found.GONE:
+        run.elsewhere = found is Found.ELSEWHERE and run.adopted is None
+        if found is Found.GONE or (found is Found.ELSEWHERE and not run.elsewhere):
             self._leave(run, exit_from_folder(run.folder))
 
     def collect(self, ready: Iterable[int]) -> None:
@@ -68,7 +68,7 @@ class Collector:
         for folder in {*self._executor.orphaned(), *self._attempts.unclear}:
             self._look_again(folder)
         for run in list(self._attempts.running.values()):
-            if run.elsewhere and not running.is_held_elsewhere(run.folder):
+            if run.elsewhere and running.is_gone_elsewhere(run.folder):
                 self.attend(run, functools.partial(self._leave, run, exit_from_folder(run.folder)))
         for leaving in list(self._attempts.leaving.values()):
             self.attend(leaving.run, functools.partial(self._go_on_leaving, leaving))

@@ -178,14 +178,21 @@ class Decider:
             self._cancel(step, request.job_id, request.grace)
         elif request.verb == "retry" and request.job_id is not None and request.surroundings is not None:
             self._retry(step, request.job_id, request.surroundings)
+        elif request.verb == "adopt" and request.job_id is not None and request.note is not None:
+            self._adopt(step, request.job_id, request.note)
         else:
             step.effects.fail(f"request {request.id} about job {request.job_id} can't be read: no client of ipybgjobs wrote it")
 
-    def _retry(self, step: Step, job_id: int, surroundings: dict[str, int | str]) -> None:
+    def _retry(self, step: Step, job_id: int, surroundings: dict[str, int]) -> None:
         step.effects.environments.update(step.change.environment_of(job_id))
         if step.change.retry(job_id, surroundings):
             step.effects.say(f"job {job_id} is retried, as asked")
-        step.effects.environments.add(int(surroundings["environment"]))
+        step.effects.environments.add(surroundings["environment"])
+
+    def _adopt(self, step: Step, job_id: int, note: str) -> None:
+        if step.change.adopt(job_id, note):
+            step.effects.adopted = True
+            step.effects.say(f"job {job_id} was {note}")
 
     def _cancel(self, step: Step, job_id: int, asked_grace: float | None) -> None:
         job = step.schedule.job(job_id)

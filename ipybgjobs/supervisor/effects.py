@@ -47,6 +47,7 @@ class Effects:
     starts: list[Start] = field(default_factory=list)
     endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
     late: list[Running] = field(default_factory=list)  #: whose time-out has been enforced
+    adopted: bool = False  #: jobs are this place's now, because a person said so
     environments: set[int] = field(default_factory=set)  #: that may have lost their last job
     discarded: list[str] = field(default_factory=list)  #: attempt folders in which nothing ran, and nothing will
     released: bool = False  #: environment variables were deleted

@@ -68,7 +68,7 @@ class Judge:
             run = self._attempts.running[end.folder]
             claim = queues.claimed(run.job_id, run.number)
             verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, texts)
-            found.append(End(run, claim, _with_remains(verdict, run), failure))
+            found.append(End(run, claim, _with_remains(_as_adopted(verdict, run), run), failure))
         return found
 
     def _judge(self, end: Exit, run: Running, claim: Claim, texts: Callable[[int], str | None]) -> tuple[Verdict, Failure]:
@@ -104,6 +104,11 @@ def _as_run(verdict: Verdict, task: Task) -> list[object] | None:
     """The file that ran, with its hash where it can be told; else as the worker saw it."""
     ran = source.as_run(verdict.source, task.source)
     return verdict.source if ran is None else ran.to_json()
+
+
+def _as_adopted(verdict: Verdict, run: Running) -> Verdict:
+    """What nobody saw, but somebody has said."""
+    return replace(verdict, error=run.adopted) if run.adopted and verdict.outcome is Outcome.LOST else verdict
 
 
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:

@@ -7,9 +7,9 @@ worker left behind is ended where the worker did not end by itself, or was being
 import time
 from collections.abc import Callable
 
-from .. import reports
+from .. import occupancy, reports
 from ..executors.local import Exit, exit_from_folder
-from ..process import identity, tree
+from ..process import identity, place, tree
 from ..process.identity import ProcessIdentity, ProcessState
 from ..reports import Started
 from .running import Running
@@ -70,14 +70,14 @@ class Leaving:
         if ending is None and reports.outcome(self.run.folder) is not None:
             return []
         known = [] if ending is None else ending.known()
-        if self._started.pid_namespace == identity.pid_namespace() and self._started.process is not None:
+        if self._started.process is not None and occupancy.of_attempt(self._started).key == place.here():
             known += tree.left_behind(ProcessIdentity(*self._started.process), self._end.left)
         return list({state.pid: state for state in known}.values())
 
 
 def _launcher(started: Started) -> ProcessIdentity | None:
     """The fork server that may still write how an attempt ended; None where none does: its worker was init's child, say."""
-    if started.launcher is None or started.pid_namespace != identity.pid_namespace():
+    if started.launcher is None or occupancy.of_attempt(started).key != place.here():
         return None
     launcher = ProcessIdentity(*started.launcher)
     return launcher if " forkserver " in identity.command_line(launcher.pid) else None

@@ -17,9 +17,9 @@ from ..errors import StoreDamaged, StoreError
 from ..executors.local import LocalExecutor
 from ..folder import StateFolder
 from ..models import Owner
-from ..process import identity, launch, memory
+from ..process import identity, launch, memory, place
 from ..snapshot import startup_key
-from ..store import records, schedule
+from ..store import places, records, schedule
 from ..store.database import Database
 from ..store.notices import Notices
 from ..store.schedule import Schedule
@@ -29,6 +29,7 @@ from . import ending, limiting, running
 from .collecting import Collector
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
+from .inheriting import Heir
 from .joblogs import JobLogs, Message
 from .judging import Judge
 from .limiting import Limiter
@@ -59,7 +60,7 @@ _HEARTBEAT, _SILENCE = 10.0, 30.0
 
 
 class Supervisor:
-    """Everything that happens to the jobs of one state folder on this host.
+    """Everything that happens to the jobs of one state folder in this place.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ class Supervisor:
         self._clock = clock
         self._since_boot = since_boot
         self._booted_at = clock() - since_boot()
-        self.owner = Owner(identity.host(), identity.pid_namespace())
+        self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = LocalExecutor(folder)
         self.policies = Policies()
@@ -99,6 +100,7 @@ class Supervisor:
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
+        self._heir = Heir(folder, self.database, self.owner)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = 0.0
@@ -134,6 +136,8 @@ class Supervisor:
         dues += [left for left in (self.executor.patience(), self._backoff.left) if left is not None]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
+        heir = self._heir.wait()
+        dues += [heir] if dues and heir is not None else []
         return max(0.0, min([*dues, self.until_fold()])) if dues else None
 
     def until_fold(self) -> float:
@@ -143,7 +147,11 @@ class Supervisor:
     def has_work(self) -> bool:
         """Whether anything is queued, delayed, running or requested, or somebody is to be told."""
         return (
-            self._attempts.any() or self._notifier.busy or self._origins.busy or records.has_work(self.database, self.owner.host)
+            self._attempts.any()
+            or self._notifier.busy
+            or self._origins.busy
+            or self._heir.waiting
+            or records.has_work(self.database, self.owner.place)
         )
 
     # -- the tick -------------------------------------------------------------------------------------------------
@@ -151,18 +159,34 @@ class Supervisor:
     def recover(self) -> None:
         """Find the attempts that are under way, and what a dead supervisor left to do."""
         self._fold_at = time.monotonic() + FOLD_AFTER
-        context = schedule.newest_context(self.database.connection, self.owner.host)
+        context = schedule.newest_context(self.database.connection, self.owner.place)
         if context is not None:
             self.policies.settings(context)
-        queues = Schedule(self.database.connection, self.owner, self._clock())
-        for job_id, number in schedule.live_attempts(self.database.connection, self.owner.host):
-            claim = queues.claimed(job_id, number)
+        with self.database.transaction() as connection:
+            places.note_here(connection, self._folder.path)
+        self._inherit()
+        self._find_new()
+
+    def _inherit(self) -> None:
+        """Take over what is nobody's any more."""
+        for text in self._heir.step():
+            self._logs.write(Message(text))
+            self._version = -1  # what is theirs is to be looked at
+
+    def _find_new(self) -> None:
+        """Find the attempts of this place that are not in hand: a dead supervisor's, or those of a place that is gone."""
+        held = {(run.job_id, run.number) for run in self._attempts.in_hand()}
+        with self.database.looking() as connection:
+            queues = Schedule(connection, self.owner, self._clock())
+            found = [each for each in schedule.live_attempts(connection, self.owner.place) if each not in held]
+            claims = [(*each, queues.claimed(*each)) for each in found]
+        for job_id, number, claim in claims:
             if claim is not None:
-                run = Running(job_id, number, self._folder.attempt(claim.folder))
+                run = Running(job_id, number, self._folder.attempt(claim.folder), adopted=claim.adopted)
                 self._collector.attend(run, functools.partial(self._resume, run, claim))
 
     def _resume(self, run: Running, claim: Claim) -> None:
-        """Go on with an attempt that a dead supervisor left."""
+        """Go on with an attempt that another supervisor left."""
         timeout, until = _LONGEST_HOOK if run.is_hook else None, None
         if isinstance(claim.job, Task):
             self.policies.settings(claim.job.context)
@@ -193,11 +217,16 @@ class Supervisor:
         news = self.policies.collect(ready)
         self._note_origins()
         self._tidier.step(self.policies.latest)
+        self._inherit()
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
         self._collector.collect(ready)
         self._collector.go_on_ending()
+        changed = self._store_changed()
+        if changed:
+            self._heir.look_again()
+            self._find_new()
         known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
-        if not (known or self._due() or self._store_changed()):
+        if not (known or self._due() or changed):
             return
         if self.policies.unknown:
             return  # where to log, and how long to wait, is about to be known
@@ -286,6 +315,8 @@ class Supervisor:
             self._logs.write(message)
         self._launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
+        if effects.adopted:
+            self._find_new()
         for run in effects.late:
             run.late = True
         for run, reason, grace in effects.endings:

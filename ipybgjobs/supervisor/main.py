@@ -15,7 +15,7 @@ import time
 from .. import damage, summon
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
-from ..process import identity, launch
+from ..process import launch, place
 from ..process.lock import FileLock
 from ..process.wakeup import Listener
 from ..summon import inherited_lock
@@ -32,7 +32,7 @@ def main(state_dir: str, next_lock: int) -> None:
     folder = StateFolder(state_dir)
     folder.create()  # somebody may have removed what is in it
     turn = inherited_lock(next_lock)
-    lock = FileLock.acquire(folder.supervisor_lock(identity.host()), wait=True)
+    lock = FileLock.acquire(folder.supervisor_lock(place.here()), wait=True)
     assert lock is not None
     lock.sign()
     try:

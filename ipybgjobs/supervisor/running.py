@@ -5,7 +5,6 @@ one that has gone is judged. What a folder says, anybody may have written: one t
 """
 
 import contextlib
-import errno
 import math
 import os
 import time
@@ -14,19 +13,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .. import attempt, reports
+from .. import attempt, occupancy, reports
 from ..executors.local import Exit, LocalExecutor
 from ..models import Outcome
-from ..process import identity, tree, worker
+from ..occupancy import PASSING
+from ..process import identity, tree
 from ..process.identity import ProcessIdentity
 from ..reports import Started
 from .ending import Ending
 
 if TYPE_CHECKING:
     from .leaving import Leaving
-
-#: Faults that pass by themselves: they say nothing about the attempt that is looked at.
-_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 @dataclass(slots=True)
@@ -42,7 +39,8 @@ class Running:
     ending: Ending | None = None
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
-    elsewhere: bool = False  #: in another PID namespace of this host: only its lock can be seen
+    elsewhere: bool = False  #: in another place: only its lock can be seen
+    adopted: str | None = None  #: who said that its process is gone, where that can't be seen
     problem: str | None = None  #: why it could not be launched
     late: bool = False  #: its timeout has been enforced
     refused: str | None = None  #: why it could not be launched though it was claimed
@@ -77,6 +75,10 @@ class Attempts:
     def any(self) -> bool:
         """Whether there is anything."""
         return bool(self.running or self.ended or self.voided)
+
+    def in_hand(self) -> list[Running]:
+        """All of them, those that are to be launched again included."""
+        return [*self.running.values(), *self.voided.values()]
 
     def void(self, run: Running) -> None:
         """Have an attempt launched again that has not started, and never will in its folder."""
@@ -131,7 +133,7 @@ def look(folder: str, executor: LocalExecutor) -> Found:
     except (FileNotFoundError, NotADirectoryError):
         return Found.VOID  # claimed, and not even a folder
     except OSError as error:
-        return Found.UNCLEAR if error.errno in _PASSING else Found.GONE
+        return Found.UNCLEAR if error.errno in PASSING else Found.GONE
 
 
 def _look(folder: str, executor: LocalExecutor) -> Found:
@@ -140,8 +142,8 @@ def _look(folder: str, executor: LocalExecutor) -> Found:
     started = reports.started(folder) or Started()
     if started.void:
         return Found.VOID
-    if started.pid_namespace not in (None, identity.pid_namespace()):
-        return Found.ELSEWHERE if is_held_elsewhere(folder) else Found.GONE
+    if not occupancy.is_here(started):
+        return Found.GONE if occupancy.is_attempt_gone(folder, started) else Found.ELSEWHERE
     process = _process(folder, started)
     return Found.WATCHED if process is not None and executor.watch(folder, process) else Found.GONE
 
@@ -186,12 +188,12 @@ def began(folder: str, started_at: float | None, clock: Callable[[], float] = ti
     return now if started_at is None else now - max(0.0, clock() - started_at)
 
 
-def is_held_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process lives where its PID can't be seen; also while that can't be told."""
+def is_gone_elsewhere(folder: str) -> bool:
+    """Whether an attempt's process, whose PID can't be seen here, is gone for certain; not while that can't be told."""
     try:
-        return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
+        return occupancy.is_attempt_gone(folder, reports.started(folder) or Started())
     except OSError as error:
-        return error.errno in _PASSING
+        return error.errno not in PASSING
 
 
 def last_words(folder: str) -> str:
@@ -208,7 +210,7 @@ def begin_ending(running: Running, reason: Outcome, grace: float, executor: Loca
     if not os.path.lexists(f"{folder}/{attempt.STARTED}"):
         return None
     started = reports.started(folder) or Started()
-    here = started.pid_namespace in (None, identity.pid_namespace())
+    here = occupancy.is_here(started)
     if started.void or (running.elsewhere and not here):
         return None
     process = _process(folder, started if here else Started())

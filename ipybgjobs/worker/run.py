@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .. import attempt, bytecode, demand, inside, ownership, plain, resolve
-from ..process import identity, worker
+from ..process import identity, place, worker
 from . import context, imports, outcome, streams, telling
 
 
@@ -27,7 +27,7 @@ def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
         Environment variables of the job; by default those of this process.
     """
     request = attempt.read_json(folder, attempt.REQUEST, longest=None)
-    if request is None or not attempt.claim_start(folder, _claim(), worker.hold_alive):
+    if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
     worker.unwind_on_terminate()
     record = _run(folder, request, dict(os.environ) if environment is None else environment, worker.Reserve())
@@ -50,12 +50,15 @@ def _write_outcome(folder: str, record: dict[str, Any]) -> None:
             return
 
 
-def _claim() -> dict[str, Any]:
+def _claim(folder: str) -> dict[str, Any]:
+    where = place.current(folder)
     return {
         "process": identity.current().to_json(),
         "launcher": identity.current(os.getppid()).to_json(),
         "host": identity.host(),
         "pid_namespace": identity.pid_namespace(),
+        "machine": where.machine,
+        "device": where.device,
         "started_at": time.time(),
         "monotonic": time.monotonic(),
     }

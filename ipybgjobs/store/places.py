@@ -1,0 +1,94 @@
+"""The places that jobs belong to, and how the jobs of one that is gone become another's; no change of a job's state.
+
+A place is noted along with what it submits, and forgotten once it is gone.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from ..models import Owner
+from ..process import place
+from ..process.place import Place
+from .database import Database
+from .records import has_work
+
+
+def note_here(connection: sqlite3.Connection, state_dir: str) -> None:
+    """Say what is known of this process's place."""
+    connection.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?, ?, ?)", place.current(state_dir))
+
+
+def others(database: Database, here: str, *, idle: bool = False) -> list[Place]:
+    """Read the other places that have work; `idle`: those that have none, too."""
+    sql = "SELECT place, host, boot, pid_namespace, machine, device FROM places WHERE place != ?"
+    found = [Place(*row) for row in database.read(sql, (here,))]
+    return [each for each in found if idle or has_work(database, each.key)]
+
+
+def attempts(database: Database, key: str) -> list[tuple[int, str]]:
+    """Read the attempts of a place that have not ended: job, and folder relative to the state folder."""
+    sql = "SELECT job_id, folder FROM attempts WHERE outcome IS NULL AND place = ?"
+    return [(row["job_id"], row["folder"]) for row in database.read(sql, (key,)) if _is_folder(row["folder"])]
+
+
+def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequence[int] = ()) -> list[int]:
+    """Give what waits or runs in a place to another.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a transaction.
+    gone : str
+        Key of the place.
+    owner : Owner
+        The new one.
+    but : sequence of int
+        Jobs that stay, since a process of theirs lives there still.
+
+    Returns
+    -------
+    list of int
+        Ids of the jobs.
+    """
+    values = {"gone": gone, "stay": json.dumps(list(but)), "place": owner.place, "host": owner.host}
+    found: set[int] = set()
+    for what in ("state = 'queued'", "hook IS NOT NULL", _RUNS):
+        sql = f"UPDATE jobs SET place = :place, host = :host WHERE {what} AND {_LEFT.format('id')} RETURNING id"
+        found.update(row[0] for row in connection.execute(sql, values).fetchall())
+    connection.execute(f"UPDATE attempts SET place = :place WHERE outcome IS NULL AND {_LEFT.format('job_id')}", values)
+    connection.execute(f"UPDATE requests SET place = :place WHERE {_LEFT.format('job_id')}", values)
+    return sorted(found)
+
+
+#: What a place has left, by the column that holds the job's id.
+_LEFT = "place = :gone AND {} NOT IN (SELECT value FROM json_each(:stay))"
+
+#: A job with an attempt, or a hook's call, that has not ended.
+_RUNS = "id IN (SELECT job_id FROM attempts WHERE outcome IS NULL AND attempts.place = :gone)"
+
+
+def forget(connection: sqlite3.Connection, gone: str) -> None:
+    """Forget a place that is gone and has no work left."""
+    connection.execute("DELETE FROM supervisors WHERE place = ?", (gone,))
+    connection.execute("DELETE FROM places WHERE place = ?", (gone,))
+
+
+def elsewhere(database: Database, here: str, job_id: int | None = None) -> list[int]:
+    """Read the jobs of other places that have not ended, or whose hook has not; of all jobs, or whether one is among them."""
+    which = "" if job_id is None else " AND {} = :job"
+    sql = f"""SELECT id FROM jobs WHERE state IN ('queued', 'running') AND place != :here{which.format("id")}
+        UNION SELECT id FROM jobs WHERE hook IS NOT NULL AND place != :here{which.format("id")}
+        UNION SELECT job_id FROM attempts WHERE outcome IS NULL AND place != :here{which.format("job_id")} ORDER BY 1"""
+    return [row[0] for row in database.read(sql, {"here": here, "job": job_id})]
+
+
+def attempts_of(database: Database, job_id: int) -> list[str]:
+    """Read the folders, relative to the state folder, of the attempts of a job that have not ended."""
+    sql = "SELECT folder FROM attempts WHERE job_id = ? AND outcome IS NULL AND folder IS NOT NULL"
+    return [row["folder"] for row in database.read(sql, (job_id,)) if _is_folder(row["folder"])]
+
+
+def _is_folder(value: object) -> bool:
+    """Whether a column can name a folder: anybody may have written a row."""
+    return isinstance(value, str) and "\0" not in value
