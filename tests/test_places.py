@@ -1,5 +1,6 @@
 """To whom a job belongs: to a place that can hold its lock, whatever its host is called. With real namespaces."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import DEADLINE, Place, until
-from test_joints_start import kill_helpers, of_role
+from test_joints_start import kill_helpers, of_role, rows
 from test_upgrade import _ROW, insert
 
 import ipybgjobs as bg
@@ -26,7 +27,8 @@ from ipybgjobs.configuration import sources
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.process import identity, lock
 from ipybgjobs.process import place as where
-from ipybgjobs.store.database import SCHEMA
+from ipybgjobs.store import restoring, salvage
+from ipybgjobs.store.database import SCHEMA, Database
 
 _ISOLATED = ["unshare", "--uts", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
 
@@ -379,6 +381,36 @@ def _version(folder: StateFolder) -> int:
         return connection.execute("PRAGMA user_version").fetchone()[0]
     finally:
         connection.close()
+
+
+def test_odd_requests_of_an_older_version_keep_no_store_from_being_opened(old, places):
+    theirs = sqlite3.connect(old.database, isolation_level=None)
+    for verb, options in (("retry", "[[["), ("retry", "{}"), ("cancel", "[[["), ("dance", "{}")):
+        insert(theirs, "requests", job_id=1, host="another", verb=verb, options=options, requested_at=1000.0)
+    theirs.close()
+    assert bg.job(1).result(DEADLINE) == 7
+    until(lambda: not rows(places, "SELECT 1 FROM requests"), "the end of the requests")
+
+
+def test_a_damaged_store_of_an_older_version_is_saved_with_what_its_jobs_belong_to(old, places, capsys):
+    theirs = sqlite3.connect(old.database, isolation_level=None)
+    whose = json.dumps({"pid_namespace": "pid:[1]", "context": 1, "environment": 1})
+    insert(theirs, "requests", job_id=1, host="another", verb="retry", options=whose, requested_at=1000.0)
+    insert(theirs, "requests", job_id=2, host="h", verb="cancel", options="{}", requested_at=1000.0)
+    theirs.close()
+    salvaged = salvage.read(old.database)
+    os.rename(old.database, f"{old.path}/older.db")
+    with contextlib.closing(Database(old.database, durable=True)) as database, database.transaction() as connection:
+        restoring.write(connection, salvaged)
+        found = [tuple(row) for row in connection.execute("SELECT id, place, host FROM jobs")]
+        assert found == [(number, f"host:{host}/{space}", host) for number, (host, space) in enumerate(_OWNERS, 1)]
+        asked = [row[0] for row in connection.execute("SELECT place FROM requests ORDER BY id")]
+        assert asked == ["host:another/pid:[1]", f"host:{identity.host()}/pid:[1]"]
+        assert [tuple(row) for row in connection.execute("SELECT place FROM attempts")] == [("host:another/pid:[1]",)]
+    capsys.readouterr()
+    client_module.use(None)
+    assert bg.job(1).result(DEADLINE) == 7
+    assert bg.job(2).wait(DEADLINE).state == "cancelled"
 
 
 def test_what_a_process_of_an_older_version_writes_is_refused_with_the_reason_and_what_it_reads_is_there(old):
