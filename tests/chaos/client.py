@@ -27,7 +27,7 @@ _ENOUGH = 250
 _LOOK_EVERY = 40
 
 #: A call that takes longer is written down, in seconds.
-_LONG = 0.5
+_LONG = 0.1
 
 #: What a client may be told without anything being wrong.
 _REFUSALS = (
@@ -38,6 +38,9 @@ _REFUSALS = (
     bg.JobFailed,
     TimeoutError,
 )
+
+#: Exit code of a client that met what no client should.
+TROUBLED = 3
 
 _INTERRUPT = {signal.SIGINT}
 
@@ -52,7 +55,7 @@ class Client:
     number : int
         Which client it is.
     quota : int
-        Jobs that it submits in all its lives.
+        Jobs that it is to submit in all its lives.
     seed : int
         Of the run.
     """
@@ -61,7 +64,7 @@ class Client:
         self._ledger = place.client(number)
         known = self._ledger.read()
         life = sum(event["what"] == "born" for event in known)
-        self._left = quota - sum(event["jobs"] for event in known if event["what"] == "ordered")
+        self._left = quota - len({event["job"] for event in known if event["what"] == "accepted"})
         self._orders = orders(seed, number, life)
         self._draw = random.Random(f"{seed}/client {number}/life {life}/choice")
         self._mine: deque[int] = deque(maxlen=300)  # ids of the newest jobs
@@ -73,8 +76,7 @@ class Client:
         self._attempt(Order("resume"), lambda: self._resume(None))
         while self._left > 0:
             order = next(self._orders)
-            self._left -= order.jobs
-            self._ledger.write("ordered", verb=order.verb, token=order.token, jobs=order.jobs)
+            self._ledger.write("ordered", verb=order.verb, token=order.token)
             action = getattr(self, f"_{order.verb}")
             self._attempt(order, lambda: action(order))  # noqa: B023 - called at once
             self._until_look -= max(order.jobs, 1)
@@ -94,6 +96,7 @@ class Client:
             self._ledger.write("refused", verb=order.verb, token=order.token, said=f"{type(refusal).__name__}: {refusal}")
         except Exception:
             self._ledger.write("trouble", verb=order.verb, token=order.token, said=traceback.format_exc())
+            sys.exit(TROUBLED)  # as a person would restart a kernel that does not work any more
         if time.time() - began > _LONG:
             self._ledger.write("slow", verb=order.verb, began=began)
 
@@ -101,16 +104,19 @@ class Client:
 
     def _submit(self, order: Order) -> None:
         job = _interruptible(lambda: bg.submit(f"{MODULE}.{order.target}", order.calls[0], **self._options(order)))
-        self._ledger.write("accepted", token=order.token, job=job.id, uid=job.uid)
-        self._mine.append(job.id)
+        self._accept(order.token, job)
 
     def _submit_many(self, order: Order) -> None:
         def submit() -> list[bg.Job]:
             return list(bg.submit_many(f"{MODULE}.{order.target}", order.calls, **self._options(order)).jobs)
 
         for job, call in zip(_interruptible(submit), order.calls, strict=True):
-            self._ledger.write("accepted", token=call["token"], job=job.id, uid=job.uid)
-            self._mine.append(job.id)
+            self._accept(call["token"], job)
+
+    def _accept(self, token: str, job: bg.Job) -> None:
+        self._ledger.write("accepted", token=token, job=job.id, uid=job.uid)
+        self._left -= job.id not in self._mine
+        self._mine.append(job.id)
 
     def _options(self, order: Order) -> dict[str, Any]:
         options = dict(order.options)

@@ -1,5 +1,6 @@
 """Rows and ledger side by side: everything that the verdict judges by, gathered once when a run is over."""
 
+import json
 import os
 from collections import defaultdict
 from dataclasses import dataclass
@@ -30,10 +31,10 @@ class Evidence:
         What clients were told, each with its `client`.
     blows : list of dict
         What was done to whom.
-    stuck : bool
-        Whether jobs were left that nothing happened to.
     left : list of Process
         Who was still there at the end.
+    unwatched : float
+        Longest time without a supervisor while work waited, in seconds.
     """
 
     place: Place
@@ -41,15 +42,15 @@ class Evidence:
     ran: list[Event]
     promised: list[Event]
     blows: list[Event]
-    stuck: bool
     left: list[Process]
+    unwatched: float
 
     @classmethod
-    def gather(cls, place: Place, stuck: bool, left: list[Process]) -> "Evidence":  # noqa: FBT001 - both are said by name
+    def gather(cls, place: Place, left: list[Process], unwatched: float) -> "Evidence":
         """Read all of it."""
         numbers = sorted(int(path.name.split(".")[1]) for path in place.root.glob("client.*.jsonl"))
         promised = [event | {"client": number} for number in numbers for event in place.client(number).read()]
-        return cls(place, rows.read(place.database), place.ran.read(), promised, place.violence.read(), stuck, left)
+        return cls(place, rows.read(place.database), place.ran.read(), promised, place.violence.read(), left, unwatched)
 
     def said(self, what: str) -> list[Event]:
         """What clients wrote down of one sort."""
@@ -87,8 +88,6 @@ class Evidence:
 
     def started(self, relative: str | None) -> dict:
         """The start marker of an attempt folder; empty where there is none."""
-        import json
-
         try:
             return json.loads((self.place.state / (relative or "none") / "started.json").read_text())
         except (OSError, ValueError):

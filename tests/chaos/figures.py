@@ -16,7 +16,7 @@ class Figures:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, evidence: Evidence, minutes: float, unwatched: float) -> "Figures":
+    def of(cls, evidence: Evidence, minutes: float) -> "Figures":
         """Count.
 
         Parameters
@@ -24,9 +24,7 @@ class Figures:
         evidence : Evidence
             Of the run.
         minutes : float
-            For how long clients submitted.
-        unwatched : float
-            Longest time without a supervisor while work waited, in seconds.
+            From the first submit to the last end.
         """
         rows = evidence.rows
         attempts = [attempt for attempt in rows.attempts.values() if attempt.number]
@@ -50,7 +48,7 @@ class Figures:
                 "rows of interrupted or killed submits": len(verdict.unpromised(evidence)),
                 "refusals": len(evidence.said("refused")),
                 "longest call that writes, in seconds": round(_longest_write(evidence), 2),
-                "longest time without a supervisor while work waited, in seconds": round(unwatched, 2),
+                "longest time without a supervisor while work waited, in seconds": round(evidence.unwatched, 2),
                 "folders without a row": len(
                     evidence.folders - {job.uid for job in rows.jobs.values()} - rows.groups,
                 ),

@@ -22,6 +22,9 @@ from .ledger import Ledger
 #: Variables that say where the ledger is, and hold what must be found in no file afterwards.
 LEDGER, SECRET = "CHAOS_LEDGER", "CHAOS_SECRET"
 
+#: In an attempt folder: which children the job has had there.
+_CHILDREN = "children.jsonl"
+
 #: Seconds that a child would live if nobody ended it.
 CHILD_SECONDS = 3600
 
@@ -131,8 +134,9 @@ class Work:
             sys.exit(code)
 
     def vanishes(self, token: str, code: int) -> None:
-        """Leave without a word, by `os._exit`, or by SIGKILL where the code is negative."""
+        """Print and leave without a word, by `os._exit`, or by SIGKILL where the code is negative."""
         with _told(token):
+            print(token, "was here", flush=True)
             if code < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             os._exit(code)
@@ -148,11 +152,14 @@ class Work:
             return large_of(token, size)
 
     def children(self, token: str, seconds: float) -> int:
-        """Have children, one in a session of its own, and end them."""
+        """Have children, one in a session of its own, and end them; look whether an earlier attempt's live on beside this one."""
         with _told(token), contextlib.ExitStack() as stack:
+            for pid in _living_children_of_earlier_attempts():
+                _note("company", token, pid=pid)
             for alone in (False, True):
                 child = subprocess.Popen(["sleep", str(CHILD_SECONDS)], start_new_session=alone)
                 stack.callback(_end, child)
+                Ledger(f"{_folder()}/{_CHILDREN}").write("child", pid=child.pid)
             time.sleep(seconds)
             return value_of(token)
 
@@ -186,6 +193,26 @@ class Hooked:
     def failed(self, exception: BaseException) -> None:
         """The job has failed."""
         _note("hook", self.token, right=isinstance(exception, BaseException))
+
+
+def _folder() -> str:
+    job = bg.current_job()
+    assert job is not None
+    return job.folder
+
+
+def _living_children_of_earlier_attempts() -> list[int]:
+    job = os.path.dirname(_folder())
+    known = [event["pid"] for name in os.listdir(job) for event in Ledger(f"{job}/{name}/{_CHILDREN}").read()]
+    return [pid for pid in known if _sleeps(pid)]
+
+
+def _sleeps(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as line:
+            return line.read() == b"sleep\0%d\0" % CHILD_SECONDS  # nothing where it is a zombie
+    except OSError:
+        return False
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -87,7 +87,7 @@ def orders(seed: int, client: int, life: int) -> Iterator[Order]:
     number = 0
     while True:
         number += 1
-        token = f"{seed}-{client}.{life}.{number}"
+        token = f"{seed}.{client}.{life}.{number}"
         chance = draw.uniform(0, 100)
         for verb, weight in _REQUESTS.items():
             chance -= weight

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import rows, verdict
+from .client import TROUBLED
 from .evidence import Evidence
 from .figures import Figures
 from .place import Place
@@ -52,18 +53,18 @@ class Run:
         Of every choice.
     rate : float
         Blows a second.
-    tell : callable
-        Shows a line of progress.
+    spare : iterable of str
+        Roles that are not struck.
     limit : float
         Seconds after which the clients submit no more.
     """
 
-    def __init__(self, root: Path, jobs: int, seed: int, *, rate: float, tell: Callable[[str], None], limit: float) -> None:
+    def __init__(self, root: Path, jobs: int, seed: int, *, rate: float, spare: Iterable[str], limit: float) -> None:
         self._place = Place(root)
         self._quota = -(-jobs // _CLIENTS)
         self._seed = seed
         self._rate = rate
-        self._tell = tell
+        self._spare = frozenset(spare)
         self._limit = limit
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
         self._peace = threading.Event()
@@ -74,12 +75,13 @@ class Run:
         """Run, and say what came of it; nothing is left running."""
         environment = self._place.prepare()
         try:
-            minutes = self._war(environment) / 60
-            stuck = self._settle(environment)
+            self._war(environment)
+            self._settle(environment)
+            minutes = (time.monotonic() - self._began) / 60
             left = self._wait_for_idle()
-            evidence = Evidence.gather(self._place, stuck, left)
+            evidence = Evidence.gather(self._place, left, self._watch.longest)
             violations = verdict.judge(evidence)
-            return Result(violations, Figures.of(evidence, minutes, self._watch.longest))
+            return Result(violations, Figures.of(evidence, minutes))
         finally:
             self._peace.set()
             self._end_everything()
@@ -87,8 +89,8 @@ class Run:
 
     # -- while it rages -------------------------------------------------------------------------------------------
 
-    def _war(self, environment: dict[str, str]) -> float:
-        violence = Violence(self._place, self._seed, self._rate, self._peace.wait)
+    def _war(self, environment: dict[str, str]) -> None:
+        violence = Violence(self._place, self._seed, self._rate, self._spare, self._peace.wait)
         threads = [threading.Thread(target=violence.rage), threading.Thread(target=self._watch.look_on)]
         for number in range(_CLIENTS):
             self._start(number, environment)
@@ -110,7 +112,6 @@ class Run:
         for client in self._clients.values():
             client.kill()
             client.wait()
-        return time.monotonic() - self._began
 
     def _start(self, number: int, environment: dict[str, str]) -> None:
         """Start a client, or its next life; it is interrupted only once it lets that through."""
@@ -129,7 +130,7 @@ class Run:
         del self._clients[number]
         if any(event["what"] == "finished" for event in self._place.client(number).read()[-1:]):
             return
-        if client.returncode != -signal.SIGKILL:
+        if client.returncode not in (-signal.SIGKILL, TROUBLED):
             self._place.client(number).write("trouble", verb="live", token="", said=f"it ended with {client.returncode}")
         self._start(number, environment)
 
@@ -138,12 +139,12 @@ class Run:
         seconds = time.monotonic() - self._began
         if pulse is not None:
             rate = (pulse.jobs - pulse.live) / seconds
-            self._tell(f"{seconds:6.0f} s  {stage}: {pulse.jobs:,} jobs, {pulse.live:,} live, {rate:.1f} ended a second")
+            print(f"{seconds:6.0f} s  {stage}: {pulse.jobs:,} jobs, {pulse.live:,} live, {rate:.1f} ended a second", flush=True)
 
     # -- peace ----------------------------------------------------------------------------------------------------
 
-    def _settle(self, environment: dict[str, str]) -> bool:
-        """A fresh client looks at the store; then everything has to end. Return whether something is stuck."""
+    def _settle(self, environment: dict[str, str]) -> None:
+        """A fresh client looks at the store; then everything has to end, and what does not is left to the verdict."""
         look = "import ipybgjobs as bg; bg.resume(); bg.jobs()"
         looked = subprocess.run([sys.executable, "-c", look], env=environment, cwd=self._place.root, capture_output=True, text=True)
         if looked.returncode:
@@ -152,11 +153,11 @@ class Run:
         while True:
             pulse = rows.pulse(self._place.database)
             if pulse is not None and not pulse.live:
-                return False
+                return
             if pulse != seen:
                 seen, since = pulse, time.monotonic()
             if time.monotonic() > since + PATIENCE:
-                return True
+                return
             if time.monotonic() >= told + 10:
                 told = time.monotonic()
                 self._say("settling")

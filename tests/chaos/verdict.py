@@ -20,6 +20,9 @@ _VANISH, _LARGE, _NOTHING, _UNKEPT = "vanishes", "large", "exits", "unkept"
 #: Errors that a blow leaves where it hits before the method began or the moment after it has said how it leaves.
 _BY_A_BLOW = ("KeyboardInterrupt", "SystemExit")
 
+#: Longest time without a supervisor while work waits, in seconds; a client that looks starts one, once a second.
+_UNWATCHED = 15.0
+
 #: Job folders that are looked through for the secret, and how much of each file.
 _FOLDERS, _BYTES = 2000, 1 << 20
 
@@ -97,11 +100,10 @@ def every_job_ends(evidence: Evidence) -> Iterator[Finding]:
 
 @_check
 def a_row_that_nobody_was_promised_is_an_interrupted_client_s(evidence: Evidence) -> Iterator[Finding]:
-    promised = {job for job, _ in _accepted(evidence)}
-    whole = {event["token"] for name in ("refused", "trouble") for event in evidence.said(name)}
-    for job in evidence.rows.jobs.values():
-        if job.id not in promised and re.sub(r"-\d+$", "", job.token.partition("-")[2]) in whole:
-            yield "submitted although its client was told that it was not", job.id
+    refused = {event["token"] for event in evidence.said("refused")}
+    for event in unpromised(evidence):
+        if event["token"].partition("-")[0] in refused:  # a job of a group bears the group's token and a number
+            yield "submitted although its client was told that it was not", event["job"]
 
 
 @_check
@@ -262,6 +264,15 @@ def one_job_at_a_time_holds_a_unique_key(evidence: Evidence) -> Iterator[Finding
                 yield "two jobs of one key at once", (first, second)
 
 
+# -- promise 3: a supervisor wherever there is work -----------------------------------------------------------------------
+
+
+@_check
+def somebody_supervises_where_work_waits(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.unwatched > _UNWATCHED:
+        yield f"for {evidence.unwatched:.0f} s no supervisor was there", 0
+
+
 # -- promises 3, 4 and 5: nothing is left ----------------------------------------------------------------------------------
 
 
@@ -272,11 +283,33 @@ def no_process_is_left(evidence: Evidence) -> Iterator[Finding]:
 
 
 @_check
+def an_attempt_begins_without_its_forerunner_s_children(evidence: Evidence) -> Iterator[Finding]:
+    for (_, number), events in evidence.told["company"].items():
+        yield "children of an earlier attempt lived on beside it", (events[0]["job"], number)
+
+
+@_check
 def no_folder_is_left(evidence: Evidence) -> Iterator[Finding]:
     strays = evidence.folders - {job.uid for job in evidence.rows.jobs.values()} - evidence.rows.groups
     excuses = len(evidence.said("interrupted")) + len(evidence.said("born"))
     if len(strays) > excuses:
         yield f"{len(strays)} folders without a row, by {excuses} interrupts and deaths of clients", sorted(strays)[0]
+
+
+# -- promise 6: what was printed before a crash can be read after it ---------------------------------------------------------
+
+
+@_check
+def output_is_whole(evidence: Evidence) -> Iterator[Finding]:
+    for job, attempt in _attempts(evidence):
+        if _method(job) == "prints" and attempt.outcome == "succeeded":
+            expected = f"{job.token} from a child\n"
+        elif _method(job) == _VANISH and evidence.of("began", job.uid, attempt.number) and attempt.outcome == "lost":
+            expected = f"{job.token} was here\n"
+        else:
+            continue
+        if not (evidence.place.state / (attempt.folder or "") / "output.log").read_text().endswith(expected):
+            yield "what it printed is not there", (job.id, attempt.number)
 
 
 # -- promise 7: nobody is told of a locked database --------------------------------------------------------------------------

@@ -53,14 +53,17 @@ class Violence:
         Of the run.
     rate : float
         Blows a second.
+    spare : frozenset of str
+        Roles that are not struck.
     pause : callable
         Waits so many seconds, and says whether it is over.
     """
 
-    def __init__(self, place: Place, seed: int, rate: float, pause: Callable[[float], bool]) -> None:
+    def __init__(self, place: Place, seed: int, rate: float, spare: frozenset[str], pause: Callable[[float], bool]) -> None:
         self._place = place
         self._draw = random.Random(f"{seed}/violence")
         self._rate = rate
+        self._blows = [blow for blow in _BLOWS if blow[1] not in spare]
         self._pause = pause
         self._stopped: list[tuple[float, Process]] = []  # with the moment at which each goes on
 
@@ -82,7 +85,7 @@ class Violence:
                 self._place.violence.write("continue", role=process.role, pid=process.pid)
 
     def _strike(self) -> None:
-        _, role, deed = self._draw.choices(_BLOWS, [blow[0] for blow in _BLOWS])[0]
+        _, role, deed = self._draw.choices(self._blows, [blow[0] for blow in self._blows])[0]
         chance, seconds = self._draw.random(), self._draw.uniform(_SHORTEST_STOP, _LONGEST_STOP)
         there = processes(self._place.root)
         if role in ("both", "all"):

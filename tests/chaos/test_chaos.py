@@ -1,0 +1,24 @@
+"""A thousand jobs while whatever runs is killed, stopped and interrupted; and that the verdict would notice if a promise were broken."""
+
+import dataclasses
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from . import rows, verdict
+from .evidence import Evidence
+from .processes import Process, Role
+from .run import Run
+
+#: Of the short run; another one is as good.
+SEED = 12
+
+
+@pytest.mark.timeout(400)
+def test_every_promise_is_kept_while_everything_is_killed_stopped_and_interrupted(tmp_path):
+    result = Run(tmp_path, 1000, SEED, rate=4.0, spare=(), limit=120.0).go()
+    print(f"seed {SEED}, folder {tmp_path}\n{result.figures.table()}")  # what pytest shows of a failure
+    assert not result.violations, "\n".join(map(str, result.violations))
+    assert result.figures.values["blows"] > 20
+    assert result.figures.values["jobs"] > 300  # of a thousand, where the machine is slow
