@@ -1,4 +1,4 @@
-"""Chaos: clients submit all kinds of jobs while whatever runs is killed, stopped and interrupted; afterwards each promise is checked.
+"""Clients submit all kinds of jobs while whatever runs is killed, stopped and interrupted; afterwards each promise is checked.
 
 ``python -m tests.chaos --jobs 50000 --seed 7`` is the long run; `test_chaos.py` the short one of every test run.
 

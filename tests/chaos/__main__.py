@@ -1,4 +1,7 @@
-"""The long run: ``python -m tests.chaos --jobs 50000 --seed 7``; ends with 1 where a promise was broken, and keeps the folder then."""
+"""The long run: ``python -m tests.chaos --jobs 50000 --seed 7``.
+
+Where a promise was broken it says how, keeps the run's folder, and ends with 1.
+"""
 
 import argparse
 import json
@@ -35,7 +38,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of every choice")
     parser.add_argument("--minutes", type=float, default=60, help="after which the clients submit no more")
     parser.add_argument("--rate", type=float, default=1.5, help="kills, stops and interrupts a second")
-    parser.add_argument("--spare", action="append", default=[], help="a role that is not struck, such as `client`; may be repeated")
+    parser.add_argument(
+        "--spare", action="append", default=[], help="a role that is not struck, such as `client`; may be repeated"
+    )
     parser.add_argument("--folder", help="where the run's folder is made; by default where temporary files go")
     parser.add_argument("--keep", action="store_true", help="keep the run's folder in any case")
     return parser.parse_args()

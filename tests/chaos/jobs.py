@@ -86,7 +86,8 @@ class Work:
             for number in range(lines):
                 print(token, "line", number)
             sys.stdout.flush()
-            os.system(f"echo {token} from a child")
+            child = os.system(f"echo {token} from a child")
+            _note("printed", token, lines=lines, child=child == 0)
             return value_of(token)
 
     def displays(self, token: str) -> int:
@@ -179,7 +180,7 @@ class Hooked:
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def run(self, token: str, fail: bool) -> int:
+    def run(self, token: str, *, fail: bool) -> int:
         """Succeed or fail."""
         with _told(token):
             if fail:

@@ -3,6 +3,7 @@
 It touches neither store nor process.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -48,6 +49,10 @@ class Order:
         return len(self.calls)
 
 
+def _unique(draw: random.Random) -> dict[str, Any]:
+    return {"unique": draw.choice(KEYS), "on_duplicate": draw.choice(("reject", "existing", "replace", "replace"))}
+
+
 #: Which jobs, by weight: method, its parameters, its options.
 _KINDS: tuple[tuple[float, str, Callable[[random.Random], dict], Callable[[random.Random], dict]], ...] = (
     (52, "plain", lambda _: {}, lambda _: {}),
@@ -67,36 +72,36 @@ _KINDS: tuple[tuple[float, str, Callable[[random.Random], dict], Callable[[rando
     (1.5, "children", lambda draw: {"seconds": draw.uniform(0.05, 1.0)}, lambda _: {}),
     (1, "forks", lambda _: {}, lambda _: {}),
     (3, "run", lambda draw: {"fail": draw.random() < 0.4}, lambda _: {}),
-    (4, "plain", lambda draw: {"seconds": draw.uniform(0.0, 0.2)}, lambda draw: _unique(draw)),
+    (4, "plain", lambda draw: {"seconds": draw.uniform(0.0, 0.2)}, _unique),
 )
 
-#: What else a client does, for each hundred jobs that it submits.
-_REQUESTS = {"cancel": 3, "retry": 3, "remove": 2, "pause": 0.6, "priority": 1.5, "look": 6, "result": 3, "list": 2}
-
-#: Submits of a whole group, for each hundred orders.
-_GROUPS = 2
-
-
-def _unique(draw: random.Random) -> dict[str, Any]:
-    return {"unique": draw.choice(KEYS), "on_duplicate": draw.choice(("reject", "existing", "replace", "replace"))}
+#: What a client does, by weight: most often it submits.
+_VERBS = {
+    "submit": 77,
+    "submit_many": 1.6,
+    "look": 6,
+    "cancel": 3,
+    "retry": 3,
+    "result": 3,
+    "remove": 2,
+    "list": 2,
+    "priority": 1.5,
+    "pause": 0.6,
+}
 
 
 def orders(seed: int, client: int, life: int) -> Iterator[Order]:
     """Yield what a client does in one of its lives; the same seed, client and life give the same orders."""
     draw = random.Random(f"{seed}/client {client}/life {life}")
-    number = 0
-    while True:
-        number += 1
+    for number in itertools.count():
         token = f"{seed}.{client}.{life}.{number}"
-        chance = draw.uniform(0, 100)
-        for verb, weight in _REQUESTS.items():
-            chance -= weight
-            if chance < 0:
-                break
+        verb = draw.choices(tuple(_VERBS), tuple(_VERBS.values()))[0]
+        if verb == "submit":
+            yield _single(draw, token)
+        elif verb == "submit_many":
+            yield _group(draw, token)
         else:
-            yield _group(draw, token) if draw.uniform(0, 100) < _GROUPS else _single(draw, token)
-            continue
-        yield Order(verb)
+            yield Order(verb)
 
 
 def _single(draw: random.Random, token: str) -> Order:

@@ -146,7 +146,9 @@ class Run:
     def _settle(self, environment: dict[str, str]) -> None:
         """A fresh client looks at the store; then everything has to end, and what does not is left to the verdict."""
         look = "import ipybgjobs as bg; bg.resume(); bg.jobs()"
-        looked = subprocess.run([sys.executable, "-c", look], env=environment, cwd=self._place.root, capture_output=True, text=True)
+        looked = subprocess.run(
+            [sys.executable, "-c", look], env=environment, cwd=self._place.root, capture_output=True, text=True
+        )
         if looked.returncode:
             self._place.client(0).write("trouble", verb="fresh look", token="", said=looked.stderr)
         seen, told, since = None, time.monotonic(), time.monotonic()

@@ -1,14 +1,7 @@
-"""A thousand jobs while whatever runs is killed, stopped and interrupted; and that the verdict would notice if a promise were broken."""
-
-import dataclasses
-import sqlite3
-from pathlib import Path
+"""A thousand jobs while whatever runs is killed, stopped and interrupted; `python -m tests.chaos` is the long run of it."""
 
 import pytest
 
-from . import rows, verdict
-from .evidence import Evidence
-from .processes import Process, Role
 from .run import Run
 
 #: Of the short run; another one is as good.

@@ -17,9 +17,6 @@ from .rows import AttemptRow, JobRow
 #: Methods that leave without an outcome by themselves, that return no number, that return nothing.
 _VANISH, _LARGE, _NOTHING, _UNKEPT = "vanishes", "large", "exits", "unkept"
 
-#: Errors that a blow leaves where it hits before the method began or the moment after it has said how it leaves.
-_BY_A_BLOW = ("KeyboardInterrupt", "SystemExit")
-
 #: Longest time without a supervisor while work waits, in seconds; a client that looks starts one, once a second.
 _UNWATCHED = 15.0
 
@@ -58,9 +55,17 @@ def judge(evidence: Evidence) -> list[Violation]:
         found = defaultdict(list)
         for what, each in check(evidence):
             found[what].append(each)
-        promise = check.__name__.strip("_").replace("_", " ")
-        violations += [Violation(promise, what, ids) for what, ids in found.items()]
+        violations += [Violation(_promise(check), what, ids) for what, ids in found.items()]
     return violations
+
+
+def promises() -> list[str]:
+    """What is checked."""
+    return [_promise(check) for check in _CHECKS]
+
+
+def _promise(check: Check) -> str:
+    return check.__name__.replace("_", " ")
 
 
 def _method(job: JobRow) -> str:
@@ -136,7 +141,7 @@ def a_job_ran_as_often_as_its_attempts_say(evidence: Evidence) -> Iterator[Findi
         where = (job.id, attempt.number)
         if attempt.outcome == "succeeded" and not (began and ended):
             yield "succeeded, but its method did not come through", where
-        if attempt.outcome == "error" and not raised and not (attempt.error or "").startswith((*_BY_A_BLOW, "sys.exit")):
+        if attempt.outcome == "error" and not raised and not _was_struck(evidence, attempt):
             yield f"failed by what its method did not raise: {(attempt.error or '')[:80]}", where
         if attempt.outcome == "denied":
             yield "denied", where
@@ -166,7 +171,7 @@ def nothing_is_lost_by_itself(evidence: Evidence) -> Iterator[Finding]:
         started = evidence.started(attempt.folder)
         if "process" not in started:
             yield f"counted, though it never started: {attempt.error}", (job.id, attempt.number)
-        elif _method(job) != _VANISH and started["process"]["pid"] not in evidence.struck:
+        elif _method(job) != _VANISH and not _was_struck(evidence, attempt):
             yield f"lost, though nobody struck it: {attempt.error}", (job.id, attempt.number)
 
 
@@ -302,14 +307,19 @@ def no_folder_is_left(evidence: Evidence) -> Iterator[Finding]:
 @_check
 def output_is_whole(evidence: Evidence) -> Iterator[Finding]:
     for job, attempt in _attempts(evidence):
-        if _method(job) == "prints" and attempt.outcome == "succeeded":
-            expected = f"{job.token} from a child\n"
-        elif _method(job) == _VANISH and evidence.of("began", job.uid, attempt.number) and attempt.outcome == "lost":
-            expected = f"{job.token} was here\n"
-        else:
-            continue
-        if not (evidence.place.state / (attempt.folder or "") / "output.log").read_text().endswith(expected):
+        expected = _expected_output(evidence, job, attempt)
+        if expected is not None and (evidence.place.state / (attempt.folder or "") / "output.log").read_text() != expected:
             yield "what it printed is not there", (job.id, attempt.number)
+
+
+def _expected_output(evidence: Evidence, job: JobRow, attempt: AttemptRow) -> str | None:
+    """What stands in the log; None where that is not known."""
+    printed = evidence.of("printed", job.uid, attempt.number)
+    if printed and attempt.outcome == "succeeded":
+        lines = [f"{job.token} line {number}\n" for number in range(printed[0]["lines"])]
+        return "".join(lines) + (f"{job.token} from a child\n" if printed[0]["child"] else "")
+    by_itself = attempt.outcome == "lost" and not _was_struck(evidence, attempt)
+    return f"{job.token} was here\n" if _method(job) == _VANISH and by_itself else None
 
 
 # -- promise 7: nobody is told of a locked database --------------------------------------------------------------------------
@@ -356,6 +366,11 @@ def _attempts(evidence: Evidence) -> Iterator[tuple[JobRow, AttemptRow]]:
     """Every attempt with its job, hooks apart."""
     for job in evidence.rows.jobs.values():
         yield from ((job, attempt) for attempt in evidence.rows.of(job.id))
+
+
+def _was_struck(evidence: Evidence, attempt: AttemptRow) -> bool:
+    """Whether the process of an attempt was killed, interrupted or terminated by the violence."""
+    return evidence.started(attempt.folder).get("process", {}).get("pid") in evidence.struck
 
 
 def unpromised(evidence: Evidence) -> list[Event]:

@@ -52,7 +52,7 @@ class Violence:
     seed : int
         Of the run.
     rate : float
-        Blows a second.
+        Blows a second; 0: none.
     spare : frozenset of str
         Roles that are not struck.
     pause : callable
@@ -72,7 +72,7 @@ class Violence:
         due = time.monotonic()
         while not self._pause(0.02):
             self._go_on(time.monotonic())
-            if time.monotonic() >= due:
+            if self._rate and time.monotonic() >= due:
                 self._strike()
                 due = time.monotonic() + self._draw.expovariate(self._rate)
         self._go_on(float("inf"))
