@@ -12,6 +12,7 @@ plan        what a client does next, drawn from the seed
 client      the process that submits, asks, reads, and is killed and interrupted meanwhile
 processes   who is alive, and in which role
 violence    kills, stops and interrupts, drawn from the seed
+watch       how long a supervisor was missing, and nothing ended, while work waited
 rows        what the store says, read by plain SQL
 evidence    rows and ledger side by side
 verdict     the checks, each named after the promise that it checks

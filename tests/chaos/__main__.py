@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from .run import Run
+from .violence import Strength
 
 
 def main() -> int:
@@ -18,7 +19,7 @@ def main() -> int:
     asked = _arguments()
     root = Path(tempfile.mkdtemp(prefix="chaos-", dir=asked.folder))
     print(f"seed {asked.seed}, folder {root}", flush=True)
-    run = Run(root, asked.jobs, asked.seed, rate=asked.rate, spare=asked.spare, limit=asked.minutes * 60)
+    run = Run(root, asked.jobs, asked.seed, Strength(asked.rate, tuple(asked.spare)), asked.minutes * 60)
     result = run.go()
     print(result.figures.table())
     print(json.dumps(result.figures.values | {"seed": asked.seed, "violations": [str(each) for each in result.violations]}))

@@ -10,6 +10,7 @@ from . import rows
 from .place import Place
 from .processes import Process
 from .rows import Rows
+from .watch import Watched
 
 Event = dict
 Run = tuple[str, int]
@@ -33,8 +34,8 @@ class Evidence:
         What was done to whom.
     left : list of Process
         Who was still there at the end.
-    unwatched : float
-        Longest time without a supervisor while work waited, in seconds.
+    watched : Watched
+        What was seen meanwhile.
     """
 
     place: Place
@@ -43,14 +44,14 @@ class Evidence:
     promised: list[Event]
     blows: list[Event]
     left: list[Process]
-    unwatched: float
+    watched: Watched
 
     @classmethod
-    def gather(cls, place: Place, left: list[Process], unwatched: float) -> "Evidence":
+    def gather(cls, place: Place, left: list[Process], watched: Watched) -> "Evidence":
         """Read all of it."""
         numbers = sorted(int(path.name.split(".")[1]) for path in place.root.glob("client.*.jsonl"))
         promised = [event | {"client": number} for number in numbers for event in place.client(number).read()]
-        return cls(place, rows.read(place.database), place.ran.read(), promised, place.violence.read(), left, unwatched)
+        return cls(place, rows.read(place.database), place.ran.read(), promised, place.violence.read(), left, watched)
 
     def said(self, what: str) -> list[Event]:
         """What clients wrote down of one sort."""

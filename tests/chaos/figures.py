@@ -48,7 +48,8 @@ class Figures:
                 "rows of interrupted or killed submits": len(verdict.unpromised(evidence)),
                 "refusals": len(evidence.said("refused")),
                 "longest call that writes, in seconds": round(_longest_write(evidence), 2),
-                "longest time without a supervisor while work waited, in seconds": round(evidence.unwatched, 2),
+                "longest time without a supervisor while work waited, in seconds": round(evidence.watched.unsupervised, 2),
+                "longest time in which no job ended while work waited, in seconds": round(evidence.watched.standstill, 2),
                 "folders without a row": len(
                     evidence.folders - {job.uid for job in rows.jobs.values()} - rows.groups,
                 ),

@@ -1,4 +1,4 @@
-"""Who is alive in a run, and in which role: found from outside, by command line, environment and open files, as an administrator would."""
+"""Who is alive in a run, and in which role: found from outside, by command line, environment and open files."""
 
 import contextlib
 import os

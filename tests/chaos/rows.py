@@ -99,6 +99,7 @@ class Pulse:
     live: int  #: jobs that have not ended, requests and hooks that nobody has answered
     ready: bool  #: whether a job waits for nothing but a supervisor and a slot, or runs
     changes: int  #: grows with each change of a job
+    ended_at: float  #: when a job ended last, in seconds since the epoch
 
 
 def pulse(path: Path) -> Pulse | None:
@@ -113,9 +114,10 @@ def pulse(path: Path) -> Pulse | None:
         hooks = "(SELECT count(*) FROM attempts WHERE outcome IS NULL AND number = 0)"
         ready = """EXISTS (SELECT 1 FROM jobs WHERE state = 'running' OR (state = 'queued' AND ready
             AND queue NOT IN (SELECT queue FROM paused)))"""
-        sql = f"SELECT (SELECT count(*) FROM jobs), {live} + {asked} + {hooks}, {ready}, (SELECT max(seq) FROM changes)"
-        jobs, left, waits, changes = connection.execute(sql).fetchone()
-        return Pulse(jobs, left, bool(waits), changes or 0)
+        ended = "(SELECT max(ended_at) FROM jobs WHERE ended_at IS NOT NULL)"
+        sql = f"SELECT (SELECT count(*) FROM jobs), {live} + {asked} + {hooks}, {ready}, (SELECT max(seq) FROM changes), {ended}"
+        jobs, left, waits, changes, ended_at = connection.execute(sql).fetchone()
+        return Pulse(jobs, left, bool(waits), changes or 0, ended_at or 0.0)
     except sqlite3.Error:
         return None
     finally:

@@ -3,14 +3,12 @@
 The deadline of the peace is one of progress: as long as anything changes, it waits on.
 """
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +17,9 @@ from .client import TROUBLED
 from .evidence import Evidence
 from .figures import Figures
 from .place import Place
-from .processes import Process, Role, processes
-from .violence import Violence
+from .processes import Process, processes
+from .violence import Strength, Violence
+from .watch import Watch
 
 #: Seconds without any change after which what is left is stuck.
 PATIENCE = 75.0
@@ -51,20 +50,17 @@ class Run:
         How many are to be submitted.
     seed : int
         Of every choice.
-    rate : float
-        Blows a second.
-    spare : iterable of str
-        Roles that are not struck.
+    strength : Strength
+        Of the violence.
     limit : float
         Seconds after which the clients submit no more.
     """
 
-    def __init__(self, root: Path, jobs: int, seed: int, *, rate: float, spare: Iterable[str], limit: float) -> None:
+    def __init__(self, root: Path, jobs: int, seed: int, strength: Strength, limit: float) -> None:
         self._place = Place(root)
         self._quota = -(-jobs // _CLIENTS)
         self._seed = seed
-        self._rate = rate
-        self._spare = frozenset(spare)
+        self._strength = strength
         self._limit = limit
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
         self._peace = threading.Event()
@@ -79,7 +75,7 @@ class Run:
             self._settle(environment)
             minutes = (time.monotonic() - self._began) / 60
             left = self._wait_for_idle()
-            evidence = Evidence.gather(self._place, left, self._watch.longest)
+            evidence = Evidence.gather(self._place, left, self._watch.watched)
             violations = verdict.judge(evidence)
             return Result(violations, Figures.of(evidence, minutes))
         finally:
@@ -90,7 +86,7 @@ class Run:
     # -- while it rages -------------------------------------------------------------------------------------------
 
     def _war(self, environment: dict[str, str]) -> None:
-        violence = Violence(self._place, self._seed, self._rate, self._spare, self._peace.wait)
+        violence = Violence(self._place, self._seed, self._strength, self._peace.wait)
         threads = [threading.Thread(target=violence.rage), threading.Thread(target=self._watch.look_on)]
         for number in range(_CLIENTS):
             self._start(number, environment)
@@ -147,7 +143,7 @@ class Run:
         """A fresh client looks at the store; then everything has to end, and what does not is left to the verdict."""
         look = "import ipybgjobs as bg; bg.resume(); bg.jobs()"
         looked = subprocess.run(
-            [sys.executable, "-c", look], env=environment, cwd=self._place.root, capture_output=True, text=True
+            [sys.executable, "-c", look], check=False, env=environment, cwd=self._place.root, capture_output=True, text=True
         )
         if looked.returncode:
             self._place.client(0).write("trouble", verb="fresh look", token="", said=looked.stderr)
@@ -182,37 +178,3 @@ class Run:
             for process in left:
                 process.send(signal.SIGKILL)
             time.sleep(0.02)
-
-
-class Watch:
-    """Measures for how long there was no supervisor while work waited.
-
-    Parameters
-    ----------
-    place : Place
-        Where.
-    """
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._over = threading.Event()
-        self.longest = 0.0  #: seconds
-
-    def look_on(self) -> None:
-        """Look ten times a second until it is over."""
-        supervisor: Process | None = None
-        missing_since: float | None = None
-        while not self._over.wait(0.1):
-            if supervisor is None or not supervisor.alive:
-                there = [each for each in processes(self._place.root) if each.role is Role.SUPERVISOR]
-                supervisor = there[0] if there else None
-            pulse = None if supervisor is not None else rows.pulse(self._place.database)
-            if pulse is None or not pulse.ready:
-                missing_since = None
-                continue
-            missing_since = missing_since or time.monotonic()
-            self.longest = max(self.longest, time.monotonic() - missing_since)
-
-    def finish(self) -> None:
-        """Look no longer."""
-        self._over.set()

@@ -3,6 +3,7 @@
 import pytest
 
 from .run import Run
+from .violence import Strength
 
 #: Of the short run; another one is as good.
 SEED = 12
@@ -10,7 +11,7 @@ SEED = 12
 
 @pytest.mark.timeout(400)
 def test_every_promise_is_kept_while_everything_is_killed_stopped_and_interrupted(tmp_path):
-    result = Run(tmp_path, 1000, SEED, rate=4.0, spare=(), limit=120.0).go()
+    result = Run(tmp_path, 1000, SEED, Strength(rate=4.0), limit=120.0).go()
     print(f"seed {SEED}, folder {tmp_path}\n{result.figures.table()}")  # what pytest shows of a failure
     assert not result.violations, "\n".join(map(str, result.violations))
     assert result.figures.values["blows"] > 20

@@ -1,4 +1,4 @@
-"""The verdict would notice: the evidence of a peaceful run is falsified, a promise at a time, and the check of that promise says so."""
+"""The verdict would notice: what a run in peace has left is falsified, a promise at a time, and its check says so."""
 
 import dataclasses
 import shutil
@@ -14,6 +14,8 @@ from .place import Place
 from .processes import Process, Role
 from .rows import JobRow
 from .run import Run
+from .violence import Strength
+from .watch import Watched
 
 pytestmark = pytest.mark.xdist_group("verdict")  # one run serves all
 
@@ -21,8 +23,8 @@ pytestmark = pytest.mark.xdist_group("verdict")  # one run serves all
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory):
     root = tmp_path_factory.mktemp("peace")
-    Run(root, 200, 3, rate=0.0, spare=(), limit=60.0).go()
-    return Evidence.gather(Place(root), [], 0.0)
+    Run(root, 200, 3, Strength(rate=0.0), limit=60.0).go()
+    return Evidence.gather(Place(root), [], Watched())
 
 
 def with_rows(evidence: Evidence, **changes: object) -> Evidence:
@@ -124,7 +126,8 @@ FALSE = {
     "the state is what a person asked for": lambda evidence: with_job(evidence, is_plain, state="cancelled"),
     "what comes after begins after": began_too_early,
     "one job at a time holds a unique key": same_key,
-    "somebody supervises where work waits": lambda evidence: dataclasses.replace(evidence, unwatched=60.0),
+    "somebody supervises where work waits": lambda evidence: dataclasses.replace(evidence, watched=Watched(60.0, 0.0)),
+    "work that waits goes on": lambda evidence: dataclasses.replace(evidence, watched=Watched(0.0, 600.0)),
     "no process is left": lambda evidence: dataclasses.replace(evidence, left=[Process(1, 0, Role.CHILD, "sleep")]),
     "an attempt begins without its forerunner s children": lambda evidence: told(
         evidence, lambda event: [event, event | {"what": "company"}]

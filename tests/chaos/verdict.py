@@ -3,6 +3,7 @@
 It reads the evidence and results, and changes nothing.
 """
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ipybgjobs import errors, results
 
-from .evidence import Evidence, Event
+from .evidence import Event, Evidence
 from .jobs import large_of, value_of
 from .rows import AttemptRow, JobRow
 
@@ -18,7 +19,10 @@ from .rows import AttemptRow, JobRow
 _VANISH, _LARGE, _NOTHING, _UNKEPT = "vanishes", "large", "exits", "unkept"
 
 #: Longest time without a supervisor while work waits, in seconds; a client that looks starts one, once a second.
-_UNWATCHED = 15.0
+_UNSUPERVISED = 15.0
+
+#: Longest time in which no job ends while work waits, in seconds, though a supervisor is killed every few of them.
+_STANDSTILL = 45.0
 
 #: Job folders that are looked through for the secret, and how much of each file.
 _FOLDERS, _BYTES = 2000, 1 << 20
@@ -154,9 +158,9 @@ def another_attempt_comes_by_rule_or_by_request(evidence: Evidence) -> Iterator[
         attempts = evidence.rows.of(job.id)
         if [attempt.number for attempt in attempts] != list(range(1, job.attempt + 1)):
             yield "attempts are missing", job.id
-        if len(attempts) > job.most + len(asked[job.id] if job.id in asked else ()):
+        if len(attempts) > job.most + len(asked.get(job.id, ())):
             yield "more attempts than its rule and requests allow", job.id
-        for before, after in zip(attempts, attempts[1:], strict=False):
+        for before, after in itertools.pairwise(attempts):
             if before.outcome == "succeeded" or (before.outcome == "cancelled" and job.id not in asked):
                 yield f"an attempt after one that was {before.outcome}", (job.id, after.number)
             if (before.ended_at or 0.0) > after.started_at:
@@ -234,7 +238,7 @@ def the_state_is_what_a_person_asked_for(evidence: Evidence) -> Iterator[Finding
 @_check
 def what_comes_after_begins_after(evidence: Evidence) -> Iterator[Finding]:
     ended = defaultdict(list)
-    for (_, _), events in evidence.told["ended"].items():
+    for events in evidence.told["ended"].values():
         ended[events[0]["job"]].append(events[0]["at"])
     retried = evidence.asked("retry")
     for job_id, earlier_id, anyway in evidence.rows.needs:
@@ -264,7 +268,7 @@ def one_job_at_a_time_holds_a_unique_key(evidence: Evidence) -> Iterator[Finding
         spans[job.unique_key].append((began[0]["at"], end, job.id))
     for held in spans.values():
         held.sort()
-        for (_, end, first), (begin, _, second) in zip(held, held[1:], strict=False):
+        for (_, end, first), (begin, _, second) in itertools.pairwise(held):
             if begin < end:
                 yield "two jobs of one key at once", (first, second)
 
@@ -274,8 +278,14 @@ def one_job_at_a_time_holds_a_unique_key(evidence: Evidence) -> Iterator[Finding
 
 @_check
 def somebody_supervises_where_work_waits(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.unwatched > _UNWATCHED:
-        yield f"for {evidence.unwatched:.0f} s no supervisor was there", 0
+    if evidence.watched.unsupervised > _UNSUPERVISED:
+        yield f"for {evidence.watched.unsupervised:.0f} s no supervisor was there", 0
+
+
+@_check
+def work_that_waits_goes_on(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.watched.standstill > _STANDSTILL:
+        yield f"for {evidence.watched.standstill:.0f} s no job ended", 0
 
 
 # -- promises 3, 4 and 5: nothing is left ----------------------------------------------------------------------------------
@@ -298,7 +308,7 @@ def no_folder_is_left(evidence: Evidence) -> Iterator[Finding]:
     strays = evidence.folders - {job.uid for job in evidence.rows.jobs.values()} - evidence.rows.groups
     excuses = len(evidence.said("interrupted")) + len(evidence.said("born"))
     if len(strays) > excuses:
-        yield f"{len(strays)} folders without a row, by {excuses} interrupts and deaths of clients", sorted(strays)[0]
+        yield f"{len(strays)} folders without a row, by {excuses} interrupts and deaths of clients", min(strays)
 
 
 # -- promise 6: what was printed before a crash can be read after it ---------------------------------------------------------

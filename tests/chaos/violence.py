@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .place import Place
 from .processes import Process, Role, processes
@@ -42,6 +43,22 @@ _SHORTEST_STOP, _LONGEST_STOP = 0.05, 2.5
 _BURST, _GAP = 4, 0.02
 
 
+@dataclass(frozen=True)
+class Strength:
+    """How much is done, and to whom not.
+
+    Parameters
+    ----------
+    rate : float
+        Blows a second; 0: none.
+    spare : tuple of str
+        Roles that are not struck.
+    """
+
+    rate: float
+    spare: tuple[str, ...] = ()
+
+
 class Violence:
     """What is done to the processes of a run.
 
@@ -51,19 +68,17 @@ class Violence:
         Whose processes.
     seed : int
         Of the run.
-    rate : float
-        Blows a second; 0: none.
-    spare : frozenset of str
-        Roles that are not struck.
+    strength : Strength
+        How much of it.
     pause : callable
         Waits so many seconds, and says whether it is over.
     """
 
-    def __init__(self, place: Place, seed: int, rate: float, spare: frozenset[str], pause: Callable[[float], bool]) -> None:
+    def __init__(self, place: Place, seed: int, strength: Strength, pause: Callable[[float], bool]) -> None:
         self._place = place
         self._draw = random.Random(f"{seed}/violence")
-        self._rate = rate
-        self._blows = [blow for blow in _BLOWS if blow[1] not in spare]
+        self._rate = strength.rate
+        self._blows = [blow for blow in _BLOWS if blow[1] not in strength.spare]
         self._pause = pause
         self._stopped: list[tuple[float, Process]] = []  # with the moment at which each goes on
 
