@@ -1,12 +1,21 @@
 """A thousand jobs while whatever runs is killed, stopped and interrupted; `python -m tests.chaos` is the long run of it."""
 
+import itertools
+
 import pytest
 
+from .plan import orders
 from .run import Run
 from .violence import Strength
 
 #: Of the short run; another one is as good.
 SEED = 12
+
+
+def test_the_same_seed_client_and_life_give_the_same_orders_and_others_give_others():
+    first, again, other = (list(itertools.islice(orders(SEED, 0, life), 200)) for life in (0, 0, 1))
+    assert first == again
+    assert [order.target for order in first] != [order.target for order in other]
 
 
 @pytest.mark.timeout(400)
