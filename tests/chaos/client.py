@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+import types
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -41,8 +42,6 @@ _REFUSALS = (
 
 #: Exit code of a client that met what no client should.
 TROUBLED = 3
-
-_INTERRUPT = {signal.SIGINT}
 
 
 class Client:
@@ -189,18 +188,32 @@ class Client:
 
 def _interruptible(action: Callable[[], Any]) -> Any:
     """Call with interrupts let through, as they are to any user's process."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPT)
-    try:
-        return action()
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
+    return action()
+
+
+def _on_interrupt(number: int, frame: types.FrameType | None) -> None:
+    """Raise as Python does, wherever within an interruptible call; the harness itself is not cut short.
+
+    What is looked at is the frame, not a mark that is set and taken away: an interrupt could fall between.
+    """
+    innermost = frame
+    while frame is not None and frame.f_globals is not globals():
+        frame = frame.f_back
+    called = frame is not None and frame.f_back is not None and frame.f_back.f_code is _interruptible.__code__
+    within = frame is not None and frame.f_code is _interruptible.__code__ and frame is not innermost
+    if called or within:
+        signal.default_int_handler(number, innermost)
 
 
 def main() -> None:
     """Live once."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _on_interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # whoever started this has blocked it until here
     root, number, quota, seed = sys.argv[1:]
-    Client(Place(Path(root)), int(number), int(quota), int(seed)).live()
+    try:
+        Client(Place(Path(root)), int(number), int(quota), int(seed)).live()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter ends in peace
 
 
 if __name__ == "__main__":
