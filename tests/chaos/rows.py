@@ -21,6 +21,7 @@ class JobRow:
     unique_key: str | None
     replaced: bool
     ended_at: float | None
+    group_id: int | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def read(path: Path) -> Rows:
 
 def _job(row: sqlite3.Row) -> JobRow:
     params, most = json.loads(row["params"]), json.loads(row["rules"])["max_attempts"]
-    names = ("id", "uid", "target", "state", "error", "attempt", "unique_key", "ended_at")
+    names = ("id", "uid", "target", "state", "error", "attempt", "unique_key", "ended_at", "group_id")
     return JobRow(**{name: row[name] for name in names}, token=params["token"], most=most, replaced=bool(row["replaced"]))
 
 

@@ -76,13 +76,17 @@ def _method(job: JobRow) -> str:
     return job.target.rpartition(".")[2]
 
 
-def _accepted(evidence: Evidence) -> Iterator[tuple[int, str]]:
+def _accepted(evidence: Evidence) -> Iterator[int]:
     """Jobs that clients were promised: `submit` returned them, or an interrupt said that they were submitted."""
-    yield from ((event["job"], event["token"]) for event in evidence.said("accepted"))
+    yield from (event["job"] for event in evidence.said("accepted"))
+    groups = set()
     for event in evidence.said("interrupted"):
-        said = re.search(r"\bjob (\d+) (?:was|is) submitted", event["said"])
-        if said:
-            yield int(said[1]), event["token"]
+        for kind, number in re.findall(r"\b(job|group) (\d+) (?:with .*)?was submitted", event["said"]):
+            if kind == "group":
+                groups.add(int(number))
+            else:
+                yield int(number)
+    yield from (job.id for job in evidence.rows.jobs.values() if job.group_id in groups)
 
 
 # -- promise 1: once submit has returned, the job is on disk and will run ----------------------------------------------
@@ -90,7 +94,7 @@ def _accepted(evidence: Evidence) -> Iterator[tuple[int, str]]:
 
 @_check
 def every_accepted_job_has_a_row(evidence: Evidence) -> Iterator[Finding]:
-    for job, _ in _accepted(evidence):
+    for job in _accepted(evidence):
         if job not in evidence.rows.jobs and job not in evidence.removed:
             yield "no row", job
 
@@ -385,5 +389,5 @@ def _was_struck(evidence: Evidence, attempt: AttemptRow) -> bool:
 
 def unpromised(evidence: Evidence) -> list[Event]:
     """Rows that no client was promised: of clients that were interrupted or killed."""
-    promised = {job for job, _ in _accepted(evidence)}
+    promised = set(_accepted(evidence))
     return [{"job": job.id, "token": job.token} for job in evidence.rows.jobs.values() if job.id not in promised]
