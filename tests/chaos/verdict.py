@@ -347,10 +347,19 @@ def no_client_is_told_of_trouble(evidence: Evidence) -> Iterator[Finding]:
         if "locked" in event["said"]:
             yield event["said"][:160], f"client {event['client']}"
     for path in sorted(evidence.place.root.glob("client.*.err")):
-        text = path.read_text(errors="replace")
+        text = _IGNORED.sub(_ours, path.read_text(errors="replace"))
         for mark in ("database is locked", "Traceback"):
             if mark in text:
                 yield f"{mark!r} on standard error: {text.strip().splitlines()[-1][:120]}", path.name
+
+
+#: An interrupt that Python lets nobody see, since it fell into a callback of its own, such as a lock of an import.
+_IGNORED = re.compile(r"Exception ignored in: .*?\nKeyboardInterrupt: ?\n", re.DOTALL)
+
+
+def _ours(found: re.Match[str]) -> str:
+    """What is left of it: all where one of our frames is in it, else nothing."""
+    return found[0] if "/ipybgjobs/" in found[0] else ""
 
 
 @_check
