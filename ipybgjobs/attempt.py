@@ -9,6 +9,7 @@ file                 written by                                  says
 ``request.json``     supervisor, before the launch               what to call, where, with what
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
 ``output.log``       worker and its children                     everything printed, in order
+``withheld.json``    worker, before user code                    what the system did not let it have of its submitter's limits
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
 ``progress.json``    worker, a few times a second                how far it is
@@ -29,6 +30,7 @@ from typing import Any
 
 REQUEST = "request.json"
 STARTED = "started.json"
+WITHHELD = "withheld.json"
 OUTPUT = "output.log"
 OUTCOME = "outcome.json"
 OUTPUTS = "outputs.jsonl"

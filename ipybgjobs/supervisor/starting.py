@@ -137,7 +137,7 @@ class Starter:
     def _fresh_reason(self, start: Start) -> str | None:
         """Why a fork of this interpreter can't run the job; None: it can."""
         if start.context.startup != self._startup:
-            return "another interpreter, or variables that act at its start differ from the supervisor's"
+            return "another interpreter, or its options or variables that act at its start differ from the supervisor's"
         if any(map(acts_at_start, start.slot_environment)):
             return "its queue sets variables that act at an interpreter's start"
         return None
@@ -154,7 +154,7 @@ class Starter:
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         attempt.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None
-        worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
+        worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
         variables = json.loads(environment) | start.slot_environment
         return Launch(start.folder, worker if fresh else None, variables, self._output(start))
 
@@ -176,6 +176,7 @@ class Starter:
             "cwd": context.cwd,
             "path": context.path,
             "umask": context.umask,
+            "allotment": context.allotment,
             "exit_grace_seconds": start.settings.exit_grace_seconds,
         }
 
