@@ -44,6 +44,9 @@ EXIT = "exit.json"
 #: In the job's folder, beside the attempts: parameters that are not plain JSON. In a group's folder: those its jobs share.
 PARAMETERS = "parameters.pkl"
 
+#: Beside the attempts: what a job keeps for its next attempt.
+KEPT = "kept"
+
 #: Where a hook is called, beside the attempts.
 HOOK = "hook"
 
