@@ -223,6 +223,14 @@ class JobView:
         folder = self._newest_folder()
         return None if folder is None else advance.of_attempt(folder)
 
+    @property
+    def withheld(self) -> list[str]:
+        """What the system did not let the newest attempt have of its submitter's limits, niceness and processors."""
+        folder = self._newest_folder()
+        found = None if folder is None else attempt.read_json(folder, attempt.WITHHELD)
+        values = (found or {}).get("withheld")
+        return list(map(str, values)) if isinstance(values, list) else []
+
     def _newest_folder(self) -> str | None:
         """The folder of the newest attempt that was launched."""
         folders = [each.folder for each in self.attempts if each.folder]

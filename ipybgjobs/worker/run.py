@@ -67,7 +67,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     record: dict[str, Any] = {"source": None}
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
-        context.enter(request, environment)
+        context.enter(folder, request, environment)
         _equip(shown, request["job"], request.get("secrets"))
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
