@@ -71,7 +71,7 @@ def leader_that_writes(path: str) -> int | None:
 
 
 def writers(path: str) -> list[ProcessState]:
-    """Find the living processes whose standard output or error is a file, whatever session they are in and whoever adopted them."""
+    """Find the living processes whose standard output or error is a file, in whatever session, and whoever has adopted them."""
     found = []
     for pid in _all_pids():
         with contextlib.suppress(OSError):
