@@ -218,11 +218,8 @@ class JobView:
         folder = self._newest_folder()
         if folder is None:
             return []
-        found = outputs.of_attempt(folder)
         value = (attempt.read_json(folder, attempt.OUTCOME) or {}).get("result", {})
-        if not any(output["output_type"] == "execute_result" for output in found):
-            found += outputs.of_result(value)
-        return outputs.without_secrets(found, self._record().call.hidden)
+        return outputs.without_secrets(outputs.of_attempt(folder, value), self._record().call.hidden)
 
     def log(self, tail: int | None = None) -> str:
         """Return what the newest attempt printed, errors included.

@@ -133,7 +133,7 @@ def leave(code: int, grace: float) -> NoReturn:
         with contextlib.suppress(BaseException):
             if last is not None:
                 last()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BaseException):
-            stream.flush()
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(BaseException):  # deleted, too
+            getattr(sys, name).flush()
     os._exit(code)

@@ -122,8 +122,23 @@ def _equip(folder: str, job: dict[str, Any]) -> None:
 
         return install
 
+    def drawing(name: str) -> Callable[[], None]:
+        def set_up() -> None:
+            from . import drawing
+
+            getattr(drawing, name)()
+
+        return set_up
+
     inside.enter(job, folder)
-    actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
+    actions = {
+        "IPython": shell,
+        "tqdm.std": bars("tqdm.std", "tqdm"),
+        "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook"),
+        "matplotlib": drawing("matplotlib_inline"),
+        "matplotlib.backends.backend_nbagg": drawing("nbagg_as_pictures"),
+        "plotly.io": drawing("plotly_without_its_script"),
+    }
     imports.OnImport(actions).install()
 
 
@@ -223,13 +238,13 @@ def _show_exception(folder: str, error: BaseException) -> None:
     with contextlib.suppress(Exception):
         outputs = Outputs(folder)
         began = outputs.offset()
-        traceback.print_exception(error)
+        traceback.print_exception(error, file=getattr(sys, "stderr", None) or sys.__stderr__)  # a job may have deleted it
         outputs.error(type(error).__name__, outcome.message(error), traceback.format_exception(error), began)
 
 
 def _leave_fork() -> NoReturn:
     """A fork of the worker came back from the user's code: it records nothing."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(Exception):  # deleted, too
+            getattr(sys, name).flush()
     os._exit(0)

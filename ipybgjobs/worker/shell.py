@@ -84,6 +84,11 @@ class JobShell(InteractiveShell):
         if not options.get("running_compiled_code") and not options.get("exception_only"):
             super().showtraceback(*arguments, **options)
 
+    def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
+        """Show what is no Python in a file that a cell runs; the cell's own error is the job's, as above."""
+        if running_compiled_code:
+            super().showsyntaxerror(filename, running_compiled_code)
+
 
 def install(outputs: Outputs) -> None:
     """Make the shell, so that `display` and the inline backend find it."""
