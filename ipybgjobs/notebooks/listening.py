@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
+from nbformat import v4
 
 from .arrivals import Arrivals
 from .document import CodeCell
@@ -31,11 +32,8 @@ _LOOK = 0.5
 
 #: Has ipykernel keep each message until it is read; by default it drops those beyond 1,000. It binds no name of the notebook's.
 _KEEP_ALL = (
-    "exec('try:\\n"
-    " thread = get_ipython().kernel.iopub_thread\\n"
-    ' thread.schedule(lambda: thread.socket.setsockopt(__import__("zmq").SNDHWM, 0))\\n'
-    "except Exception:\\n"
-    " pass', {'get_ipython': get_ipython})"
+    "(lambda thread: thread.schedule(lambda: thread.socket.setsockopt(__import__('zmq').SNDHWM, 0)))"
+    "(get_ipython().kernel.iopub_thread)"
 )
 
 
@@ -58,6 +56,7 @@ class Listener(NotebookClient):
         self._draft = draft
         self._arrivals = Arrivals()
         self._growing = Growing()
+        self._keeps_all = False  # whether the kernel drops nothing, so that a number which is missing was never sent
         self._owners: dict[str, tuple[Any, int]] = {}  # cells and their places, by the request that runs them
         self._current = -1  # the place of the cell that a message is for
         self._clearing: set[int] = set()  # places of cells whose next output takes the place of those before it
@@ -88,7 +87,8 @@ class Listener(NotebookClient):
         if "language_info" in said:
             self.nb.metadata["language_info"] = said["language_info"]
         if said.get("implementation") == "ipython":
-            await self.async_wait_for_reply(client.execute(_KEEP_ALL, silent=True, store_history=False))
+            kept = await self.async_wait_for_reply(client.execute(_KEEP_ALL, silent=True, store_history=False))
+            self._keeps_all = kept is not None and kept["content"]["status"] == "ok"
 
     async def run_cell(self, cell: CodeCell) -> None:
         """Run a cell.
@@ -116,7 +116,7 @@ class Listener(NotebookClient):
         if not answered:
             return
         self._arrivals.note_reply()
-        count = self._arrivals.missing()
+        count = 0 if self._keeps_all else self._arrivals.missing()
         if count:
             last = next((owner for owner, _ in reversed(self._owners.values())), None)
             self._say_missing(f"{count} messages of the kernel did not come", last)
@@ -138,7 +138,7 @@ class Listener(NotebookClient):
         text = f"[{what}: what is shown is not complete]\n"
         self._echo.say(text)
         if cell is not None:
-            cell.outputs.append({"output_type": "stream", "name": "stderr", "text": text})
+            cell.outputs.append(v4.new_output("stream", name="stderr", text=text))
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
         """Listen until a cell has ended; what comes of earlier ones meanwhile is theirs."""

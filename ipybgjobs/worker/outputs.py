@@ -121,11 +121,15 @@ def _plain(value: Any) -> Any:
     TypeError
         If nothing does.
     """
+    import datetime
     import numbers
 
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode()
-    if hasattr(value, "isoformat"):  # dates and times, NumPy's and pandas' too
+    if isinstance(value, datetime.datetime):
+        here = value.tzinfo or datetime.datetime(*value.timetuple()[:6]).astimezone().tzinfo  # noqa: DTZ001 - as a kernel does
+        return value.replace(tzinfo=here).isoformat().replace("+00:00", "Z")
+    if isinstance(value, datetime.date):
         return value.isoformat()
     if type(value).__name__ in ("bool", "bool_"):  # NumPy's, which is no number
         return bool(value)
