@@ -488,7 +488,11 @@ def bad(place, name):
         "a list": ("list.ipynb", {}, "{code}/list.ipynb is no notebook that can be run: it has no nbformat and cells"),
         "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, and can't be upgraded: "),
         "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is not a valid notebook: "),
-        "no such kernel": ("r.ipynb", {}, '{code}/r.ipynb asks for the kernel nowhere, which is not here; there is python3: give kernel="…"'),
+        "no such kernel": (
+            "r.ipynb",
+            {},
+            '{code}/r.ipynb asks for the kernel nowhere, which is not here; there is python3: give kernel="…"',
+        ),
         "no kernel": ("nameless.ipynb", {}, "{code}/nameless.ipynb is written in julia and names no kernel"),
         "no parameters cell": ("sound.ipynb", {"parameters": {"a": 1}}, 'has no cell tagged "parameters", so it takes no a'),
         "no folder": ("sound.ipynb", {"output": "file/out/"}, "output 'file/out/' can't be written: {code}/file is no folder."),

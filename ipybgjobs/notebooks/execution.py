@@ -122,7 +122,8 @@ class Execution:
             await self._interrupt(task)
             if inside.current_job() is None:
                 raise
-            raise _ended(cell, total) from None
+            trace = _traceback(cell, f"{cell.cell.source}\n\n(It did not end when it was interrupted.)")
+            raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was ended") from RemoteTraceback(trace)
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in _NO_FAILURE:
                 resuming.mark(cell.cell, "ended")  # it runs again when the notebook is resumed, and ends it again
@@ -212,14 +213,6 @@ def _named(cell: CodeCell, error: CellExecutionError) -> tuple[str, str]:
 def _traceback(cell: CodeCell, otherwise: str) -> str:
     shown = _shown_error(cell)
     return without_colours([otherwise] if shown is None else shown["traceback"])
-
-
-def _ended(cell: CodeCell, total: int) -> CellFailed:
-    """What becomes of a cell whose job is being ended: its traceback shows where the cell was."""
-    failure = CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was ended")
-    failure.__cause__ = RemoteTraceback(_traceback(cell, f"{cell.cell.source}\n\n(It did not end when it was interrupted.)"))
-    failure.__suppress_context__ = True
-    return failure
 
 
 def prepare(notebook: Any) -> list[CodeCell]:

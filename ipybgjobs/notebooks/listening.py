@@ -21,8 +21,8 @@ from .growing import Growing
 #: Seconds that a kernel may take to start.
 _STARTUP = 300
 
-#: Seconds that a cell's last messages may come after its end.
-_LAST_MESSAGES = 60
+#: Seconds of silence after a cell's end, after which its last messages are not waited for any more.
+_SILENCE = 10.0
 
 #: Seconds that what tasks and threads still show is waited for after the last cell.
 _AFTER_ALL = 10.0
@@ -51,12 +51,13 @@ class Listener(NotebookClient):
     """
 
     def __init__(self, notebook: Any, echo: Echo, draft: Draft) -> None:
-        super().__init__(notebook, startup_timeout=_STARTUP, timeout=None, iopub_timeout=_LAST_MESSAGES)
+        super().__init__(notebook, startup_timeout=_STARTUP, timeout=None)
         self._echo = echo
         self._draft = draft
         self._arrivals = Arrivals()
         self._growing = Growing()
         self._keeps_all = False  # whether the kernel drops nothing, so that a number which is missing was never sent
+        self._heard = 0  # messages
         self._owners: dict[str, tuple[Any, int]] = {}  # cells and their places, by the request that runs them
         self._current = -1  # the place of the cell that a message is for
         self._clearing: set[int] = set()  # places of cells whose next output takes the place of those before it
@@ -106,7 +107,7 @@ class Listener(NotebookClient):
         finally:
             self._growing.settle()
         if cell.place not in self._complete:
-            self._say_missing(f"The last messages of cell {cell.number} did not come within {_LAST_MESSAGES} s", cell.cell)
+            self._say_missing(f"The last messages of cell {cell.number} did not come within {_SILENCE:g} s", cell.cell)
 
     async def finish(self) -> None:
         """Take what tasks and threads have shown since the last cell's end, and say what has not come of all."""
@@ -147,11 +148,27 @@ class Listener(NotebookClient):
         self._arrivals.note_reply()
         self._complete.add(cell_index)
 
+    async def _async_poll_for_reply(
+        self, msg_id: str, cell: Any, timeout: Any, task_poll_output_msg: Any, task_poll_kernel_alive: Any
+    ) -> Any:  # noqa: ARG002, ASYNC109, E501 - nbclient's signature
+        """Wait for the reply that ends a cell, and for its last messages for as long as they keep coming."""
+        reply = await self.async_wait_for_reply(msg_id)
+        heard = -1
+        while not task_poll_output_msg.done() and heard != self._heard:
+            heard = self._heard
+            await asyncio.wait({task_poll_output_msg}, timeout=_SILENCE)
+        if task_poll_output_msg.done():
+            await task_poll_output_msg
+        task_poll_output_msg.cancel()
+        task_poll_kernel_alive.cancel()
+        return reply
+
     async def _listen(self, request: str) -> None:
         """Take messages until a request is done."""
         client: Any = self.kc
         while True:
             message = await client.iopub_channel.get_msg(timeout=None)
+            self._heard += 1
             parent = message["parent_header"].get("msg_id")
             if self._arrivals.begun or parent in self._owners:  # what came before the first cell has replies of its own
                 self._arrivals.note(message)

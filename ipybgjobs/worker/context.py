@@ -10,7 +10,6 @@ from . import streams
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
 
 
-
 def enter(request: dict[str, Any], environment: dict[str, str]) -> None:
     """Take on the caller's context.
 
