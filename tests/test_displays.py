@@ -3,6 +3,8 @@
 The kernel's outputs, as nbclient keeps them, are what is right.
 """
 
+# ruff: noqa: E501 - cells and tables are read by the row
+
 import json
 import re
 

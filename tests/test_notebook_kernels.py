@@ -1,5 +1,7 @@
 """What passes between a notebook's job and its kernel: nothing is dropped, late output finds its cell, kernels share no port."""
 
+# ruff: noqa: E501 - cells and tables are read by the row
+
 import datetime as dt
 import decimal
 import json
@@ -325,7 +327,7 @@ def same(one, other):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, decimal.Decimal) and one.is_nan():
         return repr(one) == repr(other)
-    return bool(one == other) or repr(one) == repr(other) or bool(one != one and other != other)
+    return bool(one == other) or repr(one) == repr(other) or bool(one != one and other != other)  # noqa: PLR0124 - NaN
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

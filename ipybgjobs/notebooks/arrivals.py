@@ -20,7 +20,7 @@ class Arrivals:
         return self._stem is not None
 
     def note(self, message: dict[str, Any]) -> None:
-        """Take note of a message of the IOPub channel; those of other processes, such as a kernel's forks, count for themselves."""
+        """Take note of a message of the IOPub channel; those of its forks count for themselves."""
         stem, _, number = str(message["header"].get("msg_id", "")).rpartition("_")
         if not number.isdecimal() or not stem:
             return

@@ -1,4 +1,4 @@
-"""nbclient's client as a notebook's page would be: what a cell shows goes below that cell, whenever it comes, and nothing is dropped.
+"""nbclient's client as a page would be: what a cell shows goes below that cell, whenever it comes, and nothing is dropped.
 
 It runs single cells and sends what they show on; which cell is next, and what an error means, is decided elsewhere.
 """
@@ -149,8 +149,13 @@ class Listener(NotebookClient):
         self._complete.add(cell_index)
 
     async def _async_poll_for_reply(
-        self, msg_id: str, cell: Any, timeout: Any, task_poll_output_msg: Any, task_poll_kernel_alive: Any
-    ) -> Any:  # noqa: ARG002, ASYNC109, E501 - nbclient's signature
+        self,
+        msg_id: str,
+        cell: Any,  # noqa: ARG002 - nbclient's signature
+        timeout: Any,  # noqa: ARG002, ASYNC109 - likewise; no cell has a time-out of its own
+        task_poll_output_msg: Any,
+        task_poll_kernel_alive: Any,
+    ) -> Any:
         """Wait for the reply that ends a cell, and for its last messages for as long as they keep coming."""
         reply = await self.async_wait_for_reply(msg_id)
         heard = -1

@@ -36,8 +36,8 @@ def nbagg_as_pictures() -> None:
 
 def plotly_without_its_script() -> None:
     """Let plotly's figures be data alone, as in a kernel, where else each output would hold all of plotly's script."""
-    from plotly import __version__
-    from plotly.io import renderers
-
-    if not os.environ.get("PLOTLY_RENDERER") and renderers.default == _UNKNOWN_SHELL and int(__version__.split(".")[0]) >= _SINCE:
+    plotly: Any = sys.modules["plotly"]
+    renderers = sys.modules["plotly.io"].renderers
+    version = int(plotly.__version__.split(".")[0])
+    if not os.environ.get("PLOTLY_RENDERER") and renderers.default == _UNKNOWN_SHELL and version >= _SINCE:
         renderers.default = _KERNEL

@@ -121,25 +121,30 @@ def _plain(value: Any) -> Any:
     TypeError
         If nothing does.
     """
-    import datetime
-    import numbers
+    import datetime as dt
 
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode()
-    if isinstance(value, datetime.datetime):
-        here = value.tzinfo or datetime.datetime(*value.timetuple()[:6]).astimezone().tzinfo  # noqa: DTZ001 - as a kernel does
+    if isinstance(value, dt.datetime):
+        here = value.tzinfo or dt.datetime(*value.timetuple()[:6]).astimezone().tzinfo  # noqa: DTZ001 - as a kernel does
         return value.replace(tzinfo=here).isoformat().replace("+00:00", "Z")
-    if isinstance(value, datetime.date):
+    if isinstance(value, dt.date):
         return value.isoformat()
+    number = _plain_number(value)
+    if number is None and not hasattr(value, "__iter__"):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return list(value) if number is None else number
+
+
+def _plain_number(value: Any) -> Any:
+    """A number of another library, such as NumPy's, as Python's; None where it is none."""
+    import numbers
+
     if type(value).__name__ in ("bool", "bool_"):  # NumPy's, which is no number
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
-    if isinstance(value, numbers.Real):
-        return _finite(float(value))
-    if hasattr(value, "__iter__"):
-        return list(value)
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return _finite(float(value)) if isinstance(value, numbers.Real) else None
 
 
 def _finite(value: Any) -> Any:
@@ -187,7 +192,7 @@ def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if not shell and any(hasattr(type(value), name) for name in _OF_IPYTHON):
         from IPython.core.getipython import get_ipython  # which makes the job's shell
 
-        shell = get_ipython()  # type: ignore[no-untyped-call]
+        shell = get_ipython()
     if shell:
         data, metadata = shell.display_formatter.format(value)
         return dict(data), dict(metadata)
