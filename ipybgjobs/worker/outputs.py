@@ -126,7 +126,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode()
     if isinstance(value, dt.datetime):
-        here = value.tzinfo or dt.datetime(*value.timetuple()[:6]).astimezone().tzinfo  # noqa: DTZ001 - as a kernel does
+        here = value.tzinfo or dt.datetime(*value.timetuple()[:6]).astimezone().tzinfo
         return value.replace(tzinfo=here).isoformat().replace("+00:00", "Z")
     if isinstance(value, dt.date):
         return value.isoformat()
