@@ -247,11 +247,8 @@ class JobView:
         folder = self._newest_folder()
         if folder is None:
             return []
-        found = outputs.of_attempt(folder)
         report = reports.outcome(folder)
-        value = {} if report is None else report.result
-        if not any(output["output_type"] == "execute_result" for output in found):
-            found += outputs.of_result(value)
+        found = outputs.of_attempt(folder, None if report is None else report.result)
         return outputs.without_secrets(found, self._whole_record().call.hidden)
 
     def log(self, tail: int | None = None) -> str:

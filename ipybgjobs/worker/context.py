@@ -17,13 +17,6 @@ from . import streams
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
 
 
-#: Read by matplotlib and plotly when they are imported; a kernel sets the first itself, and is recognised by the second.
-_DRAWN_AS_IN_A_NOTEBOOK = {
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "PLOTLY_RENDERER": "plotly_mimetype+notebook",
-}
-
-
 def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> None:
     """Take on the caller's context.
 
@@ -45,8 +38,6 @@ def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> 
         os.environ.clear()
         os.environ.update(environment)
         time.tzset()
-    for name, value in _DRAWN_AS_IN_A_NOTEBOOK.items():
-        os.environ.setdefault(name, value)
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:] = request["path"]
     sys.path_importer_cache.clear()  # importlib.invalidate_caches would import importlib.metadata, from 3.12 on

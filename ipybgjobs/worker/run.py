@@ -139,8 +139,23 @@ def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> 
 
         return install
 
+    def drawing(name: str) -> Callable[[], None]:
+        def set_up() -> None:
+            from . import drawing
+
+            getattr(drawing, name)()
+
+        return set_up
+
     inside.enter(job, folder, secrets)
-    actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
+    actions = {
+        "IPython": shell,
+        "tqdm.std": bars("tqdm.std", "tqdm"),
+        "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook"),
+        "matplotlib": drawing("matplotlib_inline"),
+        "matplotlib.backends.backend_nbagg": drawing("nbagg_as_pictures"),
+        "plotly.io": drawing("plotly_without_its_script"),
+    }
     bytecode.install()
     imports.OnImport(actions).install()
 
@@ -226,8 +241,9 @@ def _show_exception(folder: str, told: telling.Told) -> None:
 
         outputs = Outputs(folder)
         began = outputs.offset()
-        with contextlib.suppress(Exception):  # streams that the job has closed
-            sys.stderr.write(told.traceback)
+        with contextlib.suppress(Exception):  # streams that the job has closed, or deleted
+            stream: Any = getattr(sys, "stderr", None) or sys.__stderr__
+            stream.write(told.traceback)
         outputs.error(told, began)
 
 
