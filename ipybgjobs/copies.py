@@ -20,7 +20,7 @@ class Copies:
     folder : StateFolder
         Where it is kept.
     known : callable
-        Told uids, returns those that have a row, or may have one. A commit that fails says nothing about that: a disk may fail after it.
+        Told uids, returns those that have a row, or may have one: a disk may fail after the commit.
     """
 
     def __init__(self, folder: StateFolder, known: Callable[[Sequence[str]], Container[str]]) -> None:
