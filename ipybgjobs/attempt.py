@@ -10,6 +10,7 @@ file                 written by                                  says
 ``request.json``     supervisor, before the launch               what to call, where, with what
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
 ``output.log``       worker and its children                     everything printed, in order; tracebacks uncut
+``withheld.json``    worker, before user code                    what the system did not let it have of its submitter's limits
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
 ``progress.json``    worker, a few times a second                how far it is
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 REQUEST = "request.json"
 STARTED = "started.json"
+WITHHELD = "withheld.json"
 OUTPUT = "output.log"
 OUTCOME = "outcome.json"
 OUTPUTS = "outputs.jsonl"
@@ -47,6 +49,9 @@ EXIT = "exit.json"
 
 #: In the job's folder, beside the attempts: parameters that are not plain JSON. In a group's folder: those its jobs share.
 PARAMETERS = "parameters.pkl"
+
+#: Beside the attempts: what a job keeps for its next attempt.
+KEPT = "kept"
 
 #: Where a hook is called, beside the attempts.
 HOOK = "hook"

@@ -1,11 +1,17 @@
 """Sending by value, by cloudpickle; and loading, which leaves classes alone that this process has already.
 
 cloudpickle gives such a class the methods that were pickled, with copies of the globals that they use: the notebook's own class
-would no longer see the notebook's variables once one of its instances had come back.
+would no longer see the notebook's variables once one of its instances had come back. Functions bring their source along.
 """
 
+import hashlib
+import inspect
 import io
+import linecache
 import pickle
+import sys
+import tokenize
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -22,12 +28,49 @@ class _Pickler(_cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how an object is made again."""
+        if isinstance(obj, types.CodeType):
+            return _with_source(obj, self.dispatch_table[types.CodeType](obj))
+        if _is_get_ipython(obj):
+            return getattr, (sys.modules["IPython"], "get_ipython")  # there it is the shell of the job
         reduced = super().reducer_override(obj)
         make = getattr(_cloudpickle, _MAKERS[0])
         if not isinstance(reduced, tuple) or reduced[0] is not make or "__slots__" not in vars(obj):
             return reduced
         _, (kind, name, bases, namespace, *more), *rest = reduced
         return make, (kind, name, bases, {**namespace, "__slots__": obj.__slots__}, *more), *rest
+
+
+def _is_get_ipython(value: Any) -> bool:
+    """Whether it is what magics and ``!`` in a function call: the notebook's shell, which can't be sent."""
+    shell = sys.modules.get("IPython.core.interactiveshell")
+    return shell is not None and isinstance(value, types.MethodType) and value.__func__ is shell.InteractiveShell.get_ipython
+
+
+def _with_source(code: types.CodeType, reduced: Any) -> Any:
+    """How code is made again, with its lines of source where they are known."""
+    make, arguments = reduced
+    block = _block(code)
+    if not block:
+        return reduced
+    name = f"<notebook code {hashlib.sha256(f'{code.co_firstlineno} {block}'.encode()).hexdigest()[:10]}>"
+    named = tuple(name if each in ("<dynamic-code>", code.co_filename) else each for each in arguments)
+    return _make_code, (make, named, name, code.co_firstlineno, block)
+
+
+def _block(code: types.CodeType) -> str:
+    """The source of a function, without what else stands in its cell or file; empty where it is not known."""
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :] if code.co_firstlineno else []
+    try:
+        return "".join(inspect.getblock(lines)) if lines else ""
+    except (tokenize.TokenError, SyntaxError, IndentationError):
+        return ""
+
+
+def _make_code(make: Callable[..., Any], arguments: tuple[Any, ...], name: str, first: int, block: str) -> Any:
+    """Make code, whose source tracebacks and `inspect` find, at the lines that it had."""
+    lines = ["\n"] * (first - 1) + block.splitlines(keepends=True)
+    linecache.cache[name] = (len(block), None, lines, name)  # None: there is no file to look at again
+    return make(*arguments)
 
 
 class _Unpickler(pickle.Unpickler):

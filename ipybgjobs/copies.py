@@ -4,6 +4,7 @@ Never reads one: that is the worker's part.
 """
 
 import os
+from collections.abc import Callable, Container, Sequence
 from typing import Self
 
 from . import attempt
@@ -18,10 +19,13 @@ class Copies:
     ----------
     folder : StateFolder
         Where it is kept.
+    known : callable
+        Told uids, returns those that have a row, or may have one: a disk may fail after the commit.
     """
 
-    def __init__(self, folder: StateFolder) -> None:
+    def __init__(self, folder: StateFolder, known: Callable[[Sequence[str]], Container[str]]) -> None:
         self._folder = folder
+        self._known = known
         self._uids: list[str] = []
         self.done = False  #: whether the rows are there
 
@@ -41,8 +45,9 @@ class Copies:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self.done:
-            self._folder.remove(self._uids)
+        if not self.done and self._uids:
+            known = self._known(self._uids)
+            self._folder.remove(uid for uid in self._uids if uid not in known)
 
 
 def _write(folder: str, content: bytes) -> None:

@@ -3,7 +3,7 @@
 A value, its text and its JSON, made of what a submit's own preparation has found out; it looks at nothing itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,8 @@ class Ground:
         Seconds since the epoch.
     paused : bool
         Whether its queue is.
+    withheld : sequence of str
+        What the supervisor that runs can't give it of this process's limits.
     """
 
     target: str
@@ -99,6 +101,7 @@ class Ground:
     prospect: Prospect
     now: float
     paused: bool = False
+    withheld: Sequence[str] = ()
 
 
 def explain(trail: Trail, ground: Ground) -> Explanation:
@@ -111,6 +114,7 @@ def explain(trail: Trail, ground: Ground) -> Explanation:
         found += _call(trail.permission, trail.bound, trail.call, ground.given)
     if trail.options is not None and ground.settings is not None:
         found += _way(trail.options, ground.settings.queues[trail.options.queue], ground)
+    found += [Fact("withheld", f"{each}: the supervisor that runs has no more", [each]) for each in ground.withheld]
     if ground.settings is not None:
         found += _places(ground.settings)
     target = trail.permission.target if trail.permission else ground.target

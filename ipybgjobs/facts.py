@@ -33,6 +33,7 @@ def as_json(job: JobView) -> dict[str, Any]:
         "ended_at": iso(record.ended_at),
         "not_before": iso(record.not_before),
         "changes": job.changes(),
+        "withheld": job.withheld,
         "attempts": [_attempt_json(attempt) for attempt in job.attempts],
     }
 

@@ -30,6 +30,19 @@ class CurrentJob(NamedTuple):
     attempt: int
     folder: str  #: the attempt folder; whatever the job writes there stays with its other outputs
 
+    @property
+    def folder_of_job(self) -> str:
+        """A folder that all attempts of the job share, for checkpoints; made when it is first asked for, gone with the job.
+
+        Raises
+        ------
+        OSError
+            If it can't be made.
+        """
+        path = f"{os.path.dirname(self.folder)}/{attempt.KEPT}"
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return path
+
 
 class Unshown(NamedTuple):
     """What a method of ours returns where values are not to stand among the outputs, which are complete without them."""

@@ -71,7 +71,7 @@ def _git(folder: str, *words: str) -> str | None:
     """What git says; None where there is no git, no repository, or no answer."""
     try:
         done = subprocess.run(
-            ["git", "-C", folder, *words],  # noqa: S607 - whichever git the user has
+            ["git", "--no-optional-locks", "-C", folder, *words],  # noqa: S607 - whichever git the user has
             capture_output=True,
             text=True,
             timeout=_LONGEST_GIT,

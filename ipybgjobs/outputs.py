@@ -83,6 +83,11 @@ class _Cell:
             }
         )
 
+    def extend(self, outputs: list[dict[str, Any]]) -> None:
+        """Outputs that no record says."""
+        for output in outputs:
+            self._add(output)
+
     def error(self, record: dict[str, Any]) -> None:
         """The job raised."""
         lines = "".join(record["traceback"]).rstrip("\n").split("\n")
@@ -117,8 +122,16 @@ def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> li
     return [{key: clean(value) for key, value in output.items()} for output in outputs]
 
 
-def of_attempt(folder: str) -> list[dict[str, Any]]:
-    """Read what an attempt printed and displayed, as dicts in the form of nbformat's outputs."""
+def of_attempt(folder: str, result: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Read what an attempt printed and displayed, as dicts in the form of nbformat's outputs.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    result : dict, optional
+        What its outcome says of its return value, which comes last.
+    """
     log = TextLog(folder)
     cell, position, size = _Cell(), 0, log.size
     for record in _records(folder):
@@ -136,6 +149,8 @@ def of_attempt(folder: str) -> list[dict[str, Any]]:
         else:
             getattr(cell, kind)(record)
     cell.text(log.read(position, size))
+    if not any(output["output_type"] == "execute_result" for output in cell.outputs):
+        cell.extend(of_result(result or {}))
     return cell.finished()
 
 

@@ -2,12 +2,15 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 #: The folder that holds the package.
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def command(role: str, *arguments: str, executable: str | None = None, root: str = PACKAGE_ROOT) -> list[str]:
+def command(
+    role: str, *arguments: str, executable: str | None = None, root: str = PACKAGE_ROOT, flags: Sequence[str] = ()
+) -> list[str]:
     """Return the command line that starts a role.
 
     Parameters
@@ -20,5 +23,7 @@ def command(role: str, *arguments: str, executable: str | None = None, root: str
         The interpreter; by default this one.
     root : str
         The folder that holds the package.
+    flags : sequence of str
+        Options of the interpreter.
     """
-    return [executable or sys.executable, f"{root}/ipybgjobs/start.py", role, *arguments]
+    return [executable or sys.executable, *flags, f"{root}/ipybgjobs/start.py", role, *arguments]

@@ -1,4 +1,4 @@
-"""Where and how a job is to run: the caller's interpreter, folder, path and environment, as plain values.
+"""Where and how a job is to run: the caller's interpreter with its flags, folder, path, limits and environment, as plain values.
 
 The environment variables are kept apart from the rest, in a file of their own, since they hold secrets.
 """
@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from . import importpath
 from .errors import InvalidRequest
+from .process import allotment
 from .roles import PACKAGE_ROOT
 
 #: Variables that act when an interpreter or its C library starts: a fork can't change their effect.
@@ -44,6 +45,10 @@ class Context:
         Fingerprint of what only a fresh interpreter can take on.
     sources : tuple of (str, str)
         Configuration files that counted at submit, with their ranks.
+    flags : tuple of str
+        Options of the interpreter, such as ``-O``.
+    allotment : dict or None
+        Limits, niceness and processors, as `Allotment.to_json`; None where an older version took the context.
     """
 
     executable: str
@@ -54,6 +59,8 @@ class Context:
     umask: int
     startup: str
     sources: tuple[tuple[str, str], ...]
+    flags: tuple[str, ...] = ()
+    allotment: dict[str, Any] | None = None
 
     def to_text(self) -> str:
         """Return JSON text, the same for equal contexts."""
@@ -72,10 +79,11 @@ class Context:
             values: dict[str, Any] = json.loads(text)
             values["path"] = tuple(values["path"])
             values["sources"] = tuple((path, rank) for path, rank in values["sources"])
+            values["flags"] = tuple(values.get("flags", ()))
             found = cls(**values)
         except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"it is not a context: {error}") from None
-        texts = (found.executable, found.prefix, found.package_root, found.cwd, found.startup, *found.path)
+        texts = (found.executable, found.prefix, found.package_root, found.cwd, found.startup, *found.path, *found.flags)
         if type(found.umask) is not int or not all(map(_is_text, (*texts, *itertools.chain(*found.sources)))):
             raise ValueError("it is not a context: a text or a number is missing")
         return found
@@ -90,10 +98,25 @@ def acts_at_start(name: str) -> bool:
     return (name.startswith(_AT_START) or name in _AT_START_NAMES) and name not in _SET_BY_WORKER
 
 
-def startup_key(environment: Mapping[str, str], executable: str | None = None, prefix: str | None = None) -> str:
-    """Return the fingerprint of an interpreter's start: itself, its environment, and variables that act at its start."""
+#: Options of ``-X`` that change nothing a job could notice; a kernel sets the first for its debugger.
+_UNNOTICED = ("frozen_modules",)
+
+
+def flags() -> tuple[str, ...]:
+    """Return the options that this interpreter was started with and that a job could notice."""
+    found = ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
+    found += ["-" + "b" * sys.flags.bytes_warning] if sys.flags.bytes_warning else []
+    found += ["-I"] if sys.flags.isolated else ["-E"] if sys.flags.ignore_environment else []
+    found += [f"-W{option}" for option in sys.warnoptions]
+    extra = sys._xoptions  # noqa: SLF001 - its documented name
+    options = {name: value for name, value in extra.items() if name not in _UNNOTICED}
+    return (*found, *(f"-X{name}" if value is True else f"-X{name}={value}" for name, value in options.items()))
+
+
+def startup_key(environment: Mapping[str, str]) -> str:
+    """Return the fingerprint of this interpreter's start: itself, its options, and variables that act at its start."""
     acting = sorted((name, value) for name, value in environment.items() if acts_at_start(name))
-    parts = (executable or sys.executable, prefix or sys.prefix, sys.version, PACKAGE_ROOT, acting)
+    parts = (sys.executable, sys.prefix, sys.version, PACKAGE_ROOT, acting, flags())
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -140,6 +163,8 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
         umask=umask,
         startup=startup_key(environment),
         sources=tuple(sources),
+        flags=flags(),
+        allotment=allotment.current().to_json(),
     )
 
 
@@ -153,7 +178,7 @@ class Camera:
         self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()
     ) -> str:
         """Return the context as text."""
-        key = (os.getcwd(), list(sys.path), umask, sources, environment, first)
+        key = (os.getcwd(), list(sys.path), umask, sources, environment, first, allotment.current())
         if key != self._taken[0]:
             self._taken = (key, take(sources, environment, umask, first).to_text())
         return self._taken[1]

@@ -223,6 +223,14 @@ class JobView:
         folder = self._newest_folder()
         return None if folder is None else advance.of_attempt(folder)
 
+    @property
+    def withheld(self) -> list[str]:
+        """What the system did not let the newest attempt have of its submitter's limits, niceness and processors."""
+        folder = self._newest_folder()
+        found = None if folder is None else attempt.read_json(folder, attempt.WITHHELD)
+        values = (found or {}).get("withheld")
+        return list(map(str, values)) if isinstance(values, list) else []
+
     def _newest_folder(self) -> str | None:
         """The folder of the newest attempt that was launched."""
         folders = [each.folder for each in self.attempts if each.folder]
@@ -239,11 +247,8 @@ class JobView:
         folder = self._newest_folder()
         if folder is None:
             return []
-        found = outputs.of_attempt(folder)
         report = reports.outcome(folder)
-        value = {} if report is None else report.result
-        if not any(output["output_type"] == "execute_result" for output in found):
-            found += outputs.of_result(value)
+        found = outputs.of_attempt(folder, None if report is None else report.result)
         return outputs.without_secrets(found, self._whole_record().call.hidden)
 
     def log(self, tail: int | None = None) -> str:

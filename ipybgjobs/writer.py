@@ -3,7 +3,7 @@
 It checks nothing and reads no configuration: its callers did, since a transaction does no work but its statements.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from . import summon, unbroken
@@ -12,7 +12,7 @@ from .errors import StoreError
 from .folder import StateFolder
 from .models import Owner
 from .removing import Removal
-from .store import controls, removals, submissions
+from .store import controls, records, removals, submissions
 from .store.database import Database
 from .store.removals import Rule
 from .store.submissions import NewGroup, Submission, Surroundings
@@ -41,11 +41,18 @@ class Writer:
         self._folder = folder
         self._database = database
 
+    def _known(self, uids: Sequence[str]) -> Container[str]:
+        """Those of the uids that have a row; all, where the store can't be asked."""
+        try:
+            return records.known(self._database, uids)
+        except StoreError:
+            return uids
+
     def submit(self, job: Submission, pickled: bytes | None, surroundings: Surroundings) -> Stored:
         """Store a job with the copy of its parameters."""
 
         def effect() -> Stored:
-            with Copies(self._folder) as copies:
+            with Copies(self._folder, self._known) as copies:
                 copies.keep(job.uid, pickled)
                 job_id, uid = submissions.submit(self._database, job, surroundings)
                 copies.done = uid == job.uid
@@ -60,7 +67,7 @@ class Writer:
         """Store a group with its jobs; `pickled`: the uid of the group or of a job, with the copy of its parameters."""
 
         def effect() -> int:
-            with Copies(self._folder) as copies:
+            with Copies(self._folder, self._known) as copies:
                 for uid, content in pickled:
                     unbroken.check()
                     copies.keep(uid, content)

@@ -749,3 +749,38 @@ def test_a_notebook_s_retry_policy_counts_for_its_own_code(notebook, place):
     assert allowlist.find("ipybgjobs.Cell.run", notebook.settings).entry.rules.max_attempts == 7
     notebook.config("BackgroundJobs", allow_notebook_code=False)
     assert notebook.settings.notebook_code is None
+
+
+# -- a user whom the system does not know, without a home folder ------------------------------------------------------
+
+
+def run_as_unknown(place, *arguments, **variables):
+    """Run the command line as a user without an entry and without HOME, as from cron or in a cluster's container."""
+    done = subprocess.run(
+        ["unshare", "--user", "--map-user=54321", sys.executable, "-m", "ipybgjobs", *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{place.code}:{os.pathsep.join(sys.path)}", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "unshare" in done.stderr:
+        pytest.skip(f"no user namespace is to be had: {done.stderr.strip()}")
+    return done
+
+
+def test_a_user_without_a_home_needs_none_where_variables_name_what_is_needed(place):
+    place.state.mkdir(mode=0o700)
+    done = run_as_unknown(
+        place, "submit", "work.echo", "value=1", IPYBGJOBS_STATE_DIR=str(place.state), IPYBGJOBS_CONFIG=str(place.config_file)
+    )
+    assert (done.returncode, "queued" in done.stdout) == (0, True), done.stderr
+    assert run_as_unknown(place, "wait", "1", IPYBGJOBS_STATE_DIR=str(place.state)).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["allow", "work.echo"], ["config", "init"]], ids=" ".join)
+def test_a_user_without_a_home_is_told_in_a_sentence_which_variable_to_set(place, arguments):
+    done = run_as_unknown(place, *arguments)
+    [line] = done.stderr.strip().splitlines()
+    assert "User 54321 has no home folder" in line
+    assert "set HOME, or " in line

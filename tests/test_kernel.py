@@ -154,8 +154,9 @@ def clocks(place):
 
 
 def ours(place):
-    """Supervisor, fork server and workers."""
-    return {pid: line for pid, line in place.processes().items() if "ipybgjobs/start.py" in line}
+    """Supervisor, fork server and workers; not the short-lived children that are asked something."""
+    roles = (" supervisor ", " forkserver ", " worker ")
+    return {pid: line for pid, line in place.processes().items() if any(f"start.py{role}" in line for role in roles)}
 
 
 def ticks_on(job):

@@ -11,7 +11,7 @@ from ipybgjobs import client as client_module
 from ipybgjobs.store import records
 
 ERRORS = "background_jobs_errors.log"
-RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) job \d+ .*")
+RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (INFO|WARNING|ERROR) job \d+ .*")
 
 
 def lines(text):
@@ -147,7 +147,7 @@ def test_the_level_decides_what_the_first_file_records(logs, level, counts):
     [
         ("%(levelname)s|%(message)s", r"INFO\|job 1 attempt 1 of 1 work\.echo\(value=1\) started"),
         ("%(message)s\n%(levelname)s", r"job 1 .* started\\nINFO"),
-        ("%(asctime)s [%(process)d] %(message)s", r"\d{4}.*,\d{3} \[\d+\] job 1 .* started"),
+        ("%(asctime)s [%(process)d] %(message)s", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d \[\d+\] job 1 .* started"),
     ],
 )
 def test_the_format_is_kept_on_one_line(logs, style, pattern):

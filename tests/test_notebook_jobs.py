@@ -285,7 +285,7 @@ def job_module():
         ("count", 0.5, "count = 0.5"),
         ("count", None, "count = None"),
         ("name", "it's", 'name = "it\'s"'),
-        ("data", "/d/e", "import pathlib\ndata = pathlib.Path('/d/e')"),
+        ("data", "/d/e", "data = __import__(\"pathlib\").Path('/d/e')"),
         ("sizes", ["1", 2], "sizes = [1, 2]"),
         ("anything", {"a": (1,)}, "anything = {'a': (1,)}"),
         ("right", "three", "right = 'three'"),
@@ -477,7 +477,7 @@ def bad(place, name):
     sound = write(place, code("print(1)"), name="sound.ipynb")
     (place.code / "text.ipynb").write_text("no JSON")
     (place.code / "list.ipynb").write_text("[1, 2]")
-    (place.code / "old.ipynb").write_text(json.dumps({"nbformat": 3, "nbformat_minor": 0, "worksheets": []}))
+    (place.code / "old.ipynb").write_text(json.dumps({"nbformat": 3, "nbformat_minor": 0, "worksheets": 5}))
     (place.code / "file").write_text("")
     write(place, code("x"), name="r.ipynb", kernelspec={"name": "nowhere", "display_name": "R"})
     write(place, code("x"), name="nameless.ipynb", language_info={"name": "julia"})
@@ -494,14 +494,18 @@ def bad(place, name):
         "a folder": ("", {}, "There is no notebook {code} that can be read: Is a directory."),
         "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is no notebook: it holds no JSON."),
         "a list": ("list.ipynb", {}, "{code}/list.ipynb is no notebook that can be run: it has no nbformat and cells"),
-        "format 3": ("old.ipynb", {}, "jupyter nbconvert --to notebook --nbformat 4 --inplace old.ipynb"),
-        "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is no valid notebook: "),
-        "no such kernel": ("r.ipynb", {}, "{code}/r.ipynb asks for the kernel nowhere, which is not here; there is python3."),
+        "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, and can't be upgraded: "),
+        "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is not a valid notebook: "),
+        "no such kernel": (
+            "r.ipynb",
+            {},
+            '{code}/r.ipynb asks for the kernel nowhere, which is not here; there is python3: give kernel="…"',
+        ),
         "no kernel": ("nameless.ipynb", {}, "{code}/nameless.ipynb is written in julia and names no kernel"),
         "no parameters cell": ("sound.ipynb", {"parameters": {"a": 1}}, 'has no cell tagged "parameters", so it takes no a'),
         "no folder": ("sound.ipynb", {"output": "file/out/"}, "output 'file/out/' can't be written: {code}/file is no folder."),
         "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output is 'out.txt': it ends in .ipynb, or is a folder: out.txt/"),
-        "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is no valid notebook: a part of it has no metadata."),
+        "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is not a valid notebook: a part of it has no metadata."),
         "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is no job's output"),
         "a pipe": ("pipe.ipynb", {}, "{code}/pipe.ipynb is no notebook: it is no regular file."),
         "into a pipe": ("sound.ipynb", {"output": "pipe.ipynb"}, "output is 'pipe.ipynb', which is there and is no job's output"),

@@ -376,6 +376,31 @@ def test_children_of_a_killed_worker_end_before_the_next_attempt_starts(joints, 
             send(pid, signal.SIGKILL)
 
 
+LOUD = """
+    import subprocess, time
+    from pathlib import Path
+
+    def loud():
+        here = Path(__file__).parent
+        subprocess.run(["sh", "-c", f"setsid sleep 600 & echo $! > {here}/pids"], check=True)
+        print("loud", flush=True)
+        while not (here / "second").exists():
+            time.sleep(0.02)
+"""
+
+
+def test_what_still_prints_to_the_log_of_a_killed_worker_ends_though_its_fork_server_has_died(joints):
+    joints.module("loud", LOUD)
+    joints.allow({"loud": ["loud"]}, RetryPolicy__max_attempts=1, BackgroundJobs__idle_seconds=0.2)
+    job = bg.submit("loud.loud")
+    until(lambda: "loud" in job.log(), "its run")
+    child = int((joints.code / "pids").read_text())
+    kill(of_role(joints, "forkserver")[0])
+    os.kill(worker(joints), signal.SIGKILL)
+    until(lambda: job.state.ended, "its end")
+    assert not alive(child)
+
+
 def test_children_that_a_success_leaves_stay_though_another_worker_is_killed(joints):
     joints.module("family", FAMILY)
     joints.allow({"family": ["family"], "joints": ["hold"]}, BackgroundJobs__idle_seconds=0.2)

@@ -628,3 +628,20 @@ def test_a_class_may_check_and_prepare_parameters_at_submit(place):
     assert job.params == {"url": "https://a?by=fetch", "tries": 6}
     assert job.result(60) == ["https://a?by=fetch", 6]
     assert bg.submit("net.Form.on_submit").result(60) == "a method of its own"
+
+
+def test_a_commit_that_fails_after_it_was_made_leaves_the_copy_of_the_parameters(place, monkeypatch):
+    from ipybgjobs.errors import StoreError
+    from ipybgjobs.store import submissions
+
+    submit = submissions.submit
+
+    def commits_and_fails(*arguments):
+        submit(*arguments)
+        raise StoreError("the disk failed after the commit")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(submissions, "submit", commits_and_fails)
+        with pytest.raises(StoreError, match="after the commit"):
+            bg.submit("work.echo", {"value": {1, 2}})
+    assert bg.job(1).result(60) == {1, 2}

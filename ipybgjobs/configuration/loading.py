@@ -327,7 +327,7 @@ def state_folder(settings: Settings) -> str:
     if not chosen:
         from jupyter_core import paths
 
-        chosen = os.path.join(paths.jupyter_data_dir(), "ipybgjobs")
+        chosen = os.path.join(sources.in_home(paths.jupyter_data_dir, STATE_VARIABLE), "ipybgjobs")
     return ownership.resolve(os.path.expanduser(chosen))
 
 

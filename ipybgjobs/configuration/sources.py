@@ -4,8 +4,10 @@ Looks at names and dates; never reads a file.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
+
+from ..errors import ConfigurationError
 
 #: Administrators' folders: fixed, whatever the environment says.
 SYSTEM_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
@@ -61,23 +63,52 @@ def _folders() -> list[tuple[str, str]]:
     from jupyter_core import paths
 
     system = [*SYSTEM_FOLDERS, *(path for path in paths.SYSTEM_CONFIG_PATH if path not in SYSTEM_FOLDERS)]
-    others = [path for path in reversed(paths.jupyter_config_path()) if path not in system and os.path.isabs(path)]
+    try:
+        known = paths.jupyter_config_path()
+    except RuntimeError:  # no HOME, and no entry among the system's users: there are no files of the user's own
+        known = list(paths.ENV_CONFIG_PATH)
+    others = [path for path in reversed(known) if path not in system and os.path.isabs(path)]
     ranked = [(path, "environment" if path in paths.ENV_CONFIG_PATH else "user") for path in others]
     return [(path, "system") for path in system] + ranked
 
 
 def user_file() -> str:
     """The file that `jupyter bgjobs allow` writes."""
-    from jupyter_core import paths
-
-    return f"{paths.jupyter_config_dir()}/ipybgjobs_config.json"
+    return f"{_user_folder()}/ipybgjobs_config.json"
 
 
 def user_python_file() -> str:
     """The file that `jupyter bgjobs config init` writes."""
+    return f"{_user_folder()}/ipybgjobs_config.py"
+
+
+def _user_folder() -> str:
     from jupyter_core import paths
 
-    return f"{paths.jupyter_config_dir()}/ipybgjobs_config.py"
+    return in_home(paths.jupyter_config_dir, "JUPYTER_CONFIG_DIR")
+
+
+def in_home(find: Callable[[], str], variable: str) -> str:
+    """Return a folder that is the user's own, such as Jupyter's for data.
+
+    Parameters
+    ----------
+    find : callable
+        Returns it.
+    variable : str
+        The environment variable that names it instead.
+
+    Raises
+    ------
+    ConfigurationError
+        If this user has no home folder.
+    """
+    try:
+        return find()
+    except RuntimeError:
+        raise ConfigurationError(
+            f"User {os.getuid()} has no home folder (no HOME, and no entry among the system's users): set HOME, or {variable}."
+        ) from None
 
 
 def default_profile(environment: Mapping[str, str]) -> str:

@@ -5,12 +5,17 @@ It runs nothing and writes nothing.
 
 import json
 import os
+import warnings
 from typing import Any, NamedTuple
 
+from .. import redaction
 from ..errors import InvalidParameters
 
 #: The major version of the format that is run.
 VERSION = 4
+
+#: The minor version since which cells have ids.
+_FIRST_WITH_IDS = 5
 
 #: Under this name the metadata of an output, and of its cells, say what we know.
 METADATA = "ipybgjobs"
@@ -18,6 +23,9 @@ METADATA = "ipybgjobs"
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
 SETUP = "setup"
+
+#: A cell with this tag is not run, as nbclient has it.
+SKIPPED = "skip-execution"
 
 
 class CodeCell(NamedTuple):
@@ -31,7 +39,7 @@ class CodeCell(NamedTuple):
     @property
     def tags(self) -> list[str]:
         """The cell's tags."""
-        return list(self.cell.metadata.get("tags", []))
+        return _tags(self.cell)
 
 
 def load(path: str) -> bytes:
@@ -62,15 +70,24 @@ def _read(path: str) -> dict[str, Any]:
     except ValueError:
         raise InvalidParameters(f"{path} is no notebook: it holds no JSON.") from None
     version = content.get("nbformat") if isinstance(content, dict) else None
-    if isinstance(version, int) and version < VERSION:
-        raise InvalidParameters(
-            f"{path} has the old format {version} of notebooks: upgrade it by "
-            f"`jupyter nbconvert --to notebook --nbformat {VERSION} --inplace {os.path.basename(path)}`."
-        )
+    if isinstance(version, int) and 0 < version < VERSION:
+        return _upgraded(path, content)
     if version != VERSION or not isinstance(content.get("cells"), list):
         said = "has no nbformat and cells" if version is None or version == VERSION else f"has the format {version!r}"
         raise InvalidParameters(f"{path} is no notebook that can be run: it {said}, where one of format {VERSION} is needed.")
     return dict(content)
+
+
+def _upgraded(path: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A notebook of an older format, as nbformat upgrades it when Jupyter opens it."""
+    import nbformat
+
+    try:
+        upgraded: dict[str, Any] = json.loads(nbformat.v4.writes(nbformat.reads(json.dumps(content), as_version=VERSION)))
+    except Exception as error:
+        reason = redaction.one_line(f"{type(error).__name__}: {error}")
+        raise InvalidParameters(f"{path} has the old format {content['nbformat']}, and can't be upgraded: {reason}.") from None
+    return upgraded
 
 
 def _is_special(path: str) -> bool:
@@ -79,15 +96,36 @@ def _is_special(path: str) -> bool:
 
 
 def _check(path: str, text: bytes) -> None:
+    """See to it that a notebook has what running it needs; what differs from the format beyond that is told, and run."""
     import nbformat
 
     try:
-        nbformat.validate(parse(text))
-    except Exception as error:
+        notebook = parse(text)
+        for cell in notebook.cells:
+            _check_cell(cell)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         name = reason.strip("'")
         reason = f"a part of it has no {name}" if name.isidentifier() else reason  # of a KeyError, an AttributeError
-        raise InvalidParameters(f"{path} is no valid notebook: {reason}.") from None
+        raise InvalidParameters(f"{path} is not a valid notebook: {reason}.") from None
+    try:
+        nbformat.validate(notebook)
+    except nbformat.ValidationError as error:
+        reason = str(error).strip().partition("\n")[0]
+        warnings.warn(f"{path} is run although it is not quite a valid notebook: {reason}", stacklevel=2)
+
+
+def _check_cell(cell: Any) -> None:
+    """See to it that a cell has its kind, text as its source, and metadata, as nbclient needs it.
+
+    Raises
+    ------
+    AttributeError, TypeError
+        If it has not.
+    """
+    kind, source, metadata = cell.cell_type, cell.source, cell.metadata
+    if not isinstance(source, str) or not isinstance(metadata, dict):
+        raise TypeError(f"a {kind} cell has a source that is not text, or metadata that is not an object")
 
 
 def author(path: str) -> str | None:
@@ -107,7 +145,13 @@ def parse(text: bytes) -> Any:
     from nbformat import v4
     from nbformat.validator import normalize
 
-    return normalize(v4.reads(text.decode()))[1]
+    notebook = v4.reads(text.decode())
+    if notebook.get("nbformat_minor", 0) < _FIRST_WITH_IDS:
+        for cell in notebook.cells:
+            cell.pop("id", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ids that were missing, or there twice, are new ones: nobody has to do anything
+        return normalize(notebook)[1]
 
 
 def code_cells(notebook: Any) -> list[CodeCell]:
@@ -117,9 +161,15 @@ def code_cells(notebook: Any) -> list[CodeCell]:
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             heading = _last_heading(cell.source) or heading
-        elif cell.cell_type == "code" and cell.source.strip():
+        elif cell.cell_type == "code" and cell.source.strip() and SKIPPED not in _tags(cell):
             found.append(CodeCell(index, len(found) + 1, heading, cell))
     return found
+
+
+def _tags(cell: Any) -> list[str]:
+    """The tags of a cell; none where they are no list."""
+    tags = cell.metadata.get("tags")
+    return list(tags) if isinstance(tags, list) else []
 
 
 def _last_heading(text: str) -> str:
@@ -136,5 +186,5 @@ def _last_heading(text: str) -> str:
 
 def tagged(notebook: Any, tag: str) -> int | None:
     """The index of the first code cell with a tag; None where there is none."""
-    indices = (i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and tag in cell.metadata.get("tags", []))
+    indices = (i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and tag in _tags(cell))
     return next(indices, None)

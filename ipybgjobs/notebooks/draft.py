@@ -58,9 +58,13 @@ class Draft:
         now = self._clock()
         self._due = now + max(_INTERVAL, (now - began) / _SHARE)
 
+    def is_due(self) -> bool:
+        """Whether it was not written lately."""
+        return self._clock() >= self._due
+
     def write_if_due(self) -> None:
         """Write it if that was not done lately; what can't be written now may be later."""
-        if self._clock() >= self._due:
+        if self.is_due():
             self._due = self._clock() + _INTERVAL
             self.write_if_possible()
 
@@ -70,12 +74,12 @@ class Draft:
             self.write()
 
     def _text(self) -> str:
-        import nbformat
+        from nbformat import v4
 
         sources = {index: self._notebook.cells[index].source for index in self._shown}
         try:
             self._put(self._shown)
-            return str(nbformat.writes(self._notebook))
+            return str(v4.writes(self._notebook))  # without a check: what is odd in the input is told at submit
         finally:
             self._put(sources)
 

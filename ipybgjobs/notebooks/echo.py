@@ -28,7 +28,7 @@ class Echo:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def take(self, message: dict[str, Any], *, errors: bool) -> None:
+    def take(self, message: dict[str, Any], *, errors: bool, late: bool = False) -> None:
         """Send on what a message shows.
 
         Parameters
@@ -37,13 +37,15 @@ class Echo:
             From the kernel's IOPub channel.
         errors : bool
             Whether an error is shown too: where it does not end the notebook, which is told elsewhere.
+        late : bool
+            Whether the cell has ended: what it clears now is not there any more, but in the notebook.
         """
         kind, content = message["msg_type"], message["content"]
         if kind == "stream":
             self.say(content["text"])
         elif kind in ("display_data", "execute_result", "update_display_data"):
             self._display(content, update=kind == "update_display_data")
-        elif kind == "clear_output" and self._outputs is not None:
+        elif kind == "clear_output" and self._outputs is not None and not late:
             self._outputs.clear(wait=bool(content.get("wait")))
         elif kind == "error" and errors:
             self._error(content)

@@ -11,21 +11,15 @@ import tempfile
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from .. import inside, redaction
 from ..errors import CellFailed, KernelDied, RemoteTraceback
-from . import document, kernels, resuming
+from . import document, resuming, transport
 from .document import CodeCell
 from .draft import Draft
 from .echo import Echo, without_colours
-
-#: Seconds that a kernel may take to start.
-_STARTUP = 300
-
-#: Seconds that a cell's last messages may come after its end.
-_LAST_MESSAGES = 60
+from .listening import Listener
 
 #: Seconds that a cell is given to end once it was interrupted; the job's own grace may be shorter.
 _AFTER_INTERRUPT = 5.0
@@ -35,23 +29,6 @@ _LONGEST_ASIDE = 10_000
 
 #: Exit statuses of ``sys.exit`` in a cell that are no failure.
 _NO_FAILURE = ("", "0", "None")
-
-
-class _Client(NotebookClient):
-    """nbclient's client, which lets others see each message."""
-
-    def __init__(self, notebook: Any, manager: AsyncKernelManager, echo: Echo, draft: Draft) -> None:
-        super().__init__(notebook, km=manager, startup_timeout=_STARTUP, timeout=None, iopub_timeout=_LAST_MESSAGES)
-        self._echo = echo
-        self._draft = draft
-
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Send a message on, and note it in the notebook."""
-        self._echo.take(msg, errors="raises-exception" in cell.metadata.get("tags", []))
-        try:
-            return super().process_message(msg, cell, cell_index)
-        finally:
-            self._draft.write_if_due()
 
 
 class Execution:
@@ -67,16 +44,17 @@ class Execution:
         Where the output is written.
     echo : Echo
         Where what cells show goes as well.
+    kernel : str
+        The name of the kernel.
     """
 
-    def __init__(self, notebook: Any, path: str, draft: Draft, echo: Echo) -> None:
-        self._notebook = notebook
+    def __init__(self, notebook: Any, path: str, draft: Draft, echo: Echo, kernel: str) -> None:
         self._path = path
         self._draft = draft
         self._echo = echo
-        self._kernel = kernels.name_for(notebook, path)
-        self._manager = AsyncKernelManager(kernel_name=self._kernel, kernel_spec_manager=kernels.Kernels())
-        self._client = _Client(notebook, self._manager, echo, draft)
+        self._kernel = kernel
+        self._client = Listener(notebook, echo, draft)
+        self._managers: list[AsyncKernelManager] = []  # the last one is in use
         self._aside = tempfile.TemporaryFile(dir=_folder_of_job())  # noqa: SIM115 - closed in `_stop`
 
     async def run(self, cells: list[CodeCell], finished: list[CodeCell]) -> None:
@@ -103,6 +81,7 @@ class Execution:
                 self._draft.write_if_possible()
             else:
                 _report(None, cells)
+            await self._client.finish()
             self._client.set_widgets_metadata()
             gentle = True
         finally:
@@ -112,32 +91,48 @@ class Execution:
         self._draft.write()
 
     async def _start(self) -> None:
+        """Start the kernel; again, where another process had taken one of its ports."""
+        for manager in transport.managers(self._kernel, _folder_of_job()):
+            self._managers.append(manager)
+            try:
+                await self._start_by(manager)
+            except (OSError, RuntimeError, ValueError) as error:
+                failure = error
+                if not transport.has_lost_a_port(f"{error}\n{self._said_aside()}"):
+                    break
+            else:
+                return
+        self._echo.say(self._said_aside())
+        reason = redaction.one_line(str(failure))
+        raise KernelDied(f"the kernel {self._kernel} of {self._path} did not start: {reason}") from failure
+
+    async def _start_by(self, manager: AsyncKernelManager) -> None:
+        self._aside.seek(0)
+        self._aside.truncate()
         folder, environment = os.path.dirname(self._path), {**os.environ, "JPY_SESSION_NAME": self._path}
-        try:
-            await self._client.async_start_new_kernel(cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=self._aside)
-            await self._client.async_start_new_kernel_client()
-        except (OSError, RuntimeError) as error:
-            self._tell_aside()
-            reason = redaction.one_line(str(error))
-            raise KernelDied(f"the kernel {self._kernel} of {self._path} did not start: {reason}") from error
+        await self._client.start(manager, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=self._aside)
 
     async def _run(self, cell: CodeCell, total: int) -> bool:
         """Run one cell; whether the next may run too."""
         self._echo.begin()
-        task = asyncio.ensure_future(self._client.async_execute_cell(cell.cell, cell.place, execution_count=cell.number))
+        task = asyncio.ensure_future(self._client.run_cell(cell))
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             await self._interrupt(task)
-            raise
+            if inside.current_job() is None:
+                raise
+            trace = _traceback(cell, f"{cell.cell.source}\n\n(It did not end when it was interrupted.)")
+            raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was ended") from RemoteTraceback(trace)
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in _NO_FAILURE:
                 resuming.mark(cell.cell, "ended")  # it runs again when the notebook is resumed, and ends it again
                 return False
             resuming.mark(cell.cell, "failed")
-            raise CellFailed(_where(cell, total), error.ename, error.evalue) from RemoteTraceback(_traceback(cell, error))
+            name, said = _named(cell, error)
+            raise CellFailed(_where(cell, total), name, said) from RemoteTraceback(_traceback(cell, error.traceback))
         except DeadKernelError:
-            self._tell_aside()
+            self._echo.say(self._said_aside())
             raise KernelDied(
                 f"the kernel died in {_where(cell, total)}{await self._how()}; what was done is kept in {self._draft.path}"
             ) from None
@@ -148,20 +143,20 @@ class Execution:
         """The job is being ended: interrupt the cell as the button does, and take what it still shows."""
         self._draft.write_if_possible()
         with contextlib.suppress(Exception):
-            await self._manager.interrupt_kernel()
+            await self._managers[-1].interrupt_kernel()
         await asyncio.wait({task}, timeout=_AFTER_INTERRUPT)
         if task.done() and not task.cancelled():
             task.exception()  # seen: nobody is to be told again
 
-    def _tell_aside(self) -> None:
-        """Show what the kernel has said last beside its messages, such as where it crashed."""
+    def _said_aside(self) -> str:
+        """What the kernel has said last beside its messages, such as where it crashed."""
         size = self._aside.seek(0, os.SEEK_END)
         self._aside.seek(max(0, size - _LONGEST_ASIDE))
-        self._echo.say(self._aside.read().decode(errors="backslashreplace"))
+        return self._aside.read().decode(errors="backslashreplace")
 
     async def _how(self) -> str:
         """How the kernel's process ended, where that is known."""
-        provisioner = self._manager.provisioner
+        provisioner = self._managers[-1].provisioner
         code = None if provisioner is None else await provisioner.poll()
         if code is None:
             return ""
@@ -169,13 +164,17 @@ class Execution:
 
     async def _stop(self, *, gentle: bool) -> None:
         """End the kernel; its exit handlers run where there is time for them."""
-        with contextlib.suppress(Exception):
-            if await self._manager.is_alive():
-                await self._manager.shutdown_kernel(now=not gentle)
-        with contextlib.suppress(Exception):
-            await self._manager.cleanup_resources()
+        for manager in self._managers:
+            with contextlib.suppress(Exception):
+                if await manager.is_alive():
+                    await manager.shutdown_kernel(now=not gentle)
+            with contextlib.suppress(Exception):
+                await manager.cleanup_resources()
         if self._client.kc is not None:
             self._client.kc.stop_channels()
+        for manager in self._managers:
+            with contextlib.suppress(OSError):
+                transport.leave(manager)
         self._aside.close()
 
 
@@ -198,11 +197,22 @@ def _where(cell: CodeCell, total: int) -> str:
     return f"cell {cell.number} of {total}{heading}"
 
 
-def _traceback(cell: CodeCell, error: CellExecutionError) -> str:
-    for output in reversed(cell.cell.outputs):
-        if output.output_type == "error":
-            return without_colours(output.traceback)
-    return without_colours([error.traceback])
+def _shown_error(cell: CodeCell) -> Any:
+    """The last error that a cell has shown; None where it has shown none."""
+    return next((output for output in reversed(cell.cell.outputs) if output["output_type"] == "error"), None)
+
+
+def _named(cell: CodeCell, error: CellExecutionError) -> tuple[str, str]:
+    """Name and message of what a cell raised; a kernel's reply has neither where showing the cell's value has failed."""
+    shown = _shown_error(cell)
+    if error.ename == "NoneType" and shown is not None:
+        return str(shown["ename"]), str(shown["evalue"])
+    return error.ename, error.evalue
+
+
+def _traceback(cell: CodeCell, otherwise: str) -> str:
+    shown = _shown_error(cell)
+    return without_colours([otherwise] if shown is None else shown["traceback"])
 
 
 def prepare(notebook: Any) -> list[CodeCell]:

@@ -25,6 +25,7 @@ class Notebook:
         output: str | Path | None = None,
         *,
         resume: bool = False,
+        kernel: str | None = None,
     ) -> str:
         """Run a notebook, as it was at submit, in a kernel of its own.
 
@@ -41,6 +42,8 @@ class Notebook:
             Whether cells that have succeeded in the output that is there already, and have not changed, are left out: those from
             the top up to the first that has not. Their variables are not there; cells tagged ``parameters``,
             ``injected-parameters`` or ``setup`` run in any case.
+        kernel : str, optional
+            The name of the kernel, as ``jupyter kernelspec list`` shows it; by default the one that the notebook names.
 
         Returns
         -------
@@ -57,24 +60,27 @@ class Notebook:
         job = inside.current_job()
         if job is not None:
             _do_without_grammar()
-        from . import execution, resuming
+        from . import execution, kernels, resuming
         from .draft import Draft
         from .echo import Echo
 
         if not isinstance(path, Enclosed):  # called, not submitted
-            given = {"path": path, "parameters": parameters, "output": output, "resume": resume}
+            given = {"path": path, "parameters": parameters, "output": output, "resume": resume, "kernel": kernel}
             return await self.run(**self.on_submit("run", given))
         echo = Echo()
         notebook = document.parse(path.content)
         shown = _put(notebook, parameters or {})
         cells = execution.prepare(notebook)
+        name = kernels.name_for(notebook, path, kernel)
+        if kernel is not None:
+            kernels.note(notebook, name)
         number, uid = (None, None) if job is None else (job.id, job.uid)
         target = destination.file(str(output), path, number, uid)
         notebook.metadata[document.METADATA] = {"input": str(path), "job": uid}
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
             echo.say(f"[{len(finished)} of {len(cells)} cells had succeeded in {target}, and are left out]\n")
-        await execution.Execution(notebook, path, Draft(notebook, target, shown), echo).run(cells, finished)
+        await execution.Execution(notebook, path, Draft(notebook, target, shown), echo, name).run(cells, finished)
         return target
 
     @classmethod
@@ -91,7 +97,7 @@ class Notebook:
         path = os.path.realpath(os.path.expanduser(params["path"]))
         content = document.load(path)
         notebook = document.parse(content)
-        language = kernels.find(notebook, path).language
+        language = kernels.find(notebook, path, params.get("kernel")).language
         given = _fitted(notebook, path, language, params.get("parameters") or {})
         output = destination.resolved(params.get("output"), path)
         return {**params, "path": Enclosed(path, content), "output": output} | ({"parameters": given} if given else {})
@@ -108,9 +114,9 @@ def _do_without_grammar() -> None:
 def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of a notebook, checked and converted by what its cell says."""
     from .. import binding
-    from . import injection, signature
+    from . import injection, kernels, signature
 
-    if language.lower() != "python":
+    if not kernels.is_python(language):
         if given:
             raise InvalidParameters(
                 f"{path} is written in {language or 'no known language'}: only Python notebooks take parameters."

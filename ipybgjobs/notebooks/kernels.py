@@ -34,24 +34,29 @@ def _own() -> KernelSpec:
     return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
 
-def name_for(notebook: Any, path: str) -> str:
-    """Return the name of the kernel that a notebook asks for.
+def is_python(language: str) -> bool:
+    """Whether a kernel's or a notebook's language is Python, by whatever name: kernels write ``ipython`` and ``Python`` too."""
+    return language.lower().strip("0123456789.") in ("python", "ipython")
+
+
+def name_for(notebook: Any, path: str, kernel: str | None = None) -> str:
+    """Return the name of the kernel that runs a notebook: the one that was asked for, else the one that it names.
 
     Raises
     ------
     InvalidParameters
-        If it names none, and is not written in Python.
+        If there is neither, and the notebook is not written in Python.
     """
-    named = notebook.metadata.get("kernelspec", {}).get("name")
+    named = kernel or (notebook.metadata.get("kernelspec") or {}).get("name")
     if named:
         return str(named)
-    language = notebook.metadata.get("language_info", {}).get("name", "python")
-    if language != "python":
-        raise InvalidParameters(f"{path} is written in {language} and names no kernel: open it, choose a kernel, and save it.")
+    language = str((notebook.metadata.get("language_info") or {}).get("name") or "python")
+    if not is_python(language):
+        raise InvalidParameters(f'{path} is written in {language} and names no kernel: give kernel="…"; there is {_here()}.')
     return str(NATIVE_KERNEL_NAME)
 
 
-def find(notebook: Any, path: str) -> KernelSpec:
+def find(notebook: Any, path: str, kernel: str | None = None) -> KernelSpec:
     """Return how the kernel of a notebook is started.
 
     Raises
@@ -59,10 +64,22 @@ def find(notebook: Any, path: str) -> KernelSpec:
     InvalidParameters
         If there is no such kernel here.
     """
-    name = name_for(notebook, path)
-    manager = Kernels()
+    name = name_for(notebook, path, kernel)
     try:
-        return manager.get_kernel_spec(name)
+        return Kernels().get_kernel_spec(name)
     except NoSuchKernel:
-        here = ", ".join(sorted(manager.find_kernel_specs())) or "none: pip install ipykernel"
-        raise InvalidParameters(f"{path} asks for the kernel {name}, which is not here; there is {here}.") from None
+        if kernel:
+            raise InvalidParameters(f"kernel={kernel!r} is not here; there is {_here()}.") from None
+        fix = 'give kernel="…" to run it in another one'
+        raise InvalidParameters(f"{path} asks for the kernel {name}, which is not here; there is {_here()}: {fix}.") from None
+
+
+def _here() -> str:
+    """The kernels that are here, by name."""
+    return ", ".join(sorted(Kernels().find_kernel_specs())) or "none (pip install ipykernel)"
+
+
+def note(notebook: Any, name: str) -> None:
+    """Have a notebook name the kernel that runs it, as a page would after the kernel was changed."""
+    spec = Kernels().get_kernel_spec(name)
+    notebook.metadata["kernelspec"] = {"display_name": spec.display_name, "language": spec.language, "name": name}

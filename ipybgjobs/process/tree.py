@@ -67,14 +67,17 @@ def _all_pids() -> list[int]:
 
 def leader_that_writes(path: str) -> int | None:
     """Find the PID of a session's leader, this one apart, whose standard output or error is a file; None where there is none."""
+    return next((state.pid for state in writers(path) if state.session == state.pid != os.getpid()), None)
+
+
+def writers(path: str) -> list[ProcessState]:
+    """Find the living processes whose standard output or error is a file, in whatever session, and whoever has adopted them."""
+    found = []
     for pid in _all_pids():
         with contextlib.suppress(OSError):
-            if (
-                path in (os.readlink(f"/proc/{pid}/fd/1"), os.readlink(f"/proc/{pid}/fd/2"))
-                and os.getsid(pid) == pid != os.getpid()
-            ):
-                return pid
-    return None
+            if path in (os.readlink(f"/proc/{pid}/fd/1"), os.readlink(f"/proc/{pid}/fd/2")):
+                found.append(identity.look(pid))
+    return [state for state in found if state is not None and state.state not in "ZX"]
 
 
 def same(state: ProcessState) -> bool:

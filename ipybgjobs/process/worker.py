@@ -197,6 +197,6 @@ def _finish() -> None:
         with contextlib.suppress(BaseException):
             if last is not None:
                 last()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BaseException):
-            stream.flush()
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(BaseException):  # deleted, too
+            getattr(sys, name).flush()

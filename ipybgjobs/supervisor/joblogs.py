@@ -3,6 +3,7 @@
 Whatever stands in a record, it can't start another line. What can't be written is told in `problem`, and harms nothing.
 """
 
+import datetime as dt
 import logging
 import logging.handlers
 import os
@@ -14,7 +15,10 @@ from ..settings import LogSettings
 
 
 class _OneLine(logging.Formatter):
-    """The format of the settings, on one line."""
+    """The format of the settings, on one line; times as ISO 8601 with the offset, so that they can be compared between zones."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
+        return dt.datetime.fromtimestamp(record.created, dt.UTC).astimezone().isoformat(timespec="milliseconds")
 
     def format(self, record: logging.LogRecord) -> str:
         return redaction.one_line(super().format(record))

@@ -7,7 +7,7 @@ worker left behind is ended where the worker did not end by itself, or was being
 import time
 from collections.abc import Callable
 
-from .. import occupancy, reports
+from .. import attempt, occupancy, reports
 from ..executors.local import Exit, exit_from_folder
 from ..process import identity, place, tree
 from ..process.identity import ProcessIdentity, ProcessState
@@ -70,6 +70,7 @@ class Leaving:
         if ending is None and reports.outcome(self.run.folder) is not None:
             return []
         known = [] if ending is None else ending.known()
+        known += tree.writers(f"{self.run.folder}/{attempt.OUTPUT}")  # also what init has adopted, with the fork server dead
         if self._started.process is not None and occupancy.of_attempt(self._started).key == place.here():
             known += tree.left_behind(ProcessIdentity(*self._started.process), self._end.left)
         return list({state.pid: state for state in known}.values())

@@ -162,7 +162,7 @@ class Starter:
     def _fresh_reason(self, start: Start) -> str | None:
         """Why a fork of this interpreter can't run the job; None: it can."""
         if start.task.context.startup != self._startup:
-            return "another interpreter, or variables that act at its start differ from the supervisor's"
+            return "another interpreter, or its options or variables that act at its start differ from the supervisor's"
         if not self._is_sound:
             return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
         if any(map(acts_at_start, start.slot_environment)):
@@ -188,7 +188,7 @@ class Starter:
             raise FileNotFoundError(
                 errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
             )
-        worker = command("worker", start.folder, executable=context.executable, root=context.package_root)
+        worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
         return Launch(start.folder, worker, environment, self._output(start), forked=not fresh)
 
     def _request(self, start: Start) -> dict[str, Any]:
@@ -213,6 +213,7 @@ class Starter:
             "cwd": context.cwd,
             "path": context.path,
             "umask": context.umask,
+            "allotment": context.allotment,
             "exit_grace_seconds": start.settings.exit_grace_seconds,
         }
 

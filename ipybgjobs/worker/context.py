@@ -1,29 +1,31 @@
-"""Becoming the caller, as far as a process can: environment variables, working directory, path, mask, standard streams."""
+"""Becoming the caller, as far as a process can: variables, time zone, limits, working directory, path, mask, standard streams.
 
+What the system does not let it have is written to the attempt folder, and keeps no job from running.
+"""
+
+import contextlib
 import os
 import sys
+import time
 import types
 from typing import Any, NoReturn
 
+from .. import attempt
+from ..process import allotment
 from . import streams
 
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
 
 
-#: Read by matplotlib and plotly when they are imported; a kernel sets the first itself, and is recognised by the second.
-_DRAWN_AS_IN_A_NOTEBOOK = {
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "PLOTLY_RENDERER": "plotly_mimetype+notebook",
-}
-
-
-def enter(request: dict[str, Any], environment: dict[str, str]) -> None:
+def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> None:
     """Take on the caller's context.
 
     Parameters
     ----------
+    folder : str
+        The attempt folder.
     request : dict
-        Working directory, path, mask.
+        Working directory, path, mask, allotment.
     environment : dict of str to str
         Environment variables.
 
@@ -35,15 +37,23 @@ def enter(request: dict[str, Any], environment: dict[str, str]) -> None:
     if dict(os.environ) != environment:
         os.environ.clear()
         os.environ.update(environment)
-    for name, value in _DRAWN_AS_IN_A_NOTEBOOK.items():
-        os.environ.setdefault(name, value)
+        time.tzset()
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:] = request["path"]
     sys.path_importer_cache.clear()  # importlib.invalidate_caches would import importlib.metadata, from 3.12 on
     os.umask(request["umask"])
+    _take(folder, request.get("allotment"))
     _change_folder(request["cwd"])
     _fresh_main()
     _streams()
+
+
+def _take(folder: str, wanted: dict[str, Any] | None) -> None:
+    """Take on the caller's limits, niceness and processors."""
+    withheld = [] if wanted is None else allotment.take(allotment.Allotment.from_json(wanted))
+    if withheld:
+        with contextlib.suppress(OSError):  # a full disk: the job runs all the same
+            attempt.write_json(folder, attempt.WITHHELD, {"withheld": withheld})
 
 
 def _change_folder(path: str) -> None:

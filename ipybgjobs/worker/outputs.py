@@ -9,6 +9,7 @@ import base64
 import contextlib
 import errno
 import json
+import math
 import os
 import sys
 from typing import Any
@@ -32,6 +33,9 @@ _METHODS = {
     "_repr_json_": "application/json",
 }
 
+#: Methods that need IPython: they return several looks at once, or display themselves.
+_OF_IPYTHON = ("_repr_mimebundle_", "_ipython_display_")
+
 
 class Outputs:
     """The records of one attempt.
@@ -47,19 +51,19 @@ class Outputs:
 
     def offset(self) -> int:
         """Length of the text log once all that was printed is in it."""
-        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-            with contextlib.suppress(Exception):  # closed, or the user's own
-                stream.flush()  # type: ignore[union-attr] # None raises, too
+        for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+            with contextlib.suppress(Exception):  # closed, deleted, or the user's own
+                getattr(sys, name).flush()
         try:
             return os.stat(f"{self._folder}/{attempt.OUTPUT}").st_size
         except OSError:
             return 0
 
     def add(self, kind: str, **content: Any) -> None:
-        """Append a record; one that can't be written as JSON leaves a record that says so."""
+        """Append a record; one that can't be written as JSON, as a kernel would write it, leaves a record that says so."""
         record = {"kind": kind, "offset": self.offset(), **content}
         try:
-            line = json.dumps(redaction.cleaned(record, inside.hidden()))
+            line = _as_json(redaction.cleaned(record, inside.hidden()))
         except (TypeError, ValueError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             line = json.dumps({"kind": "lost", "offset": record["offset"], "reason": reason[:_LONGEST_TEXT]})
@@ -103,6 +107,59 @@ class Outputs:
         self.add("error", name=name, message=told.cut_message(), traceback=[told.cut_traceback()], began=began)
 
 
+def _as_json(record: dict[str, Any]) -> str:
+    """A record as a kernel's messages have it: other types as what they stand for, and numbers that JSON has not as text."""
+    try:
+        return json.dumps(record, default=_plain, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(record), default=_plain, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """What stands in JSON for a value of another type.
+
+    Raises
+    ------
+    TypeError
+        If nothing does.
+    """
+    import datetime as dt
+
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dt.datetime):
+        here = value.tzinfo or dt.datetime(*value.timetuple()[:6]).astimezone().tzinfo
+        return value.replace(tzinfo=here).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    number = _plain_number(value)
+    if number is None and not hasattr(value, "__iter__"):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return list(value) if number is None else number
+
+
+def _plain_number(value: Any) -> Any:
+    """A number of another library, such as NumPy's, as Python's; None where it is none."""
+    import numbers
+
+    if type(value).__name__ in ("bool", "bool_"):  # NumPy's, which is no number
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return _finite(float(value)) if isinstance(value, numbers.Real) else None
+
+
+def _finite(value: Any) -> Any:
+    """A value whose ``nan`` and ``inf`` are text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(float(value))
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
 def _write_whole_line(descriptor: int, line: bytes) -> None:
     """Append a line, or nothing: a part of one would spoil the next."""
     size = os.fstat(descriptor).st_size
@@ -134,6 +191,10 @@ def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(value, (str, bytes, bytearray)):
         return {"text/plain": repr(value[:_LONGEST_TEXT])}, {}  # the repr of all of it may take more memory than there is
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if not shell and any(hasattr(type(value), name) for name in _OF_IPYTHON):
+        from IPython.core.getipython import get_ipython  # which makes the job's shell
+
+        shell = get_ipython()
     if shell:
         data, metadata = shell.display_formatter.format(value)
         return dict(data), dict(metadata)

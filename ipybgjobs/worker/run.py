@@ -70,7 +70,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     record: dict[str, Any] = {"source": None}
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
-        context.enter(request, environment)
+        context.enter(folder, request, environment)
         _equip(shown, request["job"], request.get("secrets"))
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
@@ -142,8 +142,23 @@ def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> 
 
         return install
 
+    def drawing(name: str) -> Callable[[], None]:
+        def set_up() -> None:
+            from . import drawing
+
+            getattr(drawing, name)()
+
+        return set_up
+
     inside.enter(job, folder, secrets)
-    actions = {"IPython": shell, "tqdm.std": bars("tqdm.std", "tqdm"), "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook")}
+    actions = {
+        "IPython": shell,
+        "tqdm.std": bars("tqdm.std", "tqdm"),
+        "tqdm.notebook": bars("tqdm.notebook", "tqdm_notebook"),
+        "matplotlib": drawing("matplotlib_inline"),
+        "matplotlib.backends.backend_nbagg": drawing("nbagg_as_pictures"),
+        "plotly.io": drawing("plotly_without_its_script"),
+    }
     bytecode.install()
     imports.OnImport(actions).install()
 
@@ -229,8 +244,9 @@ def _show_exception(folder: str, told: telling.Told) -> None:
 
         outputs = Outputs(folder)
         began = outputs.offset()
-        with contextlib.suppress(Exception):  # streams that the job has closed
-            sys.stderr.write(told.traceback)
+        with contextlib.suppress(Exception):  # streams that the job has closed, or deleted
+            stream: Any = getattr(sys, "stderr", None) or sys.__stderr__
+            stream.write(told.traceback)
         outputs.error(told, began)
 
 

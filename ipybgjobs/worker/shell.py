@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from . import telling
 from .outputs import Outputs
 
 _outputs: list[Outputs] = []
@@ -83,6 +84,19 @@ class JobShell(InteractiveShell):
         """Show what went wrong in a file that a cell runs; what the cell itself raises is the job's, and shown as such."""
         if not options.get("running_compiled_code") and not options.get("exception_only"):
             super().showtraceback(*arguments, **options)
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        """Keep a traceback that is shown, and print it to the log."""
+        outputs = _outputs[0]
+        began = outputs.offset()
+        sys.stdout.write(self.InteractiveTB.stb2text(stb) + "\n")
+        kind, message = getattr(etype, "__name__", str(etype)), telling.message(evalue)
+        outputs.error(telling.Told(kind, message, "".join(f"{line}\n" for line in stb)), began)
+
+    def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
+        """Show what is no Python in a file that a cell runs; the cell's own error is the job's, as above."""
+        if running_compiled_code:
+            super().showsyntaxerror(filename, running_compiled_code)
 
 
 def install(outputs: Outputs) -> None:

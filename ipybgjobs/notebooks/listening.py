@@ -1,0 +1,227 @@
+"""nbclient's client as a page would be: what a cell shows goes below that cell, whenever it comes, and nothing is dropped.
+
+It runs single cells and sends what they show on; which cell is next, and what an error means, is decided elsewhere.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete
+from nbformat import v4
+
+from .arrivals import Arrivals
+from .document import CodeCell
+from .draft import Draft
+from .echo import Echo
+from .growing import Growing
+
+#: Seconds that a kernel may take to start.
+_STARTUP = 300
+
+#: Seconds of silence after a cell's end, after which its last messages are not waited for any more.
+_SILENCE = 10.0
+
+#: Seconds that what tasks and threads still show is waited for after the last cell.
+_AFTER_ALL = 10.0
+
+#: Seconds between two looks whether the kernel lives.
+_LOOK = 0.5
+
+#: Has ipykernel keep each message until it is read; by default it drops those beyond 1,000. It binds no name of the notebook's.
+_KEEP_ALL = (
+    "(lambda thread: thread.schedule(lambda: thread.socket.setsockopt(__import__('zmq').SNDHWM, 0)))"
+    "(get_ipython().kernel.iopub_thread)"
+)
+
+
+class Listener(NotebookClient):
+    """Runs cells in a kernel, and sends what comes of them on.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        The notebook, whose cells get what they show.
+    echo : Echo
+        Where it goes as well.
+    draft : Draft
+        Where the notebook is written.
+    """
+
+    def __init__(self, notebook: Any, echo: Echo, draft: Draft) -> None:
+        super().__init__(notebook, startup_timeout=_STARTUP, timeout=None)
+        self._echo = echo
+        self._draft = draft
+        self._arrivals = Arrivals()
+        self._growing = Growing()
+        self._keeps_all = False  # whether the kernel drops nothing, so that a number which is missing was never sent
+        self._heard = 0  # messages
+        self._owners: dict[str, tuple[Any, int]] = {}  # cells and their places, by the request that runs them
+        self._current = -1  # the place of the cell that a message is for
+        self._clearing: set[int] = set()  # places of cells whose next output takes the place of those before it
+        self._complete: set[int] = set()  # places of cells whose last message has come
+
+    @property
+    def clear_before_next_output(self) -> bool:
+        """Whether the next output of a cell takes the place of those before it: of each cell, where nbclient has one for all."""
+        return self._current in self._clearing
+
+    @clear_before_next_output.setter
+    def clear_before_next_output(self, value: bool) -> None:
+        (self._clearing.add if value else self._clearing.discard)(self._current)
+
+    async def start(self, manager: AsyncKernelManager, **options: Any) -> None:
+        """Start a kernel, and learn its language.
+
+        Raises
+        ------
+        OSError, RuntimeError, ValueError
+            If it does not start, or another process answers in its place.
+        """
+        self.km = manager
+        await self.async_start_new_kernel(**options)
+        client: Any = await self.async_start_new_kernel_client()
+        reply = await self.async_wait_for_reply(client.kernel_info())
+        said = {} if reply is None else reply["content"]
+        if "language_info" in said:
+            self.nb.metadata["language_info"] = said["language_info"]
+        if said.get("implementation") == "ipython":
+            kept = await self.async_wait_for_reply(client.execute(_KEEP_ALL, silent=True, store_history=False))
+            self._keeps_all = kept is not None and kept["content"]["status"] == "ok"
+
+    async def run_cell(self, cell: CodeCell) -> None:
+        """Run a cell.
+
+        Raises
+        ------
+        CellExecutionError
+            If it raises.
+        DeadKernelError
+            If the kernel dies.
+        """
+        self._current = cell.place
+        try:
+            await self.async_execute_cell(cell.cell, cell.place, execution_count=cell.number)
+        finally:
+            self._growing.settle()
+        if cell.place not in self._complete:
+            self._say_missing(f"The last messages of cell {cell.number} did not come within {_SILENCE:g} s", cell.cell)
+
+    async def finish(self) -> None:
+        """Take what tasks and threads have shown since the last cell's end, and say what has not come of all."""
+        client: Any = self.kc
+        answered = await self._has_listened(client.kernel_info())
+        self._growing.settle()
+        if not answered:
+            return
+        self._arrivals.note_reply()
+        count = 0 if self._keeps_all else self._arrivals.missing()
+        if count:
+            last = next((owner for owner, _ in reversed(self._owners.values())), None)
+            self._say_missing(f"{count} messages of the kernel did not come", last)
+
+    async def _has_listened(self, request: str) -> bool:
+        """Listen until a request is done; whether it was: the kernel may be busy with what a cell has left, or gone."""
+        client: Any = self.kc
+        task = asyncio.ensure_future(self._listen(request))
+        limit = time.monotonic() + _AFTER_ALL
+        while not task.done() and time.monotonic() < limit and await client.is_alive():
+            await asyncio.wait({task}, timeout=_LOOK)
+        if not task.done():
+            task.cancel()
+            return False
+        await task
+        return True
+
+    def _say_missing(self, what: str, cell: Any) -> None:
+        text = f"[{what}: what is shown is not complete]\n"
+        self._echo.say(text)
+        if cell is not None:
+            cell.outputs.append(v4.new_output("stream", name="stderr", text=text))
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        """Listen until a cell has ended; what comes of earlier ones meanwhile is theirs."""
+        self._owners[parent_msg_id] = cell, cell_index
+        await self._listen(parent_msg_id)
+        self._arrivals.note_reply()
+        self._complete.add(cell_index)
+
+    async def _async_poll_for_reply(
+        self,
+        msg_id: str,
+        cell: Any,  # noqa: ARG002 - nbclient's signature
+        timeout: Any,  # noqa: ARG002, ASYNC109 - likewise; no cell has a time-out of its own
+        task_poll_output_msg: Any,
+        task_poll_kernel_alive: Any,
+    ) -> Any:
+        """Wait for the reply that ends a cell, and for its last messages for as long as they keep coming."""
+        reply = await self.async_wait_for_reply(msg_id)
+        heard = -1
+        while not task_poll_output_msg.done() and heard != self._heard:
+            heard = self._heard
+            await asyncio.wait({task_poll_output_msg}, timeout=_SILENCE)
+        if task_poll_output_msg.done():
+            await task_poll_output_msg
+        task_poll_output_msg.cancel()
+        task_poll_kernel_alive.cancel()
+        return reply
+
+    async def _listen(self, request: str) -> None:
+        """Take messages until a request is done."""
+        client: Any = self.kc
+        while True:
+            message = await client.iopub_channel.get_msg(timeout=None)
+            self._heard += 1
+            parent = message["parent_header"].get("msg_id")
+            if self._arrivals.begun or parent in self._owners:  # what came before the first cell has replies of its own
+                self._arrivals.note(message)
+            if parent in self._owners:
+                self._take(message, *self._owners[parent])
+            if parent == request and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                return
+
+    def _take(self, message: dict[str, Any], cell: Any, place: int) -> None:
+        before, self._current = self._current, place
+        try:
+            self.process_message(message, cell, place)
+        except CellExecutionComplete:
+            pass
+        finally:
+            self._current = before
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Send a message on, and note it in the notebook."""
+        self._echo.take(msg, errors="raises-exception" in cell.metadata.get("tags", []), late=cell_index in self._complete)
+        try:
+            return super().process_message(msg, cell, cell_index)
+        finally:
+            if self._draft.is_due():
+                self._growing.settle()
+                self._draft.write_if_due()
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Note an output; text that follows text of the same stream is one with it."""
+        last = outs[-1] if outs and not self.clear_before_next_output else None
+        content = msg["content"]
+        if (
+            msg["msg_type"] == "stream"
+            and last is not None
+            and (last["output_type"], last.get("name")) == ("stream", content["name"])
+            and not self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        ):
+            self._growing.add(last, content["text"])
+            return last
+        self._growing.settle()
+        return super().output(outs, msg, display_id, cell_index)
+
+    def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        """Take note of a widget; a figure that only a page could draw is told, since nothing is kept of it."""
+        if msg["msg_type"] == "comm_open" and msg["content"].get("target_name") == "matplotlib":
+            self._echo.say(
+                "[A figure of matplotlib's backend nbAgg (%matplotlib notebook) is drawn by an open page alone, and is not kept: "
+                "use %matplotlib inline in notebooks that run as jobs.]\n"
+            )
+            return
+        super().handle_comm_msg(outs, msg, cell_index)
