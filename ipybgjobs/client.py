@@ -36,7 +36,7 @@ from . import (
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, UnknownJob
+from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, StoreError, UnknownJob
 from .explanation import Explanation, Ground
 from .folder import StateFolder
 from .handle import Job
@@ -142,11 +142,16 @@ class Client:
                     folder.create()  # another may have come into its place
                 database = self._databases[folder.path] = Database(folder.database, durable=True)
                 self._tell_unclaimed(folder, database)
-                for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
-                    self._note(f"{text}.")
+                self._take_over(folder, database)
                 if records.has_work(database, place.here()):
                     writer.wake(folder)
             return database
+
+    def _take_over(self, folder: StateFolder, database: Database) -> None:
+        """Go on with what places have left that are gone; where the disk is full, say, a supervisor does it later."""
+        with contextlib.suppress(StoreError):
+            for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
+                self._note(f"{text}.")
 
     def _writer(self, folder: StateFolder) -> Writer:
         self._tell_damage(folder)

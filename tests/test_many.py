@@ -677,7 +677,7 @@ def crowd(place):
     folder = client_module.client().folder()
     database = Database(folder.database, durable=False)
     draw = random.Random(17)
-    owner = Owner("elsewhere", "pid:[2]")
+    owner = Owner("elsewhere", "another")
     surroundings = Surroundings("{}", "{}", "digest")
 
     def made(target):

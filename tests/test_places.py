@@ -392,6 +392,17 @@ def test_odd_requests_of_an_older_version_keep_no_store_from_being_opened(old, p
     until(lambda: not rows(places, "SELECT 1 FROM requests"), "the end of the requests")
 
 
+def test_what_can_not_be_taken_over_keeps_nothing_else_from_going_on(old, places):
+    """A full disk, say; here something in the store refuses the change."""
+    with contextlib.closing(Database(old.database, durable=True)) as database:
+        database.connection.execute("CREATE TRIGGER held BEFORE UPDATE OF place ON jobs BEGIN SELECT RAISE(ABORT, 'held'); END")
+    assert bg.submit("work.echo", {"value": 1}).result(DEADLINE) == 1
+    assert "elsewhere" in bg.job(2).status
+    rows(places, "DROP TRIGGER held")
+    client_module.use(None)
+    assert bg.job(2).result(DEADLINE) == 7
+
+
 def test_a_damaged_store_of_an_older_version_is_saved_with_what_its_jobs_belong_to(old, places, capsys):
     theirs = sqlite3.connect(old.database, isolation_level=None)
     whose = json.dumps({"pid_namespace": "pid:[1]", "context": 1, "environment": 1})

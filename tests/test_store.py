@@ -24,8 +24,8 @@ from ipybgjobs.store.schedule import Schedule
 from ipybgjobs.store.submissions import Submission, Surroundings
 from ipybgjobs.store.transitions import Transitions, Verdict, Way
 
-HERE = Owner("here", "pid:[1]")
-ELSEWHERE = Owner("elsewhere", "pid:[2]")
+HERE = Owner("here", "this-host")
+ELSEWHERE = Owner("elsewhere", "another-host")
 SURROUNDINGS = Surroundings("{}", '{"HOME": "/home/eva"}', "digest")
 
 CROWD = """

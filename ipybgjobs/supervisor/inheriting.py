@@ -46,10 +46,18 @@ class Heir:
             self._due = time.monotonic() + _PAUSE
 
     def step(self) -> tuple[str, ...]:
-        """Take over what is due, and return what is to be said."""
+        """Take over what is due, and return what is to be said.
+
+        Raises
+        ------
+        StoreError
+            If the store refuses; it is retried at the next look.
+        """
         if self.wait() != 0.0:
             return ()
         first = self._last is None
+        self._due = time.monotonic() + _PAUSE
         self._last = inheriting.take_over(self._folder, self._database, self._owner, idle=first)
-        self._due = time.monotonic() + _PAUSE if self._last.others else None
+        if not self._last.others:
+            self._due = None
         return self._last.said

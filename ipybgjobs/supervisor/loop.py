@@ -4,6 +4,7 @@ What a transaction decides is done only after it is committed; if it can't be co
 again. Every decision is made from the store and the attempt folders.
 """
 
+import contextlib
 import functools
 import math
 import os
@@ -162,14 +163,20 @@ class Supervisor:
         context = schedule.newest_context(self.database.connection, self.owner.place)
         if context is not None:
             self.policies.settings(context)
-        with self.database.transaction() as connection:
+        with contextlib.suppress(StoreError), self.database.transaction() as connection:  # a full disk: whoever submits notes it
             places.note_here(connection, self._folder.path)
         self._inherit()
         self._find_new()
 
     def _inherit(self) -> None:
         """Take over what is nobody's any more."""
-        for text in self._heir.step():
+        try:
+            said = self._heir.step()
+        except StoreDamaged:
+            raise
+        except StoreError:
+            return  # it is said, and retried, with what is decided
+        for text in said:
             self._logs.write(Message(text))
             self._version = -1  # what is theirs is to be looked at
 
