@@ -122,7 +122,15 @@ CONTROL = """
                 file.write(f"{os.getpid()} {deaf.pid}")
             time.sleep(300)
         with open(f"{HERE}/first") as file:
-            return [pid for pid in file.read().split() if os.path.exists(f"/proc/{pid}")]
+            return [pid for pid in file.read().split() if lives(pid)]
+
+    def lives(pid):
+        '''Whether a process is there, and not only still to be waited for.'''
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
 
     def leaves_one(*, finish: bool):
         '''Has a child in a session of its own; may finish in spite of the interrupt.'''

@@ -152,7 +152,7 @@ RUNNER = """
         import IPython
         from IPython.display import display
         import ipybgjobs
-        from ipybgjobs.worker import outputs, run, shell
+        from ipybgjobs.worker import outputs, run, shell, telling
 
         folder = ipybgjobs.current_job().folder
         for number, cell in enumerate(json.load(open(path))):
@@ -160,7 +160,7 @@ RUNNER = """
             try:
                 shell.run_cell(cell, f"<cell {number}>", {})
             except BaseException as error:
-                run._show_exception(folder, error)
+                run._show_exception(folder, telling.tell(error))
             outputs.Outputs(folder).begin()
             outputs.Outputs(folder).display({"text/x-end": str(number)}, {}, None, update=False)
 """
