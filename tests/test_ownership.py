@@ -18,7 +18,7 @@ from conftest import Place
 
 import ipybgjobs as bg
 from ipybgjobs import client as client_module
-from ipybgjobs import ownership, results
+from ipybgjobs import ownership, results, writer
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.store.database import Database
 
@@ -196,7 +196,7 @@ def test_a_worker_loads_no_parameters_of_another_user(place):
     os.chown(place.state / "jobs" / job.uid / "parameters.pkl", MALLORY, MALLORY)
     with contextlib.closing(Database(str(place.state / "jobs.db"), durable=True)) as database, database.transaction() as change:
         change.execute("UPDATE jobs SET not_before = 0")
-    client_module.client().wake(_folder(place.state))
+    writer.wake(_folder(place.state))
     assert f"belongs to user {MALLORY}" in str(job.wait(60).error)
 
 
