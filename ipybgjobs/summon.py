@@ -6,6 +6,7 @@ is impossible: either somebody hears it, or somebody is about to look.
 
 import os
 
+from . import ownership
 from .folder import StateFolder
 from .process import identity, launch, lock, wakeup
 from .process.lock import FileLock
@@ -19,6 +20,8 @@ def summon(folder: StateFolder) -> None:
     ------
     OSError
         If none runs and none can be started.
+    StoreError
+        If none runs, and the folder has become another user's.
     """
     if not wakeup.send(folder.path):
         start(folder)
@@ -31,7 +34,16 @@ def see_to(folder: StateFolder) -> None:
 
 
 def start(folder: StateFolder) -> None:
-    """Start a supervisor, unless one is about to start."""
+    """Start a supervisor, unless one is about to start.
+
+    Raises
+    ------
+    OSError
+        If none can be started.
+    StoreError
+        If the folder has become another user's: nothing is made in it (see `ownership`).
+    """
+    ownership.check(folder.path)
     while True:
         turn = FileLock.acquire(folder.next_lock(identity.host()), wait=False)
         if turn is None:

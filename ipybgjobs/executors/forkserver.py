@@ -18,6 +18,7 @@ import traceback  # noqa: F401 - loaded before the fork: a job that fails needs 
 from typing import Any
 
 from .. import attempt, summon
+from ..errors import StoreError
 from ..folder import StateFolder
 from ..process import identity, tree, worker
 from ..worker import run
@@ -155,7 +156,7 @@ class ForkServer:
             return  # the next opening of the store starts one
         if time.monotonic() < self._started + _YOUNG:
             time.sleep(_PAUSE)  # its supervisor could hardly start: no hurry with the next
-        with contextlib.suppress(OSError):  # the next opening of the store starts one
+        with contextlib.suppress(OSError, StoreError):  # the next opening of the store starts one
             summon.start(self._folder)
 
 
