@@ -154,8 +154,9 @@ def clocks(place):
 
 
 def ours(place):
-    """Supervisor, fork server and workers."""
-    return {pid: line for pid, line in place.processes().items() if "ipybgjobs/start.py" in line}
+    """Supervisor, fork server and workers; not what looks at something for a moment."""
+    lasting = ("start.py supervisor ", "start.py forkserver ")
+    return {pid: line for pid, line in place.processes().items() if any(role in line for role in lasting)}
 
 
 def ticks_on(job):
