@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from . import durations, summon, unbroken
+from .errors import StoreError
 from .folder import StateFolder
 from .process import identity, lock, place
 from .store import holder, records
@@ -52,7 +53,7 @@ class Presence:
 
 
 def _see_to(folder: StateFolder, has_work: Callable[[], bool]) -> None:
-    with contextlib.suppress(OSError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
+    with contextlib.suppress(OSError, StoreError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
         if not lock.is_held(folder.supervisor_lock(place.here())) and has_work():
             summon.summon(folder)
 

@@ -7,6 +7,7 @@ lives: the socket of one that has been killed takes hints for some milliseconds 
 
 import os
 
+from . import ownership
 from .folder import StateFolder
 from .process import launch, lock, place, wakeup
 from .process.lock import FileLock
@@ -20,6 +21,8 @@ def summon(folder: StateFolder) -> None:
     ------
     OSError
         If none runs and none can be started.
+    StoreError
+        If none runs, and the folder has become another user's.
     """
     if not _is_heard(folder):
         start(folder)
@@ -37,7 +40,16 @@ def _is_heard(folder: StateFolder) -> bool:
 
 
 def start(folder: StateFolder) -> None:
-    """Start a supervisor, unless one is about to start."""
+    """Start a supervisor, unless one is about to start.
+
+    Raises
+    ------
+    OSError
+        If none can be started.
+    StoreError
+        If the folder has become another user's: nothing is made in it (see `ownership`).
+    """
+    ownership.check(folder.path)
     while True:
         turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
         if turn is None:
@@ -67,7 +79,10 @@ def succeed(folder: StateFolder, dead: int) -> None:
     ------
     OSError
         If it can't be started.
+    StoreError
+        As `start`.
     """
+    ownership.check(folder.path)
     turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
     if turn is None:
         return  # somebody is about to start

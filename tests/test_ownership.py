@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Place
+from conftest import Place, running, until
 
 import ipybgjobs as bg
 from ipybgjobs import client as client_module
-from ipybgjobs import ownership, results
+from ipybgjobs import ownership, results, writer
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.store.database import Database
 
@@ -65,6 +65,20 @@ def folder_of(uid: int, path: Path, mode: int) -> Path:
     os.chown(path, uid, uid)
     path.chmod(mode)
     return path
+
+
+def exchange(state: Path, *left_out: str) -> None:
+    """Have the owner of the folder above put a copy of a state folder in its place."""
+    copy = state.parent.parent / "copy"
+    shutil.copytree(state, copy, ignore=shutil.ignore_patterns(*left_out))
+    for path in [copy, *copy.rglob("*")]:
+        os.chown(path, MALLORY, MALLORY)
+
+    def act() -> None:
+        state.rename(state.parent / "away")
+        shutil.copytree(copy, state)
+
+    as_user(MALLORY, act)
 
 
 def create(path: Path) -> None:
@@ -155,17 +169,21 @@ def test_a_folder_that_another_user_has_exchanged_under_a_living_client_is_refus
     above = folder_of(MALLORY, shared / "above", 0o755)
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(above / "state"))
     job = bg.submit("work.echo", {"value": 1}).wait(60)
-
-    def exchange():
-        (above / "state").rename(above / "away")
-        shutil.copytree(shared / "copy", above / "state")
-
-    shutil.copytree(above / "state", shared / "copy", ignore=shutil.ignore_patterns("*.sock"))
-    for path in [shared / "copy", *(shared / "copy").rglob("*")]:
-        os.chown(path, MALLORY, MALLORY)
-    as_user(MALLORY, exchange)
+    until(lambda: not place.processes(), "the supervisor's end, which writes there still")
+    exchange(above / "state", "*.sock")
     with pytest.raises(bg.StoreError, match=f"belongs to user {MALLORY}"):
         job.result(0)
+
+
+@second_user
+def test_a_supervisor_whose_folder_another_user_has_exchanged_starts_no_other_there(place, shared, monkeypatch):
+    above = folder_of(MALLORY, shared / "above", 0o755)
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(above / "state"))
+    running(bg.submit("work.Trainer.sleep", {"seconds": 3.0}))
+    exchange(above / "state", "*.sock", "*lock*", "*.err")
+    until(lambda: place.supervisor_pid() is None and place.supervisor_pid() is None, "the supervisor's end")
+    until(lambda: not place.processes(), "the end of all")
+    assert not [path.name for path in (above / "state").iterdir() if path.name.startswith("supervisor")]
 
 
 class _Evil:
@@ -196,7 +214,7 @@ def test_a_worker_loads_no_parameters_of_another_user(place):
     os.chown(place.state / "jobs" / job.uid / "parameters.pkl", MALLORY, MALLORY)
     with contextlib.closing(Database(str(place.state / "jobs.db"), durable=True)) as database, database.transaction() as change:
         change.execute("UPDATE jobs SET not_before = 0")
-    client_module.client().wake(_folder(place.state))
+    writer.wake(_folder(place.state))
     assert f"belongs to user {MALLORY}" in str(job.wait(60).error)
 
 

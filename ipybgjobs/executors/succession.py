@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from .. import summon
+from ..errors import StoreError
 from ..folder import StateFolder
 
 #: Seconds: a supervisor that dies younger than the one is followed after the other.
@@ -60,7 +61,7 @@ class Succession:
         if self._starts == _STARTS:  # the next look at the work starts one
             self.open = False
             return
-        with contextlib.suppress(OSError):  # no process to be had, a full disk: tried again
+        with contextlib.suppress(OSError, StoreError):  # no process to be had, a full disk, another user's folder: tried again
             summon.succeed(self._folder, self._dead)
         self._due = self._clock() + min(_LONGEST, _FIRST * 2**self._starts)
         self._starts += 1

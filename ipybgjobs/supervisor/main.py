@@ -53,7 +53,7 @@ def main(state_dir: str, next_lock: int) -> None:
         followed = False
     lock.close()
     if followed:  # another store has come into its place, and whoever submitted to that has woken this process
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StoreError):  # another user's, say: then that one is left alone
             summon.start(folder)
 
 
