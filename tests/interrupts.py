@@ -43,6 +43,7 @@ class Interrupt:
     def during(self, action):
         """Do something under this interrupt; return what stopped it, which keeps all its frames alive."""
         before, stopped = sys.gettrace(), None
+        gc.disable()  # a finalizer that it happens to run would swallow the interrupt
         sys.settrace(self)
         try:
             action()
@@ -50,6 +51,7 @@ class Interrupt:
             stopped = error
         finally:
             sys.settrace(before)
+            gc.enable()
         return stopped
 
 
