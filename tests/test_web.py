@@ -18,7 +18,10 @@ def page():
     path = chromium()
     from playwright.sync_api import sync_playwright
 
-    script = web.script("widget") + "\nwindow.ours = { Terminal, Jobs, duration, size, status, statusAndDue, due, far, mount };\n"
+    script = (
+        web.script("widget")
+        + "\nwindow.ours = { Terminal, Jobs, duration, size, status, statusAndDue, due, far, mount, dressOutputs };\n"
+    )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         made = browser.new_page()
@@ -64,6 +67,15 @@ def test_colours_are_those_that_are_meant(page, code, name):
     script = """code => { const node = document.createElement("pre"); document.body.replaceChildren(node);
         new ours.Terminal(node).write(`\\x1b[${code}mtext\\x1b[0m`); return (node.querySelector("span") || node).className; }"""
     assert page.evaluate(script, code) == name
+
+
+def test_a_frame_that_is_still_loading_is_passed_over_and_the_others_take_the_colours(page):
+    script = """() => { const node = document.createElement("div"), loading = document.createElement("iframe");
+        const loaded = document.createElement("iframe"); document.body.replaceChildren(node);
+        node.style.color = "rgb(1, 2, 3)"; node.append(loading, loaded);
+        loading.contentDocument.documentElement.remove(); ours.dressOutputs(node);
+        return loaded.contentDocument.documentElement.style.color; }"""
+    assert page.evaluate(script) == "rgb(1, 2, 3)"
 
 
 def test_a_line_that_never_ends_and_a_log_that_is_long_stay_small(page):

@@ -59,5 +59,6 @@ function framed(markup) {
 // A frame of another colour scheme than the page's would be drawn on white, and not on what is behind it.
 function dress(frame) {
   const { color, colorScheme, fontFamily } = getComputedStyle(frame);
-  Object.assign(frame.contentDocument.documentElement.style, { color, colorScheme, fontFamily });
+  const root = frame.contentDocument?.documentElement; // none while it is loading, which ends in `load`
+  if (root) Object.assign(root.style, { color, colorScheme, fontFamily });
 }
