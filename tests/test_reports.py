@@ -172,14 +172,14 @@ def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
     attempt.write_json(folder, attempt.OUTCOME, {
         "status": "error", "type": "work.Broken", "message": "broken", "traceback": "Traceback …",
         "names": ["Broken", "Exception"],
-        "asked": True, "after": 2, "pickled": True, "interrupted": True, "source": ["/a.py", 5, 6],
+        "asked": True, "after": 2, "pickled": True, "interrupted": True, "source": ["/a.py", 5, 6, "ab12"],
         "lost": {"bytes": 7, "displays": 1, "reason": "full"},
     })  # fmt: skip
     assert reports.outcome(folder) == reports.Report(
-        interrupted=True, source=["/a.py", 5, 6], lost_output=reports.LostOutput(7, 1, "full"), kind="work.Broken",
+        interrupted=True, source=["/a.py", 5, 6, "ab12"], lost_output=reports.LostOutput(7, 1, "full"), kind="work.Broken",
         message="broken",         traceback="Traceback …", names=("Broken", "Exception"), asked=True, after=2.0, pickled=True,
     )  # fmt: skip
     attempt.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
-    assert reports.left(folder) == (9, 1 << 40, 0.25)
+    assert reports.left(folder) == (9, 1 << 40, 0.25, ())
     attempt.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
     assert results.value(folder, 1) == math.inf
