@@ -1,8 +1,10 @@
 """Results are deleted only by what somebody asked for: damaged, moved and replaced stores, what is saved of them, and strays."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -208,8 +210,8 @@ def test_what_can_be_read_of_a_damaged_store_is_saved_and_the_rest_comes_from_th
     jobs = [bg.submit("work.echo", {"value": f"value-{number}"}, name="n" * 1500).wait(60) for number in range(8)]
     bg.pause()
     waiting = bg.submit("work.echo", {"value": "waiting"})
-    os.kill(until(kept.supervisor_pid, "a supervisor for what waits"), 9)
-    until(lambda: not kept.processes() or _end_successor(kept), "no supervisor")
+    until(kept.supervisor_pid, "a supervisor for what waits")
+    until(lambda: not kept.processes() or _end(kept), "no supervisor, and no fork server that starts another")
     forget(kept)
     spoil(kept.state / "jobs.db", b'"value-3"')
     damaged = (kept.state / "jobs.db").read_bytes()
@@ -235,11 +237,11 @@ def test_what_can_be_read_of_a_damaged_store_is_saved_and_the_rest_comes_from_th
     assert run(capsys, "doctor")[0] == 0
 
 
-def _end_successor(place: Place) -> bool:
-    """A fork server starts a supervisor when its own was killed."""
-    pid = place.supervisor_pid()
-    if pid is not None:
-        os.kill(pid, 9)
+def _end(place: Place) -> bool:
+    """End a supervisor and its fork server, which starts another when its own was killed."""
+    for pid in place.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     return False
 
 

@@ -111,6 +111,7 @@ class Supervisor:
         self._refused = False  # whether the store refused the last transaction
         self._said: str | None = None  # the notice that is in the store
         self._silent: str | None = None  # what that says of fork servers that are silent
+        self.has_decided = False  #: whether a whole transaction has been made in this store
         self._fold_at: float | None = None  # when deleted environment variables are to go from the store's log, too
 
     # -- waiting --------------------------------------------------------------------------------------------------
@@ -304,6 +305,7 @@ class Supervisor:
             self._next_due = queues.next_due()
         self.policies.begin()
         self._version = self.database.changed()
+        self.has_decided = True
         return effects
 
     # -- effects --------------------------------------------------------------------------------------------------

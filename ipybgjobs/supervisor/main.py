@@ -62,9 +62,8 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder) 
     try:
         with supervisor.database.guarded():
             supervisor.recover()
-        damage.forget(folder)
         while True:
-            _serve(supervisor, listener)
+            _serve(supervisor, listener, folder)
             listener.close()
             if supervisor.executor.is_stranded or not supervisor.has_work():
                 return
@@ -73,7 +72,7 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder) 
         listener.close()
 
 
-def _serve(supervisor: Supervisor, listener: Listener) -> None:
+def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> None:
     """Tick until there has been nothing to do for the idle time."""
     ready: set[int] = set()
     woken, idle_since = True, None
@@ -82,6 +81,8 @@ def _serve(supervisor: Supervisor, listener: Listener) -> None:
             with supervisor.database.guarded():
                 supervisor.tick(ready, woken=woken)
             patience = supervisor.patience()
+            if supervisor.has_decided:
+                damage.forget(folder)  # all that it works on could be read and written
         except StoreDamaged:
             raise
         except StoreError:
