@@ -94,6 +94,11 @@ class JobRecord:
         """Whether the job waits for another attempt after a failed one."""
         return self.state is JobState.QUEUED and self.attempt > 0
 
+    @property
+    def unlaunchable(self) -> bool:
+        """Whether the job rests since it could not be launched, which its error tells; no attempt of it has run."""
+        return self.state is JobState.QUEUED and self.attempt == 0 and self.error is not None and not self.ready
+
     def status(self) -> str:
         """Say the state as a person would, with the time of a retry or a delayed start."""
         if self.state is JobState.QUEUED and self.blockers:
@@ -103,6 +108,8 @@ class JobRecord:
         if self.retrying:
             clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
             return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} at {clock}"
+        if self.unlaunchable:
+            return f"queued, held: {self.error}; it is launched again at {time.strftime('%H:%M:%S', time.localtime(self.not_before))}"
         if self.state is JobState.QUEUED and self.not_before > self.submitted_at and not self.ready:
             return f"queued, starts at {moments.show(self.not_before)}"
         if self.state is JobState.RUNNING and self.attempt > 1:
@@ -111,8 +118,8 @@ class JobRecord:
 
     @property
     def standing_error(self) -> str | None:
-        """How the last attempt failed; None while another one runs, which may do better."""
-        return None if self.state is JobState.RUNNING else self.error
+        """How the last attempt failed; None while another one runs, which may do better, and where none has."""
+        return None if self.state is JobState.RUNNING or self.unlaunchable else self.error
 
     def elapsed(self, now: float) -> float | None:
         """Seconds from the first start since it was submitted, or asked for again, to the end or to `now`; None before."""

@@ -314,9 +314,12 @@ def test_where_no_process_is_to_be_had_jobs_wait_with_a_notice_and_go_on_by_them
     job = bg.submit("joints.note", {"name": "once"})
     until(lambda: "no process can be had" in notice(joints), "the notice", 20)
     until(lambda: "no process can be had" in job.status, "the same in its status", 5)
+    until(lambda: job.state == "queued", "its place in the queue", 5)
+    assert rows(joints, "SELECT count(*) FROM attempts") == [(0,)]
     began = time.monotonic()
     until(lambda: time.monotonic() > began + 2.5)
-    assert len(list((joints.state / "jobs" / job.uid).iterdir())) <= 4
+    assert len(list((joints.state / "jobs" / job.uid).iterdir())) <= 1
+    job.set_priority(3)
     marker.unlink()
     assert job.result(DEADLINE) == "once"
     assert outcomes(job) == [(1, "succeeded")]
@@ -329,8 +332,13 @@ def test_a_process_that_ends_before_it_could_begin_uses_up_no_attempt(joints):
     supervisor = driven(joints, "", _NO_FILES.replace("MARKER", str(marker)))
     job = bg.submit("joints.note", {"name": "once"})
     until(lambda: "ended before it could begin" in job.status, "the notice", 20)
+    assert job.state == "queued"
+    assert rows(joints, "SELECT started_at, attempt FROM jobs") == [(None, 0)]
+    other = bg.submit("joints.note", {"name": "beside"})
+    until(lambda: "ended before it could begin" in other.status, "that of another", 20)
     marker.unlink()
     assert job.result(DEADLINE) == "once"
+    assert other.result(DEADLINE) == "beside"
     assert outcomes(job) == [(1, "succeeded")]
     assert ran(joints, "once") == 1
     until(lambda: supervisor.poll() is not None, "the supervisor's end")

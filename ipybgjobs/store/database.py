@@ -37,7 +37,7 @@ _LARGE_LOG = 10_000
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 4
+SCHEMA = 5
 
 #: The first schema by which a supervisor is a place's; before, it was a host's.
 _PLACES = 4

@@ -17,7 +17,7 @@ from .task import Claim, Request, Task, Unread
 #: A job with its group's parameters, the text of its context, and its newest attempt.
 _JOBS = JOBS.replace(
     "FROM jobs",
-    """, contexts.body AS context_body, last.folder AS last_folder, last.outcome AS last_outcome
+    """, jobs.void_launches, contexts.body AS context_body, last.folder AS last_folder, last.outcome AS last_outcome
     FROM jobs LEFT JOIN contexts ON contexts.id = jobs.context
         LEFT JOIN attempts AS last ON last.job_id = jobs.id AND last.number = jobs.attempt""",
     1,

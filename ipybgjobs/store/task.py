@@ -45,6 +45,8 @@ class Task:
         Uids of the group and of the job, where they have pickled parameters.
     last_folder, last_outcome : str or None
         Of its newest attempt.
+    void_launches : int
+        Of its next attempt: those that came to nothing.
     """
 
     record: JobRecord
@@ -57,6 +59,7 @@ class Task:
     pickles: tuple[str, ...]
     last_folder: str | None
     last_outcome: str | None
+    void_launches: int = 0
 
     @property
     def id(self) -> int:
@@ -172,6 +175,7 @@ def _task(row: sqlite3.Row) -> Task:
         pickles=_pickles(row, record),
         last_folder=columns.text_or_none(row, "last_folder"),
         last_outcome=columns.text_or_none(row, "last_outcome"),
+        void_launches=columns.any_whole(row, "void_launches", _MOST_ATTEMPTS),
     )
 
 

@@ -70,16 +70,41 @@ class Transitions:
 
     # -- attempts -------------------------------------------------------------------------------------------------
 
-    def claim(self, job_id: int, number: int, folder: str, way: Way) -> bool:
-        """From queued to running, with a new attempt."""
+    def claim(self, job_id: int, number: int, folder: str, way: Way, launches: int = 1) -> bool:
+        """From queued to running, with a new attempt; `launches`: how often it has been launched then."""
         claimed = self._changed(
             """UPDATE jobs SET state = 'running', attempt = :number, started_at = coalesce(started_at, :now)
             WHERE id = :id AND state = 'queued' AND attempt = :number - 1""",
             {"id": job_id, "number": number, "now": self._now},
         )
         if claimed:
-            self._begin_attempt(job_id, number, folder, way)
+            self._begin_attempt(job_id, number, folder, way, launches)
         return claimed
+
+    def give_back(self, job_id: int, number: int, due: float | None, problem: str | None) -> bool:
+        """From running back to queued: no launch has worked, so nothing ran, and the attempt is as if it had not been claimed.
+
+        Parameters
+        ----------
+        job_id, number : int
+            The attempt.
+        due : float or None
+            When it may be claimed again, in seconds since the epoch; None: at once.
+        problem : str or None
+            Why it could not be launched, where others may be; what an earlier attempt ended by stays.
+        """
+        given = self._changed(
+            f"""UPDATE jobs SET state = 'queued', attempt = attempt - 1, not_before = coalesce(:due, not_before),
+                ready = (:due IS NULL), timed = 0,
+                error = iif(attempt = 1, :problem, error),
+                started_at = iif({_BEGAN_EARLIER}, started_at, NULL),
+                void_launches = (SELECT launches FROM attempts WHERE job_id = :id AND number = :number)
+            WHERE id = :id AND state = 'running' AND attempt = :number""",
+            {"id": job_id, "number": number, "due": due, "problem": _storable(problem)},
+        )
+        if given:
+            self._connection.execute("DELETE FROM attempts WHERE job_id = ? AND number = ?", (job_id, number))
+        return given
 
     def claim_hook(self, job_id: int, folder: str, way: Way) -> bool:
         """A job has ended and its hook is due: it is called once, as attempt 0."""
@@ -88,12 +113,12 @@ class Transitions:
             self._begin_attempt(job_id, 0, folder, way)
         return claimed
 
-    def _begin_attempt(self, job_id: int, number: int, folder: str, way: Way) -> None:
+    def _begin_attempt(self, job_id: int, number: int, folder: str, way: Way, launches: int = 1) -> None:
         self._connection.execute(
             """INSERT OR REPLACE INTO attempts
-                (job_id, number, folder, started_at, launched_by, launch_reason, slot, place, host)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (job_id, number, folder, self._now, *way, *self._who()),
+                (job_id, number, folder, launches, started_at, launched_by, launch_reason, slot, place, host)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (job_id, number, folder, launches, self._now, *way, *self._who()),
         )
 
     def _who(self) -> tuple[str, str]:
@@ -178,7 +203,7 @@ class Transitions:
     def queue_again(self, job_id: int, not_before: float, error: str | None) -> bool:
         """From running back to queued: a retry by rule."""
         return self._changed(
-            """UPDATE jobs SET state = 'queued', not_before = :due, ready = 0, timed = 0, error = :error
+            """UPDATE jobs SET state = 'queued', not_before = :due, ready = 0, timed = 0, error = :error, void_launches = 0
             WHERE id = :id AND state = 'running'""",
             {"id": job_id, "due": not_before, "error": _storable(error)},
         )
@@ -280,6 +305,10 @@ class Transitions:
         )
 
 
+#: A job that an earlier attempt has begun, since it was submitted or asked for again.
+_BEGAN_EARLIER = """EXISTS (SELECT 1 FROM attempts AS earlier WHERE earlier.job_id = jobs.id
+    AND earlier.number BETWEEN 1 AND jobs.attempt - 1 AND earlier.started_at >= jobs.started_at)"""
+
 #: A job of which something is to happen still: its own end, or its hook's.
 _LIVE = """(state IN ('queued', 'running') OR hook IS NOT NULL
     OR EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL))"""
@@ -289,7 +318,7 @@ _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
 
 _RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, started_at = NULL, ended_at = NULL,
-    deadline = NULL, hook = NULL, replaced = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
+    deadline = NULL, hook = NULL, replaced = 0, void_launches = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
     allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
     context = :context, environment = :environment, place = :place, host = :host"""
 

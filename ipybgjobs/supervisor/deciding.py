@@ -228,16 +228,37 @@ class Decider:
         elif claim.ending is not None or _is_hook_of_a_live_job(claim):
             reason = claim.ending or Outcome.CANCELLED
             self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
-        elif self._starter.backoff.waits or time.monotonic() < run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES):
-            self._starter.hold(claim.job, run.problem)  # something keeps launches from working: no hurry
+        elif self._starter.backoff.waits or self._rest_of(run, claim) > 0:
+            self._give_back(step, run, claim)  # something keeps launches from working: no hurry
         elif refusal := self._starter.refusal(claim.job):
             self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
         elif start := self._starter.relaunch(step, claim):
             step.effects.starts.append(start)
             step.effects.recorded.append(run.folder)
             step.effects.discarded += [run.folder] if claim.launches > _PROMPT_LAUNCHES else []
-        elif isinstance(claim.job, Task):
-            self._starter.hold(claim.job, self._policies.problem_of(claim.job.context))
+        else:
+            self._give_back(step, run, claim)
+
+    def _rest_of(self, run: Running, claim: Claim) -> float:
+        """Seconds until an attempt may be launched again whose launches come to nothing."""
+        return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - time.monotonic()
+
+    def _give_back(self, step: Step, run: Running, claim: Claim) -> None:
+        """Let a job that can't be launched now wait in its queue, without a slot; a hook, which has none, waits here."""
+        if run.is_hook:
+            self._starter.hold(claim.job, run.problem)
+            return
+        rest = 0.0 if self._starter.backoff.waits else self._rest_of(run, claim)
+        due, problem = (step.schedule.now + rest, run.problem) if rest > 0 else (None, None)
+        if step.change.give_back(claim.job.id, run.number, due, problem):
+            step.effects.recorded.append(run.folder)
+            step.effects.discarded.append(run.folder)
+            step.effects.say(f"{_head(claim.job, run.number)} has not started, and is back in its queue: {self._why(run, claim)}")
+
+    def _why(self, run: Running, claim: Claim) -> str:
+        """Why an attempt could not be launched."""
+        unknown = self._policies.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
+        return run.problem or self._starter.backoff.reason or unknown or "its configuration is not known yet"
 
     def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
         self._record(step, End(run, claim, verdict, Failure()))

@@ -128,10 +128,10 @@ class Starter:
         return reason
 
     def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: str) -> Start:
-        number = task.record.attempt + 1
-        relative = f"jobs/{task.record.uid}/{number}"
+        number, launches = task.record.attempt + 1, task.void_launches + 1
+        relative = _folder_of(task, number, launches)
         start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
-        step.change.claim(task.id, number, relative, self._way(start))
+        step.change.claim(task.id, number, relative, self._way(start), launches)
         return start
 
     def refusal(self, job: Task | Unread) -> str | None:
@@ -149,8 +149,7 @@ class Starter:
         environment = step.variables(task.environment)
         if isinstance(task, Unread) or settings is None or environment is None:
             return None
-        first = claim.number or f"{attempt.HOOK}.{task.record.attempt}"
-        relative = f"jobs/{task.record.uid}/{first}.{claim.launches + 1}"
+        relative = _folder_of(task, claim.number or f"{attempt.HOOK}.{task.record.attempt}", claim.launches + 1)
         start = Start(task, claim.number, self._folder.attempt(relative), settings, claim.slot, environment)
         step.change.relaunch(task.id, claim.number, relative, self._way(start))
         return start
@@ -245,6 +244,11 @@ _FORGED = "no client of ipybgjobs wrote its row"
 
 #: Hooks that are called at the same time.
 _HOOKS_AT_ONCE = 4
+
+
+def _folder_of(task: Task, first: int | str, launches: int) -> str:
+    """The folder of a launch, relative to the state folder: no two launches share one, so one that comes late meets nobody's."""
+    return f"jobs/{task.record.uid}/{first}" if launches == 1 else f"jobs/{task.record.uid}/{first}.{launches}"
 
 
 def _forbidden(task: Task, settings: Settings) -> str | None:
