@@ -101,20 +101,24 @@ class JobRecord:
 
     def status(self) -> str:
         """Say the state as a person would, with the time of a retry or a delayed start."""
-        if self.state is JobState.QUEUED and self.blockers:
-            return "queued, comes after a job" if self.blockers == 1 else f"queued, comes after {self.blockers} jobs"
-        if self.retrying and self.ready:
-            return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} as soon as there is a slot"
-        if self.retrying:
-            clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
-            return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} at {clock}"
-        if self.unlaunchable:
-            return f"queued, held: {self.error}; it is launched again at {time.strftime('%H:%M:%S', time.localtime(self.not_before))}"
-        if self.state is JobState.QUEUED and self.not_before > self.submitted_at and not self.ready:
-            return f"queued, starts at {moments.show(self.not_before)}"
+        if self.state is JobState.QUEUED:
+            return self._waits_for()
         if self.state is JobState.RUNNING and self.attempt > 1:
             return f"running, attempt {self.attempt} of {self.allowed_attempts}"
         return str(self.state)
+
+    def _waits_for(self) -> str:
+        """Say what a queued job waits for."""
+        if self.blockers:
+            return "queued, comes after a job" if self.blockers == 1 else f"queued, comes after {self.blockers} jobs"
+        clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
+        if self.retrying:
+            when = "as soon as there is a slot" if self.ready else f"at {clock}"
+            return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} {when}"
+        if self.unlaunchable:
+            return f"queued, held: {self.error}; it is launched again at {clock}"
+        delayed = self.not_before > self.submitted_at and not self.ready
+        return f"queued, starts at {moments.show(self.not_before)}" if delayed else "queued"
 
     @property
     def standing_error(self) -> str | None:
