@@ -27,6 +27,7 @@ from . import (
     options,
     parameters,
     preparation,
+    presence,
     snapshot,
     summon,
     unbroken,
@@ -44,7 +45,6 @@ from .jobgroup import Group
 from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
-from .presence import Presence
 from .process import identity, place, surroundings
 from .settings import Settings
 from .store import listing, records, submissions
@@ -85,7 +85,7 @@ class Client:
         self._camera = snapshot.Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
         self._damage: str | None = None  # what a supervisor has found, and was told
-        self._presence = Presence()
+        self._presence = presence.Presence()
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -260,21 +260,22 @@ class Client:
     ) -> Explanation:
         """Say what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
         trail, now, refusal = Trail(), time.time(), None
-        settings, prospect, paused = None, Prospect(), False
+        settings, prospect, paused, withheld = None, Prospect(), False, list[str]()
         try:
             settings = self.settings()
             ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now, trail)
             database = self._database_if_any(settings)
             if database is not None:
                 paused = records.is_paused(database, ready.options.queue)
+                withheld = unbroken.run(lambda: presence.withheld(StateFolder(os.path.dirname(database.path))))
                 job = replace(ready.submission, after=dependencies.ids(database, ready.options.after))
                 prospect = submissions.prospect(database, job)
             elif ready.options.after:
                 raise UnknownJob("There is no job yet, so none can come after another.")
         except BackgroundJobError as error:
             refusal = str(error)
-        ground = Ground(target, {"init": init or {}, "params": params or {}}, refusal, settings, prospect, now, paused=paused)
-        return explanation.explain(trail, ground)
+        asked = {"init": init or {}, "params": params or {}}
+        return explanation.explain(trail, Ground(target, asked, refusal, settings, prospect, now, paused, withheld))
 
     def _database_if_any(self, settings: Settings) -> Database | None:
         """The store, if it is there already; nobody is woken."""

@@ -182,6 +182,8 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
             "supervisor",
             f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
         )
+    for each in unbroken.run(lambda: presence.withheld(folder)):
+        report.fact("withheld", f"{each}: the supervisor that runs has no more, and jobs of this process get that")
     if held:
         report.problems += presence.notices(database, folder).lines()
     elif (writer := holder.writer(folder.database)) is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from . import durations, summon, unbroken
 from .errors import StoreError
 from .folder import StateFolder
-from .process import identity, lock, place
+from .process import allotment, identity, lock, place
 from .store import holder, records
 from .store.database import Database
 from .store.notices import Notices
@@ -92,3 +92,9 @@ def notices(database: Database, folder: StateFolder, clock: Callable[[], float] 
             f"end it and another starts (kill -KILL {pid})"
         )
     return Notices.from_text(rows[0]["notice"])
+
+
+def withheld(folder: StateFolder) -> list[str]:
+    """Say what of this process's limits and niceness the supervisor that runs can't give to a job; nothing where none runs."""
+    pid = lock.holder(folder.supervisor_lock(place.here()))
+    return [] if pid is None else allotment.out_of_reach(allotment.current(), pid)

@@ -115,6 +115,15 @@ def test_what_the_system_withholds_is_said_and_keeps_no_job_from_running(around)
         [sys.executable, "-m", "ipybgjobs", "show", "2"], env=around.environment, capture_output=True, text=True, check=True
     ).stdout
     assert "withheld by the system: niceness 5, not 0" in shown
+    for verb in (["submit", "--explain", "around.look"], ["doctor"]):
+        said = subprocess.run(
+            [*without, sys.executable, "-m", "ipybgjobs", *verb],
+            env=around.environment | {"PYTHONPATH": str(around.code)},
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        assert "niceness 5, not 0: the supervisor that runs has no more" in said
     waiting.cancel()
 
 
