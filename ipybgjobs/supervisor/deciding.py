@@ -101,6 +101,8 @@ class Decider:
         verdict = self._explained(run, job, end.verdict)
         if not step.change.end_attempt(job.id, run.number, verdict):
             return
+        if run.left_running:
+            step.effects.say(f"{_head(job, run.number)} left running: PID {', '.join(map(str, run.left_running))}")
         if run.is_hook:
             self._end_hook(step, job, verdict)
             return

@@ -1,0 +1,53 @@
+"""A mark by which everything that an attempt has started is found, whoever has died since.
+
+It is the soft limit on file locks (``RLIMIT_LOCKS``), which no kernel has enforced since Linux 2.4.25. A child has it by fork
+and keeps it across exec, in whatever session, with whatever output and environment; a supervisor that a job starts takes it
+off. Where a limit can't be set, nobody bears a mark, and what is left is found by session, parent and log alone.
+"""
+
+import contextlib
+import hashlib
+import os
+import resource
+
+#: Its number, the same on every Linux; `resource` has no name for it.
+_LOCKS = 10
+
+#: The bit that tells a mark from a limit that somebody has set, and the bytes below it that say whose it is.
+_BIT, _BYTES = 1 << 61, 7
+
+_FIELD = b"Max file locks"
+
+
+def of_attempt(folder: str) -> int:
+    """Return the mark of what runs in an attempt folder, the same by whatever path it is reached."""
+    path = os.fsencode(os.path.realpath(folder))
+    return _BIT | int.from_bytes(hashlib.sha256(path).digest()[:_BYTES])
+
+
+def put_on(mark: int) -> None:
+    """Have this process, and all that it starts from now on, bear a mark."""
+    with contextlib.suppress(OSError, ValueError):  # a hard limit below it, a sandbox
+        resource.setrlimit(_LOCKS, (mark, resource.getrlimit(_LOCKS)[1]))
+
+
+def take_off() -> None:
+    """Have this process bear no mark."""
+    with contextlib.suppress(OSError, ValueError):
+        soft, hard = resource.getrlimit(_LOCKS)
+        if _is_mark(soft):
+            resource.setrlimit(_LOCKS, (hard, hard))
+
+
+def of_process(pid: int) -> int | None:
+    """Return the mark that a process bears; None where it bears none, or is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/limits", "rb") as file:
+        for line in file:
+            if line.startswith(_FIELD):
+                soft = line.removeprefix(_FIELD).split()[0]
+                return int(soft) if soft.isdigit() and _is_mark(int(soft)) else None
+    return None
+
+
+def _is_mark(limit: int) -> bool:
+    return limit & _BIT != 0 and limit >> _BIT.bit_length() == 0
