@@ -1,0 +1,270 @@
+"""What attempts leave running: ended with whoever was killed, named or ended after a success; and never what is another job's."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import DEADLINE, Place, until
+from test_joints_start import alive, ended, kill, of_role, ran, release, rows, send, stopped, worker
+
+import ipybgjobs as bg
+from ipybgjobs import cli, doctor, leftovers
+from ipybgjobs.panel import details
+from ipybgjobs.process import identity, mark, tree
+
+#: Jobs that leave processes in sessions of their own, with nothing that leads back to the job but its mark.
+LEAVES = """
+    import os, subprocess, sys, time
+    from pathlib import Path
+
+    HERE = Path(__file__).parent
+    APART = {"start_new_session": True, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+    def started():
+        return subprocess.Popen(["sleep", "600"], **APART).pid
+
+    def bare():
+        return subprocess.Popen(["/bin/sleep", "600"], env={}, close_fds=True, **APART).pid
+
+    def forked():
+        pid = os.fork()
+        if pid:
+            return pid
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        time.sleep(600)
+        os._exit(0)
+
+    def leave(name: str = "pids", wait: bool = False, fail: bool = False):
+        (HERE / f"{name}.part").write_text(f"{started()} {bare()} {forked()}")
+        (HERE / f"{name}.part").rename(HERE / name)
+        while wait and not (HERE / "release").exists():
+            time.sleep(0.02)
+        if fail:
+            raise ValueError("as planned")
+
+    def hold(name: str = "held"):
+        with open(HERE / f"ran.{name}", "a") as file:
+            file.write("once\\n")
+        while not (HERE / "release").exists():
+            time.sleep(0.02)
+        return name
+
+    def shell(script: str):
+        pid = subprocess.Popen(["sh", "-c", script], **APART).pid
+        while not (HERE / "ready").exists():
+            time.sleep(0.02)
+        return pid
+
+    def outer(state: str):
+        '''Submits to another store, or to this one, and waits to be ended.'''
+        import ipybgjobs
+        os.environ["IPYBGJOBS_STATE_DIR"] = state
+        (HERE / "waits").touch()
+        while not (HERE / "go").exists():
+            time.sleep(0.02)
+        ipybgjobs.submit("leaves.hold", {"name": "inner"})
+        return hold("outer")
+"""
+
+METHODS = ["leave", "hold", "shell", "outer"]
+
+
+@pytest.fixture
+def leaves(place: Place) -> Place:
+    place.module("leaves", LEAVES)
+    allow(place)
+    return place
+
+
+def allow(place: Place, **settings: object) -> None:
+    place.allow({"leaves": METHODS}, **{"BackgroundJobs__idle_seconds": 0.2, **settings})
+
+
+def pids(place: Place, name: str = "pids") -> list[int]:
+    path = place.code / name
+    until(path.exists, f"what leaves {name}")
+    return [int(each) for each in path.read_text().split()]
+
+
+def helpers(place: Place, role: str) -> list[int]:
+    """PIDs of supervisors or fork servers; a fork of a job has the command line of a fork server, and a mark."""
+    return [pid for pid in of_role(place, role) if mark.of_process(pid) is None]
+
+
+@contextlib.contextmanager
+def ended_in_the_end(*left: int):
+    """Whatever a test has shown, nothing stays."""
+    try:
+        yield
+    finally:
+        for pid in left:
+            send(pid, signal.SIGKILL)
+
+
+# -- what a killed worker leaves ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONHASHSEED": "7"}], ids=["fork", "fresh process"])
+@pytest.mark.parametrize("dead", [[], ["forkserver"], ["supervisor", "forkserver"]], ids=lambda dead: " and ".join(dead) or "alone")
+def test_all_that_a_killed_worker_has_started_ends_whoever_dies_with_it(leaves, monkeypatch, dead, variables):
+    """In sessions of their own, without output, without environment, started or only forked."""
+    bg.submit("leaves.leave").wait(DEADLINE)
+    ours = pids(leaves)  # left by a success: it stays
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    job = bg.submit("leaves.leave", {"name": "killed", "wait": True})
+    left = pids(leaves, "killed")
+    with ended_in_the_end(*ours, *left):
+        assert all(map(alive, left))
+        found = [pid for role in dead for pid in helpers(leaves, role)]
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in [*found, worker(leaves, job.id)]:
+                os.kill(pid, number)
+        until(lambda: job.state.ended, "its end")
+        assert [each.outcome for each in job.attempts] == ["lost"]
+        assert not any(map(alive, left))
+        assert all(map(alive, ours))
+
+
+def test_what_a_killed_worker_left_is_told_from_what_a_success_left_at_the_same_moment(leaves):
+    success = bg.submit("leaves.leave", {"name": "first", "wait": True})
+    kept = pids(leaves, "first")
+    killed = bg.submit("leaves.leave", {"name": "second", "wait": True})
+    gone = pids(leaves, "second")
+    with ended_in_the_end(*kept, *gone):
+        server = helpers(leaves, "forkserver")[0]
+        victim = worker(leaves, killed.id)
+        os.kill(server, signal.SIGSTOP)  # so that it reaps both at once
+        release(leaves)
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: not alive(worker(leaves, success.id)), "the first end")
+        os.kill(server, signal.SIGCONT)
+        until(lambda: success.state.ended and killed.state.ended, "both ends")
+        assert (success.state, killed.attempts[0].outcome) == ("succeeded", "lost")
+        assert all(map(alive, kept))
+        assert not any(map(alive, gone))
+
+
+def test_a_process_without_any_mark_of_ours_is_nobodys(leaves):
+    assert mark.of_process(os.getpid()) is None
+    assert mark.of_attempt(str(leaves.state)) != mark.of_attempt(str(leaves.code))
+    link = leaves.root / "link"
+    link.symlink_to(leaves.code)
+    assert mark.of_attempt(str(link)) == mark.of_attempt(str(leaves.code))
+
+
+# -- what a job has submitted ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["killed", "cancelled"])
+def test_what_a_job_has_submitted_to_another_store_outlives_it(leaves, end):
+    """The other supervisor descends from the job, and so does the other job."""
+    other = leaves.root / "other"
+    (leaves.code / "go").touch()
+    job = bg.submit("leaves.outer", {"state": str(other)})
+    until(lambda: ran(leaves, "outer") and ran(leaves, "inner"), "both jobs")
+    if end == "killed":
+        os.kill(worker(leaves, job.id), signal.SIGKILL)
+    else:
+        job.cancel(grace=1.0)
+    until(lambda: job.state.ended, "its end")
+    release(leaves)
+    found = subprocess.run(
+        [sys.executable, "-m", "ipybgjobs", "wait", "1"],
+        env=leaves.environment | {"IPYBGJOBS_STATE_DIR": str(other)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert "succeeded" in found.stdout
+    assert ran(leaves, "inner") == 1
+
+
+def test_a_supervisor_that_a_job_has_started_for_its_own_store_ends_that_job_and_not_itself(leaves):
+    job = bg.submit("leaves.outer", {"state": str(leaves.state)})
+    until((leaves.code / "waits").exists, "its run")
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for role in ("forkserver", "supervisor"):
+            os.kill(helpers(leaves, role)[0], number)
+    (leaves.code / "go").touch()
+    until(lambda: ran(leaves, "inner"), "what it submits")
+    supervisor = of_role(leaves, "supervisor")
+    assert [identity.look(pid).parent for pid in supervisor] == [worker(leaves, job.id)]
+    job.cancel(grace=1.0)
+    until(lambda: job.state.ended, "its end")
+    assert job.state == "cancelled"
+    assert of_role(leaves, "supervisor") == supervisor
+    release(leaves)
+    assert bg.job(job.id + 1).result(DEADLINE) == "inner"
+    assert len(bg.job(job.id + 1).attempts) == 1
+
+
+# -- what an attempt leaves that has ended by itself ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fail", [False, True], ids=["returns", "raises"])
+def test_what_a_job_leaves_is_named_wherever_it_is_shown_and_as_long_as_it_runs(leaves, capsys, fail):
+    job = bg.submit("leaves.leave", {"fail": fail})
+    job.wait(DEADLINE)
+    left = pids(leaves)
+    with ended_in_the_end(*left):
+        assert sorted(each.pid for each in job.left_running()) == sorted(left)
+        job.show()
+        assert all(f"left running: PID {pid} " in capsys.readouterr().out for pid in left[:1])
+        assert cli.main(["show", str(job.id)]) == 0
+        shown = capsys.readouterr().out
+        assert f"  left running: PID {left[0]} sleep 600 (since " in shown
+        assert f"  left running: PID {left[2]} a fork of the job's own process (since " in shown
+        assert cli.main(["show", str(job.id), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["left_running"]
+        assert {each["pid"]: each["command"] for each in found}[left[1]] == "/bin/sleep 600"
+        assert f"PID {left[0]} sleep 600" in details.detail(job)["facts"]["left running"]
+        assert "left running: PID " in leaves.log()
+    until(lambda: not any(map(alive, left)), "their end")
+    assert job.left_running() == []
+    assert "left running" not in details.detail(job)["facts"]
+
+
+def test_no_secret_of_a_job_is_shown_in_what_it_has_left_running(leaves):
+    (leaves.code / "ready").touch()
+    script = "sleep 600; : --password s3cr3t-word"
+    job = bg.submit("leaves.shell", {"script": script})
+    left = job.result(DEADLINE)
+    with ended_in_the_end(left):
+        [found] = [each for each in job.left_running() if each.pid == left]
+        assert found.command.startswith("sh -c sleep 600")
+        assert "s3cr3t" not in found.command
+        for each in tree.descendants([identity.look(left)]):
+            send(each.pid, signal.SIGKILL)
+
+
+def test_with_end_children_what_a_job_leaves_is_asked_to_end_and_then_killed(leaves):
+    allow(leaves, BackgroundJobs__end_children=True, BackgroundJobs__kill_grace_seconds=0.5)
+    polite = f"trap 'touch {leaves.code}/asked; exit' TERM; touch {leaves.code}/ready; while :; do sleep 0.1; done"
+    job = bg.submit("leaves.shell", {"script": polite})
+    assert not alive(job.result(DEADLINE))
+    assert (leaves.code / "asked").exists()
+    (leaves.code / "ready").unlink()
+    deaf = bg.submit("leaves.shell", {"script": f"trap '' TERM; touch {leaves.code}/ready; while :; do sleep 0.1; done"})
+    left = deaf.result(DEADLINE)
+    with ended_in_the_end(left):
+        assert not alive(left)
+        assert deaf.state == "succeeded"
+
+
+def test_with_end_children_forks_and_processes_without_environment_end_too(leaves):
+    allow(leaves, BackgroundJobs__end_children=True)
+    bg.submit("leaves.leave", {"fail": True}).wait(DEADLINE)
+    left = pids(leaves)
+    with ended_in_the_end(*left):
+        assert not any(map(alive, left))
