@@ -47,6 +47,12 @@ def of_attempts(folders: Iterable[str], secrets: Iterable[str] = (), now: float 
     return [Leftover(state.pid, _command(state.pid, hidden), ago + identity.seconds(state)) for state in found]
 
 
+def still_there(folders: Iterable[str]) -> list[str]:
+    """Return those attempt folders of whose attempts something still runs."""
+    worn = {found for state in tree.living() if (found := mark.of_process(state.pid)) is not None}
+    return [folder for folder in folders if mark.of_attempt(folder) in worn] if worn else []
+
+
 def _command(pid: int, secrets: tuple[str, ...]) -> str:
     line = identity.command_line(pid)
     if _OURS in line:

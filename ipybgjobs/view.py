@@ -234,7 +234,8 @@ class JobView:
 
     def left_running(self) -> list[Leftover]:
         """Return the processes that attempts of this job have left running when they ended, and that still run here."""
-        ended = [self._folder.attempt(each.folder) for each in self.attempts if each.folder and each.ended_at]
+        attempts = [*self.attempts, *filter(None, [self.hook])]
+        ended = [self._folder.attempt(each.folder) for each in attempts if each.folder and each.ended_at]
         return leftovers.of_attempts(ended, self._record().call.hidden) if ended else []
 
     def _newest_folder(self) -> str | None:

@@ -3,18 +3,18 @@
 import contextlib
 import json
 import os
-import shutil
+import resource
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from conftest import DEADLINE, Place, until
-from test_joints_start import alive, ended, kill, of_role, ran, release, rows, send, stopped, worker
+from test_joints_start import alive, of_role, ran, release, send, worker
+from test_places import ISOLATED, needs_namespaces
 
 import ipybgjobs as bg
-from ipybgjobs import cli, doctor, leftovers
+from ipybgjobs import cli, doctor
 from ipybgjobs.panel import details
 from ipybgjobs.process import identity, mark, tree
 
@@ -106,15 +106,18 @@ def ended_in_the_end(*left: int):
     try:
         yield
     finally:
-        for pid in left:
-            send(pid, signal.SIGKILL)
+        roots = [state for state in map(identity.look, left) if state is not None]
+        for state in [*tree.descendants(roots), *roots]:
+            send(state.pid, signal.SIGKILL)
 
 
 # -- what a killed worker leaves ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("variables", [{}, {"PYTHONHASHSEED": "7"}], ids=["fork", "fresh process"])
-@pytest.mark.parametrize("dead", [[], ["forkserver"], ["supervisor", "forkserver"]], ids=lambda dead: " and ".join(dead) or "alone")
+@pytest.mark.parametrize(
+    "dead", [[], ["forkserver"], ["supervisor", "forkserver"]], ids=lambda dead: " and ".join(dead) or "alone"
+)
 def test_all_that_a_killed_worker_has_started_ends_whoever_dies_with_it(leaves, monkeypatch, dead, variables):
     """In sessions of their own, without output, without environment, started or only forked."""
     bg.submit("leaves.leave").wait(DEADLINE)
@@ -152,6 +155,27 @@ def test_what_a_killed_worker_left_is_told_from_what_a_success_left_at_the_same_
         assert (success.state, killed.attempts[0].outcome) == ("succeeded", "lost")
         assert all(map(alive, kept))
         assert not any(map(alive, gone))
+        [said] = [line for line in leaves.log().splitlines() if "left running: PID " in line]
+        assert sorted(said.rpartition("PID ")[2].split(", ")) == sorted(map(str, kept))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user is to be had by root alone")
+def test_a_mark_is_read_from_a_process_of_another_group_too():
+    """The system call is refused there, also to the same user."""
+    worn = mark.of_attempt("/there")
+    child = subprocess.Popen(["sleep", "600"], user=12345, group=12345, extra_groups=[], preexec_fn=lambda: mark.put_on(worn))
+    with ended_in_the_end(child.pid):
+        reader = os.fork()
+        if not reader:
+            os.setresgid(12346, 12346, 12346)
+            os.setresuid(12345, 12345, 12345)
+            with contextlib.suppress(BaseException):
+                with pytest.raises(PermissionError):
+                    resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
+                os._exit(0 if mark.of_process(child.pid) == worn else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
+    child.wait()
 
 
 def test_a_process_without_any_mark_of_ours_is_nobodys(leaves):
@@ -172,11 +196,14 @@ def test_what_a_job_has_submitted_to_another_store_outlives_it(leaves, end):
     (leaves.code / "go").touch()
     job = bg.submit("leaves.outer", {"state": str(other)})
     until(lambda: ran(leaves, "outer") and ran(leaves, "inner"), "both jobs")
+    theirs = [pid for pid, line in leaves.processes().items() if f" {other} " in line]
     if end == "killed":
         os.kill(worker(leaves, job.id), signal.SIGKILL)
     else:
         job.cancel(grace=1.0)
     until(lambda: job.state.ended, "its end")
+    assert len(theirs) == len(["supervisor", "fork server", "worker"])
+    assert all(map(alive, theirs))
     release(leaves)
     found = subprocess.run(
         [sys.executable, "-m", "ipybgjobs", "wait", "1"],
@@ -244,8 +271,6 @@ def test_no_secret_of_a_job_is_shown_in_what_it_has_left_running(leaves):
         [found] = [each for each in job.left_running() if each.pid == left]
         assert found.command.startswith("sh -c sleep 600")
         assert "s3cr3t" not in found.command
-        for each in tree.descendants([identity.look(left)]):
-            send(each.pid, signal.SIGKILL)
 
 
 def test_with_end_children_what_a_job_leaves_is_asked_to_end_and_then_killed(leaves):
@@ -268,3 +293,58 @@ def test_with_end_children_forks_and_processes_without_environment_end_too(leave
     left = pids(leaves)
     with ended_in_the_end(*left):
         assert not any(map(alive, left))
+
+
+def test_the_doctor_names_what_jobs_have_left_running(leaves):
+    job = bg.submit("leaves.leave")
+    job.wait(DEADLINE)
+    left = pids(leaves)
+    with ended_in_the_end(*left):
+        named = [value for name, value in doctor.examine().facts if name == "left running"]
+        assert len(named) == len(left)
+        assert any(f"job {job.id}: PID {left[0]} sleep 600 (since " in value for value in named)
+    until(lambda: not any(map(alive, left)), "their end")
+    assert not [value for name, value in doctor.examine().facts if name == "left running"]
+
+
+# -- processes that nobody waits for --------------------------------------------------------------------------------------
+
+#: A session in a container, from its first command until its supervisor has ended; says what the doctor says.
+_SESSION = """
+import os, sqlite3, subprocess, sys, time
+
+def ran(*words):
+    done = subprocess.run([sys.executable, "-m", "ipybgjobs", *words], capture_output=True, text=True)
+    return [line for line in done.stdout.splitlines() if "zombies" in line]
+
+def has_ended(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+assert ran("doctor") == []
+ran("submit", "leaves.hold")
+ran("wait", "1")
+[(pid,)] = sqlite3.connect(sys.argv[1]).execute("SELECT pid FROM supervisors")
+while not has_ended(pid):
+    time.sleep(0.05)
+print(*ran("doctor"))
+"""
+
+
+@needs_namespaces
+@pytest.mark.parametrize("reaps", [False, True], ids=["PID 1 reaps nothing", "PID 1 reaps"])
+def test_the_doctor_says_where_nobody_waits_for_supervisors_that_end(leaves, reaps):
+    release(leaves)
+    session = [sys.executable, "-c", _SESSION, leaves.state / "jobs.db"]
+    first = ["bash", "-c", '"$@"; true', "bash"] if reaps else []  # a shell that waits waits for all
+    done = subprocess.run(
+        [*ISOLATED, *first, *session], cwd=leaves.code, capture_output=True, text=True, check=True, timeout=DEADLINE
+    )
+    said = done.stdout.strip()
+    if reaps:
+        assert said == ""
+    else:
+        assert said.startswith("PROBLEM         1 process that has ended is still in the process table (zombies), since PID 1 (")
+        assert "docker run --init" in said

@@ -57,6 +57,12 @@ def living() -> list[ProcessState]:
     return [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
 
 
+def unreaped() -> set[identity.ProcessIdentity]:
+    """Processes that have ended and that PID 1, which has adopted them, has not waited for."""
+    states = map(identity.look, _all_pids())
+    return {identity.of(state) for state in states if state is not None and state.state == "Z" and state.parent == 1}
+
+
 def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
     """Living processes below the roots, and those in a session that one of the roots leads; parents first."""
     everything = living()
@@ -152,6 +158,8 @@ def left_behind(
     found += [] if worker is None else _in_session(worker, everything)
     found += [s for each in orphans if identity.is_alive(each) and (s := identity.look(each.pid)) is not None]
     roots = {state.pid: state for state in found if not _is_apart(state, [worn])}
+    if not roots:
+        return []
     return [*roots.values(), *descendants(roots.values())]
 
 
