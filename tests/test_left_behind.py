@@ -163,7 +163,7 @@ def test_what_a_killed_worker_left_is_told_from_what_a_success_left_at_the_same_
 def test_a_mark_is_read_from_a_process_of_another_group_too():
     """The system call is refused there, also to the same user."""
     worn = mark.of_attempt("/there")
-    child = subprocess.Popen(["sleep", "600"], user=12345, group=12345, extra_groups=[], preexec_fn=lambda: mark.put_on(worn))
+    child = subprocess.Popen(["sleep", "600"], user=12345, group=12345, extra_groups=[], preexec_fn=lambda: mark.put_on(worn))  # noqa: PLW1509 - one thread
     with ended_in_the_end(child.pid):
         reader = os.fork()
         if not reader:
@@ -178,12 +178,17 @@ def test_a_mark_is_read_from_a_process_of_another_group_too():
     child.wait()
 
 
-def test_a_process_without_any_mark_of_ours_is_nobodys(leaves):
+def test_an_attempt_has_one_mark_by_whatever_path_its_store_is_reached_and_whatever_links_it_makes(place):
     assert mark.of_process(os.getpid()) is None
-    assert mark.of_attempt(str(leaves.state)) != mark.of_attempt(str(leaves.code))
-    link = leaves.root / "link"
-    link.symlink_to(leaves.code)
-    assert mark.of_attempt(str(link)) == mark.of_attempt(str(leaves.code))
+    link = place.root / "link"
+    link.symlink_to(place.state)
+    own = place.state / "jobs" / "uid" / "1"
+    worn = mark.of_attempt(str(own))
+    assert mark.of_attempt(str(link / "jobs" / "uid" / "1")) == worn
+    assert worn not in (mark.of_attempt(str(own.with_name("2"))), mark.of_attempt(str(place.code / "jobs" / "uid" / "1")))
+    own.parent.mkdir(parents=True)
+    own.symlink_to(place.code)
+    assert mark.of_attempt(str(own)) == worn
 
 
 # -- what a job has submitted ---------------------------------------------------------------------------------------------

@@ -16,12 +16,19 @@ _LOCKS = 10
 #: The bit that tells a mark from a limit that somebody has set, and the bytes below it that say whose it is.
 _BIT, _BYTES = 1 << 61, 7
 
+#: How deep an attempt folder is in the state folder.
+_DEPTH = len(("jobs", "UID", "NUMBER"))
+
 _FIELD = b"Max file locks"
 
 
 def of_attempt(folder: str) -> int:
-    """Return the mark of what runs in an attempt folder, the same by whatever path it is reached."""
-    path = os.fsencode(os.path.realpath(folder))
+    """Return the mark of what runs in an attempt folder: the same by whatever path the state folder is reached.
+
+    Links below that are not followed, since a job may make some.
+    """
+    state, *rest = folder.rsplit("/", _DEPTH)
+    path = os.fsencode("/".join([os.path.realpath(state), *rest]))
     return _BIT | int.from_bytes(hashlib.sha256(path).digest()[:_BYTES])
 
 
