@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from conftest import DEADLINE, Place, until
-from test_joints_start import alive, kill, of_role, ran, release, send, worker
+from test_joints_start import alive, of_role, ran, release, send, worker
 from test_places import ISOLATED, needs_namespaces
 
 import ipybgjobs as bg
@@ -194,9 +194,11 @@ def test_an_attempt_has_one_mark_by_whatever_path_its_store_is_reached_and_whate
 # -- what a job has submitted ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("orphaned", [False, True], ids=["whose supervisor lives", "whose supervisor has died"])
+@pytest.mark.parametrize(
+    "dead", [[], ["supervisor"], ["supervisor", "forkserver"]], ids=lambda dead: " and ".join(dead) or "none"
+)
 @pytest.mark.parametrize("end", ["killed", "cancelled"])
-def test_what_a_job_has_submitted_to_another_store_outlives_it(leaves, end, orphaned):
+def test_what_a_job_has_submitted_to_another_store_outlives_it(leaves, end, dead):
     """The other supervisor descends from the job, and so do its fork server and the other job."""
     other = leaves.root / "other"
     (leaves.code / "go").touch()
@@ -204,10 +206,11 @@ def test_what_a_job_has_submitted_to_another_store_outlives_it(leaves, end, orph
     until(lambda: ran(leaves, "outer") and ran(leaves, "inner"), "both jobs")
     theirs = {pid for pid, line in leaves.processes().items() if f" {other} " in line}
     assert len(theirs) == len(["supervisor", "fork server", "worker"])
-    if orphaned:
-        supervisor = theirs.intersection(of_role(leaves, "supervisor"))
-        theirs -= supervisor
-        kill(*supervisor)
+    gone = [pid for role in dead for pid in theirs.intersection(helpers(leaves, role))]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in gone:
+            os.kill(pid, number)
+    theirs.difference_update(gone)
     if end == "killed":
         os.kill(worker(leaves, job.id), signal.SIGKILL)
     else:
