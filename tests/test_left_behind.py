@@ -58,10 +58,12 @@ LEAVES = """
             time.sleep(0.02)
         return name
 
-    def shell(script: str):
+    def shell(script: str, fail: bool = False):
         pid = subprocess.Popen(["sh", "-c", script], **APART).pid
         while not (HERE / "ready").exists():
             time.sleep(0.02)
+        if fail:
+            raise ValueError("as planned")
         return pid
 
     def outer(state: str):
@@ -298,6 +300,15 @@ def test_with_end_children_what_a_job_leaves_is_asked_to_end_and_then_killed(lea
     with ended_in_the_end(left):
         assert not alive(left)
         assert deaf.state == "succeeded"
+
+
+def test_a_job_whose_timeout_is_over_while_what_it_has_left_is_ended_has_raised_what_it_has_raised(leaves):
+    allow(leaves, BackgroundJobs__end_children=True, BackgroundJobs__kill_grace_seconds=6.0)
+    deaf = f"trap '' TERM; touch {leaves.code}/ready; while :; do sleep 0.1; done"
+    job = bg.submit("leaves.shell", {"script": deaf, "fail": True}, timeout=5.0)
+    job.wait(DEADLINE)
+    assert [each.outcome for each in job.attempts] == ["error"]
+    assert job.left_running() == []
 
 
 def test_with_end_children_forks_and_processes_without_environment_end_too(leaves):

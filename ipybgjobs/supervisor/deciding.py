@@ -161,7 +161,8 @@ class Decider:
         grace = self._policies.latest.kill_grace_seconds
         for run in self._attempts.running.values():
             if run.is_late(monotonic, self._clock()) and run.folder not in self._attempts.ended:
-                if step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
+                gone = run.folder in self._attempts.leaving  # what it has left is being ended
+                if not gone and step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
                     step.effects.endings.append((run, Outcome.TIMEOUT, grace))
                 step.effects.late.append(run)
 
