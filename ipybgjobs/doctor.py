@@ -30,8 +30,8 @@ _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jup
 #: Jobs elsewhere that are named.
 _LISTED = 20
 
-#: Seconds within which an init has waited for a process that has ended.
-_REAPED = 1.0
+#: Seconds within which an init has waited for a process that has ended, also one that looks now and then; and between two looks.
+_REAPED, _LOOK = 8.0, 0.1
 
 #: Longest that the disk use is measured, in seconds.
 _LONGEST_LOOK = 5.0
@@ -121,10 +121,11 @@ def _versions(report: Report) -> None:
 
 def _unreaped(report: Report) -> None:
     """Say where nobody waits for processes whose parent has ended: each supervisor that ends stays in the process table there."""
-    first = tree.unreaped()
-    if first:
-        time.sleep(_REAPED)
-    left = len(first & tree.unreaped())
+    found, limit = tree.unreaped(), time.monotonic() + _REAPED
+    while found and time.monotonic() < limit:
+        time.sleep(_LOOK)
+        found &= tree.unreaped()
+    left = len(found)
     if left:
         program = identity.command_line(1).partition(" ")[0]
         subject = "1 process that has ended is" if left == 1 else f"{left} processes that have ended are"
