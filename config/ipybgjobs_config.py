@@ -51,6 +51,14 @@ c = get_config()  #noqa
 #  Default: []
 # c.BackgroundJobs.allowed_notebooks = []
 
+## Whether processes that a job has left running end with it when it returns or
+#  raises: they are asked to terminate, and killed after kill_grace_seconds; the
+#  job holds its slot until then. After a cancel, a time-out or the death of the
+#  job's process they end in any case. Default: False; `jupyter bgjobs show`
+#  names them while they run.
+#  Default: False
+# c.BackgroundJobs.end_children = False
+
 ## Seconds that threads and exit handlers of a job that has ended are given; then
 #  its process ends anyway. Default: 30.
 #  Default: 30.0

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, occupancy, ownership, presence, rescue, sizes, unbroken, usage
+from . import __version__, durations, leftovers, occupancy, ownership, presence, rescue, sizes, unbroken, usage
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError, StoreDamaged
 from .folder import StateFolder
-from .process import filesystem, lock, place, surroundings
+from .process import filesystem, identity, lock, place, surroundings, tree
 from .settings import Settings
 from .store import holder, places, records
 from .store.database import Database
@@ -29,6 +29,9 @@ _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jup
 
 #: Jobs elsewhere that are named.
 _LISTED = 20
+
+#: Seconds within which an init has waited for a process that has ended, also one that looks now and then; and between two looks.
+_REAPED, _LOOK = 8.0, 0.1
 
 #: Longest that the disk use is measured, in seconds.
 _LONGEST_LOOK = 5.0
@@ -79,6 +82,7 @@ def examine() -> Report:
     """Look at everything."""
     report = Report()
     _versions(report)
+    _unreaped(report)
     settings = _configuration(report)
     warning = surroundings.warning()
     if warning:
@@ -113,6 +117,23 @@ def _versions(report: Report) -> None:
             report.fact(name, metadata.version(name))
         except metadata.PackageNotFoundError:
             report.fact(name, "not installed")
+
+
+def _unreaped(report: Report) -> None:
+    """Say where nobody waits for processes whose parent has ended: each supervisor that ends stays in the process table there."""
+    found, limit = tree.unreaped(), time.monotonic() + _REAPED
+    while found and time.monotonic() < limit:
+        time.sleep(_LOOK)
+        found &= tree.unreaped()
+    left = len(found)
+    if left:
+        program = identity.command_line(1).partition(" ")[0]
+        subject = "1 process that has ended is" if left == 1 else f"{left} processes that have ended are"
+        report.problems.append(
+            f"{subject} still in the process table (zombies), since PID 1 ({program}) does not wait "
+            "for processes that it has adopted. Each supervisor that ends adds one. Start the container with an init as PID 1: "
+            "`docker run --init`, `init: true` in a Compose file, or tini as its entry point."
+        )
 
 
 def _configuration(report: Report) -> Settings | None:
@@ -160,10 +181,19 @@ def _store(report: Report, folder: StateFolder) -> None:
             report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
+        _left_running(report, database, folder)
     except StoreDamaged:
         pass  # what can be saved of it is said with it
     except BackgroundJobError as error:
         report.problems.append(str(error))
+
+
+def _left_running(report: Report, database: Database, folder: StateFolder) -> None:
+    """Processes that jobs have left running."""
+    jobs = {folder.attempt(relative): job_id for job_id, relative in records.ended_folders(database)}
+    for job_id in sorted({jobs[path] for path in leftovers.still_there(jobs)}):
+        for each in client().job(job_id).left_running():
+            report.fact("left running", f"job {job_id}: {each.line(time.time())}")
 
 
 def _disk_use(report: Report, folder: StateFolder) -> None:

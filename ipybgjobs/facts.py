@@ -38,6 +38,12 @@ def as_json(job: JobView) -> dict[str, Any]:
     }
 
 
+def in_full(job: JobView) -> dict[str, Any]:
+    """Return what `as_json` does, and what the job has left running: for one job, since every process is looked at."""
+    left = [{"pid": each.pid, "command": each.command, "since": iso(each.since)} for each in job.left_running()]
+    return as_json(job) | {"left_running": left}
+
+
 def _attempt_json(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,

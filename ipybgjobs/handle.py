@@ -129,8 +129,9 @@ class Job(JobView):
             print(f"\njob {self.id} goes on ({self.status}); job.follow() shows it again, job.cancel() ends it.")  # noqa: T201 - likewise
 
     def show(self) -> None:
-        """Show what the newest attempt printed and displayed, and what it returned, in this cell."""
+        """Show in this cell what the newest attempt printed, displayed and returned, and what the job has left running."""
         replay.show(self.outputs())
+        replay.say(f"left running: {each.line(time.time())}" for each in self.left_running())
 
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
         """Write a notebook with the call, what it printed, displayed and returned, and the attempts in its metadata.

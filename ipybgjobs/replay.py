@@ -24,6 +24,12 @@ def show(outputs: Iterable[dict[str, Any]]) -> None:
     sys.stdout.flush()
 
 
+def say(lines: Iterable[str]) -> None:
+    """Say something about a job, below its outputs."""
+    for line in lines:
+        print(line)  # noqa: T201 - where the outputs are
+
+
 def _in_ipython() -> bool:
     module = sys.modules.get("IPython")
     return module is not None and module.get_ipython() is not None

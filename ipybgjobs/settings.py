@@ -132,6 +132,7 @@ class Settings:
     idle_seconds: float = 60.0
     kill_grace_seconds: float = 10.0
     exit_grace_seconds: float = 30.0
+    end_children: bool = False  #: whether what an attempt that has ended by itself leaves running is ended
     keep_days: float | None = None  #: age at which ended jobs are removed; None: never
     keep_jobs: int | None = None  #: ended jobs that are kept, the newest; None: all
     warn_param_bytes: int = 10_000_000

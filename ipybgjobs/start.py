@@ -7,11 +7,12 @@ import sys
 def main(role: str, arguments: list[str]) -> None:
     """Run a role."""
     if role == "worker":
-        from ipybgjobs.process import tree
+        from ipybgjobs.process import mark, tree
         from ipybgjobs.worker import run
 
         if "adopt" in arguments[1:]:
             tree.adopt_orphans()
+            mark.put_on(mark.of_attempt(arguments[0]))
         run.main(arguments[0])
     elif role == "forkserver":
         from ipybgjobs.executors import forkserver

@@ -175,6 +175,7 @@ def _show(arguments: argparse.Namespace) -> int:
         "idle_seconds",
         "kill_grace_seconds",
         "exit_grace_seconds",
+        "end_children",
     ):
         print(f"{name}: {shown[name]}")
     return 0

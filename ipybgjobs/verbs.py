@@ -79,7 +79,7 @@ def list_(arguments: argparse.Namespace) -> int:
 def show(arguments: argparse.Namespace) -> int:
     """Show one job with its attempts."""
     job = _job(arguments.job)
-    _say(arguments, "\n".join(wording.details(job)), facts.as_json(job))
+    _say(arguments, "\n".join(wording.details(job)), facts.in_full(job))
     return 0
 
 

@@ -4,9 +4,10 @@ import itertools
 import time
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, origin, outputs, ownership, plain, presence, reports, usage
+from . import advance, attempt, durations, leftovers, origin, outputs, ownership, plain, presence, reports, usage
 from .advance import Progress
 from .folder import StateFolder
+from .leftovers import Leftover
 from .models import Attempt, JobRecord, JobState
 from .process import place
 from .store import records
@@ -230,6 +231,12 @@ class JobView:
         found = None if folder is None else attempt.read_json(folder, attempt.WITHHELD)
         values = (found or {}).get("withheld")
         return list(map(str, values)) if isinstance(values, list) else []
+
+    def left_running(self) -> list[Leftover]:
+        """Return the processes that attempts of this job have left running when they ended, and that still run here."""
+        attempts = [*self.attempts, *filter(None, [self.hook])]
+        ended = [self._folder.attempt(each.folder) for each in attempts if each.folder and each.ended_at]
+        return leftovers.of_attempts(ended, self._record().call.hidden) if ended else []
 
     def _newest_folder(self) -> str | None:
         """The folder of the newest attempt that was launched."""

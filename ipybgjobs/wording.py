@@ -41,6 +41,7 @@ def details(job: Job) -> list[str]:
     lines += [_attempt_line(f"attempt {each.number}", each) for each in job.attempts]
     lines += [_attempt_line("hook", job.hook)] if job.hook else []
     lines += [f"  withheld by the system: {each}" for each in job.withheld]
+    lines += [f"  left running: {each.line(time.time())}" for each in job.left_running()]
     lines += [f"  {each}" for each in job.changes()]
     trace = job.traceback
     return [*lines, "", trace.rstrip()] if trace and record.state is not JobState.SUCCEEDED else lines

@@ -679,6 +679,7 @@ def test_a_notebook_adds_names_of_secrets_and_takes_none_away(notebook):
         ("BackgroundJobs", "idle_seconds", 1),
         ("BackgroundJobs", "kill_grace_seconds", 1),
         ("BackgroundJobs", "exit_grace_seconds", 1),
+        ("BackgroundJobs", "end_children", True),
         ("JobLogs", "level", "DEBUG"),
         ("JobLogs", "directory", "/elsewhere"),
     ],

@@ -30,7 +30,7 @@ from ipybgjobs.process import place as where
 from ipybgjobs.store import restoring, salvage
 from ipybgjobs.store.database import SCHEMA, Database
 
-_ISOLATED = ["unshare", "--uts", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
+ISOLATED = ["unshare", "--uts", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -38,7 +38,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 def _can_isolate() -> bool:
     return (
         shutil.which("unshare") is not None
-        and subprocess.run([*_ISOLATED, "true"], check=False, capture_output=True).returncode == 0
+        and subprocess.run([*ISOLATED, "true"], check=False, capture_output=True).returncode == 0
     )
 
 
@@ -79,7 +79,7 @@ class Container:
             own += f"mount --bind {place.root / 'boot_id'} {_BOOT_ID}; "
         variables = {**place.environment, "IPYBGJOBS_STATE_DIR": str(state or place.state)}
         self.process = subprocess.Popen(
-            [*_ISOLATED, "sh", "-c", f'{own} exec "$@"', "sh", sys.executable, "-u", "-c", _FIRST],
+            [*ISOLATED, "sh", "-c", f'{own} exec "$@"', "sh", sys.executable, "-u", "-c", _FIRST],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

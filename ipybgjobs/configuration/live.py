@@ -17,6 +17,7 @@ _FILES_ONLY = (
     "idle_seconds",
     "kill_grace_seconds",
     "exit_grace_seconds",
+    "end_children",
     "keep_days",
     "keep_jobs",
     "on_finish",

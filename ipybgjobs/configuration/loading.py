@@ -156,6 +156,7 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         idle_seconds=general.idle_seconds,
         kill_grace_seconds=general.kill_grace_seconds,
         exit_grace_seconds=general.exit_grace_seconds,
+        end_children=general.end_children,
         keep_days=general.keep_days,
         keep_jobs=general.keep_jobs,
         warn_param_bytes=general.warn_param_bytes,

@@ -104,6 +104,13 @@ class BackgroundJobs(Configurable):
         Default: 30.""",
     ).tag(config=True)
 
+    end_children = Bool(
+        False,
+        help="""Whether processes that a job has left running end with it when it returns or raises: they are asked to terminate,
+        and killed after kill_grace_seconds; the job holds its slot until then. After a cancel, a time-out or the death of the
+        job's process they end in any case. Default: False; `jupyter bgjobs show` names them while they run.""",
+    ).tag(config=True)
+
     keep_days = Float(
         None,
         allow_none=True,

@@ -21,7 +21,7 @@ from typing import Any
 
 from .. import attempt, occupancy
 from ..folder import StateFolder
-from ..process import identity, tree, worker
+from ..process import identity, mark, tree, worker
 from ..process import launch as launching
 from ..worker import run
 from . import fresh
@@ -136,6 +136,7 @@ class ForkServer:
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
+        mark.put_on(mark.of_attempt(folder))
         worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
         if launch["forked"]:
             run.main(folder, launch["environment"])
@@ -150,7 +151,7 @@ class ForkServer:
             if not pid:
                 return
             folder = self._folders.pop(pid, None)
-            left = self._orphans.of(pid, self._folders, is_worker=folder is not None)
+            left = self._orphans.of(pid, self._folders, folder)
             if folder is not None:  # else what a worker left behind: adopted, and reaped like any
                 used = {"peak": usage.ru_maxrss * 1024, "cpu": usage.ru_utime + usage.ru_stime}
                 self._report(folder, {"status": status, "left": left, **used})

@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+import time
 from typing import Any
 
 from .. import attempt, facts, notebook, sizes
@@ -30,7 +31,9 @@ def detail(job: JobView) -> dict[str, Any]:
         "traceback": job.traceback,
         "changes": said["changes"],
         "attempts": said["attempts"],
-        "facts": {key: said[key] for key in _FACTS if said[key] not in (None, [], False)} | _disk(said["disk_bytes"]),
+        "facts": {key: said[key] for key in _FACTS if said[key] not in (None, [], False)}
+        | _disk(said["disk_bytes"])
+        | _left(job),
     }
 
 
@@ -52,6 +55,12 @@ _FACTS = (
 
 def _disk(taken: int) -> dict[str, str]:
     return {"on disk": sizes.show(taken)} if taken else {}
+
+
+def _left(job: JobView) -> dict[str, str]:
+    """Processes that the job has left running, as long as they run."""
+    found = "; ".join(each.line(time.time()) for each in job.left_running())
+    return {"left running": found} if found else {}
 
 
 class Tail:

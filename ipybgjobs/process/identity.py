@@ -101,6 +101,11 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def seconds(state: ProcessState) -> float:
+    """Return when a process started, in seconds since the machine booted, its sleep counted."""
+    return state.start_time / os.sysconf("SC_CLK_TCK")
+
+
 def is_alive(identity: ProcessIdentity) -> bool:
     """Whether that very process runs; a zombie does not."""
     state = look(identity.pid)

@@ -12,6 +12,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from . import mark
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -165,7 +167,8 @@ def in_session(command: Sequence[str], errors: str, environment: Mapping[str, st
 
 
 def settle() -> None:
-    """Make this process, just started by `detached`, independent for good: own session, own signals, files of its own."""
+    """Make this process, just started by `detached`, independent for good: own session, signals and files, no mark."""
+    mark.take_off()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

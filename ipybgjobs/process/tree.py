@@ -1,19 +1,23 @@
 """Finding and ending all of a worker's processes; the only place that sends signals.
 
 The worker adopts what its descendants orphan (see `adopt_orphans`), so while it lives its tree is whole, processes in
-sessions of their own included. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object, or a walk by session.
+sessions of their own included. What a dead worker has left bears its mark (see `mark`). A supervisor that a job has started is
+nobody's, and neither is what that has started. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object, or a walk by session.
 """
 
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from . import identity
+from . import identity, mark
 from .identity import ProcessState
 
 _PR_SET_CHILD_SUBREAPER = 36
+
+#: What stands in the command lines of processes of ours that a job may have started, and that are nobody's.
+_SUPERVISOR, _FORKSERVER = "/ipybgjobs/start.py supervisor ", "/ipybgjobs/start.py forkserver "
 
 
 #: The C library, once it has been needed; a fork inherits it.
@@ -30,11 +34,12 @@ def adopt_orphans() -> None:
 
 
 def has_children() -> bool:
-    """Whether this process has any child, living or not yet waited for after reaping the dead."""
+    """Whether this process has any child that is its own business, after reaping the dead."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        return True
+        worn, found = mark.of_process(os.getpid()), children()
+        return not found or any(not _is_apart(state, [worn]) for state in found)
     return False
 
 
@@ -42,23 +47,49 @@ def children() -> list[ProcessState]:
     """Children of this process, zombies included."""
     pids: list[str] = []
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:  # a thread may end
             pids += file.read().split()
     return [state for state in map(identity.look, map(int, pids)) if state is not None]
 
 
+def living() -> list[ProcessState]:
+    """All living processes that are seen from here."""
+    return [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
+
+
+def unreaped() -> set[identity.ProcessIdentity]:
+    """Processes that have ended and that PID 1, which has adopted them, has not waited for."""
+    states = map(identity.look, _all_pids())
+    return {identity.of(state) for state in states if state is not None and state.state == "Z" and state.parent == 1}
+
+
 def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
     """Living processes below the roots, and those in a session that one of the roots leads; parents first."""
-    everything = [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
+    everything = living()
     known = {root.pid for root in roots}
+    worn = list(map(mark.of_process, known))
     sessions = set(known)
     found: list[ProcessState] = []
     while True:
-        new = [s for s in everything if s.pid not in known and (s.parent in known or s.session in sessions)]
+        near = [s for s in everything if s.pid not in known and (s.parent in known or s.session in sessions)]
+        new = [state for state in near if not _is_apart(state, worn)]
         if not new:
             return found
         found += new
         known.update(state.pid for state in new)
+
+
+def _is_apart(state: ProcessState, worn: Collection[int | None]) -> bool:
+    """Whether a process is none of a worker's, though it descends from it: a supervisor, its fork server, another attempt.
+
+    A fork of a worker has the command line of the fork server; but it bears a mark.
+    """
+    line, found = identity.command_line(state.pid), mark.of_process(state.pid)
+    if _SUPERVISOR in line:
+        return True
+    if found is not None:
+        return any(worn) and found not in worn
+    return state.session == state.pid and _FORKSERVER in line
 
 
 def _all_pids() -> list[int]:
@@ -106,24 +137,38 @@ def terminate(states: Iterable[ProcessState]) -> None:
     send(states, signal.SIGTERM)
 
 
-def left_behind(worker: identity.ProcessIdentity, orphans: Iterable[identity.ProcessIdentity]) -> list[ProcessState]:
-    """Return what a dead worker has left: the processes of its session, those that became orphans, and all below them.
+def left_behind(
+    worker: identity.ProcessIdentity | None, orphans: Iterable[identity.ProcessIdentity], worn: int
+) -> list[ProcessState]:
+    """Return what a dead worker has left: all that bear its mark, the processes of its session, its orphans, and all below them.
 
     A session's number is given to no other process while anybody is in it; if a process of that number lives, it is another's.
+
+    Parameters
+    ----------
+    worker : ProcessIdentity or None
+        The worker; None where nobody knows it any more.
+    orphans : iterable of ProcessIdentity
+        Processes that became orphans with its end.
+    worn : int
+        The mark of the attempt.
     """
+    everything = living()
+    found = [state for state in everything if mark.of_process(state.pid) == worn]
+    found += [] if worker is None else _in_session(worker, everything)
+    found += [s for each in orphans if identity.is_alive(each) and (s := identity.look(each.pid)) is not None]
+    roots = {state.pid: state for state in found if not _is_apart(state, [worn])}
+    if not roots:
+        return []
+    return [*roots.values(), *descendants(roots.values())]
+
+
+def _in_session(worker: identity.ProcessIdentity, everything: Iterable[ProcessState]) -> list[ProcessState]:
+    """Those that are in the session of a worker that has gone."""
     leader = identity.look(worker.pid)  # the worker itself, where nobody has reaped it yet
-    gone = leader is None or leader.start_time == worker.start_time
-    everything = [identity.look(pid) for pid in _all_pids()] if gone else []
-    session = [s for s in everything if s is not None and s.session == worker.pid and s.start_time >= worker.start_time]
-    known = [s for each in orphans if identity.is_alive(each) and (s := identity.look(each.pid)) is not None]
-    found = [*(s for s in session if s.state not in "ZX" and worker.boot == identity.boot()), *known]
-    roots = [state for state in found if not _is_supervisor(state.pid)]
-    return [*roots, *descendants(roots)]
-
-
-def _is_supervisor(pid: int) -> bool:
-    """Whether a process supervises: one that a job, or its fork server, has started becomes an orphan too, and is nobody's."""
-    return "/ipybgjobs/start.py supervisor " in identity.command_line(pid)
+    if worker.boot != identity.boot() or (leader is not None and leader.start_time != worker.start_time):
+        return []
+    return [state for state in everything if state.session == worker.pid and state.start_time >= worker.start_time]
 
 
 def kill_all(states: Iterable[ProcessState]) -> None:

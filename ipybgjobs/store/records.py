@@ -307,6 +307,12 @@ def _source(text: str | None) -> Source | None:
         return None
 
 
+def ended_folders(database: Database) -> list[tuple[int, str]]:
+    """Read the folders of all attempts that have ended, relative to the state folder, each with the id of its job."""
+    rows = database.read("SELECT job_id, folder FROM attempts WHERE ended_at IS NOT NULL AND typeof(folder) = 'text'")
+    return [(row["job_id"], row["folder"]) for row in rows]
+
+
 def origin(database: Database, origin_id: int | None) -> Origin | None:
     """Read what surrounded an attempt; None where it is not known."""
     rows = database.read("SELECT body FROM origins WHERE id = ?", (origin_id,))

@@ -102,7 +102,8 @@ class Collector:
             run.problem = f"its process ended before it could begin: {running.last_words(end.folder)}"
             self._attempts.void(run)
             return
-        self._attempts.leaving[end.folder] = Leaving(run, end)
+        latest = self._policies.latest
+        self._attempts.leaving[end.folder] = Leaving(run, end, latest.kill_grace_seconds if latest.end_children else None)
 
     def _go_on_leaving(self, leaving: Leaving) -> None:
         end = leaving.step()

@@ -101,6 +101,8 @@ class Decider:
         verdict = self._explained(run, job, end.verdict)
         if not step.change.end_attempt(job.id, run.number, verdict):
             return
+        if run.left_running:
+            step.effects.say(f"{_head(job, run.number)} left running: PID {', '.join(map(str, run.left_running))}")
         if run.is_hook:
             self._end_hook(step, job, verdict)
             return
@@ -159,7 +161,8 @@ class Decider:
         grace = self._policies.latest.kill_grace_seconds
         for run in self._attempts.running.values():
             if run.is_late(monotonic, self._clock()) and run.folder not in self._attempts.ended:
-                if step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
+                gone = run.folder in self._attempts.leaving  # what it has left is being ended
+                if not gone and step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
                     step.effects.endings.append((run, Outcome.TIMEOUT, grace))
                 step.effects.late.append(run)
 

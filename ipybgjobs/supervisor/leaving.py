@@ -1,7 +1,7 @@
 """Attempts whose process has gone, until all that can be known of their end is known, and nothing that is to end is left.
 
 It never waits: each is looked at again until then. An exit report is awaited only of a fork server of ours that lives. What a
-worker left behind is ended where the worker did not end by itself, or was being ended; after a success it stays.
+worker left behind is ended where the worker did not end by itself, or was being ended; else that is a setting's choice.
 """
 
 import time
@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 from .. import attempt, occupancy, reports
 from ..executors.local import Exit, exit_from_folder
-from ..process import identity, place, tree
+from ..process import identity, mark, place, tree
 from ..process.identity import ProcessIdentity, ProcessState
 from ..reports import Started
 from .running import Running
+from .sweeping import Sweep
 
-#: Seconds that a fork server without supervisor is given to write how its child ended; and until what is ended has to be gone.
-PATIENCE, LONGEST_SWEEP = 2.0, 1.0
+#: Seconds that a fork server without supervisor is given to write how its child ended.
+PATIENCE = 2.0
 
 #: Seconds between two looks.
 INTERVAL = 0.01
@@ -30,19 +31,21 @@ class Leaving:
         The attempt.
     end : Exit
         What was seen of its end; without a status its exit report is awaited.
+    grace : float or None
+        Seconds that is given to what a worker has left that ended by itself; None: that stays.
     clock : callable
         The monotonic clock, in seconds.
     """
 
-    def __init__(self, run: Running, end: Exit, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, run: Running, end: Exit, grace: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.run = run
         self._end = end
+        self._grace = grace
         self._clock = clock
         self._report_until = clock() + PATIENCE
         self._started = reports.started(run.folder) or Started()
         self._launcher = _launcher(self._started) if end.status is None else None
-        self._left: list[ProcessState] | None = None
-        self._sweep_until = 0.0
+        self._sweep: Sweep | None = None
 
     def step(self) -> Exit | None:
         """Do what is due; return the end once nothing is."""
@@ -50,29 +53,35 @@ class Leaving:
             self._end = exit_from_folder(self.run.folder)
             if self._end.status is None and self._is_about_to_report():
                 return None
-        if self._left is None:
-            self._left = self._to_be_ended()
-            self._sweep_until = self._clock() + LONGEST_SWEEP
-            tree.kill_all(self._left)
-        left = [state.pid for state in self._left if tree.same(state)]
-        if left and self._clock() < self._sweep_until:
+        if self._sweep is None:
+            self._sweep = self._begin()
+        if not self._sweep.step():
             return None
-        self.run.remains = left
+        self.run.remains = self._sweep.remains
         return self._end
 
     def _is_about_to_report(self) -> bool:
         alive = self._launcher is not None and identity.is_alive(self._launcher)
         return alive and self._clock() < self._report_until
 
-    def _to_be_ended(self) -> list[ProcessState]:
-        """What of the attempt is still there and is not to stay."""
-        ending = self.run.ending
-        if ending is None and reports.outcome(self.run.folder) is not None:
-            return []
-        known = [] if ending is None else ending.known()
-        known += tree.writers(f"{self.run.folder}/{attempt.OUTPUT}")  # also what init has adopted, with the fork server dead
-        if self._started.process is not None and occupancy.of_attempt(self._started).key == place.here():
-            known += tree.left_behind(ProcessIdentity(*self._started.process), self._end.left)
+    def _begin(self) -> Sweep:
+        """Find out what is to end of what the attempt has left, and how."""
+        if self.run.ending is not None or reports.outcome(self.run.folder) is None:
+            return Sweep(self._left, 0.0, self._clock)
+        seen = self._end.status is not None  # then what the worker left has become an orphan of who saw it
+        if self._grace is None or (seen and not self._end.left):
+            self.run.left_running = [process.pid for process in self._end.left if identity.is_alive(process)]
+            return Sweep(list, 0.0, self._clock)
+        return Sweep(self._left, self._grace, self._clock)
+
+    def _left(self) -> list[ProcessState]:
+        """Whatever of the attempt still lives."""
+        folder, process = self.run.folder, self._started.process
+        known = [] if self.run.ending is None else self.run.ending.known()
+        known += tree.writers(f"{folder}/{attempt.OUTPUT}")
+        if occupancy.is_here(self._started):
+            worker = None if process is None else ProcessIdentity(*process)
+            known += tree.left_behind(worker, self._end.left, mark.of_attempt(folder))
         return list({state.pid: state for state in known}.values())
 
 

@@ -38,6 +38,7 @@ class Running:
     memory_kills: int | None = None  #: what the kernel had counted at the launch; None: not known
     ending: Ending | None = None
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
+    left_running: list[int] = field(default_factory=list)  #: processes that it has left running, and that are to stay
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     elsewhere: bool = False  #: in another place: only its lock can be seen
     adopted: str | None = None  #: who said that its process is gone, where that can't be seen
