@@ -31,6 +31,8 @@ from _thread import get_ident  # threading itself is no cheap import
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import jsontext
+
 if TYPE_CHECKING:
     import io
 
@@ -116,8 +118,8 @@ def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dic
     try:
         with opened(f"{folder}/{name}") as file:
             size = os.fstat(file.fileno()).st_size
-            value = json.loads(file.read(size)) if longest is None or size <= longest else None
-    except (OSError, ValueError, RecursionError, MemoryError):
+            value = jsontext.parse(file.read(size)) if longest is None or size <= longest else None
+    except (OSError, ValueError, MemoryError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -108,12 +108,16 @@ MARKERS = {
 
 @pytest.mark.parametrize("marker", MARKERS)
 def test_a_job_that_spoils_its_start_marker_can_be_cancelled_and_keeps_no_other_from_running(odd, marker):
+    go = odd.root / "go"
+    other = bg.submit("odd.waits", {"path": str(go)})  # while it runs, no supervisor ends because it is idle
     job = writing("started.json", MARKERS[marker])
     [supervisor] = of_role(odd, "supervisor")
     cancel(job)
     assert (job.state, [each.outcome for each in job.attempts]) == ("cancelled", ["cancelled"])
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
     assert (of_role(odd, "supervisor"), complaints(odd)) == ([supervisor], "")
+    go.touch()
+    assert other.result(DEADLINE) == "released"
 
 
 @pytest.mark.parametrize("name", ["started.json", "outcome.json", "dropped.json", "exit.json"])
@@ -227,7 +231,7 @@ PATIENT = settings(
 
 CELLS = st.one_of(
     st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=20).filter(lambda text: "\0" not in text),
-    st.binary(max_size=8), st.sampled_from(["{}", "[]", "[1]", '{"a": 1}', "[" * 5000, "null", '{"path": 5, "sources": 5}']),
+    st.binary(max_size=8), st.sampled_from(["{}", "[]", "[1]", '{"a": 1}', "[" * 5000, "[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000, "null", '{"path": 5, "sources": 5}']),
 )  # fmt: skip
 
 
