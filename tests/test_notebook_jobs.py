@@ -521,7 +521,8 @@ def bad(place, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["missing", "a folder", "no JSON", "deep JSON", "a list", "format 3", "not valid", "no such kernel", "no kernel", "no parameters cell",
+    ["missing", "a folder", "no JSON", "deep JSON", "a list", "format 3", "not valid", "no such kernel", "no kernel",
+     "no parameters cell",
      "no folder", "no notebook", "odder", "somebody's", "a pipe", "into a pipe", "itself", "read-only", "a wrong name"],
 )  # fmt: skip
 def test_bad_input_costs_one_sentence_and_nothing_is_submitted(desk, monkeypatch, name):

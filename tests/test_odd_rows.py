@@ -231,7 +231,8 @@ PATIENT = settings(
 
 CELLS = st.one_of(
     st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=20).filter(lambda text: "\0" not in text),
-    st.binary(max_size=8), st.sampled_from(["{}", "[]", "[1]", '{"a": 1}', "[" * 5000, "[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000, "null", '{"path": 5, "sources": 5}']),
+    st.binary(max_size=8), st.sampled_from(["{}", "[]", "[1]", '{"a": 1}', "[" * 5000, "null",
+                     "[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000, '{"path": 5, "sources": 5}']),
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 import types
 from _thread import get_ident  # threading itself is no cheap import
+from collections.abc import Iterator
 from typing import NoReturn
 
 from . import tree
@@ -29,6 +30,13 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+class Terminated(SystemExit):
+    """The process was sent SIGTERM: unwinds what runs as `sys.exit` would, and is told from a call of it."""
+
+    def __str__(self) -> str:
+        return "the process was sent SIGTERM"
+
+
 def unwind_on_terminate() -> None:
     """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole.
 
@@ -37,7 +45,7 @@ def unwind_on_terminate() -> None:
     """
 
     def handler(number: int, _frame: types.FrameType | None) -> None:
-        sys.exit(128 + number)
+        raise Terminated(128 + number)
 
     masks: dict[int, set[int] | set[signal.Signals]] = {}  # of each thread, since several may fork at once
 
@@ -54,6 +62,16 @@ def unwind_on_terminate() -> None:
 
     signal.signal(signal.SIGTERM, handler)
     os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let an interrupt, and a request to end, wait until a block is through; for what takes moments."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def new_session() -> None:
