@@ -99,6 +99,17 @@ def write_new(folder: str, name: str, value: Any) -> None:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
 
+def write_empty(folder: str, name: str) -> None:
+    """Make a file that says all by being there; it needs a name, and no space.
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+    os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
+
+
 def sync_folder(path: str) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)

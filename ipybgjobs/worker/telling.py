@@ -145,8 +145,9 @@ def name(cls: type) -> str:
 def message(error: BaseException) -> str:
     """What an exception says."""
     try:
-        called = isinstance(error, SystemExit) and not isinstance(error, Terminated)
-        return f"sys.exit({error.code!r})" if called else str(error)
+        if isinstance(error, SystemExit) and not isinstance(error, Terminated):
+            return f"sys.exit({error.code!r})"
+        return str(error)
     except BaseException as second:
         return f"<its message can't be shown: {type(second).__name__}>"
 
