@@ -12,7 +12,8 @@ def main(role: str, arguments: list[str]) -> None:
 
         if "adopt" in arguments[1:]:
             tree.adopt_orphans()
-        run.main(arguments[0])
+        telling = [int(each.removeprefix("tells=")) for each in arguments[1:] if each.startswith("tells=")]
+        run.main(arguments[0], telling=telling[0] if telling else None)
     elif role == "forkserver":
         from ipybgjobs.executors import forkserver
 

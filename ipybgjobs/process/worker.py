@@ -17,6 +17,9 @@ from typing import NoReturn
 
 from . import tree
 
+#: The descriptor over which a worker tells whoever reaps it that it has begun; the only one that it inherits and keeps till then.
+TELLING = 3
+
 _RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)
 
 
@@ -91,8 +94,23 @@ def redirect_output(path: str) -> None:
 
 
 def close_others() -> None:
-    """Close every descriptor but standard input, output and error."""
-    os.closerange(3, 1 << 20)
+    """Close every descriptor but standard input, output and error, and the one that tells."""
+    os.closerange(TELLING + 1, 1 << 20)
+
+
+def tell_begun(descriptor: int | None) -> None:
+    """Say over a pipe, which is closed for good, that this process has begun; what a job does to its files can't take that back.
+
+    Parameters
+    ----------
+    descriptor : int or None
+        The pipe; None where nobody listens.
+    """
+    if descriptor is None:
+        return
+    with contextlib.suppress(OSError):  # whoever launched it is gone, or stopped for so long that the pipe is full
+        os.write(descriptor, b"%d\n" % os.getpid())
+    os.close(descriptor)
 
 
 def hold_alive(descriptor: int) -> bool:

@@ -16,7 +16,7 @@ from ..process import identity, place, worker
 from . import context, imports, outcome, streams, telling
 
 
-def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
+def main(folder: str, environment: dict[str, str] | None = None, telling: int | None = None) -> NoReturn:
     """Run the attempt; the process ends with it.
 
     Parameters
@@ -25,10 +25,13 @@ def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
         The attempt folder.
     environment : dict of str to str, optional
         Environment variables of the job; by default those of this process.
+    telling : int, optional
+        The pipe over which it says that it has begun (see `worker.tell_begun`).
     """
     request = attempt.read_json(folder, attempt.REQUEST, longest=None)
     if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
+    worker.tell_begun(telling)
     record = _run(folder, request, dict(os.environ) if environment is None else environment, worker.Reserve())
     record |= {"ended_at": time.time(), "lost": streams.lost.to_json()}
     with worker.undisturbed():
