@@ -18,7 +18,7 @@ file                 written by                                  says
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled, uncut
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
-``exit.json``        fork server without a supervisor            exit status and resource use
+``exit.json``        fork server without a supervisor            exit status, resource use, whether it had begun
 ===================  ==========================================  =======================================
 """
 

@@ -165,8 +165,9 @@ class ForkServer:
     def _listen(self) -> None:
         """Hear which children have begun; one says so before it can end."""
         with contextlib.suppress(BlockingIOError):
-            while said := os.read(self._telling, 1 << 16):
-                self._begun.update(map(int, said.split()))
+            while said := os.read(self._telling, worker.BYTES_OF_PID << 12):
+                starts = range(0, len(said), worker.BYTES_OF_PID)
+                self._begun.update(int.from_bytes(said[at : at + worker.BYTES_OF_PID], "little") for at in starts)
 
     def _report(self, folder: str, report: dict[str, Any]) -> None:
         report["folder"] = folder

@@ -20,6 +20,9 @@ from . import tree
 #: The descriptor over which a worker tells whoever reaps it that it has begun; the only one that it inherits and keeps till then.
 TELLING = 3
 
+#: Length of what is told; a read of many is never cut within one.
+BYTES_OF_PID = 4
+
 _RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)
 
 
@@ -109,7 +112,7 @@ def tell_begun(descriptor: int | None) -> None:
     if descriptor is None:
         return
     with contextlib.suppress(OSError):  # whoever launched it is gone, or stopped for so long that the pipe is full
-        os.write(descriptor, b"%d\n" % os.getpid())
+        os.write(descriptor, os.getpid().to_bytes(BYTES_OF_PID, "little"))
     os.close(descriptor)
 
 

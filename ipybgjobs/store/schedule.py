@@ -162,6 +162,8 @@ class Schedule:
 
     def jobs(self, job_ids: Sequence[int]) -> list[Task | Unread]:
         """Those of some jobs that are there, by id."""
+        if not job_ids:
+            return []
         try:
             return self._jobs(self._rows(job_ids))
         except Unparsed as unparsed:  # where they fail, what comes after them is asked for next
