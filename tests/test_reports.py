@@ -187,6 +187,8 @@ def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
         message="broken",         traceback="Traceback …", names=("Broken", "Exception"), asked=True, after=2.0, pickled=True,
     )  # fmt: skip
     attempt.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
-    assert reports.left(folder) == (9, 1 << 40, 0.25, ())
+    assert reports.left(folder) == (9, 1 << 40, 0.25, (), False)
+    attempt.write_json(folder, attempt.EXIT, {"status": 9, "begun": True})
+    assert reports.left(folder) == (9, None, None, (), True)
     attempt.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
     assert results.value(folder, 1) == math.inf
