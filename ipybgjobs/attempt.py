@@ -18,7 +18,7 @@ file                 written by                                  says
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled, uncut
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
-``exit.json``        fork server without a supervisor            exit status and resource use
+``exit.json``        fork server without a supervisor            exit status, resource use, whether it had begun
 ===================  ==========================================  =======================================
 """
 
@@ -30,6 +30,8 @@ import stat
 from _thread import get_ident  # threading itself is no cheap import
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from . import jsontext
 
 if TYPE_CHECKING:
     import io
@@ -97,6 +99,17 @@ def write_new(folder: str, name: str, value: Any) -> None:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
 
+def write_empty(folder: str, name: str) -> None:
+    """Make a file that says all by being there; it needs a name, and no space.
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+    os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
+
+
 def sync_folder(path: str) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -116,8 +129,8 @@ def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dic
     try:
         with opened(f"{folder}/{name}") as file:
             size = os.fstat(file.fileno()).st_size
-            value = json.loads(file.read(size)) if longest is None or size <= longest else None
-    except (OSError, ValueError, RecursionError, MemoryError):
+            value = jsontext.parse(file.read(size)) if longest is None or size <= longest else None
+    except (OSError, ValueError, MemoryError):
         return None
     return value if isinstance(value, dict) else None
 

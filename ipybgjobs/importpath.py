@@ -98,10 +98,19 @@ def _where(name: str, path: Sequence[str]) -> str | None:
 def _spec(name: str, search: list[str]) -> ModuleSpec | None:
     """What is on the path; or what a finder of an editable installation knows, which a job's process has too."""
     found = PathFinder.find_spec(name, search)
-    others = () if found is not None else [finder for finder in sys.meta_path if finder is not PathFinder]
-    for finder in others:
-        look = getattr(finder, "find_spec", None)
-        found = None if look is None else look(name, search if "." in name else None, None)
-        if found is not None:
-            break
-    return found
+    if found is not None:
+        return found
+    others = [finder for finder in list(sys.meta_path) if finder is not PathFinder]
+    asked = (_asked(finder, name, search if "." in name else None) for finder in others)
+    return next((spec for spec in asked if spec is not None), None)
+
+
+def _asked(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:
+    """What a finder finds; but not what it only remembers of a relative entry of the path, by way of the finders of Python."""
+    look = getattr(finder, "find_spec", None)
+    try:
+        found: ModuleSpec | None = None if look is None else look(name, path, None)
+    except (ImportError, OSError):  # an archive, say, that is not in this folder
+        return None
+    is_relative = found is not None and found.has_location and not os.path.isabs(found.origin or os.sep)
+    return None if is_relative else found

@@ -262,8 +262,9 @@ def _prepared(owner: Any, method: str, params: dict[str, Any]) -> dict[str, Any]
         return dict(prepare(method, params))
     except BackgroundJobError:
         raise
-    except Exception as error:
-        raise InvalidParameters(f"{owner.__qualname__}.{method}() refuses: {redaction.one_line(str(error))}") from error
+    except (Exception, SystemExit) as error:
+        said = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        raise InvalidParameters(f"{owner.__qualname__}.{method}() refuses: {redaction.one_line(said)}") from error
 
 
 def _bind_all(bind: Callable[[Mapping[str, Any]], dict[str, Any]], calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -341,10 +342,13 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[
         status, output, errors = unbroken.run(lambda: _ask(question))
     except subprocess.TimeoutExpired:
         raise InvalidTarget(f"{permission.entry.key} took more than {LONGEST_LOOK:.0f} s to import.") from None
-    if status != 0:
-        last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+    try:
+        answer = plain.load(output) if status == 0 else None
+    except (Exception, SystemExit):  # it ended before it could answer, or a parameter can't be loaded
+        answer = None
+    if answer is None:
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"it ended with exit code {status}"
         raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
-    answer = plain.load(output)
     if isinstance(answer, BackgroundJobError):
         raise answer
     bound: list[Bound] = answer

@@ -4,12 +4,11 @@ The meaning of updates and clears is nbclient's: an update changes what bears it
 with ``wait`` only when the next output comes.
 """
 
-import json
 from collections.abc import Iterable
 from types import NoneType
 from typing import Any
 
-from . import attempt, redaction, terminal
+from . import attempt, jsontext, redaction, terminal
 from .textlog import TextLog
 
 _SHOWN: dict[str, Any] = {"data": dict, "metadata": dict}
@@ -178,8 +177,8 @@ def _records(folder: str) -> list[dict[str, Any]]:
         return []
     for line in lines:
         try:
-            record = json.loads(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
-        except (ValueError, RecursionError):
+            record = jsontext.parse(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
+        except ValueError:
             continue
         if isinstance(record, dict) and _is_whole(record):
             found.append(record)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from . import attempt
+from . import attempt, jsontext
 from .errors import StoreError
 from .folder import StateFolder
 
@@ -80,4 +80,5 @@ def announced(folder: StateFolder) -> Iterator[tuple[str, float, list[str]]]:
 
 def _uids(note: str) -> list[str]:
     with open(note, "rb") as file:
-        return [uid for uid in json.load(file) if isinstance(uid, str)]
+        said = jsontext.parse(file.read())
+    return [uid for uid in said if isinstance(uid, str)] if isinstance(said, list) else []

@@ -40,6 +40,7 @@ class Left(NamedTuple):
     peak_memory: int | None = None  #: bytes
     cpu_seconds: float | None = None
     orphans: tuple[Process, ...] = ()  #: processes that became orphans with its end
+    begun: bool = False  #: whether it is known to have begun, whatever its start marker says
 
 
 class Dropped(NamedTuple):
@@ -99,7 +100,7 @@ def left(folder: str) -> Left | None:
     if value is None:
         return None
     status, peak, cpu = _whole(value.get("status"), _LARGEST_INT), _whole(value.get("peak")), _number(value.get("cpu"))
-    return Left(status, peak, cpu, _processes(value.get("left")))
+    return Left(status, peak, cpu, _processes(value.get("left")), value.get("begun") is True)
 
 
 def dropped(folder: str) -> Dropped | None:

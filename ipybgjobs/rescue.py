@@ -263,7 +263,7 @@ def _call(request: dict[str, Any], folder: StateFolder, uid: str) -> Call:
 def _known_attempt(folder: StateFolder, number: int, relative: str, call: Call) -> KnownAttempt:
     path = folder.attempt(relative)
     reason = (attempt.read_json(path, attempt.ENDING) or {}).get("reason")
-    ending = Outcome(reason) if reason in set(Outcome) else None
+    ending = Outcome(reason) if isinstance(reason, str) and reason in set(Outcome) else None
     verdict, _ = judge(exit_from_folder(path), ending, lambda: call.hidden)
     started = (attempt.read_json(path, attempt.STARTED) or {}).get("started_at")
     ended = (attempt.read_json(path, attempt.OUTCOME) or {}).get("ended_at")

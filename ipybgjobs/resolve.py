@@ -13,6 +13,7 @@ from typing import Any
 
 from . import plain
 from .errors import InvalidTarget, JobNotAllowed
+from .process.worker import Terminated
 
 
 def resolve(key: str, only_from: str | None = None) -> Any:
@@ -76,11 +77,11 @@ def _import(name: str, *, optional: bool = False) -> Any:
                 "put it beside the notebook or install it."
             ) from None
         raise InvalidTarget(f"{name} can't be imported: {error}.") from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):  # meant for whoever imports
         raise
     except BaseException as error:  # SystemExit too: a module that exits is no module
-        reason = " ".join(str(error).split())
-        raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {reason}.") from error
+        said = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {' '.join(said.split())}.") from error
 
 
 def _prefer(module: str, folder: str) -> None:

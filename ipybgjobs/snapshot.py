@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from . import importpath
+from . import importpath, jsontext
 from .errors import InvalidRequest
 from .process import allotment
 from .roles import PACKAGE_ROOT
@@ -76,12 +76,12 @@ class Context:
             If `to_text` did not write it.
         """
         try:
-            values: dict[str, Any] = json.loads(text)
+            values: dict[str, Any] = jsontext.parse(text)
             values["path"] = tuple(values["path"])
             values["sources"] = tuple((path, rank) for path, rank in values["sources"])
             values["flags"] = tuple(values.get("flags", ()))
             found = cls(**values)
-        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"it is not a context: {error}") from None
         texts = (found.executable, found.prefix, found.package_root, found.cwd, found.startup, *found.path, *found.flags)
         if type(found.umask) is not int or not all(map(_is_text, (*texts, *itertools.chain(*found.sources)))):

@@ -13,7 +13,8 @@ def main(role: str, arguments: list[str]) -> None:
         if "adopt" in arguments[1:]:
             tree.adopt_orphans()
             mark.put_on(mark.of_attempt(arguments[0]))
-        run.main(arguments[0])
+        telling = [int(each.removeprefix("tells=")) for each in arguments[1:] if each.startswith("tells=")]
+        run.main(arguments[0], telling=telling[0] if telling else None)
     elif role == "forkserver":
         from ipybgjobs.executors import forkserver
 

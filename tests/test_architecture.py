@@ -27,6 +27,7 @@ LAYERS = [
         "byvalue",
         "roles",
         "waiting",
+        "jsontext",
         "usage",
         "terminal",
         "source",

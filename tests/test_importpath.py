@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import importpath, preparation
+from ipybgjobs import bytecode, importpath, preparation
 from ipybgjobs.client import client
 
 SAYS = "import os\ndef fit():\n    return [{!r}, os.getcwd()]\n"
@@ -83,8 +83,11 @@ def test_one_that_was_edited_since_is_looked_at_and_runs_from_where_it_was(folde
     assert bg.run_here("training.fit", {"new": "6"}) == 6
 
 
+@pytest.mark.parametrize("asked", [False, True], ids=["alone", "beside a finder that asks the others"])
 @pytest.mark.parametrize("relative", [False, True])
-def test_a_module_of_an_archive_is_found_again_or_refused(folders, monkeypatch, relative):
+def test_a_module_of_an_archive_is_found_again_or_refused(folders, monkeypatch, relative, asked):
+    if asked:  # as another thread has it that looks at a module; what it finds is what Python remembers of another folder
+        monkeypatch.setattr(sys, "meta_path", [bytecode.Finder(), *sys.meta_path])
     with zipfile.ZipFile(folders / "a" / "code.zip", "w") as archive:
         archive.writestr("zipped.py", SAYS.format("zip"))
     monkeypatch.syspath_prepend("code.zip" if relative else str(folders / "a" / "code.zip"))

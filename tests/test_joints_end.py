@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -373,6 +374,56 @@ def test_an_attempt_can_be_cancelled_though_nothing_can_be_written_in_its_folder
         assert outcomes(job) == [(1, "cancelled")]
     finally:
         kill_helpers(joints)
+
+
+FILLS_ITS_DISK = """
+    import contextlib, os, time
+    import ipybgjobs as bg
+
+    def fill():
+        path = f"{bg.current_job().folder}/filler"
+        print("began", flush=True)
+        with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        print("full", flush=True)
+        try:
+            time.sleep(300)
+        except KeyboardInterrupt:
+            os.unlink(path)
+            return "finished"
+"""
+
+#: Cancels a job whose attempt folder is on a full file system of its own, and says how it ended.
+_CANCELS = """
+import time
+import ipybgjobs as bg
+
+job = bg.submit("filling.fill")
+while "full" not in job.log():
+    time.sleep(0.01)
+try:
+    job.cancel()
+    job.result(60)
+except bg.JobCancelled as error:
+    print(job.state, job.attempts[0].outcome, error.value)
+else:
+    print(job.state, job.attempts[0].outcome)
+"""
+
+
+def test_a_job_that_makes_room_and_returns_when_it_is_cancelled_on_a_full_disk_is_cancelled(place):
+    place.module("filling", FILLS_ITS_DISK)
+    place.allow({"filling": ["fill"]}, BackgroundJobs__idle_seconds=0.2, BackgroundJobs__kill_grace_seconds=20.0)
+    jobs = place.state / "jobs"
+    jobs.mkdir(mode=0o700, parents=True)
+    place.state.chmod(0o700)
+    mounting = f'mount -t tmpfs -o size=256k,mode=700 tmpfs "{jobs}" && exec "$0" -c "$1"'
+    command = ["unshare", "-Urm", "sh", "-c", mounting, sys.executable, _CANCELS]
+    done = subprocess.run(command, cwd=place.code, capture_output=True, text=True, timeout=2 * DEADLINE, check=False)
+    if "unshare failed" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("no file system can be mounted here")
+    assert done.stdout == "cancelled cancelled finished\n", done.stderr
 
 
 # -- 6: the outcome, whole or not at all --------------------------------------------------------------------------------

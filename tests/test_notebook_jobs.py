@@ -482,6 +482,7 @@ def bad(place, name):
     write(place, code("x"), name="r.ipynb", kernelspec={"name": "nowhere", "display_name": "R"})
     write(place, code("x"), name="nameless.ipynb", language_info={"name": "julia"})
     (place.code / "odd.ipynb").write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"a": 1}]}))
+    (place.code / "deep.ipynb").write_text('{"cells": ' + "[" * 5000 + "]" * 5000 + "}")
     os.mkfifo(place.code / "pipe.ipynb")
     odder = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "source": ""}]}
     (place.code / "odder.ipynb").write_text(json.dumps(odder))
@@ -493,6 +494,7 @@ def bad(place, name):
         ),
         "a folder": ("", {}, "There is no notebook {code} that can be read: Is a directory."),
         "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is no notebook: it holds no JSON."),
+        "deep JSON": ("deep.ipynb", {}, "{code}/deep.ipynb is no notebook: it holds no JSON"),
         "a list": ("list.ipynb", {}, "{code}/list.ipynb is no notebook that can be run: it has no nbformat and cells"),
         "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, and can't be upgraded: "),
         "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is not a valid notebook: "),
@@ -519,7 +521,8 @@ def bad(place, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["missing", "a folder", "no JSON", "a list", "format 3", "not valid", "no such kernel", "no kernel", "no parameters cell",
+    ["missing", "a folder", "no JSON", "deep JSON", "a list", "format 3", "not valid", "no such kernel", "no kernel",
+     "no parameters cell",
      "no folder", "no notebook", "odder", "somebody's", "a pipe", "into a pipe", "itself", "read-only", "a wrong name"],
 )  # fmt: skip
 def test_bad_input_costs_one_sentence_and_nothing_is_submitted(desk, monkeypatch, name):

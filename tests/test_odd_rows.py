@@ -20,7 +20,7 @@ from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule, newest_context
 
 JOBS = r"""
-    import os, sys, time
+    import os, shutil, sys, time
     import ipybgjobs as bg
 
     def writes(name, content, seconds=300.0):
@@ -28,7 +28,11 @@ JOBS = r"""
         path = f"{bg.current_job().folder}/{name}"
         if os.path.exists(path):
             os.unlink(path)
-        if content == "a pipe":
+        if content == "gone":
+            pass
+        elif content == "no folder":
+            shutil.rmtree(bg.current_job().folder)
+        elif content == "a pipe":
             os.mkfifo(path)
         elif content == "a folder":
             os.mkdir(path)
@@ -41,6 +45,15 @@ JOBS = r"""
         print("written", "." * 200_000, flush=True)
         time.sleep(seconds)
         return "returned"
+
+    def dies_unmarked(name, content, go=None):
+        '''Leaves a line for each run, spoils its start marker, and ends without an outcome.'''
+        with open(f"{os.path.dirname(__file__)}/runs", "a") as file:
+            file.write(f"{os.getpid()}\n")
+        writes(name, content, 0.0)
+        while go is not None and not os.path.exists(go):
+            time.sleep(0.01)
+        os._exit(3)
 
     def adds(a: int, b: int):
         return a + b
@@ -63,7 +76,7 @@ JOBS = r"""
         return "released"
 """
 
-NAMES = ["writes", "writes_later", "adds", "raises", "raises_with_a_secret", "waits"]
+NAMES = ["writes", "dies_unmarked", "writes_later", "adds", "raises", "raises_with_a_secret", "waits"]
 
 
 @pytest.fixture
@@ -100,20 +113,32 @@ MARKERS = {
     "a PID that is text": json.dumps({"process": {"pid": "x", "start_time": "y", "boot": 5}, "pid_namespace": OWN}),
     "a process that has ended": json.dumps({"process": {"pid": 2**22, "start_time": 1, "boot": "b"}, "pid_namespace": OWN}),
     "elsewhere": json.dumps({"process": {"pid": 1, "start_time": 1, "boot": "b"}, "pid_namespace": "pid:[1]"}),
+    "void": json.dumps({"void": True}),
+    "gone": "gone",
     "a pipe": "a pipe",
     "a folder": "a folder",
     "ten gigabytes": "ten gigabytes",
 }
 
 
+def the_supervisor(place: Place) -> int:
+    """The PID of the supervisor; a child that it is about to start looks like it for a moment."""
+    [pid] = until(lambda: len(found := of_role(place, "supervisor")) == 1 and found, "one supervisor")
+    return pid
+
+
 @pytest.mark.parametrize("marker", MARKERS)
 def test_a_job_that_spoils_its_start_marker_can_be_cancelled_and_keeps_no_other_from_running(odd, marker):
+    go = odd.root / "go"
+    other = bg.submit("odd.waits", {"path": str(go)})  # while it runs, no supervisor ends because it is idle
     job = writing("started.json", MARKERS[marker])
-    [supervisor] = of_role(odd, "supervisor")
+    supervisor = the_supervisor(odd)
     cancel(job)
     assert (job.state, [each.outcome for each in job.attempts]) == ("cancelled", ["cancelled"])
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
-    assert (of_role(odd, "supervisor"), complaints(odd)) == ([supervisor], "")
+    assert (the_supervisor(odd), complaints(odd)) == (supervisor, "")
+    go.touch()
+    assert other.result(DEADLINE) == "released"
 
 
 @pytest.mark.parametrize("name", ["started.json", "outcome.json", "dropped.json", "exit.json"])
@@ -128,6 +153,62 @@ def test_a_job_that_spoils_a_file_of_its_own_costs_itself_alone_also_when_superv
     cancel(job)
     assert job.attempts[0].outcome == "cancelled"
     assert complaints(odd) == ""
+
+
+UNMARKED = ["gone", "void", "no folder"]
+
+
+@pytest.mark.parametrize("marker", ["gone", "void"])
+def test_a_job_that_takes_its_start_marker_away_runs_on_once_when_supervisors_change(odd, marker):
+    job = writing("started.json", MARKERS[marker])
+    [first] = of_role(odd, "supervisor")
+    kill(first)
+    open_store()
+    assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
+    assert (job.state, rows(odd, "SELECT launches FROM attempts WHERE job_id = ?", (job.id,))) == ("running", [(1,)])
+    cancel(job)
+    assert job.attempts[0].outcome == "cancelled"
+
+
+def test_a_job_that_takes_its_folder_away_can_be_cancelled(odd):
+    job = bg.submit("odd.writes", {"name": "started.json", "content": "no folder"})
+    until(lambda: job.state == "running" and not (odd.state / "jobs" / job.uid / "1").exists(), "what it does")
+    cancel(job)
+    assert (job.state, [each.outcome for each in job.attempts]) == ("cancelled", ["cancelled"])
+
+
+def runs(place: Place) -> list[int]:
+    """The workers that ran `dies_unmarked`."""
+    path = place.code / "runs"
+    return list(map(int, path.read_text().split())) if path.exists() else []
+
+
+@pytest.mark.parametrize("marker", UNMARKED)
+@pytest.mark.parametrize("way", ["forked", "fresh"])
+def test_a_job_that_takes_its_start_marker_away_and_dies_has_run_and_is_lost(odd, monkeypatch, marker, way):
+    other = bg.submit("odd.waits", {"path": str(odd.root / "other")})
+    until(lambda: other.state == "running", "the supervisor, which has another environment than the job")
+    if way == "fresh":
+        monkeypatch.setenv("PYTHONHASHSEED", "5")
+    job = bg.submit("odd.dies_unmarked", {"name": "started.json", "content": MARKERS.get(marker, marker)}).wait(DEADLINE)
+    [attempt] = job.attempts
+    assert (job.state, attempt.outcome, attempt.exit_code, len(runs(odd))) == ("failed", "lost", 3, 1)
+    assert attempt.launched_by == ("fork" if way == "forked" else "fresh process")
+    (odd.root / "other").touch()
+
+
+@pytest.mark.parametrize("role", ["supervisor", "forkserver"])
+def test_it_has_run_also_where_a_helper_died_meanwhile(odd, role):
+    go = odd.root / "go"
+    job = bg.submit("odd.dies_unmarked", {"name": "started.json", "content": "gone", "go": str(go)})
+    until(lambda: "written" in job.log(), "what it writes")
+    [helper] = of_role(odd, role)
+    kill(helper)
+    open_store()
+    assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
+    go.touch()
+    job.wait(DEADLINE)
+    assert (job.state, [each.outcome for each in job.attempts], len(runs(odd))) == ("failed", ["lost"], 1)
 
 
 def test_a_job_that_spoils_its_marker_after_its_supervisor_was_replaced_can_be_cancelled(odd):
@@ -227,7 +308,8 @@ PATIENT = settings(
 
 CELLS = st.one_of(
     st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=20).filter(lambda text: "\0" not in text),
-    st.binary(max_size=8), st.sampled_from(["{}", "[]", "[1]", '{"a": 1}', "[" * 5000, "null", '{"path": 5, "sources": 5}']),
+    st.binary(max_size=8), st.sampled_from(["{}", "[]", "[1]", '{"a": 1}', "[" * 5000, "null",
+                     "[" * 5000 + "]" * 5000, '{"a":' * 5000 + "1" + "}" * 5000, '{"path": 5, "sources": 5}']),
 )  # fmt: skip
 
 

@@ -107,6 +107,11 @@ def nested(path):
     path.write_text("[" * 200_000)
 
 
+def nested_and_whole(path):
+    """What Python reads since 3.12, and no function of Python can follow."""
+    path.write_text('{"kind": "display", "status": "error", "data": ' + "[" * 5000 + "]" * 5000 + "}")
+
+
 def numbers(path):
     path.write_text('{"status": ' + "9" * 10_000 + ', "process": {"pid": 1e999}}')
 
@@ -115,7 +120,9 @@ def device(path):
     path.symlink_to("/dev/zero")
 
 
-@pytest.mark.parametrize("make", [pipe, folder, endless, nested, numbers, device], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [pipe, folder, endless, nested, nested_and_whole, numbers, device], ids=lambda make: make.__name__
+)
 def test_whatever_stands_in_the_place_of_a_file_is_not_waited_for(tmp_path, make):
     for name in [*NAMES, attempt.OUTPUT, attempt.RESULT, attempt.EXCEPTION]:
         if make is not endless or name not in (attempt.OUTPUT, attempt.OUTPUTS, attempt.RESULT):  # those may be long
@@ -180,6 +187,8 @@ def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
         message="broken",         traceback="Traceback …", names=("Broken", "Exception"), asked=True, after=2.0, pickled=True,
     )  # fmt: skip
     attempt.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
-    assert reports.left(folder) == (9, 1 << 40, 0.25, ())
+    assert reports.left(folder) == (9, 1 << 40, 0.25, (), False)
+    attempt.write_json(folder, attempt.EXIT, {"status": 9, "begun": True})
+    assert reports.left(folder) == (9, None, None, (), True)
     attempt.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
     assert results.value(folder, 1) == math.inf

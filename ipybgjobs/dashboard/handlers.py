@@ -12,7 +12,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import authenticated
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from .. import client, web
+from .. import client, jsontext, web
 from ..errors import BackgroundJobError
 from ..panel.session import Session
 
@@ -111,7 +111,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def on_message(self, message: str | bytes) -> None:
         """Take what the panel says."""
         with contextlib.suppress(ValueError):  # no JSON: it is nobody of ours
-            self._loop.run_in_executor(self._executor, self._take, json.loads(message))
+            self._loop.run_in_executor(self._executor, self._take, jsontext.parse(message))
 
     def _take(self, message: Any) -> None:
         if self._session is not None:

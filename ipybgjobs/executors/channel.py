@@ -4,6 +4,8 @@ import json
 import socket
 from typing import Any
 
+from .. import jsontext
+
 _CHUNK = 1 << 16
 
 
@@ -58,7 +60,11 @@ class Channel:
         except OSError:
             there = False
         *lines, self._received = self._received.split(b"\n")
-        return [json.loads(line) for line in lines], there
+        try:
+            messages = [jsontext.parse(line) for line in lines]
+        except ValueError:  # whoever is there now does not speak for the other end
+            return [], False
+        return [message for message in messages if isinstance(message, dict)], there
 
     def close(self) -> None:
         """Close this end."""

@@ -54,7 +54,9 @@ class ForkServer:
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._followed = True  # whether a supervisor that is gone is to be followed by another
         self._children, wake = os.pipe()
-        for end in (self._children, wake):
+        self._telling, self._begins = os.pipe()
+        self._begun: set[int] = set()  # PIDs of children that have said so, until they are reaped
+        for end in (self._children, wake, self._telling, self._begins):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a fresh process would inherit
@@ -93,7 +95,9 @@ class ForkServer:
             if "kill" in message:
                 self._kill(message["kill"])
             if "ping" in message:
-                channel.send({"pong": message["ping"]})
+                self._listen()
+                begun = [self._folders[pid] for pid in self._begun if pid in self._folders]
+                channel.send({"pong": message["ping"], "begun": begun})
         if there and not goodbye:
             return
         self._channel = None
@@ -104,7 +108,7 @@ class ForkServer:
     def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
         """Start an attempt; return what is to be said of it."""
         try:
-            pid = self._fork(launch) if identity.is_single_threaded() else fresh.start(launch)
+            pid = self._fork(launch) if identity.is_single_threaded() else fresh.start(launch, self._begins)
         except OSError as error:
             return {"refused": launch["folder"], "reason": launching.reason(error)}
         self._folders[pid] = launch["folder"]
@@ -133,14 +137,15 @@ class ForkServer:
     def _become_worker(self, launch: dict[str, Any]) -> None:
         """In the child: never returns."""
         folder = launch["folder"]
+        os.dup2(self._begins, worker.TELLING)
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
         mark.put_on(mark.of_attempt(folder))
         worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
         if launch["forked"]:
-            run.main(folder, launch["environment"])
-        os.execve(launch["command"][0], launch["command"], launch["environment"])
+            run.main(folder, launch["environment"], worker.TELLING)
+        os.execve(launch["command"][0], [*launch["command"], f"{fresh.TELLS}{worker.TELLING}"], launch["environment"])
 
     def _reap(self) -> None:
         while True:
@@ -154,7 +159,16 @@ class ForkServer:
             left = self._orphans.of(pid, self._folders, folder)
             if folder is not None:  # else what a worker left behind: adopted, and reaped like any
                 used = {"peak": usage.ru_maxrss * 1024, "cpu": usage.ru_utime + usage.ru_stime}
-                self._report(folder, {"status": status, "left": left, **used})
+                self._listen()
+                self._report(folder, {"status": status, "left": left, "begun": pid in self._begun, **used})
+            self._begun.discard(pid)
+
+    def _listen(self) -> None:
+        """Hear which children have begun; one says so before it can end."""
+        with contextlib.suppress(BlockingIOError):
+            while said := os.read(self._telling, worker.BYTES_OF_PID << 12):
+                starts = range(0, len(said), worker.BYTES_OF_PID)
+                self._begun.update(int.from_bytes(said[at : at + worker.BYTES_OF_PID], "little") for at in starts)
 
     def _report(self, folder: str, report: dict[str, Any]) -> None:
         report["folder"] = folder

@@ -8,14 +8,19 @@ from ..process import launch
 #: Said to a worker that adopts its descendants' orphans itself, since whoever starts it can't do it for it.
 ADOPT = "adopt"
 
+#: Said to a worker before the number of the descriptor over which it tells that it has begun.
+TELLS = "tells="
 
-def start(request: dict[str, Any]) -> int:
+
+def start(request: dict[str, Any], telling: int) -> int:
     """Start an attempt in a fresh process, a child of this one.
 
     Parameters
     ----------
     request : dict
         A `Launch` as it comes by the channel.
+    telling : int
+        The descriptor over which it tells that it has begun.
 
     Returns
     -------
@@ -28,6 +33,7 @@ def start(request: dict[str, Any]) -> int:
         If it can't be started.
     """
     output = request["output"] or f"{request['folder']}/{attempt.OUTPUT}"
-    child = launch.in_session([*request["command"], ADOPT], output, request["environment"], "/")
+    words = [*request["command"], ADOPT, f"{TELLS}{telling}"]
+    child = launch.in_session(words, output, request["environment"], "/", keep=[telling])
     child.returncode = 0  # it is waited for by whoever reaps all children, and not by this object
     return child.pid

@@ -27,6 +27,7 @@ class Exit:
     peak_memory: int | None = None  #: bytes
     cpu_seconds: float | None = None
     left: tuple[ProcessIdentity, ...] = field(default=())  #: processes that became orphans with its end
+    begun: bool = False  #: whether it is known to have begun, whatever its start marker says
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class LocalExecutor:
         self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a server's
         self._orphans: list[str] = []  # whose server has died, by folder
         self._refused: list[Refusal] = []
+        self.begun: set[str] = set()  #: attempts that have begun, of those whose server has died or is silent, by folder
         self.launched = False  #: whether an attempt has been launched since this was last set to false
 
     def prepare(self) -> str | None:
@@ -164,6 +166,7 @@ class LocalExecutor:
             self._refused += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
         self._orphans += server.folders
+        self.begun |= server.begun & server.folders
         self._servers.remove(server)
         self._departing.add(server)
 
@@ -172,6 +175,7 @@ class LocalExecutor:
         self._silent.append((server, time.time() - server.silent_for))
         self._servers.remove(server)
         self._orphans += server.folders
+        self.begun |= server.begun & server.folders
         server.channel.send({"abandoned": True})
         server.channel.close()
         self.prepare()
@@ -193,6 +197,7 @@ class LocalExecutor:
                 server.channel.send({"acknowledge": list(folders)})
             if server is not self._servers[-1] and not server.folders:
                 self._dismiss(server)
+        self.begun.difference_update(folders)
         for server, since in list(self._silent):
             server.folders.difference_update(folders)
             if not server.folders or server.process.poll() is not None:
@@ -229,10 +234,11 @@ def exit_from_folder(folder: str) -> Exit:
     """Return what an orphaned fork server wrote of an attempt's end; unknown where it wrote nothing."""
     left = reports.left(folder) or reports.Left()
     orphans = tuple(ProcessIdentity(*each) for each in left.orphans)
-    return Exit(folder, left.status, left.peak_memory, left.cpu_seconds, orphans)
+    return Exit(folder, left.status, left.peak_memory, left.cpu_seconds, orphans, left.begun)
 
 
 def _exit(folder: str, report: dict[str, Any]) -> Exit:
     """What a fork server has said of an end."""
     orphans = tuple(ProcessIdentity(**each) for each in report.get("left", ()))
-    return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"), orphans)
+    begun = report.get("begun") is True
+    return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"), orphans, begun)

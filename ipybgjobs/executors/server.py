@@ -66,6 +66,7 @@ class Server:
         self._clock = clock
         self.packages = packages()
         self.folders: set[str] = set()  #: of attempts whose end it has not reported
+        self.begun: set[str] = set()  #: those of them that it has said to have begun
         self.has_launched = False
         self._looked = clock()
         self._heard = clock()
@@ -92,6 +93,9 @@ class Server:
         if messages:
             self._heard, self._asked = self._clock(), None
         self.has_launched |= any("launched" in message for message in messages)
+        for message in messages:
+            self.begun.update(message.get("begun", ()) if "pong" in message else ())
+        self.begun &= self.folders
         return messages, there
 
     def _ask(self) -> None:

@@ -8,7 +8,7 @@ import os
 import warnings
 from typing import Any, NamedTuple
 
-from .. import redaction
+from .. import jsontext, redaction
 from ..errors import InvalidParameters
 
 #: The major version of the format that is run.
@@ -64,7 +64,7 @@ def _read(path: str) -> dict[str, Any]:
         raise InvalidParameters(f"{path} is no notebook: it is no regular file.")
     try:
         with open(path, "rb") as file:
-            content = json.loads(file.read())
+            content = jsontext.parse(file.read())
     except OSError as error:
         raise InvalidParameters(f"There is no notebook {path} that can be read: {error.strerror}.") from None
     except ValueError:
@@ -134,7 +134,7 @@ def author(path: str) -> str | None:
         return None
     try:
         with open(path, "rb") as file:
-            said = json.loads(file.read())["metadata"][METADATA]
+            said = jsontext.parse(file.read())["metadata"][METADATA]
             return str(said["job"] or "")
     except (OSError, ValueError, KeyError, TypeError):
         return None

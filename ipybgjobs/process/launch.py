@@ -130,7 +130,9 @@ def _opened(errors: str) -> int:
     return os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
-def in_session(command: Sequence[str], errors: str, environment: Mapping[str, str], cwd: str) -> "subprocess.Popen[bytes]":
+def in_session(
+    command: Sequence[str], errors: str, environment: Mapping[str, str], cwd: str, *, keep: Sequence[int] = ()
+) -> "subprocess.Popen[bytes]":
     """Start a command as a child in a session of its own, so that it outlives this process.
 
     Parameters
@@ -143,6 +145,8 @@ def in_session(command: Sequence[str], errors: str, environment: Mapping[str, st
         Its environment variables.
     cwd : str
         Its working directory.
+    keep : sequence of int
+        Descriptors that it inherits; no others.
 
     Raises
     ------
@@ -160,6 +164,7 @@ def in_session(command: Sequence[str], errors: str, environment: Mapping[str, st
             stderr=descriptor,
             env=environment,
             cwd=cwd,
+            pass_fds=keep,
             start_new_session=True,
         )
     finally:

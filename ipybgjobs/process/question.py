@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import IO, Any
 
+from .. import jsontext
 from .launch import lean_environment
 
 #: Bytes that are kept of what a child printed: the last ones.
@@ -85,7 +86,7 @@ class Question:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_COMPLAINT))
             self.complaint = file.read().decode(errors="replace").strip()
         try:
-            value = json.loads(self._answer)
+            value = jsontext.parse(self._answer)
         except ValueError:
             return None
         return value if isinstance(value, dict) else None

@@ -101,6 +101,26 @@ def leader_that_writes(path: str) -> int | None:
     return next((state.pid for state in writers(path) if state.session == state.pid != os.getpid()), None)
 
 
+def leader_that_holds(beginning: str) -> int | None:
+    """Find the PID of a session's leader that holds a file which is gone, by the beginning of its path; None if none does."""
+    for pid in _all_pids():
+        with contextlib.suppress(OSError):
+            if os.getsid(pid) == pid and any(
+                _is_gone(f"/proc/{pid}/fd/{each}", beginning) for each in os.listdir(f"/proc/{pid}/fd")
+            ):
+                return pid
+    return None
+
+
+def _is_gone(link: str, beginning: str) -> bool:
+    """Whether what a descriptor leads to begins so, and has no name any more."""
+    try:
+        path = os.readlink(link)
+    except OSError:  # closed meanwhile
+        return False
+    return path.startswith(beginning) and path.endswith(" (deleted)")
+
+
 def writers(path: str) -> list[ProcessState]:
     """Find the living processes whose standard output or error is a file, in whatever session, and whoever has adopted them."""
     found = []

@@ -12,9 +12,16 @@ import sys
 import time
 import types
 from _thread import get_ident  # threading itself is no cheap import
+from collections.abc import Iterator
 from typing import NoReturn
 
 from . import tree
+
+#: The descriptor over which a worker tells whoever reaps it that it has begun; the only one that it inherits and keeps till then.
+TELLING = 3
+
+#: Length of what is told; a read of many is never cut within one.
+BYTES_OF_PID = 4
 
 _RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)
 
@@ -29,6 +36,13 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+class Terminated(SystemExit):
+    """The process was sent SIGTERM: unwinds what runs as `sys.exit` would, and is told from a call of it."""
+
+    def __str__(self) -> str:
+        return "the process was sent SIGTERM"
+
+
 def unwind_on_terminate() -> None:
     """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole.
 
@@ -37,7 +51,7 @@ def unwind_on_terminate() -> None:
     """
 
     def handler(number: int, _frame: types.FrameType | None) -> None:
-        sys.exit(128 + number)
+        raise Terminated(128 + number)
 
     masks: dict[int, set[int] | set[signal.Signals]] = {}  # of each thread, since several may fork at once
 
@@ -54,6 +68,16 @@ def unwind_on_terminate() -> None:
 
     signal.signal(signal.SIGTERM, handler)
     os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let an interrupt, and a request to end, wait until a block is through; for what takes moments."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def new_session() -> None:
@@ -73,8 +97,23 @@ def redirect_output(path: str) -> None:
 
 
 def close_others() -> None:
-    """Close every descriptor but standard input, output and error."""
-    os.closerange(3, 1 << 20)
+    """Close every descriptor but standard input, output and error, and the one that tells."""
+    os.closerange(TELLING + 1, 1 << 20)
+
+
+def tell_begun(descriptor: int | None) -> None:
+    """Say over a pipe, which is closed for good, that this process has begun; what a job does to its files can't take that back.
+
+    Parameters
+    ----------
+    descriptor : int or None
+        The pipe; None where nobody listens.
+    """
+    if descriptor is None:
+        return
+    with contextlib.suppress(OSError):  # whoever launched it is gone, or stopped for so long that the pipe is full
+        os.write(descriptor, os.getpid().to_bytes(BYTES_OF_PID, "little"))
+    os.close(descriptor)
 
 
 def hold_alive(descriptor: int) -> bool:

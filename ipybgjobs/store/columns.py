@@ -3,10 +3,11 @@
 Each function returns the value in its type, or raises; only ``any_text`` and ``any_whole`` put something in its place.
 """
 
-import json
 import math
 import sqlite3
 from typing import Any
+
+from .. import jsontext
 
 
 class Unreadable(ValueError):  # noqa: N818 - it says what a row is
@@ -109,6 +110,6 @@ def _parsed(row: sqlite3.Row, name: str) -> Any:
     if written == "{}":
         return {}
     try:
-        return [] if written == "[]" else json.loads(written)
-    except (ValueError, RecursionError, MemoryError):
+        return [] if written == "[]" else jsontext.parse(written)
+    except ValueError:
         raise Unreadable(name) from None

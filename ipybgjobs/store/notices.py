@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .. import jsontext
+
 
 @dataclass(frozen=True, slots=True)
 class Notices:
@@ -27,7 +29,7 @@ class Notices:
     def from_text(cls, text: str | None) -> "Notices":
         """Read what stands in a row."""
         try:
-            value = json.loads(text or "{}")
+            value = jsontext.parse(text or "{}")
             contexts = {int(key): str(said) for key, said in value.get("contexts", {}).items()}
             return cls(value.get("general"), contexts)
         except (ValueError, AttributeError):

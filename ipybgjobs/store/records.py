@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from .. import jsontext
 from ..call import Call
 from ..errors import StoreError, UnknownJob
 from ..models import Attempt, JobRecord, JobState, Outcome, Owner
@@ -118,11 +119,11 @@ def call(row: sqlite3.Row) -> Call:
 def _rules(text: str) -> RetryRules:
     """Parse retry rules, which many jobs share."""
     try:
-        rules = RetryRules.from_json(json.loads(text))
+        rules = RetryRules.from_json(jsontext.parse(text))
         numbers = (*rules.delay_seconds, rules.backoff_factor, rules.max_delay_seconds, rules.jitter)
         names = (*rules.retry_on, *rules.never_retry)
         whole = all(type(each) in (int, float) for each in numbers) and all(isinstance(each, str) for each in names)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError):
         whole = False
     if not whole or type(rules.max_attempts) is not int or not rules.delay_seconds:
         raise Unreadable("rules")
@@ -302,8 +303,8 @@ def _outcome(row: sqlite3.Row) -> Outcome | None:
 def _source(text: str | None) -> Source | None:
     """The file that ran; None where it, or its hash, is not known."""
     try:
-        return None if text is None else Source.from_json(json.loads(text))
-    except (ValueError, TypeError, RecursionError):
+        return None if text is None else Source.from_json(jsontext.parse(text))
+    except (ValueError, TypeError):
         return None
 
 
@@ -316,7 +317,10 @@ def ended_folders(database: Database) -> list[tuple[int, str]]:
 def origin(database: Database, origin_id: int | None) -> Origin | None:
     """Read what surrounded an attempt; None where it is not known."""
     rows = database.read("SELECT body FROM origins WHERE id = ?", (origin_id,))
-    return Origin.from_json(json.loads(rows[0][0])) if rows else None
+    try:
+        return Origin.from_json(jsontext.parse(rows[0][0])) if rows else None
+    except (ValueError, TypeError):
+        return None
 
 
 def submitted_source(database: Database, job_id: int) -> Source | None:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
+from .. import jsontext
 from ..call import Call
 from ..models import JobState, Outcome, Owner
 from ..retry import RetryRules
@@ -87,8 +88,8 @@ def _as_of_now(table: str, row: Row, homes: dict[int, str]) -> Row:
 def _asked_at(row: Row) -> str | None:
     """The place that an older version's request to retry brings its job to; None for others."""
     try:
-        return f"host:{row['host']}/{json.loads(row['options'])['pid_namespace']}" if row["verb"] == "retry" else None
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return f"host:{row['host']}/{jsontext.parse(row['options'])['pid_namespace']}" if row["verb"] == "retry" else None
+    except (ValueError, TypeError, KeyError):
         return None
 
 

@@ -1,12 +1,12 @@
 """Reading what can be read of a damaged store, row by row; it reads a copy that nobody else has open, and repairs no file."""
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import jsontext
 from ..models import JobState
 from .database import Database
 
@@ -128,7 +128,7 @@ def _is_sound(row: Row) -> bool:
     try:
         JobState(row["state"])
         for name in _JSON:
-            json.loads(row.get(name, "[]"))
+            jsontext.parse(row.get(name, "[]"))
     except (ValueError, TypeError, KeyError):
         return False
     return all(isinstance(row[name], str) for name in ("uid", "target", "queue")) and isinstance(row["id"], int)

@@ -6,13 +6,21 @@ jobs are looked through at a claim; so ten thousand that wait for their time cos
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..models import Owner
 from ..snapshot import Context
-from . import task
+from . import readings, task
+from .readings import Parser, Unparsed
 from .records import JOBS
 from .task import Claim, Request, Task, Unread
+
+#: Returns what rows are parsed to.
+Read = Callable[[Parser, list[sqlite3.Row]], list[Any]]
+
+#: Jobs of a queue that are parsed together.
+_AHEAD = 16
 
 #: A job with its group's parameters, the text of its context, and its newest attempt.
 _JOBS = JOBS.replace(
@@ -35,12 +43,15 @@ class Schedule:
         Whose supervisor asks; jobs of other places are not its own.
     now : float
         Seconds since the epoch.
+    read : callable
+        Parses rows by a parser, or returns what they were parsed to (see `readings`).
     """
 
-    def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float) -> None:
+    def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float, read: Read = readings.at_once) -> None:
         self._connection = connection
         self._place = owner.place
         self.now = now
+        self._read = read
 
     # -- what waits -----------------------------------------------------------------------------------------------
 
@@ -61,7 +72,7 @@ class Schedule:
     def overdue(self) -> list[Task | Unread]:
         """Queued jobs whose deadline is past."""
         sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.place = ? AND deadline <= ?"
-        return [task.of_row(row) for row in self._connection.execute(sql, (self._place, self.now)).fetchall()]
+        return self._jobs(self._connection.execute(sql, (self._place, self.now)).fetchall())
 
     def shift(self, seconds: float) -> None:
         """The clock was set: move delays and deadlines with it, and leave times of the calendar."""
@@ -80,7 +91,7 @@ class Schedule:
     def requests(self) -> list[Request]:
         """What users asked this supervisor for, oldest first."""
         rows = self._connection.execute("SELECT * FROM requests WHERE place = ? ORDER BY id", (self._place,)).fetchall()
-        return [task.request_of_row(row) for row in rows]
+        return self._read(task.request_of_row, rows)
 
     # -- what may start -------------------------------------------------------------------------------------------
 
@@ -103,13 +114,16 @@ class Schedule:
 
     def due(self, queue: str, skip: Sequence[int] = ()) -> Task | Unread | None:
         """The job of a queue that may start now: higher priority first, then oldest; not of the contexts in `skip`."""
-        row: sqlite3.Row | None = self._connection.execute(
-            f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.place = ? AND queue = ?
+        sql = f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.place = ? AND queue = ?
                 AND context NOT IN (SELECT value FROM json_each(?))
-            ORDER BY priority DESC, jobs.id LIMIT 1""",
-            (self._place, queue, json.dumps(list(skip))),
-        ).fetchone()
-        return None if row is None else task.of_row(row)
+            ORDER BY priority DESC, jobs.id LIMIT"""
+        values = (self._place, queue, json.dumps(list(skip)))
+        rows = self._connection.execute(f"{sql} 1", values).fetchall()
+        try:
+            return next(iter(self._jobs(rows)), None)
+        except Unparsed as unparsed:
+            unparsed.rows += self._connection.execute(f"{sql} {_AHEAD}", values).fetchall()[1:]
+            raise
 
     def hooks(self, limit: int) -> list[Task | Unread]:
         """Jobs that have ended and whose hook is to be called, and is not being called already."""
@@ -117,7 +131,7 @@ class Schedule:
         sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.place = ?
             AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND number = 0 AND outcome IS NULL)
             ORDER BY jobs.id LIMIT max(0, ? - ({called}))"""
-        return [task.of_row(row) for row in self._connection.execute(sql, (self._place, limit, self._place)).fetchall()]
+        return self._jobs(self._connection.execute(sql, (self._place, limit, self._place)).fetchall())
 
     # -- what comes after -----------------------------------------------------------------------------------------
 
@@ -144,8 +158,32 @@ class Schedule:
 
     def job(self, job_id: int) -> Task | Unread | None:
         """One job, as `due` gives it."""
-        row: sqlite3.Row | None = self._connection.execute(f"{_JOBS} WHERE jobs.id = ?", (job_id,)).fetchone()
-        return None if row is None else task.of_row(row)
+        return next(iter(self.jobs([job_id])), None)
+
+    def jobs(self, job_ids: Sequence[int]) -> list[Task | Unread]:
+        """Those of some jobs that are there, by id."""
+        if not job_ids:
+            return []
+        try:
+            return self._jobs(self._rows(job_ids))
+        except Unparsed as unparsed:  # where they fail, what comes after them is asked for next
+            unparsed.rows += self._rows(self._after(job_ids))
+            raise
+
+    def _jobs(self, rows: list[sqlite3.Row]) -> list[Task | Unread]:
+        return self._read(task.of_row, rows)
+
+    def _rows(self, job_ids: Sequence[int]) -> list[sqlite3.Row]:
+        sql = f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?)) ORDER BY jobs.id"
+        return self._connection.execute(sql, (json.dumps(list(job_ids)),)).fetchall()
+
+    def _after(self, job_ids: Sequence[int]) -> list[int]:
+        """The jobs that can't run without the success of some, and without that of these."""
+        sql = """WITH RECURSIVE later (id) AS (
+                SELECT value FROM json_each(?)
+                UNION SELECT job_id FROM later JOIN dependencies ON on_id = later.id WHERE NOT anyway
+            ) SELECT id FROM later"""
+        return [row[0] for row in self._connection.execute(sql, (json.dumps(list(job_ids)),)).fetchall()]
 
     def claimed(self, job_id: int, number: int) -> Claim | None:
         """One attempt with its job."""
@@ -153,7 +191,8 @@ class Schedule:
             attempts.adopted, attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
         sql = f"{_JOBS.replace('FROM jobs', columns, 1)} WHERE attempts.job_id = ? AND attempts.number = ?"
         row: sqlite3.Row | None = self._connection.execute(sql, (job_id, number)).fetchone()
-        return None if row is None else task.claim_of_row(row)
+        claims: list[Claim] = self._read(task.claim_of_row, [] if row is None else [row])
+        return claims[0] if claims else None
 
 
 def live_attempts(connection: sqlite3.Connection, place: str) -> list[tuple[int, int]]:

@@ -4,10 +4,10 @@ A row that can't be read is a value too: what must be known to end it without ha
 """
 
 import functools
-import json
 import sqlite3
 from dataclasses import dataclass
 
+from .. import jsontext
 from ..models import JobRecord, JobState, Outcome
 from ..snapshot import Context
 from ..source import Source
@@ -199,8 +199,8 @@ def context(text: str | None) -> Context | None:
 def _source(row: sqlite3.Row) -> Source | None:
     text = columns.text_or_none(row, "source")
     try:
-        return None if text is None else Source.from_json(json.loads(text))
-    except (ValueError, TypeError, RecursionError):
+        return None if text is None else Source.from_json(jsontext.parse(text))
+    except (ValueError, TypeError):
         raise Unreadable("source") from None
 
 
@@ -217,10 +217,7 @@ def variables(text: str) -> dict[str, str]:
     ValueError
         If a client of ipybgjobs did not write them.
     """
-    try:
-        values = json.loads(text)
-    except RecursionError:
-        values = None
+    values = jsontext.parse(text)
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise ValueError("its environment variables can't be read")
     return values

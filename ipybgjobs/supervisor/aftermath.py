@@ -53,8 +53,9 @@ class Aftermath:
             if end.job.environment is not None:
                 step.effects.environments.add(end.job.environment)
             self._notify(step, end)
-            for job_id in step.schedule.release_after(end.job.id, succeeded=end.state is JobState.SUCCEEDED):
-                ends += _fail(step, job_id, end)
+            failing = step.schedule.release_after(end.job.id, succeeded=end.state is JobState.SUCCEEDED)
+            for later in step.schedule.jobs(failing):
+                ends += _fail(step, later, end)
 
     def _notify(self, step: Step, end: _Ended) -> None:
         template, job = self._policies.latest.on_finish, end.job
@@ -66,14 +67,13 @@ class Aftermath:
         step.effects.notices.append(Notice(job.id, command, environment, job.context.cwd))
 
 
-def _fail(step: Step, job_id: int, end: _Ended) -> list[_Ended]:
+def _fail(step: Step, job: Task | Unread, end: _Ended) -> list[_Ended]:
     """Fail a job that needed another's success."""
-    job = step.schedule.job(job_id)
     was = "was cancelled" if end.state is JobState.CANCELLED else "has failed"
     error = f"job {end.job.id} ({end.job.target}), which it comes after, {was}"
-    if job is None or not step.change.fail_queued(job_id, error):
+    if not step.change.fail_queued(job.id, error):
         return []
-    step.effects.say(f"job {job_id} failed before it started: {error}")
+    step.effects.say(f"job {job.id} failed before it started: {error}")
     return [_Ended(job, JobState.FAILED, error)]
 
 

@@ -47,12 +47,13 @@ class Collector:
     def find(self, run: Running) -> None:
         """Find out about an attempt that another supervisor, or a fork server that is gone, launched."""
         found = running.look(run.folder, self._executor)
-        if found is Found.VOID:
+        run.begun |= found in (Found.WATCHED, Found.GONE, Found.ELSEWHERE) or run.folder in self._executor.begun
+        if found is Found.VOID and not run.begun:
             self._attempts.void(run)
             return
         self._attempts.hold(run, is_unclear=found is Found.UNCLEAR)
         run.elsewhere = found is Found.ELSEWHERE and run.adopted is None
-        if found is Found.GONE or (found is Found.ELSEWHERE and not run.elsewhere):
+        if found in (Found.GONE, Found.VOID) or (found is Found.ELSEWHERE and not run.elsewhere):
             self._leave(run, exit_from_folder(run.folder))
 
     def collect(self, ready: Iterable[int]) -> None:
@@ -98,7 +99,7 @@ class Collector:
         """A process has gone: where it never began, it is launched again; else its end is found out."""
         if end.folder in self._attempts.leaving or end.folder in self._attempts.ended:
             return
-        if running.never_started(end.folder):
+        if not (run.begun or end.begun) and running.never_started(end.folder):
             run.problem = f"its process ended before it could begin: {running.last_words(end.folder)}"
             self._attempts.void(run)
             return

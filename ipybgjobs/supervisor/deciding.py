@@ -81,7 +81,9 @@ class Decider:
         for end in ends:
             self._record(step, end)
         self._enforce(step, monotonic)
-        for request in queues.requests():
+        requests = queues.requests()
+        queues.jobs([request.job_id for request in requests if request.job_id is not None])  # so that all are parsed at once
+        for request in requests:
             self._answer(step, request)
         self._expire(step)
         self._start(step)

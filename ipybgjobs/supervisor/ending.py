@@ -54,8 +54,7 @@ class Ending:
         self._known: dict[int, identity.ProcessState] = {}
         self._deadline = clock() + (0.0 if process is None else grace)
         self._step = self._after_interrupt
-        with contextlib.suppress(OSError):  # without it the worker doesn't stay for its children; they are looked for anyway
-            attempt.write_json(folder, attempt.ENDING, {"reason": reason})
+        _note(folder, reason)
         if self._worker is not None:
             self._look()
             tree.interrupt(self._worker)
@@ -95,3 +94,15 @@ class Ending:
         assert self._worker is not None
         tree.kill(self._worker, self._known.values())
         self._deadline = self._clock() + self._grace
+
+
+def _note(folder: str, reason: str) -> None:
+    """Let the worker know that its end is asked for: it says whether its method had returned before, and stays for its children.
+
+    That the file is there is all that a worker looks for; where the disk is full, an empty one can be made.
+    """
+    try:
+        attempt.write_json(folder, attempt.ENDING, {"reason": reason})
+    except OSError:
+        with contextlib.suppress(OSError):  # no folder, say: then there will be no outcome either
+            attempt.write_empty(folder, attempt.ENDING)

@@ -40,6 +40,7 @@ from .policies import Policies
 from .running import Attempts, Running
 from .starting import Starter
 from .tidying import Tidier
+from .transacting import Transactions
 
 #: Seconds between two looks at the store that nobody asked for, while there is work.
 FALLBACK = 5.0
@@ -98,6 +99,7 @@ class Supervisor:
         self._collector = Collector(self._attempts, self.executor, self.policies, self._backoff)
         self._judge = Judge(self._attempts, self.policies, self._memory_kills)
         self._decider = Decider(self._attempts, self._starter, self.policies, clock=clock, draw=draw)
+        self._transactions = Transactions(self.database, self.owner)
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
@@ -297,12 +299,15 @@ class Supervisor:
         with self.database.looking() as connection:
             variables = Transitions(connection, self.owner, now).environment
             ends = self._judge.look(Schedule(connection, self.owner, now), variables)
-        with self.database.transaction() as connection:
-            change, queues = Transitions(connection, self.owner, now), Schedule(connection, self.owner, now)
+
+        def act(change: Transitions, queues: Schedule) -> Effects:
             effects = self._decider.decide(change, queues, ends, time.monotonic())
             if now - self._heard_at >= _HEARTBEAT:
                 self._hear(change, now)
             self._next_due = queues.next_due()
+            return effects
+
+        effects = self._transactions.make(now, act)
         self.policies.begin()
         self._version = self.database.changed()
         self.has_decided = True

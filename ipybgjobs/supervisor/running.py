@@ -40,6 +40,7 @@ class Running:
     remains: list[int] = field(default_factory=list)  #: processes that could not be ended
     left_running: list[int] = field(default_factory=list)  #: processes that it has left running, and that are to stay
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
+    begun: bool = False  #: it is known to have begun: it is never launched again as if it had not, whatever its folder says
     elsewhere: bool = False  #: in another place: only its lock can be seen
     adopted: str | None = None  #: who said that its process is gone, where that can't be seen
     problem: str | None = None  #: why it could not be launched
@@ -127,26 +128,43 @@ class Found(Enum):
 def look(folder: str, executor: LocalExecutor) -> Found:
     """Find out about an attempt that somebody else launched.
 
-    The start marker decides: where there is none, it is created as void, and whoever creates it first wins.
+    The start marker decides: where there is none, it is created as void, and whoever creates it first wins. A process that has
+    begun, and taken its marker away, is found all the same.
     """
     try:
         return _look(folder, executor)
-    except (FileNotFoundError, NotADirectoryError):
-        return Found.VOID  # claimed, and not even a folder
     except OSError as error:
         return Found.UNCLEAR if error.errno in PASSING else Found.GONE
 
 
 def _look(folder: str, executor: LocalExecutor) -> Found:
-    if attempt.claim_start(folder, {"void": True}):
-        return Found.VOID
-    started = reports.started(folder) or Started()
+    try:
+        started = Started(void=True) if attempt.claim_start(folder, {"void": True}) else reports.started(folder) or Started()
+    except (FileNotFoundError, NotADirectoryError):  # claimed, and not even a folder, or none any more
+        started = Started(void=True)
     if started.void:
-        return Found.VOID
+        return _look_without_marker(folder, executor)
     if not occupancy.is_here(started):
         return Found.GONE if occupancy.is_attempt_gone(folder, started) else Found.ELSEWHERE
     process = _process(folder, started)
     return Found.WATCHED if process is not None and executor.watch(folder, process) else Found.GONE
+
+
+def _look_without_marker(folder: str, executor: LocalExecutor) -> Found:
+    """There is no marker, or it is void: nobody starts any more; whether somebody had before, and took it away, is seen apart."""
+    process = _unmarked(folder)
+    if process is not None and executor.watch(folder, process):
+        return Found.WATCHED
+    return Found.GONE if (reports.left(folder) or reports.Left()).begun else Found.VOID
+
+
+def _unmarked(folder: str) -> ProcessIdentity | None:
+    """The process that has begun an attempt whose marker is gone: it still holds the file from which that was made.
+
+    One that was too late to begin has closed its file before that lost its name.
+    """
+    leader = tree.leader_that_holds(f"{folder}/{attempt.STARTED}.")
+    return None if leader is None else identity.current(leader)
 
 
 def _process(folder: str, started: Started) -> ProcessIdentity | None:
@@ -205,14 +223,18 @@ def last_words(folder: str) -> str:
 def begin_ending(running: Running, reason: Outcome, grace: float, executor: LocalExecutor) -> Ending | None:
     """Begin to end an attempt; None where it is enough to void its start, or where its processes can't be seen."""
     folder = running.folder
+    started = Started(void=True)
     with contextlib.suppress(OSError):  # no folder yet, or a full disk
-        if attempt.claim_start(folder, {"void": True}):
-            return None
-    if not os.path.lexists(f"{folder}/{attempt.STARTED}"):
-        return None
-    started = reports.started(folder) or Started()
+        attempt.claim_start(folder, {"void": True})
+    if os.path.lexists(f"{folder}/{attempt.STARTED}"):
+        started = reports.started(folder) or Started()
     here = occupancy.is_here(started)
-    if started.void or (running.elsewhere and not here):
+    if running.elsewhere and not here:
         return None
-    process = _process(folder, started if here else Started())
+    if started.void:
+        process = _unmarked(folder)
+        if process is None:
+            return None
+    else:
+        process = _process(folder, started if here else Started())
     return Ending(folder, process, reason, grace, kill=lambda: executor.kill(folder))

@@ -6,6 +6,7 @@ Never raises an error of a user's object that is written; an interrupt passes.
 from typing import Any
 
 from .. import attempt, durations, errors, plain
+from ..process.worker import Terminated
 from . import telling
 from .telling import Told
 
@@ -23,7 +24,9 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
     try:
         content = plain.dump(value)
         attempt.write_whole(f"{folder}/{attempt.RESULT}", content)
-    except Exception as error:
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as error:
         lost = {"lost": telling.reason(error), "type": telling.name(type(value)), "repr": telling.representation(value)}
         return {"status": "succeeded", "result": lost}
     return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
@@ -35,7 +38,9 @@ def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         try:
             plain.dump(value)
-        except Exception as error:
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:
             reason = f"{name}, a {telling.name(type(value))}, can't be kept: {telling.reason(error)}"
             found[name] = errors.ResultNotKept(reason, telling.representation(value))
     return found

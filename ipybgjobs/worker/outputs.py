@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any
 
-from .. import attempt, inside, redaction
+from .. import attempt, inside, jsontext, redaction
 from . import streams, telling
 
 _LONGEST_TEXT = 10_000
@@ -63,6 +63,7 @@ class Outputs:
         """Append a record; one that can't be written as JSON, as a kernel would write it, leaves a record that says so."""
         record = {"kind": kind, "offset": self.offset(), **content}
         try:
+            jsontext.check_depth(record)
             line = _as_json(redaction.cleaned(record, inside.hidden()))
         except (TypeError, ValueError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"

@@ -16,7 +16,7 @@ from ..process import identity, place, worker
 from . import context, imports, outcome, streams, telling
 
 
-def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
+def main(folder: str, environment: dict[str, str] | None = None, telling: int | None = None) -> NoReturn:
     """Run the attempt; the process ends with it.
 
     Parameters
@@ -25,14 +25,17 @@ def main(folder: str, environment: dict[str, str] | None = None) -> NoReturn:
         The attempt folder.
     environment : dict of str to str, optional
         Environment variables of the job; by default those of this process.
+    telling : int, optional
+        The pipe over which it says that it has begun (see `worker.tell_begun`).
     """
     request = attempt.read_json(folder, attempt.REQUEST, longest=None)
     if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
-    worker.unwind_on_terminate()
+    worker.tell_begun(telling)
     record = _run(folder, request, dict(os.environ) if environment is None else environment, worker.Reserve())
     record |= {"ended_at": time.time(), "lost": streams.lost.to_json()}
-    _write_outcome(folder, record)
+    with worker.undisturbed():
+        _write_outcome(folder, record)
     worker.linger_while_ending(f"{folder}/{attempt.ENDING}")
     worker.leave(0 if record["status"] == "succeeded" else 1, request["exit_grace_seconds"])
 
@@ -68,8 +71,10 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     """Call the method and say how it ended; whatever the user's code does, this returns, and in the worker alone."""
     pid = os.getpid()
     record: dict[str, Any] = {"source": None}
+    called = False
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
+        worker.unwind_on_terminate()
         context.enter(folder, request, environment)
         _equip(shown, request["job"], request.get("secrets"))
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
@@ -77,7 +82,9 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
         owner = resolve.resolve(request["key"], request["only_from"])
         demand.check(owner, request["method"], request.get("permits", ()))  # an older supervisor permits nothing
         record["source"] = bytecode.source_of(resolve.module_of(owner))
-        value = _call(request, owner, sent or _sent(request))
+        sent = sent or _sent(request)
+        called = True
+        value = _call(request, owner, sent)
         _leave_if_fork(pid)
         record |= _asked_to_end(folder)
         reserve.release()
@@ -86,7 +93,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
         _leave_if_fork(pid, error)
         record |= _asked_to_end(folder)
         reserve.release()
-        return record | _failed(folder, shown, error)
+        return record | _failed(folder, shown, error, called=called)
     finally:
         _leave_if_fork(pid)
         inside.finish()
@@ -97,18 +104,18 @@ def _asked_to_end(folder: str) -> dict[str, Any]:
     return {"interrupted": True} if os.path.lexists(f"{folder}/{attempt.ENDING}") else {}
 
 
-def _failed(folder: str, shown: str, error: BaseException) -> dict[str, Any]:
+def _failed(folder: str, shown: str, error: BaseException, *, called: bool) -> dict[str, Any]:
     """Show what was raised, and keep it; also where the exception itself can't be looked at."""
     try:
         if isinstance(error, MemoryError):
             telling.let_go_of_frames(error)
-        if isinstance(error, SystemExit) and error.code in (None, 0):
+        if called and isinstance(error, SystemExit) and error.code in (None, 0):  # before, nothing of the job has run
             return _succeeded(folder, None)
         _end_cell()
         told = telling.tell(error)
         _show_exception(shown, told)
         return outcome.failed(folder, error, told)
-    except Exception as second:  # no memory is left, or its type raises when it is asked for its names
+    except BaseException as second:  # no memory is left, its type raises when it is asked for its names, or a signal has come
         message = f"<it can't be shown: {type(second).__name__}>"
         return {"status": "error", "type": telling.name(type(error)), "message": message}
 

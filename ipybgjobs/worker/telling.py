@@ -7,6 +7,8 @@ here raises, but for an interrupt.
 import contextlib
 from typing import Any, NamedTuple
 
+from ..process.worker import Terminated
+
 #: Longest text that others read, in characters: more than they show, so that a secret at the edge of what is shown is whole.
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 50_000, 300_000
 
@@ -143,7 +145,9 @@ def name(cls: type) -> str:
 def message(error: BaseException) -> str:
     """What an exception says."""
     try:
-        return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        if isinstance(error, SystemExit) and not isinstance(error, Terminated):
+            return f"sys.exit({error.code!r})"
+        return str(error)
     except BaseException as second:
         return f"<its message can't be shown: {type(second).__name__}>"
 
