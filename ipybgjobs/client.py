@@ -140,7 +140,7 @@ class Client:
                 if database is not None:
                     database.leave()
                     folder.create()  # another may have come into its place
-                database = self._databases[folder.path] = Database(folder.database, durable=True)
+                database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._note)
                 self._tell_unclaimed(folder, database)
                 self._take_over(folder, database)
                 if records.has_work(database, place.here()):

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from . import durations, summon, unbroken
+from . import summon, unbroken
 from .errors import StoreError
 from .folder import StateFolder
 from .process import identity, lock, place
@@ -18,8 +18,8 @@ from .store.notices import Notices
 #: Seconds between two looks.
 PAUSE = 1.0
 
-#: Seconds after which a supervisor that has running attempts, and writes twice a minute, may hang.
-SILENT = 75.0
+#: Seconds that a supervisor may be late before it is said to hang: a machine may be busy.
+LATE = 3.0
 
 
 class Presence:
@@ -59,7 +59,7 @@ def _see_to(folder: StateFolder, has_work: Callable[[], bool]) -> None:
 
 
 def trouble(folder: StateFolder) -> str | None:
-    """Say who keeps work from going on without being able to say so: a supervisor, or a client, that is stopped.
+    """Say who keeps work from going on without being able to say so: a supervisor, or a client, that is stopped or hangs.
 
     Parameters
     ----------
@@ -71,24 +71,24 @@ def trouble(folder: StateFolder) -> str | None:
     str or None
         One sentence that names the process and the fix; None where nothing is found.
     """
-    pid = lock.holder(folder.supervisor_lock(place.here()))
-    if pid is not None and identity.is_stopped(pid):
-        fix = f"continue it (kill -CONT {pid}), or end it and another starts (kill -KILL {pid})"
-        return f"the supervisor (PID {pid}) is stopped: {fix}"
-    return holder.writer(folder.database)
+    signed = lock.signature(folder.supervisor_lock(place.here()))
+    if signed is not None and identity.is_stopped(signed.pid):
+        fix = f"continue it (kill -CONT {signed.pid}), or end it and another starts (kill -KILL {signed.pid})"
+        return f"the supervisor (PID {signed.pid}) is stopped: {fix}"
+    late = 0.0 if signed is None or signed.due is None else time.monotonic() - signed.due
+    if signed is None or late < LATE:
+        return holder.writer(folder.database)
+    if holder.pid(folder.database) not in (None, signed.pid):  # it waits, for one that others don't see wait
+        return holder.writer(folder.database, only_stopped=False)
+    since = time.strftime("%H:%M:%S", time.localtime(time.time() - late))
+    return (
+        f"the supervisor (PID {signed.pid}) has not been heard of since {since}, and may hang; "
+        f"if that goes on, end it and another starts (kill -KILL {signed.pid})"
+    )
 
 
-def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.time) -> Notices:
+def notices(database: Database, folder: StateFolder) -> Notices:
     """Return what keeps this place's jobs from going on: what is seen from here, or what its supervisor has said."""
     here = trouble(folder)
     rows = [row for row in records.supervisors(database) if row["place"] == place.here()]
-    if here is not None or not rows:
-        return Notices(here)
-    silent = clock() - rows[0]["heard_at"]
-    pid = lock.holder(folder.supervisor_lock(place.here()))
-    if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, place.here()):
-        return Notices(
-            f"the supervisor (PID {pid}) has not been heard of for {durations.show(silent)}: it may hang; "
-            f"end it and another starts (kill -KILL {pid})"
-        )
-    return Notices.from_text(rows[0]["notice"])
+    return Notices(here) if here is not None or not rows else Notices.from_text(rows[0]["notice"])

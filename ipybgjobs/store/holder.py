@@ -12,6 +12,12 @@ _WAL_WRITE, _RESERVED = 120, 0x40000001
 _LONGEST_LINE = 80
 
 
+def pid(database: str) -> int | None:
+    """Return the PID of the process that holds the store's write lock; None where nobody does, or this very process."""
+    found = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
+    return None if found == os.getpid() else found
+
+
 def writer(database: str, *, only_stopped: bool = True) -> str | None:
     """Say which process holds the store's write lock.
 
@@ -25,16 +31,16 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
     Returns
     -------
     str or None
-        A sentence's part that names the process, and the fix where it is stopped; None where there is nothing to say.
+        A sentence's part that names the process and the fix; None where there is nothing to say.
     """
-    pid = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
-    if pid is None or pid == os.getpid():
+    found = pid(database)
+    if found is None or (only_stopped and not identity.is_stopped(found)):
         return None
-    if not identity.is_stopped(pid):
-        return None if only_stopped else f"the store is held by the process {_named(pid)}"
-    fix = f"continue it (kill -CONT {pid}) or end it (kill -KILL {pid})"
-    return f"the store is held by the process {_named(pid)}, which is stopped: {fix}"
+    if not identity.is_stopped(found):
+        return f"the store is held by the process {_named(found)}; if it hangs, end it (kill -KILL {found})"
+    fix = f"continue it (kill -CONT {found}) or end it (kill -KILL {found})"
+    return f"the store is held by the process {_named(found)}, which is stopped: {fix}"
 
 
-def _named(pid: int) -> str:
-    return f"{pid} ({redaction.cut(redaction.one_line(identity.command_line(pid)), _LONGEST_LINE)})"
+def _named(number: int) -> str:
+    return f"{number} ({redaction.cut(redaction.one_line(identity.command_line(number)), _LONGEST_LINE)})"

@@ -53,7 +53,8 @@ class Leaving:
         if self._left is None:
             self._left = self._to_be_ended()
             self._sweep_until = self._clock() + LONGEST_SWEEP
-            tree.kill_all(self._left)
+            if self._left:
+                tree.kill_all(self._left)  # which looks at every process
         left = [state.pid for state in self._left if tree.same(state)]
         if left and self._clock() < self._sweep_until:
             return None

@@ -101,6 +101,7 @@ class Supervisor:
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
+        self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # which are not yet in the store
         self._heir = Heir(folder, self.database, self.owner)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
@@ -152,6 +153,7 @@ class Supervisor:
             self._attempts.any()
             or self._notifier.busy
             or self._origins.busy
+            or bool(self._found_origins)
             or self._heir.waiting
             or records.has_work(self.database, self.owner.place)
         )
@@ -223,7 +225,7 @@ class Supervisor:
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
         news = self.policies.collect(ready)
-        self._note_origins()
+        self._found_origins += self._origins.step()
         self._tidier.step(self.policies.latest)
         self._inherit()
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
@@ -233,7 +235,7 @@ class Supervisor:
         if changed:
             self._heir.look_again()
             self._find_new()
-        known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
+        known = news or woken or self._refused or self._attempts.ended or self._attempts.voided or self._found_origins
         if not (known or self._due() or changed):
             return
         if self.policies.unknown:
@@ -250,15 +252,6 @@ class Supervisor:
         self._do(effects)
         if self.notice != self._said:
             self.say_heard()
-
-    def _note_origins(self) -> None:
-        found = list(self._origins.step())
-        if not found:
-            return
-        with self.database.transaction() as connection:
-            change = Transitions(connection, self.owner, self._clock())
-            for body, attempts in found:
-                change.note_origin(body, attempts)
 
     def _store_changed(self) -> bool:
         version = self.database.changed()
@@ -300,9 +293,12 @@ class Supervisor:
         with self.database.transaction() as connection:
             change, queues = Transitions(connection, self.owner, now), Schedule(connection, self.owner, now)
             effects = self._decider.decide(change, queues, ends, time.monotonic())
+            for body, attempts in self._found_origins:
+                change.note_origin(body, attempts)
             if now - self._heard_at >= _HEARTBEAT:
                 self._hear(change, now)
             self._next_due = queues.next_due()
+        self._found_origins.clear()
         self.policies.begin()
         self._version = self.database.changed()
         self.has_decided = True
