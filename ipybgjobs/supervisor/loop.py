@@ -19,6 +19,7 @@ from ..executors.local import LocalExecutor
 from ..folder import StateFolder
 from ..models import Owner
 from ..process import identity, launch, memory, place
+from ..process.held import HeldFolder
 from ..snapshot import startup_key
 from ..store import places, records, schedule
 from ..store.database import Database
@@ -83,6 +84,7 @@ class Supervisor:
         since_boot: Callable[[], float] = identity.since_boot,
     ) -> None:
         self._folder = folder
+        self.held = HeldFolder(folder.path)  #: the same, wherever it is moved
         self._clock = clock
         self._since_boot = since_boot
         self._booted_at = clock() - since_boot()
@@ -91,7 +93,7 @@ class Supervisor:
         self.executor = LocalExecutor(folder)
         self.policies = Policies()
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
-        self._logs = JobLogs(self.policies.latest.logs, folder.logs)
+        self._logs = JobLogs(self.policies.latest.logs, folder, self.held)
         self._backoff = self._starter.backoff
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
@@ -356,7 +358,7 @@ class Supervisor:
     def _follow_settings(self) -> None:
         if self.policies.latest.logs != self._logs.settings:
             self._logs.close()
-            self._logs = JobLogs(self.policies.latest.logs, self._folder.logs)
+            self._logs = JobLogs(self.policies.latest.logs, self._folder, self.held)
 
     @property
     def notice(self) -> str | None:
@@ -385,6 +387,7 @@ class Supervisor:
         self._origins.close()
         self.executor.leave()
         self._logs.close()
+        self.held.close()
         self.database.leave()
 
     def close(self) -> None:
@@ -394,4 +397,5 @@ class Supervisor:
         self._origins.close()
         self.executor.close()
         self._logs.close()
+        self.held.close()
         self.database.close()

@@ -42,7 +42,7 @@ def main(state_dir: str, next_lock: int) -> None:
     except StoreDamaged as error:
         damage.note(folder, str(error))
         return
-    listener = Listener(state_dir)
+    listener = Listener(supervisor.held)
     supervisor.executor.prepare()
     turn.close()
     try:
@@ -70,7 +70,7 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, 
             listener.close()
             if supervisor.executor.is_stranded or not supervisor.has_work():
                 return
-            listener = Listener(folder.path)
+            listener = Listener(supervisor.held)
     finally:
         listener.close()
 
