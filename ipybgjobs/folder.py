@@ -43,10 +43,6 @@ class StateFolder:
         """The lock of the one process that is about to become supervisor."""
         return f"{self.path}/supervisor.{place}.next.lock"
 
-    def turn_lock(self) -> str:
-        """The lock that supervisors share while they want to write to the store."""
-        return f"{self.path}/turn.lock"
-
     def supervisor_locks(self) -> list[str]:
         """The locks of all supervisors, and of those about to be, of whatever place; an older version named them by host."""
         with os.scandir(self.path) as entries:

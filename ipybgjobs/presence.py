@@ -1,15 +1,17 @@
 """Whoever looks at work that waits or runs sees to a supervisor, and hears what keeps the one that is there from working.
 
-Clients look for themselves: a supervisor that is stopped, or that can't write, can't say so. It changes no job, and reads no row.
+Clients look for themselves: a supervisor that is stopped, or that can't write, can't say so. Where none runs, whoever looks also
+takes over what places have left that are gone. It changes no job otherwise, and reads no row of one.
 """
 
 import contextlib
 import time
 from collections.abc import Callable
 
-from . import summon, unbroken
+from . import inheriting, summon, unbroken
 from .errors import StoreError
 from .folder import StateFolder
+from .models import Owner
 from .process import identity, lock, place
 from .store import holder, records
 from .store.database import Database
@@ -27,35 +29,47 @@ class Presence:
 
     Parameters
     ----------
+    tell : callable
+        Told what was taken over, a sentence for each place.
     clock : callable
         The monotonic clock, in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
         self._clock = clock
         self._looks: dict[str, float] = {}  # the last look, by state folder
 
-    def see_to(self, folder: StateFolder, has_work: Callable[[], bool]) -> None:
-        """See to it that a supervisor of this place runs; at most once a second, and never an error.
+    def see_to(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+        """See to it that a supervisor of this place runs where there is work; at most once a second, and never an error.
 
         Parameters
         ----------
         folder : StateFolder
             The state folder.
-        has_work : callable
-            Whether there is work for it; asked only where none runs.
+        open_database : callable
+            Opens its store; called only where none runs.
         """
         now = self._clock()
         if now < self._looks.get(folder.path, now - PAUSE) + PAUSE:
             return
         self._looks[folder.path] = now  # threads that come at the same moment look twice, which harms nothing
-        unbroken.run(lambda: _see_to(folder, has_work))  # it takes locks that nobody may keep
+        unbroken.run(lambda: self._see_to(folder, open_database))  # it takes locks that nobody may keep
 
+    def _see_to(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+        with contextlib.suppress(OSError, StoreError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
+            if lock.is_held(folder.supervisor_lock(place.here())):
+                return
+            database = open_database()
+            self.take_over(folder, database)
+            if records.has_work(database, place.here()):
+                summon.summon(folder)
 
-def _see_to(folder: StateFolder, has_work: Callable[[], bool]) -> None:
-    with contextlib.suppress(OSError, StoreError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
-        if not lock.is_held(folder.supervisor_lock(place.here())) and has_work():
-            summon.summon(folder)
+    def take_over(self, folder: StateFolder, database: Database) -> None:
+        """Go on with what places have left that are gone; where the disk is full, say, a supervisor does it later."""
+        with contextlib.suppress(StoreError):
+            for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
+                self._tell(f"{text}.")
 
 
 def trouble(folder: StateFolder) -> str | None:

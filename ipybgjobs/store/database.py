@@ -83,7 +83,7 @@ class Database:
     ) -> None:
         self.path = path
         self.folder = os.path.dirname(path)  #: the state folder
-        self.turn = Turn(path, StateFolder(self.folder).turn_lock(), first=supervising, tell=tell)
+        self.turn = Turn(path, first=supervising, tell=tell)
         self._durable = durable
         self._supervising = supervising
         self._local = threading.local()

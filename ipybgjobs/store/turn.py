@@ -31,17 +31,15 @@ class Turn:
     ----------
     database : str
         Path of the store.
-    lock : str
-        Path of the lock that supervisors share while they are to go first.
     first : bool
         Whether this process is a supervisor.
     tell : callable
         Told once for each wait that takes long, in one sentence.
     """
 
-    def __init__(self, database: str, lock: str, *, first: bool, tell: Callable[[str], None]) -> None:
+    def __init__(self, database: str, *, first: bool, tell: Callable[[str], None]) -> None:
         self._database = database
-        self._lock = lock
+        self._lock = f"{database}.turn.lock"  # which supervisors share while they are to go first
         self._first = first
         self._tell = tell
         self._wish: FileLock | None = None
