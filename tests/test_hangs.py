@@ -16,7 +16,9 @@ import ipybgjobs as bg
 from ipybgjobs import doctor, overview, presence
 from ipybgjobs.cli import main
 from ipybgjobs.client import Client, client
+from ipybgjobs.folder import StateFolder
 from ipybgjobs.panel.feed import _Look
+from ipybgjobs.store.database import Database
 
 #: A supervisor that waits for ever in a call of the file system, as on a network that has gone, while a file is there.
 _HANGING = """
@@ -164,3 +166,35 @@ def test_an_interrupt_of_whoever_waits_to_write_leaves_no_job_and_a_client_that_
     assert out == "after\n"
     assert rows(joints, "SELECT count(*) FROM jobs") == [(2,)]
     assert not ran(joints, "interrupted")
+
+
+_WRITING = """
+    import os, sys
+    from ipybgjobs.store.database import Database
+    database, count = Database(sys.argv[1], durable=True), 0
+    print("ready", flush=True)
+    while not os.path.exists(sys.argv[2]):
+        with database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO paused VALUES ('x', ?)", (count,))
+        count += 1
+    print(count)
+"""
+
+
+def test_clients_that_write_without_pause_do_not_keep_a_supervisor_from_writing(joints):
+    StateFolder(str(joints.state)).create()
+    store, over = joints.state / "jobs.db", joints.root / "over"
+    database = Database(str(store), durable=False, supervising=True)
+    clients = [script(joints, _WRITING, store, over) for _ in range(6)]
+    for each in clients:
+        assert each.stdout.readline() == "ready\n"
+    count, until_then = 0, time.monotonic() + 4.0
+    while time.monotonic() < until_then:
+        with database.transaction():
+            count += 1
+        database.turn.pass_on()
+        time.sleep(0.01)  # what a tick does besides
+    over.touch()
+    counts = [int(each.communicate()[0]) for each in clients]
+    assert count > sum(counts) / len(counts) / 3
+    database.close()

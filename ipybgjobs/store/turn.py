@@ -21,7 +21,7 @@ PATIENCE = 3.0
 _COURTESY, _LOOK = 0.5, 0.02
 
 #: Longest that a supervisor waits like any other, and that one try to begin may take, in seconds.
-_UNCROWDED, _TRY = 0.01, 0.5
+_UNCROWDED, _TRY = 0.01, 0.05
 
 
 class Turn:
@@ -60,14 +60,10 @@ class Turn:
         sqlite3.Error
             If SQLite refuses, or others have not let go by then.
         """
-        if not self._first:
-            self._give_way()
-        elif _refusal(connection, min(_UNCROWDED, longest)) is None:
+        if self._first and _refusal(connection, min(_UNCROWDED, longest)) is None:
             return
-        else:
-            self._go_first()
         began, told = time.monotonic(), False
-        while (refusal := _refusal(connection, min(_TRY, longest))) is not None:
+        while (refusal := self._refusal_in_line(connection, longest)) is not None:
             waited = time.monotonic() - began
             if waited >= longest:
                 self.kept_out = True
@@ -77,16 +73,19 @@ class Turn:
                 self._tell(self._sentence())
                 told = True
 
-    def _go_first(self) -> None:
-        if self._wish is None:
-            with contextlib.suppress(OSError):  # no room for a lock: then nobody gives way
+    def _refusal_in_line(self, connection: sqlite3.Connection, longest: float) -> sqlite3.OperationalError | None:
+        """Try once to begin, after supervisors that are to go first; or, as one of them, before clients that come from now on."""
+        with contextlib.suppress(OSError):  # no room for a lock: then nobody gives way
+            if not self._first:
+                self._give_way()
+            elif self._wish is None:
                 self._wish = FileLock.share(self._lock, 0.0)
+        return _refusal(connection, min(_TRY, longest))
 
     def _give_way(self) -> None:
         limit = time.monotonic() + _COURTESY
-        with contextlib.suppress(OSError):
-            while is_held(self._lock, shared=True) and time.monotonic() < limit:
-                time.sleep(_LOOK)
+        while is_held(self._lock, shared=True) and time.monotonic() < limit:
+            time.sleep(_LOOK)
 
     def pass_on(self) -> None:
         """Let clients write again, once a supervisor has done all that is due."""
