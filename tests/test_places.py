@@ -182,7 +182,11 @@ def test_a_kernel_that_has_had_the_store_open_all_the_while_finds_the_jobs_of_a_
     old.end()
     until(lambda: not places.processes(), "the end of the container")
     first = bg.job(1)
-    until(lambda: (look(), rows(places, "SELECT outcome FROM attempts WHERE number = 1"))[1] == [("lost",)], "its end", 20)
+    until(
+        lambda: (look(), rows(places, "SELECT outcome FROM attempts WHERE job_id = 1 AND number = 1"))[1] == [("lost",)],
+        "its end",
+        20,
+    )
     (places.code / "release").touch()
     assert first.result(DEADLINE) == mine()
 

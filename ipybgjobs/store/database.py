@@ -263,6 +263,8 @@ class Database:
             except BaseException:
                 _roll_back(connection)
                 raise
+            finally:
+                self.turn.pass_on()
 
     def _settled(self) -> sqlite3.Connection:
         """This thread's connection, in no transaction: one that something has left open is rolled back."""

@@ -1,7 +1,7 @@
 """Whose turn it is to write to the store, and whom a writer waits for.
 
 SQLite lets those who wait try again after pauses that grow, so whoever comes often gets in, and a supervisor among busy clients
-starves. So a supervisor that had to wait holds a lock of its own until it has done all that is due, and clients let it go first.
+starves. So a supervisor that has to wait holds a lock of its own until it has written, and clients let it go first.
 A writer that waits for longer than a few seconds says once for whom. It changes no row.
 """
 
@@ -18,7 +18,7 @@ from . import holder
 PATIENCE = 3.0
 
 #: Longest that a client lets supervisors go first, and between two looks whether they still want to, in seconds.
-_COURTESY, _LOOK = 0.5, 0.02
+_COURTESY, _LOOK = 0.5, 0.01
 
 #: Longest that a supervisor waits like any other, and that one try to begin may take, in seconds.
 _UNCROWDED, _TRY = 0.01, 0.05
@@ -88,7 +88,7 @@ class Turn:
             time.sleep(_LOOK)
 
     def pass_on(self) -> None:
-        """Let clients write again, once a supervisor has done all that is due."""
+        """Let clients go on: what was begun has ended, or could not begin."""
         if self._wish is not None:
             self._wish.close()
             self._wish = None

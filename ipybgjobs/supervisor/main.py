@@ -103,8 +103,7 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
 
 def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken: bool) -> float | None:
     """Tick once, and return the seconds until something is due; None where nothing is."""
-    turn = supervisor.database.turn
-    turn.kept_out = False
+    supervisor.database.turn.kept_out = False
     try:
         with supervisor.database.guarded():
             supervisor.tick(ready, woken=woken)
@@ -115,8 +114,6 @@ def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken
         raise
     except StoreError:
         return AGAIN
-    finally:
-        turn.pass_on()
     return patience
 
 
