@@ -123,6 +123,14 @@ def test_whoever_holds_the_store_is_named_by_those_who_see_the_supervisor_wait_f
     until(lambda: supervisor.poll() is not None, "the supervisor's end")
 
 
+def test_doctor_names_whoever_holds_the_store_where_no_supervisor_waits_for_it(joints):
+    bg.submit("joints.note", {"name": "first"}).wait(DEADLINE)
+    until(lambda: not of_role(joints, "supervisor"), "the end of the idle supervisor")
+    with Holder(joints) as holder:
+        assert any(f"the store is held by the process {holder.pid} (" in problem for problem in doctor.examine().problems)
+    assert not any("held by" in problem for problem in doctor.examine().problems)
+
+
 @pytest.mark.parametrize("number", [None, signal.SIGSTOP], ids=["hangs", "is stopped"])
 def test_whoever_waits_to_write_is_told_within_seconds_whom_it_waits_for_and_goes_on(joints, number):
     bg.submit("joints.note", {"name": "first"}).wait(DEADLINE)

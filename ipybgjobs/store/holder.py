@@ -1,12 +1,16 @@
 """Who holds the store's write lock, so that whoever waits for it can say so; opens no file of the store."""
 
 import os
+import time
 
 from .. import redaction
 from ..process import identity, lock
 
 #: Byte of ``jobs.db-shm`` that whoever writes locks (SQLite, walformat.html); and of ``jobs.db`` where there is no such log.
 _WAL_WRITE, _RESERVED = 120, 0x40000001
+
+#: Seconds that a transaction lasts at most, and between two looks whether it has ended.
+_LASTING, _LOOK = 1.0, 0.02
 
 #: Characters of a command line that are shown.
 _LONGEST_LINE = 80
@@ -40,6 +44,16 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
         return f"the store is held by the process {_named(found)}; if it hangs, end it (kill -KILL {found})"
     fix = f"continue it (kill -CONT {found}) or end it (kill -KILL {found})"
     return f"the store is held by the process {_named(found)}, which is stopped: {fix}"
+
+
+def lasting(database: str) -> str | None:
+    """Say which process holds the store's write lock all through a second, longer than any transaction of ours."""
+    first, limit = pid(database), time.monotonic() + _LASTING
+    while first is not None and time.monotonic() < limit:
+        time.sleep(_LOOK)
+        if pid(database) != first:
+            return None
+    return writer(database, only_stopped=False)
 
 
 def _named(number: int) -> str:
