@@ -21,7 +21,6 @@ from . import (
     dependencies,
     explanation,
     here,
-    inheriting,
     inspection,
     moments,
     options,
@@ -37,7 +36,7 @@ from . import (
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, StoreError, UnknownJob
+from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, UnknownJob
 from .explanation import Explanation, Ground
 from .folder import StateFolder
 from .handle import Job
@@ -85,7 +84,7 @@ class Client:
         self._camera = snapshot.Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
         self._damage: str | None = None  # what a supervisor has found, and was told
-        self._presence = presence.Presence()
+        self._presence = presence.Presence(self._note)
 
     # -- what there is --------------------------------------------------------------------------------------------
 
@@ -140,18 +139,12 @@ class Client:
                 if database is not None:
                     database.leave()
                     folder.create()  # another may have come into its place
-                database = self._databases[folder.path] = Database(folder.database, durable=True)
+                database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._note)
                 self._tell_unclaimed(folder, database)
-                self._take_over(folder, database)
+                self._presence.take_over(folder, database)
                 if records.has_work(database, place.here()):
                     writer.wake(folder)
             return database
-
-    def _take_over(self, folder: StateFolder, database: Database) -> None:
-        """Go on with what places have left that are gone; where the disk is full, say, a supervisor does it later."""
-        with contextlib.suppress(StoreError):
-            for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
-                self._note(f"{text}.")
 
     def _writer(self, folder: StateFolder) -> Writer:
         self._tell_damage(folder)
@@ -159,7 +152,7 @@ class Client:
 
     def see_to(self, folder: StateFolder) -> None:
         """See to it that a supervisor runs: for whoever looks at work that waits or runs."""
-        self._presence.see_to(folder, lambda: records.has_work(self.database(folder), place.here()))
+        self._presence.see_to(folder, lambda: self.database(folder))
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""

@@ -216,7 +216,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
         report.fact("withheld", f"{each}: the supervisor that runs has no more, and jobs of this process get that")
     if held:
         report.problems += presence.notices(database, folder).lines()
-    elif (writer := holder.writer(folder.database)) is not None:
+    elif (writer := holder.lasting(folder.database)) is not None:
         report.problems.append(writer)
     if not held:
         report.fact("supervisor", "none runs; one is started when there is work")

@@ -33,10 +33,8 @@ def text(limit: int, submit: str) -> str:
 
 def _held(database: Database, folder: StateFolder) -> list[str]:
     """What keeps jobs from going on, where there are any for this place; and a supervisor is seen to."""
-    if not records.has_work(database, place.here()):
-        return []
     client().see_to(folder)
-    return presence.notices(database, folder).lines()
+    return presence.notices(database, folder).lines() if records.has_work(database, place.here()) else []
 
 
 def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> str:

@@ -1,15 +1,17 @@
 """Whoever looks at work that waits or runs sees to a supervisor, and hears what keeps the one that is there from working.
 
-Clients look for themselves: a supervisor that is stopped, or that can't write, can't say so. It changes no job, and reads no row.
+Clients look for themselves: a supervisor that is stopped, or that can't write, can't say so. Where none runs, whoever looks also
+takes over what places have left that are gone. It changes no job otherwise, and reads no row of one.
 """
 
 import contextlib
 import time
 from collections.abc import Callable
 
-from . import durations, summon, unbroken
+from . import inheriting, summon, unbroken
 from .errors import StoreError
 from .folder import StateFolder
+from .models import Owner
 from .process import allotment, identity, lock, place
 from .store import holder, records
 from .store.database import Database
@@ -18,8 +20,8 @@ from .store.notices import Notices
 #: Seconds between two looks.
 PAUSE = 1.0
 
-#: Seconds after which a supervisor that has running attempts, and writes twice a minute, may hang.
-SILENT = 75.0
+#: Seconds that a supervisor may be late before it is said to hang: a machine may be busy.
+LATE = 3.0
 
 
 class Presence:
@@ -27,39 +29,51 @@ class Presence:
 
     Parameters
     ----------
+    tell : callable
+        Told what was taken over, a sentence for each place.
     clock : callable
         The monotonic clock, in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
         self._clock = clock
         self._looks: dict[str, float] = {}  # the last look, by state folder
 
-    def see_to(self, folder: StateFolder, has_work: Callable[[], bool]) -> None:
-        """See to it that a supervisor of this place runs; at most once a second, and never an error.
+    def see_to(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+        """See to it that a supervisor of this place runs where there is work; at most once a second, and never an error.
 
         Parameters
         ----------
         folder : StateFolder
             The state folder.
-        has_work : callable
-            Whether there is work for it; asked only where none runs.
+        open_database : callable
+            Opens its store; called only where none runs.
         """
         now = self._clock()
         if now < self._looks.get(folder.path, now - PAUSE) + PAUSE:
             return
         self._looks[folder.path] = now  # threads that come at the same moment look twice, which harms nothing
-        unbroken.run(lambda: _see_to(folder, has_work))  # it takes locks that nobody may keep
+        unbroken.run(lambda: self._see_to(folder, open_database))  # it takes locks that nobody may keep
 
+    def _see_to(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+        with contextlib.suppress(OSError, StoreError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
+            if lock.is_held(folder.supervisor_lock(place.here())):
+                return
+            database = open_database()
+            self.take_over(folder, database)
+            if records.has_work(database, place.here()):
+                summon.summon(folder)
 
-def _see_to(folder: StateFolder, has_work: Callable[[], bool]) -> None:
-    with contextlib.suppress(OSError, StoreError):  # a full disk, a folder that is gone: whoever only looks is told elsewhere
-        if not lock.is_held(folder.supervisor_lock(place.here())) and has_work():
-            summon.summon(folder)
+    def take_over(self, folder: StateFolder, database: Database) -> None:
+        """Go on with what places have left that are gone; where the disk is full, say, a supervisor does it later."""
+        with contextlib.suppress(StoreError):
+            for text in inheriting.take_over(folder, database, Owner(place.here(), identity.host())).said:
+                self._tell(f"{text}.")
 
 
 def trouble(folder: StateFolder) -> str | None:
-    """Say who keeps work from going on without being able to say so: a supervisor, or a client, that is stopped.
+    """Say who keeps work from going on without being able to say so: a supervisor, or a client, that is stopped or hangs.
 
     Parameters
     ----------
@@ -71,27 +85,27 @@ def trouble(folder: StateFolder) -> str | None:
     str or None
         One sentence that names the process and the fix; None where nothing is found.
     """
-    pid = lock.holder(folder.supervisor_lock(place.here()))
-    if pid is not None and identity.is_stopped(pid):
-        fix = f"continue it (kill -CONT {pid}), or end it and another starts (kill -KILL {pid})"
-        return f"the supervisor (PID {pid}) is stopped: {fix}"
-    return holder.writer(folder.database)
+    signed = lock.signature(folder.supervisor_lock(place.here()))
+    if signed is not None and identity.is_stopped(signed.pid):
+        fix = f"continue it (kill -CONT {signed.pid}), or end it and another starts (kill -KILL {signed.pid})"
+        return f"the supervisor (PID {signed.pid}) is stopped: {fix}"
+    late = 0.0 if signed is None or signed.due is None else time.monotonic() - signed.due
+    if signed is None or late < LATE:
+        return holder.writer(folder.database)
+    if holder.pid(folder.database) not in (None, signed.pid):  # it waits, for one that others don't see wait
+        return holder.writer(folder.database, only_stopped=False)
+    since = time.strftime("%H:%M:%S", time.localtime(time.time() - late))
+    return (
+        f"the supervisor (PID {signed.pid}) has not been heard of since {since}, and may hang; "
+        f"if that goes on, end it and another starts (kill -KILL {signed.pid})"
+    )
 
 
-def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.time) -> Notices:
+def notices(database: Database, folder: StateFolder) -> Notices:
     """Return what keeps this place's jobs from going on: what is seen from here, or what its supervisor has said."""
     here = trouble(folder)
     rows = [row for row in records.supervisors(database) if row["place"] == place.here()]
-    if here is not None or not rows:
-        return Notices(here)
-    silent = clock() - rows[0]["heard_at"]
-    pid = lock.holder(folder.supervisor_lock(place.here()))
-    if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, place.here()):
-        return Notices(
-            f"the supervisor (PID {pid}) has not been heard of for {durations.show(silent)}: it may hang; "
-            f"end it and another starts (kill -KILL {pid})"
-        )
-    return Notices.from_text(rows[0]["notice"])
+    return Notices(here) if here is not None or not rows else Notices.from_text(rows[0]["notice"])
 
 
 def withheld(folder: StateFolder) -> list[str]:

@@ -4,9 +4,11 @@ What needs a second user is played by root, who can become any; elsewhere those 
 """
 
 import contextlib
+import json
 import os
 import pickle
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -20,6 +22,7 @@ import ipybgjobs as bg
 from ipybgjobs import client as client_module
 from ipybgjobs import ownership, results, writer
 from ipybgjobs.folder import StateFolder
+from ipybgjobs.process import wakeup
 from ipybgjobs.store.database import Database
 
 #: Two users that need no entry anywhere.
@@ -184,6 +187,41 @@ def test_a_supervisor_whose_folder_another_user_has_exchanged_starts_no_other_th
     until(lambda: place.supervisor_pid() is None and place.supervisor_pid() is None, "the supervisor's end")
     until(lambda: not place.processes(), "the end of all")
     assert not [path.name for path in (above / "state").iterdir() if path.name.startswith("supervisor")]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def kill_worker(place: Place, state: Path, attempt: Path) -> None:
+    """Kill a worker once the supervisor has let go of a state folder that was moved."""
+    wakeup.send(str(state))
+    until(lambda: place.supervisor_pid() is None and place.supervisor_pid() is None, "the supervisor's end")
+    os.kill(json.loads((attempt / "started.json").read_text())["process"]["pid"], signal.SIGKILL)
+
+
+@second_user
+def test_what_ends_after_another_user_has_exchanged_the_folder_is_told_in_the_one_that_was_moved_away(place, shared, monkeypatch):
+    above = folder_of(MALLORY, shared / "above", 0o755)
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(above / "state"))
+    job = running(bg.submit("work.Trainer.sleep"))
+    exchange(above / "state", "*.sock", "*lock*", "*.err", "jobs.db-*")
+    planted = contents(above / "state")
+    kill_worker(place, above / "away", above / "away" / "jobs" / job.uid / "1")
+    until(lambda: not place.processes(), "the end of all")
+    assert contents(above / "state") == planted
+    assert (above / "away" / "jobs" / job.uid / "1" / "exit.json").exists()
+    assert "has let go of it" in (above / "away" / "logs" / "background_jobs_errors.log").read_text()
+
+
+def test_a_folder_that_was_moved_away_is_not_made_anew_by_what_worked_in_it(place):
+    job = running(bg.submit("work.Trainer.sleep"))
+    away = place.state.rename(place.root / "away")
+    kill_worker(place, away, away / "jobs" / job.uid / "1")
+    until(lambda: not place.processes(), "the end of all")
+    assert not place.state.exists()
+    assert (away / "jobs" / job.uid / "1" / "exit.json").exists()
+    assert "has let go of it" in (away / "logs" / "background_jobs_errors.log").read_text()
 
 
 class _Evil:

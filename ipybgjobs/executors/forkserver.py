@@ -23,6 +23,7 @@ from .. import attempt, occupancy
 from ..folder import StateFolder
 from ..process import identity, mark, tree, worker
 from ..process import launch as launching
+from ..process.held import HeldFolder
 from ..worker import run
 from . import fresh
 from .channel import Channel
@@ -45,7 +46,7 @@ class ForkServer:
     """What the process knows: who it started, and what it has yet to report."""
 
     def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
-        self._folder = folder
+        self._held = HeldFolder(folder.path)
         self._channel: Channel | None = Channel(channel)
         self._supervisor = os.getppid()
         self._succession = Succession(folder, self._supervisor)
@@ -173,7 +174,7 @@ class ForkServer:
     def _report(self, folder: str, report: dict[str, Any]) -> None:
         report["folder"] = folder
         if self._channel is None:
-            _keep(folder, report)
+            self._keep(folder, report)
             return
         self._unacknowledged[folder] = report
         self._channel.send(report)
@@ -181,13 +182,12 @@ class ForkServer:
     def _orphaned(self, *, begin: bool) -> None:
         """The supervisor is gone, or has given this fork server up and found another: then none is to begin."""
         for folder, report in self._unacknowledged.items():
-            _keep(folder, report)
+            self._keep(folder, report)
         self._unacknowledged.clear()
         if begin:
             self._succession.begin()
 
-
-def _keep(folder: str, report: dict[str, Any]) -> None:
-    """Write how an attempt ended to its folder; where that can't be done, nobody saw it."""
-    with contextlib.suppress(OSError):
-        attempt.write_json(folder, attempt.EXIT, report)
+    def _keep(self, folder: str, report: dict[str, Any]) -> None:
+        """Write how an attempt ended to its folder, wherever that is now; where it can't be done, nobody saw it."""
+        with contextlib.suppress(OSError):
+            attempt.write_json(self._held.reach(folder), attempt.EXIT, report)

@@ -16,9 +16,8 @@ from .. import attempt, presence, unbroken
 from ..errors import BackgroundJobError
 from ..folder import StateFolder
 from ..presence import Presence
-from ..process import place
 from ..process.notice import Notice
-from ..store import records, watching
+from ..store import watching
 from ..store.database import Database
 from . import board, rows
 
@@ -176,7 +175,7 @@ class _Look:
     def see_to_supervisor(self) -> None:
         """See to it that a supervisor runs where there is work."""
         with contextlib.suppress(BackgroundJobError):  # the store can't be read: tried again
-            self._presence.see_to(self._folder, lambda: records.has_work(self._open(), place.here()))
+            self._presence.see_to(self._folder, self._open)
 
     def _progress(self) -> dict[str, Any]:
         there = {each.folder for each in self.running}

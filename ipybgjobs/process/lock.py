@@ -8,12 +8,22 @@ import contextlib
 import fcntl
 import os
 import time
-from typing import Self
+from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
 
+#: Bytes of each of the two numbers that a holder signs with.
+_WIDTH = 20
+
 #: Seconds between two tries to share a lock that another holds alone for a moment.
 _PAUSE = 0.01
+
+
+class Signature(NamedTuple):
+    """What the holder of a lock has written into its file."""
+
+    pid: int
+    due: float | None = None  #: when it is to be heard of again at the latest, on the monotonic clock; None: it has not said so
 
 
 class FileLock:
@@ -59,10 +69,17 @@ class FileLock:
                 raise
             os.close(descriptor)
 
-    def sign(self) -> None:
-        """Write this process's PID into the file, for those who ask for the `holder`."""
+    def sign(self, due: float | None = None) -> None:
+        """Write this process's PID into the file, for those who ask whose it is.
+
+        Parameters
+        ----------
+        due : float, optional
+            When this process is to be heard of again at the latest, in seconds on the monotonic clock.
+        """
+        text = f"{os.getpid():<{_WIDTH}}{'' if due is None else f'{due:.3f}':<{_WIDTH}}"
         with contextlib.suppress(OSError):  # a full disk: the lock holds, only nobody can name its holder
-            os.pwrite(self.descriptor, f"{os.getpid():<20}".encode(), 0)
+            os.pwrite(self.descriptor, text.encode(), 0)
 
     def close(self) -> None:
         """Drop this process's hold; a process that was given the descriptor keeps the lock."""
@@ -96,13 +113,21 @@ def is_held(path: str, *, shared: bool = False) -> bool:
     return False
 
 
-def holder(path: str) -> int | None:
-    """Return the PID that the holder of a lock has signed with; None where nobody holds it, or it has not signed yet."""
+def signature(path: str) -> Signature | None:
+    """Return what the holder of a lock has signed with; None where nobody holds it, or it has not signed yet."""
     if not is_held(path):
         return None
     with open(path, "rb") as file:
-        text = file.read(20).strip()
-    return int(text) if text.isdigit() else None
+        pid, due = file.read(_WIDTH).strip(), file.read(_WIDTH).strip()
+    if not pid.isdigit():
+        return None
+    return Signature(int(pid), float(due) if due.replace(b".", b"", 1).isdigit() else None)
+
+
+def holder(path: str) -> int | None:
+    """Return the PID that the holder of a lock has signed with; None as for `signature`."""
+    found = signature(path)
+    return None if found is None else found.pid
 
 
 def writer_of(path: str, byte: int) -> int | None:

@@ -7,9 +7,9 @@ be longer than a socket's address (107 bytes). Elsewhere: a named pipe.
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
 
 from . import place
+from .held import HeldFolder
 
 
 def name() -> str:
@@ -17,25 +17,19 @@ def name() -> str:
     return f"wakeup.{place.here()}.sock"
 
 
-@contextlib.contextmanager
-def _address(state_dir: str) -> Iterator[str]:
-    descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{name()}"
-    finally:
-        os.close(descriptor)
-
-
 def send(state_dir: str) -> bool:
     """Wake the supervisor; False where nobody listens. A full buffer is success: it is awake."""
-    with _address(state_dir) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)
-        try:
-            sender.sendto(b"!", address)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+    folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            sender.sendto(b"!", f"/proc/self/fd/{folder}/{name()}")
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
     return True
 
 
@@ -44,22 +38,21 @@ class Listener:
 
     Parameters
     ----------
-    state_dir : str
-        The folder whose supervisor listens; a socket that a dead one left behind is replaced.
+    folder : HeldFolder
+        The state folder; a socket that a dead supervisor left behind is replaced.
     """
 
-    def __init__(self, state_dir: str) -> None:
-        self._state_dir = state_dir
+    def __init__(self, folder: HeldFolder) -> None:
+        self._address = folder.reach(f"{folder.path}/{name()}")
         self._socket = self._bound()
 
     def _bound(self) -> socket.socket:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listening.setblocking(False)
-        with _address(self._state_dir) as address:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(address)
-            listening.bind(address)
-            os.chmod(address, 0o600)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._address)
+        listening.bind(self._address)
+        os.chmod(self._address, 0o600)
         return listening
 
     def fileno(self) -> int:
@@ -74,7 +67,7 @@ class Listener:
 
     def renew(self) -> None:
         """Take the name again, if something has tidied it away."""
-        if not os.path.exists(f"{self._state_dir}/{name()}"):
+        if not os.path.exists(self._address):
             fresh = self._bound()
             self._socket.close()
             self._socket = fresh
@@ -82,5 +75,5 @@ class Listener:
     def close(self) -> None:
         """Stop listening: from here on `send` says that nobody does."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{self._state_dir}/{name()}")
+            os.unlink(self._address)
         self._socket.close()

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..process import identity, place, wakeup
 from ..process.filesystem import is_network
 from ..process.lock import FileLock, is_held
 from . import holder
+from .turn import Turn
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -68,6 +69,8 @@ class Database:
         Whether a commit is on disk when it returns (``synchronous=FULL``).
     supervising : bool
         Whether the caller holds the supervisor's lock already, which a migration needs.
+    tell : callable
+        Told, in one sentence, whom a transaction waits for that waits long.
 
     Raises
     ------
@@ -75,9 +78,12 @@ class Database:
         If it can't be opened, a newer version wrote it, or its folder is not this user's alone (see `ownership`).
     """
 
-    def __init__(self, path: str, *, durable: bool, supervising: bool = False) -> None:
+    def __init__(
+        self, path: str, *, durable: bool, supervising: bool = False, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.path = path
         self.folder = os.path.dirname(path)  #: the state folder
+        self.turn = Turn(path, first=supervising, tell=tell)
         self._durable = durable
         self._supervising = supervising
         self._local = threading.local()
@@ -250,13 +256,15 @@ class Database:
         with self._translated():
             connection = self._settled()
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                self.turn.begin(connection, BUSY_SECONDS)
                 yield connection
                 unbroken.decide()
                 connection.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
                 raise
+            finally:
+                self.turn.pass_on()
 
     def _settled(self) -> sqlite3.Connection:
         """This thread's connection, in no transaction: one that something has left open is rolled back."""

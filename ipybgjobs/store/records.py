@@ -359,12 +359,6 @@ def known(database: Database, uids: Iterable[str]) -> set[str]:
     return {row[0] for row in database.read(sql, (text, text))}
 
 
-def is_running(database: Database, place: str) -> bool:
-    """Whether an attempt of the place has not ended."""
-    sql = "SELECT EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND place = ?)"
-    return bool(database.read(sql, (place,))[0][0])
-
-
 def context(database: Database, job_id: int) -> int:
     """Return the id of the context that a job was submitted in; 0 where the job is gone."""
     rows = database.read("SELECT context FROM jobs WHERE id = ?", (job_id,))

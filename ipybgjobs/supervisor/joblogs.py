@@ -1,6 +1,7 @@
 """background_jobs.log and background_jobs_errors.log: rotated, one line a record, written by the supervisor alone.
 
-Whatever stands in a record, it can't start another line. What can't be written is told in `problem`, and harms nothing.
+Whatever stands in a record, it can't start another line. What can't be written is told in `problem`, and harms nothing. Files in
+the state folder go with it where it is moved, and never into another that takes its place.
 """
 
 import datetime as dt
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import redaction
+from ..folder import StateFolder
+from ..process.held import HeldFolder
 from ..settings import LogSettings
 
 
@@ -28,6 +31,7 @@ class _Rotating(logging.handlers.RotatingFileHandler):
     """A rotated file of the user's own that reports what it can't write."""
 
     problem: str | None = None
+    shown = ""  #: its path, as people know it
 
     def _open(self) -> Any:
         os.makedirs(os.path.dirname(self.baseFilename), mode=0o700, exist_ok=True)
@@ -36,7 +40,11 @@ class _Rotating(logging.handlers.RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's name
         import sys
 
-        self.problem = f"{self.baseFilename} can't be written: {sys.exc_info()[1]}"
+        self.problem = f"{self.shown} can't be written: {_reason(sys.exc_info()[1])}"
+
+
+def _reason(error: BaseException | None) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _private(path: str, flags: int) -> int:
@@ -59,13 +67,16 @@ class JobLogs:
     ----------
     settings : LogSettings
         Where and how.
-    default_directory : str
-        Folder where the settings name none.
+    folder : StateFolder
+        The state folder, where the settings name no other.
+    held : HeldFolder
+        The same.
     """
 
-    def __init__(self, settings: LogSettings, default_directory: str) -> None:
+    def __init__(self, settings: LogSettings, folder: StateFolder, held: HeldFolder) -> None:
         self.settings = settings
-        everything, errors = settings.files(default_directory)
+        self._held = held
+        everything, errors = settings.files(folder.logs)
         self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree: nobody else configures it
         self._handlers = [
             self._handler(everything, logging.getLevelName(settings.level)),
@@ -74,8 +85,13 @@ class JobLogs:
 
     def _handler(self, path: str, level: int) -> _Rotating:
         handler = _Rotating(
-            path, maxBytes=self.settings.max_bytes, backupCount=self.settings.backup_count, delay=True, encoding="utf-8"
+            self._held.reach(path),
+            maxBytes=self.settings.max_bytes,
+            backupCount=self.settings.backup_count,
+            delay=True,
+            encoding="utf-8",
         )
+        handler.shown = path
         handler.setLevel(level)
         handler.setFormatter(_OneLine(self.settings.format))
         self._logger.addHandler(handler)

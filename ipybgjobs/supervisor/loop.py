@@ -19,6 +19,7 @@ from ..executors.local import LocalExecutor
 from ..folder import StateFolder
 from ..models import Owner
 from ..process import identity, launch, memory, place
+from ..process.held import HeldFolder
 from ..snapshot import startup_key
 from ..store import places, records, schedule
 from ..store.database import Database
@@ -84,6 +85,7 @@ class Supervisor:
         since_boot: Callable[[], float] = identity.since_boot,
     ) -> None:
         self._folder = folder
+        self.held = HeldFolder(folder.path)  #: the same, wherever it is moved
         self._clock = clock
         self._since_boot = since_boot
         self._booted_at = clock() - since_boot()
@@ -92,7 +94,7 @@ class Supervisor:
         self.executor = LocalExecutor(folder)
         self.policies = Policies()
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
-        self._logs = JobLogs(self.policies.latest.logs, folder.logs)
+        self._logs = JobLogs(self.policies.latest.logs, folder, self.held)
         self._backoff = self._starter.backoff
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
@@ -103,6 +105,7 @@ class Supervisor:
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
+        self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # which are not yet in the store
         self._heir = Heir(folder, self.database, self.owner)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
@@ -154,6 +157,7 @@ class Supervisor:
             self._attempts.any()
             or self._notifier.busy
             or self._origins.busy
+            or bool(self._found_origins)
             or self._heir.waiting
             or records.has_work(self.database, self.owner.place)
         )
@@ -225,7 +229,7 @@ class Supervisor:
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
         news = self.policies.collect(ready)
-        self._note_origins()
+        self._found_origins += self._origins.step()
         self._tidier.step(self.policies.latest)
         self._inherit()
         self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
@@ -235,7 +239,7 @@ class Supervisor:
         if changed:
             self._heir.look_again()
             self._find_new()
-        known = news or woken or self._refused or self._attempts.ended or self._attempts.voided
+        known = news or woken or self._refused or self._attempts.ended or self._attempts.voided or self._found_origins
         if not (known or self._due() or changed):
             return
         if self.policies.unknown:
@@ -252,15 +256,6 @@ class Supervisor:
         self._do(effects)
         if self.notice != self._said:
             self.say_heard()
-
-    def _note_origins(self) -> None:
-        found = list(self._origins.step())
-        if not found:
-            return
-        with self.database.transaction() as connection:
-            change = Transitions(connection, self.owner, self._clock())
-            for body, attempts in found:
-                change.note_origin(body, attempts)
 
     def _store_changed(self) -> bool:
         version = self.database.changed()
@@ -302,12 +297,15 @@ class Supervisor:
 
         def act(change: Transitions, queues: Schedule) -> Effects:
             effects = self._decider.decide(change, queues, ends, time.monotonic())
+            for body, attempts in self._found_origins:
+                change.note_origin(body, attempts)
             if now - self._heard_at >= _HEARTBEAT:
                 self._hear(change, now)
             self._next_due = queues.next_due()
             return effects
 
         effects = self._transactions.make(now, act)
+        self._found_origins.clear()
         self.policies.begin()
         self._version = self.database.changed()
         self.has_decided = True
@@ -365,7 +363,7 @@ class Supervisor:
     def _follow_settings(self) -> None:
         if self.policies.latest.logs != self._logs.settings:
             self._logs.close()
-            self._logs = JobLogs(self.policies.latest.logs, self._folder.logs)
+            self._logs = JobLogs(self.policies.latest.logs, self._folder, self.held)
 
     @property
     def notice(self) -> str | None:
@@ -394,6 +392,7 @@ class Supervisor:
         self._origins.close()
         self.executor.leave()
         self._logs.close()
+        self.held.close()
         self.database.leave()
 
     def close(self) -> None:
@@ -403,4 +402,5 @@ class Supervisor:
         self._origins.close()
         self.executor.close()
         self._logs.close()
+        self.held.close()
         self.database.close()

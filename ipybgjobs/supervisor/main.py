@@ -21,6 +21,7 @@ from ..process.wakeup import Listener
 from ..summon import inherited_lock
 from .deciding import AGAIN
 from .loop import FALLBACK, Supervisor
+from .pulse import LONGEST_STEP, Pulse
 
 #: Seconds that one call of poll can wait; its argument is a C integer of milliseconds.
 _LONGEST_POLL = 1_000_000
@@ -34,17 +35,18 @@ def main(state_dir: str, next_lock: int) -> None:
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(place.here()), wait=True)
     assert lock is not None
-    lock.sign()
+    pulse = Pulse(lock)
+    pulse.promise(LONGEST_STEP)
     try:
         supervisor = Supervisor(folder)
     except StoreDamaged as error:
         damage.note(folder, str(error))
         return
-    listener = Listener(state_dir)
+    listener = Listener(supervisor.held)
     supervisor.executor.prepare()
     turn.close()
     try:
-        _supervise(supervisor, listener, folder)
+        _supervise(supervisor, listener, folder, pulse)
     except StoreDamaged as error:
         supervisor.leave(error)
         followed = os.path.exists(folder.database) and damage.noted(folder) is None
@@ -57,36 +59,28 @@ def main(state_dir: str, next_lock: int) -> None:
             summon.start(folder)
 
 
-def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> None:
+def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, pulse: Pulse) -> None:
     """Work until there is nothing left to do."""
     try:
         with supervisor.database.guarded():
             supervisor.recover()
         while True:
-            _serve(supervisor, listener, folder)
+            _serve(supervisor, listener, folder, pulse)
+            pulse.promise(LONGEST_STEP)
             listener.close()
             if supervisor.executor.is_stranded or not supervisor.has_work():
                 return
-            listener = Listener(folder.path)
+            listener = Listener(supervisor.held)
     finally:
         listener.close()
 
 
-def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> None:
+def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, pulse: Pulse) -> None:
     """Tick until there has been nothing to do for the idle time."""
     ready: set[int] = set()
     woken, idle_since = True, None
     while True:
-        try:
-            with supervisor.database.guarded():
-                supervisor.tick(ready, woken=woken)
-            patience = supervisor.patience()
-            if supervisor.has_decided:
-                damage.forget(folder)  # all that it works on could be read and written
-        except StoreDamaged:
-            raise
-        except StoreError:
-            patience = AGAIN
+        patience = _turn(supervisor, folder, ready, woken=woken)
         if supervisor.executor.is_stranded:
             return
         idle_since = None if patience is not None else (idle_since or time.monotonic())
@@ -95,6 +89,8 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> N
             if left <= 0:
                 return
             patience = min(left, FALLBACK, supervisor.until_fold())
+        if not supervisor.database.turn.kept_out:
+            pulse.promise(patience or 0.0)
         ready = _wait(supervisor, listener, patience or 0.0)
         woken = listener.fileno() in ready
         if woken:
@@ -103,6 +99,22 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder) -> N
         elif not ready:
             with contextlib.suppress(OSError):  # the folder is gone: the next tick says so
                 listener.renew()
+
+
+def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken: bool) -> float | None:
+    """Tick once, and return the seconds until something is due; None where nothing is."""
+    supervisor.database.turn.kept_out = False
+    try:
+        with supervisor.database.guarded():
+            supervisor.tick(ready, woken=woken)
+        patience = supervisor.patience()
+        if supervisor.has_decided:
+            damage.forget(folder)  # all that it works on could be read and written
+    except StoreDamaged:
+        raise
+    except StoreError:
+        return AGAIN
+    return patience
 
 
 def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int]:
