@@ -120,11 +120,15 @@ class Bench:
         return job
 
     def clear(self):
-        """Forget every job but the first."""
+        """Forget every job that is not needed any more."""
         self.other.execute("DELETE FROM requests")
-        self.other.execute("DELETE FROM jobs WHERE id != ?", (self.anchor,))
+        self.other.execute("DELETE FROM jobs WHERE id > ?", (self.anchor,))
         self.other.execute("DELETE FROM groups")
-        self.folder.remove(os.listdir(self.folder.jobs))
+        self.folder.remove(set(os.listdir(self.folder.jobs)) - self.needed())
+
+    def needed(self):
+        """The uids of the jobs that have a folder."""
+        return {row[0] for row in self.other.execute("SELECT uid FROM jobs WHERE pickled != '{}'")}
 
     @contextlib.contextmanager
     def instead(self, state):
@@ -164,8 +168,7 @@ class Bench:
         assert bg.job(self.anchor).priority == self.turns, f"{where}: a stale read"
         self.client.keep(self.folder, self.anchor, kept=bool(self.turns % 2))
         assert not self.client.database(self.folder).connection.in_transaction, where
-        wanted = {row[0] for row in self.other.execute("SELECT uid FROM jobs WHERE pickled != '{}'")}
-        assert set(os.listdir(self.folder.jobs)) == wanted, f"{where}: folders and rows differ"
+        assert set(os.listdir(self.folder.jobs)) == self.needed(), f"{where}: folders and rows differ"
 
     def check_new(self, before, where):
         """The parameters of each new job can be read."""

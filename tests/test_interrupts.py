@@ -10,8 +10,9 @@ import tempfile
 import threading
 import time
 
+import notebook_writers
 import pytest
-from conftest import until
+from conftest import ALLOWED, DEADLINE, until
 from interrupts import MEMORY, Bench, Interrupt
 from test_kernel import kernels  # noqa: F401 - a fixture
 from writers import NAMES, SILENT, WITHIN, Writers
@@ -20,6 +21,7 @@ import ipybgjobs as bg
 from ipybgjobs import unbroken
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
+
 
 @pytest.fixture
 def bench(place, monkeypatch):
@@ -267,6 +269,25 @@ def test_a_context_is_never_remembered_by_anothers_name(bench, monkeypatch, tmp_
 
 
 # -- a notebook ------------------------------------------------------------------------------------------------------------
+
+
+SWEEP = """
+import sys; sys.path.append({tests!r})
+import notebook_writers
+"""
+
+
+def test_an_interrupt_at_any_line_of_what_a_cell_does_leaves_all_or_nothing_and_a_notebook_that_works(place, kernels):  # noqa: F811 - the fixture
+    place.allow(ALLOWED, BackgroundJobs__allow_notebook_code=True)
+    bg.submit("work.echo", {"value": {7}}, name="finished").wait(DEADLINE)
+    until(lambda: not place.processes(), "the end of the supervisor")
+    kernel = kernels()
+    kernel.ok("%load_ext ipybgjobs\nimport ipybgjobs as bg" + SWEEP.format(tests=os.path.dirname(__file__)))
+    for name in notebook_writers.NAMES:
+        [(_, count, done, said, unsaid)] = kernel.value(f"notebook_writers.sweep(names=[{name!r}])")
+        assert count > 3
+        assert (unsaid, said) == ([], done)
+        assert said or name in notebook_writers.SILENT
 
 
 LOOP = """

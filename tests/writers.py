@@ -186,11 +186,15 @@ class Writers:
 
     def panel_pause(self):
         self._bench.other.execute("DELETE FROM paused")
-        return lambda: commands.run(self._client, self._folder, "pause", {}), lambda: bool(self._row("SELECT count(*) FROM paused"))
+        return lambda: commands.run(self._client, self._folder, "pause", {}), lambda: bool(
+            self._row("SELECT count(*) FROM paused")
+        )
 
     def panel_resume(self):
         self._bench.other.execute("INSERT OR REPLACE INTO paused (queue, paused_at) VALUES ('default', 1.0)")
-        return lambda: commands.run(self._client, self._folder, "resume", {}), lambda: not self._row("SELECT count(*) FROM paused")
+        return lambda: commands.run(
+            self._client, self._folder, "resume", {}
+        ), lambda: not self._row("SELECT count(*) FROM paused")
 
     # -- of files -----------------------------------------------------------------------------------------------------
 
