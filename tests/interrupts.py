@@ -18,8 +18,8 @@ from pathlib import Path
 from writers import NAMES, WITHIN, Writers
 
 import ipybgjobs as bg
-from ipybgjobs import plain, unbroken, waiting
 from ipybgjobs import client as client_module
+from ipybgjobs import plain, unbroken, waiting
 from ipybgjobs.client import Client
 from ipybgjobs.process import place
 from ipybgjobs.process.lock import FileLock
