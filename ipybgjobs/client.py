@@ -392,7 +392,7 @@ class Client:
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._camera.take(self._found(), environment, identity.umask(), first)
+        context = self._camera.take(self._found(), environment, unbroken.run(identity.umask), first)
         return Surroundings(context, *self._environment[1:])
 
 

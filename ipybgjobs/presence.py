@@ -71,6 +71,10 @@ def trouble(folder: StateFolder) -> str | None:
     str or None
         One sentence that names the process and the fix; None where nothing is found.
     """
+    return unbroken.run(lambda: _trouble(folder))  # what it opens an interrupt would leave open
+
+
+def _trouble(folder: StateFolder) -> str | None:
     pid = lock.holder(folder.supervisor_lock(place.here()))
     if pid is not None and identity.is_stopped(pid):
         fix = f"continue it (kill -CONT {pid}), or end it and another starts (kill -KILL {pid})"
@@ -85,7 +89,7 @@ def notices(database: Database, folder: StateFolder, clock: Callable[[], float] 
     if here is not None or not rows:
         return Notices(here)
     silent = clock() - rows[0]["heard_at"]
-    pid = lock.holder(folder.supervisor_lock(place.here()))
+    pid = unbroken.run(lambda: lock.holder(folder.supervisor_lock(place.here())))  # likewise
     if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, place.here()):
         return Notices(
             f"the supervisor (PID {pid}) has not been heard of for {durations.show(silent)}: it may hang; "

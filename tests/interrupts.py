@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from pathlib import Path
 
 from writers import NAMES, WITHIN, Writers
@@ -183,6 +184,16 @@ class Bench:
         action()  # once uninterrupted, so that modules are loaded
         steps = itertools.count(1) if each else self._lines(prepare, within)
         found = Swept()
+        with warnings.catch_warnings(record=True) as unclosed:
+            warnings.simplefilter("always", ResourceWarning)
+            opened = set(os.listdir("/proc/self/fd"))
+            self._turns(prepare, steps, event, within, found, each=each)
+            gc.collect()
+            found.unclosed = sorted({str(each.message) for each in unclosed})
+            found.left = len(set(os.listdir("/proc/self/fd")) - opened)
+        return found
+
+    def _turns(self, prepare, steps, event, within, found, *, each):
         for number in steps:
             action, done = prepare()
             before, where = self.ids(), f"{event} {number}"
@@ -198,9 +209,8 @@ class Bench:
                 if happened and stopped is not None and not said:
                     found.unsaid.append(f"{where}, in {interrupt.where}")
             if interrupt.count < number and each:
-                break
+                return
             found.count += 1
-        return found
 
     def _lines(self, prepare, within):
         """The steps at which an action comes to a line for the first and for the last time, from the same place."""
@@ -223,6 +233,8 @@ class Swept:
         self.done = 0  #: interrupts that came when it was done
         self.said = 0  #: of these, those that said so
         self.unsaid = []  #: where the others came
+        self.unclosed = []  #: what nobody closed
+        self.left = 0  #: descriptors that are open still
 
 
 #: What becomes of a job by each request.
