@@ -5,7 +5,6 @@ Run by hand it does so before every opcode of every writer, and prints the count
 
 import contextlib
 import gc
-import itertools
 import os
 import shutil
 import sqlite3
@@ -33,7 +32,8 @@ class Interrupt:
 
     def __init__(self, at, event, within=""):
         self.at, self.event, self.count, self.within = at, event, 0, f"{PACKAGE}/{within}"
-        self.lines = []  #: each with the place from which it came, where `at` is 0
+        self.where = "none of them"
+        self.places = []  #: where `at` is 0: where each step was
 
     def __call__(self, frame, event, _argument):
         if not frame.f_code.co_filename.startswith(self.within):
@@ -42,11 +42,17 @@ class Interrupt:
         if event == self.event:
             self.count += 1
             if not self.at:
-                self.lines.append((frame.f_code, frame.f_lineno, frame.f_back.f_code, frame.f_back.f_lineno))
+                self.places.append(self._place(frame))
             if self.count == self.at:
                 self.where = f"{frame.f_code.co_qualname} ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
                 raise KeyboardInterrupt
         return self
+
+    def _place(self, frame):
+        """A line with the one that led to it, or an opcode."""
+        if self.event == "opcode":
+            return frame.f_code, frame.f_lasti
+        return frame.f_code, frame.f_lineno, frame.f_back.f_code, frame.f_back.f_lineno
 
     def during(self, action):
         """Do something under this interrupt; return what stopped it, which keeps all its frames alive."""
@@ -75,23 +81,30 @@ class Bench:
         self.anchor = bg.submit("work.echo", {"value": 0}).id
         self.other.execute("PRAGMA synchronous = OFF")
         self.turns = 0
-        self.closed = threading.Event()
-        self.supervisor = threading.Thread(target=self._answer)
-        self.supervisor.start()
-        self.beat, waiting._BEAT = waiting._BEAT, 0.0  # whoever waits sees to a supervisor at each look
 
     def close(self):
-        waiting._BEAT = self.beat
-        self.closed.set()
-        self.supervisor.join()
         self.other.close()
         self.turn.close()
 
-    def _answer(self):
-        """Answer requests as a supervisor would, a moment after they were made."""
+    @contextlib.contextmanager
+    def answering(self):
+        """While requests are answered, as by a supervisor; whoever waits sees to one at each look."""
+        over, before = threading.Event(), waiting._BEAT
+        waiting._BEAT = 0.0
+        supervisor = threading.Thread(target=self._answer, args=(over,))
+        supervisor.start()
+        try:
+            yield
+        finally:
+            over.set()
+            supervisor.join()
+            waiting._BEAT = before
+
+    def _answer(self, over):
+        """Answer requests a moment after they were made."""
         store = sqlite3.connect(self.folder.database, timeout=60.0, isolation_level=None)
         store.execute("PRAGMA synchronous = OFF")
-        while not self.closed.wait(0.001):
+        while not over.wait(0.001):
             if not store.execute("SELECT count(*) FROM requests").fetchone()[0]:
                 continue
             time.sleep(0.001)
@@ -178,51 +191,44 @@ class Bench:
             content = Path(self.folder.job(job.uid), "parameters.pkl").read_bytes()
             assert plain.load(content), where
 
-    def sweep(self, prepare, event="line", within="", *, each=True):
-        """Interrupt what `prepare` returns at each step, or else at each line; return what came of it."""
-        action, _ = prepare()
-        action()  # once uninterrupted, so that modules are loaded
-        steps = itertools.count(1) if each else self._lines(prepare, within)
+    def sweep(self, prepare, event="line", within=""):
+        """Interrupt what `prepare` returns at each of its lines or opcodes in turn; return what came of it."""
         found = Swept()
-        with warnings.catch_warnings(record=True) as unclosed:
+        with self.answering(), warnings.catch_warnings(record=True) as unclosed:
             warnings.simplefilter("always", ResourceWarning)
-            opened = set(os.listdir("/proc/self/fd"))
-            self._turns(prepare, steps, event, within, found, each=each)
+            action, _ = prepare()
+            action()  # once uninterrupted, so that modules are loaded
+            for number in self._steps(prepare, event, within):
+                self._turn(prepare, Interrupt(number, event, within), found)
             gc.collect()
-            found.unclosed = sorted({str(each.message) for each in unclosed})
-            found.left = len(set(os.listdir("/proc/self/fd")) - opened)
+        found.unclosed += sorted({str(each.message) for each in unclosed})
         return found
 
-    def _turns(self, prepare, steps, event, within, found, *, each):
-        for number in steps:
-            action, done = prepare()
-            before, where = self.ids(), f"{event} {number}"
-            interrupt = Interrupt(number, event, within)
-            stopped = interrupt.during(action)
-            self.check(where)
-            self.check_new(before, where)
-            happened, said = done(), bool(stopped is not None and str(stopped))
-            if happened is not None:
-                assert happened or not (stopped is None or said), f"{where}: {stopped!r}, but nothing was done"
-                found.said += said
-                found.done += bool(happened and stopped is not None)
-                if happened and stopped is not None and not said:
-                    found.unsaid.append(f"{where}, in {interrupt.where}")
-            if interrupt.count < number and each:
-                return
-            found.count += 1
-
-    def _lines(self, prepare, within):
-        """The steps at which an action comes to a line for the first and for the last time, from the same place."""
+    def _steps(self, prepare, event, within):
+        """When an action comes to a line or opcode for the first and for the last time, a line from each place that leads to it."""
         action, done = prepare()
-        interrupt = Interrupt(0, "line", within)
+        interrupt = Interrupt(0, event, within)
         interrupt.during(action)
         done()
         first, last = {}, {}
-        for number, line in enumerate(interrupt.lines, 1):
-            first.setdefault(line, number)
-            last[line] = number
+        for number, place_of in enumerate(interrupt.places, 1):
+            first.setdefault(place_of, number)
+            last[place_of] = number
         return sorted({*first.values(), *last.values()})
+
+    def _turn(self, prepare, interrupt, found):
+        action, done = prepare()
+        before, found.count = self.ids(), found.count + 1
+        stopped = interrupt.during(action)
+        where = f"{interrupt.event} {interrupt.at}, in {interrupt.where}"
+        self.check(where)
+        self.check_new(before, where)
+        happened, said = done(), bool(stopped is not None and str(stopped))
+        if happened is not None:
+            assert happened or not (stopped is None or said), f"{where}: {stopped!r}, but nothing was done"
+            found.said += said
+            found.done += bool(happened and stopped is not None)
+            found.unsaid += [where] if happened and stopped is not None and not said else []
 
 
 class Swept:
@@ -234,7 +240,6 @@ class Swept:
         self.said = 0  #: of these, those that said so
         self.unsaid = []  #: where the others came
         self.unclosed = []  #: what nobody closed
-        self.left = 0  #: descriptors that are open still
 
 
 #: What becomes of a job by each request.
@@ -263,11 +268,14 @@ def main():
         bench = Bench()
         for name in sys.argv[1:] or NAMES:
             began = time.monotonic()
-            found = bench.sweep(getattr(Writers(bench), name), "opcode", WITHIN.get(name, ""))
+            try:
+                found = bench.sweep(getattr(Writers(bench), name), "opcode", WITHIN.get(name, ""))
+            except AssertionError as error:
+                print(f"{name:16}{error}", flush=True)
+                continue
             print(f"{name:16}{found.count:6} opcodes, {found.done:5} when it was done, {found.said:5} said so", end="")
-            print(f", {time.monotonic() - began:5.0f} s", *found.unsaid, sep="\n    ", flush=True)
+            print(f", {time.monotonic() - began:5.0f} s", *found.unsaid, *found.unclosed, sep="\n    ", flush=True)
             bench.clear()
-            gc.collect()
         bench.close()
         unbroken.run(bench.client.close)
 

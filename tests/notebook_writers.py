@@ -1,11 +1,10 @@
-"""What a notebook's cells write, for a kernel in which the extension is loaded: run within it, by `sweep`."""
+"""What a notebook's cells write, swept in a kernel in which the extension is loaded."""
 
 import contextlib
 import io
 import json
 from pathlib import Path
 
-from interrupts import Bench
 from IPython.core.getipython import get_ipython
 
 import ipybgjobs as bg
@@ -110,14 +109,10 @@ class NotebookWriters:
 NAMES = [name for name in vars(NotebookWriters) if not name.startswith("_")]
 
 
-def sweep(event="line", names=NAMES):
-    """Sweep writers; return for each its name, steps, how often it was done and said so, and where not."""
-    bench, counts = Bench(), []
-    for name in names:
-        with contextlib.redirect_stdout(io.StringIO()):
-            found = bench.sweep(getattr(NotebookWriters(bench), name), event, WITHIN.get(name, ""), each=event != "line")
-        counts.append((name, found.count, found.done, found.said, found.unsaid))
-        NotebookWriters(bench)._into().waiting.clear()
-        bench.clear()
-    bench.close()
-    return counts
+def sweep(bench, name, event="line"):
+    """Sweep one of them; return how many steps there were, how often it was done and said so, and where it was not."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = bench.sweep(getattr(NotebookWriters(bench), name), event, WITHIN[name])
+    NotebookWriters(bench)._into().waiting.clear()
+    bench.clear()
+    return found.count, found.done, found.said, found.unsaid

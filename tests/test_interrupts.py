@@ -36,7 +36,7 @@ def bench(place, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_interrupt_at_any_line_of_a_writer_leaves_all_or_nothing_and_a_client_that_works(bench, name):
-    found = bench.sweep(getattr(Writers(bench), name), within=WITHIN.get(name, ""), each=False)
+    found = bench.sweep(getattr(Writers(bench), name), within=WITHIN.get(name, ""))
     assert found.count > 5
     assert (found.unsaid, found.unclosed) == ([], [])
     assert found.said == found.done
@@ -273,7 +273,8 @@ def test_a_context_is_never_remembered_by_anothers_name(bench, monkeypatch, tmp_
 
 SWEEP = """
 import sys; sys.path.append({tests!r})
-import notebook_writers
+import interrupts, notebook_writers
+bench = interrupts.Bench()
 """
 
 
@@ -284,10 +285,11 @@ def test_an_interrupt_at_any_line_of_what_a_cell_does_leaves_all_or_nothing_and_
     kernel = kernels()
     kernel.ok("%load_ext ipybgjobs\nimport ipybgjobs as bg" + SWEEP.format(tests=os.path.dirname(__file__)))
     for name in notebook_writers.NAMES:
-        [(_, count, done, said, unsaid)] = kernel.value(f"notebook_writers.sweep(names=[{name!r}])")
+        count, done, said, unsaid = kernel.value(f"notebook_writers.sweep(bench, {name!r})")
         assert count > 3
         assert (unsaid, said) == ([], done)
         assert said or name in notebook_writers.SILENT
+    kernel.ok("bench.close()")
 
 
 LOOP = """
