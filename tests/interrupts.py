@@ -205,7 +205,7 @@ class Bench:
         return found
 
     def _steps(self, prepare, event, within):
-        """When an action comes to a line or opcode for the first and for the last time, a line from each place that leads to it."""
+        """When an action comes to a line, from each place that leads to it, or to an opcode for the first and the last time."""
         action, done = prepare()
         interrupt = Interrupt(0, event, within)
         interrupt.during(action)
