@@ -25,13 +25,13 @@ from ipybgjobs.store.database import Database
 
 @pytest.fixture
 def bench(place, monkeypatch):
-    state = tempfile.mkdtemp(dir=MEMORY)
-    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", state)
+    root = tempfile.mkdtemp(dir=MEMORY)
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", f"{root}/state")
     place.module("more", "def added():\n    return 1\n")
     made = Bench()
     yield made
     made.close()
-    shutil.rmtree(state)
+    shutil.rmtree(root)
 
 
 @pytest.mark.parametrize("name", NAMES)
