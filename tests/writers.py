@@ -27,7 +27,7 @@ WITHIN = {
 }
 
 #: Those of which nothing is to be said: they change nothing of their own.
-SILENT = {"opening", "wait", "result", "as_completed", "run_here", "explain"}
+SILENT = {"opening", "status", "wait", "result", "as_completed", "run_here", "explain"}
 
 #: Longest that a reader here waits, in seconds: for one pause.
 _MOMENT = 0.003
@@ -253,6 +253,10 @@ class Writers:
         self._client.close()
         self._client._databases.clear()
         return lambda: self._client.database(self._folder), lambda: None
+
+    def status(self):
+        job = self._queued()
+        return lambda: job.status, lambda: None
 
     def wait(self):
         job = self._queued()
