@@ -24,6 +24,7 @@ WITHIN = {
     "allow": "userfiles.py",
     "config": "userfiles.py",
     "rescue": "doctor.py",
+    **dict.fromkeys(("panel_priority", "panel_cancel", "panel_retry", "panel_remove"), "panel/commands.py"),
 }
 
 #: Those of which nothing is to be said: they change nothing of their own.
