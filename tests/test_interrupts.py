@@ -81,6 +81,7 @@ def test_signals_at_random_moments_leave_whole_jobs_also_within_the_commit(bench
     bench.check("after all")
     bench.check_new(before, "after all")
     assert claimed <= bench.ids() - before
+    assert len(bench.ids() - before - claimed) <= 3  # a signal may come after the return, and before this test has the id
     assert stopped > 30
 
 
