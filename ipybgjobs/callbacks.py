@@ -34,10 +34,12 @@ class Callbacks:
         if self._ended([job_id]):
             _call(function)
             return
-        unbroken.run(lambda: self._add(job_id, function))
+        said = f"the function is called when job {job_id} has ended"
+        unbroken.run(lambda: self._add(job_id, function), lambda _: said)
 
     def _add(self, job_id: int, function: Callable[[], object]) -> None:
         with self._lock:
+            unbroken.decide()
             self._waiting.setdefault(job_id, []).append(function)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
                 self._thread = threading.Thread(target=self._watch, name="ipybgjobs-callbacks", daemon=True)

@@ -67,7 +67,12 @@ def clean(
     found = removals.removable(client.database(folder), rule, _EVERY)
     if yes:
         return _removed(client, folder, found, rule)
-    return Cleaning(len(found), sum(usage.of_folder(folder.job(uid)) for _, uid in found), removed=False)
+    return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+
+
+def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:
+    """What each job takes on disk, in bytes; each folder that is opened for it is closed whatever interrupts it."""
+    return unbroken.run(lambda: {uid: usage.of_folder(folder.job(uid)) for _, uid in jobs})
 
 
 @unbroken.told
@@ -75,7 +80,7 @@ def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str
     count = size = 0
     for start in range(0, len(found), _BATCH):
         part = found[start : start + _BATCH]
-        taken = {uid: usage.of_folder(folder.job(uid)) for _, uid in part}
+        taken = _sizes(folder, part)
         gone = client.remove(folder, [job_id for job_id, _ in part], rule)
         count += len(taken.keys() & set(gone))
         size += sum(taken.get(uid, 0) for uid in gone)

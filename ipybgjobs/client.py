@@ -351,6 +351,7 @@ class Client:
         """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
         return self._writer(folder).remove(job_ids, rule)
 
+    @unbroken.told
     def pause(self, queue: str | None) -> list[str]:
         """Let no job of a queue, or of any, start; return the queues that are paused by this."""
         settings, folder = self.settings(), self.folder()
@@ -360,6 +361,7 @@ class Client:
         self._writer(folder).pause(names, time.time())
         return names
 
+    @unbroken.told
     def resume(self, queue: str | None) -> list[str]:
         """Let jobs of a queue, or of all, start again; return the queues that were paused.
 
@@ -384,7 +386,7 @@ class Client:
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._camera.take(self._found(), environment, identity.umask(), first)
+        context = self._camera.take(self._found(), environment, unbroken.run(identity.umask), first)
         return Surroundings(context, *self._environment[1:])
 
 

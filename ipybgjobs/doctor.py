@@ -20,6 +20,7 @@ from .configuration import loading, sources
 from .errors import BackgroundJobError, StoreDamaged
 from .folder import StateFolder
 from .process import filesystem, identity, lock, place, surroundings, tree
+from .rescue import Found
 from .settings import Settings
 from .store import holder, places, records
 from .store.database import Database
@@ -69,12 +70,20 @@ def _rescue(*, json_wanted: bool) -> int:
     """Save what can be saved, and say so."""
     here = client()
     folder = StateFolder(loading.state_folder(here.settings()))
-    found, aside = rescue.rescue(folder, here.surroundings())
-    moved = f"; the damaged store is now {aside}, and was not changed" if aside else ""
+    surroundings_here = here.surroundings()
+
+    def said(saved: tuple[Found, str | None]) -> str | None:
+        found, aside = saved
+        moved = f"; the damaged store is now {aside}, and was not changed" if aside else ""
+        return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
+
+    saved = unbroken.run(lambda: rescue.rescue(folder, surroundings_here), said)
+    found, aside = saved
     if json_wanted:
         print(json.dumps({"saved": len(found.folders) + len(found.salvaged.rows.get("jobs", ())), "aside": aside}))
     else:
-        print(f"Saved in {folder.database}: {found.saved()}{moved}." if found.any else "There is nothing to save.")
+        text = said(saved) or "there is nothing to save"
+        print(f"{text[0].upper()}{text[1:]}.")
     return 0
 
 
@@ -101,7 +110,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if there:
         _store(report, folder)
         _last_errors(report, folder, settings)
-    found = rescue.look(folder)
+    found = unbroken.run(lambda: rescue.look(folder))
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:

@@ -243,6 +243,7 @@ class Job(JobView):
                 )
         self._client.cancel(self._folder, [job.id for job in jobs], seconds)
 
+    @unbroken.told
     def set_priority(self, priority: int) -> Self:
         """Give a queued job another priority: a higher one goes first.
 
@@ -322,6 +323,7 @@ class Job(JobView):
         code = self._pickled("code.", record.call.pickled)
         return self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
 
+    @unbroken.told
     def remove(self) -> None:
         """Remove the job with its outputs, log and result, for good.
 
@@ -340,6 +342,7 @@ class Job(JobView):
         """Remove those of several jobs of this store that have ended."""
         return len(self._client.remove(self._folder, [job.id for job in jobs]))
 
+    @unbroken.told
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
         """Exempt the job from `clean` and from the retention of the configuration; `job.keep(False)`: no longer."""
         self._client.keep(self._folder, self.id, kept=kept)

@@ -133,6 +133,7 @@ class Group:
         """Add one attempt to the jobs that failed or were cancelled, and return them."""
         return self.jobs.retry()
 
+    @unbroken.told
     def remove(self) -> int:
         """Remove the jobs that have ended with all that they left; return how many."""
         return len(self._client.remove(self._folder, [job.id for job in self.jobs]))

@@ -146,6 +146,10 @@ def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:
         return cls()
 
 
+def _without_traits(shell: InteractiveShell) -> list[Any]:
+    return [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
     instances = [_instance(cls, shell) for cls in traits.CLASSES]
@@ -153,7 +157,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     profile = getattr(shell.profile_dir, "location", None)
     client.use(Client(profile, live, tell=print))  # not in a notebook's red
     shell.register_magics(JobMagics)
-    shell.configurables.extend(instances)
+    shell.configurables[:] = [*_without_traits(shell), *instances]  # an interrupt may have left some there
     completion.install(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
@@ -171,7 +175,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     for magics in shell.magics_manager.magics.values():
         for name in ("bgjob", "bgjobs"):
             magics.pop(name, None)
-    shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]
+    shell.configurables[:] = _without_traits(shell)
     completion.remove(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.pop(Job, None)

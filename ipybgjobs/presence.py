@@ -85,6 +85,10 @@ def trouble(folder: StateFolder) -> str | None:
     str or None
         One sentence that names the process and the fix; None where nothing is found.
     """
+    return unbroken.run(lambda: _trouble(folder))  # what it opens an interrupt would leave open
+
+
+def _trouble(folder: StateFolder) -> str | None:
     signed = lock.signature(folder.supervisor_lock(place.here()))
     if signed is not None and identity.is_stopped(signed.pid):
         fix = f"continue it (kill -CONT {signed.pid}), or end it and another starts (kill -KILL {signed.pid})"

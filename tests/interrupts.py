@@ -5,19 +5,22 @@ Run by hand it does so before every opcode of every writer, and prints the count
 
 import contextlib
 import gc
-import itertools
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
+import warnings
 from pathlib import Path
 
+from writers import NAMES, WITHIN, Writers
+
 import ipybgjobs as bg
-from ipybgjobs import cli, plain, unbroken
 from ipybgjobs import client as client_module
+from ipybgjobs import plain, unbroken, waiting
 from ipybgjobs.client import Client
-from ipybgjobs.panel import commands
 from ipybgjobs.process import place
 from ipybgjobs.process.lock import FileLock
 
@@ -29,6 +32,8 @@ class Interrupt:
 
     def __init__(self, at, event, within=""):
         self.at, self.event, self.count, self.within = at, event, 0, f"{PACKAGE}/{within}"
+        self.where = "none of them"
+        self.places = []  #: where `at` is 0: where each step was
 
     def __call__(self, frame, event, _argument):
         if not frame.f_code.co_filename.startswith(self.within):
@@ -36,9 +41,18 @@ class Interrupt:
         frame.f_trace_opcodes = self.event == "opcode"
         if event == self.event:
             self.count += 1
+            if not self.at:
+                self.places.append(self._place(frame))
             if self.count == self.at:
+                self.where = f"{frame.f_code.co_qualname} ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
                 raise KeyboardInterrupt
         return self
+
+    def _place(self, frame):
+        """A line with the one that led to it, or an opcode."""
+        if self.event == "opcode":
+            return frame.f_code, frame.f_lasti
+        return frame.f_code, frame.f_lineno, frame.f_back.f_code, frame.f_back.f_lineno
 
     def during(self, action):
         """Do something under this interrupt; return what stopped it, which keeps all its frames alive."""
@@ -63,7 +77,7 @@ class Bench:
         self.folder = self.client.folder()
         self.turn = FileLock.acquire(self.folder.next_lock(place.here()), wait=False)
         self.client.database(self.folder)
-        self.other = sqlite3.connect(self.folder.database, timeout=0.0, isolation_level=None)
+        self.other = sqlite3.connect(self.folder.database, timeout=1.0, isolation_level=None)
         self.anchor = bg.submit("work.echo", {"value": 0}).id
         self.other.execute("PRAGMA synchronous = OFF")
         self.turns = 0
@@ -72,14 +86,89 @@ class Bench:
         self.other.close()
         self.turn.close()
 
+    @contextlib.contextmanager
+    def answering(self):
+        """While requests are answered, as by a supervisor; whoever waits sees to one at each look."""
+        over, before = threading.Event(), waiting._BEAT
+        waiting._BEAT = 0.0
+        supervisor = threading.Thread(target=self._answer, args=(over,))
+        supervisor.start()
+        try:
+            yield
+        finally:
+            over.set()
+            supervisor.join()
+            waiting._BEAT = before
+
+    def _answer(self, over):
+        """Answer requests a moment after they were made."""
+        store = sqlite3.connect(self.folder.database, timeout=60.0, isolation_level=None)
+        store.execute("PRAGMA synchronous = OFF")
+        while not over.wait(0.001):
+            if not store.execute("SELECT count(*) FROM requests").fetchone()[0]:
+                continue
+            time.sleep(0.001)
+            store.execute("BEGIN IMMEDIATE")
+            for job, verb in store.execute("SELECT job_id, verb FROM requests").fetchall():
+                store.execute(ANSWERS[verb], {"job": job, "place": place.here()})
+            store.execute("DELETE FROM requests")
+            store.execute("COMMIT")
+        store.close()
+
     def ids(self):
         return {row[0] for row in self.other.execute("SELECT id FROM jobs")}
 
+    def end(self, *jobs):
+        """Let jobs have failed; return the last of them."""
+        for job in jobs:
+            self.other.execute("UPDATE jobs SET state = 'failed', ended_at = 1.0, attempt = 1 WHERE id = ?", (job.id,))
+        return jobs[-1]
+
     def ended(self):
         """A job with a folder of its own that has failed."""
-        job = bg.submit("work.echo", {"value": {1}})
-        self.other.execute("UPDATE jobs SET state = 'failed', ended_at = 1.0, attempt = 1 WHERE id = ?", (job.id,))
+        return self.end(bg.submit("work.echo", {"value": {1}}))
+
+    def elsewhere(self, job):
+        """Let a job be in a place of which nobody is seen."""
+        self.other.execute("UPDATE jobs SET place = 'gone', host = 'far-away' WHERE id = ?", (job.id,))
         return job
+
+    def clear(self):
+        """Forget every job that is not needed any more."""
+        self.other.execute("DELETE FROM requests")
+        self.other.execute("DELETE FROM jobs WHERE id > ?", (self.anchor,))
+        self.other.execute("DELETE FROM groups")
+        self.folder.remove(set(os.listdir(self.folder.jobs)) - self.needed())
+
+    def needed(self):
+        """The uids of the jobs that have a folder."""
+        return {row[0] for row in self.other.execute("SELECT uid FROM jobs WHERE pickled != '{}'")}
+
+    @contextlib.contextmanager
+    def instead(self, state):
+        """Within another state folder."""
+        os.environ["IPYBGJOBS_STATE_DIR"] = str(state)
+        try:
+            yield
+        finally:
+            os.environ["IPYBGJOBS_STATE_DIR"] = self.folder.path
+
+    def damaged(self):
+        """A state folder whose store is damaged: a copy of one that is made once."""
+        made, copy = Path(f"{self.folder.path}-damaged"), Path(f"{self.folder.path}-copy")
+        if not made.exists():
+            self.clear()
+            for number in range(9):
+                bg.submit("work.echo", {"value": f"{number}" * 5000})
+            shutil.copytree(self.folder.path, made, ignore=shutil.ignore_patterns("*.sock"))
+            with contextlib.closing(sqlite3.connect(made / "jobs.db")) as store:
+                store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            content = (made / "jobs.db").read_bytes()
+            page = content.index(b"3" * 1000) // 4096 * 4096
+            (made / "jobs.db").write_bytes(content[:page] + bytes(4096) + content[page + 4096 :])
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(made, copy)
+        return copy
 
     def check(self, where):
         """Nobody is blocked, nothing is stale, and each job has what it needs, and nothing is there without a job."""
@@ -93,8 +182,7 @@ class Bench:
         assert bg.job(self.anchor).priority == self.turns, f"{where}: a stale read"
         self.client.keep(self.folder, self.anchor, kept=bool(self.turns % 2))
         assert not self.client.database(self.folder).connection.in_transaction, where
-        wanted = {row[0] for row in self.other.execute("SELECT uid FROM jobs WHERE pickled != '{}'")}
-        assert set(os.listdir(self.folder.jobs)) == wanted, f"{where}: folders and rows differ"
+        assert set(os.listdir(self.folder.jobs)) == self.needed(), f"{where}: folders and rows differ"
 
     def check_new(self, before, where):
         """The parameters of each new job can be read."""
@@ -104,120 +192,65 @@ class Bench:
             assert plain.load(content), where
 
     def sweep(self, prepare, event="line", within=""):
-        """Interrupt what `prepare` returns at each step; return how many steps there are, and how many interrupts said something.
+        """Interrupt what `prepare` returns at each of its lines or opcodes in turn; return what came of it."""
+        found = Swept()
+        with self.answering(), warnings.catch_warnings(record=True) as unclosed:
+            warnings.simplefilter("always", ResourceWarning)
+            action, _ = prepare()
+            action()  # once uninterrupted, so that modules are loaded
+            for number in self._steps(prepare, event, within):
+                self._turn(prepare, Interrupt(number, event, within), found)
+            gc.collect()
+        found.unclosed += sorted({str(each.message) for each in unclosed})
+        return found
 
-        `prepare` makes ready for one turn, and returns the action, and what tells whether it has been done.
-        """
-        action, _ = prepare()
-        action()  # once uninterrupted, so that modules are loaded
-        said = 0
-        for number in itertools.count(1):
-            action, done = prepare()
-            before, where = self.ids(), f"{event} {number}"
-            interrupt = Interrupt(number, event, within)
-            stopped = interrupt.during(action)
-            self.check(where)
-            self.check_new(before, where)
-            happened = done()
-            said += bool(stopped is not None and str(stopped))
-            assert happened or not (stopped is None or str(stopped)), f"{where}: {stopped!r}, but nothing was done"
-            if interrupt.count < number:
-                return number - 1, said
-        raise AssertionError  # unreachable
+    def _steps(self, prepare, event, within):
+        """When an action comes to a line, from each place that leads to it, or to an opcode for the first and the last time."""
+        action, done = prepare()
+        interrupt = Interrupt(0, event, within)
+        interrupt.during(action)
+        done()
+        first, last = {}, {}
+        for number, place_of in enumerate(interrupt.places, 1):
+            first.setdefault(place_of, number)
+            last[place_of] = number
+        return sorted({*first.values(), *last.values()})
+
+    def _turn(self, prepare, interrupt, found):
+        action, done = prepare()
+        before, found.count = self.ids(), found.count + 1
+        stopped = interrupt.during(action)
+        where = f"{interrupt.event} {interrupt.at}, in {interrupt.where}"
+        self.check(where)
+        self.check_new(before, where)
+        happened, said = done(), bool(stopped is not None and str(stopped))
+        if happened is not None:
+            assert happened or not (stopped is None or said), f"{where}: {stopped!r}, but nothing was done"
+            found.said += said
+            found.done += bool(happened and stopped is not None)
+            found.unsaid += [where] if happened and stopped is not None and not said else []
 
 
-#: Of writers that read the configuration anew each time, the module that writes.
-WITHIN = {"allow": "userfiles.py"}
+class Swept:
+    """What came of all interrupts of one writer."""
+
+    def __init__(self):
+        self.count = 0  #: steps
+        self.done = 0  #: interrupts that came when it was done
+        self.said = 0  #: of these, those that said so
+        self.unsaid = []  #: where the others came
+        self.unclosed = []  #: what nobody closed
+
+
+#: What becomes of a job by each request.
+ANSWERS = {
+    "cancel": "UPDATE jobs SET state = 'cancelled', ended_at = 1.0 WHERE id = :job",
+    "retry": "UPDATE jobs SET state = 'queued', attempt = attempt + 1 WHERE id = :job",
+    "adopt": "UPDATE jobs SET place = :place WHERE id = :job",
+}
 
 #: In memory: nothing here is about what survives a crash, and each turn would wait for the disk several times.
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
-
-
-def writers(bench):
-    """Each writer's name, and what makes ready for one turn."""
-    client, folder = bench.client, bench.folder
-    row = lambda sql, *values: bench.other.execute(sql, values).fetchone()[0]  # noqa: E731 - one look, named
-
-    def submit():
-        before = bench.ids()
-        return lambda: bg.submit("work.echo", {"value": {1, 2}}), lambda: len(bench.ids() - before) == 1
-
-    def submit_many():
-        before = bench.ids()
-
-        def whole():
-            new = len(bench.ids() - before)
-            assert new in (0, 3)
-            return new == 3
-
-        return lambda: bg.submit_many("work.echo", [{"value": {number}} for number in range(3)]), whole
-
-    def cancel():
-        job = bg.submit("work.echo", {"value": {1}})
-        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'cancel'", job.id))  # noqa: E731 - one look, named
-        return lambda: client.cancel(folder, [job.id], None), asked
-
-    def cancel_group():
-        group = bg.submit_many("work.echo", [{"value": {1}}])
-        job = group.jobs[0].id
-        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'cancel'", job))  # noqa: E731 - one look, named
-        return lambda: client.cancel_group(folder, group.id, None), asked
-
-    def retry():
-        job = bench.ended()
-        asked = lambda: bool(row("SELECT count(*) FROM requests WHERE job_id = ? AND verb = 'retry'", job.id))  # noqa: E731 - one look, named
-        return lambda: client.retry(folder, [job.id]), asked
-
-    def remove():
-        job = bench.ended()
-        return job.remove, lambda: job.id not in bench.ids()
-
-    def priority():
-        job = bg.submit("work.echo", {"value": {1}})
-        return lambda: job.set_priority(7), lambda: row("SELECT priority FROM jobs WHERE id = ?", job.id) == 7
-
-    def panel():
-        job = bg.submit("work.echo", {"value": {1}})
-        command = lambda: commands.run(client, folder, "priority", {"jobs": [job.id], "to": 9})  # noqa: E731 - one look, named
-        return command, lambda: row("SELECT priority FROM jobs WHERE id = ?", job.id) == 9
-
-    def keep():
-        job = bg.submit("work.echo", {"value": {1}})
-        return job.keep, lambda: bool(row("SELECT kept FROM jobs WHERE id = ?", job.id))
-
-    def pause():
-        bench.other.execute("DELETE FROM paused")
-        return bg.pause, lambda: bool(row("SELECT count(*) FROM paused"))
-
-    def resume():
-        bench.other.execute("INSERT OR REPLACE INTO paused (queue, paused_at) VALUES ('default', 1.0)")
-        return bg.resume, lambda: not row("SELECT count(*) FROM paused")
-
-    def clean():
-        for each in bg.jobs(state="failed"):  # else each turn takes more lines than the one before
-            each.remove()
-        job = bench.ended()
-        return lambda: bg.clean("failed", yes=True), lambda: job.id not in bench.ids()
-
-    def allow():
-        file = Path(os.environ["JUPYTER_CONFIG_DIR"], "ipybgjobs_config.json")
-        file = next(iter(file.parent.glob("*.json")), file)
-        with contextlib.suppress(FileNotFoundError):
-            file.unlink()
-
-        def silently():
-            with contextlib.redirect_stdout(None):
-                cli.run(["allow", "more.added"])
-
-        return silently, lambda: any("added" in each.read_text() for each in file.parent.glob("*.json"))
-
-    def opening():
-        client.close()
-        client._databases.clear()
-        return lambda: client.database(folder), lambda: True
-
-    made = [submit, submit_many, cancel, cancel_group, retry, remove, priority, panel, keep, pause, resume, clean, allow, opening]
-    return {each.__name__: each for each in made}
 
 
 def main():
@@ -232,16 +265,17 @@ def main():
         place.module("more", "def added():\n    return 1\n")
         place.allow(ALLOWED)
         client_module.use(Client())
-        chosen = sys.argv[1:]
-        for name in writers(bench := Bench()):
-            if chosen and name not in chosen:
-                continue
+        bench = Bench()
+        for name in sys.argv[1:] or NAMES:
             began = time.monotonic()
-            count, said = bench.sweep(writers(bench)[name], "opcode", WITHIN.get(name, ""))
-            print(f"{name:13}{count:6} opcodes, {said:5} said what was done, {time.monotonic() - began:5.0f} s", flush=True)
-            bench.other.execute("DELETE FROM jobs WHERE id != ?", (bench.anchor,))
-            bench.folder.remove(os.listdir(bench.folder.jobs))
-            gc.collect()
+            try:
+                found = bench.sweep(getattr(Writers(bench), name), "opcode", WITHIN.get(name, ""))
+            except AssertionError as error:
+                print(f"{name:16}{error}", flush=True)
+                continue
+            print(f"{name:16}{found.count:6} opcodes, {found.done:5} when it was done, {found.said:5} said so", end="")
+            print(f", {time.monotonic() - began:5.0f} s", *found.unsaid, *found.unclosed, sep="\n    ", flush=True)
+            bench.clear()
         bench.close()
         unbroken.run(bench.client.close)
 

@@ -282,8 +282,10 @@ def test_a_running_row_that_can_no_longer_be_read_ends(odd, column):
     until(lambda: of_role(odd, "supervisor"), "the next supervisor")
     path.touch()
     until(lambda: state_of(odd, job.id) != "running", "its end")
-    ended, outcome = rows(odd, "SELECT state, outcome FROM jobs JOIN attempts ON job_id = id WHERE id = ?", (job.id,))[0]
+    sql = "SELECT state, outcome, attempts.error FROM jobs JOIN attempts ON job_id = id WHERE id = ?"
+    [(ended, outcome, error)] = rows(odd, sql, (job.id,))
     assert (ended, outcome) == (("succeeded", "succeeded") if column == "environment" else ("failed", "lost"))
+    assert error is None if column == "environment" else "its row in the store can't be read: its column" in error
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
     assert complaints(odd) == ""
 

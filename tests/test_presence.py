@@ -38,6 +38,7 @@ from ipybgjobs.process import identity
 from ipybgjobs.process.wakeup import name
 from ipybgjobs.store import database
 from ipybgjobs.store.notices import Notices
+from ipybgjobs.supervisor.backoff import Backoff
 
 FAMILY = """
     import os, subprocess, sys, time
@@ -106,7 +107,8 @@ def test_whoever_looks_at_what_has_ended_starts_nobody(joints):
     assert not of_role(joints, "supervisor")
 
 
-def test_a_socket_that_still_takes_hints_for_a_dead_supervisor_keeps_no_successor_away(joints):
+@pytest.mark.parametrize("who", ["its fork server", "a client"])
+def test_a_socket_that_still_takes_hints_for_a_dead_supervisor_keeps_no_successor_away(joints, who):
     """What the kernel does for some milliseconds after a kill, here for as long as the test wants."""
     job = bg.submit("joints.hold", {"name": "held"})
     until(lambda: ran(joints, "held"), "its run")
@@ -118,7 +120,11 @@ def test_a_socket_that_still_takes_hints_for_a_dead_supervisor_keeps_no_successo
         folder = os.open(joints.state, os.O_RDONLY)
         listening.bind(f"/proc/self/fd/{folder}/{path.name}")
         os.close(folder)
+        if who == "a client":
+            kill(of_role(joints, "forkserver")[0])
         kill(dead)
+        if who == "a client":
+            bg.submit("joints.note", {"name": "late"})
         until(lambda: set(of_role(joints, "supervisor")) - {dead}, "a successor, with nobody looking", 20)
         release(joints)
         until(lambda: ended(joints), "the job's end")
@@ -324,6 +330,23 @@ def test_where_no_process_is_to_be_had_jobs_wait_with_a_notice_and_go_on_by_them
     assert job.result(DEADLINE) == "once"
     assert outcomes(job) == [(1, "succeeded")]
     until(lambda: supervisor.poll() is not None, "the supervisor's end")
+
+
+def test_launches_that_fail_wait_longer_each_time_and_at_most_a_minute_until_one_works():
+    now, pauses = [0.0], []
+    held = Backoff(lambda: now[0])
+    for _ in range(8):
+        held.failed("no process can be had")
+        held.failed("another of the same moment")
+        pauses.append(held.left)
+        assert held.waits
+        now[0] += held.left
+        assert not held.waits
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    held.worked()
+    assert held.reason is None
+    held.failed("again")
+    assert held.left == 1
 
 
 def test_a_process_that_ends_before_it_could_begin_uses_up_no_attempt(joints):

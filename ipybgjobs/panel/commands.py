@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import unbroken
 from ..client import Client
 from ..errors import BackgroundJobError, InvalidRequest
 from ..folder import StateFolder
@@ -12,6 +13,7 @@ from ..models import JobState
 from ..store import records, watching
 
 
+@unbroken.told
 def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
     """Do what a button asks for, and say what came of it; returns when it is done.
 
