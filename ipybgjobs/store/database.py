@@ -288,7 +288,7 @@ class Database:
             raise kind(f"The store {self.path} refuses: {error}. {_advice(error, self.path)} Nothing was changed.") from error
 
     def changed(self) -> int:
-        """Return a number that changes when another connection has committed, or this thread has a new one, which knows of no change."""
+        """Return a number that changes when another connection has committed, or this thread has a new one, which saw nothing."""
         with self._translated():
             version = int(self.connection.execute("PRAGMA data_version").fetchone()[0])
             return (self._seat().openings << 32) + version

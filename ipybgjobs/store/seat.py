@@ -1,8 +1,8 @@
 """A thread's connection to a store, which no fork of the process inherits.
 
-SQLite remembers, for a whole process, which files it has locked. A fork inherits that memory but not the locks: it would write beside
-others who take the file for theirs, and destroy it. So every connection is closed before a fork, and whoever needs one opens it anew. This
-module knows no table.
+SQLite remembers, for a whole process, which files it has locked. A fork inherits that memory but not the locks: it would write
+beside others who take the file for theirs, and destroy it. So every connection is closed before a fork, and whoever needs one
+opens it anew. This module knows no table.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ LONGEST_WAIT = 1.0
 
 _seats: "dict[int, weakref.ref[Seat]]" = {}
 
-#: Those whose connection was open still when this process, or one that it is a fork of, was forked; kept, since to let go of one closes it.
+#: Those whose connection was still open at the fork that made this process; kept, since letting go of one would close it.
 _inherited: "list[Seat]" = []
 
 
@@ -77,8 +77,8 @@ def check_inherited(path: str) -> None:
     known = [seat for seat in (reference() for reference in tuple(_seats.values())) if seat is not None]
     if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in (*_inherited, *known)):
         raise StoreError(
-            f"The store {path} can't be used in this process: it was forked while another thread of its parent worked on the "
-            'store. Start it with multiprocessing\'s "spawn" or "forkserver", or fork while no other thread submits. Nothing was changed.'
+            f"The store {path} can't be used in this process: it was forked while its parent worked on the store. Start "
+            'it with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
         )
 
 
