@@ -144,14 +144,15 @@ def test_a_fork_holds_no_lock_that_its_parent_held_alone(tmp_path):
     path = str(tmp_path / "lock")
     held = FileLock.acquire(path, wait=False)
     reads, writes = os.pipe()
-    pid = _in_fork(lambda: os.read(reads, 1) and None)
-    assert lock.is_held(path), "the parent holds it"
-    held.close()
-    assert not lock.is_held(path), "the fork holds nothing"
-    os.write(writes, b"x")
-    assert _status(pid) == 0
-    os.close(reads)
-    os.close(writes)
+    pid = _in_fork(lambda: os.close(writes) or os.read(reads, 1) == b"")
+    try:
+        assert lock.is_held(path), "the parent holds it"
+        held.close()
+        until(lambda: not lock.is_held(path), "the fork's letting go", 20.0)
+    finally:
+        os.close(writes)
+        os.close(reads)
+        assert _status(pid) == 1, "the fork has lived until here"
 
 
 def test_a_fork_made_while_another_thread_opens_the_store_opens_it_too(place):

@@ -267,6 +267,8 @@ class Database:
             with self.guarded():
                 yield
         except OSError as error:
+            if error.errno is None:  # a signal handler's TimeoutError, say
+                raise
             raise StoreError(f"The store {self.path} can't be opened: {error.strerror}. Nothing was changed.") from error
 
     @contextlib.contextmanager
@@ -331,7 +333,9 @@ def _files(path: str) -> list[tuple[int, int] | None]:
 def _file(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
-    except OSError:
+    except OSError as error:
+        if error.errno is None:  # a signal handler's
+            raise
         return None
     return found.st_dev, found.st_ino
 
