@@ -78,7 +78,7 @@ class Client:
         self._live = live
         self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
         self._databases: dict[str, Database] = {}
-        self._opening = threading.Lock()
+        self._opening: dict[int, threading.Lock] = {}  # by process: a thread that a fork does not have may hold its parent's
         self._sources: tuple[Any, list[sources.Source]] | None = None
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = snapshot.Camera()
@@ -133,7 +133,7 @@ class Client:
         return unbroken.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:
-        with self._opening:  # threads that come at once are given the same
+        with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that come at once are given the same
             database = self._databases.get(folder.path)
             if database is None or not database.is_there():
                 if database is not None:

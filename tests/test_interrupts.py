@@ -330,3 +330,23 @@ def test_an_interrupted_cell_says_which_job_was_submitted_and_the_next_one_works
     finally:
         kernel.run("bg.jobs(limit=100000).cancel(); bg.resume()")
         store.close()
+
+
+def test_a_time_out_that_a_signal_handler_raises_is_not_taken_for_an_error_of_the_system(bench):
+    class Alarm(Interrupt):
+        def __call__(self, *event):
+            try:
+                return super().__call__(*event)
+            except KeyboardInterrupt:
+                raise TimeoutError("alarm") from None
+
+    database = bench.client.database(bench.folder)
+    for number in range(1, 200):
+        alarm = Alarm(number, "line", "store/database.py")
+        try:
+            alarm.during(lambda: database.is_there() and database.read("SELECT 1"))
+        except TimeoutError:
+            continue
+        assert alarm.count < number, f"line {number}: swallowed"
+        break
+    assert number > 10

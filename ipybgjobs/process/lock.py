@@ -8,12 +8,16 @@ import contextlib
 import fcntl
 import os
 import time
+import weakref
 from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
 
 #: Bytes of each of the two numbers that a holder signs with.
 _WIDTH = 20
+
+#: What this process holds alone, by its `id`.
+_alone: "dict[int, weakref.ref[FileLock]]" = {}
 
 #: Seconds between two tries to share a lock that another holds alone for a moment.
 _PAUSE = 0.01
@@ -41,7 +45,10 @@ class FileLock:
     @classmethod
     def acquire(cls, path: str, *, wait: bool) -> Self | None:
         """Take the lock alone; None if somebody else holds it and `wait` is false."""
-        return cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        taken = cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if taken is not None:
+            _alone[id(taken)] = weakref.ref(taken)
+        return taken
 
     @classmethod
     def share(cls, path: str, seconds: float) -> Self | None:
@@ -83,7 +90,23 @@ class FileLock:
 
     def close(self) -> None:
         """Drop this process's hold; a process that was given the descriptor keeps the lock."""
-        os.close(self.descriptor)
+        _alone.pop(id(self), None)
+        if self.descriptor >= 0:  # else this is a fork of its holder
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def __del__(self) -> None:
+        _alone.pop(id(self), None)
+
+
+def _drop_inherited() -> None:
+    """Let a fork hold nothing alone: others would wait for the end of a process that knows nothing of the lock."""
+    for held in (reference() for reference in tuple(_alone.values())):
+        if held is not None:
+            held.close()
+
+
+os.register_at_fork(after_in_child=_drop_inherited)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

@@ -20,6 +20,7 @@ from ..process import identity, place, wakeup
 from ..process.filesystem import is_network
 from ..process.lock import FileLock, is_held
 from . import holder
+from .seat import Seat, check_inherited
 from .turn import Turn
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
@@ -42,20 +43,6 @@ SCHEMA = 5
 
 #: The first schema by which a supervisor is a place's; before, it was a host's.
 _PLACES = 4
-
-
-class _Held:
-    """A thread's connection; it is closed when the thread ends, and never by a fork of its process."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.pid = os.getpid()
-        self.connection = connection
-
-    def close(self) -> None:
-        if self.pid == os.getpid():
-            self.connection.close()
-
-    __del__ = close
 
 
 class Database:
@@ -108,7 +95,7 @@ class Database:
         Where the write-ahead log was taken away, this process may be the last to have it: it is folded into the file. Where
         another has come into its place, folding would mix the two.
         """
-        if getattr(self._local, "held", None) is not None and not os.path.exists(f"{self.path}-wal"):
+        if self._seat().connection is not None and not os.path.exists(f"{self.path}-wal"):
             with contextlib.suppress(StoreError):
                 self.fold()
         self.close()
@@ -151,12 +138,20 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
-        held: _Held | None = getattr(self._local, "held", None)
-        if held is None or held.pid != os.getpid():
-            held = self._local.held = _Held(self._connect())
-        return held.connection
+        seat = self._seat()
+        if seat.connection is None:
+            seat.sit(self._connect())
+        assert seat.connection is not None
+        return seat.connection
+
+    def _seat(self) -> Seat:
+        seat: Seat | None = getattr(self._local, "seat", None)
+        if seat is None or seat.pid != os.getpid():
+            seat = self._local.seat = Seat(self.path)
+        return seat
 
     def _connect(self) -> sqlite3.Connection:
+        check_inherited(self.path)
         if not os.path.exists(self.path):
             made = os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600)
             os.fchmod(made, 0o600)  # an odd umask may have taken the owner's rights, too; SQLite's other files take this mode
@@ -280,6 +275,8 @@ class Database:
             with self.guarded():
                 yield
         except OSError as error:
+            if error.errno is None:  # a signal handler's TimeoutError, say
+                raise
             raise StoreError(f"The store {self.path} can't be opened: {error.strerror}. Nothing was changed.") from error
 
     @contextlib.contextmanager
@@ -294,15 +291,17 @@ class Database:
             If SQLite refuses for another reason.
         """
         try:
-            yield
+            with self._seat().turn:
+                yield
         except sqlite3.Error as error:
             kind = StoreDamaged if is_damage(error) else StoreError
             raise kind(f"The store {self.path} refuses: {error}. {_advice(error, self.path)} Nothing was changed.") from error
 
     def changed(self) -> int:
-        """Return a number that changes when another connection has committed."""
+        """Return a number that changes when another connection has committed, or this thread has a new one, which saw nothing."""
         with self._translated():
-            return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+            version = int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+            return (self._seat().openings << 32) + version
 
     def fold(self) -> bool:
         """Fold the write-ahead log back into the file and empty it, so that nothing deleted stays in it.
@@ -322,10 +321,7 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        held: _Held | None = getattr(self._local, "held", None)
-        if held is not None:
-            held.close()
-        self._local.held = None
+        self._seat().close()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
@@ -345,7 +341,9 @@ def _files(path: str) -> list[tuple[int, int] | None]:
 def _file(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)
-    except OSError:
+    except OSError as error:
+        if error.errno is None:  # a signal handler's
+            raise
         return None
     return found.st_dev, found.st_ino
 

@@ -1,0 +1,99 @@
+"""A thread's connection to a store, which no fork of the process inherits.
+
+SQLite remembers, for a whole process, which files it has locked. A fork inherits that memory but not the locks: it would write
+beside others who take the file for theirs, and destroy it. So every connection is closed before a fork, and whoever needs one
+opens it anew. This module knows no table.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import weakref
+
+from ..errors import StoreError
+
+#: Longest that a fork waits for other threads to finish what they do in a store, in seconds.
+LONGEST_WAIT = 1.0
+
+_seats: "dict[int, weakref.ref[Seat]]" = {}
+
+#: Those whose connection was still open at the fork that made this process; kept, since letting go of one would close it.
+_inherited: "list[Seat]" = []
+
+
+class Seat:
+    """A place for one thread's connection to one store; it is closed when the thread ends, and never by a fork of its process.
+
+    Parameters
+    ----------
+    path : str
+        The store's file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.pid = os.getpid()
+        self.turn = threading.RLock()  #: held by its thread while it uses the connection
+        self.connection: sqlite3.Connection | None = None
+        self.openings = 0  #: how many connections there have been
+        _seats[id(self)] = weakref.ref(self)
+
+    def sit(self, connection: sqlite3.Connection) -> None:
+        """Have a new connection."""
+        self.connection = connection
+        self.openings += 1
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self.pid == os.getpid() and self.connection is not None:
+            connection, self.connection = self.connection, None
+            connection.close()
+
+    def vacate(self, seconds: float) -> None:
+        """Close the connection as soon as its thread does not use it, if that is so within so many seconds."""
+        if self.pid != os.getpid() or not self.turn.acquire(timeout=max(0.0, seconds)):
+            return
+        try:
+            if self.connection is not None and not self.connection.in_transaction:
+                self.close()
+        finally:
+            self.turn.release()
+
+    def __del__(self) -> None:
+        _seats.pop(id(self), None)
+        self.close()
+
+
+def check_inherited(path: str) -> None:
+    """Refuse a store that was in use when this process was forked.
+
+    Raises
+    ------
+    StoreError
+        If it was.
+    """
+    known = [seat for seat in (reference() for reference in tuple(_seats.values())) if seat is not None]
+    if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in (*_inherited, *known)):
+        raise StoreError(
+            f"The store {path} can't be used in this process: it was forked while its parent worked on the store. Start "
+            'it with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
+        )
+
+
+def _vacate_all() -> None:
+    """Close what can be closed; what can't is the child's inheritance."""
+    limit = time.monotonic() + LONGEST_WAIT
+    seats = [seat for seat in (reference() for reference in tuple(_seats.values())) if seat is not None]
+    _inherited.extend(seat for seat in seats if seat not in _inherited)  # first, since an interrupt may end this anywhere
+    for seat in seats:
+        with contextlib.suppress(sqlite3.Error):
+            seat.vacate(limit - time.monotonic())
+
+
+def _forget_own() -> None:
+    _inherited[:] = [seat for seat in _inherited if seat.pid != os.getpid()]
+
+
+os.register_at_fork(before=_vacate_all, after_in_parent=_forget_own)
