@@ -185,10 +185,10 @@ def told(function: Callable[_Given, _Value]) -> Callable[_Given, _Value]:
 
 
 def _tell(error: BaseException, since: int) -> None:
-    if isinstance(error, Exception):
-        return
     asker = get_ident()
     said = "; ".join(dict.fromkeys(text for number, thread, text in tuple(_done) if number > since and thread == asker))
+    if isinstance(error, Exception) and said == str(error):
+        return  # the effect's own
     if isinstance(error, KeyboardInterrupt) and str(error) in said:  # it says nothing yet, or a part of it
         error.args = (said,) if said else ()
     elif said and said not in getattr(error, "__notes__", []):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -134,3 +135,11 @@ def test_a_context_that_an_older_version_has_taken_changes_no_limit(around):
     del text["allotment"], text["flags"]
     assert Context.from_text(json.dumps(text)).allotment is None
     assert bg.submit("around.look").result(60)["optimize"] == sys.flags.optimize
+
+
+def test_limits_of_who_started_the_supervisor_keep_no_one_elses_job_waiting(around):
+    waiting = started_by(around, "sh", "-c", 'ulimit -S -n 16; exec "$@"', "sh")
+    found, withheld, _ = submitted(around)
+    assert found["open files"] == list(resource.getrlimit(resource.RLIMIT_NOFILE))
+    assert withheld == []
+    waiting.cancel()

@@ -350,3 +350,14 @@ def test_a_time_out_that_a_signal_handler_raises_is_not_taken_for_an_error_of_th
         assert alarm.count < number, f"line {number}: swallowed"
         break
     assert number > 10
+
+
+def test_an_error_that_a_signal_handler_raises_after_the_commit_says_what_was_done():
+    @unbroken.told
+    def submit_and_be_late():
+        unbroken.run(lambda: 12, lambda number: f"job {number} was submitted")
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError) as caught:
+        submit_and_be_late()
+    assert caught.value.__notes__ == ["job 12 was submitted"]

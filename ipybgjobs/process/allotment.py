@@ -9,11 +9,11 @@ import os
 import resource
 from typing import Any, NamedTuple, Self
 
-#: Limits by their names in `resource`, without the prefix; OFILE is NOFILE's old name.
+#: Limits by their names in `resource`, without the prefix; OFILE is NOFILE's old name, LOCKS bears the mark (see `mark`).
 _LIMITS = {
     name.removeprefix("RLIMIT_"): getattr(resource, name)
     for name in sorted(dir(resource))
-    if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
+    if name.startswith("RLIMIT_") and name not in ("RLIMIT_OFILE", "RLIMIT_LOCKS")
 }
 
 #: Limits as a person would name them.
@@ -55,6 +55,18 @@ class Allotment(NamedTuple):
         """
         limits = {str(name): (int(soft), int(hard)) for name, (soft, hard) in values["limits"].items()}
         return cls(limits, int(values["niceness"]), tuple(map(int, values["processors"])))
+
+
+def loosen() -> None:
+    """Let this process have all that its hard limits permit, whatever its starter had: others' work goes through it.
+
+    The stack's limit and that of core files stay, which keep nothing from working.
+    """
+    for name, number in _LIMITS.items():
+        hard = resource.getrlimit(number)[1]
+        if name not in ("STACK", "CORE"):
+            with contextlib.suppress(OSError, ValueError):  # a sandbox forbids it
+                resource.setrlimit(number, (hard, hard))
 
 
 def current() -> Allotment:

@@ -15,7 +15,7 @@ import time
 from .. import damage, summon
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
-from ..process import launch, place
+from ..process import allotment, launch, place
 from ..process.lock import FileLock
 from ..process.wakeup import Listener
 from ..summon import inherited_lock
@@ -30,6 +30,7 @@ _LONGEST_POLL = 1_000_000
 def main(state_dir: str, next_lock: int) -> None:
     """Wait for the lock, supervise, end when idle."""
     launch.settle()
+    allotment.loosen()
     folder = StateFolder(state_dir)
     folder.create()  # somebody may have removed what is in it
     turn = inherited_lock(next_lock)
