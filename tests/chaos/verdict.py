@@ -235,8 +235,17 @@ def the_state_is_what_a_person_asked_for(evidence: Evidence) -> Iterator[Finding
             yield "was cancelled and is so no longer", job.id
     for job, attempt in _attempts(evidence):
         caught = evidence.of("caught", job.uid, attempt.number)
-        if caught and attempt.ending and attempt.outcome == "succeeded":
+        if caught and attempt.ending and attempt.outcome == "succeeded" and _was_told(evidence, attempt):
             yield f"ended for its {attempt.ending}, returned, and counts as succeeded", (job.id, attempt.number)
+
+
+def _was_told(evidence: Evidence, attempt: AttemptRow) -> bool:
+    """Whether the end was announced before the worker's outcome: a supervisor may be killed between its commit and that."""
+    folder = evidence.place.state / (attempt.folder or "")
+    try:
+        return (folder / "ending.json").stat().st_mtime <= (folder / "outcome.json").stat().st_mtime
+    except FileNotFoundError:
+        return False
 
 
 @_check
