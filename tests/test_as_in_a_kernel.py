@@ -212,7 +212,7 @@ def test_a_function_sent_by_value_takes_along_its_own_lines_and_no_others():
 
 def test_a_cell_s_syntax_error_is_shown_once(place):
     place.allow({}, BackgroundJobs__allow_notebook_code=True)
-    job = bg.submit("ipybgjobs.Cell.run", {"code": "x = ("}).wait(DEADLINE)
+    job = bg.submit("ipybgjobs.Cell.run", {"code": "x = )"}).wait(DEADLINE)
     assert job.error.startswith("SyntaxError: ")
     assert job.log().count("SyntaxError") == 1
     assert [output.output_type for output in job.outputs()] == ["error"]
