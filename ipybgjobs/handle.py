@@ -133,6 +133,7 @@ class Job(JobView):
         replay.show(self.outputs())
         replay.say(f"left running: {each.line(time.time())}" for each in self.left_running())
 
+    @unbroken.told
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
         """Write a notebook with the call, what it printed, displayed and returned, and the attempts in its metadata.
 
