@@ -61,6 +61,9 @@ OUTCOME_NOT_WRITTEN = 74
 
 _PRIVATE = 0o600
 
+#: What a hard link answers on a file system that has none: numbers of errors.
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
+
 #: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can take.
 LONGEST_JSON = 8 << 20
 
@@ -156,12 +159,21 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
     bool
         Whether this caller was first.
     """
+    try:
+        return _claim_by_link(folder, claim, hold)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    return _claim_by_name(folder, claim, hold)
+
+
+def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
+    """The file has its name once it is whole."""
     partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
     descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
     first = False
     try:
-        said = claim if hold is None else claim | {"held": hold(descriptor)}
-        os.write(descriptor, json.dumps(said).encode())
+        _write_claim(descriptor, claim, hold)
         os.link(partial, f"{folder}/{STARTED}")
         first = True
     except FileExistsError:
@@ -171,6 +183,23 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
             os.close(descriptor)
         os.unlink(partial)
     return first
+
+
+def _claim_by_name(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
+    """Where there are no links: the file has its name first, and whoever reads it before it is whole looks for the process."""
+    try:
+        descriptor = os.open(f"{folder}/{STARTED}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+    except FileExistsError:
+        return False
+    _write_claim(descriptor, claim, hold)
+    if hold is None:
+        os.close(descriptor)
+    return True
+
+
+def _write_claim(descriptor: int, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> None:
+    said = claim if hold is None else claim | {"held": hold(descriptor)}
+    os.write(descriptor, json.dumps(said).encode())
 
 
 def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:

@@ -127,7 +127,7 @@ class Client:
     def database(self, folder: StateFolder) -> Database:
         """Open the store; the first opening starts a supervisor where work waits and none runs."""
         found = self._databases.get(folder.path)
-        if found is not None and found.is_there():
+        if found is not None and found.is_current():
             return found
         if found is not None:
             found.leave()  # in this thread; the one that opens anew leaves its own
@@ -136,7 +136,7 @@ class Client:
     def _opened(self, folder: StateFolder) -> Database:
         with self._opening:  # threads that come at once are given the same
             database = self._databases.get(folder.path)
-            if database is None or not database.is_there():
+            if database is None or not database.is_current():
                 if database is not None:
                     database.leave()
                     folder.create()  # another may have come into its place

@@ -17,9 +17,8 @@ from .. import occupancy, ownership, unbroken
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
 from ..process import identity, place, wakeup
-from ..process.filesystem import is_network
 from ..process.lock import FileLock, is_held
-from . import holder
+from . import holder, journal
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -96,8 +95,12 @@ class Database:
         """Whether folder, file and write-ahead log at its path are still those that are open; all may be made anew."""
         return self._files[1] is not None and _files(self.path) == self._files
 
+    def is_current(self) -> bool:
+        """Whether it needs no opening anew: it is there, and its journal is safe where it is."""
+        return self.is_there() and self.journal.is_safe
+
     def leave(self) -> None:
-        """Close what is no longer at its path.
+        """Close what is no longer at its path, or is to be opened anew.
 
         Where the write-ahead log was taken away, this process may be the last to have it: it is folded into the file. Where
         another has come into its place, folding would mix the two.
@@ -133,6 +136,7 @@ class Database:
 
     def _open(self) -> None:
         with self._translated():
+            self._settle_journal()
             if self._version() < SCHEMA:
                 self._upgrade()
             version = self._version()
@@ -141,6 +145,26 @@ class Database:
                 f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
                 "upgrade ipybgjobs here, or choose another state folder. Nothing was changed."
             )
+
+    def _settle_journal(self) -> None:
+        """Give the store the journal that is right for its file system, if nobody else has it open."""
+        self.journal = journal.of(self.connection, self.path)
+        if self.journal.mode != self.journal.right:
+            self.close()
+            with contextlib.closing(self._schema_lock()):
+                self.journal = journal.settle(self.path)
+
+    def check_journal(self) -> None:
+        """Refuse new work while the store has a journal that is not safe where it is.
+
+        Raises
+        ------
+        StoreError
+            If it has.
+        """
+        trouble = journal.trouble(self.path, self.journal)
+        if trouble is not None:
+            raise StoreError(trouble)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -166,7 +190,8 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.text_factory = _text
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        with_log = journal.of(connection, self.path).is_log  # it survives a loss of power either way
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if with_log and not self._durable else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
         if self._durable:  # a client: folding the log back into the file is left to the supervisor, which nobody waits for
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LARGE_LOG}")
@@ -189,7 +214,7 @@ class Database:
             time.sleep(_DRAIN_LOOK)
 
     def _try_to_upgrade(self) -> bool:
-        schema = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
+        schema = self._schema_lock()
         supervisor: FileLock | None = None
         try:
             if self._version() >= SCHEMA:
@@ -204,6 +229,11 @@ class Database:
                 if lock is not None:
                     lock.close()
         return True
+
+    def _schema_lock(self) -> FileLock:
+        taken = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
+        assert taken is not None
+        return taken
 
     def _supervisor_lock(self) -> str:
         return StateFolder(self.folder).supervisor_lock(self._own_supervisor()[1])
@@ -220,7 +250,6 @@ class Database:
 
     def _migrate(self) -> None:
         """Run the migrations that are missing."""
-        self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(self.path) else 'WAL'}")
         for number in range(self._version() + 1, SCHEMA + 1):
             born = f"PRAGMA application_id = {_signed(int(time.time()))};" if number == 1 else ""
             [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
