@@ -68,6 +68,22 @@ _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 LONGEST_JSON = 8 << 20
 
 
+def open_private(path: str, flags: int) -> int:
+    """Open a file of this user's own, which is made if need be and can be opened again, whatever the umask takes.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) and mode & _PRIVATE != _PRIVATE:
+        with contextlib.suppress(OSError):  # a file system that keeps no modes
+            os.fchmod(descriptor, _PRIVATE)
+    return descriptor
+
+
 def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int = _PRIVATE) -> None:
     """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
 
@@ -78,7 +94,10 @@ def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int =
     """
     partial = f"{path}.{os.getpid()}.{get_ident()}.part"
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        flags = os.O_WRONLY | os.O_TRUNC
+        descriptor = (
+            open_private(partial, flags) if mode == _PRIVATE else os.open(partial, flags | os.O_CREAT | os.O_CLOEXEC, mode)
+        )
         with open(descriptor, "wb") as file:
             file.write(content)
             if durable:
@@ -95,7 +114,7 @@ def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int =
 
 def write_new(folder: str, name: str, value: Any) -> None:
     """Write one of the JSON files that nobody looks for before its writer says so."""
-    descriptor = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    descriptor = open_private(f"{folder}/{name}", os.O_WRONLY | os.O_TRUNC)
     with open(descriptor, "wb") as file:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
@@ -170,7 +189,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
 def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
     """The file has its name once it is whole."""
     partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
-    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    descriptor = open_private(partial, os.O_RDWR | os.O_TRUNC)
     first = False
     try:
         _write_claim(descriptor, claim, hold)
@@ -188,7 +207,7 @@ def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], boo
 def _claim_by_name(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
     """Where there are no links: the file has its name first, and whoever reads it before it is whole looks for the process."""
     try:
-        descriptor = os.open(f"{folder}/{STARTED}", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+        descriptor = open_private(f"{folder}/{STARTED}", os.O_RDWR | os.O_EXCL)
     except FileExistsError:
         return False
     _write_claim(descriptor, claim, hold)

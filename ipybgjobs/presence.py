@@ -78,13 +78,17 @@ def trouble(folder: StateFolder) -> str | None:
     return holder.writer(folder.database)
 
 
-def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.time) -> Notices:
-    """Return what keeps this place's jobs from going on: what is seen from here, or what its supervisor has said."""
+def notices(database: Database, folder: StateFolder, clock: Callable[[], float] = time.monotonic) -> Notices:
+    """Return what keeps this place's jobs from going on: what is seen from here, or what its supervisor has said.
+
+    `clock` is the monotonic one, in seconds: a supervisor is not silent for the time that its machine slept.
+    """
     here = trouble(folder)
     rows = [row for row in records.supervisors(database) if row["place"] == place.here()]
     if here is not None or not rows:
         return Notices(here)
-    silent = clock() - rows[0]["heard_at"]
+    heard = rows[0]["heard_monotonic"]
+    silent = clock() - heard if isinstance(heard, float) else 0.0
     pid = lock.holder(folder.supervisor_lock(place.here()))
     if silent > SILENT and pid == rows[0]["pid"] and records.is_running(database, place.here()):
         return Notices(

@@ -101,6 +101,11 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def booted_at() -> float:
+    """Return when the machine booted, in seconds since the epoch as its clock says now: another number once the clock was set."""
+    return time.time() - since_boot()
+
+
 def is_alive(identity: ProcessIdentity) -> bool:
     """Whether that very process runs; a zombie does not."""
     state = look(identity.pid)

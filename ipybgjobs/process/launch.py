@@ -12,6 +12,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .. import attempt
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -125,7 +127,7 @@ def _opened(errors: str) -> int:
     with contextlib.suppress(OSError):
         if os.stat(errors).st_size > _LARGEST_ERRORS:
             os.replace(errors, f"{errors}.old")
-    return os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return attempt.open_private(errors, os.O_WRONLY | os.O_APPEND)
 
 
 def in_session(command: Sequence[str], errors: str, environment: Mapping[str, str], cwd: str) -> "subprocess.Popen[bytes]":

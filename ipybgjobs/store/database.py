@@ -36,7 +36,7 @@ _LARGE_LOG = 10_000
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 4
+SCHEMA = 5
 
 #: The first schema by which a supervisor is a place's; before, it was a host's.
 _PLACES = 4
@@ -385,11 +385,19 @@ def is_damage(error: sqlite3.Error) -> bool:
     return "malformed" in str(error) or "not a database" in str(error)
 
 
+def _is_full(path: str) -> bool:
+    """Whether the disk has no space or no inode left, which SQLite may call an error of input and output."""
+    with contextlib.suppress(OSError):
+        found = os.statvfs(os.path.dirname(path))
+        return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
+    return False
+
+
 def _advice(error: sqlite3.Error, path: str) -> str:
     text = str(error)
     if "locked" in text and (named := holder.writer(path, only_stopped=False)) is not None:
         return f"{named[0].upper()}{named[1:]}."
-    if "full" in text:
+    if "full" in text or (("I/O" in text or "unable to open" in text) and _is_full(path)):
         return "The disk is full: free some space."
     if "readonly" in text or "unable to open" in text:
         return "The folder must be one that you can write."

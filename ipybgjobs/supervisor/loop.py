@@ -85,7 +85,7 @@ class Supervisor:
         self._folder = folder
         self._clock = clock
         self._since_boot = since_boot
-        self._booted_at = clock() - since_boot()
+        self._booted_at: float | None = None  # by the clock that the store's times are of; None: not looked at yet
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = LocalExecutor(folder)
@@ -104,7 +104,7 @@ class Supervisor:
         self._heir = Heir(folder, self.database, self.owner)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
-        self._heard_at = 0.0
+        self._heard_at = -math.inf  # on the monotonic clock
         self._version = -1  # of the store, at the last look
         self._next_due: float | None = None  # when the next delayed job may start
         self._notice: str | None = None
@@ -270,19 +270,19 @@ class Supervisor:
         clock = self._clock()
         overdue = any(run.is_late(now, clock) for run in self._attempts.running.values())
         delayed = self._next_due is not None and self._next_due <= clock
-        silent = bool(self._attempts.running) and clock - self._heard_at >= _SILENCE
+        silent = bool(self._attempts.running) and now - self._heard_at >= _SILENCE
         stale = self._starter.waiting and self.policies.changed()
         held = self.policies.problem is not None or (self._backoff.reason is not None and not self._backoff.waits)
         return overdue or delayed or silent or stale or held or self.executor.problem != self._silent
 
     def _follow_clock(self) -> None:
         """Where somebody has set the clock, let delays be as long as they were meant to be."""
-        step = self._clock() - self._since_boot() - self._booted_at
-        if abs(step) < _CLOCK_STEP:
+        booted_at = self._clock() - self._since_boot()
+        if self._booted_at is not None and abs(booted_at - self._booted_at) < _CLOCK_STEP:
             return
         with self.database.transaction() as connection:
-            Schedule(connection, self.owner, self._clock()).shift(step)
-        self._booted_at += step
+            Schedule(connection, self.owner, self._clock()).follow_clock(booted_at, _CLOCK_STEP)
+        self._booted_at = booted_at
         self._version = -1  # what is due is to be looked up anew
         for run in self._attempts.running.values():
             self._shift_deadline(run)
@@ -299,9 +299,11 @@ class Supervisor:
             ends = self._judge.look(Schedule(connection, self.owner, now), variables)
         with self.database.transaction() as connection:
             change, queues = Transitions(connection, self.owner, now), Schedule(connection, self.owner, now)
+            if self._booted_at is not None:
+                queues.give_clock(self._booted_at)
             effects = self._decider.decide(change, queues, ends, time.monotonic())
-            if now - self._heard_at >= _HEARTBEAT:
-                self._hear(change, now)
+            if time.monotonic() - self._heard_at >= _HEARTBEAT:
+                self._hear(change)
             self._next_due = queues.next_due()
         self.policies.begin()
         self._version = self.database.changed()
@@ -373,13 +375,11 @@ class Supervisor:
     def say_heard(self) -> None:
         """Write the notice and the time into the store."""
         with self.database.transaction() as connection:
-            now = self._clock()
-            self._hear(Transitions(connection, self.owner, now), now)
+            self._hear(Transitions(connection, self.owner, self._clock()))
 
-    def _hear(self, change: Transitions, now: float) -> None:
-        self._said, self._silent = self.notice, self.executor.problem
-        change.heard(os.getpid(), __version__, self._started_at, self._said)
-        self._heard_at = now
+    def _hear(self, change: Transitions) -> None:
+        self._said, self._silent, self._heard_at = self.notice, self.executor.problem, time.monotonic()
+        change.heard(os.getpid(), __version__, self._started_at, self._said, self._heard_at)
 
     def leave(self, why: StoreDamaged) -> None:
         """Let go of a store that can't be worked on, and say so; what runs goes on, and the next opening finds it."""
