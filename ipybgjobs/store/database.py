@@ -18,7 +18,7 @@ from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
 from ..process import identity, place, wakeup
 from ..process.lock import FileLock, is_held
-from . import holder, journal
+from . import journal, refusals
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -317,8 +317,10 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            kind = StoreDamaged if is_damage(error) else StoreError
-            raise kind(f"The store {self.path} refuses: {error}. {_advice(error, self.path)} Nothing was changed.") from error
+            kind = StoreDamaged if refusals.is_damage(error) else StoreError
+            raise kind(
+                f"The store {self.path} refuses: {error}. {refusals.advice(error, self.path)} Nothing was changed."
+            ) from error
 
     def changed(self) -> int:
         """Return a number that changes when another connection has committed."""
@@ -378,32 +380,3 @@ def _migrations() -> list[Any]:
 def _signed(number: int) -> int:
     """The same 32 bits, as SQLite writes them."""
     return (number + _UNSIGNED // 2) % _UNSIGNED - _UNSIGNED // 2
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error of SQLite says that the file is damaged."""
-    return "malformed" in str(error) or "not a database" in str(error)
-
-
-def _is_full(path: str) -> bool:
-    """Whether the disk has no space or no inode left, which SQLite may call an error of input and output."""
-    with contextlib.suppress(OSError):
-        found = os.statvfs(os.path.dirname(path))
-        return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
-    return False
-
-
-def _advice(error: sqlite3.Error, path: str) -> str:
-    text = str(error)
-    if "locked" in text and (named := holder.writer(path, only_stopped=False)) is not None:
-        return f"{named[0].upper()}{named[1:]}."
-    if "full" in text or (("I/O" in text or "unable to open" in text) and _is_full(path)):
-        return "The disk is full: free some space."
-    if "readonly" in text or "unable to open" in text:
-        return "The folder must be one that you can write."
-    if is_damage(error):
-        return (
-            "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved, and with --rescue saves it; "
-            "or move it aside, and a new store is made, which touches nothing of the jobs there were."
-        )
-    return "Run `jupyter bgjobs doctor`."

@@ -26,7 +26,7 @@ from ..store.notices import Notices
 from ..store.schedule import Schedule
 from ..store.task import Claim, Task
 from ..store.transitions import Transitions
-from . import ending, limiting, running
+from . import ending, limiting, running, untold
 from .collecting import Collector
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
@@ -40,6 +40,7 @@ from .policies import Policies
 from .running import Attempts, Running
 from .starting import Starter
 from .tidying import Tidier
+from .timing import Timing
 
 #: Seconds between two looks at the store that nobody asked for, while there is work.
 FALLBACK = 5.0
@@ -52,9 +53,6 @@ _CONFIGURATION_LOOK = 0.5
 
 #: Longest that a hook may take, in seconds.
 _LONGEST_HOOK = 600.0
-
-#: A step of the clock that is larger, in seconds, moves delays and deadlines with it.
-_CLOCK_STEP = 2.0
 
 #: Seconds after which the time of life is written: along with something else; on its own.
 _HEARTBEAT, _SILENCE = 10.0, 30.0
@@ -84,8 +82,6 @@ class Supervisor:
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._since_boot = since_boot
-        self._booted_at: float | None = None  # by the clock that the store's times are of; None: not looked at yet
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = LocalExecutor(folder)
@@ -102,6 +98,7 @@ class Supervisor:
         self._limiter = Limiter()
         self._origins = Origins()
         self._heir = Heir(folder, self.database, self.owner)
+        self._timing = Timing(self.database, self.owner, clock, since_boot)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = -math.inf  # on the monotonic clock
@@ -239,6 +236,8 @@ class Supervisor:
         if self.policies.unknown:
             return  # where to log, and how long to wait, is about to be known
         self._follow_settings()
+        if not self.has_decided:
+            self._tell_untold()
         try:
             effects = self._decide()
         except StoreDamaged:
@@ -250,6 +249,12 @@ class Supervisor:
         self._do(effects)
         if self.notice != self._said:
             self.say_heard()
+
+    def _tell_untold(self) -> None:
+        """Say what a supervisor before this one had recorded when it died, and not said."""
+        everything, _ = self.policies.latest.logs.files(self._folder.logs)
+        for message in untold.find(self.database, self.owner.place, everything):
+            self._logs.write(message)
 
     def _note_origins(self) -> None:
         found = list(self._origins.step())
@@ -277,12 +282,8 @@ class Supervisor:
 
     def _follow_clock(self) -> None:
         """Where somebody has set the clock, let delays be as long as they were meant to be."""
-        booted_at = self._clock() - self._since_boot()
-        if self._booted_at is not None and abs(booted_at - self._booted_at) < _CLOCK_STEP:
+        if not self._timing.follow():
             return
-        with self.database.transaction() as connection:
-            Schedule(connection, self.owner, self._clock()).follow_clock(booted_at, _CLOCK_STEP)
-        self._booted_at = booted_at
         self._version = -1  # what is due is to be looked up anew
         for run in self._attempts.running.values():
             self._shift_deadline(run)
@@ -299,8 +300,7 @@ class Supervisor:
             ends = self._judge.look(Schedule(connection, self.owner, now), variables)
         with self.database.transaction() as connection:
             change, queues = Transitions(connection, self.owner, now), Schedule(connection, self.owner, now)
-            if self._booted_at is not None:
-                queues.give_clock(self._booted_at)
+            self._timing.give(queues)
             effects = self._decider.decide(change, queues, ends, time.monotonic())
             if time.monotonic() - self._heard_at >= _HEARTBEAT:
                 self._hear(change)
