@@ -2,7 +2,7 @@
 
 ``python passthrough.py SOURCE MOUNTPOINT KIND [--locks ERRNO]`` serves until it is unmounted. KIND is what
 ``/proc/self/mountinfo`` says after ``fuse.``; an error's name, such as ENOSYS, is what each lock answers; likewise --record_locks
-(those of a part of a file) and --links.
+(those of a part of a file), --links and --sockets.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import stat
 from mfusepy import FUSE, FuseOSError, Operations
 
 #: What it can lack, by option: operations.
-_LACKS = {"locks": ("lock", "flock"), "record_locks": ("lock",), "links": ("link",)}
+_LACKS = {"locks": ("lock", "flock"), "record_locks": ("lock",), "links": ("link",), "sockets": ("mknod",)}
 
 
 class Folder(Operations):

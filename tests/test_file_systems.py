@@ -8,12 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, running, until
+from conftest import ALLOWED, DEADLINE, running, until
 
 import ipybgjobs as bg
 from ipybgjobs import attempt, reports
@@ -22,6 +23,7 @@ from ipybgjobs.cli import main
 from ipybgjobs.client import Client
 from ipybgjobs.folder import StateFolder
 from ipybgjobs.process import filesystem
+from ipybgjobs.supervisor import loop
 
 _SERVER = Path(__file__).with_name("passthrough.py")
 
@@ -176,3 +178,24 @@ def test_without_hard_links_attempts_start_once_and_are_found_lost(place, mount,
         firsts = list(many.map(lambda number: attempt.claim_start(str(folder), {"by": number}), range(8)))
     assert sum(firsts) == 1
     assert attempt.read_json(str(folder), attempt.STARTED) == {"by": firsts.index(True)}
+
+
+# -- sockets ----------------------------------------------------------------------------------------------------------
+
+
+@_needs_fuse
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_without_sockets_a_supervisor_hears_of_a_new_job_at_once(place, mount, error):
+    place.allow(ALLOWED, BackgroundJobs__idle_seconds=30.0)
+    mounted = mount("socketless", "--sockets", error)
+    assert bg.submit("work.echo", {"value": 7}).result(DEADLINE) == 7
+    pid = place.supervisor_pid()
+    assert not list(mounted.glob("*.sock"))
+    began = time.monotonic()
+    for value in range(3):
+        assert bg.submit("work.echo", {"value": value}).result(DEADLINE) == value
+    assert time.monotonic() - began < loop.FALLBACK
+    assert place.supervisor_pid() == pid
+    assert len([line for line in place.processes().values() if " supervisor " in line]) == 1
+    place.allow(ALLOWED, BackgroundJobs__idle_seconds=0.1)
+    assert bg.submit("work.echo", {"value": 8}).result(DEADLINE) == 8

@@ -1,15 +1,21 @@
 """A hint that the store has changed: never waited for, and nothing is lost with it, since rows are the truth.
 
 On POSIX a datagram to a socket in the state folder. The folder is reached through ``/proc/self/fd``, so that its path may
-be longer than a socket's address (107 bytes). Elsewhere: a named pipe.
+be longer than a socket's address (107 bytes). On a file system without sockets, an address that is no file, made of the folder's
+path: anybody can send to it, and wakes a supervisor for nothing. Elsewhere: a named pipe.
 """
 
 import contextlib
+import errno
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
 
 from . import place
+
+#: What binding a socket answers on a file system that has none: numbers of errors.
+_NO_SOCKETS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def name() -> str:
@@ -26,16 +32,25 @@ def _address(state_dir: str) -> Iterator[str]:
         os.close(descriptor)
 
 
+def _address_without_file(state_dir: str) -> str:
+    """An address of Linux's own kind, which begins with a zero and needs no file system."""
+    return f"\0ipybgjobs.{hashlib.sha256(os.path.realpath(state_dir).encode()).hexdigest()[:32]}.{place.here()}"
+
+
 def send(state_dir: str) -> bool:
     """Wake the supervisor; False where nobody listens. A full buffer is success: it is awake."""
     with _address(state_dir) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        try:
-            sender.sendto(b"!", address)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+        return _was_sent(sender, address) or _was_sent(sender, _address_without_file(state_dir))
+
+
+def _was_sent(sender: socket.socket, address: str) -> bool:
+    try:
+        sender.sendto(b"!", address)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return True
 
 
@@ -50,16 +65,24 @@ class Listener:
 
     def __init__(self, state_dir: str) -> None:
         self._state_dir = state_dir
+        self._has_file = True
         self._socket = self._bound()
 
     def _bound(self) -> socket.socket:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listening.setblocking(False)
-        with _address(self._state_dir) as address:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(address)
-            listening.bind(address)
-            os.chmod(address, 0o600)
+        try:
+            with _address(self._state_dir) as address:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(address)
+                listening.bind(address)
+                os.chmod(address, 0o600)
+        except OSError as error:
+            if error.errno not in _NO_SOCKETS:
+                raise
+            self._has_file = False
+            with contextlib.suppress(OSError):  # somebody has taken that address: the store is looked at every few seconds
+                listening.bind(_address_without_file(self._state_dir))
         return listening
 
     def fileno(self) -> int:
@@ -74,7 +97,7 @@ class Listener:
 
     def renew(self) -> None:
         """Take the name again, if something has tidied it away."""
-        if not os.path.exists(f"{self._state_dir}/{name()}"):
+        if self._has_file and not os.path.exists(f"{self._state_dir}/{name()}"):
             fresh = self._bound()
             self._socket.close()
             self._socket = fresh
