@@ -23,6 +23,9 @@ _JOBS = JOBS.replace(
     1,
 )
 
+#: A job whose times were written before somebody set the clock.
+_OF_ANOTHER_CLOCK = "place = :place AND state IN ('queued', 'running') AND abs(booted_at - :booted_at) >= :step"
+
 
 class Schedule:
     """The queues of one place, in one transaction.
@@ -74,12 +77,17 @@ class Schedule:
             Smallest difference that counts, in seconds.
         """
         self._connection.execute(
-            """UPDATE jobs SET booted_at = :booted_at,
+            f"""UPDATE jobs SET booted_at = :booted_at,
                 not_before = iif(state = 'queued' AND NOT ready AND NOT timed, not_before + :booted_at - booted_at, not_before),
                 deadline = iif(deadline_timed, deadline, deadline + :booted_at - booted_at)
-            WHERE place = :place AND state IN ('queued', 'running') AND abs(booted_at - :booted_at) >= :step""",
+            WHERE {_OF_ANOTHER_CLOCK}""",
             {"place": self._place, "booted_at": booted_at, "step": step},
         )
+
+    def is_of_another_clock(self, booted_at: float, step: float) -> bool:
+        """Whether `follow_clock` would move anything."""
+        sql = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {_OF_ANOTHER_CLOCK})"
+        return bool(self._connection.execute(sql, {"place": self._place, "booted_at": booted_at, "step": step}).fetchone()[0])
 
     def give_clock(self, booted_at: float) -> None:
         """Let no delay or deadline that another boot's clock said be longer from now on than it was meant to be at first."""

@@ -43,8 +43,11 @@ class Timing:
         booted_at = self._clock() - self._since_boot()
         if self._booted_at is not None and abs(booted_at - self._booted_at) < _STEP:
             return False
-        with self._database.transaction() as connection:
-            Schedule(connection, self._owner, self._clock()).follow_clock(booted_at, _STEP)
+        with self._database.looking() as connection:
+            set_since = Schedule(connection, self._owner, self._clock()).is_of_another_clock(booted_at, _STEP)
+        if set_since:
+            with self._database.transaction() as connection:
+                Schedule(connection, self._owner, self._clock()).follow_clock(booted_at, _STEP)
         self._booted_at = booted_at
         return True
 
