@@ -269,6 +269,7 @@ class Client:
                 paused = records.is_paused(database, ready.options.queue)
                 job = replace(ready.submission, after=dependencies.ids(database, ready.options.after))
                 prospect = submissions.prospect(database, job)
+                database.check_journal()
             elif ready.options.after:
                 raise UnknownJob("There is no job yet, so none can come after another.")
         except BackgroundJobError as error:
