@@ -190,7 +190,7 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.text_factory = _text
-        with_log = journal.of(connection, self.path).is_log  # it survives a loss of power either way
+        with_log = journal.has_log(connection)  # it survives a loss of power either way
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if with_log and not self._durable else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
         if self._durable:  # a client: folding the log back into the file is left to the supervisor, which nobody waits for

@@ -43,6 +43,14 @@ class Journal(NamedTuple):
         return self.right == _LOG or self.mode == _ROLLBACK
 
 
+def has_log(connection: sqlite3.Connection) -> bool:
+    """Whether a store has a write-ahead log; also where it can't be read, which whoever reads next is told."""
+    try:
+        return _mode(connection) == _LOG
+    except sqlite3.OperationalError:
+        return True
+
+
 def of(connection: sqlite3.Connection, path: str) -> Journal:
     """Look which journal a store has.
 
@@ -53,11 +61,15 @@ def of(connection: sqlite3.Connection, path: str) -> Journal:
     """
     right = _LOG if filesystem.is_local(path) else _ROLLBACK
     try:
-        return Journal(str(connection.execute("PRAGMA journal_mode").fetchone()[0]), right)
+        return Journal(_mode(connection), right)
     except sqlite3.OperationalError:
         if right == _LOG:
             raise
         return Journal(None, right)
+
+
+def _mode(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def settle(path: str) -> Journal:
