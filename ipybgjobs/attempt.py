@@ -63,8 +63,27 @@ OUTCOME_NOT_WRITTEN = 74
 
 _PRIVATE = 0o600
 
+#: What a hard link answers on a file system that has none: numbers of errors.
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
+
 #: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can take.
 LONGEST_JSON = 8 << 20
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file of this user's own, which is made if need be and can be opened again, whatever the umask takes.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) and mode & _PRIVATE != _PRIVATE:
+        with contextlib.suppress(OSError):  # a file system that keeps no modes
+            os.fchmod(descriptor, _PRIVATE)
+    return descriptor
 
 
 def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int = _PRIVATE) -> None:
@@ -77,7 +96,10 @@ def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int =
     """
     partial = f"{path}.{os.getpid()}.{get_ident()}.part"
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        flags = os.O_WRONLY | os.O_TRUNC
+        descriptor = (
+            open_private(partial, flags) if mode == _PRIVATE else os.open(partial, flags | os.O_CREAT | os.O_CLOEXEC, mode)
+        )
         with open(descriptor, "wb") as file:
             file.write(content)
             if durable:
@@ -94,7 +116,7 @@ def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int =
 
 def write_new(folder: str, name: str, value: Any) -> None:
     """Write one of the JSON files that nobody looks for before its writer says so."""
-    descriptor = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    descriptor = open_private(f"{folder}/{name}", os.O_WRONLY | os.O_TRUNC)
     with open(descriptor, "wb") as file:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
@@ -169,12 +191,21 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
     bool
         Whether this caller was first.
     """
+    try:
+        return _claim_by_link(folder, claim, hold)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    return _claim_by_name(folder, claim, hold)
+
+
+def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
+    """The file has its name once it is whole."""
     partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
-    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    descriptor = open_private(partial, os.O_RDWR | os.O_TRUNC)
     first = False
     try:
-        said = claim if hold is None else claim | {"held": hold(descriptor)}
-        os.write(descriptor, json.dumps(said).encode())
+        _write_claim(descriptor, claim, hold)
         os.link(partial, f"{folder}/{STARTED}")
         first = True
     except FileExistsError:
@@ -184,6 +215,23 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
             os.close(descriptor)
         os.unlink(partial)
     return first
+
+
+def _claim_by_name(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
+    """Where there are no links: the file has its name first, and whoever reads it before it is whole looks for the process."""
+    try:
+        descriptor = open_private(f"{folder}/{STARTED}", os.O_RDWR | os.O_EXCL)
+    except FileExistsError:
+        return False
+    _write_claim(descriptor, claim, hold)
+    if hold is None:
+        os.close(descriptor)
+    return True
+
+
+def _write_claim(descriptor: int, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> None:
+    said = claim if hold is None else claim | {"held": hold(descriptor)}
+    os.write(descriptor, json.dumps(said).encode())
 
 
 def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:

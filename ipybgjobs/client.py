@@ -126,7 +126,7 @@ class Client:
     def database(self, folder: StateFolder) -> Database:
         """Open the store; the first opening starts a supervisor where work waits and none runs."""
         found = self._databases.get(folder.path)
-        if found is not None and found.is_there():
+        if found is not None and found.is_current():
             return found
         if found is not None:
             found.leave()  # in this thread; the one that opens anew leaves its own
@@ -135,7 +135,7 @@ class Client:
     def _opened(self, folder: StateFolder) -> Database:
         with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that come at once are given the same
             database = self._databases.get(folder.path)
-            if database is None or not database.is_there():
+            if database is None or not database.is_current():
                 if database is not None:
                     database.leave()
                     folder.create()  # another may have come into its place
@@ -263,6 +263,7 @@ class Client:
                 withheld = unbroken.run(lambda: presence.withheld(StateFolder(os.path.dirname(database.path))))
                 job = replace(ready.submission, after=dependencies.ids(database, ready.options.after))
                 prospect = submissions.prospect(database, job)
+                database.check_journal()
             elif ready.options.after:
                 raise UnknownJob("There is no job yet, so none can come after another.")
         except BackgroundJobError as error:

@@ -53,6 +53,7 @@ class Copies:
 def _write(folder: str, content: bytes) -> None:
     try:
         os.mkdir(folder, mode=0o700)
+        os.chmod(folder, 0o700)  # whatever the umask has taken
         attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
         attempt.sync_folder(os.path.dirname(folder))
     except OSError as error:

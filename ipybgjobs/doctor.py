@@ -22,7 +22,7 @@ from .folder import StateFolder
 from .process import filesystem, identity, lock, place, surroundings, tree
 from .rescue import Found
 from .settings import Settings
-from .store import holder, places, records
+from .store import holder, journal, places, records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
@@ -166,8 +166,7 @@ def _state(report: Report, folder: StateFolder) -> bool:
     nearest = folder.path
     while not os.path.exists(nearest):
         nearest = os.path.dirname(nearest)
-    kind = filesystem.kind(nearest)
-    report.fact("file system", f"{kind}{' (a network: no write-ahead log)' if filesystem.is_network(nearest) else ''}")
+    report.fact("file system", filesystem.describe(nearest))
     free = os.statvfs(nearest)
     report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
     if not os.access(nearest, os.W_OK):
@@ -185,6 +184,7 @@ def _store(report: Report, folder: StateFolder) -> None:
         database = unbroken.run(lambda: Database(folder.database, durable=True))
         counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
         report.fact("jobs", ", ".join(f"{row[1]} {row[0]}" for row in counts) or "none")
+        _journal(report, database)
         _disk_use(report, folder)
         for queue in records.paused(database):
             report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
@@ -203,6 +203,13 @@ def _left_running(report: Report, database: Database, folder: StateFolder) -> No
     for job_id in sorted({jobs[path] for path in leftovers.still_there(jobs)}):
         for each in client().job(job_id).left_running():
             report.fact("left running", f"job {job_id}: {each.line(time.time())}")
+
+
+def _journal(report: Report, database: Database) -> None:
+    report.fact("journal", "a write-ahead log" if database.journal.is_log else "a rollback journal (slower, and safe anywhere)")
+    trouble = journal.trouble(database.path, database.journal)
+    if trouble is not None:
+        report.problems.append(trouble)
 
 
 def _disk_use(report: Report, folder: StateFolder) -> None:

@@ -55,17 +55,33 @@ def enter(folder: StateFolder) -> Occupancy:
     Raises
     ------
     StoreError
-        If another process holds the place's lock alone and does not let go of it.
+        If the file system has no locks, or another process holds the place's lock alone and does not let go of it.
     OSError
         If the folder can't be written.
     """
-    held = FileLock.share(folder.occupancy_lock(place.here()), _LONGEST_LOOK)
+    try:
+        held = FileLock.share(folder.occupancy_lock(place.here()), _LONGEST_LOOK)
+    except OSError as error:
+        if error.errno in lock.NO_LOCKS:
+            raise _without_locks(folder) from error
+        raise
     if held is None:
         raise StoreError(
             f"The store in {folder.path} can't be opened: another process is looking whether anybody is here, and has not "
             f"finished in {_LONGEST_LOOK:.0f} s. It may be stopped: continue or end it, then try again."
         )
+    if not held.has_record_locks():
+        held.close()
+        raise _without_locks(folder)
     return Occupancy(held)
+
+
+def _without_locks(folder: StateFolder) -> StoreError:
+    return StoreError(
+        f"The state folder {folder.path} can't be used: a store needs locks, and those of its file system, "
+        f"{filesystem.describe(folder.path)}, do not work. Set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder on a "
+        "local disk. Nothing was submitted."
+    )
 
 
 def is_alive(folder: StateFolder, key: str) -> bool:

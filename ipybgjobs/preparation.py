@@ -170,6 +170,7 @@ def _submission(split: Split, bound: Bound, chosen: Options, now: float) -> Subm
         reuse_since=chosen.reuse_since,
         source=None if seen is None else tuple(seen.to_json()),
         hooks=bound.hooks,
+        booted_at=identity.booted_at(),
     )
 
 

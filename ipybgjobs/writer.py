@@ -52,6 +52,7 @@ class Writer:
         """Store a job with the copy of its parameters."""
 
         def effect() -> Stored:
+            self._database.check_journal()
             with Copies(self._folder, self._known) as copies:
                 copies.keep(job.uid, pickled)
                 job_id, uid = submissions.submit(self._database, job, surroundings)
@@ -67,6 +68,7 @@ class Writer:
         """Store a group with its jobs; `pickled`: the uid of the group or of a job, with the copy of its parameters."""
 
         def effect() -> int:
+            self._database.check_journal()
             with Copies(self._folder, self._known) as copies:
                 for uid, content in pickled:
                     unbroken.check()
@@ -82,6 +84,7 @@ class Writer:
         """Ask for another attempt of jobs."""
 
         def effect() -> None:
+            self._database.check_journal()
             controls.request_retry(self._database, job_ids, owner, surroundings, now)
             wake(self._folder)
 

@@ -1,5 +1,6 @@
 """Reuse, retry by hand, remove, clean and retention, resource use: in Python and in a terminal, by the real supervisor."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,10 @@ from conftest import ALLOWED, DEADLINE, Place, running, until
 
 import ipybgjobs as bg
 from ipybgjobs.cli import main
+from ipybgjobs.folder import StateFolder
+from ipybgjobs.settings import Settings
+from ipybgjobs.store.database import Database
+from ipybgjobs.supervisor import tidying
 
 CALC = """
     import os, signal, time
@@ -973,3 +978,17 @@ def test_a_limit_of_any_size_lists_everything(run):
     for line in ("list --limit 99999999999999999999", "list --state succeeded --limit 99999999999999999999"):
         assert run(line).startswith("job 1 · ")
     assert run("list --limit 0") != ""
+
+
+def test_a_tidier_that_has_nothing_to_do_keeps_no_supervisor_from_ending(calc, monkeypatch):
+    bg.submit("calc.add", {"a": 1}).wait(60)
+    idle(calc)
+    monkeypatch.setattr(tidying, "_LATER", tidying._SOON)  # so that its next look is always near
+    folder = StateFolder(str(calc.state))
+    with contextlib.closing(Database(folder.database, durable=False)) as database:
+        tidier, settings = tidying.Tidier(folder, database), Settings()
+        assert tidier.busy
+        until(lambda: (tidier.step(settings), not tidier.busy)[1], "the end of its work")
+        for _ in range(3):
+            tidier.step(settings)
+            assert not tidier.busy

@@ -1,10 +1,12 @@
 """background_jobs.log and background_jobs_errors.log."""
 
+import os
 import re
+import signal
 import stat
 
 import pytest
-from conftest import ALLOWED, running, until
+from conftest import ALLOWED, DEADLINE, running, until
 
 import ipybgjobs as bg
 from ipybgjobs import client as client_module
@@ -203,3 +205,35 @@ def test_a_broken_record_can_not_be_forged(logs):
     bg.submit("work.Trainer.fail", {"message": forged}).wait(60)
     until(lambda: place.log(ERRORS).endswith("\n"), "the record")
     assert not [line for line in lines(place.log()) + lines(place.log(ERRORS)) if line.startswith("2030")]
+
+
+def test_an_end_that_a_supervisor_recorded_and_did_not_live_to_tell_is_told_once_by_the_next(place):
+    log, errors = place.state / "logs" / "background_jobs.log", place.state / "logs" / "background_jobs_errors.log"
+    bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    failed = bg.submit("work.Trainer.fail", {"message": "broken"}).wait(DEADLINE)
+    until(lambda: not place.processes(), "the supervisor's end")
+    ends = [line for line in log.read_text().splitlines() if "job 2 attempt 1 of 1" in line and "failed" in line]
+    assert len(ends) == 1
+    log.write_text(log.read_text().replace(f"{ends[0]}\n", ""))  # it died before this line
+    errors.unlink()
+    for number in (3, 4):
+        bg.submit("work.echo", {"value": number}).wait(DEADLINE)
+        until(lambda: not place.processes(), "the supervisor's end")
+    told = [line for line in log.read_text().splitlines() if "job 2 attempt 1 of 1" in line and "failed" in line]
+    assert [line.partition("ERROR")[2] for line in told] == [ends[0].partition("ERROR")[2]]
+    assert "ValueError: broken" in errors.read_text()
+    assert log.read_text().count("job 1 attempt 1 of 1") == 2
+    failed.remove()
+
+
+def test_an_attempt_that_is_to_be_retried_and_whose_end_nobody_told_is_told_by_the_next_supervisor(place):
+    place.allow(ALLOWED, RetryPolicy__delay_seconds=3600.0)
+    log = place.state / "logs" / "background_jobs.log"
+    job = bg.submit("work.Trainer.fail", retry=2)
+    until(lambda: "job 1 attempt 1 of 2" in place.log() and "failed (error)" in place.log(), "the end of the first attempt")
+    log.write_text("".join(line for line in log.read_text().splitlines(keepends=True) if "failed (error)" not in line))
+    assert "failed (error)" not in place.log()
+    os.kill(place.supervisor_pid(), signal.SIGKILL)
+    assert job.state == "queued"
+    until(lambda: "job 1 attempt 1 of 2" in place.log() and "failed (error)" in place.log(), "the line")
+    job.cancel()

@@ -470,7 +470,7 @@ def test_what_a_process_of_an_older_version_writes_is_refused_with_the_reason_an
     with pytest.raises(sqlite3.IntegrityError, match="restart this kernel or script"):
         theirs.execute(_OLD_REQUEST)
     with pytest.raises(sqlite3.OperationalError):
-        theirs.execute("INSERT OR REPLACE INTO supervisors VALUES ('h', 'n', 1, '0', 0, 0, NULL, 1)")
+        theirs.execute("INSERT OR REPLACE INTO supervisors VALUES ('h', 'n', 1, '0', 0, 0, NULL)")
     assert theirs.execute("SELECT count(*) FROM jobs").fetchone()[0] == before
     theirs.close()
     bg.job(1).cancel()

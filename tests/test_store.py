@@ -523,7 +523,7 @@ def test_text_that_is_no_unicode_is_kept_escaped(store):
     store.start(job)
     assert store.change("end_attempt", job, 1, Verdict(Outcome.ERROR, "no caf\udce9", "in caf\udce9"))
     assert store.change("queue_again", job, 400.0, "no caf\udce9")
-    store.change("heard", 1, "0.1", 10.0, "/caf\udce9 is broken")
+    store.change("heard", 1, "0.1", 10.0, "/caf\udce9 is broken", 5.0)
     [attempt] = records.attempts(store.database, job)
     assert (attempt.error, attempt.traceback) == ("no caf\\udce9", "in caf\\udce9")
     assert records.job(store.database, job).error == "no caf\\udce9"
@@ -680,9 +680,9 @@ def test_a_job_that_has_ended_is_no_work(store, state):
 
 
 def test_a_place_has_one_supervisor_in_the_store(store):
-    store.change("heard", 1, "0.1", 10.0, None, now=20.0)
-    store.change("heard", 2, "0.1", 25.0, "a notice", now=30.0)
-    store.change("heard", 3, "0.1", 5.0, None, now=10.0, owner=ELSEWHERE)
+    store.change("heard", 1, "0.1", 10.0, None, 5.0, now=20.0)
+    store.change("heard", 2, "0.1", 25.0, "a notice", 15.0, now=30.0)
+    store.change("heard", 3, "0.1", 5.0, None, 1.0, now=10.0, owner=ELSEWHERE)
     found = [(row["place"], row["pid"], row["heard_at"], row["notice"]) for row in records.supervisors(store.database)]
     assert found == [("here", 2, 30.0, "a notice"), ("elsewhere", 3, 10.0, None)]
 

@@ -1,48 +1,70 @@
 """What kind of file system a folder is on: who may write the same files, and whether a lock on one would be seen here.
 
-SQLite's write-ahead log needs shared memory, which network file systems lack. A lock says that nobody else uses a file only
-where it would reach whoever could. Linux: ``/proc/self/mountinfo``.
+SQLite's write-ahead log needs memory that all who use the store share, so one kernel. A lock says that nobody else uses a file
+only where it would reach whoever could. Linux: ``/proc/self/mountinfo``.
 """
 
 import os
+import re
 from enum import Enum
 from typing import NamedTuple
 
+#: Of several machines, or of a host and its guests: said so, where it is told which kind a folder is on.
 _NETWORK = (
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
     "9p",
-    "fuse.sshfs",
     "afs",
-    "lustre",
-    "gpfs",
     "beegfs",
     "ceph",
+    "cifs",
+    "fuse.beegfs",
+    "fuse.ceph",
+    "fuse.ceph-fuse",
+    "fuse.gcsfuse",
+    "fuse.glusterfs",
+    "fuse.juicefs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "gfs2",
     "glusterfs",
+    "gpfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "orangefs",
+    "panfs",
+    "prl_fs",
+    "pvfs2",
+    "smb3",
+    "smbfs",
+    "vboxsf",
+    "virtiofs",
+    "vmhgfs",
+    "wekafs",
 )
 
-#: What only this kernel has mounted; a layered one lies on such.
+#: What only this kernel has mounted; a layered one lies on such. Every other kind may be another's, too.
 _LOCAL = (
+    "bcachefs",
+    "btrfs",
+    "exfat",
     "ext2",
     "ext3",
     "ext4",
-    "xfs",
-    "btrfs",
-    "bcachefs",
-    "zfs",
     "f2fs",
+    "fuseblk",
     "jfs",
     "nilfs2",
+    "ntfs3",
+    "overlay",
+    "ramfs",
     "reiserfs",
     "tmpfs",
-    "ramfs",
-    "overlay",
-    "ntfs3",
     "vfat",
-    "exfat",
+    "xfs",
+    "zfs",
 )
 
 #: NFS: locks are the server's, unless an option keeps them on this machine.
@@ -65,14 +87,19 @@ class _Mount(NamedTuple):
 def _mount(path: str) -> _Mount:
     place = os.path.realpath(path)
     best, found = "", _Mount("unknown", ())
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             before, _, after = line.partition(" - ")
-            mount = before.split()[4].replace("\\040", " ")
+            mount = _plain(before.split(" ")[4])
             if len(mount) >= len(best) and (place == mount or place.startswith(mount.rstrip("/") + "/")):
                 kind, *rest = after.split()
                 best, found = mount, _Mount(kind, tuple(rest[-1].split(",")) if rest else ())
     return found
+
+
+def _plain(field: str) -> str:
+    """Read a field in which blanks, line ends and backslashes stand as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
 def kind(path: str) -> str:
@@ -80,15 +107,27 @@ def kind(path: str) -> str:
     return _mount(path).kind
 
 
-def is_network(path: str) -> bool:
-    """Whether other machines may write the same files."""
-    return kind(path) in _NETWORK
+def describe(path: str) -> str:
+    """Return the type of the file system that holds a path, and who else may use it."""
+    found = kind(path)
+    if _is_local(found):
+        return found
+    return f"{found} (a network file system)" if found in _NETWORK else f"{found} (not known to be this machine's alone)"
+
+
+def is_local(path: str) -> bool:
+    """Whether this kernel alone has the file system that holds a path, as far as its type says."""
+    return _is_local(kind(path))
+
+
+def _is_local(kind: str) -> bool:
+    return kind in _LOCAL and kind not in _NETWORK
 
 
 def locks(path: str) -> Locks:
     """Return how far a lock on a file in a folder reaches."""
     mount = _mount(path)
-    if mount.kind in _LOCAL:
+    if _is_local(mount.kind):
         return Locks.EVERYWHERE
     if mount.kind in _SERVED and not set(mount.options) & set(_UNSERVED):
         return Locks.KERNEL

@@ -106,6 +106,11 @@ def seconds(state: ProcessState) -> float:
     return state.start_time / os.sysconf("SC_CLK_TCK")
 
 
+def booted_at() -> float:
+    """Return when the machine booted, in seconds since the epoch as its clock says now: another number once the clock was set."""
+    return time.time() - since_boot()
+
+
 def is_alive(identity: ProcessIdentity) -> bool:
     """Whether that very process runs; a zombie does not."""
     state = look(identity.pid)

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .. import attempt
 from . import mark
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _opened(errors: str) -> int:
     with contextlib.suppress(OSError):
         if os.stat(errors).st_size > _LARGEST_ERRORS:
             os.replace(errors, f"{errors}.old")
-    return os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return attempt.open_private(errors, os.O_WRONLY | os.O_APPEND)
 
 
 def in_session(

@@ -5,6 +5,7 @@ Elsewhere: a file opened without sharing. A lock on a file that was removed mean
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -18,6 +19,8 @@ _WIDTH = 20
 
 #: What this process holds alone, by its `id`.
 _alone: "dict[int, weakref.ref[FileLock]]" = {}
+#: What a lock answers on a file system that has none: numbers of errors.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 #: Seconds between two tries to share a lock that another holds alone for a moment.
 _PAUSE = 0.01
@@ -75,6 +78,15 @@ class FileLock:
                 os.close(descriptor)
                 raise
             os.close(descriptor)
+
+    def has_record_locks(self) -> bool:
+        """Whether the file system has the other kind of lock, too: on a part of a file, as a database takes them."""
+        try:
+            fcntl.lockf(self.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
+        except OSError as error:
+            return error.errno not in NO_LOCKS
+        return True
 
     def sign(self, due: float | None = None) -> None:
         """Write this process's PID into the file, for those who ask whose it is.

@@ -17,9 +17,8 @@ from .. import occupancy, ownership, unbroken
 from ..errors import StoreDamaged, StoreError
 from ..folder import StateFolder
 from ..process import identity, place, wakeup
-from ..process.filesystem import is_network
 from ..process.lock import FileLock, is_held
-from . import holder
+from . import journal, refusals
 from .seat import Seat, check_inherited
 from .turn import Turn
 
@@ -39,7 +38,7 @@ _LARGE_LOG = 10_000
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 5
+SCHEMA = 6
 
 #: The first schema by which a supervisor is a place's; before, it was a host's.
 _PLACES = 4
@@ -89,8 +88,12 @@ class Database:
         """Whether folder, file and write-ahead log at its path are still those that are open; all may be made anew."""
         return self._files[1] is not None and _files(self.path) == self._files
 
+    def is_current(self) -> bool:
+        """Whether it needs no opening anew: it is there, and its journal is safe where it is."""
+        return self.is_there() and self.journal.is_safe
+
     def leave(self) -> None:
-        """Close what is no longer at its path.
+        """Close what is no longer at its path, or is to be opened anew.
 
         Where the write-ahead log was taken away, this process may be the last to have it: it is folded into the file. Where
         another has come into its place, folding would mix the two.
@@ -126,6 +129,7 @@ class Database:
 
     def _open(self) -> None:
         with self._translated():
+            self._settle_journal()
             if self._version() < SCHEMA:
                 self._upgrade()
             version = self._version()
@@ -134,6 +138,26 @@ class Database:
                 f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
                 "upgrade ipybgjobs here, or choose another state folder. Nothing was changed."
             )
+
+    def _settle_journal(self) -> None:
+        """Give the store the journal that is right for its file system, if nobody else has it open."""
+        self.journal = journal.of(self.connection, self.path)
+        if self.journal.mode != self.journal.right:
+            self.close()
+            with contextlib.closing(self._schema_lock()):
+                self.journal = journal.settle(self.path)
+
+    def check_journal(self) -> None:
+        """Refuse new work while the store has a journal that is not safe where it is.
+
+        Raises
+        ------
+        StoreError
+            If it has.
+        """
+        trouble = journal.trouble(self.path, self.journal)
+        if trouble is not None:
+            raise StoreError(trouble)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -167,7 +191,8 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.text_factory = _text
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
+        with_log = journal.has_log(connection)  # it survives a loss of power either way
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if with_log and not self._durable else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
         if self._durable:  # a client: folding the log back into the file is left to the supervisor, which nobody waits for
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LARGE_LOG}")
@@ -190,7 +215,7 @@ class Database:
             time.sleep(_DRAIN_LOOK)
 
     def _try_to_upgrade(self) -> bool:
-        schema = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
+        schema = self._schema_lock()
         supervisor: FileLock | None = None
         try:
             if self._version() >= SCHEMA:
@@ -205,6 +230,11 @@ class Database:
                 if lock is not None:
                     lock.close()
         return True
+
+    def _schema_lock(self) -> FileLock:
+        taken = FileLock.acquire(f"{self.path}.schema.lock", wait=True)
+        assert taken is not None
+        return taken
 
     def _supervisor_lock(self) -> str:
         return StateFolder(self.folder).supervisor_lock(self._own_supervisor()[1])
@@ -221,7 +251,6 @@ class Database:
 
     def _migrate(self) -> None:
         """Run the migrations that are missing."""
-        self.connection.execute(f"PRAGMA journal_mode = {'DELETE' if is_network(self.path) else 'WAL'}")
         for number in range(self._version() + 1, SCHEMA + 1):
             born = f"PRAGMA application_id = {_signed(int(time.time()))};" if number == 1 else ""
             [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
@@ -294,8 +323,10 @@ class Database:
             with self._seat().turn:
                 yield
         except sqlite3.Error as error:
-            kind = StoreDamaged if is_damage(error) else StoreError
-            raise kind(f"The store {self.path} refuses: {error}. {_advice(error, self.path)} Nothing was changed.") from error
+            kind = StoreDamaged if refusals.is_damage(error) else StoreError
+            raise kind(
+                f"The store {self.path} refuses: {error}. {refusals.advice(error, self.path)} Nothing was changed."
+            ) from error
 
     def changed(self) -> int:
         """Return a number that changes when another connection has committed, or this thread has a new one, which saw nothing."""
@@ -355,24 +386,3 @@ def _migrations() -> list[Any]:
 def _signed(number: int) -> int:
     """The same 32 bits, as SQLite writes them."""
     return (number + _UNSIGNED // 2) % _UNSIGNED - _UNSIGNED // 2
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error of SQLite says that the file is damaged."""
-    return "malformed" in str(error) or "not a database" in str(error)
-
-
-def _advice(error: sqlite3.Error, path: str) -> str:
-    text = str(error)
-    if "locked" in text and (named := holder.writer(path, only_stopped=False)) is not None:
-        return f"{named[0].upper()}{named[1:]}."
-    if "full" in text:
-        return "The disk is full: free some space."
-    if "readonly" in text or "unable to open" in text:
-        return "The folder must be one that you can write."
-    if is_damage(error):
-        return (
-            "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved, and with --rescue saves it; "
-            "or move it aside, and a new store is made, which touches nothing of the jobs there were."
-        )
-    return "Run `jupyter bgjobs doctor`."

@@ -54,7 +54,7 @@ def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequ
     values = {"gone": gone, "stay": json.dumps(list(but)), "place": owner.place, "host": owner.host}
     found: set[int] = set()
     for what in ("state = 'queued'", "hook IS NOT NULL", _RUNS):
-        sql = f"UPDATE jobs SET place = :place, host = :host WHERE {what} AND {_LEFT.format('id')} RETURNING id"
+        sql = f"UPDATE jobs SET place = :place, host = :host, booted_at = NULL WHERE {what} AND {_LEFT.format('id')} RETURNING id"
         found.update(row[0] for row in connection.execute(sql, values).fetchall())
     connection.execute(f"UPDATE attempts SET place = :place WHERE outcome IS NULL AND {_LEFT.format('job_id')}", values)
     connection.execute(f"UPDATE requests SET place = :place WHERE {_LEFT.format('job_id')}", values)

@@ -31,6 +31,9 @@ _JOBS = JOBS.replace(
     1,
 )
 
+#: A job whose times were written before somebody set the clock.
+_OF_ANOTHER_CLOCK = "place = :place AND state IN ('queued', 'running') AND abs(booted_at - :booted_at) >= :step"
+
 
 class Schedule:
     """The queues of one place, in one transaction.
@@ -74,18 +77,38 @@ class Schedule:
         sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.place = ? AND deadline <= ?"
         return self._jobs(self._connection.execute(sql, (self._place, self.now)).fetchall())
 
-    def shift(self, seconds: float) -> None:
-        """The clock was set: move delays and deadlines with it, and leave times of the calendar."""
-        values = {"place": self._place, "shift": seconds}
+    def follow_clock(self, booted_at: float, step: float) -> None:
+        """Where the clock was set since they were written, move delays and deadlines with it, and leave times of the calendar.
+
+        Parameters
+        ----------
+        booted_at : float
+            When the machine booted, by the clock as it is.
+        step : float
+            Smallest difference that counts, in seconds.
+        """
         self._connection.execute(
-            """UPDATE jobs SET not_before = not_before + :shift
-            WHERE state = 'queued' AND ready = 0 AND place = :place AND NOT timed""",
-            values,
+            f"""UPDATE jobs SET booted_at = :booted_at,
+                not_before = iif(state = 'queued' AND NOT ready AND NOT timed, not_before + :booted_at - booted_at, not_before),
+                deadline = iif(deadline_timed, deadline, deadline + :booted_at - booted_at)
+            WHERE {_OF_ANOTHER_CLOCK}""",
+            {"place": self._place, "booted_at": booted_at, "step": step},
         )
+
+    def is_of_another_clock(self, booted_at: float, step: float) -> bool:
+        """Whether `follow_clock` would move anything."""
+        sql = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {_OF_ANOTHER_CLOCK})"
+        return bool(self._connection.execute(sql, {"place": self._place, "booted_at": booted_at, "step": step}).fetchone()[0])
+
+    def give_clock(self, booted_at: float) -> None:
+        """Let no delay or deadline that another boot's clock said be longer from now on than it was meant to be at first."""
         self._connection.execute(
-            """UPDATE jobs SET deadline = deadline + :shift
-            WHERE state IN ('queued', 'running') AND place = :place AND NOT deadline_timed AND deadline IS NOT NULL""",
-            values,
+            """UPDATE jobs SET booted_at = :booted_at,
+                not_before = iif(timed, not_before, min(not_before, :now + max(0.0, not_before - coalesce(
+                    (SELECT max(ended_at) FROM attempts WHERE job_id = jobs.id), submitted_at)))),
+                deadline = iif(deadline_timed, deadline, min(deadline, :now + deadline - submitted_at))
+            WHERE place = :place AND booted_at IS NULL AND state IN ('queued', 'running')""",
+            {"place": self._place, "booted_at": booted_at, "now": self.now},
         )
 
     def requests(self) -> list[Request]:

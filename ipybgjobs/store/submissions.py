@@ -43,6 +43,7 @@ class Submission:
     source: tuple[Any, ...] | None = None
     retried_from: int | None = None
     hooks: tuple[str, ...] = ()
+    booted_at: float | None = None  #: by the clock that its times are of, see `process.identity`
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ _COLUMNS = (
     "source",
     "retried_from",
     "hooks",
+    "booted_at",
     "context",
     "environment",
     "group_id",
@@ -255,6 +257,7 @@ def _values(job: Submission) -> tuple[Any, ...]:
         None if job.source is None else json.dumps(job.source),
         job.retried_from,
         json.dumps(job.hooks),
+        job.booted_at,
     )
 
 

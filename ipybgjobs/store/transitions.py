@@ -259,7 +259,7 @@ class Transitions:
 
         Not a job that has ended, or is this place's already.
         """
-        sql = f"UPDATE jobs SET place = :place, host = :host WHERE id = :id AND place != :place AND {_LIVE}"
+        sql = f"UPDATE jobs SET place = :place, host = :host, booted_at = NULL WHERE id = :id AND place != :place AND {_LIVE}"
         adopted = self._changed(sql, self._asked(job_id))
         if adopted:
             self._connection.execute(
@@ -278,11 +278,11 @@ class Transitions:
         """Forget a request."""
         self._connection.execute("DELETE FROM requests WHERE id = ?", (request_id,))
 
-    def heard(self, pid: int, version: str, started_at: float, notice: str | None) -> None:
+    def heard(self, pid: int, version: str, started_at: float, notice: str | None, monotonic: float) -> None:
         """Say that this place's supervisor is alive."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO supervisors VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*self._who(), pid, version, started_at, self._now, _storable(notice)),
+            "INSERT OR REPLACE INTO supervisors VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*self._who(), pid, version, started_at, self._now, _storable(notice), monotonic),
         )
 
     def environment_of(self, job_id: int) -> list[int]:
@@ -318,7 +318,8 @@ _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
 
 _RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, started_at = NULL, ended_at = NULL,
-    deadline = NULL, hook = NULL, replaced = 0, void_launches = 0, blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
+    deadline = NULL, booted_at = NULL, hook = NULL, replaced = 0, void_launches = 0,
+    blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
     allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
     context = :context, environment = :environment, place = :place, host = :host"""
 

@@ -27,7 +27,7 @@ from ..store.notices import Notices
 from ..store.schedule import Schedule
 from ..store.task import Claim, Task
 from ..store.transitions import Transitions
-from . import ending, limiting, running
+from . import ending, limiting, running, untold
 from .collecting import Collector
 from .deciding import AGAIN, Decider
 from .effects import Effects, Start
@@ -41,6 +41,7 @@ from .policies import Policies
 from .running import Attempts, Running
 from .starting import Starter
 from .tidying import Tidier
+from .timing import Timing
 from .transacting import Transactions
 
 #: Seconds between two looks at the store that nobody asked for, while there is work.
@@ -54,9 +55,6 @@ _CONFIGURATION_LOOK = 0.5
 
 #: Longest that a hook may take, in seconds.
 _LONGEST_HOOK = 600.0
-
-#: A step of the clock that is larger, in seconds, moves delays and deadlines with it.
-_CLOCK_STEP = 2.0
 
 #: Seconds after which the time of life is written: along with something else; on its own.
 _HEARTBEAT, _SILENCE = 10.0, 30.0
@@ -87,8 +85,6 @@ class Supervisor:
         self._folder = folder
         self.held = HeldFolder(folder.path)  #: the same, wherever it is moved
         self._clock = clock
-        self._since_boot = since_boot
-        self._booted_at = clock() - since_boot()
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = LocalExecutor(folder)
@@ -107,9 +103,10 @@ class Supervisor:
         self._origins = Origins()
         self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # which are not yet in the store
         self._heir = Heir(folder, self.database, self.owner)
+        self._timing = Timing(self.database, self.owner, clock, since_boot)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
-        self._heard_at = 0.0
+        self._heard_at = -math.inf  # on the monotonic clock
         self._version = -1  # of the store, at the last look
         self._next_due: float | None = None  # when the next delayed job may start
         self._notice: str | None = None
@@ -245,6 +242,8 @@ class Supervisor:
         if self.policies.unknown:
             return  # where to log, and how long to wait, is about to be known
         self._follow_settings()
+        if not self.has_decided:
+            self._tell_untold()
         try:
             effects = self._decide()
         except StoreDamaged:
@@ -257,6 +256,12 @@ class Supervisor:
         if self.notice != self._said:
             self.say_heard()
 
+    def _tell_untold(self) -> None:
+        """Say what a supervisor before this one had recorded when it died, and not said."""
+        everything, _ = self.policies.latest.logs.files(self._folder.logs)
+        for message in untold.find(self.database, self.owner.place, everything):
+            self._logs.write(message)
+
     def _store_changed(self) -> bool:
         version = self.database.changed()
         changed, self._version = version != self._version, version
@@ -267,19 +272,15 @@ class Supervisor:
         clock = self._clock()
         overdue = any(run.is_late(now, clock) for run in self._attempts.running.values())
         delayed = self._next_due is not None and self._next_due <= clock
-        silent = bool(self._attempts.running) and clock - self._heard_at >= _SILENCE
+        silent = bool(self._attempts.running) and now - self._heard_at >= _SILENCE
         stale = self._starter.waiting and self.policies.changed()
         held = self.policies.problem is not None or (self._backoff.reason is not None and not self._backoff.waits)
         return overdue or delayed or silent or stale or held or self.executor.problem != self._silent
 
     def _follow_clock(self) -> None:
         """Where somebody has set the clock, let delays be as long as they were meant to be."""
-        step = self._clock() - self._since_boot() - self._booted_at
-        if abs(step) < _CLOCK_STEP:
+        if not self._timing.follow():
             return
-        with self.database.transaction() as connection:
-            Schedule(connection, self.owner, self._clock()).shift(step)
-        self._booted_at += step
         self._version = -1  # what is due is to be looked up anew
         for run in self._attempts.running.values():
             self._shift_deadline(run)
@@ -294,13 +295,15 @@ class Supervisor:
         with self.database.looking() as connection:
             variables = Transitions(connection, self.owner, now).environment
             ends = self._judge.look(Schedule(connection, self.owner, now), variables)
+        silent = time.monotonic() - self._heard_at >= _HEARTBEAT
 
         def act(change: Transitions, queues: Schedule) -> Effects:
+            self._timing.give(queues)
             effects = self._decider.decide(change, queues, ends, time.monotonic())
             for body, attempts in self._found_origins:
                 change.note_origin(body, attempts)
-            if now - self._heard_at >= _HEARTBEAT:
-                self._hear(change, now)
+            if silent:
+                self._hear(change)
             self._next_due = queues.next_due()
             return effects
 
@@ -376,13 +379,11 @@ class Supervisor:
     def say_heard(self) -> None:
         """Write the notice and the time into the store."""
         with self.database.transaction() as connection:
-            now = self._clock()
-            self._hear(Transitions(connection, self.owner, now), now)
+            self._hear(Transitions(connection, self.owner, self._clock()))
 
-    def _hear(self, change: Transitions, now: float) -> None:
-        self._said, self._silent = self.notice, self.executor.problem
-        change.heard(os.getpid(), __version__, self._started_at, self._said)
-        self._heard_at = now
+    def _hear(self, change: Transitions) -> None:
+        self._said, self._silent, self._heard_at = self.notice, self.executor.problem, time.monotonic()
+        change.heard(os.getpid(), __version__, self._started_at, self._said, self._heard_at)
 
     def leave(self, why: StoreDamaged) -> None:
         """Let go of a store that can't be worked on, and say so; what runs goes on, and the next opening finds it."""

@@ -10,6 +10,7 @@ import contextlib
 import math
 import os
 import select
+import sys
 import time
 
 from .. import damage, summon
@@ -28,9 +29,16 @@ _LONGEST_POLL = 1_000_000
 
 
 def main(state_dir: str, next_lock: int) -> None:
-    """Wait for the lock, supervise, end when idle."""
+    """Wait for the lock, supervise, end when idle; a store that can't be used is told in one sentence."""
     launch.settle()
     allotment.loosen()
+    try:
+        _take_turn(state_dir, next_lock)
+    except StoreError as error:
+        sys.exit(str(error))
+
+
+def _take_turn(state_dir: str, next_lock: int) -> None:
     folder = StateFolder(state_dir)
     folder.create()  # somebody may have removed what is in it
     turn = inherited_lock(next_lock)

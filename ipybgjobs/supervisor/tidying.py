@@ -49,12 +49,13 @@ class Tidier:
         self._clock = clock
         self._strays: Iterator[None] | None = self._look_for_strays()
         self._due = 0.0  # on the monotonic clock
+        self._more = True  # whether the last step has left something to do
         self._settings: Settings | None = None  # what the files said at the last look
 
     @property
     def busy(self) -> bool:
         """Whether there is more to do at once."""
-        return self._due < time.monotonic() + _SOON * 2
+        return self._more
 
     def wait(self) -> float:
         """Seconds until the next step."""
@@ -66,13 +67,13 @@ class Tidier:
             self._settings, self._due = settings, 0.0
         if self.wait():
             return
-        self._due = time.monotonic() + _LATER  # also where something keeps it from working
+        self._due, self._more = time.monotonic() + _LATER, False  # also where something keeps it from working
         more = self._retain(settings)
         if self._strays is not None:
             more = True
             if next(self._strays, StopIteration) is StopIteration:
                 self._strays = None
-        self._due = time.monotonic() + (_SOON if more else _LATER)
+        self._due, self._more = time.monotonic() + (_SOON if more else _LATER), more
 
     def _retain(self, settings: Settings) -> bool:
         """Remove some of the jobs that the configuration no longer keeps; whether there may be more."""

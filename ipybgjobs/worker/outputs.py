@@ -72,8 +72,7 @@ class Outputs:
 
     def _append(self, line: str) -> None:
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            descriptor = os.open(f"{self._folder}/{attempt.OUTPUTS}", flags, 0o600)
+            descriptor = attempt.open_private(f"{self._folder}/{attempt.OUTPUTS}", os.O_WRONLY | os.O_APPEND)
             try:
                 _write_whole_line(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
             finally:

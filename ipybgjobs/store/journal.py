@@ -1,0 +1,113 @@
+"""Which journal the store keeps, and which is right for the file system that it is on: read at each opening, never assumed.
+
+A write-ahead log needs memory that all who have the store open share, so that one kernel has them all. Elsewhere the store keeps
+a rollback journal, which needs nothing but locks. The journal is changed while nobody else has the store open. No row is changed.
+"""
+
+import contextlib
+import os
+import sqlite3
+from typing import NamedTuple
+
+from ..process import filesystem
+
+#: SQLite's names of the two journals.
+_LOG, _ROLLBACK = "wal", "delete"
+
+#: Longest wait for those who read a store that has no log, in seconds: they take milliseconds.
+_PATIENCE = 5.0
+
+
+class Journal(NamedTuple):
+    """The journal of a store.
+
+    Parameters
+    ----------
+    mode : str or None
+        What SQLite calls it; None where it could not be read, since its log needs memory that can't be shared.
+    right : str
+        The one for its file system.
+    """
+
+    mode: str | None
+    right: str
+
+    @property
+    def is_log(self) -> bool:
+        """Whether it is a write-ahead log."""
+        return self.mode != _ROLLBACK
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing can go wrong with it: a rollback journal is safe everywhere, only slower."""
+        return self.right == _LOG or self.mode == _ROLLBACK
+
+
+def has_log(connection: sqlite3.Connection) -> bool:
+    """Whether a store has a write-ahead log; also where it can't be read, which whoever reads next is told."""
+    try:
+        return _mode(connection) == _LOG
+    except sqlite3.OperationalError:
+        return True
+
+
+def of(connection: sqlite3.Connection, path: str) -> Journal:
+    """Look which journal a store has.
+
+    Raises
+    ------
+    sqlite3.Error
+        If the file can't be read, whatever its journal.
+    """
+    right = _LOG if filesystem.is_local(path) else _ROLLBACK
+    try:
+        return Journal(_mode(connection), right)
+    except sqlite3.OperationalError:
+        if right == _LOG:
+            raise
+        return Journal(None, right)
+
+
+def _mode(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def settle(path: str) -> Journal:
+    """Give a store the journal that is right, if nobody else has it open; the caller holds the lock of its schema.
+
+    Raises
+    ------
+    sqlite3.Error
+        If the file can't be read, whatever its journal.
+    """
+    with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
+        found = of(connection, path)  # another process may have changed it meanwhile
+    if found.mode == found.right:
+        return found
+    with contextlib.closing(sqlite3.connect(path, timeout=0 if found.is_log else _PATIENCE)) as connection:
+        try:
+            return _change(connection, path, found)
+        except sqlite3.OperationalError:  # somebody has it open
+            return found
+
+
+def _change(connection: sqlite3.Connection, path: str, found: Journal) -> Journal:
+    if found.is_log:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # reads a log without memory that is shared
+    mode = str(connection.execute(f"PRAGMA journal_mode = {found.right}").fetchone()[0])
+    changed = found._replace(mode=mode)
+    if not changed.is_log:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{path}-shm")  # one that was copied along would look like that of a log whose name was taken away
+    return changed
+
+
+def trouble(path: str, found: Journal) -> str | None:
+    """Say what is wrong with the journal of a store, and what to do; None where nothing is."""
+    if found.is_safe:
+        return None
+    return (
+        f"The store {path} is on {filesystem.describe(path)} by now, and has a write-ahead log, which is safe only on a disk of "
+        "one machine. It is changed as soon as one process alone opens the store, and until then nothing is submitted here: end "
+        "the kernels, scripts and jobs that have it open, and try again; or choose another state folder."
+    )
