@@ -1,6 +1,7 @@
 """What the world does to a state folder: the clock is set, the disk is full, the folder goes, limits are low."""
 
 import contextlib
+import gc
 import importlib.util
 import json
 import os
@@ -274,6 +275,7 @@ def test_a_read_only_disk_is_refused_in_one_sentence(place, disk, capsys):
     until(lambda: not place.processes(), "the supervisor's end")
     client_module.client().close()
     client_module.use(Client())
+    gc.collect()  # the client before it holds the lock of this place
     subprocess.run(["mount", "-o", "remount,ro", str(place.state)], check=True)
     try:
         with pytest.raises(bg.StoreError, match=r"can't be opened: Read-only file system\. Nothing was changed"):
