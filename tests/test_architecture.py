@@ -53,7 +53,7 @@ LAYERS = [
     ["parameters", "copies"],
     ["cards", "view", "here", "callbacks", "frames", "preparation", "cell"],
     ["facts", "following"],
-    ["notebook", "explanation"],
+    ["notebook", "explanation", "desk", "reopening"],
     ["handle"],
     ["joblist"],
     ["jobgroup"],

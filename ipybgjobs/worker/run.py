@@ -227,7 +227,7 @@ def _of_group(values: dict[str, Any], group: str) -> dict[str, Any]:
 
 def _awaited(value: Any) -> Any:
     """The value, or what it gives where it is to be awaited."""
-    if not hasattr(value, "__await__"):
+    if not resolve.is_awaited(value):
         return value
     import asyncio
 
