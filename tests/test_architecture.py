@@ -40,7 +40,7 @@ LAYERS = [
         "unbroken",
     ],
     ["call", "models", "settings", "attempt", "ownership", "folder"],
-    ["reports", "results", "removing", "damage", "unclaimed", "inside", "textlog"],
+    ["reports", "results", "removing", "damage", "unclaimed", "inside", "textlog", "displayrecords"],
     ["outputs"],
     ["advance"],
     ["process"],

@@ -72,8 +72,8 @@ class Tail:
     def more(self) -> dict[str, Any] | None:
         """Return what is new: text, whether it begins anew, what tells the outputs from earlier ones; None if nothing is."""
         text, anew = self._text()
-        sizes_of = (_size(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
-        outputs = f"{os.path.basename(self.folder)}:{':'.join(map(str, sizes_of))}"
+        marks = (_mark(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
+        outputs = f"{os.path.basename(self.folder)}:{':'.join(marks)}"
         if not text and not anew and outputs == self._outputs:
             return None
         self._outputs = outputs
@@ -92,11 +92,13 @@ class Tail:
         return self._decoder.decode(content), anew
 
 
-def _size(path: str) -> int:
+def _mark(path: str) -> str:
+    """What tells a file from what it was: it may be made anew with the size that it had."""
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except OSError:
-        return 0
+        return ""
+    return f"{status.st_size}.{status.st_mtime_ns}"
 
 
 def outputs(job: JobView) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
     try:
         context.enter(folder, request, environment)
-        _equip(shown, request["job"], request.get("secrets"))
+        _equip(shown, request)
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
@@ -126,7 +126,7 @@ def _display(*objects: Any, **options: Any) -> Any:
     return display(*objects, **options)  # type: ignore[no-untyped-call]
 
 
-def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> None:
+def _equip(folder: str, request: dict[str, Any]) -> None:
     """Have ready what a job may use, each loaded only once the job imports what it goes with."""
 
     def shell() -> None:
@@ -150,7 +150,7 @@ def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> 
 
         return set_up
 
-    inside.enter(job, folder, secrets)
+    inside.enter(request["job"], folder, request.get("secrets"), request.get("max_output_bytes"))
     actions = {
         "IPython": shell,
         "tqdm.std": bars("tqdm.std", "tqdm"),

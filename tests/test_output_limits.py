@@ -1,0 +1,243 @@
+"""One limit for all that a job shows: displays and a notebook's cells as well as text; what is dropped is said."""
+
+import json
+import os
+import re
+import threading
+
+import pytest
+from conftest import DEADLINE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ipybgjobs as bg
+from ipybgjobs import attempt, displayrecords, outputs
+from ipybgjobs.worker.outputfile import OutputFile
+
+LIMIT = 1_000_000
+
+JOBS = """
+    import os
+
+    def replaces(count: int, size: int):
+        from IPython.display import HTML, clear_output, display
+        for number in range(count):
+            clear_output(wait=True)
+            display(HTML(f"{number} " + "x" * size))
+
+    def updates(count: int, size: int):
+        from IPython.display import display
+        handle = display("first", display_id="bar")
+        for number in range(count):
+            handle.update({"text/plain": f"{number} " + "x" * size}, raw=True)
+
+    def adds(count: int, size: int):
+        from IPython.display import display
+        print("the beginning")
+        for number in range(count):
+            display({"text/plain": f"display {number} " + "x" * size}, raw=True)
+            if number == count // 2:
+                print("in the middle")
+        print("the end")
+        return {1, 2}
+
+    def large(size: int):
+        from IPython.display import display
+        print("before")
+        display({"text/plain": "x" * size}, raw=True)
+        print("after")
+
+    def forks(count: int, size: int):
+        from IPython.display import display
+        children = []
+        for child in range(3):
+            pid = os.fork()
+            if not pid:
+                for number in range(count):
+                    display({"text/plain": f"{child}.{number} " + "x" * size}, raw=True, display_id=f"{child}.{number % 5}")
+                os._exit(0)
+            children.append(pid)
+        return [os.waitpid(pid, 0)[1] for pid in children]
+
+    def returns(size: int):
+        return "x" * size
+"""
+
+NAMES = re.findall(r"^    def (\w+)", JOBS, re.MULTILINE)
+
+
+@pytest.fixture
+def limited(place):
+    place.module("limited", JOBS)
+    place.allow({"limited": NAMES}, BackgroundJobs__max_output_bytes=LIMIT)
+    return place
+
+
+def run(name, **params):
+    job = bg.submit(f"limited.{name}", params).wait(DEADLINE)
+    assert job.state == "succeeded", job.error
+    return job
+
+
+def taken(place, job):
+    """Bytes of the displays that a job has left."""
+    return os.path.getsize(f"{place.state}/jobs/{job.uid}/1/{attempt.OUTPUTS}")
+
+
+def texts(found):
+    return [output.get("text") or output["data"].get("text/html") or output["data"]["text/plain"] for output in found]
+
+
+@pytest.mark.parametrize("name", ["replaces", "updates"])
+def test_displays_that_others_have_replaced_take_no_room(limited, name):
+    job = run(name, count=400, size=20_000)
+    assert taken(limited, job) < LIMIT
+    [shown] = texts(job.outputs())
+    assert shown.startswith("399 ")
+
+
+def test_of_too_many_displays_the_first_and_the_last_are_kept_and_a_note_says_what_was_dropped(limited):
+    job = run("adds", count=500, size=10_000)
+    assert taken(limited, job) < LIMIT
+    found = texts(job.outputs())
+    numbers = [int(text.split()[1]) for text in found if text.startswith("display ")]
+    notes = [text for text in found if "were dropped here (BackgroundJobs.max_output_bytes)" in text]
+    assert (found[0], found[-1]) == ("the beginning\n", "{1, 2}")
+    assert numbers[:30] == list(range(30))
+    assert numbers[-10:] == list(range(490, 500))
+    [note] = notes
+    said = re.search(r"… (\d+) displays \((\S+) MB\) were dropped here", note)
+    assert int(said[1]) == 500 - len(numbers)
+    assert float(said[2]) == pytest.approx(int(said[1]) * 0.0101, abs=0.3)
+    assert "in the middle\n" in note  # text that was printed between stays
+
+
+def test_a_display_that_is_too_large_for_the_limit_is_named_and_not_kept(limited):
+    job = run("large", size=2_000_000)
+    [shown] = texts(job.outputs())
+    assert shown == "before\n\n… 1 display (2.0 MB) was dropped here (BackgroundJobs.max_output_bytes) …\nafter\n"
+
+
+def test_forks_that_display_at_once_lose_nothing(limited):
+    job = run("forks", count=200, size=3_000)
+    assert job.result() == [0, 0, 0]
+    assert taken(limited, job) < LIMIT
+    shown = {text.split()[0] for text in texts(job.outputs()[:-1])}
+    assert {f"{child}.{number}" for child in range(3) for number in range(195, 200)} <= shown
+    assert not [name for name in os.listdir(f"{limited.state}/jobs/{job.uid}/1") if name.endswith(".part")]
+
+
+def test_a_result_has_no_limit(limited):
+    assert len(run("returns", size=5 * LIMIT).result()) == 5 * LIMIT
+
+
+# -- records -------------------------------------------------------------------------------------------------------------
+
+ID = st.sampled_from([None, "a", "b", ""])
+DATA = st.integers(0, 99).map(lambda number: {"text/plain": str(number)})
+RECORD = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.sampled_from(["display", "update"]), "data": DATA, "metadata": st.just({}), "display_id": ID}
+    ),
+    st.fixed_dictionaries({"kind": st.just("clear"), "wait": st.booleans()}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["begin"])}),
+    st.fixed_dictionaries({"kind": st.just("lost"), "reason": st.just("why")}),
+    st.fixed_dictionaries({"kind": st.just("result"), "data": DATA, "metadata": st.just({})}),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("error"),
+            "name": st.just("E"),
+            "message": st.just("m"),
+            "traceback": st.just(["t"]),
+            "back": st.integers(0, 3),
+        }
+    ),
+)
+
+
+def written(folder, found):
+    """Write records, each after so many characters of text, and return their file."""
+    text = ""
+    with open(f"{folder}/{attempt.OUTPUTS}", "w") as file:
+        for length, record in found:
+            text += "".join(chr(97 + len(text) % 26) for _ in range(length))
+            said = {key: value for key, value in record.items() if key != "back"} | {"offset": len(text)}
+            if "back" in record:
+                said["began"] = len(text) - min(length, record["back"])
+            file.write(json.dumps(said) + "\n")
+    (folder / attempt.OUTPUT).write_text(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    found=st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 4]), RECORD), max_size=14),
+    more=st.lists(st.tuples(st.sampled_from([0, 2]), RECORD), max_size=6),
+)
+def test_what_is_shown_is_the_same_after_what_is_not_was_taken_out_also_of_what_comes_later(tmp_path_factory, found, more):
+    folder = tmp_path_factory.getbasetemp() / "records"
+    folder.mkdir(exist_ok=True)
+    written(folder, found + more)
+    right = outputs.of_attempt(str(folder))
+    lines = (folder / attempt.OUTPUTS).read_bytes().splitlines(keepends=True)
+    (folder / attempt.OUTPUTS).write_bytes(b"".join(lines[: len(found)]))
+    file = OutputFile(f"{folder}/{attempt.OUTPUTS}", None)
+    shorten(file)
+    for line in lines[len(found) :]:
+        file.append(line, "display")
+    assert outputs.of_attempt(str(folder)) == right
+    shorten(file)
+    assert outputs.of_attempt(str(folder)) == right
+
+
+def shorten(file):
+    with open(file._path, "rb") as opened:
+        file._shorten(opened.fileno())
+
+
+@settings(max_examples=100, deadline=None)
+@given(found=st.lists(st.tuples(st.sampled_from([0, 1]), RECORD), max_size=40), limit=st.integers(400, 3000))
+def test_what_stays_is_within_the_limit_and_with_what_was_dropped_makes_all(found, limit):
+    lines = [json.dumps(record | {"offset": index}).encode() for index, (_, record) in enumerate(found)]
+    heads = [displayrecords.head(displayrecords.parsed(line), len(line)) for line in lines]
+    every, kept = displayrecords.kept(heads, None), displayrecords.kept(heads, limit)
+    size = sum(
+        displayrecords._size(heads, one) for one in kept if one.place >= 0 and heads[one.place].kind not in ("begin", "clear")
+    )
+    newest = displayrecords._size(heads, every[-1]) if every else 0
+    assert size <= max(limit, limit // 2 + newest)
+    dropped = sum(one.displays for one in kept if one.place < 0)
+    assert len(every) == len([one for one in kept if one.place >= 0]) + dropped
+    assert [one.place for one in kept if one.place >= 0] == sorted(one.place for one in kept if one.place >= 0)
+
+
+def test_a_file_that_is_full_of_what_stays_is_not_looked_through_for_each_line(tmp_path, monkeypatch):
+    looks = []
+    original = OutputFile._shorten
+    monkeypatch.setattr(OutputFile, "_shorten", lambda self, descriptor: (looks.append(1), original(self, descriptor)))
+    file = OutputFile(str(tmp_path / "o"), 50_000)
+    for number in range(6_000):
+        line = json.dumps({"kind": ("begin", "clear")[number % 2], "offset": number, "wait": True}) + "\n"
+        file.append(line.encode(), "begin")
+    assert len(looks) < 12
+
+
+def test_threads_that_write_at_once_lose_no_line(tmp_path):
+    file = OutputFile(str(tmp_path / attempt.OUTPUTS), 200_000)
+
+    def write(name):
+        for number in range(300):
+            record = {"kind": "display", "offset": 0, "data": {"text/plain": f"{name}.{number}" + "x" * 500}, "metadata": {}}
+            file.append(
+                (json.dumps(record | {"display_id": f"{name}.{number % 3}"}) + "\n").encode(), "display", f"{name}.{number % 3}"
+            )
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    lines = [displayrecords.parsed(line) for line in (tmp_path / attempt.OUTPUTS).read_bytes().splitlines()]
+    assert None not in lines
+    assert {line["display_id"] for line in lines if line["kind"] == "display"} == {
+        f"{name}.{number}" for name in "abcd" for number in range(3)
+    }
