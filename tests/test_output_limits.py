@@ -3,15 +3,23 @@
 import json
 import os
 import re
+import struct
 import threading
+import time
 
+import nbformat
 import pytest
-from conftest import DEADLINE
+from conftest import DEADLINE, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jupyter_client.manager import start_new_kernel
+from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, displayrecords, outputs
+from ipybgjobs import attempt, displayrecords, inside, outputs
+from ipybgjobs.notebooks import inkernel, writing
+from ipybgjobs.notebooks.bounds import Bounds, size_of
+from ipybgjobs.notebooks.pacing import Pacing
 from ipybgjobs.worker.outputfile import OutputFile
 
 LIMIT = 1_000_000
@@ -241,3 +249,170 @@ def test_threads_that_write_at_once_lose_no_line(tmp_path):
     assert {line["display_id"] for line in lines if line["kind"] == "display"} == {
         f"{name}.{number}" for name in "abcd" for number in range(3)
     }
+
+
+# -- notebooks -----------------------------------------------------------------------------------------------------------
+
+CELLS = [
+    "from IPython.display import display\nh = display('small', display_id='one')\nprint('kept whole')",
+    "for i in range(40_000): print('line', i, 'x' * 90)",
+    "for i in range(300): display({'text/plain': f'display {i} ' + 'x' * 10_000}, raw=True)",
+    "last = display('before', display_id='two'); print('a line'); display({'text/plain': 'x' * 600_000}, raw=True)",
+    "h.update('updated'); last.update('after')",
+]
+
+
+def test_of_a_notebook_that_shows_too_much_each_cell_says_what_was_dropped_of_it(place):
+    place.allow(
+        {"ipybgjobs.Notebook": ["run"]}, BackgroundJobs__allowed_notebooks=["/**/*.ipynb"], BackgroundJobs__max_output_bytes=LIMIT
+    )
+    nbformat.write(v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in CELLS]), place.code / "much.ipynb")
+    job = bg.submit("ipybgjobs.Notebook.run", {"path": str(place.code / "much.ipynb"), "output": str(place.root / "out.ipynb")})
+    assert job.wait(DEADLINE).state == "succeeded", job.error
+    assert (place.root / "out.ipynb").stat().st_size < LIMIT * 1.3
+    written = nbformat.read(place.root / "out.ipynb", 4)
+    nbformat.validate(written)
+    small, lines, displays, large, _ = (cell.outputs for cell in written.cells)
+    assert texts(small) == ["'updated'", "kept whole\n"]
+    head, note, tail = texts(lines)
+    assert head.startswith("line 0 ")
+    assert tail.splitlines()[-1].startswith("line 39999 ")
+    assert float(re.fullmatch(r"\n… (\S+) MB of output was dropped here \(BackgroundJobs.max_output_bytes\) …\n", note)[1]) > 3
+    assert (texts(displays)[0][:10], texts(displays)[-1][:12]) == ("display 0 ", "display 299 ")
+    [note] = [text for text in texts(displays) if "dropped" in text]
+    said = re.fullmatch(
+        r"\n… (\S+) MB of output, (\d+) displays among it, was dropped here \(BackgroundJobs.max_output_bytes\) …\n", note
+    )
+    assert int(said[2]) == 300 - (len(displays) - 1)
+    assert texts(large)[:2] == ["'after'", "a line\n"]
+
+
+def stream(text, name="stdout"):
+    return v4.new_output("stream", name=name, text=text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    given_cells=st.lists(st.lists(st.one_of(st.integers(0, 40_000), st.integers(-40_000, -1)), max_size=8), max_size=4),
+    rounds=st.integers(1, 3),
+)
+def test_outputs_that_are_shortened_are_within_the_limit_and_found_where_they_are_said_to_be(given_cells, rounds):
+    bounds = Bounds(50_000)
+    cells = {place: [] for place in range(len(given_cells))}
+    shown = 0
+    for _ in range(rounds):
+        for place, given_sizes in enumerate(given_cells):
+            for size in given_sizes:
+                output = stream("x\n" * (size // 2)) if size >= 0 else v4.new_output("display_data", {"text/plain": "y" * -size})
+                shown += size_of(output)
+                cells[place].append(output)
+                due = bounds.add(output)
+                if due:
+                    before = {number: list(outputs) for number, outputs in cells.items()}
+                    moved = bounds.shorten(cells)
+                    assert all(
+                        cells[number][new] is before[number][old] for number in moved for old, new in moved[number].items()
+                    )
+    held = sum(size_of(output) for outputs in cells.values() for output in outputs if not bounds.is_note(output))
+    assert held <= max(50_000, 4 * 4096) + 1000
+    dropped = sum(note.size for place, note in bounds._notes.items())
+    assert held + dropped == shown
+
+
+TEXT = st.text(st.sampled_from("ab\r\n\v\f\x1c\x85\u2028é"), max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=TEXT, data=st.dictionaries(st.sampled_from(["text/plain", "image/png", "image/svg+xml", "application/x+json"]), TEXT))
+def test_a_notebook_is_written_as_nbformat_writes_it(text, data):
+    code = v4.new_code_cell(
+        text, outputs=[stream(text), v4.new_output("display_data", data), v4.new_output("error", ename=text, traceback=[text])]
+    )
+    code.metadata.trusted = True
+    notebook = v4.new_notebook(
+        cells=[code, v4.new_markdown_cell(text), v4.new_raw_cell(text)],
+        metadata={"signature": "s", "kernelspec": {"name": text, "display_name": text}},
+    )
+    notebook.cells[1]["attachments"] = {"a.png": dict(data)}
+    notebook.cells[1]["outputs"] = []  # odd, and nbclient runs it
+    assert b"".join(writing.pieces(notebook)).decode() == v4.writes(notebook)
+    assert code.outputs[0].text == text
+
+
+# -- the pace of a kernel ------------------------------------------------------------------------------------------------
+
+FLOOD = """
+import resource, time
+for i in range(60): print('x' * 1_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+DISPLAYS = """
+from IPython.display import display
+for i in range(60): display({'text/plain': 'x' * 1_000_000}, raw=True)
+"""
+
+
+@pytest.fixture
+def kernel():
+    manager, client = start_new_kernel()
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def begun(client):
+    pacing = Pacing()
+    request = client.execute(pacing.request(), silent=True, store_history=False)
+    assert client.get_shell_msg(timeout=DEADLINE)["content"]["status"] == "ok"
+    until(lambda: is_end_of(client.get_iopub_msg(timeout=DEADLINE), request), "the end of the request")
+    pacing.begun()
+    return pacing
+
+
+def is_end_of(message, request):
+    return message["content"].get("execution_state") == "idle" and message["parent_header"].get("msg_id") == request
+
+
+@pytest.mark.parametrize("code", [FLOOD, DISPLAYS], ids=["text", "displays"])
+def test_a_kernel_waits_for_a_worker_that_is_slower_and_all_it_shows_comes(kernel, code, monkeypatch):
+    monkeypatch.setattr(inside, "_most_output", 10_000_000)  # else IPython keeps all that was shown, for %notebook
+    pacing = begun(kernel)
+    request = kernel.execute(code)
+    time.sleep(1.5)  # nobody takes anything: a kernel that did not wait would have sent all by now
+    size, ended, last = 0, False, ""
+    waiting = kernel.shell_channel.msg_ready()
+    assert not waiting, "the cell has ended though nobody has taken what it shows"
+    while not ended:
+        message = kernel.get_iopub_msg(timeout=DEADLINE)
+        number = message["header"]["msg_id"].rpartition("_")[2]
+        pacing.note(int(number))
+        content = message["content"]
+        text = content.get("text", "") or content.get("data", {}).get("text/plain", "")
+        size, last, ended = size + len(text), text or last, is_end_of(message, request)
+    assert size >= 60_000_000
+    if code is FLOOD:
+        assert int(last.split()[-1]) < 220
+
+
+def test_a_kernel_s_silent_request_binds_no_name(kernel):
+    begun(kernel)
+    kernel.execute("print(sorted(name for name in globals() if not name.startswith('_')))")
+    found = until(lambda: kernel.get_iopub_msg(timeout=DEADLINE)["content"].get("text"), "the names")
+    assert found == "['In', 'Out', 'exit', 'get_ipython', 'open', 'quit']\n"
+
+
+class Thread:
+    """What inkernel needs of ipykernel's thread."""
+
+    def __init__(self):
+        self.thread = threading.Thread()
+
+
+def test_nobody_waits_long_for_a_worker_that_takes_nothing(monkeypatch):
+    monkeypatch.setattr(inkernel, "PATIENCE", 0.2)
+    pace = inkernel.Pace(Thread(), None, bytearray(struct.pack(inkernel.NUMBER, -1)))
+    send = pace.sender(lambda message: None)
+    began = time.monotonic()
+    for number in range(2):
+        send([b"<IDS|MSG>", b"", json.dumps({"msg_id": f"a_{number}"}).encode(), b"x" * inkernel.MOST])
+    assert 0.2 < time.monotonic() - began < 5
