@@ -3,12 +3,12 @@
 It checks nothing, and changes nothing in the notebook.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from nbformat import from_dict, v4
+from nbformat import from_dict
+from nbformat.v4 import nbjson, rwbase
 
 #: MIME types beside ``text/…`` that are written as lists of lines.
 _OF_LINES = ("application/javascript", "image/svg+xml")
@@ -42,11 +42,11 @@ class _Lines(list[str]):
 def pieces(notebook: Any) -> Iterator[bytes]:
     """Yield the content of a notebook's file."""
     bare = {**notebook, "cells": [{**cell, "outputs": []} if "outputs" in cell else cell for cell in notebook.cells]}
-    shell = json.loads(v4.writes(from_dict(bare)))
+    shell = rwbase.strip_transient(rwbase.split_lines(from_dict(bare)))
     for cell, written in zip(notebook.cells, shell["cells"], strict=True):
         if "outputs" in cell:
             written["outputs"] = [_written(output) for output in cell.outputs] if cell.cell_type == "code" else cell.outputs
-    encoder = json.JSONEncoder(indent=1, sort_keys=True, separators=(",", ": "), ensure_ascii=False)
+    encoder = nbjson.BytesEncoder(indent=1, sort_keys=True, separators=(",", ": "), ensure_ascii=False)
     gathered: list[str] = []
     size = 0
     for text in encoder.iterencode(shell):
