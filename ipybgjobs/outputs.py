@@ -99,7 +99,8 @@ def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> li
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            return redaction.without(value, hidden).encode("utf-8", "backslashreplace").decode()
+            shown = redaction.without(value, hidden)
+            return shown if shown.isascii() else shown.encode("utf-8", "backslashreplace").decode()
         if isinstance(value, list):
             return [clean(each) for each in value]
         return {key: clean(each) for key, each in value.items()} if isinstance(value, dict) else value
