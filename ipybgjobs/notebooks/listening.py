@@ -91,9 +91,11 @@ class Listener(NotebookClient):
         if "language_info" in said:
             self.nb.metadata["language_info"] = said["language_info"]
         if said.get("implementation") == "ipython":
-            kept = await self.async_wait_for_reply(client.execute(self._pacing.request(), silent=True, store_history=False))
+            try:
+                kept = await self.async_wait_for_reply(client.execute(self._pacing.request(), silent=True, store_history=False))
+            finally:
+                self._pacing.begun()
             self._keeps_all = kept is not None and kept["content"]["status"] == "ok"
-        self._pacing.begun()
 
     async def run_cell(self, cell: CodeCell) -> None:
         """Run a cell.

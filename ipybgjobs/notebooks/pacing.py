@@ -17,6 +17,17 @@ class Pacing:
     """The note for one kernel."""
 
     def __init__(self) -> None:
+        self._path = ""
+        self._taken: mmap.mmap | None = None  # where no kernel was asked
+
+    def request(self) -> str:
+        """Return the code that has the kernel look there; it binds no name of the notebook's."""
+        self._make()
+        source = Path(inkernel.__file__).read_text(encoding="utf-8") + "\nbegin(get_ipython().kernel, path, most)\n"
+        names = {"__name__": "kernel", "path": self._path, "most": inside.most_output()}
+        return f"exec({source!r}, {{'get_ipython': get_ipython, **{names!r}}})"
+
+    def _make(self) -> None:
         job = inside.current_job()
         descriptor, self._path = tempfile.mkstemp(prefix="taken", dir=None if job is None else job.folder)
         try:
@@ -25,16 +36,11 @@ class Pacing:
         finally:
             os.close(descriptor)
 
-    def request(self) -> str:
-        """Return the code that has the kernel look there; it binds no name of the notebook's."""
-        source = Path(inkernel.__file__).read_text(encoding="utf-8") + "\nbegin(get_ipython().kernel, path, most)\n"
-        names = {"__name__": "kernel", "path": self._path, "most": inside.most_output()}
-        return f"exec({source!r}, {{'get_ipython': get_ipython, **{names!r}}})"
-
     def begun(self) -> None:
-        """The kernel has the file open: nobody needs its name any more."""
+        """The kernel has answered, and has the file open: nobody needs its name any more."""
         Path(self._path).unlink(missing_ok=True)
 
     def note(self, number: int) -> None:
         """Note the number of the newest message that was taken."""
-        self._taken[:] = struct.pack(inkernel.NUMBER, number)
+        if self._taken is not None:
+            self._taken[:] = struct.pack(inkernel.NUMBER, number)
