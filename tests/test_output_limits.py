@@ -25,6 +25,8 @@ from ipybgjobs import attempt, displayrecords, inside, outputs
 from ipybgjobs.notebooks import inkernel, writing
 from ipybgjobs.notebooks.bounds import Bounds, size_of
 from ipybgjobs.notebooks.pacing import Pacing
+from ipybgjobs.process.lock import FileLock
+from ipybgjobs.worker import outputfile
 from ipybgjobs.worker.outputfile import OutputFile
 
 LIMIT = 1_000_000
@@ -256,6 +258,17 @@ def test_threads_that_write_at_once_lose_no_line(tmp_path):
     assert sorted((tmp_path / "o").read_text().splitlines()) == sorted(
         f"{name} {number}" for name in "abcd" for number in range(1500)
     )
+
+
+def test_nobody_waits_for_ever_for_whoever_was_stopped_while_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputfile, "_PATIENCE", 0.2)
+    file, held = OutputFile(str(tmp_path / "o"), 1000), FileLock.acquire(str(tmp_path / "o"), wait=True)
+    began = time.monotonic()
+    for number in range(200):
+        file.append(f"line {number}\n".encode(), "display")
+    assert 0.2 <= time.monotonic() - began < 5
+    assert (tmp_path / "o").read_text().split()[1::2] == [str(number) for number in range(200)]
+    held.close()
 
 
 # -- notebooks -----------------------------------------------------------------------------------------------------------

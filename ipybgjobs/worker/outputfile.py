@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import time
 from _thread import get_ident
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from ..process.lock import FileLock
 
 #: Bytes of displays that are shown no longer, up to which nothing is done for them.
 _LITTLE = 1 << 20
+
+#: Seconds that the lock is waited for, once; and between two tries.
+_PATIENCE, _PAUSE = 5.0, 0.0005
 
 #: Of the limit, a fifth is room for what comes until the file is looked through again.
 _ROOM = 5
@@ -47,6 +51,7 @@ class OutputFile:
         self._sizes: dict[str, int] = {}  # of what bears an id, by that
         self._of_cell = 0  # bytes since the last beginning or clear
         self._stale = 0  # bytes that are shown no longer, as far as this process knows
+        self._patience = _PATIENCE
         self._due = self._limit  # the size from which on it is looked through
 
     @property
@@ -62,16 +67,25 @@ class OutputFile:
         OSError
             If it can't be written; the file is as it was.
         """
-        lock = FileLock.acquire(self._path, wait=True)
-        assert lock is not None  # it was waited for
+        descriptor, alone = self._opened()
         try:
-            size = _append(lock.descriptor, line)
+            size = _append(descriptor, line)
             self._note(len(line), kind, display_id)
-            if self._stale > max(_LITTLE, size // 2) or (self._due is not None and size > self._due):
+            if alone and (self._stale > max(_LITTLE, size // 2) or (self._due is not None and size > self._due)):
                 with contextlib.suppress(OSError):  # a full disk: it stays as it is, and is looked through later
-                    self._shorten(lock.descriptor)
+                    self._shorten(descriptor)
         finally:
-            lock.close()
+            os.close(descriptor)
+
+    def _opened(self) -> tuple[int, bool]:
+        """Open the file; whether it is locked: nobody waits for ever for a fork that was stopped, or a thread interrupted."""
+        limit = time.monotonic() + self._patience
+        while (lock := FileLock.acquire(self._path, wait=False)) is None:
+            if time.monotonic() >= limit:
+                self._patience = 0.0
+                return os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), False
+            time.sleep(_PAUSE)
+        return lock.descriptor, True
 
     def _note(self, size: int, kind: str, display_id: str | None) -> None:
         """Take note of what is shown no longer."""
