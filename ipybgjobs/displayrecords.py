@@ -23,6 +23,9 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "error": {"name": str, "message": str, "traceback": list},
 }
 
+#: Largest number that a file's length, or a count, can be.
+_LARGEST = (1 << 63) - 1
+
 #: A half of the limit is for the first records; the last ones have a quarter left once something was dropped between them.
 _FIRST, _LAST = 2, 4
 
@@ -69,7 +72,9 @@ def _is_whole(record: dict[str, Any]) -> bool:
     if fields is None or not all(isinstance(record.get(name), kind) for name, kind in fields.items()):
         return False
     numbers = (record.get("offset"), record.get("began", 0), record.get("displays", 0), record.get("bytes", 0))
-    return all(isinstance(number, int) and number >= 0 for number in numbers) and _is_text(record.get("traceback", ()))
+    return all(isinstance(number, int) and 0 <= number <= _LARGEST for number in numbers) and _is_text(
+        record.get("traceback", ())
+    )
 
 
 def _is_text(lines: Any) -> bool:

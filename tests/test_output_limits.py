@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - cells are read by the row
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -243,6 +244,21 @@ def test_a_file_that_is_full_of_what_stays_is_not_looked_through_for_each_line(t
     assert len(looks) < 12
 
 
+def test_where_the_file_can_not_be_made_anew_each_line_is_kept_and_it_is_tried_again_later(tmp_path, monkeypatch):
+    looks = []
+
+    def full(*_):
+        looks.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(OutputFile, "_replace", full)
+    file = OutputFile(str(tmp_path / "o"), 10_000)
+    for number in range(1000):
+        file.append((json.dumps({"kind": "lost", "offset": 0, "reason": f"{number:30}"}) + "\n").encode(), "lost")
+    assert len((tmp_path / "o").read_text().splitlines()) == 1000
+    assert 2 < len(looks) < 50
+
+
 def test_threads_that_write_at_once_lose_no_line(tmp_path):
     file = OutputFile(str(tmp_path / "o"), None)
 
@@ -258,6 +274,13 @@ def test_threads_that_write_at_once_lose_no_line(tmp_path):
     assert sorted((tmp_path / "o").read_text().splitlines()) == sorted(
         f"{name} {number}" for name in "abcd" for number in range(1500)
     )
+
+
+@pytest.mark.parametrize("number", ["-1", "1e400", "9" * 400, '"1"', "null", "[]", "true"])
+def test_a_note_that_nobody_of_ours_wrote_is_passed_over_or_shown(tmp_path, number):
+    note = f'{{"kind": "dropped", "offset": 0, "displays": {number}, "bytes": {number}}}'
+    (tmp_path / attempt.OUTPUTS).write_text(note + "\n")
+    assert len(outputs.of_attempt(str(tmp_path))) == (number == "true")
 
 
 def test_nobody_waits_for_ever_for_whoever_was_stopped_while_it_wrote(tmp_path, monkeypatch):

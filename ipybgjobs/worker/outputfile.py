@@ -72,7 +72,8 @@ class OutputFile:
             size = _append(descriptor, line)
             self._note(len(line), kind, display_id)
             if alone and (self._stale > max(_LITTLE, size // 2) or (self._due is not None and size > self._due)):
-                with contextlib.suppress(OSError):  # a full disk: it stays as it is, and is looked through later
+                self._due = None if self._limit is None else size + self._room
+                with contextlib.suppress(OSError, MemoryError):  # a full disk: it stays as it is, and is looked through later
                     self._shorten(descriptor)
         finally:
             os.close(descriptor)
