@@ -91,9 +91,10 @@ c = get_config()  #noqa
 #  Default: False
 # c.BackgroundJobs.locked = False
 
-## Size in bytes that the text log of an attempt may take on disk. Of a longer
-#  one head and tail are kept, and what was dropped between them is said. None:
-#  no limit. Default: 100,000,000.
+## Size in bytes that the text log of an attempt may take on disk, that its
+#  displays may take, and that the outputs of its notebook may take. Of what is
+#  longer, beginning and end are kept, and a note between them says what was
+#  dropped. Results have no limit. None: no limit. Default: 100,000,000.
 #  Default: 100000000
 # c.BackgroundJobs.max_output_bytes = 100000000
 

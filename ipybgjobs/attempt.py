@@ -28,7 +28,7 @@ import json
 import os
 import stat
 from _thread import get_ident  # threading itself is no cheap import
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import jsontext
@@ -86,8 +86,10 @@ def open_private(path: str, flags: int) -> int:
     return descriptor
 
 
-def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int = _PRIVATE) -> None:
+def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = False, mode: int = _PRIVATE) -> None:
     """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
+
+    The content may come in pieces.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def write_whole(path: str, content: bytes, *, durable: bool = False, mode: int =
             open_private(partial, flags) if mode == _PRIVATE else os.open(partial, flags | os.O_CREAT | os.O_CLOEXEC, mode)
         )
         with open(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             if durable:
                 file.flush()
                 os.fsync(descriptor)

@@ -96,6 +96,7 @@ def _reading_verbs(verb: _Verb) -> None:
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
     added.add_argument("--tail", type=int, metavar="LINES", help="only the last lines")
+    added.add_argument("--attempt", type=int, metavar="NUMBER", help="of this attempt; by default the newest")
     added.add_argument("-f", "--follow", action="store_true", help="print on as it comes, until the job has ended")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))

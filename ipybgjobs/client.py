@@ -36,7 +36,7 @@ from . import (
 from .callbacks import Callbacks
 from .configuration import loading, sources
 from .configuration.live import LiveTraits
-from .errors import BackgroundJobError, InvalidParameters, InvalidRequest, UnknownJob
+from .errors import BackgroundJobError, InvalidRequest, UnknownJob
 from .explanation import Explanation, Ground
 from .folder import StateFolder
 from .handle import Job
@@ -188,6 +188,9 @@ class Client:
             raise UnknownJob(f"There is no group {key!r} in {folder.path}; `jupyter bgjobs list` shows those that are there.")
         return Group(self, folder, found.id)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return client, ()  # a job that is sent elsewhere is read there by the client of that process
+
     # -- new ones -------------------------------------------------------------------------------------------------
 
     @unbroken.told
@@ -236,7 +239,7 @@ class Client:
     ) -> Group:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare_many(Asked(target, _listed(calls), init, common, given), settings, now)
+        ready = preparation.prepare_many(Asked(target, options.calls(calls), init, common, given), settings, now)
         folder = self.folder()
         database = self.database(folder)
         after = dependencies.ids(database, ready.jobs[0].options.after)
@@ -389,12 +392,6 @@ class Client:
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
         context = self._camera.take(self._found(), environment, unbroken.run(identity.umask), first)
         return Surroundings(context, *self._environment[1:])
-
-
-def _listed(calls: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    if isinstance(calls, (str, Mapping)) or not isinstance(calls, Iterable):
-        raise InvalidParameters("submit_many takes a list of parameters, one dict for each job; grid(…) makes one.")
-    return list(calls)
 
 
 _client: Client | None = None

@@ -16,6 +16,7 @@ BackgroundJobError
 │   ├── JobTimeout          an attempt took longer than its timeout
 │   ├── CellFailed          a cell of its notebook raised
 │   └── KernelDied          the kernel of its notebook died
+├── ParametersNotLoaded     the parameters of a job can't be loaded in this process
 ├── ResultNotKept           the job succeeded, its return value could not be kept
 ├── Retry                   raised inside a job: try again
 └── Fail                    raised inside a job: do not try again
@@ -120,6 +121,10 @@ class CellFailed(JobFailed):
 
 class KernelDied(JobFailed):
     """The kernel of a notebook that ran as a job died, or did not start."""
+
+
+class ParametersNotLoaded(BackgroundJobError):  # noqa: N818 - likewise
+    """The parameters of a job can't be loaded in this process: a module or class of theirs is not here."""
 
 
 class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise

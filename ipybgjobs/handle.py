@@ -1,48 +1,34 @@
 """`Job`: a handle on one job. It holds no state of its own; everything is read live, from any process.
 
-It waits, reads results and exceptions, and asks the client for changes.
+It waits, reads results and exceptions, and asks the client for changes. A copy, also in another process, is the same job: a
+pickle holds the state folder and the uid.
 """
 
 import asyncio
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from . import durations, following, notebook, occupancy, options, parameters, replay, results, summon, unbroken, waiting
-from .errors import DuplicateJob, InvalidParameters, InvalidRequest, UnknownJob
+from . import (
+    following,
+    notebook,
+    occupancy,
+    options,
+    parameters,
+    reopening,
+    replay,
+    results,
+    summon,
+    unbroken,
+    waiting,
+)
+from .desk import Desk
+from .errors import DuplicateJob, InvalidRequest, UnknownJob
 from .folder import StateFolder
 from .models import JobRecord, JobState
 from .store import listing, records
-from .view import JobView, Reader
-
-
-class Desk(Reader, Protocol):
-    """What a job needs of the client: the store, and the changes that a person may ask for."""
-
-    def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
-        """Ask the supervisors to cancel jobs."""
-
-    def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
-        """Ask for another attempt."""
-
-    def submit(self, target: str, params: Mapping[str, Any], **given: Any) -> "Job":
-        """Submit another job."""
-
-    def prepare_here(self, target: str, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:
-        """Return what runs a call in this process."""
-
-    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
-        """Give a queued job another priority."""
-
-    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention."""
-
-    def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
-        """Remove jobs that have ended."""
-
-    def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
-        """Call a function when a job has ended."""
+from .view import JobView
 
 
 class Job(JobView):
@@ -128,9 +114,20 @@ class Job(JobView):
         except KeyboardInterrupt:
             print(f"\njob {self.id} goes on ({self.status}); job.follow() shows it again, job.cancel() ends it.")  # noqa: T201 - likewise
 
-    def show(self) -> None:
-        """Show in this cell what the newest attempt printed, displayed and returned, and what the job has left running."""
-        replay.show(self.outputs())
+    def show(self, attempt: int | None = None) -> None:
+        """Show in this cell what an attempt printed, displayed and returned, and what the job has left running.
+
+        Parameters
+        ----------
+        attempt : int, optional
+            Its number, from 1; by default the newest.
+
+        Raises
+        ------
+        InvalidParameters
+            If the job has no such attempt.
+        """
+        replay.show(self.outputs(attempt))
         replay.say(f"left running: {each.line(time.time())}" for each in self.left_running())
 
     @unbroken.told
@@ -222,7 +219,7 @@ class Job(JobView):
         InvalidRequest
             If the job has ended, or is elsewhere, and nobody there would hear of it.
         """
-        seconds, state = grace_seconds(grace), self.state
+        seconds, state = options.grace_seconds(grace), self.state
         if state.ended:
             had = "was" if state is JobState.CANCELLED else "has"
             raise InvalidRequest(f"job {self.id} {had} {state} already; only a job that has not ended can be cancelled.")
@@ -322,7 +319,8 @@ class Job(JobView):
         given["after"], given["after_any"] = records.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
         code = self._pickled("code.", record.call.pickled)
-        return self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
+        job: Job = self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
+        return job
 
     @unbroken.told
     def remove(self) -> None:
@@ -374,6 +372,9 @@ class Job(JobView):
     def __hash__(self) -> int:
         return hash(self.uid)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopening.job, (type(self), self._client, self._folder.path, self.id, self.uid)
+
     def __repr__(self) -> str:
         try:
             return f"<{self._record().line(time.time())}>"
@@ -400,17 +401,3 @@ class Job(JobView):
 
         if not self.is_silenced():
             publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})
-
-
-def grace_seconds(grace: float | str | None) -> float | None:
-    """Check how long each step of a cancel may take; None: as configured.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is no duration.
-    """
-    try:
-        return None if grace is None else durations.seconds(grace, "grace")
-    except ValueError as error:
-        raise InvalidParameters(str(error)) from None

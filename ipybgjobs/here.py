@@ -50,7 +50,7 @@ def prepare(
     def run() -> Any:
         function = resolve.bound(owner, permission.method, init)
         value = function(*[params.pop(name) for name in positional], **params)
-        return _awaited(value) if hasattr(value, "__await__") else value
+        return _awaited(value) if resolve.is_awaited(value) else value
 
     return run
 

@@ -157,8 +157,10 @@ _secret_names: tuple[str, ...] = ()
 _hidden: tuple[str, ...] = ()
 _looked_around = False
 
+_most_output: int | None = None
 
-def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = None) -> None:
+
+def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = None, most_output: int | None = None) -> None:
     """Say that this process runs an attempt.
 
     Parameters
@@ -169,12 +171,20 @@ def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = Non
         The attempt folder.
     secrets : dict, optional
         The ``names`` that hold secrets, as patterns, and the ``values`` of the call that no text may show.
+    most_output : int, optional
+        Bytes that its displays may take, and what a notebook of its shows; by default there is no limit.
     """
-    global _current, _reporter, _secret_names, _hidden, _looked_around  # noqa: PLW0603 - one attempt a process
+    global _current, _reporter, _secret_names, _hidden, _looked_around, _most_output  # noqa: PLW0603 - one attempt a process
     given = secrets or {"names": (), "values": ()}
     _secret_names, _hidden, _looked_around = tuple(given["names"]), tuple(given["values"]), False
+    _most_output = most_output
     _current = CurrentJob(job["id"], job["uid"], job["name"], job["attempt"], folder)
     _reporter = Reporter(folder)
+
+
+def most_output() -> int | None:
+    """Return how many bytes the displays of this process's job may take; None: as many as there are."""
+    return _most_output
 
 
 def secret_names() -> tuple[str, ...]:

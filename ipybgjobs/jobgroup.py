@@ -1,13 +1,15 @@
 """`Group`: jobs that were submitted together, as one thing to wait for, cancel, count and read; holds no state of its own."""
 
+import contextlib
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from . import cards, frames, summon, unbroken, waiting
-from .errors import InvalidParameters, UnknownJob
+from . import cards, frames, options, reopening, summon, unbroken, waiting
+from .desk import GroupDesk
+from .errors import BackgroundJobError, InvalidParameters, UnknownJob
 from .folder import StateFolder
-from .handle import Desk, Job, grace_seconds
+from .handle import Job
 from .joblist import JobList, as_completed, result_or_none
 from .models import GroupRecord, JobState
 from .store import listing
@@ -18,13 +20,6 @@ if TYPE_CHECKING:
 
 #: Jobs that are shown when a group's line is opened.
 SHOWN = 50
-
-
-class GroupDesk(Desk, Protocol):
-    """What a group needs of the client besides."""
-
-    def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
-        """Ask the supervisors to cancel what has not ended of a group."""
 
 
 class Group:
@@ -125,7 +120,7 @@ class Group:
     @unbroken.told
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the jobs that have not ended, and return when they have."""
-        self._client.cancel_group(self._folder, self.id, grace_seconds(grace))
+        self._client.cancel_group(self._folder, self.id, options.grace_seconds(grace))
         return self.wait()
 
     @unbroken.told
@@ -158,6 +153,12 @@ class Group:
 
     def __hash__(self) -> int:
         return hash((self.id, self._folder.path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        uid = None
+        with contextlib.suppress(BackgroundJobError):  # its jobs were removed, or its store can't be read just now
+            uid = self.uid
+        return reopening.group, (type(self), self._client, self._folder.path, self.id, uid)
 
     def __repr__(self) -> str:
         try:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
-from . import cards, frames, unbroken, waiting
+from . import cards, frames, options, unbroken, waiting
 from .errors import BackgroundJobError
-from .handle import Job, grace_seconds
+from .handle import Job
 from .models import JobRecord, JobState
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class JobList(list[Job]):
     @unbroken.told
     def cancel(self, grace: float | str | None = None) -> "JobList":
         """Cancel those that have not ended, all at once, and return them when they have."""
-        seconds = grace_seconds(grace)
+        seconds = options.grace_seconds(grace)
         live = JobList(job for job in self if not job.state.ended)
         if live:
             live[0]._request_cancel(live, seconds)  # noqa: SLF001 - its own package

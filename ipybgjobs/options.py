@@ -245,3 +245,30 @@ def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRu
         return loading.overridden(entry.rules, changes, "retry")
     except ConfigurationError as error:
         raise InvalidParameters(str(error)) from None
+
+
+def calls(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Check the calls of a group.
+
+    Raises
+    ------
+    InvalidParameters
+        If they are not several dicts.
+    """
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
+        raise InvalidParameters("submit_many takes a list of parameters, one dict for each job; grid(…) makes one.")
+    return list(given)
+
+
+def grace_seconds(grace: float | str | None) -> float | None:
+    """Check how long each step of a cancel may take; None: as configured.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is no duration.
+    """
+    try:
+        return None if grace is None else durations.seconds(grace, "grace")
+    except ValueError as error:
+        raise InvalidParameters(str(error)) from None

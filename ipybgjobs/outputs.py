@@ -4,26 +4,12 @@ The meaning of updates and clears is nbclient's: an update changes what bears it
 with ``wait`` only when the next output comes.
 """
 
-from collections.abc import Iterable
-from types import NoneType
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import attempt, jsontext, redaction, terminal
+from . import attempt, displayrecords, redaction, sizes, terminal
 from .textlog import TextLog
-
-_SHOWN: dict[str, Any] = {"data": dict, "metadata": dict}
-_SHOWN_BY_ID: dict[str, Any] = {**_SHOWN, "display_id": (str, NoneType)}
-
-#: What a record of each kind has; what else it says is not looked at.
-_FIELDS: dict[str, dict[str, Any]] = {
-    "begin": {},
-    "clear": {"wait": bool},
-    "lost": {"reason": str},
-    "display": _SHOWN_BY_ID,
-    "update": _SHOWN_BY_ID,
-    "result": _SHOWN,
-    "error": {"name": str, "message": str, "traceback": list},
-}
 
 
 class _Cell:
@@ -113,7 +99,8 @@ def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> li
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            return redaction.without(value, hidden).encode("utf-8", "backslashreplace").decode()
+            shown = redaction.without(value, hidden)
+            return shown if shown.isascii() else shown.encode("utf-8", "backslashreplace").decode()
         if isinstance(value, list):
             return [clean(each) for each in value]
         return {key: clean(each) for key, each in value.items()} if isinstance(value, dict) else value
@@ -145,12 +132,22 @@ def of_attempt(folder: str, result: dict[str, Any] | None = None) -> list[dict[s
             cell.begin()
         elif kind == "lost":
             cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
+        elif kind == "dropped":
+            cell.text(dropped(record["displays"], record["bytes"]).encode())
         else:
             getattr(cell, kind)(record)
     cell.text(log.read(position, size))
     if not any(output["output_type"] == "execute_result" for output in cell.outputs):
         cell.extend(of_result(result or {}))
     return cell.finished()
+
+
+def dropped(displays: int, size: int) -> str:
+    """Say that displays of so many bytes were dropped."""
+    what = "1 display" if displays == 1 else f"{displays:,} displays"
+    return (
+        f"\n… {what} ({sizes.show(size)}) {'was' if displays == 1 else 'were'} dropped here (BackgroundJobs.max_output_bytes) …\n"
+    )
 
 
 def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
@@ -167,32 +164,7 @@ def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"output_type": "execute_result", "data": {"text/plain": text}, "metadata": {}, "execution_count": None}]
 
 
-def _records(folder: str) -> list[dict[str, Any]]:
-    """The records that are whole; a crash may have cut the last one short."""
-    found = []
-    try:
-        with attempt.opened(f"{folder}/{attempt.OUTPUTS}") as file:
-            lines = file.read().split(b"\n")
-    except OSError:
-        return []
-    for line in lines:
-        try:
-            record = jsontext.parse(line, parse_constant=lambda _: None)  # NaN and its kin are no JSON
-        except ValueError:
-            continue
-        if isinstance(record, dict) and _is_whole(record):
-            found.append(record)
-    return found
-
-
-def _is_whole(record: dict[str, Any]) -> bool:
-    """Whether a record has what its kind needs; anybody may have written the file."""
-    fields = _FIELDS.get(record["kind"]) if isinstance(record.get("kind"), str) else None
-    if fields is None or not all(isinstance(record.get(name), kind) for name, kind in fields.items()):
-        return False
-    offsets = (record.get("offset"), record.get("began", 0))
-    return all(isinstance(offset, int) and offset >= 0 for offset in offsets) and _is_text(record.get("traceback", ()))
-
-
-def _is_text(lines: Any) -> bool:
-    return all(isinstance(line, str) for line in lines)
+def _records(folder: str) -> Iterator[dict[str, Any]]:
+    """The records that are whole, one after the other."""
+    with contextlib.suppress(OSError), attempt.opened(f"{folder}/{attempt.OUTPUTS}") as file:
+        yield from filter(None, map(displayrecords.parsed, file))

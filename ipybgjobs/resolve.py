@@ -133,6 +133,12 @@ def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
     return method
 
 
+def is_awaited(value: Any) -> bool:
+    """Whether what a method returned is awaited: a coroutine, say; never a handle on a job, which might be this very job."""
+    handle: Any = sys.modules.get(f"{__package__}.handle")
+    return hasattr(value, "__await__") and not (handle is not None and isinstance(value, handle.Job))
+
+
 def module_of(owner: Any) -> Any:
     """Return the module that defines a class, or the module itself; None where there is none."""
     return sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner

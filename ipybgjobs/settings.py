@@ -136,7 +136,9 @@ class Settings:
     keep_days: float | None = None  #: age at which ended jobs are removed; None: never
     keep_jobs: int | None = None  #: ended jobs that are kept, the newest; None: all
     warn_param_bytes: int = 10_000_000
-    max_output_bytes: int | None = 100_000_000  #: of the text log of an attempt; None: no limit
+    max_output_bytes: int | None = (
+        100_000_000  #: of an attempt's text log, of its displays, of a notebook's outputs; None: no limit
+    )
     on_finish: tuple[str, ...] = ()  #: a command, run when a job has ended
     notebook_code: str | None = None  #: the file that allows code of notebooks; None: none does
     locked_by: str | None = None  #: the administrator's file that is locked

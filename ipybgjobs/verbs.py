@@ -86,12 +86,12 @@ def show(arguments: argparse.Namespace) -> int:
 def log(arguments: argparse.Namespace) -> int:
     """Print what a job printed."""
     job = _job(arguments.job)
-    if arguments.follow and (arguments.json or arguments.tail is not None):
-        raise UsageFault("--follow prints all of it as it comes: leave out --tail and --json.")
+    if arguments.follow and (arguments.json or arguments.tail is not None or arguments.attempt is not None):
+        raise UsageFault("--follow prints all of it as it comes: leave out --tail, --attempt and --json.")
     if arguments.follow:
         job.follow()
         return 0
-    text = job.log(arguments.tail)
+    text = job.log(arguments.tail, arguments.attempt)
     if arguments.json:
         _say(arguments, "", {"log": text})
     else:

@@ -4,8 +4,9 @@ import itertools
 import time
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, leftovers, origin, outputs, ownership, plain, presence, reports, usage
+from . import advance, attempt, durations, leftovers, origin, outputs, ownership, plain, presence, redaction, reports, usage
 from .advance import Progress
+from .errors import BackgroundJobError, InvalidParameters, ParametersNotLoaded
 from .folder import StateFolder
 from .leftovers import Leftover
 from .models import Attempt, JobRecord, JobState
@@ -111,8 +112,24 @@ class JobView:
         values: dict[str, Any] = {}
         group = self.group
         for uid in ([] if group is None else [group.uid]) + [self.uid]:
-            values |= _loaded(f"{self._folder.job(uid)}/{attempt.PARAMETERS}")
+            values |= self._loaded(f"{self._folder.job(uid)}/{attempt.PARAMETERS}")
         return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
+
+    def _loaded(self, path: str) -> dict[str, Any]:
+        """Pickled parameters; none where there is no such file."""
+        try:
+            values: dict[str, Any] = plain.load(ownership.read(path))
+        except FileNotFoundError:
+            return {}
+        except BackgroundJobError:
+            raise
+        except Exception as problem:
+            reason = redaction.one_line(f"{type(problem).__name__}: {problem}")
+            raise ParametersNotLoaded(
+                f"The parameters of job {self.id} can't be loaded here: {reason}. They were pickled at submit and need the "
+                "modules and classes that they are made of: make these importable under the same names, or submit the job anew."
+            ) from problem
+        return values
 
     @property
     def name(self) -> str | None:
@@ -243,33 +260,68 @@ class JobView:
         folders = [each.folder for each in self.attempts if each.folder]
         return self._folder.attempt(folders[-1]) if folders else None
 
-    def outputs(self) -> list[Any]:
-        """Return what the newest attempt printed and displayed, and what it returned, as a list of nbformat's outputs."""
+    def _folder_of(self, number: int | None) -> str | None:
+        """The folder of an attempt, or of the newest; None where it was not launched."""
+        if number is None:
+            return self._newest_folder()
+        attempts = {each.number: each for each in self.attempts}
+        if type(number) is not int or number not in attempts:
+            raise InvalidParameters(f"attempt is {number!r}; {_numbers(self.id, list(attempts))}.")
+        folder = attempts[number].folder
+        return None if folder is None else self._folder.attempt(folder)
+
+    def outputs(self, attempt: int | None = None) -> list[Any]:
+        """Return what an attempt printed and displayed, and what it returned, as a list of nbformat's outputs.
+
+        Parameters
+        ----------
+        attempt : int, optional
+            Its number, from 1; by default the newest.
+
+        Raises
+        ------
+        InvalidParameters
+            If the job has no such attempt.
+        """
         from nbformat import from_dict
 
-        return [from_dict(output) for output in self._plain_outputs()]
+        return [from_dict(output) for output in self._plain_outputs(attempt)]
 
-    def _plain_outputs(self) -> list[dict[str, Any]]:
+    def _plain_outputs(self, number: int | None = None) -> list[dict[str, Any]]:
         """The outputs as dicts: without nbformat, whose import takes seconds."""
-        folder = self._newest_folder()
+        folder = self._folder_of(number)
         if folder is None:
             return []
         report = reports.outcome(folder)
         found = outputs.of_attempt(folder, None if report is None else report.result)
         return outputs.without_secrets(found, self._whole_record().call.hidden)
 
-    def log(self, tail: int | None = None) -> str:
-        """Return what the newest attempt printed, errors included.
+    def log(self, tail: int | None = None, attempt: int | None = None) -> str:
+        """Return what an attempt printed, errors included.
 
         Parameters
         ----------
         tail : int, optional
             Only the last so many lines.
+        attempt : int, optional
+            Its number, from 1; by default the newest.
+
+        Raises
+        ------
+        InvalidParameters
+            If the job has no such attempt.
         """
-        folder = self._newest_folder()
+        folder = self._folder_of(attempt)
         if folder is None:
             return ""
         return TextLog(folder).text() if tail is None else TextLog(folder).tail(tail)
+
+
+def _numbers(job_id: int, numbers: list[int]) -> str:
+    """Say which attempts a job has."""
+    if not numbers:
+        return f"job {job_id} has had no attempt yet"
+    return f"job {job_id} has " + ("attempt 1 only" if numbers == [1] else f"attempts {numbers[0]} to {numbers[-1]}")
 
 
 def _since(what: str, differences: list[str]) -> list[str]:
@@ -281,12 +333,3 @@ def _differences(database: Database, before: Attempt, after: Attempt) -> list[st
     found = origin.differences(records.origin(database, before.origin_id), records.origin(database, after.origin_id))
     changed = before.source and after.source and before.source.digest != after.source.digest
     return [f"the code ({after.source.path})", *found] if changed and after.source else found
-
-
-def _loaded(path: str) -> dict[str, Any]:
-    """Pickled parameters; none where there is no such file."""
-    try:
-        values: dict[str, Any] = plain.load(ownership.read(path))
-    except FileNotFoundError:
-        return {}
-    return values

@@ -444,6 +444,18 @@ def test_outputs_that_are_too_large_are_named_and_the_newest_are_kept(panel, pla
     assert small["data"]["text/html"] == "<b>small</b>"
 
 
+def test_outputs_of_an_earlier_attempt_are_sent_and_a_number_that_there_is_not_is_told(panel, place):
+    job = bg.submit("work.once_failing", {"marker": str(place.root / "marker")}, retry=2).wait(DEADLINE)
+    panel.look()
+    panel.session.receive({"kind": "outputs", "job": job.id, "attempt": 1})
+    until(lambda: panel.of("outputs"), "its outputs")
+    [answer] = panel.of("outputs")
+    assert (answer["attempt"], answer["outputs"][0]["ename"]) == (1, "RuntimeError")
+    panel.session.receive({"kind": "outputs", "job": job.id, "attempt": "x"})
+    until(lambda: panel.of("trouble"), "the refusal")
+    assert panel.of("trouble")[-1]["text"] == f"attempt is 'x'; job {job.id} has attempts 1 to 2."
+
+
 # -- what it asks for ------------------------------------------------------------------------------------------------------
 
 

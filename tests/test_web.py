@@ -247,6 +247,28 @@ def test_a_card_of_a_job_that_is_gone_names_it(page):
     assert "job 7, which was removed" in page.evaluate(script)
 
 
+def test_what_an_earlier_attempt_has_shown_is_asked_for_and_stays_when_the_attempts_are_drawn_again(page):
+    script = f"""() => {{ {MOCK}
+        const panel = ours.mount(root, transport, first([row(1, "failed")])); panel.draw(); panel.open(1);
+        const attempt = (number) => ({{ number, outcome: "error", started_at: "2026-01-01T00:00:00Z", signal: null }});
+        const detail = {{ kind: "detail", job: 1, code: "", facts: {{}}, attempts: [attempt(1), attempt(2), attempt(3)] }};
+        take(detail);
+        panel.detail.choose("attempts");
+        const buttons = [...root.querySelectorAll("[data-attempt]")];
+        sent.length = 0;
+        buttons[1].focus(); buttons[1].click();
+        const text = {{ output_type: "stream", name: "stdout", text: "of the second\\n" }};
+        take({{ kind: "outputs", job: 1, attempt: 2, outputs: [text] }});
+        take(detail);
+        return [buttons.map((each) => each.title), sent.map(({{ kind, job, attempt }}) => [kind, job, attempt]),
+            panel.detail.panes.attempts.innerText.split("\\n").slice(-2), document.activeElement.dataset.attempt,
+            panel.detail.panes.outputs.innerText]; }}"""
+    titles, asked, shown, focus, newest = page.evaluate(script)
+    assert titles == ["Show log and outputs of attempt 1", "Show log and outputs of attempt 2"]
+    assert (asked, focus, newest) == ([["outputs", 1, 2]], "2", "")
+    assert [line for line in shown if line] == ["of the second"]
+
+
 # -- how the files are joined ------------------------------------------------------------------------------------------------
 
 

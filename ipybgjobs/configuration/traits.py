@@ -136,8 +136,9 @@ class BackgroundJobs(Configurable):
         100_000_000,
         allow_none=True,
         min=65_536,
-        help="""Size in bytes that the text log of an attempt may take on disk. Of a longer one head and tail are kept, and what
-        was dropped between them is said. None: no limit. Default: 100,000,000.""",
+        help="""Size in bytes that the text log of an attempt may take on disk, that its displays may take, and that the outputs
+        of its notebook may take. Of what is longer, beginning and end are kept, and a note between them says what was dropped.
+        Results have no limit. None: no limit. Default: 100,000,000.""",
     ).tag(config=True)
 
     on_finish = List(

@@ -13,6 +13,7 @@ class Arrivals:
         self._stem: str | None = None
         self._numbers: set[int] = set()
         self._replies = 0
+        self.newest = -1  #: number of the message that has come last
 
     @property
     def begun(self) -> bool:
@@ -28,6 +29,7 @@ class Arrivals:
             self._stem = stem
         if stem == self._stem:
             self._numbers.add(int(number))
+            self.newest = int(number)
 
     def note_reply(self) -> None:
         """Take note of a reply, which has come on another channel and bears a number as well."""

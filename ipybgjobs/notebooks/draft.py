@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import attempt
 from ..errors import JobFailed
+from . import writing
 
 #: Seconds between two writes while a cell runs.
 _INTERVAL = 2.0
@@ -52,7 +53,7 @@ class Draft:
         began = self._clock()
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            attempt.write_whole(self.path, self._text().encode("utf-8", "backslashreplace"), mode=0o666)
+            self._write()
         except OSError as error:
             raise JobFailed(f"the output {self.path} can't be written: {error.strerror}") from error
         now = self._clock()
@@ -73,13 +74,11 @@ class Draft:
         with contextlib.suppress(JobFailed):
             self.write()
 
-    def _text(self) -> str:
-        from nbformat import v4
-
+    def _write(self) -> None:
         sources = {index: self._notebook.cells[index].source for index in self._shown}
         try:
             self._put(self._shown)
-            return str(v4.writes(self._notebook))  # without a check: what is odd in the input is told at submit
+            attempt.write_whole(self.path, writing.pieces(self._notebook), mode=0o666)  # what is odd in it is told at submit
         finally:
             self._put(sources)
 

@@ -12,11 +12,14 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import v4
 
+from .. import inside
 from .arrivals import Arrivals
+from .bounds import Bounds
 from .document import CodeCell
 from .draft import Draft
 from .echo import Echo
 from .growing import Growing
+from .pacing import Pacing
 
 #: Seconds that a kernel may take to start.
 _STARTUP = 300
@@ -30,11 +33,9 @@ _AFTER_ALL = 10.0
 #: Seconds between two looks whether the kernel lives.
 _LOOK = 0.5
 
-#: Has ipykernel keep each message until it is read; by default it drops those beyond 1,000. It binds no name of the notebook's.
-_KEEP_ALL = (
-    "(lambda thread: thread.schedule(lambda: thread.socket.setsockopt(__import__('zmq').SNDHWM, 0)))"
-    "(get_ipython().kernel.iopub_thread)"
-)
+
+#: Messages that show something.
+_SHOWS = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 
 class Listener(NotebookClient):
@@ -56,6 +57,8 @@ class Listener(NotebookClient):
         self._draft = draft
         self._arrivals = Arrivals()
         self._growing = Growing()
+        self._bounds = Bounds(inside.most_output())
+        self._pacing = Pacing()
         self._keeps_all = False  # whether the kernel drops nothing, so that a number which is missing was never sent
         self._heard = 0  # messages
         self._owners: dict[str, tuple[Any, int]] = {}  # cells and their places, by the request that runs them
@@ -88,7 +91,10 @@ class Listener(NotebookClient):
         if "language_info" in said:
             self.nb.metadata["language_info"] = said["language_info"]
         if said.get("implementation") == "ipython":
-            kept = await self.async_wait_for_reply(client.execute(_KEEP_ALL, silent=True, store_history=False))
+            try:
+                kept = await self.async_wait_for_reply(client.execute(self._pacing.request(), silent=True, store_history=False))
+            finally:
+                self._pacing.begun()
             self._keeps_all = kept is not None and kept["content"]["status"] == "ok"
 
     async def run_cell(self, cell: CodeCell) -> None:
@@ -177,6 +183,7 @@ class Listener(NotebookClient):
             parent = message["parent_header"].get("msg_id")
             if self._arrivals.begun or parent in self._owners:  # what came before the first cell has replies of its own
                 self._arrivals.note(message)
+                self._pacing.note(self._arrivals.newest)
             if parent in self._owners:
                 self._take(message, *self._owners[parent])
             if parent == request and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
@@ -197,9 +204,19 @@ class Listener(NotebookClient):
         try:
             return super().process_message(msg, cell, cell_index)
         finally:
+            if msg["msg_type"] in _SHOWS and self._bounds.add(msg["content"]):
+                self._keep_within_bounds()
             if self._draft.is_due():
                 self._growing.settle()
                 self._draft.write_if_due()
+
+    def _keep_within_bounds(self) -> None:
+        """Shorten what the cells show; what bears an id is found at its new place."""
+        self._growing.settle()
+        moved = self._bounds.shorten({place: cell.outputs for cell, place in self._owners.values()})
+        for by_cell in self._display_id_map.values():
+            for place in by_cell.keys() & moved.keys():
+                by_cell[place] = [moved[place][number] for number in by_cell[place] if number in moved[place]]
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Note an output; text that follows text of the same stream is one with it."""
@@ -208,6 +225,7 @@ class Listener(NotebookClient):
         if (
             msg["msg_type"] == "stream"
             and last is not None
+            and not self._bounds.is_note(last)
             and (last["output_type"], last.get("name")) == ("stream", content["name"])
             and not self.output_hook_stack[msg["parent_header"].get("msg_id")]
         ):

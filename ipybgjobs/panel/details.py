@@ -81,8 +81,8 @@ class Tail:
     def more(self) -> dict[str, Any] | None:
         """Return what is new: text, whether it begins anew, what tells the outputs from earlier ones; None if nothing is."""
         text, anew = self._text()
-        sizes_of = (_size(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
-        outputs = f"{os.path.basename(self.folder)}:{':'.join(map(str, sizes_of))}"
+        marks = (_mark(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
+        outputs = f"{os.path.basename(self.folder)}:{':'.join(marks)}"
         if not text and not anew and outputs == self._outputs:
             return None
         self._outputs = outputs
@@ -101,21 +101,36 @@ class Tail:
         return self._decoder.decode(content), anew
 
 
-def _size(path: str) -> int:
+def _mark(path: str) -> str:
+    """What tells a file from what it was: it may be made anew with the size that it had."""
     try:
-        return os.stat(path).st_size
+        status = os.stat(path)
     except OSError:
-        return 0
+        return ""
+    return f"{status.st_size}.{status.st_mtime_ns}"
 
 
-def outputs(job: JobView) -> list[dict[str, Any]]:
-    """Return what a job displayed and printed, the newest whole; what would be too much is named instead."""
+def outputs(job: JobView, number: int | None = None) -> list[dict[str, Any]]:
+    """Return what an attempt displayed and printed, the last of it whole; what would be too much is named instead.
+
+    Parameters
+    ----------
+    job : JobView
+        The job.
+    number : int, optional
+        The attempt; by default the newest.
+
+    Raises
+    ------
+    InvalidParameters
+        If there is no such attempt.
+    """
     left, found = _OUTPUTS, []
-    for output in reversed(job.outputs()):
+    for output in reversed(job.outputs(number)):
         each = _cut(dict(output))
         taken = len(json.dumps(each))
         if taken > left:
-            each = {"output_type": "stream", "name": "stderr", "text": _too_large(each, taken, job.id)}
+            each = {"output_type": "stream", "name": "stderr", "text": _too_large(each, taken, job.id, number)}
             taken = len(each["text"])
         left -= taken
         found.append(each)
@@ -127,6 +142,6 @@ def _cut(output: dict[str, Any]) -> dict[str, Any]:
     return {**output, "text": output["text"][-_TAIL:]} if output["output_type"] == "stream" else output
 
 
-def _too_large(output: dict[str, Any], taken: int, job_id: int) -> str:
+def _too_large(output: dict[str, Any], taken: int, job_id: int, number: int | None) -> str:
     what = ", ".join(output.get("data", {})) or output["output_type"]
-    return f"[{what}, {sizes.show(taken)}, is not shown here: bg.job({job_id}).show() shows all]\n"
+    return f"[{what}, {sizes.show(taken)}, is not shown here: bg.job({job_id}).show({number or ''}) shows all]\n"

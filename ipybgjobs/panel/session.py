@@ -180,11 +180,11 @@ class Session:
             before = rows[-1][0] if rows else 0
 
     def _outputs(self, message: dict[str, Any]) -> None:
-        key = message.get("job")
+        key, number = message.get("job"), message.get("attempt")
 
         def answer() -> None:
             if isinstance(key, int):
-                self._send({"kind": "outputs", "job": key, "outputs": details.outputs(self._job(key))})
+                self._send({"kind": "outputs", "job": key, "attempt": number, "outputs": details.outputs(self._job(key), number)})
 
         self._in_thread(answer)
 

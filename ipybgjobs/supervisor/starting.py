@@ -214,6 +214,7 @@ class Starter:
             "umask": context.umask,
             "allotment": context.allotment,
             "exit_grace_seconds": start.settings.exit_grace_seconds,
+            "max_output_bytes": start.settings.max_output_bytes,
         }
 
     def _hook(self, start: Start) -> dict[str, Any]:

@@ -20,7 +20,7 @@ export class Card extends Board {
     this.more = button("Show log, outputs and attempts", { text: "Log", press: () => this.toggle(), "aria-expanded": "false" });
     this.detail = new Detail({
       act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false,
-      asks: (id) => this.link.send({ kind: "outputs", job: id }), told: (text) => this.say(text),
+      asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-card");

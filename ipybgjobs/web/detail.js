@@ -35,6 +35,7 @@ export class Detail {
     this.log = element("pre", { class: "b-log", tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Log" });
     this.terminal = new Terminal(this.log);
     this.panes.log.append(this.log);
+    this.earlier = element("div", {}); // what an earlier attempt has shown, once it was asked for
     const head = element("div", { class: "b-bar-of" }, this.state, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
     show(head, heading);
     return element("section", { class: "b-detail", "aria-label": "Job", onkeydown: (event) => this.key(event, close) },
@@ -81,6 +82,7 @@ export class Detail {
     this.terminal.clear();
     this.panes.outputs.replaceChildren();
     this.panes.attempts.replaceChildren();
+    this.earlier.replaceChildren();
     this.panes.call.replaceChildren();
     this.said = null;
     this.fill(job);
@@ -155,11 +157,23 @@ export class Detail {
     this.said = said;
     this.traced = null;
     this.fillError(this.job.error);
-    this.panes.attempts.replaceChildren(attemptsOf(said.attempts));
+    this.fillAttempts(said.attempts);
     if (this.panes.call.contains(document.activeElement)) return; // it says the same, and would lose the focus
     const code = element("pre", { class: "b-log", tabindex: 0, "aria-label": "The call as code" }, said.code);
     const copy = button("Copy as code", { icon: "copy", text: "Copy as code", press: () => this.copy(said.code) });
     this.panes.call.replaceChildren(element("div", { class: "b-bar-of" }, copy), code, factsOf(said.facts));
+  }
+
+  fillAttempts(attempts) {
+    const held = this.panes.attempts.contains(document.activeElement) ? document.activeElement.dataset.attempt : null;
+    this.panes.attempts.replaceChildren(attemptsOf(attempts, (number) => this.asks(this.id, number)), this.earlier);
+    if (held) this.panes.attempts.querySelector(`[data-attempt="${held}"]`)?.focus();
+  }
+
+  takeEarlier({ attempt, outputs }) {
+    const pane = element("div", { role: "region", "aria-label": `Attempt ${attempt}` });
+    drawOutputs(pane, outputs);
+    this.earlier.replaceChildren(element("p", {}, `Attempt ${attempt}:`), pane);
   }
 
   takeLog({ text, anew, outputs }) {
@@ -182,13 +196,15 @@ export class Detail {
     if (this.id !== null && this.chosen === "outputs") this.askOutputs();
   }
 
-  takeOutputs({ outputs }) {
+  takeOutputs({ outputs, attempt }) {
+    if (attempt) return this.takeEarlier({ outputs, attempt });
     this.drawnOutputs = this.asking;
     drawOutputs(this.panes.outputs, outputs);
   }
 
   tick() {
     if (this.id !== null && this.chosen === "outputs") dressOutputs(this.panes.outputs);
+    if (this.id !== null && this.chosen === "attempts") dressOutputs(this.earlier);
   }
 
   setPriority(event) {
@@ -207,17 +223,20 @@ export class Detail {
   }
 }
 
-function attemptsOf(attempts) {
+function attemptsOf(attempts, ask) {
   if (!attempts.length) return element("p", { class: "b-nothing" }, "No attempt yet.");
-  const head = ["#", "outcome", "started", "took", "exit", "peak memory", "error"];
+  const head = ["#", "outcome", "started", "took", "exit", "peak memory", "error", ""];
+  const newest = attempts[attempts.length - 1];
+  const shows = ({ number }) => button(`Show log and outputs of attempt ${number}`, { text: "Show", press: () => ask(number), "data-attempt": number });
   const rows = attempts.map((each) => [
     each.number, each.outcome || "running", clock(Date.parse(each.started_at) / 1000),
     each.ended_at ? duration((Date.parse(each.ended_at) - Date.parse(each.started_at)) / 1000) : "",
     each.signal === null ? each.exit_code ?? "" : `signal ${each.signal}`, each.peak_memory ? size(each.peak_memory) : "", each.error || "",
+    each === newest ? "" : shows(each),
   ]);
   return element("div", { class: "b-scroll", tabindex: 0, role: "region", "aria-label": "Attempts" },
     element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))),
-      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, String(cell))))))));
+      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell instanceof Node ? cell : String(cell))))))));
 }
 
 function factsOf(facts) {

@@ -20,7 +20,7 @@ export class Panel extends Board {
     });
     this.detail = new Detail({
       act: (verb, ids, options) => this.request(verb, ids, options), close: () => this.shut(),
-      asks: (id) => this.link.send({ kind: "outputs", job: id }), told: (text) => this.say(text),
+      asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-panel");

@@ -7,7 +7,6 @@ job displays something, raises, or returns something rich.
 
 import base64
 import contextlib
-import errno
 import json
 import math
 import os
@@ -16,6 +15,7 @@ from typing import Any
 
 from .. import attempt, inside, jsontext, redaction
 from . import streams, telling
+from .outputfile import OutputFile
 
 _LONGEST_TEXT = 10_000
 
@@ -35,6 +35,14 @@ _METHODS = {
 
 #: Methods that need IPython: they return several looks at once, or display themselves.
 _OF_IPYTHON = ("_repr_mimebundle_", "_ipython_display_")
+
+
+_files: dict[str, OutputFile] = {}
+
+
+def _file(folder: str) -> OutputFile:
+    """The file of an attempt; this process has one, whoever writes."""
+    return _files.setdefault(folder, OutputFile(f"{folder}/{attempt.OUTPUTS}", inside.most_output()))
 
 
 class Outputs:
@@ -68,15 +76,15 @@ class Outputs:
         except (TypeError, ValueError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             line = json.dumps({"kind": "lost", "offset": record["offset"], "reason": reason[:_LONGEST_TEXT]})
-        self._append(line)
+        self._append(line, kind, content.get("display_id"))
 
-    def _append(self, line: str) -> None:
+    def _append(self, line: str, kind: str, display_id: str | None) -> None:
+        file, content = _file(self._folder), (line + "\n").encode("utf-8", "backslashreplace")
+        if file.longest is not None and len(content) > file.longest:
+            note = {"kind": "dropped", "offset": self.offset(), "displays": 1, "bytes": len(content)}
+            content, display_id = (json.dumps(note) + "\n").encode(), None
         try:
-            descriptor = attempt.open_private(f"{self._folder}/{attempt.OUTPUTS}", os.O_WRONLY | os.O_APPEND)
-            try:
-                _write_whole_line(descriptor, (line + "\n").encode("utf-8", "backslashreplace"))
-            finally:
-                os.close(descriptor)
+            file.append(content, kind, display_id)
         except OSError as error:
             streams.lost.note(error, displays=1)
 
@@ -158,14 +166,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return value
-
-
-def _write_whole_line(descriptor: int, line: bytes) -> None:
-    """Append a line, or nothing: a part of one would spoil the next."""
-    size = os.fstat(descriptor).st_size
-    if os.write(descriptor, line) < len(line):
-        os.ftruncate(descriptor, size)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _encoded(data: dict[str, Any]) -> dict[str, Any]:

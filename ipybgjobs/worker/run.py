@@ -76,7 +76,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     try:
         worker.unwind_on_terminate()
         context.enter(folder, request, environment)
-        _equip(shown, request["job"], request.get("secrets"))
+        _equip(shown, request)
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
@@ -133,7 +133,7 @@ def _display(*objects: Any, **options: Any) -> Any:
     return display(*objects, **options)  # type: ignore[no-untyped-call]
 
 
-def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> None:
+def _equip(folder: str, request: dict[str, Any]) -> None:
     """Have ready what a job may use, each loaded only once the job imports what it goes with."""
 
     def shell() -> None:
@@ -157,7 +157,7 @@ def _equip(folder: str, job: dict[str, Any], secrets: dict[str, Any] | None) -> 
 
         return set_up
 
-    inside.enter(job, folder, secrets)
+    inside.enter(request["job"], folder, request.get("secrets"), request.get("max_output_bytes"))
     actions = {
         "IPython": shell,
         "tqdm.std": bars("tqdm.std", "tqdm"),
@@ -234,7 +234,7 @@ def _of_group(values: dict[str, Any], group: str) -> dict[str, Any]:
 
 def _awaited(value: Any) -> Any:
     """The value, or what it gives where it is to be awaited."""
-    if not hasattr(value, "__await__"):
+    if not resolve.is_awaited(value):
         return value
     import asyncio
 

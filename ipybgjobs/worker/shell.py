@@ -66,6 +66,13 @@ class JobCompiler(CachingCompiler):
         return self.name
 
 
+class Forgetting(dict[int, list[Any]]):
+    """In the place of IPython's record of all that cells print, for ``%notebook``: the log has it, and memory has not."""
+
+    def __missing__(self, number: int) -> list[Any]:
+        return []
+
+
 class JobShell(InteractiveShell):
     """IPython's shell, as far as displaying and running a cell needs it."""
 
@@ -108,7 +115,8 @@ def install(outputs: Outputs) -> None:
     config.HistoryManager.enabled = False
     config.JobShell.warn_venv = False
     hook, displayhook = sys.excepthook, sys.displayhook
-    JobShell.instance(config=config, user_module=sys.modules["__main__"])
+    shell: Any = JobShell.instance(config=config, user_module=sys.modules["__main__"])
+    shell.history_manager.outputs = Forgetting()
     sys.excepthook, sys.displayhook = hook, displayhook
 
 

@@ -1,0 +1,147 @@
+"""What a notebook's kernel is told before its first cell: drop no message, and don't run ahead of the worker that takes them.
+
+Its source is sent to the kernel, whose environment need not have this package, and may have another Python: it imports nothing of
+ours, and binds no name of the notebook's.
+"""
+
+import collections
+import json
+import mmap
+import os
+import struct
+import threading
+import time
+from typing import Any
+
+#: Bytes that a kernel may have sent and the worker has not taken, before whoever prints or displays waits.
+MOST = 16 << 20
+
+#: Characters that may be printed before they are sent.
+PIECE = 1 << 20
+
+#: Seconds without any progress of the worker, after which nobody waits for it.
+PATIENCE = 10.0
+
+#: How the number of the newest message that was taken stands in the file.
+NUMBER = "<q"
+
+
+def begin(kernel: Any, path: str, most: Any) -> None:
+    """Change a kernel of ipykernel's.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Its object.
+    path : str
+        The file in which the worker notes which message it has taken last.
+    most : int or None
+        Bytes of what was shown that the kernel itself remembers; None: no limit.
+    """
+    import zmq
+
+    thread = kernel.iopub_thread
+    thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))  # by default those beyond 1,000 are dropped
+    with open(path, "rb") as file:
+        taken = mmap.mmap(file.fileno(), struct.calcsize(NUMBER), access=mmap.ACCESS_READ)
+    import sys
+
+    pace = Pace(thread, getattr(kernel, "control_thread", None), taken, getattr(kernel.shell, "history_manager", None), most)
+    thread.send_multipart = pace.sender(thread.send_multipart)
+    for stream in (sys.stdout, sys.stderr):
+        stream._schedule_flush = pace.flusher(stream, stream._schedule_flush)  # type: ignore[union-attr] # noqa: SLF001 - ipykernel's
+
+
+class Pace:
+    """Lets those who print and display wait for the worker.
+
+    Parameters
+    ----------
+    thread : IOPubThread
+        What sends; it never waits.
+    control : Thread or None
+        What answers the worker; likewise.
+    taken : mmap
+        The number of the newest message that the worker has taken.
+    history : HistoryManager or None
+        IPython's own record of what was shown.
+    most : int or None
+        Bytes of that record; None: no limit.
+    """
+
+    def __init__(self, thread: Any, control: Any, taken: Any, history: Any = None, most: Any = None) -> None:
+        self._spared = (thread.thread, control)
+        self._history = history
+        self._most = most
+        self._shown = 0
+        self._taken = taken
+        self._pid = os.getpid()
+        self._stem = None
+        self._lock = threading.Lock()
+        self._ahead: Any = collections.deque()  # number and size of what was sent and not taken
+        self._size = 0
+
+    def sender(self, send: Any) -> Any:
+        """What sends messages, and waits if too many were sent."""
+
+        def send_multipart(message: Any, *args: Any, **options: Any) -> None:
+            if os.getpid() == self._pid:
+                self._note(message)
+            send(message, *args, **options)
+            self._wait()
+
+        return send_multipart
+
+    def flusher(self, stream: Any, schedule: Any) -> Any:
+        """What sees to it that a stream is sent once something was printed: at once where much was."""
+
+        def schedule_flush() -> None:
+            schedule()
+            with stream._buffer_lock:  # noqa: SLF001 - likewise
+                waiting = sum(buffer.tell() for buffer in stream._buffers.values())  # noqa: SLF001 - likewise
+            if waiting > PIECE and not self._is_spared():
+                stream.flush()
+                self._wait()
+
+        return schedule_flush
+
+    def _is_spared(self) -> bool:
+        return os.getpid() != self._pid or threading.current_thread() in self._spared
+
+    def _note(self, message: Any) -> None:
+        """Take note of a message that is sent; those of forks have numbers of their own."""
+        parts = list(message)
+        header = json.loads(bytes(parts[parts.index(b"<IDS|MSG>") + 2]))
+        stem, _, number = header["msg_id"].rpartition("_")
+        with self._lock:
+            self._stem = self._stem or stem
+            if stem == self._stem and number.isdigit():
+                size = sum(map(len, parts))
+                self._ahead.append((int(number), size))
+                self._size += size
+                self._shown += size
+
+    def _settle(self) -> int:
+        """Forget what was taken; return the number of the newest of these."""
+        newest: int = struct.unpack(NUMBER, self._taken[:])[0]
+        with self._lock:
+            while self._ahead and self._ahead[0][0] <= newest:
+                self._size -= self._ahead.popleft()[1]
+        return newest
+
+    def _forget(self) -> None:
+        """Keep IPython, which notes all that was shown for ``%notebook``, within the limit; in the thread that notes."""
+        if self._most is not None and self._shown > self._most and threading.current_thread() is threading.main_thread():
+            self._shown = 0
+            getattr(self._history, "outputs", {}).clear()
+
+    def _wait(self) -> None:
+        self._forget()
+        if self._size <= MOST or self._is_spared():
+            return
+        newest, limit = self._settle(), time.monotonic() + PATIENCE
+        while self._size > MOST and time.monotonic() < limit:
+            time.sleep(0.002)
+            before, newest = newest, self._settle()
+            if newest != before:
+                limit = time.monotonic() + PATIENCE

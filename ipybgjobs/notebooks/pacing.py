@@ -1,0 +1,46 @@
+"""The worker's side of a kernel's pace: it notes which message it has taken last, where the kernel looks before it sends more.
+
+Without it, a kernel that shows more than the worker can take would keep all of that in memory.
+"""
+
+import mmap
+import os
+import struct
+import tempfile
+from pathlib import Path
+
+from .. import inside
+from . import inkernel
+
+
+class Pacing:
+    """The note for one kernel."""
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._taken: mmap.mmap | None = None  # where no kernel was asked
+
+    def request(self) -> str:
+        """Return the code that has the kernel look there; it binds no name of the notebook's."""
+        self._make()
+        source = Path(inkernel.__file__).read_text(encoding="utf-8") + "\nbegin(get_ipython().kernel, path, most)\n"
+        names = {"__name__": "kernel", "path": self._path, "most": inside.most_output()}
+        return f"exec({source!r}, {{'get_ipython': get_ipython, **{names!r}}})"
+
+    def _make(self) -> None:
+        job = inside.current_job()
+        descriptor, self._path = tempfile.mkstemp(prefix="taken", dir=None if job is None else job.folder)
+        try:
+            os.write(descriptor, struct.pack(inkernel.NUMBER, -1))
+            self._taken = mmap.mmap(descriptor, struct.calcsize(inkernel.NUMBER))
+        finally:
+            os.close(descriptor)
+
+    def begun(self) -> None:
+        """The kernel has answered, and has the file open: nobody needs its name any more."""
+        Path(self._path).unlink(missing_ok=True)
+
+    def note(self, number: int) -> None:
+        """Note the number of the newest message that was taken."""
+        if self._taken is not None:
+            self._taken[:] = struct.pack(inkernel.NUMBER, number)
