@@ -489,11 +489,11 @@ def bad(place, name):
         "missing": (
             "missing.ipynb",
             {},
-            "There is no notebook {code}/missing.ipynb that can be read: No such file or directory.",
+            "There is not a notebook {code}/missing.ipynb that can be read: No such file or directory.",
         ),
-        "a folder": ("", {}, "There is no notebook {code} that can be read: Is a directory."),
-        "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is no notebook: it holds no JSON."),
-        "a list": ("list.ipynb", {}, "{code}/list.ipynb is no notebook that can be run: it has no nbformat and cells"),
+        "a folder": ("", {}, "There is not a notebook {code} that can be read: Is a directory."),
+        "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is not a notebook: it holds no JSON."),
+        "a list": ("list.ipynb", {}, "{code}/list.ipynb is not a notebook that can be run: it has no nbformat and cells"),
         "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, and can't be upgraded: "),
         "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is not a valid notebook: "),
         "no such kernel": (
@@ -507,7 +507,7 @@ def bad(place, name):
         "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output is 'out.txt': it ends in .ipynb, or is a folder: out.txt/"),
         "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is not a valid notebook: a part of it has no metadata."),
         "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is no job's output"),
-        "a pipe": ("pipe.ipynb", {}, "{code}/pipe.ipynb is no notebook: it is no regular file."),
+        "a pipe": ("pipe.ipynb", {}, "{code}/pipe.ipynb is not a notebook: it is not a regular file."),
         "into a pipe": ("sound.ipynb", {"output": "pipe.ipynb"}, "output is 'pipe.ipynb', which is there and is no job's output"),
         "itself": ("sound.ipynb", {"output": "./sound.ipynb"}, "the notebook itself, which is never overwritten"),
         "read-only": ("sound.ipynb", {"output": "/proc/x.ipynb"}, "output '/proc/x.ipynb' can't be written: /proc: "),
@@ -609,7 +609,7 @@ def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place
     assert missing.returncode == 1
     assert (
         missing.stderr
-        == "There is no notebook deep/two.ipynb; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'.\n"
+        == "There is not a notebook deep/two.ipynb; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'.\n"
     )
 
 
