@@ -14,6 +14,9 @@ from .errors import JobNotAllowed
 from .redaction import one_line, quoted
 from .settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
 
+#: Longest target; a module's path ends well before.
+_LONGEST = 1000
+
 
 class Permission(NamedTuple):
     """An allowed target, and the entry that allows it."""
@@ -174,8 +177,10 @@ def _unlisted_notebook(path: str | None, settings: Settings) -> str:
         )
     if settings.locked_by:
         fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
-    else:
+    elif path.isprintable():
         fix = f"To allow it: {allow_command(shlex.quote(path))}"
+    else:
+        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
     return f"{one_line(path)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
 
 
@@ -185,6 +190,8 @@ def _check_form(target: str) -> None:
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
         raise JobNotAllowed(f"{quoted(target)} is not a target: write module.Class.method or module.function, with names only.")
+    if len(target) > _LONGEST:
+        raise JobNotAllowed(f"{quoted(target)} is not a target: it is longer than {_LONGEST:,} characters.")
     private = _private(target)
     if private:
         raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")

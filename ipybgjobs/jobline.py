@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 _DIGITS = 18
 
 #: Longest complaint of argparse, which repeats what was typed.
-_LONGEST_COMPLAINT = 200
+LONGEST_COMPLAINT = 200
 
 _STAND_IN = "bgjob_variable_"
 #: Takes all that it can and gives nothing back, so that a long text is read once.
@@ -83,7 +83,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        raise UsageFault(f"{cut(redaction.typed(message), _LONGEST_COMPLAINT)}; {one_usage(self)}")
+        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)}")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

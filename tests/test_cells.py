@@ -369,9 +369,9 @@ def test_what_a_cell_reads_of_the_notebook(reads, code):
         ("--queue gpu", "1", "There is no queue 'gpu'"),
         ("--name 'x", "1", "' is not closed in"),
         ("", "# nothing", "There is no code below %%bgjob"),
-        ("", "y = 1\nz = (", "The cell is no Python: '(' was never closed in line 2 of the code: z = ("),
+        ("", "y = 1\nz = (", "The cell is not Python: '(' was never closed in line 2 of the code: z = ("),
         ("", "return 1", "'return' outside function in line 1 of the code"),
-        ("", "y = '\0'", "The cell is no Python"),
+        ("", "y = '\0'", "The cell is not Python"),
     ],
 )
 def test_a_wrong_cell_costs_one_line(notebook, line, code, said):

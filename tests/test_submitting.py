@@ -472,6 +472,28 @@ def test_code_from_elsewhere_does_not_run_in_the_place_of_a_folder_without_init(
     assert not (place.root / "ran").exists()
 
 
+@pytest.mark.parametrize("link", ["library.py", "pack/library.py", "pack/__init__.py"])
+def test_a_module_that_is_a_link_out_of_its_folder_is_refused_before_it_runs(place, link):
+    library(place.root / "elsewhere", "another", place.root / "ran")
+    target = place.root / "shared" / link
+    (place.root / "shared" / "pack").mkdir(parents=True)
+    (place.root / "shared" / "pack" / "__init__.py").touch()
+    target.unlink(missing_ok=True)
+    target.symlink_to(place.root / "elsewhere" / "library.py")
+    key = {"library.py": "library.Thing", "pack/library.py": "pack.library.Thing", "pack/__init__.py": "pack.Thing"}[link]
+    place.allow({key: {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    with refused(place, bg.JobNotAllowed, "is allowed only from .*shared; it was found in .*elsewhere/library.py"):
+        bg.submit(f"{key}.run")
+    assert not (place.root / "ran").exists()
+
+
+def test_a_folder_without_init_below_a_package_of_the_named_folder_is_a_part_of_it(place):
+    library(place.root / "shared" / "pack" / "part", "the right one")
+    (place.root / "shared" / "pack" / "__init__.py").touch()
+    place.allow({"pack.part.library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    assert bg.submit("pack.part.library.Thing.run").result(60) == "the right one"
+
+
 # -- edited source ----------------------------------------------------------------------------------------------------
 
 
