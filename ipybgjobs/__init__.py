@@ -99,6 +99,7 @@ __all__ = [
     "Panel",
     "ResultNotKept",
     "Retry",
+    "Standstill",
     "StoreError",
     "UnknownJob",
     "__version__",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from . import demand, pathpattern
 from .errors import JobNotAllowed
-from .redaction import one_line, quoted
+from .redaction import cut, one_line, quoted
 from .settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
 
 #: Longest target; a module's path ends well before.
@@ -181,7 +181,7 @@ def _unlisted_notebook(path: str | None, settings: Settings) -> str:
         fix = f"To allow it: {allow_command(shlex.quote(path))}"
     else:
         fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
-    return f"{one_line(path)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
+    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
 
 
 def _check_form(target: str) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import cards, frames, summon, unbroken, waiting
+from . import cards, frames, standstill, summon, unbroken, waiting
 from .errors import InvalidParameters, UnknownJob
 from .folder import StateFolder
 from .handle import Desk, Job, grace_seconds
@@ -91,8 +91,18 @@ class Group:
         def late() -> str:
             return f"{self._record().line()}; not all have ended in {timeout} s."
 
-        see_to = lambda: unbroken.run(lambda: summon.see_to(self._folder))  # noqa: E731 - one look, named
-        waiting.wait(lambda: not self._live(), timeout, late, see_to)
+        def look() -> None:
+            unbroken.run(lambda: summon.see_to(self._folder))
+            waits()
+
+        def left() -> list[int]:
+            return [
+                record.id for record in listing.members(self._client.database(self._folder), self.id) if not record.state.ended
+            ]
+
+        store = standstill.Store(self._folder, lambda: self._client.database(self._folder), self._client.settings)
+        with standstill.noted(store, left, timeout) as waits:
+            waiting.wait(lambda: not self._live(), timeout, late, look)
         return self
 
     def _live(self) -> int:

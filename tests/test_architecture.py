@@ -45,7 +45,7 @@ LAYERS = [
     ["advance"],
     ["process"],
     ["configuration", "allowlist", "store", "resolve", "binding", "summon", "occupancy", "snapshot"],
-    ["presence", "inspection", "options", "inheriting"],
+    ["presence", "inspection", "options", "inheriting", "standstill"],
     ["worker"],
     ["notebooks"],
     ["executors"],
