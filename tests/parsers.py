@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -205,11 +206,14 @@ def _parameters_cell(text: str) -> None:
     signature.of_notebook(SimpleNamespace(cells=[cell]), "a notebook")
 
 
+_command_line_parser = functools.cache(cli.parser)
+
+
 def _command_line(text: str) -> None:
     """Everything up to the verb itself; `--help` and `--version` print, and end."""
     words = text.split("\n")
     with contextlib.suppress(SystemExit), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        parsed, _ = cli.parser().parse_known_args(jobline.with_values(words))
+        parsed, _ = _command_line_parser().parse_known_args(jobline.with_values(words))
         if parsed.verb == "submit":
             jobline.given_options(parsed)
             jobline.parse_words(parsed.words)

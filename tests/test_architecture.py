@@ -44,7 +44,7 @@ LAYERS = [
     ["outputs"],
     ["advance"],
     ["process"],
-    ["configuration", "allowlist", "store", "resolve", "binding", "summon", "occupancy", "snapshot"],
+    ["configuration", "allowlist", "store", "resolve", "binding", "imports", "looked", "summon", "occupancy", "snapshot"],
     ["presence", "inspection", "options", "inheriting", "standstill"],
     ["worker"],
     ["notebooks"],

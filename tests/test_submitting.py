@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import attempt
+from ipybgjobs import attempt, inspection
 
 SHAPES = """
     import abc, pathlib
@@ -523,6 +525,75 @@ def test_a_module_that_was_broken_works_once_it_is_mended(place):
         bg.submit("draft.run")
     place.module("draft", "def run(): return 'mended'")
     assert bg.submit("draft.run").result(60) == "mended"
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """The fresh processes that were asked; each runs."""
+    found, ask = [], inspection._ask
+    monkeypatch.setattr(inspection, "_ask", lambda question: found.append(1) or ask(question))
+    return found
+
+
+def later(path, seconds):
+    """Give a file a date that no file had before it."""
+    date = time.time() + seconds
+    os.utime(path, (date, date))
+
+
+def test_a_module_that_was_only_touched_is_not_looked_at_in_a_fresh_process(place, looks):
+    path = place.module("draft", "def run(a): return a")
+    place.allow({"draft": ["run"]})
+    bg.submit("draft.run", {"a": 1})
+    for seconds in (5, 10):
+        later(path, seconds)
+        bg.submit("draft.run", {"a": 2})
+    assert looks == []
+
+
+def test_an_edited_module_is_imported_once_in_a_fresh_process_and_not_at_every_submit(place, looks):
+    path = place.module("draft", "def run(a): return a")
+    place.allow({"draft": ["run"]})
+    bg.submit("draft.run", {"a": 1})
+    place.module("draft", "def run(a: int, b: list[int] | None = None): return [a, b]")
+    later(path, 5)
+    assert bg.submit("draft.run", {"a": "1"}).result(60) == [1, None]
+    later(path, 10)  # a touch
+    assert bg.submit("draft.run", {"a": "2", "b": ["3"]}).result(60) == [2, [3]]
+    with pytest.raises(bg.InvalidParameters, match=r"run\(\): a='x' does not fit int"):
+        bg.submit("draft.run", {"a": "x"})
+    assert len(looks) == 1
+    place.module("draft", "def run(c): return c")
+    later(path, 15)
+    assert bg.submit("draft.run", {"c": 4}).result(60) == 4
+    assert len(looks) == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import enum\nclass Kind(enum.Enum):\n    A = 'a'\ndef run(a: Kind = Kind.A): return a.value",
+        "class Job:\n    def run(self, a='a'): return a\n    @classmethod\n    def on_submit(cls, method, params): return params",
+    ],
+    ids=["a type of its own", "parameters that the class prepares"],
+)
+def test_what_only_the_edited_module_itself_can_say_is_asked_each_time(place, looks, source):
+    target = "draft.Job.run" if "Job" in source else "draft.run"
+    path = place.module("draft", source)
+    place.allow({"draft": ["run"], "draft.Job": ["run"]})
+    bg.submit(target)
+    place.module("draft", f"{source}  # edited")
+    later(path, 5)
+    assert [bg.submit(target, {"a": "a"}).result(60) for _ in range(2)] == ["a", "a"]
+    assert len(looks) == 2
+
+
+def test_a_module_from_a_named_folder_is_looked_at_once(place, looks):
+    library(place.root / "shared", "the right one")
+    place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    jobs = [bg.submit("library.Thing.run") for _ in range(3)]
+    assert [job.result(60) for job in jobs] == ["the right one"] * 3
+    assert len(looks) == 1
 
 
 # -- finding jobs -----------------------------------------------------------------------------------------------------
