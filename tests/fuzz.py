@@ -1,6 +1,6 @@
 """Try a parser with what atheris makes up, guided by what the parser's code does: ``python -m tests.fuzz PARSER --minutes 10``.
 
-``all`` tries each in turn; `parsers.py` has the table. Atheris is none of the dependencies: ``pip install atheris``. What breaks
+``all`` tries each in turn; `parsers.py` has the table. Atheris isn't a dependency: ``pip install atheris``. What breaks
 a parser is printed, kept in a file, and ends the command with 1.
 """
 
