@@ -1,5 +1,6 @@
 """A job that waits for another one: whom it waits for is shown, and a wait that could never end is an error."""
 
+import contextlib
 import os
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from conftest import DEADLINE, until
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, cli, standstill
+from ipybgjobs import attempt, cli, inside, standstill
 from ipybgjobs.standstill import Scene
 
 PARENT = """
@@ -129,3 +130,23 @@ def test_what_a_job_has_not_said_for_some_time_does_not_count(tmp_path):
 def test_only_who_could_never_go_on_is_stuck(running, queued, waits, slots, stuck):
     scene = Scene(running, queued, {job: frozenset(others) for job, others in waits.items()}, slots)
     assert scene.stuck() == stuck
+
+
+class Stuck:
+    """A store in which two jobs hold all slots, and each waits for a job of their queue."""
+
+    def scene(self):
+        return Scene({1: "a", 3: "a"}, {2: "a", 4: "a"}, {1: frozenset({2}), 3: frozenset({4})}, {"a": 2})
+
+
+@pytest.mark.parametrize(("job_id", "other", "told"), [(1, 2, False), (3, 4, True)])
+def test_of_those_that_are_stuck_the_newest_is_told_and_only_after_several_looks(tmp_path, job_id, other, told):
+    job = inside.CurrentJob(job_id, "uid", None, 1, str(tmp_path))
+    wait = standstill._Wait(Stuck(), lambda: [other], job)
+    for _ in range(standstill._LOOKS - 1):
+        wait.beat()
+    assert standstill.awaited(str(tmp_path)) == {other}
+    with pytest.raises(bg.Standstill, match="all slots of the queue a are taken") if told else contextlib.nullcontext():
+        wait.beat()
+    wait.end()
+    assert standstill.awaited(str(tmp_path)) == frozenset()
