@@ -24,7 +24,7 @@ PARENT = """
             return asyncio.run(waits(job))
         if how == "time-out":
             try:
-                return job.result(3)
+                return job.result(6)
             except TimeoutError:
                 return "late"
         if how == "as_completed":
