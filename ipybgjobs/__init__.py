@@ -101,6 +101,7 @@ __all__ = [
     "ParametersNotLoaded",
     "ResultNotKept",
     "Retry",
+    "Standstill",
     "StoreError",
     "UnknownJob",
     "__version__",

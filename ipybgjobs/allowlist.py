@@ -4,7 +4,6 @@ It imports nothing of the user's, and answers from `Settings` alone; of a notebo
 """
 
 import difflib
-import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,11 @@ from typing import Any, NamedTuple
 
 from . import demand, pathpattern
 from .errors import JobNotAllowed
+from .redaction import cut, one_line, quoted
 from .settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
+
+#: Longest target; a module's path ends well before.
+_LONGEST = 1000
 
 
 class Permission(NamedTuple):
@@ -132,7 +135,7 @@ def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], s
 
 def _check_notebook(path: str, settings: Settings) -> None:
     if not fits_notebook(path, settings):
-        raise JobNotAllowed(_unlisted_notebook(os.path.realpath(path), settings))
+        raise JobNotAllowed(_unlisted_notebook(pathpattern.place(path), settings))
     if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
         raise JobNotAllowed(
             f"{path} can't run as a job: the files allow it, and this notebook does not: "
@@ -163,16 +166,22 @@ def runs_notebook(target: str) -> bool:
 
 
 def _fits(path: str, patterns: Iterable[str]) -> bool:
-    place = os.path.realpath(path)  # a link must not lead around a pattern
-    return any(pathpattern.matches(place, pattern) for pattern in patterns)
+    place = pathpattern.place(path)  # a link must not lead around a pattern
+    return place is not None and any(pathpattern.matches(place, pattern) for pattern in patterns)
 
 
-def _unlisted_notebook(path: str, settings: Settings) -> str:
+def _unlisted_notebook(path: str | None, settings: Settings) -> str:
+    if path is None:
+        return (
+            "The notebook can't run as a job: no file can have its path, which is too long or holds characters that no path has."
+        )
     if settings.locked_by:
         fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
-    else:
+    elif path.isprintable():
         fix = f"To allow it: {allow_command(shlex.quote(path))}"
-    return f"{path} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
+    else:
+        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
+    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
 
 
 def _check_form(target: str) -> None:
@@ -180,7 +189,9 @@ def _check_form(target: str) -> None:
         raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is a {type(target).__name__}.")
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
-        raise JobNotAllowed(f"{target!r} is no target: write module.Class.method or module.function, with names only.")
+        raise JobNotAllowed(f"{quoted(target)} is not a target: write module.Class.method or module.function, with names only.")
+    if len(target) > _LONGEST:
+        raise JobNotAllowed(f"{quoted(target)} is not a target: it is longer than {_LONGEST:,} characters.")
     private = _private(target)
     if private:
         raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import allowlist, cleaning, joblist
+from . import allowlist, cleaning, joblist, options
 from .cleaning import Cleaning
 from .client import client
 from .errors import InvalidParameters, JobNotAllowed
@@ -14,6 +14,7 @@ from .handle import Job
 from .jobgroup import Group
 from .joblist import JobList
 from .models import JobState
+from .redaction import quoted
 
 
 def submit(  # noqa: PLR0913 - the options of a job
@@ -167,7 +168,7 @@ def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
     """
     for name, choices in values.items():
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
-            raise InvalidParameters(f"grid takes several values for {name}, such as a list or range; it is {choices!r}.")
+            raise InvalidParameters(f"grid takes several values for {name}, such as a list or range; it is {quoted(choices)}.")
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
@@ -191,7 +192,7 @@ def run_background_job(
         As for `submit`.
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
-        raise JobNotAllowed(f"{cls!r} is neither a class nor a function; give the class itself, not an instance.")
+        raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function; give the class itself, not an instance.")
     if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
         raise JobNotAllowed(
             f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
@@ -257,7 +258,9 @@ def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
         Only those of this group, given itself or by id, uid or name.
     """
     if state is not None and state not in list(JobState):
-        raise InvalidParameters(f"There is no state {state!r}; the states are {', '.join(JobState)}.")
+        raise InvalidParameters(f"There is no state {quoted(state)}; the states are {', '.join(JobState)}.")
+    for what, value in (("queue", queue), ("target", target), ("name", name)):
+        options.text(value, what)
     chosen = group if isinstance(group, Group) or group is None else client().group(group)
     group_id = None if chosen is None else chosen.id
     return client().jobs(limit, state=state, queue=queue, target=target, name=name, group_id=group_id)

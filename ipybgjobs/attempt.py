@@ -11,6 +11,7 @@ file                 written by                                  says
 ``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
 ``output.log``       worker and its children                     everything printed, in order; tracebacks uncut
 ``withheld.json``    worker, before user code                    what the system did not let it have of its submitter's limits
+``waiting.json``     worker, while its job waits for others      for which jobs
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
 ``progress.json``    worker, a few times a second                how far it is
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 REQUEST = "request.json"
 STARTED = "started.json"
 WITHHELD = "withheld.json"
+WAITING = "waiting.json"
 OUTPUT = "output.log"
 OUTCOME = "outcome.json"
 OUTPUTS = "outputs.jsonl"

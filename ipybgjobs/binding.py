@@ -204,13 +204,20 @@ def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> A
     if adapter is None:
         return value
     if _accepts(annotation, pathlib.Path) and isinstance(value, str):
-        value = os.path.expanduser(value)
+        value = _in_home(shape, slot, value)
     try:
         return adapter.validate_python(value)
     except Exception as error:
         if type(error).__name__ == "PydanticUserError":
             return value  # an annotation that pydantic can't make sense of is as good as none
         raise InvalidParameters(_misfit(shape, slot, value, error, secrets)) from None
+
+
+def _in_home(shape: Shape, slot: Slot, value: str) -> str:
+    try:
+        return os.path.expanduser(value)
+    except ValueError:  # of a NUL in the name of a user
+        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: no path holds a NUL.") from None
 
 
 def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:

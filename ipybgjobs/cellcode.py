@@ -6,6 +6,7 @@ It compiles and looks; it runs nothing.
 import ast
 import builtins
 import dis
+import re
 import types
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,8 +19,8 @@ from .errors import InvalidParameters
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
 _STORES = ("STORE_NAME", "STORE_GLOBAL")
 
-#: Cell magics whose body is Python that runs in the cell's namespace.
-_PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+#: Cell magics, one or several, whose body is Python that runs in the cell's namespace.
+_PYTHON_MAGICS = re.compile(r"(?:\s*+%%(?:time|timeit|capture|prun)(?: [^\n]*+)?\n)++")
 
 #: Line magics that set names which the code does not show.
 _SETTING = ("run", "pylab", "load_ext", "time", "prun", "store")
@@ -103,11 +104,11 @@ def read(text: str) -> CellCode:
     Raises
     ------
     InvalidParameters
-        If there is none, or it is no Python.
+        If there is none, or it is not Python.
     """
     try:
         tree, code = unbroken.run(lambda: _compiled(text))  # an interrupt would leave all warnings ignored
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+    except (SyntaxError, ValueError, RuntimeError, MemoryError, OverflowError) as error:  # too deep, or too many magics
         raise InvalidParameters(_fault(error)) from None
     if not tree.body:
         raise InvalidParameters("There is no code below %%bgjob: the cell's code is what runs.")
@@ -132,16 +133,16 @@ def _compiled(text: str) -> tuple[ast.Module, types.CodeType]:
 
 def _fault(error: Exception) -> str:
     if not isinstance(error, SyntaxError):
-        return f"The cell is no Python: {error or type(error).__name__}."
+        return f"The cell is not Python: {error or type(error).__name__}."
     where = f" in line {error.lineno} of the code" if error.lineno else ""
     line = f": {redaction.cut(redaction.one_line(error.text.strip()))}" if error.text and error.text.strip() else ""
-    return f"The cell is no Python: {error.msg}{where}{line}"
+    return f"The cell is not Python: {error.msg}{where}{line}"
 
 
 def _body(text: str) -> str | None:
-    """The Python below a cell magic that runs it; None where there is no such magic."""
-    first, _, rest = text.lstrip().partition("\n")
-    return rest if first.split(" ")[0] in _PYTHON_MAGICS and rest.strip() else None
+    """The Python below cell magics that run it; None where there is no such magic."""
+    magics = _PYTHON_MAGICS.match(text)
+    return text[magics.end() :] if magics and not text[magics.end() :].isspace() and len(text) > magics.end() else None
 
 
 def _may_bring_names(node: ast.AST) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import jobline
+from . import jobline, redaction
 from .jobline import UsageFault
 from .redaction import cut
 
@@ -55,12 +55,12 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
     arguments = parser().parse_intermixed_args([jobline.option_word(word) for word in jobline.with_values(jobline.words(line))])
     if arguments.words:
         raise UsageFault(
-            f"%%bgjob runs the code below it and takes no target: {cut(arguments.words[0])} is too much "
+            f"%%bgjob runs the code below it and takes no target: {cut(redaction.typed(arguments.words[0]))} is too much "
             "(%bgjob, with one %, submits a target; several names are written --in x,y)."
         )
     missing = [name for name in arguments.sent if name not in variables]
     if missing:
-        raise UsageFault(f"--in {missing[0]}: this notebook has no variable {missing[0]}.")
+        raise UsageFault(f"--in {cut(missing[0])}: this notebook has no variable {cut(missing[0])}.")
     sent = {name: variables[name] for name in arguments.sent}
     return CellLine(sent, tuple(dict.fromkeys(arguments.wanted)), jobline.given_options(arguments, variables), arguments.explain)
 

@@ -12,6 +12,7 @@ from .client import Client
 from .errors import InvalidParameters
 from .folder import StateFolder
 from .models import JobState
+from .redaction import quoted
 from .store import removals
 from .store.removals import Rule
 
@@ -92,8 +93,8 @@ def _states(state: str | Sequence[str] | None) -> tuple[str, ...] | None:
         return None
     states = tuple(state) if isinstance(state, Iterable) and not isinstance(state, str) else (state,)
     for each in states:
-        if each not in _ENDED:
+        if not isinstance(each, str) or each not in _ENDED:
             raise InvalidParameters(
-                f"state is {each!r}; it is a state that a job ends in: {', '.join(_ENDED)}. Live jobs are never removed."
+                f"state is {quoted(each)}; it is a state that a job ends in: {', '.join(_ENDED)}. Live jobs are never removed."
             )
     return states

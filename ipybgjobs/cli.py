@@ -18,7 +18,9 @@ FAILED, WRONG_USAGE = 1, 2
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageFault(f"{self.prog}: {redaction.typed(message)} ({jobline.one_usage(self)})")
+        raise UsageFault(
+            f"{self.prog}: {redaction.cut(redaction.typed(message), jobline.LONGEST_COMPLAINT)} ({jobline.one_usage(self)})"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

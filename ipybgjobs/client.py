@@ -45,6 +45,7 @@ from .joblist import JobList
 from .models import JobRecord, JobState, Owner
 from .preparation import Asked, Trail
 from .process import identity, place, surroundings
+from .redaction import quoted
 from .settings import Settings
 from .store import listing, records, submissions
 from .store.database import Database
@@ -165,7 +166,7 @@ class Client:
     def job(self, key: int | str) -> Job:
         """Return one job."""
         folder = self.folder()
-        record = records.job(self.database(folder), key)
+        record = records.job(self.database(folder), options.key(key))
         return Job(self, folder, record.id, record.uid)
 
     def close(self) -> None:
@@ -183,9 +184,10 @@ class Client:
             If there is none.
         """
         folder = self.folder()
-        found = listing.group(self.database(folder), key)
-        if found is None:
-            raise UnknownJob(f"There is no group {key!r} in {folder.path}; `jupyter bgjobs list` shows those that are there.")
+        if (found := listing.group(self.database(folder), options.key(key, "group"))) is None:
+            raise UnknownJob(
+                f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that are there."
+            )
         return Group(self, folder, found.id)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -376,7 +378,7 @@ class Client:
         """
         folder = self.folder()
         database = self.database(folder)
-        if queue is not None and not records.is_paused(database, queue):
+        if queue is not None and queue not in records.paused(database):
             options.queue(queue, self.settings())
             raise InvalidRequest(f"The queue {queue} is not paused; jobs of it start as soon as it has a slot.")
         return self._writer(folder).resume(queue)

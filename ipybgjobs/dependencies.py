@@ -6,6 +6,7 @@ from typing import Any
 from .errors import InvalidParameters
 from .handle import Job
 from .jobgroup import Group
+from .redaction import quoted
 from .store import records
 from .store.database import Database
 
@@ -36,5 +37,5 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
         elif isinstance(each, (int, str)) and not isinstance(each, bool):
             found.append((records.job(database, each).id, anyway))
         else:
-            raise InvalidParameters(f"after names {each!r}; give a job, its id, its name, or a group.")
+            raise InvalidParameters(f"after names {quoted(each)}; give a job, its id, its name, or a group.")
     return tuple(found)

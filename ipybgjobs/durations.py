@@ -2,11 +2,14 @@
 
 import re
 
+from .redaction import quoted
+
 #: The longest duration, in seconds: ten thousand years, which every clock can still add.
 LONGEST = 3.2e11
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*")
+#: Takes all that it can and gives nothing back, so that a long text is read once.
+_PART = re.compile(r"\s*+(\d++(?:\.\d++)?+)\s*+(ms|[smhdw])\s*+")
 
 
 def seconds(value: float | str, what: str = "duration") -> float:
@@ -32,24 +35,24 @@ def seconds(value: float | str, what: str = "duration") -> float:
     if isinstance(value, str):
         return _parse(value, what)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f'{what} is {value!r}; give seconds or text such as "30s", "5m", "2h".')  # noqa: TRY004 - one kind of fault
+        raise ValueError(f'{what} is {quoted(value)}; give seconds or text such as "30s", "5m", "2h".')  # noqa: TRY004 - one kind of fault
     if not 0 <= value <= LONGEST:  # false for NaN too
-        raise ValueError(f"{what} is {repr(value)[:30]}; a duration is finite and not negative.")
-    return float(value)
+        raise ValueError(f"{what} is {quoted(value)}; a duration is finite and not negative.")
+    return float(value) + 0.0  # of two zeros the one without a sign
 
 
 def _parse(text: str, what: str) -> float:
     try:
         return seconds(_amount(text), what)
     except ValueError:
-        raise ValueError(f'{what} is {text[:30]!r}; give seconds or text such as "30s", "5m", "2h".') from None
+        raise ValueError(f'{what} is {quoted(text)}; give seconds or text such as "30s", "5m", "2h".') from None
 
 
 def _amount(text: str) -> float:
-    parts = list(_PART.finditer(text))
-    if parts and "".join(part.group(0) for part in parts) == text:
-        return sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
-    return float(text)
+    total, position = 0.0, 0
+    while part := _PART.match(text, position):
+        total, position = total + float(part[1]) * _UNITS[part[2]], part.end()
+    return total if position and position == len(text) else float(text)
 
 
 def show(value: float) -> str:

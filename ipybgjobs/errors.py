@@ -7,6 +7,7 @@ BackgroundJobError
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
 ├── DuplicateJob            another live job holds the unique key
+├── Standstill              a job waits for one that can't start or end before it does itself
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
 │   └── StoreDamaged        the database is damaged, or no longer the one that was opened
@@ -55,6 +56,10 @@ class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - likewise
 
 class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
     """No job has that id, name or uid."""
+
+
+class Standstill(BackgroundJobError):  # noqa: N818 - likewise
+    """A job waits for another one, and neither could ever go on: the other can't start or end before it does itself."""
 
 
 class StoreError(BackgroundJobError):

@@ -79,8 +79,10 @@ class Job(JobView):
         def look() -> None:
             self._see_to_supervisor()
             beat()
+            waits()
 
-        return waiting.pauses(lambda: self.state.ended, timeout, late, look)
+        with self._noted_wait(lambda: [self.id], timeout) as waits:
+            yield from waiting.pauses(lambda: self.state.ended, timeout, late, look)
 
     def _see_to_supervisor(self) -> None:
         unbroken.run(lambda: summon.see_to(self._folder))  # it takes locks that nobody may keep

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from . import binding, bytecode, demand, importpath, plain, redaction, resolve, unbroken
+from . import binding, bytecode, demand, importpath, imports, looked, plain, redaction, resolve, unbroken
 from .allowlist import Permission
 from .errors import BackgroundJobError, InvalidParameters, InvalidTarget
-from .process import identity
+from .imports import Imports
 from .roles import command
 from .settings import NOTEBOOK
 
@@ -45,67 +45,8 @@ class Bound:
     first: tuple[str, ...] = ()  #: folders that go first on a job's import path
 
 
-class _Seen:
-    """When modules were imported here, as far as it can be told: their source's date at the first look."""
-
-    def __init__(self) -> None:
-        self._dates: dict[str, int] = {}
-        self._process_started = identity.started_ns()
-
-    def is_current(self, key: str) -> bool:
-        """Whether this process would look at the source as it is on disk."""
-        return all(self.is_module_current(name) for name in _modules(key))
-
-    def is_module_current(self, name: str) -> bool:
-        """Whether this process has imported a module as it is on disk."""
-        date = _source_date(sys.modules[name])
-        if date is None:
-            return True
-        return date == self._dates[name] if name in self._dates else date < self._process_started
-
-    def note(self, key: str) -> None:
-        """Remember the dates of modules that were current when they were looked at."""
-        for name in _modules(key):
-            date = _source_date(sys.modules[name])
-            if date is not None:
-                self._dates.setdefault(name, date)
-
-    def renew(self, names: Iterable[str]) -> None:
-        """Remember the dates of modules that were imported again."""
-        dates = {name: _source_date(sys.modules[name]) for name in names}
-        self._dates |= {name: date for name, date in dates.items() if date is not None}
-
-
-def _prefixes(key: str) -> list[str]:
-    parts = key.split(".")
-    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-
-
-def _modules(key: str) -> set[str]:
-    """Modules imported here that a target is made of: its own, and those of its class's bases."""
-    return set(_in_order(key))
-
-
-def _in_order(key: str) -> list[str]:
-    """The same, each once, the bases' first."""
-    name = next((part for part in _prefixes(key) if part in sys.modules), None)
-    if name is None:
-        return []
-    found: Any = sys.modules[name]
-    for part in key[len(name) + 1 :].split("."):
-        found = getattr(found, part, None)
-    bases = [base.__module__ for base in reversed(getattr(found, "__mro__", ()))]
-    return list(dict.fromkeys([*(module for module in bases if module in sys.modules), name]))
-
-
-def _source_date(module: Any) -> int | None:
-    try:
-        return os.stat(module.__file__).st_mtime_ns
-    except (AttributeError, TypeError, OSError):
-        return None
-
-
-_seen: _Seen | None = None
+_seen: Imports | None = None
+_kept = looked.Kept()
 
 
 def look(
@@ -138,7 +79,7 @@ def look(
         If the module is found outside the one folder that is allowed.
     """
     if code:
-        return _look_in_fresh_process(_Question(permission, dict(init), [dict(params)], secrets, code))[0]
+        return _look_in_fresh_process(_Question(permission, dict(init), [dict(params)], secrets, code)).bound[0]
     return look_at_all(permission, init, [params], secrets)[0]
 
 
@@ -147,18 +88,30 @@ def look_at_all(
 ) -> list[Bound]:
     """Check the parameters of several calls of one target; as `look`, the target looked at once."""
     global _seen  # noqa: PLW0603 - one memory of imports a process
-    _seen = _seen or _Seen()
+    _seen = _seen or Imports()
     key = permission.entry.key
     if permission.by_value:
         return look_here(permission, init, calls, secrets)
     first = () if permission.entry.only_from is not None else importpath.folders_first([key])
     if permission.entry.only_from is not None or not _seen.is_current(key):
         asked = _Question(permission, dict(init), [dict(params) for params in calls], secrets)
-        bound = _look_in_fresh_process(asked, first)
+        bound = _look_elsewhere(asked, first)
     else:
         bound = look_here(permission, init, calls, secrets)
         _seen.note(key)
     return [replace(each, first=first) for each in bound] if first else bound
+
+
+def _look_elsewhere(asked: "_Question", first: tuple[str, ...]) -> list[Bound]:
+    """Have a fresh process look, unless one has looked at the same files already."""
+    key = (asked.permission.target, asked.permission.entry.only_from, first, *importpath.absolute())
+    target = _kept.get(key)
+    if target is not None:
+        return _bound(target, asked.init, asked.calls, asked.secrets)
+    answer = _look_in_fresh_process(asked, first)
+    if answer.target is not None:
+        _kept.put(key, answer.target, answer.files)
+    return answer.bound
 
 
 def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
@@ -169,8 +122,8 @@ def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
 
 def stale(key: str) -> list[str]:
     """Modules of a class that this process has imported and that have changed on disk since; bases come first."""
-    seen = _seen or _Seen()
-    return [name for name in _in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
+    seen = _seen or Imports()
+    return [name for name in imports.in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
 
 
 def imported_again(names: Iterable[str]) -> None:
@@ -187,6 +140,23 @@ def look_here(
     code: Mapping[str, bytes] | None = None,
 ) -> list[Bound]:
     """Look in this process; imports the module, or loads the code that an earlier job got."""
+    return _bound(_target(permission, code), init, calls, secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What parameters are checked against; `owner`: the class or module, None where it is another process's."""
+
+    owner: Any
+    method: str
+    label: str
+    instance: bool
+    constructor: binding.Shape | None
+    shape: binding.Shape | None
+    common: Bound
+
+
+def _target(permission: Permission, code: Mapping[str, bytes] | None) -> _Target:
     entry, method = permission
     resolve.define(code or {})
     with bytecode.loading():
@@ -194,14 +164,12 @@ def look_here(
     label = getattr(owner, "__qualname__", owner.__name__)
     instance = resolve.needs_instance(owner, method)
     constructor = _constructor(owner, label) if instance else None
-    with _hiding(init, secrets):
-        bound_init = _bound_init(constructor, label, init, secrets) if instance else _no_constructor(label, method, init)
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
     common = Bound(
-        init=bound_init,
+        init={},
         params={},
         positional=(),
         source=resolve.source_file(owner),
@@ -210,14 +178,23 @@ def look_here(
         annotations=_annotations("init", constructor) | _annotations("params", shape),
         demand=demand.of(owner, method),
     )
+    return _Target(owner, method, label, instance, constructor, shape, common)
+
+
+def _bound(target: _Target, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]) -> list[Bound]:
+    label, method, shape = target.label, target.method, target.shape
+    with _hiding(init, secrets):
+        bound_init = (
+            _bound_init(target.constructor, label, init, secrets) if target.instance else _no_constructor(label, method, init)
+        )
 
     def bind(params: Mapping[str, Any]) -> dict[str, Any]:
         with _hiding([init, params], secrets):
-            _check_owner(constructor, shape, f"{label}({{}}).{method}", params)
-            return _prepared(owner, method, binding.bind(shape, params, secrets))
+            _check_owner(target.constructor, shape, f"{label}({{}}).{method}", params)
+            return _prepared(target.owner, method, binding.bind(shape, params, secrets))
 
-    found = _bind_all(bind, calls)
-    return [_of_call(common, shape, params) for params in found]
+    common = replace(target.common, init=bound_init)
+    return [_of_call(common, shape, params) for params in _bind_all(bind, calls)]
 
 
 @contextlib.contextmanager
@@ -335,7 +312,15 @@ class _Question(NamedTuple):
     code: Mapping[str, bytes] | None = None
 
 
-def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[Bound]:
+class _Answer(NamedTuple):
+    """What a fresh process says: what was asked; and the target, if it means the same in any process, with its files."""
+
+    bound: list[Bound]
+    target: _Target | None = None
+    files: tuple[list[Any], ...] = ()
+
+
+def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> _Answer:
     permission = asked.permission
     question = plain.dump([*first, *importpath.absolute()]) + plain.dump(tuple(asked))
     try:
@@ -351,8 +336,7 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> list[
         raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
     if isinstance(answer, BackgroundJobError):
         raise answer
-    bound: list[Bound] = answer
-    return bound
+    return _Answer(*answer)
 
 
 def _ask(question: bytes) -> tuple[int, bytes, bytes]:
@@ -384,14 +368,25 @@ def _errors(asked: "subprocess.Popen[bytes]", question: bytes) -> bytes:
                 raise
 
 
+def _to_keep(target: _Target, key: str) -> tuple[_Target | None, tuple[list[Any], ...]]:
+    """What of a target may be kept by who has asked: nothing of a class that prepares parameters, or has types of its own."""
+    names = [name for name in imports.in_order(key) if name not in sys.builtin_module_names]
+    files = [bytecode.source_of(sys.modules[name]) for name in names]
+    portable = looked.is_portable(target.constructor) and looked.is_portable(target.shape)
+    if not portable or resolve.on_submit(target.owner) is not None or target.common.code or None in files or not files:
+        return None, ()
+    return replace(target, owner=None), tuple(each for each in files if each is not None)
+
+
 def main(descriptor: int) -> None:
     """Answer a question from standard input on a descriptor; what the user's module prints goes nowhere."""
     os.set_inheritable(descriptor, False)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
     permission, init, calls, secrets, code = pickle.load(sys.stdin.buffer)
-    answer: list[Bound] | BackgroundJobError
+    answer: tuple[Any, ...] | BackgroundJobError
     try:
-        answer = look_here(permission, init, calls, secrets, code)
+        target = _target(permission, code)
+        answer = (_bound(target, init, calls, secrets), *_to_keep(target, permission.entry.key))
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None

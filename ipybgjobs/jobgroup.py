@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from . import cards, frames, options, reopening, summon, unbroken, waiting
+from . import cards, frames, options, reopening, standstill, summon, unbroken, waiting
 from .desk import GroupDesk
 from .errors import BackgroundJobError, InvalidParameters, UnknownJob
 from .folder import StateFolder
@@ -86,8 +86,18 @@ class Group:
         def late() -> str:
             return f"{self._record().line()}; not all have ended in {timeout} s."
 
-        see_to = lambda: unbroken.run(lambda: summon.see_to(self._folder))  # noqa: E731 - one look, named
-        waiting.wait(lambda: not self._live(), timeout, late, see_to)
+        def look() -> None:
+            unbroken.run(lambda: summon.see_to(self._folder))
+            waits()
+
+        def left() -> list[int]:
+            return [
+                record.id for record in listing.members(self._client.database(self._folder), self.id) if not record.state.ended
+            ]
+
+        store = standstill.Store(self._folder, lambda: self._client.database(self._folder), self._client.settings)
+        with standstill.noted(store, left, timeout) as waits:
+            waiting.wait(lambda: not self._live(), timeout, late, look)
         return self
 
     def _live(self) -> int:

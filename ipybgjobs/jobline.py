@@ -16,16 +16,29 @@ from . import redaction
 from .binding import Typed
 from .errors import InvalidParameters
 from .options import NAMES, ON_DUPLICATE
-from .redaction import cut
+from .redaction import cut, quoted
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
+
+#: Digits of the longest id.
+_DIGITS = 18
+
+#: Longest complaint of argparse, which repeats what was typed.
+LONGEST_COMPLAINT = 200
+
 _STAND_IN = "bgjob_variable_"
+#: Takes all that it can and gives nothing back, so that a long text is read once.
+_QUOTED = re.compile(r"""("(?:\\.|[^"\\])*+(?:"|\\?\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z))""", re.DOTALL)
+
 _HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
 
 
 class UsageFault(InvalidParameters):
-    """A line that can't be read; one sentence."""
+    """A line that can't be read; one sentence, on one line whatever the line held."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redaction.one_line(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        raise UsageFault(f"{redaction.typed(message)}; {one_usage(self)}")
+        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)}")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -125,9 +138,14 @@ def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         variable = _VARIABLE.fullmatch(part)
         if variable and variable[1] not in variables:
-            raise UsageFault(f"--{option.replace('_', '-')} {part}: this notebook has no variable {variable[1]}.")
-        found.append(variables[variable[1]] if variable else int(part) if part.isdigit() else part)
+            raise UsageFault(f"--{option.replace('_', '-')} {cut(part)}: this notebook has no variable {cut(variable[1])}.")
+        found.append(variables[variable[1]] if variable else key(part))
     return found
+
+
+def key(text: str) -> int | str:
+    """What a job or group is named by, as typed: an id where it can be one, or a name or uid."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else text
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
@@ -178,7 +196,7 @@ def magic_parser() -> argparse.ArgumentParser:
 def variable_name(text: str) -> str:
     """Check the name of a variable, for an option's value."""
     if not text.isidentifier() or keyword.iskeyword(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not the name of a variable")
     return text
 
 
@@ -270,10 +288,10 @@ class _Reader:
             name, equals, text = pair.partition("=")
             name = name.strip()
             if not equals or not name.isidentifier():
-                shown = redaction.typed(pair)
-                raise UsageFault(f"{shown!r} is no parameter: write key=value, without spaces around the equals sign.")
+                shown = quoted(redaction.typed(pair))
+                raise UsageFault(f"{shown} is not a parameter: write key=value, without spaces around the equals sign.")
             if name in found:
-                raise UsageFault(f"{name} is given twice.")
+                raise UsageFault(f"{cut(name)} is given twice.")
             found[name] = self._value(name, text.strip())
         return found
 
@@ -298,21 +316,21 @@ class _Reader:
 
     def _variable(self, name: str, variable: str) -> Any:
         if variable not in self._variables:
-            shown = redaction.shown_for(name, variable)
-            raise UsageFault(f'{name}=${shown}: this notebook has no variable {shown}; for the text, write "${shown}".')
+            shown = cut(redaction.shown_for(name, variable))
+            raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; for the text, write "${shown}".')
         return self._variables[variable]
 
     def _bare(self, name: str, text: str) -> Typed:
         if self._quoted and any(character in text for character in "\"'()[]{}$"):
             shown = cut(redaction.shown_for(name, text))
-            raise UsageFault(f"{name}={shown} is neither a Python literal nor a bare word: put quotes around text.")
+            raise UsageFault(f"{cut(name)}={shown} is neither a Python literal nor a bare word: put quotes around text.")
         if text in self._variables:
-            shown = redaction.shown_for(name, text)
+            shown, name = redaction.shown_for(name, text), cut(name)
             raise UsageFault(
                 f'{name}={shown}: {shown} is a variable here. Write {name}=${shown} for it, {name}="{shown}" for the text.'
             )
         if not text and self._quoted:
-            raise UsageFault(f'{name}= has no value; for the empty text, write {name}="".')
+            raise UsageFault(f'{cut(name)}= has no value; for the empty text, write {cut(name)}="".')
         return Typed(text, text, bare=True)
 
 
@@ -335,5 +353,5 @@ def _outside_quotes(text: str, change: Any) -> str:
 
 
 def _quoted_parts(text: str) -> list[str]:
-    """Split into parts outside and inside quotes, in turn."""
-    return re.split(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", text)
+    """Split into parts outside and inside quotes, in turn; one that is not closed reaches to the end."""
+    return _QUOTED.split(text)

@@ -106,7 +106,14 @@ def as_completed(jobs: "list[Job]", timeout: float | None = None) -> Iterator[Jo
 
         rest = None if limit is None else max(0.0, limit - time.monotonic())
         late = f"{len(left)} jobs have not ended in {timeout} s; they go on."
-        waiting.wait(some_ended, rest, lambda text=late: text, first._see_to_supervisor)  # type: ignore[misc] # noqa: SLF001 - likewise
+        ids = [job.id for job in left]
+        with first._noted_wait(lambda ids=ids: ids, timeout) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
+
+            def look() -> None:
+                first._see_to_supervisor()  # noqa: SLF001, B023 - likewise
+                waits()
+
+            waiting.wait(some_ended, rest, lambda text=late: text, look)  # type: ignore[misc]
         for job in ended:
             del left[job]
             yield job

@@ -8,6 +8,8 @@ import contextlib
 import datetime as dt
 import time
 
+from .redaction import quoted
+
 
 def parse(value: "str | dt.datetime", now: float, what: str = "at") -> float:
     """Turn a moment that is still to come into seconds since the epoch.
@@ -33,7 +35,7 @@ def parse(value: "str | dt.datetime", now: float, what: str = "at") -> float:
 
 
 def _typed(value: object) -> str:
-    return repr(str(value))[:40]
+    return quoted(str(value) if isinstance(value, dt.datetime) else value)
 
 
 def _read(value: "str | dt.datetime", now: float, what: str) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from . import durations, moments, plain
 from .configuration import loading
 from .errors import ConfigurationError, InvalidParameters
+from .redaction import quoted
 from .retry import RetryRules
 from .settings import DEFAULT_QUEUE, AllowedEntry, Settings
 
@@ -98,7 +99,7 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     if unknown:
         near = difflib.get_close_matches(unknown[0], NAMES, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise InvalidParameters(f"There is no option {unknown[0]}; the options are {', '.join(NAMES)}.{hint}")
+        raise InvalidParameters(f"There is no option {quoted(unknown[0])[1:-1]}; the options are {', '.join(NAMES)}.{hint}")
     not_before, timed = _start(given.get("delay"), given.get("at"), now)
     deadline, deadline_timed = _deadline(given.get("retry_until"), now)
     if deadline is not None and deadline <= not_before:
@@ -107,7 +108,7 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     key = unique(given.get("unique"), given.get("on_duplicate", "reject"))
     return Options(
         name=name(given.get("name")),
-        queue=queue(given.get("queue") or entry.queue or DEFAULT_QUEUE, settings),
+        queue=queue(_else(given.get("queue"), entry.queue or DEFAULT_QUEUE), settings),
         priority=priority(given.get("priority", 0)),
         not_before=not_before,
         timed=timed,
@@ -148,6 +149,10 @@ def moment(value: Any, now: float, what: str) -> float:
         raise InvalidParameters(str(error)) from None
 
 
+def _else(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
 def _start(delay: float | str | None, at: Any, now: float) -> tuple[float, bool]:
     """When a job may start, and whether that is a time of the calendar."""
     if delay is not None and at is not None:
@@ -183,42 +188,58 @@ def _after(given: Any, *, anyway: bool) -> tuple[tuple[Any, bool], ...]:
 def name(given: str | None) -> str | None:
     """Check a job's name."""
     if given is not None and (not isinstance(given, str) or not given.strip() or given.isdigit() or not plain.is_plain(given)):
-        raise InvalidParameters(f"name is {given!r}; a name is text, and no number, which would be an id.")
+        raise InvalidParameters(f"name is {quoted(given)}; a name is text, and not a number, which would be an id.")
+    return given
+
+
+def key(given: int | str, what: str = "job") -> int | str:
+    """Check by what a job or group is to be found."""
+    if isinstance(given, bool) or not isinstance(given, (int, str)):
+        raise InvalidParameters(f"{what} is {quoted(given)}; give its id, a whole number, or its name or uid, as text.")
+    return given
+
+
+def text(given: str | None, what: str) -> str | None:
+    """Check a text that jobs are looked for by."""
+    if given is not None and not isinstance(given, str):
+        raise InvalidParameters(f"{what} is {quoted(given)}; give it as text.")
     return given
 
 
 def queue(given: str, settings: Settings) -> str:
     """Check that a queue is configured."""
-    if given not in settings.queues:
+    if not isinstance(given, str) or given not in settings.queues:
         known = ", ".join(settings.queues)
-        raise InvalidParameters(f"There is no queue {given!r}; the configuration has {known} (BackgroundJobs.queues).")
+        raise InvalidParameters(f"There is no queue {quoted(given)}; the configuration has {known} (BackgroundJobs.queues).")
     return given
 
 
 def priority(given: int) -> int:
     """Check a priority."""
     if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= _PRIORITIES:
-        raise InvalidParameters(f"priority is {given!r}; it is a whole number of at most 18 digits, a higher one goes first.")
+        raise InvalidParameters(
+            f"priority is {quoted(given)}; it is a whole number of at most 18 digits, a higher one goes first."
+        )
     return given
 
 
 def count(given: int, what: str, least: int = 0) -> int:
     """Check a number of things."""
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise InvalidParameters(f"{what} is {given!r}; it is a whole number, at least {least}.")
+        raise InvalidParameters(f"{what} is {quoted(given)}; it is a whole number, at least {least}.")
     return min(given, _MOST)
 
 
 def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # noqa: FBT001 - a value of the option
     """Check a unique key and what to do where another job holds it."""
     if on_duplicate not in ON_DUPLICATE:
-        raise InvalidParameters(f"on_duplicate is {on_duplicate!r}; it is one of {', '.join(ON_DUPLICATE)}.")
+        raise InvalidParameters(f"on_duplicate is {quoted(on_duplicate)}; it is one of {', '.join(ON_DUPLICATE)}.")
     if key is None or key is False:
         if on_duplicate != "reject":
             raise InvalidParameters("on_duplicate says what to do about a unique key: give unique=True or a key too.")
         return None
     if key is not True and (not isinstance(key, str) or not key.strip() or not plain.is_plain(key)):
-        raise InvalidParameters(f"unique is {key!r}; it is a key, as text, or True for target and parameters.")
+        raise InvalidParameters(f"unique is {quoted(key)}; it is a key, as text, or True for target and parameters.")
     return key
 
 
@@ -240,7 +261,7 @@ def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRu
         count(changes["max_attempts"], "retry (max_attempts)", least=1)
     unknown = [key for key in changes if key not in RetryRules.__slots__]
     if unknown:
-        raise InvalidParameters(f"retry has no setting {unknown[0]!r}; it has {', '.join(RetryRules.__slots__)}.")
+        raise InvalidParameters(f"retry has no setting {quoted(unknown[0])}; it has {', '.join(RetryRules.__slots__)}.")
     try:
         return loading.overridden(entry.rules, changes, "retry")
     except ConfigurationError as error:

@@ -8,6 +8,11 @@ import glob
 import os
 import re
 
+from .redaction import quoted
+
+#: Bytes that a path is shorter than, as Linux has it.
+_TOO_LONG = 4096
+
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -19,10 +24,22 @@ def expanded(pattern: str) -> str:
     ValueError
         If it is not the pattern of an absolute path.
     """
-    found = os.path.expanduser(pattern)
+    found = os.path.expanduser(pattern) if _is_possible(pattern) else ""
     if not os.path.isabs(found) or ".." in found.split("/"):
-        raise ValueError(f'{pattern!r} is no pattern of absolute paths, such as "~/work/**/*.ipynb"')
+        raise ValueError(f'{quoted(pattern)} is not a pattern of absolute paths, such as "~/work/**/*.ipynb"')
     return found
+
+
+def place(path: str) -> str | None:
+    """Return where a path leads when all links are followed; None where no file can have it, since it is too long, say."""
+    return os.path.realpath(path) if _is_possible(path) else None
+
+
+def _is_possible(path: str) -> bool:
+    try:
+        return len(os.fsencode(path)) < _TOO_LONG and "\0" not in path
+    except UnicodeEncodeError:
+        return False
 
 
 def of(given: str) -> str | None:
@@ -38,6 +55,8 @@ def of(given: str) -> str | None:
     str or None
         None if it is neither.
     """
+    if not _is_possible(given):
+        return None
     path = os.path.abspath(os.path.expanduser(given))
     if os.path.exists(path):
         return glob.escape(os.path.realpath(path))

@@ -58,6 +58,9 @@ _SHORTEST = 4
 #: Longest text that a value is shown by.
 LONGEST = 60
 
+#: Python refuses to write out much longer numbers.
+_MOST_BITS = 1000
+
 #: How deep values are looked into; what is deeper is not shown.
 _DEEPEST = 200
 
@@ -300,9 +303,12 @@ def _by_form(text: str) -> Iterator[re.Match[str]]:
 
 
 def _without_forms(text: str) -> str:
-    for match in sorted(_by_form(text), key=re.Match.start, reverse=True):
-        text = f"{text[: match.start('secret')]}{BLANK}{text[match.end('secret') :]}"
-    return text
+    kept, position = [], 0
+    for begin, end in sorted(match.span("secret") for match in _by_form(text)):
+        if begin >= position:
+            kept += [text[position:begin], BLANK]
+        position = max(position, end)
+    return "".join([*kept, text[position:]])
 
 
 def cleaned(value: Any, secrets: Iterable[str]) -> Any:
@@ -320,7 +326,8 @@ def shown_for(name: str, text: str) -> str:
     return BLANK if _is_secret(name) else text
 
 
-_TYPED = re.compile(r"(?:(?P<option>--[\w-]+)[ =]|(?P<name>\w+)[ \"']*[=:]) *")
+#: Takes all that it can and gives nothing back, so that a long text is read once.
+_TYPED = re.compile(r"(?:(?P<option>--[\w-]{1,100}+)[ =]|(?<!\w)(?P<name>\w++)[ \"']*+[=:]) *+")
 
 
 def typed(text: str, names: Iterable[str] = ()) -> str:
@@ -341,6 +348,17 @@ def one_line(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def quoted(value: Any) -> str:
+    """How a refusal quotes what somebody gave: on one line, cut, whatever it is and however large."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length():,} bits"
+    try:
+        text = repr(value)
+    except Exception:  # what a class of the user's does, or a value that is nested too deeply
+        text = f"a {type(value).__name__}"
+    return one_line(cut(text))
 
 
 def cut(text: str, longest: int = LONGEST) -> str:

@@ -40,6 +40,8 @@ def resolve(key: str, only_from: str | None = None) -> Any:
     path = first
     for name in rest:
         path = f"{path}.{name}"
+        if only_from is not None:
+            _check_submodule(found, path, only_from)
         found = _step(found, name, path)
     if only_from is not None:
         _check_place(found, key, only_from)
@@ -91,14 +93,29 @@ def _prefer(module: str, folder: str) -> None:
         raise JobNotAllowed(f"{module} is allowed only from {folder}, and it is not there.")
     if found.origin is None:  # a folder without __init__.py would be joined with others of its name
         raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
+    _check_origin(found.origin, module, folder)
     sys.path.insert(0, folder)
+
+
+def _check_submodule(parent: Any, path: str, folder: str) -> None:
+    """See to it that a submodule that is about to be imported is in the folder."""
+    search = getattr(parent, "__path__", None)
+    found = None if search is None else importlib.machinery.PathFinder.find_spec(path, list(search))
+    if found is None:
+        return
+    for origin in [found.origin] if found.origin else list(found.submodule_search_locations or [""]):
+        _check_origin(origin, path, folder)
+
+
+def _check_origin(origin: str, path: str, folder: str) -> None:
+    place = os.path.realpath(origin) if origin else ""
+    if not place.startswith(os.path.join(folder, "")):
+        raise JobNotAllowed(f"{path} is allowed only from {folder}; it was found in {place or 'no file'}.")
 
 
 def _check_place(found: Any, key: str, folder: str) -> None:
     module = found if hasattr(found, "__spec__") else sys.modules.get(getattr(found, "__module__", ""))
-    place = os.path.realpath(getattr(module, "__file__", None) or "")
-    if not place.startswith(os.path.join(folder, "")):
-        raise JobNotAllowed(f"{key} is allowed only from {folder}; it was found in {place or 'no file'}.")
+    _check_origin(getattr(module, "__file__", None) or "", key, folder)
 
 
 def static_attribute(owner: Any, name: str) -> Any:

@@ -26,7 +26,7 @@ _EVERY = 1 << 40
 
 
 def _job(key: str) -> Job:
-    return api.job(int(key) if key.isdigit() else key)
+    return api.job(jobline.key(key))
 
 
 def _chosen(arguments: argparse.Namespace) -> JobList:
@@ -34,7 +34,7 @@ def _chosen(arguments: argparse.Namespace) -> JobList:
     if arguments.group is not None:
         if arguments.jobs:
             raise UsageFault("give jobs or --group, not both.")
-        return api.group(int(arguments.group) if arguments.group.isdigit() else arguments.group).jobs
+        return api.group(jobline.key(arguments.group)).jobs
     if not arguments.jobs:
         raise UsageFault("say which: ids, names or uids of jobs, or --group with a group's.")
     return JobList(dict.fromkeys(map(_job, arguments.jobs)))
@@ -69,7 +69,7 @@ def list_(arguments: argparse.Namespace) -> int:
         print(overview.text(arguments.limit, "jupyter bgjobs submit"))
         return 0
     group = filters.pop("group")
-    group = int(group) if group is not None and group.isdigit() else group
+    group = None if group is None else jobline.key(group)
     found = api.jobs(**filters, limit=arguments.limit, group=group)
     text = "\n".join(map(wording.line_with_size, found)) or "No such jobs."
     _say(arguments, text, [facts.as_json(job) for job in found])

@@ -2,15 +2,32 @@
 
 import itertools
 import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from . import advance, attempt, durations, leftovers, origin, outputs, ownership, plain, presence, redaction, reports, usage
+from . import (
+    advance,
+    attempt,
+    durations,
+    leftovers,
+    origin,
+    outputs,
+    ownership,
+    plain,
+    presence,
+    redaction,
+    reports,
+    standstill,
+    usage,
+)
 from .advance import Progress
 from .errors import BackgroundJobError, InvalidParameters, ParametersNotLoaded
 from .folder import StateFolder
 from .leftovers import Leftover
 from .models import Attempt, JobRecord, JobState
 from .process import place
+from .settings import Settings
 from .store import records
 from .store.database import Database
 from .textlog import TextLog
@@ -21,6 +38,9 @@ class Reader(Protocol):
 
     def database(self, folder: StateFolder) -> Database:
         """Open the store."""
+
+    def settings(self) -> Settings:
+        """Return what the configuration files say."""
 
     def group(self, key: int | str) -> Any:
         """Return a group."""
@@ -188,8 +208,20 @@ class JobView:
         held = self._held(record)
         if held:
             return f"{record.status()}, held: {held}"
-        far = self.progress if record.state is JobState.RUNNING else None
-        return f"{record.status()}, {far}" if far else record.status()
+        told = [record.status()]
+        if record.state is JobState.RUNNING:
+            others = ", ".join(f"job {each}" for each in self._waits_for())
+            told += [f"waits for {others}" if others else "", str(self.progress or "")]
+        return ", ".join(filter(None, told))
+
+    def _noted_wait(self, left: Callable[[], Sequence[int]], timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
+        """Note that the job of this process waits for jobs of this store; see `standstill.noted`."""
+        return standstill.noted(standstill.Store(self._folder, self._database, self._reader.settings), left, timeout)
+
+    def _waits_for(self) -> list[int]:
+        """The jobs for which the newest attempt waits, as it says itself."""
+        folder = self._newest_folder()
+        return [] if folder is None else sorted(standstill.awaited(folder))
 
     def _held(self, record: JobRecord) -> str | None:
         """What keeps a job from starting or from going on: as its supervisor has said, or as is seen from here."""

@@ -207,7 +207,7 @@ def test_a_function_sent_by_value_takes_along_its_own_lines_and_no_others():
     assert linecache.getline(loaded.co_filename, 3) == "    return 'my own line'\n"
 
 
-# -- a cell that is no Python --------------------------------------------------------------------------------------------
+# -- a cell that is not Python --------------------------------------------------------------------------------------------
 
 
 def test_a_cell_s_syntax_error_is_shown_once(place):

@@ -6,18 +6,21 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from pathlib import Path
 
 import pytest
+from conftest import until
 from traitlets import TraitError
 from traitlets.config import Config
 
 import ipybgjobs as bg
-from ipybgjobs import allowlist, roles
+from ipybgjobs import allowlist, roles, snapshot
 from ipybgjobs.client import Client
 from ipybgjobs.configuration import loading, sources, traits
 from ipybgjobs.configuration.live import LiveTraits
 from ipybgjobs.configuration.sources import Source
 from ipybgjobs.settings import LogSettings, Settings
+from ipybgjobs.supervisor import policies
 
 EVERYTHING = """
 c.BackgroundJobs.allowed_jobs = {
@@ -584,6 +587,54 @@ def test_a_lock_counts_for_a_user_who_can_not_write_the_file(mode, folder_mode, 
     assert before is None, "root writes everything, so nobody administers root"
     assert locked_by == (system if locked else None)
     assert targets == (["a.A.one"] if locked else ["a.A.one", "a.A.two", "b.B.go"])
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("open_to_others", ["the folder of what the link leads to", "a folder above", "none of them"])
+def test_a_lock_in_a_file_that_a_link_leads_to_counts_if_nothing_on_the_way_can_be_exchanged(open_to_others):
+    with tempfile.TemporaryDirectory() as folder:
+        system, behind = Path(folder, "etc", "system.py"), Path(folder, "srv", "conf", "conf.py")
+        for made in (system.parent, behind.parent):
+            made.mkdir(parents=True)
+        behind.write_text(LOCKED)
+        system.symlink_to(behind)
+        for made in (folder, system.parent, behind.parent, behind.parent.parent):
+            os.chmod(made, 0o755)
+        opened = {"the folder of what the link leads to": behind.parent, "a folder above": behind.parent.parent}
+        if open_to_others in opened:
+            os.chmod(opened[open_to_others], 0o777)
+        question, command = json.dumps([[str(system), "system"]]), [sys.executable, "-c", ANOTHER_USER]
+        done = subprocess.run(command, input=question, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[1] == (str(system) if open_to_others == "none of them" else None)
+
+
+def test_where_the_administrator_has_locked_it_no_other_file_sets_a_command(files):
+    system = files.add(LOCKED + "c.BackgroundJobs.on_finish = ['mail', '{id}']", "system")
+    files.add("c.BackgroundJobs.on_finish = ['sh', '-c', 'anything']", "user")
+    assert files.load().on_finish == ("sh", "-c", "anything")
+    assert files.load(administered=[system]).on_finish == ("mail", "{id}")
+
+
+def test_a_file_adds_to_the_command_of_files_of_lower_rank(files):
+    files.add("c.BackgroundJobs.on_finish = ['mail']", "system")
+    files.add("c.BackgroundJobs.on_finish.append('{id}')", "user")
+    assert files.load().on_finish == ("mail", "{id}")
+
+
+def test_at_launch_the_administrator_s_files_count_whatever_list_of_files_a_row_has(place, tmp_path, monkeypatch):
+    (tmp_path / "ipybgjobs_config.py").write_text("c.BackgroundJobs.allowed_jobs = {'a.A': ['one']}")
+    own = files_of(tmp_path / "own.py", "c.BackgroundJobs.allowed_jobs = {'b.B': ['go']}")
+    monkeypatch.setattr(sources, "SYSTEM_FOLDERS", (str(tmp_path),))
+    context = snapshot.take(own, {}, 0o22)
+    found = policies.Policies()
+    settings = until(lambda: found.settings(context) or (found.collect(found.filenos()) and None), "the settings")
+    assert settings.targets() == ["a.A.one", "b.B.go"]
+    assert [file.rank for file in settings.files] == ["system", "system", "user"]
+
+
+def files_of(path, content):
+    path.write_text(content)
+    return [(str(path), "user")]
 
 
 # -- what a notebook sets ---------------------------------------------------------------------------------------------

@@ -1148,7 +1148,7 @@ _PAST = "2020-01-01 10:00"
         ({"on_duplicate": "replace"}, "give unique=True or a key too"),
         ({"reuse": -1}, "reuse is -1"),
         ({"reuse": "old"}, "reuse is 'old'"),
-        ({"name": "12"}, "name is '12'; a name is text, and no number"),
+        ({"name": "12"}, "name is '12'; a name is text, and not a number"),
         ({"name": ""}, "name is ''"),
         ({"name": 7}, "name is 7"),
     ],

@@ -146,6 +146,28 @@ def test_a_socket_without_the_token_or_from_another_page_is_refused(dashboard):
     assert error.value.code == 403
 
 
+def test_the_login_ends_with_the_browser_and_follows_no_link_from_another_page(dashboard):
+    with urllib.request.urlopen(f"{dashboard.address}?token={dashboard.token}", timeout=DEADLINE) as answer:
+        [login] = [cookie for cookie in answer.headers.get_all("Set-Cookie") if cookie.startswith("username-")]
+    assert "SameSite=Strict" in login
+    assert "HttpOnly" in login
+    assert "expires" not in login.lower()
+
+
+def test_a_message_that_is_nested_too_deeply_leaves_the_socket_open(dashboard):
+    look = {"kind": "look", "view": "v", "visible": True, "seq": None, "whole": False}
+
+    async def deep():
+        connection = await connect(dashboard.address, dashboard.token)
+        await connection.write_message("[" * 100_000)
+        await connection.write_message(json.dumps(look))
+        while json.loads(await asyncio.wait_for(connection.read_message(), DEADLINE))["kind"] != "here":
+            pass
+        await shut(connection)
+
+    asyncio.run(deep())
+
+
 @pytest.fixture
 def opened(place):
     """A dashboard of somebody whose files open their own Jupyter server to others."""
@@ -213,6 +235,7 @@ def test_the_page_shows_the_jobs_live_and_its_buttons_work(dashboard, place, sch
         page.goto(f"{dashboard.address}?token={dashboard.token}")
         row = page.locator(f'.b-job:has(.b-of-id:text-is("{job.id}"))')
         row.wait_for(timeout=DEADLINE * 1000)
+        assert page.url == dashboard.address  # the token is gone from it
         until(lambda: "running" in row.inner_text(), "the job running")
         row.dblclick()
         until(lambda: "sleeping" in page.locator(".b-pane-log").inner_text(), "its log")

@@ -298,7 +298,7 @@ def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(n
         ("# nothing", "A job needs a target"),
         ("value=1", "A job needs a target"),
         ("studio.describe", "describe() needs value; give value=…"),
-        ("studio.describe 1", "'1' is no parameter: write key=value"),
+        ("studio.describe 1", "'1' is not a parameter: write key=value"),
         ("studio.describe value = 1", "without spaces around the equals sign"),
         ("studio.describe value=", 'value= has no value; for the empty text, write value=""'),
         ("studio.describe value=1 value=2", "value is given twice"),
@@ -312,7 +312,7 @@ def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(n
         ("studio.describe value=[1, 2", "A bracket is not closed in"),
         ("studio.Model.fit epochs=many", "epochs='many' does not fit int"),
         ("studio.Model(lr=fast).fit", "lr='fast' does not fit float"),
-        ("studio.Model(0.5).fit", "'0.5' is no parameter"),
+        ("studio.Model(0.5).fit", "'0.5' is not a parameter"),
         ("studio.describe value=$thread", "can't be sent to another process"),
         ("--frob studio.describe value=1", "--frob"),
         ("studio.describe value=1 --priority high", "invalid int value: 'high'"),
@@ -321,7 +321,7 @@ def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(n
         ("studio.describe value=1 --queue gpu", "There is no queue 'gpu'"),
         ("studio.Model._hidden", "_hidden is a private name"),
         ("studio.Model.fitt", "Did you mean studio.Model.fit?"),
-        ("studio", "is no target"),
+        ("studio", "is not a target"),
     ],
 )
 def test_a_wrong_line_costs_one_line(notebook, line, said):

@@ -95,7 +95,7 @@ def test_the_later_job_for_a_variable_counts_and_a_wrong_name_is_refused(start, 
     bg.job(2).wait(DEADLINE)
     assert kernel.ok("1;").stdout == "answer is the result of job 2\n"
     reply = kernel.run("%bgjob --into 1x back.held name=now")
-    assert "'1x' is no name of a variable" in reply.stderr
+    assert "'1x' is not the name of a variable" in reply.stderr
     bg.job(1).cancel()
 
 

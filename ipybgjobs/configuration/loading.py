@@ -21,7 +21,7 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 from .. import durations, ownership
 from ..errors import ConfigurationError
 from ..process.question import reply
-from ..redaction import SECRET_NAMES
+from ..redaction import SECRET_NAMES, cut, one_line, quoted
 from ..retry import RetryRules
 from ..settings import (
     CELL,
@@ -83,6 +83,7 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
     entries: list[tuple[str, dict[str, Any]]] = []
     switches: list[tuple[str, bool]] = []
     patterns: list[tuple[str, list[str]]] = []
+    commands: list[tuple[str, list[str]]] = []
     secrets = list(SECRET_NAMES)
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
@@ -91,6 +92,8 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
         secrets += _plain(section.pop("secret_names", []), [])
         if NOTEBOOK_CODE in section:
             switches.append((source.path, section.pop(NOTEBOOK_CODE)))
+        if "on_finish" in section:
+            commands.append((source.path, _plain(section.pop("on_finish"), commands[-1][1] if commands else [])))
         if section.pop("locked", False) and source.path in administered:
             locked_by = source.path
         merged.merge(_extended(config, merged))
@@ -98,6 +101,7 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
         entries = [(path, found) for path, found in entries if path in administered]
         switches = [(path, on) for path, on in switches if path in administered]
         patterns = [(path, found) for path, found in patterns if path in administered]
+        commands = [(path, found) for path, found in commands if path in administered]
         report = [_not_counted(file) if file.path not in administered else file for file in report]
     allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
     switched_by, on = switches[-1] if switches else ("", False)
@@ -108,6 +112,7 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
         notebook_code=switched_by if on else None,
         secret_names=tuple(dict.fromkeys(secrets)),
         allowed_notebooks=tuple(dict.fromkeys(each for _, found in patterns for each in found)),
+        on_finish=tuple(commands[-1][1]) if commands else (),
     )
     return _settings(merged, allowed, base)
 
@@ -161,7 +166,6 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         keep_jobs=general.keep_jobs,
         warn_param_bytes=general.warn_param_bytes,
         max_output_bytes=general.max_output_bytes,
-        on_finish=tuple(general.on_finish),
     )
 
 
@@ -189,7 +193,7 @@ def overridden(rules: RetryRules, changes: dict[str, Any], what: str) -> RetryRu
     try:
         policy = traits.RetryPolicy(**changes)
     except TraitError as error:
-        raise ConfigurationError(f"{what}: {error}") from error
+        raise ConfigurationError(one_line(f"{what}: {error}")) from error
     given = retry_rules(policy)
     return replace(rules, **{name: getattr(given, name) for name in changes})
 
@@ -202,7 +206,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     ConfigurationError
         If it has another form than the design's.
     """
-    where = f"{source}: allowed_jobs[{key!r}]"
+    where = f"{source}: allowed_jobs[{quoted(key)}]"
     if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
         raise ConfigurationError(f"{where}: a key is the dotted path of a class or module, such as 'training.Trainer'.")
     if key == CELL or key.partition(".")[0] == NOTEBOOK:
@@ -215,7 +219,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:
         near = _near(unknown[0], _ENTRY_SETTINGS)
-        raise ConfigurationError(f"{where} sets {unknown[0]!r}; it may set {', '.join(_ENTRY_SETTINGS)}.{near}")
+        raise ConfigurationError(f"{where} sets {quoted(unknown[0])}; it may set {', '.join(_ENTRY_SETTINGS)}.{near}")
     methods = _methods(options.get("allowed_methods"), where)
     timeout = options.get("timeout")
     try:
@@ -225,7 +229,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     changes = {name: options[name] for name in _RETRY_TRAITS if name in options}
     queue, folder = options.get("queue"), _folder(options.get("from"), where)
     if not isinstance(queue, str | None):
-        raise ConfigurationError(f"{where}: queue is {queue!r}; it is the name of a queue.")
+        raise ConfigurationError(f"{where}: queue is {quoted(queue)}; it is the name of a queue.")
     return AllowedEntry(
         key=key,
         methods=methods,
@@ -241,17 +245,17 @@ def _folder(value: Any, where: str) -> str | None:
     if value is None:
         return None
     path = os.path.expanduser(os.fspath(value)) if isinstance(value, str | os.PathLike) else ""
-    if not os.path.isabs(path):
-        raise ConfigurationError(f"{where}: from is {value!r}; it is the absolute path of a folder.")
+    if not os.path.isabs(path) or "\0" in path:
+        raise ConfigurationError(f"{where}: from is {quoted(value)}; it is the absolute path of a folder.")
     return os.path.realpath(path)
 
 
 def _methods(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
-        raise ConfigurationError(f'{where} must list method names, such as ["fit", "evaluate"]; it is {value!r}.')
+        raise ConfigurationError(f'{where} must list method names, such as ["fit", "evaluate"]; it is {quoted(value)}.')
     for name in value:
         if not name.isidentifier() or name.startswith("_"):
-            raise ConfigurationError(f"{where} lists {name!r}; only public methods, by their bare name, can be allowed.")
+            raise ConfigurationError(f"{where} lists {quoted(name)}; only public methods, by their bare name, can be allowed.")
     return tuple(value)
 
 
@@ -273,16 +277,17 @@ def read_file(path: str) -> Config:
 def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
     known = list(cls.class_traits(config=True))
     for name, value in section.items():
-        where = f"{path}{_line_of(path, cls.__name__, name)}: {cls.__name__}.{name}"
+        where = f"{path}{_line_of(path, cls.__name__, name)}: {cls.__name__}.{one_line(cut(name))}"
         if name not in known:
             raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{_near(name, known)}")
         try:
             cls(config=Config({cls.__name__: {name: _plain(value, _default(cls, name))}}))
         except TraitError as error:
-            raise ConfigurationError(f"{where}: {error}") from error
+            raise ConfigurationError(one_line(f"{where}: {error}")) from error
     if cls is traits.BackgroundJobs:
+        where = f"{path}{_line_of(path, cls.__name__, 'allowed_jobs')}"  # once: the file may be long
         for key, value in _plain(section.get("allowed_jobs", {}), {}).items():
-            allowed_entry(key, value, f"{path}{_line_of(path, cls.__name__, 'allowed_jobs')}", RetryRules())
+            allowed_entry(key, value, where, RetryRules())
 
 
 def _line_of(path: str, section: str, name: str) -> str:
@@ -292,7 +297,7 @@ def _line_of(path: str, section: str, name: str) -> str:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    wanted = re.compile(rf'(\b{section}\.{name}\b|"{name}")')
+    wanted = re.compile(rf'(\b{section}\.{re.escape(name)}\b|"{re.escape(name)}")')
     found = [number for number, line in enumerate(lines, 1) if wanted.search(line.partition("#")[0])]
     return f", line {found[-1]}" if found else ""
 
@@ -313,7 +318,7 @@ def _broken(path: str, error: BaseException) -> str:
         trace = trace.tb_next
     where = path if line is None else f"{path}, line {line}"
     reason = error.msg if isinstance(error, (SyntaxError, json.JSONDecodeError)) else f"{type(error).__name__}: {error}"
-    return f"The configuration file {where} is broken: {reason}. Nothing runs until it is mended or removed."
+    return f"The configuration file {where} is broken: {one_line(reason)}. Nothing runs until it is mended or removed."
 
 
 def state_folder(settings: Settings) -> str:

@@ -4,6 +4,7 @@ Looks at names and dates; never reads a file.
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -49,7 +50,7 @@ def find(profile: str | None = None, environment: Mapping[str, str] = os.environ
     environment : mapping
         Environment variables.
     """
-    sources = [Source(f"{folder}/{name}", rank) for folder, rank in _folders() for name in _OWN_NAMES]
+    sources = _in_folders(_folders())
     folder = profile or default_profile(environment)
     if os.path.isabs(folder):  # never the current folder
         sources += [Source(f"{folder}/{name}", "profile") for name in _PROFILE_NAMES]
@@ -57,6 +58,17 @@ def find(profile: str | None = None, environment: Mapping[str, str] = os.environ
     if named:
         sources.append(Source(os.path.abspath(os.path.expanduser(named)), "variable"))
     return sources
+
+
+def with_system(files: Iterable[tuple[str, str]]) -> tuple[Source, ...]:
+    """Return files that were listed earlier, and before them, in any case, the administrators', which no list leaves out."""
+    system = _in_folders([(folder, "system") for folder in SYSTEM_FOLDERS])
+    fixed = {source.path for source in system}
+    return (*system, *(Source(path, rank) for path, rank in files if path not in fixed))
+
+
+def _in_folders(folders: Iterable[tuple[str, str]]) -> list[Source]:
+    return [Source(f"{folder}/{name}", rank) for folder, rank in folders for name in _OWN_NAMES]
 
 
 def _folders() -> list[tuple[str, str]]:
@@ -134,7 +146,29 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 
 def user_can_write(path: str) -> bool:
-    """Whether this user could change the file, or put another in its place."""
-    if os.access(path, os.W_OK) or os.access(os.path.dirname(path), os.W_OK):
+    """Whether this user could change the file, or put another in its place; of a link, in the place of what it leads to."""
+    if os.access(path, os.W_OK) or os.stat(path).st_uid == os.getuid():
         return True
-    return os.stat(path).st_uid == os.getuid()
+    return any(_can_exchange(step) for step in _steps(path))
+
+
+def _steps(path: str) -> set[str]:
+    """The names by which a file is reached: its own, that of each link, and the folders above them."""
+    wanted, found = [os.path.abspath(path)], set[str]()
+    while wanted:
+        step = wanted.pop()
+        if step in found or step == "/":
+            continue
+        found.add(step)
+        wanted.append(os.path.dirname(step))
+        if os.path.islink(step):
+            wanted.append(os.path.abspath(os.path.join(os.path.dirname(step), os.readlink(step))))
+    return found
+
+
+def _can_exchange(path: str) -> bool:
+    """Whether this user could rename or remove what has a name; in a sticky folder only who owns it, or the folder, can."""
+    folder = os.path.dirname(path)
+    status = os.stat(folder)
+    sticky = status.st_mode & stat.S_ISVTX and os.getuid() not in (status.st_uid, os.lstat(path).st_uid)
+    return status.st_uid == os.getuid() or (os.access(folder, os.W_OK) and not sticky)

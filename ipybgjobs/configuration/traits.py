@@ -145,7 +145,8 @@ class BackgroundJobs(Configurable):
         Unicode(),
         help="""A command that is run when a job has ended, as a list of program and arguments, without a shell, in the job's
         environment; {id}, {uid}, {name}, {target}, {state}, {error}, {queue} and {elapsed} are filled in.
-        Example: ["notify-send", "job {id} {state}", "{target} {error}"]. Default: [], none.""",
+        Example: ["notify-send", "job {id} {state}", "{target} {error}"]. Where an administrator's file is locked, only the
+        administrators' files set it. Default: [], none.""",
     ).tag(config=True)
 
     @validate("queues")

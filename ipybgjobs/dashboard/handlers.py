@@ -110,7 +110,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def on_message(self, message: str | bytes) -> None:
         """Take what the panel says."""
-        with contextlib.suppress(ValueError):  # no JSON: it is nobody of ours
+        with contextlib.suppress(ValueError):  # not JSON that a panel sends
             self._loop.run_in_executor(self._executor, self._take, jsontext.parse(message))
 
     def _take(self, message: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from tornado.ioloop import IOLoop
+from traitlets import default
+from traitlets.config import Config
 
 from .handlers import HANDLERS
 
@@ -17,7 +19,13 @@ class Loopback(ServerApp):
     default_services: Any = ("auth", "security")
 
     def load_config_file(self, *_: Any, **__: Any) -> None:
-        """Read none."""
+        """Read none; the login ends with the browser, and goes along with no link from another page."""
+        self.update_config(Config(IdentityProvider=Config(cookie_options={"expires_days": None, "samesite": "Strict"})))
+
+    @default("cookie_secret")
+    def _secret_of_its_own(self) -> bytes:
+        """Return what signs the login's cookie: it ends with this server."""
+        return secrets.token_bytes(32)
 
 
 class Dashboard(ExtensionApp):

@@ -50,31 +50,39 @@ def load(path: str) -> bytes:
     InvalidParameters
         If there is none, or it is no notebook that can be run.
     """
-    content = _read(path)
-    for cell in content["cells"]:
-        if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            cell |= {"outputs": [], "execution_count": None}
-    text = json.dumps(content).encode()
-    _check(path, text)
+    shown = redaction.one_line(path)
+    try:
+        content = _read(path, shown)
+        for cell in content["cells"]:
+            if isinstance(cell, dict) and cell.get("cell_type") == "code":
+                cell |= {"outputs": [], "execution_count": None}
+        text = json.dumps(content).encode()
+        _check(shown, text)
+    except (RecursionError, MemoryError):
+        raise InvalidParameters(f"{shown} is not a notebook that can be run: it is nested too deeply, or too large.") from None
     return text
 
 
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str, shown: str) -> dict[str, Any]:
     if _is_special(path):
-        raise InvalidParameters(f"{path} is no notebook: it is no regular file.")
+        raise InvalidParameters(f"{shown} is not a notebook: it is not a regular file.")
     try:
         with open(path, "rb") as file:
             content = jsontext.parse(file.read())
     except OSError as error:
-        raise InvalidParameters(f"There is no notebook {path} that can be read: {error.strerror}.") from None
+        raise InvalidParameters(f"There is no notebook {shown} that can be read: {error.strerror}.") from None
     except ValueError:
-        raise InvalidParameters(f"{path} is no notebook: it holds no JSON.") from None
+        raise InvalidParameters(f"{shown} is not a notebook: it holds no JSON.") from None
     version = content.get("nbformat") if isinstance(content, dict) else None
     if isinstance(version, int) and 0 < version < VERSION:
-        return _upgraded(path, content)
+        return _upgraded(shown, content)
     if version != VERSION or not isinstance(content.get("cells"), list):
-        said = "has no nbformat and cells" if version is None or version == VERSION else f"has the format {version!r}"
-        raise InvalidParameters(f"{path} is no notebook that can be run: it {said}, where one of format {VERSION} is needed.")
+        said = (
+            "has no nbformat and cells"
+            if version is None or version == VERSION
+            else f"has the format {redaction.quoted(version)}"
+        )
+        raise InvalidParameters(f"{shown} is not a notebook that can be run: it {said}, where one of format {VERSION} is needed.")
     return dict(content)
 
 
@@ -136,7 +144,7 @@ def author(path: str) -> str | None:
         with open(path, "rb") as file:
             said = jsontext.parse(file.read())["metadata"][METADATA]
             return str(said["job"] or "")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return None
 
 

@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+from .. import redaction
 from ..binding import Shape, Slot
 from ..errors import InvalidParameters
 from . import document
@@ -28,6 +29,12 @@ _TYPES |= {"Path": pathlib.Path, "date": dt.date, "datetime": dt.datetime, "time
 _LIKE: dict[type, Any] = {bool: bool, int: int | float, float: float, str: str, list: list, dict: dict, tuple: tuple, set: set}
 
 _UNKNOWN = object()
+
+#: Longest cell that IPython is asked to make Python of: it reads the whole cell anew for each magic.
+_LONGEST_WITH_MAGICS = 20_000
+
+#: Longest reason of a refusal that is shown.
+_LONGEST_REASON = 200
 
 
 def of_notebook(notebook: Any, path: str) -> Shape | None:
@@ -47,15 +54,28 @@ def of_notebook(notebook: Any, path: str) -> Shape | None:
 
 def _tree(source: str, path: str) -> ast.Module:
     try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        pass
-    try:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        return ast.parse(TransformerManager().transform_cell(source))  # magics and shell commands become calls
+        return _parsed(source)
     except (SyntaxError, ValueError) as error:
-        raise InvalidParameters(f"The cell tagged parameters of {path} can't be read: {error}.") from None
+        if len(source) > _LONGEST_WITH_MAGICS:
+            raise _unreadable(path, error) from None
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return _parsed(TransformerManager().transform_cell(source))  # magics and shell commands become calls
+    except (SyntaxError, ValueError, RuntimeError) as error:  # the last where there are more magics than IPython takes
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: Exception) -> InvalidParameters:
+    reason = redaction.one_line(redaction.cut(str(error), _LONGEST_REASON))
+    return InvalidParameters(f"The cell tagged parameters of {redaction.one_line(path)} can't be read: {reason}.")
+
+
+def _parsed(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (RecursionError, MemoryError):
+        raise ValueError("it is nested too deeply") from None
 
 
 def _slots(tree: ast.Module) -> Iterator[Slot]:
@@ -88,7 +108,10 @@ def _like(value: ast.expr) -> Any:
 
 def _annotation(node: ast.expr) -> Any:
     """The type that an annotation names; one that is not understood is as good as none."""
-    found = _type(node)
+    try:
+        found = _type(node)
+    except RecursionError:
+        return Any
     return Any if found is _UNKNOWN else found
 
 
@@ -111,7 +134,7 @@ def _constant(value: Any) -> Any:
         return value
     try:
         return _type(ast.parse(value, mode="eval").body) if isinstance(value, str) else _UNKNOWN
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _UNKNOWN
 
 
@@ -120,7 +143,7 @@ def _subscript(origin: Any, inside: ast.expr) -> Any:
     if origin is typing.Literal:
         try:
             return _applied(origin, [ast.literal_eval(part) for part in parts])
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return _UNKNOWN
     return _applied(origin, [_type(part) for part in parts])
 

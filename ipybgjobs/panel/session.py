@@ -15,6 +15,7 @@ from ..folder import StateFolder
 from ..handle import Job
 from ..store.database import Database
 from . import board, commands, details
+from .answers import Answers
 from .feed import IDLE, SHORTEST, Feed, progress_now
 from .opened import OpenJobs
 
@@ -73,6 +74,7 @@ class Session:
         self._met: set[str] = set()  # every view there ever was
         self._heard_at: float | None = None  # by the wall clock
         self._opened = OpenJobs(self._job, send)
+        self._answers = Answers()
         self._talks = threading.Lock()  # what is read is sent before what is read later
         self._transfers: dict[str, object] = {}  # by view: the newest that sends it all rows
 
@@ -104,7 +106,7 @@ class Session:
     # -- what it says ---------------------------------------------------------------------------------------------
 
     def receive(self, message: Any) -> None:
-        """Take a message of the panel; what takes time is done in a thread of its own."""
+        """Take a message of the panel; what takes time is done in another thread."""
         kind = message.get("kind") if isinstance(message, dict) else None
         take = {"look": self._look, "leave": self._leave, "outputs": self._outputs, "command": self._command}.get(str(kind))
         if take is not None:
@@ -126,7 +128,7 @@ class Session:
         self._send({"kind": "here", "view": name, "now": now, "heard": heard})  # a new one learns when others were heard last
         if visible:
             anew = opened if before is None or before.opened != opened else None
-            self._in_thread(lambda: self._catch_up(name, message, anew, appears=before is None))
+            self._answer(lambda: self._catch_up(name, message, anew, appears=before is None))
 
     def _leave(self, message: dict[str, Any]) -> None:
         with self._lock:
@@ -138,7 +140,7 @@ class Session:
         self._feed().add(self)
         self._opened.keep(self._wanted(), anew)
         since = message.get("seq") if message.get("whole") else None
-        if not isinstance(since, int) or not self._send_changes(view, since, appears=appears):
+        if not isinstance(since, int) or since < 0 or not self._send_changes(view, since, appears=appears):
             self._send_all(view)
         self._opened.send()
 
@@ -186,7 +188,7 @@ class Session:
             if isinstance(key, int):
                 self._send({"kind": "outputs", "job": key, "attempt": number, "outputs": details.outputs(self._job(key), number)})
 
-        self._in_thread(answer)
+        self._answer(answer)
 
     def _command(self, message: dict[str, Any]) -> None:
         key = message.get("cid")
@@ -199,16 +201,16 @@ class Session:
                 said = {"ok": False, "text": str(error) or type(error).__name__}
             self._send({"kind": "answer", "cid": key, **said})
 
-        self._in_thread(answer)
+        self._answer(answer)
 
-    def _in_thread(self, do: Callable[[], None]) -> None:
+    def _answer(self, do: Callable[[], None]) -> None:
         def run() -> None:
             try:
                 do()
             except (BackgroundJobError, OSError) as error:  # the store is gone, or the job is
                 self._send({"kind": "trouble", "text": str(error)})
 
-        threading.Thread(target=run, name="ipybgjobs-panel-answer", daemon=True).start()
+        self._answers.give(run)
 
     # -- what it hears --------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from ..call import Call
 from ..errors import StoreError, UnknownJob
 from ..models import Attempt, JobRecord, JobState, Outcome, Owner
 from ..origin import Origin
+from ..redaction import quoted
 from ..retry import RetryRules
 from ..source import Source
 from . import columns
@@ -167,7 +168,7 @@ def _row(database: Database, key: int | str) -> sqlite3.Row:
     except (OverflowError, UnicodeEncodeError):
         rows = []  # no id is so large, and no name holds such characters
     if not rows:
-        what = f"id {key}" if isinstance(key, int) else f"name or uid {key!r}"
+        what = f"{'id' if isinstance(key, int) else 'name or uid'} {quoted(key)}"
         raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")
     return rows[0]
 

@@ -61,6 +61,27 @@ def running(database: Database) -> list[Running]:
     return [Running(row["job_id"], row["folder"]) for row in database.read(sql)]
 
 
+class Holder(NamedTuple):
+    """A job that holds a slot, and the folder of its attempt, relative to the state folder."""
+
+    job_id: int
+    queue: str
+    folder: str
+
+
+def holders(database: Database, place: str) -> list[Holder]:
+    """Read which jobs hold the slots of a place."""
+    sql = """SELECT jobs.id, jobs.queue, coalesce(attempts.folder, '') FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+        WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
+    return [Holder(*row) for row in database.read(sql, (place,))]
+
+
+def queues_of(database: Database, ids: list[int]) -> dict[int, str]:
+    """Read the queues of those of the jobs that are queued."""
+    sql = "SELECT id, queue FROM jobs WHERE state = 'queued' AND id IN (SELECT value FROM json_each(?))"
+    return {row["id"]: row["queue"] for row in database.read(sql, (json.dumps(ids),))}
+
+
 def count(database: Database) -> int:
     """Count the jobs."""
     return int(database.read("SELECT count(*) FROM jobs")[0][0])

@@ -25,7 +25,7 @@ LONG_EVALUATION = 3.0
 PAUSE = 5.0
 
 #: What an evaluation depends on: the files, and the interpreter that evaluates them.
-_Key = tuple[tuple[tuple[str, str], ...], str, str]
+_Key = tuple[tuple[sources.Source, ...], str, str]
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Evaluation:
 
 
 def _key(context: Context) -> _Key:
-    return context.sources, context.executable, context.package_root
+    return sources.with_system(context.sources), context.executable, context.package_root
 
 
 class Policies:
@@ -83,14 +83,14 @@ class Policies:
 
     def settings(self, context: Context) -> Settings | None:
         """Return what the files of a caller say; None while that is not known (see `problem`)."""
-        paths = [path for path, _ in context.sources]
         key = _key(context)
+        paths = [path for path, _ in key[0]]
         evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
         if evaluation is None or evaluation.is_stale(signature):
             if evaluation is not None and evaluation.question is not None:
                 evaluation.question.give_up()  # it reads what is no longer there
-            self._evaluations[key] = self._begin(context, tuple(paths), signature)
+            self._evaluations[key] = self._begin(key, tuple(paths), signature)
             return None
         return None if evaluation.question else evaluation.settings
 
@@ -138,12 +138,13 @@ class Policies:
         evaluation = self._evaluations.get(_key(context))
         return None if evaluation is None else evaluation.problem
 
-    def _begin(self, context: Context, paths: tuple[str, ...], signature: sources.Signature) -> _Evaluation:
-        child = command("configuration", executable=context.executable, root=context.package_root)
+    def _begin(self, key: _Key, paths: tuple[str, ...], signature: sources.Signature) -> _Evaluation:
+        files, executable, root = key
+        child = command("configuration", executable=executable, root=root)
         try:
-            return _Evaluation(paths, signature, Question(child, context.sources, LONGEST_EVALUATION))
+            return _Evaluation(paths, signature, Question(child, files, LONGEST_EVALUATION))
         except OSError as error:
-            problem = f"{context.executable} can't be started to read the configuration: {error.strerror}"
+            problem = f"{executable} can't be started to read the configuration: {error.strerror}"
             return _Evaluation(paths, signature, None, error=problem, again_at=time.monotonic() + PAUSE)
 
     def collect(self, ready: Iterable[int]) -> bool:

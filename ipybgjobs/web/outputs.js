@@ -50,7 +50,8 @@ function framed(markup) {
   const frame = element("iframe", { sandbox: "allow-same-origin", title: "output", class: "b-frame" });
   frame.addEventListener("load", () => {
     dress(frame);
-    frame.style.height = `${Math.min(600, frame.contentDocument.body.scrollHeight + 4)}px`;
+    const body = frame.contentDocument?.body; // none where a link in it has led elsewhere
+    if (body) frame.style.height = `${Math.min(600, body.scrollHeight + 4)}px`;
   });
   frame.srcdoc = HEAD + markup;
   return frame;

@@ -59,6 +59,13 @@ class Socket {
   }
 }
 
+// Once the page is there, the login's cookie stands for the token: the address can be shown and kept without it.
+const here = new URL(location.href);
+if (here.searchParams.has("token")) {
+  here.searchParams.delete("token");
+  history.replaceState(null, "", here);
+}
+
 const root = element("div", { class: "b-page" });
 document.querySelector("main").append(root);
 const address = new URL("socket", location.href);
