@@ -356,6 +356,7 @@ class Job(JobView):
         """
         return self._client.prepare_here(self.target, self.params, init=self.init)()
 
+    @unbroken.told
     def add_done_callback(self, function: Callable[["Job"], object]) -> None:
         """Call a function with this job once it has ended: in a thread of this process, or at once if it has ended already.
 
