@@ -902,7 +902,7 @@ REFUSED = {
         ("remove", 2, ["--group"]),
         ("remove 1 --group g", 2, ["not both"]),
         ("remove --group g", 1, ["no group 'g'"]),
-        ("remove --group 99999999999999999999999", 1, ["no group 99999999999999999999999"]),
+        ("remove --group 99999999999999999999999", 1, ["no group '99999999999999999999999'"]),
     ],
     "clean": [
         ("clean --state running --yes", 1, ["running", "Live jobs"]),
