@@ -100,7 +100,7 @@ class Finder:
 
     def _found(self, name: str, path: Any, target: Any) -> ModuleSpec | None:
         for finder in list(sys.meta_path):
-            look = None if finder is self else getattr(finder, "find_spec", None)
+            look = None if isinstance(finder, Finder) else getattr(finder, "find_spec", None)  # each of ours asks the same others
             spec: ModuleSpec | None = None if look is None else look(name, path, target)
             if spec is not None:
                 return spec
@@ -120,8 +120,8 @@ def install() -> None:
 def loading() -> Iterator[None]:
     """Load modules so within a block."""
     finder = Finder()
-    sys.meta_path.insert(0, finder)
     try:
+        sys.meta_path.insert(0, finder)  # in here, since an interrupt may come right after it
         yield
     finally:
         with contextlib.suppress(ValueError):  # what was imported may have taken it away

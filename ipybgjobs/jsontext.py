@@ -12,6 +12,10 @@ from typing import Any
 DEEPEST = 200
 
 
+class TooDeep(ValueError):  # noqa: N818 - what is wrong says its name
+    """JSON that is nested too deeply, or too large for the memory there is."""
+
+
 def parse(text: str | bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
     """Parse JSON.
 
@@ -30,12 +34,12 @@ def parse(text: str | bytes, parse_constant: Callable[[str], Any] | None = None)
     Raises
     ------
     ValueError
-        If it is not JSON, is nested deeper, or is too large for the memory there is.
+        If it is not JSON; a `TooDeep` if it is nested deeper, or is too large for the memory there is.
     """
     try:
         value = json.loads(text, parse_constant=parse_constant)
     except (RecursionError, MemoryError) as error:
-        raise ValueError(f"it can't be parsed: {type(error).__name__}") from None
+        raise TooDeep(f"it can't be parsed: {type(error).__name__}") from None
     if _may_be_deep(text):
         check_depth(value)
     return value
@@ -46,11 +50,11 @@ def check_depth(value: Any) -> None:
 
     Raises
     ------
-    ValueError
+    TooDeep
         If lists and objects in the value are nested deeper than `DEEPEST`.
     """
     if _is_deep(value):
-        raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+        raise TooDeep(f"it is nested deeper than {DEEPEST} levels")
 
 
 def _may_be_deep(text: str | bytes) -> bool:

@@ -105,6 +105,19 @@ def test_a_module_of_an_archive_is_found_again_or_refused(folders, monkeypatch, 
         sys.modules.pop("zipped", None)
 
 
+def test_many_that_look_at_modules_at_once_ask_the_other_finders_once_each(monkeypatch):
+    class Counting:
+        asked = 0
+
+        def find_spec(self, name, path=None, target=None):
+            Counting.asked += 1
+
+    monkeypatch.setattr(sys, "meta_path", [*(bytecode.Finder() for _ in range(12)), Counting()])
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("of_no_folder")
+    assert Counting.asked == 13
+
+
 @pytest.mark.parametrize("there", ["b", ""], ids=["another", "none"])
 def test_where_no_folder_leads_to_it_the_refusal_says_why(folders, monkeypatch, there):
     importlib.import_module("training")

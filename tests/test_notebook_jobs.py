@@ -494,7 +494,11 @@ def bad(place, name):
         ),
         "a folder": ("", {}, "There is no notebook {code} that can be read: Is a directory."),
         "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is not a notebook: it holds no JSON."),
-        "deep JSON": ("deep.ipynb", {}, "{code}/deep.ipynb is not a notebook: it holds no JSON"),
+        "deep JSON": (
+            "deep.ipynb",
+            {},
+            "{code}/deep.ipynb is not a notebook that can be run: it is nested too deeply, or too large.",
+        ),
         "a list": ("list.ipynb", {}, "{code}/list.ipynb is not a notebook that can be run: it has no nbformat and cells"),
         "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, and can't be upgraded: "),
         "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is not a valid notebook: "),

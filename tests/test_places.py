@@ -1,6 +1,7 @@
 """To whom a job belongs: to a place that can hold its lock, whatever its host is called. With real namespaces."""
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -293,6 +294,7 @@ def unlocked(places, monkeypatch) -> Iterator[Path]:
         until(lambda: _but_for_the_mount(places), "the end of who uses the mount")
         client_module.client().close()
         client_module.use(None)
+        gc.collect()  # the client holds a lock there for as long as it lives
         subprocess.run(["fusermount", "-u", "-z", mounted], check=True)
 
 

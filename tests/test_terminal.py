@@ -33,4 +33,4 @@ def seconds(text):
 @pytest.mark.parametrize("piece", SEQUENCES.values(), ids=SEQUENCES)
 def test_text_with_any_sequence_is_settled_in_time_linear_in_its_length(piece):
     short, long = (piece * max(1, length // len(piece)) for length in (SHORT, LONG))
-    assert seconds(long) < max(0.3, 3 * LONG / SHORT * seconds(short))  # quadratic: 16 times as long
+    assert seconds(long) < max(3.0, 3 * LONG / SHORT * seconds(short))  # quadratic: minutes for those that were

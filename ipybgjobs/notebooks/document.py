@@ -58,7 +58,7 @@ def load(path: str) -> bytes:
                 cell |= {"outputs": [], "execution_count": None}
         text = json.dumps(content).encode()
         _check(shown, text)
-    except (RecursionError, MemoryError):
+    except (jsontext.TooDeep, RecursionError, MemoryError):
         raise InvalidParameters(f"{shown} is not a notebook that can be run: it is nested too deeply, or too large.") from None
     return text
 
@@ -71,6 +71,8 @@ def _read(path: str, shown: str) -> dict[str, Any]:
             content = jsontext.parse(file.read())
     except OSError as error:
         raise InvalidParameters(f"There is no notebook {shown} that can be read: {error.strerror}.") from None
+    except jsontext.TooDeep:
+        raise
     except ValueError:
         raise InvalidParameters(f"{shown} is not a notebook: it holds no JSON.") from None
     version = content.get("nbformat") if isinstance(content, dict) else None
