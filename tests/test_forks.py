@@ -1,6 +1,7 @@
 """A process forks while it has the store open: both go on, nothing is lost, and nothing waits for the other."""
 
 import contextlib
+import gc
 import os
 import sqlite3
 import subprocess
@@ -160,3 +161,16 @@ def test_a_fork_made_while_another_thread_opens_the_store_opens_it_too(place):
     with opening:
         pid = _in_fork(lambda: bg.submit("work.echo", {"value": 1}).result(timeout=60) != 1)
         assert _status(pid) == 0
+
+
+def test_what_is_let_go_of_while_a_store_is_opened_is_in_nobodys_way():
+    usual = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(3000):
+            here = seat.Seat("/a/store")
+            here.itself = here  # only a collection lets go of it, and that comes anywhere
+            del here
+            seat.check_inherited("/another/store")
+    finally:
+        gc.set_threshold(*usual)

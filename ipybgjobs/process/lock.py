@@ -113,7 +113,7 @@ class FileLock:
 
 def _drop_inherited() -> None:
     """Let a fork hold nothing alone: others would wait for the end of a process that knows nothing of the lock."""
-    for held in (reference() for reference in tuple(_alone.values())):
+    for held in (reference() for reference in list(_alone.values())):
         if held is not None:
             held.close()
 

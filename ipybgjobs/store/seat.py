@@ -66,6 +66,11 @@ class Seat:
         self.close()
 
 
+def _living() -> "list[Seat]":
+    """Those that are there; in a list, unlike a tuple, nothing is collected, and lets go of others, while it is filled."""
+    return [seat for reference in list(_seats.values()) if (seat := reference()) is not None]
+
+
 def check_inherited(path: str) -> None:
     """Refuse a store that was in use when this process was forked.
 
@@ -74,8 +79,8 @@ def check_inherited(path: str) -> None:
     StoreError
         If it was.
     """
-    known = [seat for seat in (reference() for reference in tuple(_seats.values())) if seat is not None]
-    if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in (*_inherited, *known)):
+    known = (*_inherited, *_living())
+    if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in known):
         raise StoreError(
             f"The store {path} can't be used in this process: it was forked while its parent worked on the store. Start "
             'it with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
@@ -85,7 +90,7 @@ def check_inherited(path: str) -> None:
 def _vacate_all() -> None:
     """Close what can be closed; what can't is the child's inheritance."""
     limit = time.monotonic() + LONGEST_WAIT
-    seats = [seat for seat in (reference() for reference in tuple(_seats.values())) if seat is not None]
+    seats = _living()
     _inherited.extend(seat for seat in seats if seat not in _inherited)  # first, since an interrupt may end this anywhere
     for seat in seats:
         with contextlib.suppress(sqlite3.Error):
