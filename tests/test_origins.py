@@ -85,6 +85,15 @@ def test_each_attempt_records_its_file_commit_interpreter_and_packages_each_dist
     assert {job.attempts[0].origin_id for job in jobs} == {1}
 
 
+def test_a_look_at_a_repository_takes_no_lock_of_its_index_and_writes_nothing(repository):
+    os.utime(repository.code / "coded.py", (2e9, 2e9))  # git would write down that it is the same all the same
+    index = repository.code / ".git" / "index"
+    before = (index.read_bytes(), index.stat().st_mtime_ns)
+    found = known(repository, bg.submit("coded.work"))
+    assert (found.commit, found.dirty) == (git(repository.code, "rev-parse", "HEAD"), False)
+    assert (index.read_bytes(), index.stat().st_mtime_ns) == before
+
+
 def test_a_failure_says_what_has_changed_since_the_last_success_of_its_target(repository, capsys):
     good = bg.submit("coded.work")
     known(repository, good)
