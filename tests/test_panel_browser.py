@@ -3,6 +3,7 @@
 One server, one browser; each test has a notebook and a kernel of its own. Screenshots stay as output of the tests.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -474,8 +475,17 @@ def test_markup_that_a_job_displays_is_seen_in_either_theme(server, page, desk):
 
 def shades(locator):
     """How bright most of something is, and its darkest and its brightest pixel, from 0 to 255."""
-    pixels = imread(io.BytesIO(locator.screenshot()), format="png")[..., :3].mean(axis=-1) * 255
+    picture = until(lambda: _picture(locator), "a picture")
+    pixels = imread(io.BytesIO(picture), format="png")[..., :3].mean(axis=-1) * 255
     return np.median(pixels), pixels.min(), pixels.max()
+
+
+def _picture(locator):
+    """A picture of something; None while it is drawn anew."""
+    from playwright.sync_api import Error
+
+    with contextlib.suppress(Error):
+        return locator.screenshot()
 
 
 def dark(page):
