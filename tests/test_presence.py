@@ -176,6 +176,9 @@ def test_a_fork_server_that_goes_on_after_it_was_given_up_launches_nothing_and_e
     late = bg.submit("joints.note", {"name": "late"})
     assert late.result(DEADLINE) == "late"
     os.kill(server, signal.SIGCONT)
+    looks = time.monotonic() + 1.5
+    while time.monotonic() < looks:
+        assert len(of_role(joints, "supervisor")) == 1, "it has started another supervisor, though its own lives"
     release(joints)
     held.wait(DEADLINE)
     until(lambda: not alive(server), "the end of the fork server")
