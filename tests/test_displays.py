@@ -145,7 +145,7 @@ DIFFERENT = {
     "raise ExceptionGroup('g', [ValueError('a')])": "a kernel prints its own frames and shows no error; a job shows the error",
     "input('name')": "a job asks on no channel, and says what to do instead",
 }
-if sys.version_info >= (3, 13):  # whose json names the number, so a kernel's warning is another one than before
+if sys.version_info >= (3, 12):  # whose json names the number, so a kernel's warning is another one than before
     DIFFERENT["display({'application/json': {'a': [float('inf')]}}, raw=True)"] = "likewise inf"
 
 RUNNER = """

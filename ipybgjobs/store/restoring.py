@@ -59,8 +59,8 @@ def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
             connection.execute(sql, [row[name] for name in names])
     for table, number in salvaged.last.items():
         connection.execute("DELETE FROM sqlite_sequence WHERE name = ? AND seq < ?", (table, number))
-        sql = "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE ?1 NOT IN (SELECT name FROM sqlite_sequence)"
-        connection.execute(sql, (table, number))
+        sql = "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :seq WHERE :name NOT IN (SELECT name FROM sqlite_sequence)"
+        connection.execute(sql, {"name": table, "seq": number})
     connection.execute(_OLDER_PLACES)
 
 
