@@ -1,10 +1,14 @@
 """A transaction of the supervisor does nothing but its statements: others wait for it."""
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from conftest import DEADLINE, until
-from test_joints_start import driven, outcomes, prepare, ran, release
+from test_joints_start import driven, outcomes, prepare, ran, release, rows
 
 import ipybgjobs as bg
 from ipybgjobs.store.readings import Readings, Unparsed, at_once
@@ -35,6 +39,29 @@ _WATCH = """
                          (redaction, ["without"]), (hashlib, ["sha256"])):
         for name in names:
             before(owner, name, note, lambda *_: bool(inside))
+"""
+
+
+#: Notes each transaction that has to be made anew.
+_COUNT = """
+    import os
+    from ipybgjobs.store import readings
+
+    def note(*_, **__):
+        with os.fdopen(os.open("NOTED", os.O_WRONLY | os.O_CREAT | os.O_APPEND), "w") as file:
+            file.write("made anew\\n")
+
+    before(readings.Readings, "learn", note, lambda *_: True)
+"""
+
+FAILING = """
+    import time
+    from pathlib import Path
+
+    def fails_late():
+        while not (Path(__file__).parent / "go").exists():
+            time.sleep(0.02)
+        raise OSError("late")
 """
 
 
@@ -91,3 +118,25 @@ def test_rows_that_are_not_parsed_are_told_and_those_that_were_used_last_are_kep
     with pytest.raises(Unparsed) as told:
         readings(double, numbers[:100])
     assert [row["i"] for row in told.value.rows][:2] == [4, 5]
+
+
+def test_an_attempt_that_fails_and_a_cancel_of_its_job_meet_in_one_transaction(joints):
+    joints.module("failing", FAILING)
+    joints.allow({"failing": ["fails_late"]}, BackgroundJobs__idle_seconds=0.2)
+    noted = joints.root / "noted"
+    supervisor = driven(joints, _COUNT.replace("NOTED", str(noted)))
+    job = bg.submit("failing.fails_late", retry={"max_attempts": 3, "delay_seconds": 60, "jitter": 0.5})
+    until(lambda: job.attempts, "its run")
+    folder = joints.state / "jobs" / job.uid / "1"
+    until((folder / "started.json").exists, "its start")
+    noted.unlink(missing_ok=True)
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    (joints.code / "go").touch()
+    until((folder / "outcome.json").exists, "its failure")
+    with subprocess.Popen([sys.executable, "-m", "ipybgjobs", "cancel", "1"], cwd=joints.code, stdout=subprocess.PIPE) as cancel:
+        until(lambda: rows(joints, "SELECT count(*) FROM requests") == [(1,)], "the request")
+        os.kill(supervisor.pid, signal.SIGCONT)
+        assert job.wait(DEADLINE).state == "cancelled"
+        cancel.communicate(timeout=DEADLINE)
+    assert noted.read_text().count("made anew") <= 5
+    until(lambda: supervisor.poll() is not None, "the supervisor's end")

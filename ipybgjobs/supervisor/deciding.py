@@ -1,11 +1,11 @@
 """What one transaction of the supervisor decides: how attempts ended, which are late, what users asked for, what starts.
 
 It changes the store and nothing else; what is to follow once that is committed is returned as `Effects`. What files say has been
-looked at before (see `judging`): a transaction is what others wait for.
+looked at before (see `judging`): a transaction is what others wait for. It looks at no clock and draws no number: made anew (see
+`transacting`), it does the same.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .. import durations
@@ -43,10 +43,6 @@ class Decider:
         Which queued jobs start.
     policies : Policies
         What the configuration files say.
-    clock : callable
-        Seconds since the epoch.
-    draw : callable
-        A random number in [0, 1), for jitter.
     """
 
     def __init__(
@@ -54,15 +50,10 @@ class Decider:
         attempts: Attempts,
         starter: Starter,
         policies: Policies,
-        *,
-        clock: Callable[[], float],
-        draw: Callable[[], float],
     ) -> None:
         self._attempts = attempts
         self._starter = starter
         self._policies = policies
-        self._clock = clock
-        self._draw = draw
         self._aftermath = Aftermath(policies)
 
     def decide(self, change: Transitions, queues: Schedule, ends: Sequence[End], monotonic: float) -> Effects:
@@ -77,7 +68,7 @@ class Decider:
         monotonic : float
             The monotonic clock, in seconds.
         """
-        step = Step(change, queues, Effects())
+        step = Step(change, queues, Effects(), monotonic)
         for end in ends:
             self._record(step, end)
         self._enforce(step, monotonic)
@@ -100,7 +91,7 @@ class Decider:
             self._follow(step, end.run, end.claim.job, end)
 
     def _follow(self, step: Step, run: Running, job: Task | Unread, end: End) -> None:
-        verdict = self._explained(run, job, end.verdict)
+        verdict = _explained(step, run, job, end.verdict)
         if not step.change.end_attempt(job.id, run.number, verdict):
             return
         if run.left_running:
@@ -120,22 +111,15 @@ class Decider:
             step.effects.say(f"{head} was cancelled" + (f": {verdict.error}" if run.remains else ""))
         else:
             said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
-            said += self._fail_or_retry(step, job, run.number, verdict, end.failure)
+            said += self._fail_or_retry(step, job, run.number, verdict, end)
             step.effects.fail(said, verdict.traceback)
 
-    def _explained(self, run: Running, job: Task | Unread, verdict: Verdict) -> Verdict:
-        """A time-out by the job's deadline says so."""
-        deadline = None if isinstance(job, Unread) or run.is_hook else job.record.deadline
-        if verdict.outcome is Outcome.TIMEOUT and deadline is not None and self._clock() >= deadline:
-            return replace(verdict, error=_DEADLINE)
-        return verdict
-
-    def _fail_or_retry(self, step: Step, task: Task, number: int, verdict: Verdict, failure: Failure) -> str:
+    def _fail_or_retry(self, step: Step, task: Task, number: int, verdict: Verdict, end: End) -> str:
         """Retry by rule, or fail; say which."""
         record = task.record
         rules = replace(record.rules, max_attempts=record.allowed_attempts)
-        delay = next_delay(rules, number, failure, self._draw())
-        due = None if delay is None else self._clock() + delay
+        delay = next_delay(rules, number, end.failure, end.luck)
+        due = None if delay is None else step.schedule.now + delay
         if delay is None or due is None or (record.deadline is not None and due >= record.deadline):
             self._end(step, task, JobState.FAILED, verdict)
             return "" if delay is None else "; its deadline (retry_until) leaves no time for another attempt"
@@ -162,7 +146,7 @@ class Decider:
     def _enforce(self, step: Step, monotonic: float) -> None:
         grace = self._policies.latest.kill_grace_seconds
         for run in self._attempts.running.values():
-            if run.is_late(monotonic, self._clock()) and run.folder not in self._attempts.ended:
+            if run.is_late(monotonic, step.schedule.now) and run.folder not in self._attempts.ended:
                 gone = run.folder in self._attempts.leaving  # what it has left is being ended
                 if not gone and step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
                     step.effects.endings.append((run, Outcome.TIMEOUT, grace))
@@ -233,7 +217,7 @@ class Decider:
         elif claim.ending is not None or _is_hook_of_a_live_job(claim):
             reason = claim.ending or Outcome.CANCELLED
             self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
-        elif self._starter.backoff.waits or self._rest_of(run, claim) > 0:
+        elif self._starter.backoff.waits or self._rest_of(step, run, claim) > 0:
             self._give_back(step, run, claim)  # something keeps launches from working: no hurry
         elif refusal := self._starter.refusal(claim.job):
             self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
@@ -244,16 +228,16 @@ class Decider:
         else:
             self._give_back(step, run, claim)
 
-    def _rest_of(self, run: Running, claim: Claim) -> float:
+    def _rest_of(self, step: Step, run: Running, claim: Claim) -> float:
         """Seconds until an attempt may be launched again whose launches come to nothing."""
-        return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - time.monotonic()
+        return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - step.monotonic
 
     def _give_back(self, step: Step, run: Running, claim: Claim) -> None:
         """Let a job that can't be launched now wait in its queue, without a slot; a hook, which has none, waits here."""
         if run.is_hook:
             self._starter.hold(claim.job, run.problem)
             return
-        rest = 0.0 if self._starter.backoff.waits else self._rest_of(run, claim)
+        rest = 0.0 if self._starter.backoff.waits else self._rest_of(step, run, claim)
         due, problem = (step.schedule.now + rest, run.problem) if rest > 0 else (None, None)
         if step.change.give_back(claim.job.id, run.number, due, problem):
             step.effects.recorded.append(run.folder)
@@ -267,6 +251,14 @@ class Decider:
 
     def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
         self._record(step, End(run, claim, verdict, Failure()))
+
+
+def _explained(step: Step, run: Running, job: Task | Unread, verdict: Verdict) -> Verdict:
+    """A time-out by the job's deadline says so."""
+    deadline = None if isinstance(job, Unread) or run.is_hook else job.record.deadline
+    if verdict.outcome is Outcome.TIMEOUT and deadline is not None and step.schedule.now >= deadline:
+        return replace(verdict, error=_DEADLINE)
+    return verdict
 
 
 def _is_hook_of_a_live_job(claim: Claim) -> bool:

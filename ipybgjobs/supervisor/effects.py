@@ -70,6 +70,7 @@ class Step:
     change: Transitions
     schedule: Schedule
     effects: Effects
+    monotonic: float  #: when it began; the same where it has to be made anew
     _variables: dict[int, str] = field(default_factory=dict)
 
     def variables(self, environment: int | None) -> str | None:

@@ -28,6 +28,7 @@ class End:
     claim: Claim | None  #: None where its rows are gone
     verdict: Verdict
     failure: Failure
+    luck: float = 0.0  #: in [0, 1), for jitter: drawn before the transaction, which may be made more than once
 
 
 class Judge:
@@ -41,12 +42,15 @@ class Judge:
         What the configuration files say.
     memory_kills : Kills
         What the kernel counts.
+    draw : callable
+        A random number in [0, 1), for jitter.
     """
 
-    def __init__(self, attempts: Attempts, policies: Policies, memory_kills: Kills) -> None:
+    def __init__(self, attempts: Attempts, policies: Policies, memory_kills: Kills, draw: Callable[[], float]) -> None:
         self._attempts = attempts
         self._policies = policies
         self._memory_kills = memory_kills
+        self._draw = draw
 
     def look(self, queues: Schedule, texts: Callable[[int], str | None]) -> list[End]:
         """Judge what has ended.
@@ -68,7 +72,7 @@ class Judge:
             run = self._attempts.running[end.folder]
             claim = queues.claimed(run.job_id, run.number)
             verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, texts)
-            found.append(End(run, claim, _with_remains(_as_adopted(verdict, run), run), failure))
+            found.append(End(run, claim, _with_remains(_as_adopted(verdict, run), run), failure, self._draw()))
         return found
 
     def _judge(self, end: Exit, run: Running, claim: Claim, texts: Callable[[int], str | None]) -> tuple[Verdict, Failure]:

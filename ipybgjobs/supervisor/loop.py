@@ -95,8 +95,8 @@ class Supervisor:
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
         self._collector = Collector(self._attempts, self.executor, self.policies, self._backoff)
-        self._judge = Judge(self._attempts, self.policies, self._memory_kills)
-        self._decider = Decider(self._attempts, self._starter, self.policies, clock=clock, draw=draw)
+        self._judge = Judge(self._attempts, self.policies, self._memory_kills, draw)
+        self._decider = Decider(self._attempts, self._starter, self.policies)
         self._transactions = Transactions(self.database, self.owner)
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
@@ -295,11 +295,12 @@ class Supervisor:
         with self.database.looking() as connection:
             variables = Transitions(connection, self.owner, now).environment
             ends = self._judge.look(Schedule(connection, self.owner, now), variables)
-        silent = time.monotonic() - self._heard_at >= _HEARTBEAT
+        monotonic = time.monotonic()
+        silent = monotonic - self._heard_at >= _HEARTBEAT
 
         def act(change: Transitions, queues: Schedule) -> Effects:
             self._timing.give(queues)
-            effects = self._decider.decide(change, queues, ends, time.monotonic())
+            effects = self._decider.decide(change, queues, ends, monotonic)
             for body, attempts in self._found_origins:
                 change.note_origin(body, attempts)
             if silent:

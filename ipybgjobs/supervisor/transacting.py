@@ -1,6 +1,7 @@
 """A transaction of the supervisor that does nothing but its statements: what it has to read is parsed before it begins.
 
-A row that turns out not to be parsed yet is parsed with the transaction rolled back, which then is made anew. It decides nothing.
+A row that turns out not to be parsed yet is parsed with the transaction rolled back, which then is made anew; after many times rows
+are parsed within it, so that it ends whatever others write meanwhile. It decides nothing.
 """
 
 from collections.abc import Callable
@@ -8,11 +9,14 @@ from typing import TypeVar
 
 from ..models import Owner
 from ..store.database import Database
-from ..store.readings import Readings, Unparsed
+from ..store.readings import Readings, Unparsed, at_once
 from ..store.schedule import Schedule
 from ..store.transitions import Transitions
 
 Made = TypeVar("Made")
+
+#: How often a transaction is made before rows are parsed within it.
+_MOST = 100
 
 
 class Transactions:
@@ -51,10 +55,13 @@ class Transactions:
         StoreError
             If SQLite refuses; nothing was changed.
         """
+        number = 0
         while True:
+            number += 1
+            read = self._readings if number < _MOST else at_once
             try:
                 with self._database.transaction() as connection:
-                    made = act(Transitions(connection, self._owner, now), Schedule(connection, self._owner, now, self._readings))
+                    made = act(Transitions(connection, self._owner, now), Schedule(connection, self._owner, now, read))
             except Unparsed as unparsed:
                 self._readings.learn(unparsed)
             else:
