@@ -1,7 +1,7 @@
 """A transaction of the supervisor that does nothing but its statements: what it has to read is parsed before it begins.
 
-A row that turns out not to be parsed yet is parsed with the transaction rolled back, which then is made anew; after many times rows
-are parsed within it, so that it ends whatever others write meanwhile. It decides nothing.
+A row that turns out not to be parsed yet is parsed with the transaction rolled back, which then is made anew; after many times
+rows are parsed within it, so that it ends whatever others write meanwhile. It decides nothing.
 """
 
 from collections.abc import Callable
