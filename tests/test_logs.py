@@ -226,6 +226,19 @@ def test_an_end_that_a_supervisor_recorded_and_did_not_live_to_tell_is_told_once
     failed.remove()
 
 
+def test_an_end_that_nobody_told_is_told_where_the_configuration_says_and_nowhere_else(place):
+    mine = place.root / "mine"
+    place.allow(ALLOWED, JobLogs__directory=str(mine))
+    bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    until(lambda: not place.processes(), "the supervisor's end")
+    log = mine / "background_jobs.log"
+    log.write_text("".join(line for line in log.read_text().splitlines(keepends=True) if "succeeded" not in line))
+    bg.submit("work.echo", {"value": 2}).wait(DEADLINE)
+    until(lambda: not place.processes(), "the supervisor's end")
+    assert "job 1 attempt 1 of 1 work.echo(value=1) succeeded" in log.read_text()
+    assert not list((place.state / "logs").glob("background_jobs*.log"))
+
+
 def test_an_attempt_that_is_to_be_retried_and_whose_end_nobody_told_is_told_by_the_next_supervisor(place):
     place.allow(ALLOWED, RetryPolicy__delay_seconds=3600.0)
     log = place.state / "logs" / "background_jobs.log"

@@ -11,7 +11,8 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from .. import __version__, damage
 from ..errors import StoreDamaged, StoreError
@@ -107,6 +108,7 @@ class Supervisor:
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = -math.inf  # on the monotonic clock
+        self._untold: Sequence[Any] = ()  # ends that the log may not tell
         self._version = -1  # of the store, at the last look
         self._next_due: float | None = None  # when the next delayed job may start
         self._notice: str | None = None
@@ -242,8 +244,7 @@ class Supervisor:
         if self.policies.unknown:
             return  # where to log, and how long to wait, is about to be known
         self._follow_settings()
-        if not self.has_decided:
-            self._tell_untold()
+        self._tell_untold()
         try:
             effects = self._decide()
         except StoreDamaged:
@@ -257,10 +258,14 @@ class Supervisor:
             self.say_heard()
 
     def _tell_untold(self) -> None:
-        """Say what a supervisor before this one had recorded when it died, and not said."""
-        everything, _ = self.policies.latest.logs.files(self._folder.logs)
-        for message in untold.find(self.database, self.owner.place, everything):
-            self._logs.write(message)
+        """Say what a supervisor before this one had recorded when it died, and not said, once it is known where to."""
+        if not self.has_decided:
+            self._untold = untold.last_ends(self.database, self.owner.place)
+        if self._untold and self.policies.is_read:
+            everything, _ = self.policies.latest.logs.files(self._folder.logs)
+            for message in untold.find(self.database, self._untold, everything):
+                self._logs.write(message)
+            self._untold = ()
 
     def _store_changed(self) -> bool:
         version = self.database.changed()

@@ -71,6 +71,7 @@ class Policies:
         self._stale: set[_Key] = set()  # whose files had changed at the last look
         self._wanted: dict[_Key, Context] = {}  # asked for and not known
         self.latest = Settings()  #: of the last evaluation that succeeded
+        self.is_read = False  #: whether one has succeeded; until then `latest` is nobody's
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when a child answers."""
@@ -168,7 +169,7 @@ class Policies:
         evaluation.question = None
         if "settings" in answer:
             evaluation.settings, evaluation.error = Settings.from_json(answer["settings"]), None
-            self.latest = evaluation.settings
+            self.latest, self.is_read = evaluation.settings, True
             return
         evaluation.settings = None
         evaluation.again_at = None if "error" in answer else time.monotonic() + PAUSE

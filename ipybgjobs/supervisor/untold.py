@@ -5,7 +5,8 @@ so nothing is written into the store for the sake of the log.
 """
 
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
 
 from .. import attempt
 from ..models import JobRecord, Outcome
@@ -30,15 +31,20 @@ _LAST = """WITH ends AS (
     SELECT * FROM ends WHERE ended_at = (SELECT max(ended_at) FROM ends)"""
 
 
-def find(database: Database, place: str, log: str) -> Iterator[Message]:
+def last_ends(database: Database, place: str) -> list[sqlite3.Row]:
+    """Return the ends of the last transaction of a place's supervisor, which may have died since; before another is made."""
+    return database.read(_LAST, {"place": place})
+
+
+def find(database: Database, ends: Sequence[sqlite3.Row], log: str) -> Iterator[Message]:
     """Find what is to be told.
 
     Parameters
     ----------
     database : Database
         The store.
-    place : str
-        Whose supervisor has died.
+    ends : sequence of sqlite3.Row
+        What `last_ends` has returned.
     log : str
         Path of the log of everything.
 
@@ -47,7 +53,6 @@ def find(database: Database, place: str, log: str) -> Iterator[Message]:
     Message
         What the log does not tell.
     """
-    ends = database.read(_LAST, {"place": place})
     told = _told(log) if ends else set()
     for end in ends:
         if (end["job_id"], end["number"]) not in told:
