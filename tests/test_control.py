@@ -554,7 +554,7 @@ def test_when_a_job_fails_what_needs_its_success_fails_too_and_what_does_not_run
         needs.result(60)
     assert (needs.attempts, needs_it_too.attempts, desk.runs("needs")) == ([], [], 0)
     assert started(does_not) >= ended(failing)
-    assert f"job {needs.id} failed before it started" in desk.place.log()
+    until(lambda: f"job {needs.id} failed before it started" in desk.place.log(), "the line in the log")
 
 
 def test_when_a_job_is_cancelled_what_needs_its_success_fails_and_what_does_not_runs(desk):
@@ -866,7 +866,7 @@ def test_no_attempt_follows_a_deadline(desk):
     job = bg.submit("control.fails", retry={"max_attempts": 3, "delay_seconds": 300}, retry_until="2m")
     assert job.wait(60).state == "failed"
     assert (outcomes(job), job.error) == (["error"], "ValueError: as planned")
-    assert "its deadline (retry_until) leaves no time for another attempt" in desk.place.log()
+    until(lambda: "its deadline (retry_until) leaves no time for another attempt" in desk.place.log(), "the line in the log")
 
 
 def test_attempts_follow_each_other_until_the_deadline(desk):

@@ -25,12 +25,14 @@ from IPython.display import clear_output, update_display, publish_display_data
 import matplotlib.pyplot as plt
 """
 
+#: Cells whose text reaches descriptor 1 past Python: a thread of the kernel's reads it, and loses what comes after the cell's end.
+LATE = ("import subprocess; _ = subprocess.run(['echo', 'child'])", "_ = os.write(1, b'descriptor\\n')")
+
 PRINTS = [
     "print('one')", "print('one', end='')", "print('a\\nb\\n\\nc')", "print('ä €  𝄞 \\u200b')", "print(*range(5), sep=', ')",
     "print('out'); print('err', file=sys.stderr)", "print('err', file=sys.stderr)", "sys.stdout.write('raw') and None",
     "print('x' * 5000)", "print('\\x1b[31mred\\x1b[0m')", "print('tab\\there')", "print('')", "print('a', flush=True); print('b')",
-    "for i in range(200): print(i)", "import subprocess; _ = subprocess.run(['echo', 'child'])",
-    "_ = os.write(1, b'descriptor\\n')", "!echo shell", "!echo two; echo three", "x = !echo list\nx", "print('before'); 1 + 1",
+    "for i in range(200): print(i)", *LATE, "!echo shell", "!echo two; echo three", "x = !echo list\nx", "print('before'); 1 + 1",
     "logging.warning('told')", "sys.stderr.write('e') and None", "t = threading.Thread(target=print, args=('in a thread',)); t.start(); t.join()",
     "await asyncio.sleep(0.01); print('awaited')", "print('\\udcff'.encode('utf-8', 'backslashreplace').decode())", "print({}, [], ())",
     "import pprint; pprint.pprint({'a' * 30: 'b' * 30, 'c' * 30: 'd' * 30})", "help(type(None).__bool__)",
@@ -195,7 +197,8 @@ def plain(value):
 
 
 def kernel(folder):
-    notebook = v4.new_notebook(cells=[v4.new_code_cell(IMPORTS), *map(v4.new_code_cell, CELLS)])
+    cells = [f"{cell}\nimport time; time.sleep(1)" if cell in LATE else cell for cell in CELLS]
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(IMPORTS), *map(v4.new_code_cell, cells)])
     NotebookClient(notebook, allow_errors=True, resources={"metadata": {"path": str(folder)}}).execute()
     return [brief(cell.outputs) for cell in notebook.cells[1:]]
 

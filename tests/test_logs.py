@@ -13,6 +13,13 @@ from ipybgjobs import client as client_module
 from ipybgjobs.store import records
 
 ERRORS = "background_jobs_errors.log"
+HOLD = """
+    import os, time
+
+    def hold(path):
+        while not os.path.exists(path):
+            time.sleep(0.02)
+"""
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (INFO|WARNING|ERROR) job \d+ .*")
 
 
@@ -24,6 +31,10 @@ def lines(text):
 def log(folder, name="background_jobs.log"):
     path = folder / name
     return path.read_text() if path.exists() else ""
+
+
+def end_of(path):
+    return path.read_bytes()[-2000:].decode()
 
 
 def notices():
@@ -224,6 +235,29 @@ def test_an_end_that_a_supervisor_recorded_and_did_not_live_to_tell_is_told_once
     assert "ValueError: broken" in errors.read_text()
     assert log.read_text().count("job 1 attempt 1 of 1") == 2
     failed.remove()
+
+
+@pytest.mark.parametrize("configuration", ["slow", "broken"])
+def test_no_file_is_rotated_by_a_supervisor_that_has_not_read_the_configuration_yet(place, configuration):
+    place.module("hold", HOLD)
+    place.allow({"hold": ["hold"]}, JobLogs__max_bytes=0)
+    log, read = place.state / "logs" / "background_jobs.log", place.root / "read"
+    job = bg.submit("hold.hold", {"path": str(place.root / "release")})
+    until(lambda: "started" in place.log(), "the start")
+    os.kill(place.supervisor_pid(), signal.SIGKILL)
+    with log.open("a") as file:
+        file.write("x" * 6_000_000 + "\n")  # more than what is rotated by default
+    first = f"import os, time\nwhile not os.path.exists({str(read)!r}): time.sleep(0.05)" if configuration == "slow" else "1 / 0"
+    good = place.config_file.read_text()
+    place.config_file.write_text(f"{first}\n{good}")
+    (place.root / "release").touch()
+    until(lambda: job.state == "succeeded", "the end of the attempt")
+    assert log.stat().st_size > 6_000_000
+    read.touch()
+    until(lambda: "attempt 1 of 1 hold.hold(" in end_of(log) and "succeeded" in end_of(log), "the line")
+    assert not log.with_name("background_jobs.log.1").exists()
+    place.config_file.write_text(good)
+    bg.submit("hold.hold", {"path": str(read)}).wait(DEADLINE)  # so that the supervisor knows when it is to end
 
 
 def test_an_end_that_nobody_told_is_told_where_the_configuration_says_and_nowhere_else(place):

@@ -1,20 +1,28 @@
 """background_jobs.log and background_jobs_errors.log: rotated, one line a record, written by the supervisor alone.
 
 Whatever stands in a record, it can't start another line. What can't be written is told in `problem`, and harms nothing. Files in
-the state folder go with it where it is moved, and never into another that takes its place.
+the state folder go with it where it is moved, and never into another that takes its place. No record is written before the
+configuration of the files is known: by default they are rotated, and a user who keeps everything would lose the oldest.
 """
 
 import datetime as dt
 import logging
 import logging.handlers
 import os
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import redaction
 from ..folder import StateFolder
 from ..process.held import HeldFolder
 from ..settings import LogSettings
+
+#: Where nothing tells how much of the files is to be kept, everything is.
+KEEPING = replace(LogSettings(), max_bytes=0)
+
+#: Records that wait for settings; of more, the oldest are let go.
+_MOST_WAITING = 10_000
 
 
 class _OneLine(logging.Formatter):
@@ -65,37 +73,47 @@ class JobLogs:
 
     Parameters
     ----------
-    settings : LogSettings
-        Where and how.
     folder : StateFolder
         The state folder, where the settings name no other.
     held : HeldFolder
         The same.
     """
 
-    def __init__(self, settings: LogSettings, folder: StateFolder, held: HeldFolder) -> None:
-        self.settings = settings
+    def __init__(self, folder: StateFolder, held: HeldFolder) -> None:
+        self._folder = folder
         self._held = held
-        everything, errors = settings.files(folder.logs)
+        self._settings: LogSettings | None = None
+        self._waiting: deque[logging.LogRecord] = deque(maxlen=_MOST_WAITING)
         self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree: nobody else configures it
-        self._handlers = [
-            self._handler(everything, logging.getLevelName(settings.level)),
-            self._handler(errors, logging.ERROR),
-        ]
+        self._handlers: list[_Rotating] = []
 
-    def _handler(self, path: str, level: int) -> _Rotating:
+    def follow(self, settings: LogSettings) -> None:
+        """Write where and how the settings say from now on, and first what has waited for them."""
+        if settings != self._settings:
+            self._close_files()
+            self._open_files(settings)
+            self._settings = settings
+        while self._waiting:
+            self._handle(self._waiting.popleft())
+
+    def _open_files(self, settings: LogSettings) -> None:
+        everything, errors = settings.files(self._folder.logs)
+        self._add(everything, settings, logging.getLevelName(settings.level))
+        self._add(errors, settings, logging.ERROR)
+
+    def _add(self, path: str, settings: LogSettings, level: int) -> None:
         handler = _Rotating(
             self._held.reach(path),
-            maxBytes=self.settings.max_bytes,
-            backupCount=self.settings.backup_count,
+            maxBytes=settings.max_bytes,
+            backupCount=settings.backup_count,
             delay=True,
             encoding="utf-8",
         )
         handler.shown = path
         handler.setLevel(level)
-        handler.setFormatter(_OneLine(self.settings.format))
+        handler.setFormatter(_OneLine(settings.format))
         self._logger.addHandler(handler)
-        return handler
+        self._handlers.append(handler)
 
     @property
     def problem(self) -> str | None:
@@ -103,13 +121,28 @@ class JobLogs:
         return next((handler.problem for handler in self._handlers if handler.problem), None)
 
     def write(self, message: Message) -> None:
-        """Write one record."""
+        """Write one record; it waits where the settings are not known."""
+        text = message.text if message.traceback is None else f"{message.text} | {message.traceback.rstrip()}"
+        level = logging.ERROR if message.failure else logging.INFO
+        record = self._logger.makeRecord(self._logger.name, level, __file__, 0, text, (), None)
+        if self._settings is None:
+            self._waiting.append(record)
+        else:
+            self._handle(record)
+
+    def _handle(self, record: logging.LogRecord) -> None:
         for handler in self._handlers:
             handler.problem = None  # this record tells anew
-        text = message.text if message.traceback is None else f"{message.text} | {message.traceback.rstrip()}"
-        self._logger.log(logging.ERROR if message.failure else logging.INFO, "%s", text)
+        self._logger.handle(record)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; what waits still for settings goes where it does by default, and nothing is rotated for it."""
+        if self._waiting:
+            self.follow(KEEPING)
+        self._close_files()
+
+    def _close_files(self) -> None:
         for handler in self._handlers:
+            self._logger.removeHandler(handler)
             handler.close()
+        self._handlers.clear()

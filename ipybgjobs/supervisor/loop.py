@@ -91,7 +91,7 @@ class Supervisor:
         self.executor = LocalExecutor(folder)
         self.policies = Policies()
         self._starter = Starter(folder, self.policies, startup_key(os.environ))
-        self._logs = JobLogs(self.policies.latest.logs, folder, self.held)
+        self._logs = JobLogs(folder, self.held)
         self._backoff = self._starter.backoff
         self._attempts = Attempts()
         self._memory_kills = memory.Kills()
@@ -370,9 +370,9 @@ class Supervisor:
         self.executor.launch(launches)
 
     def _follow_settings(self) -> None:
-        if self.policies.latest.logs != self._logs.settings:
-            self._logs.close()
-            self._logs = JobLogs(self.policies.latest.logs, self._folder, self.held)
+        settings = self.policies.logs
+        if settings is not None:
+            self._logs.follow(settings)
 
     @property
     def notice(self) -> str | None:

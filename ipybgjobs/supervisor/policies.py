@@ -12,8 +12,9 @@ from typing import Any
 from ..configuration import sources
 from ..process.question import Question
 from ..roles import command
-from ..settings import Settings
+from ..settings import LogSettings, Settings
 from ..snapshot import Context
+from .joblogs import KEEPING
 
 #: Longest that the files may take to be evaluated, in seconds.
 LONGEST_EVALUATION = 60.0
@@ -121,6 +122,13 @@ class Policies:
     def changed(self) -> bool:
         """Whether files have changed since they were evaluated."""
         return any(e.is_stale(sources.signature(path for path, _ in key[0])) for key, e in self._evaluations.items())
+
+    @property
+    def logs(self) -> LogSettings | None:
+        """What is said of the log files; where no file can be read, the defaults without rotation. None: not known yet."""
+        if self.is_read:
+            return self.latest.logs
+        return KEEPING if any(e.error and e.again_at is None for e in self._evaluations.values()) else None
 
     @property
     def unknown(self) -> bool:
