@@ -303,17 +303,24 @@ class Job(JobView):
         return [job for job in jobs if not now[job.id].state.ended or now[job.id].attempt > before[job.id]]
 
     def _check_retry(self, record: JobRecord) -> None:
-        database = self._database()
-        earlier = records.failed_dependency(database, self.id)
-        if earlier is not None:
-            raise InvalidRequest(f"job {self.id} comes after job {earlier}, which did not succeed: retry job {earlier} first.")
-        holder = None if record.unique_key is None else records.live_holder(database, record.unique_key)
+        self._check_dependencies()
+        holder = None if record.unique_key is None else records.live_holder(self._database(), record.unique_key)
         if holder is not None:
             raise DuplicateJob(f"job {holder} holds the unique key of job {self.id}: wait for its end or cancel it.")
+
+    def _check_dependencies(self) -> None:
+        earlier, removed = records.failed_dependency(self._database(), self.id) or (None, False)
+        if removed:
+            raise InvalidRequest(
+                f"job {self.id} comes after job {earlier}, which did not succeed and was removed: submit it again."
+            )
+        if earlier is not None:
+            raise InvalidRequest(f"job {self.id} comes after job {earlier}, which did not succeed: retry job {earlier} first.")
 
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
         if not record.state.ended:
             raise InvalidRequest(f"job {self.id} is {record.state}; wait for its end or cancel it, then retry it.")
+        self._check_dependencies()
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
         given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
         given |= {} if record.timeout is None else {"timeout": record.timeout}

@@ -647,6 +647,28 @@ def test_a_job_may_come_after_one_that_has_ended_already(desk):
     assert len(bg.jobs()) == before
 
 
+@pytest.mark.parametrize("params", [None, {"name": "other"}], ids=["as it was", "changed"])
+def test_what_needs_a_job_that_failed_and_was_removed_is_not_retried_without_it(desk, params):
+    first = desk.held()
+    succeeded, failing = bg.submit("control.note", after=first), bg.submit("control.fails", after=first)
+    needs, needs_both = bg.submit("control.note", after=succeeded), bg.submit("control.note", after=[succeeded, failing])
+    until(lambda: len(bg.jobs(state="queued")) == 4, "the jobs that wait")
+    needs.cancel()
+    desk.go("hold")
+    assert needs_both.wait(60).state == "failed"
+    failing.remove()
+    succeeded.remove()
+    before = len(bg.jobs())
+    with pytest.raises(
+        bg.InvalidRequest, match=rf"job {needs_both.id} comes after job {failing.id}, which did not succeed and was removed"
+    ) as refused:
+        needs_both.retry(params)
+    assert one_sentence(refused.value)
+    assert bg.jobs(state="failed").retry() == []
+    assert (len(bg.jobs()), needs_both.state, desk.runs("other")) == (before, "failed", 0)
+    assert needs.retry(params).result(60) == (params or {"name": "note"})["name"]
+
+
 def test_a_job_waits_for_its_time_and_for_the_one_that_it_comes_after(desk):
     before, delays = time.time(), (0.05, 0.8)
     first = desk.held()

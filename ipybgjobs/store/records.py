@@ -221,12 +221,13 @@ def remaining_dependencies(database: Database, job_id: int) -> tuple[list[int], 
     return [row[0] for row in rows if not row["anyway"]], [row[0] for row in rows if row["anyway"]]
 
 
-def failed_dependency(database: Database, job_id: int) -> int | None:
-    """Return a job without whose success another can't run, and which has failed or was cancelled; None if there is none."""
-    sql = """SELECT on_id FROM dependencies JOIN jobs ON jobs.id = on_id
-        WHERE job_id = ? AND NOT anyway AND state IN ('failed', 'cancelled') LIMIT 1"""
+def failed_dependency(database: Database, job_id: int) -> tuple[int, bool] | None:
+    """Return a job that did not succeed and whose success another needs, and whether it was removed; None if there is none."""
+    sql = """SELECT on_id, state IS NULL FROM dependencies LEFT JOIN jobs ON jobs.id = on_id
+        WHERE job_id = ? AND NOT anyway AND coalesce(state, 'failed') IN ('failed', 'cancelled')
+        ORDER BY state IS NULL DESC LIMIT 1"""
     rows = database.read(sql, (job_id,))
-    return rows[0][0] if rows else None
+    return (rows[0][0], bool(rows[0][1])) if rows else None
 
 
 def live_holder(database: Database, key: str) -> int | None:

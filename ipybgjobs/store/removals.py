@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..models import JobState
 from .database import Database
 
 #: A job that may be removed: it has ended, nobody has asked for more of it, and no hook of it is to run or runs.
@@ -66,6 +67,10 @@ def _last_of_newest(database: Database, count: int) -> tuple[float, int]:
     return (rows[0]["ended_at"], rows[0]["id"]) if rows else (float("-inf"), 0)
 
 
+#: Those that come after a job which has succeeded may run, now that nothing else tells of its success.
+_SUCCEEDED = "UPDATE dependencies SET anyway = 3 WHERE on_id = ? AND NOT anyway"
+
+
 def remove(
     database: Database, job_ids: Sequence[int], announce: Callable[[Sequence[str]], None], rule: Rule | None = None
 ) -> tuple[list[str], list[str]]:
@@ -90,7 +95,7 @@ def remove(
     where, values = ("true", []) if rule is None else _conditions(database, rule)
     wanted = "id IN (SELECT value FROM json_each(?))"
     sql, ids = (
-        f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id",
+        f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id, state",
         json.dumps(list(job_ids)),
     )
     announce(_uids(database, job_ids))
@@ -98,6 +103,7 @@ def remove(
         rows = connection.execute(sql, (ids, *values)).fetchall()
         for table in ("attempts", "dependencies"):
             connection.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(row["id"],) for row in rows])
+        connection.executemany(_SUCCEEDED, [(row["id"],) for row in rows if row["state"] == JobState.SUCCEEDED])
         groups = _remove_empty_groups(connection, {row["group_id"] for row in rows if row["group_id"] is not None})
     return [row["uid"] for row in rows], groups
 

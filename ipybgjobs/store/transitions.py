@@ -243,7 +243,7 @@ class Transitions:
     def retry(self, job_id: int, options: dict[str, Any]) -> bool:
         """From failed or cancelled to queued: a person asked for one more attempt, in that person's context.
 
-        Not where another live job holds its unique key, or where a job whose success it needs has failed.
+        Not where another live job holds its unique key, or where a job whose success it needs has failed, removed since or not.
         """
         retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", {**options, **self._asked(job_id)})
         if retried:  # those that come after it and still wait for others wait for it again
@@ -328,8 +328,8 @@ _MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
         WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running') AND NOT other.replaced)
     AND NOT EXISTS (SELECT 1 FROM jobs AS other
         WHERE other.unique_key = jobs.unique_key AND other.state IN ('queued', 'running') AND other.replaced)
-    AND NOT EXISTS (SELECT 1 FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
-        WHERE job_id = jobs.id AND NOT anyway AND earlier.state IN ('failed', 'cancelled'))"""
+    AND NOT EXISTS (SELECT 1 FROM dependencies LEFT JOIN jobs AS earlier ON earlier.id = on_id
+        WHERE job_id = jobs.id AND NOT anyway AND coalesce(earlier.state, 'failed') IN ('failed', 'cancelled'))"""
 
 
 def _storable(text: str | None) -> str | None:
