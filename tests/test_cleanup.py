@@ -320,7 +320,7 @@ def test_a_retry_with_other_parameters_comes_after_the_same_jobs(calc):
     first = bg.submit("calc.once", {"marker": str(calc.root / "marker")}, delay=0.3)
     second = bg.submit("calc.add", {"a": 2}, after=first).wait(60)
     assert second.state == "failed"
-    with pytest.raises(bg.InvalidRequest, match="job 1 has failed"):
+    with pytest.raises(bg.InvalidRequest, match="job 2 comes after job 1, which did not succeed: retry job 1 first"):
         second.retry(params={"a": 3})
     first.retry()
     third = second.retry(params={"a": 3})
