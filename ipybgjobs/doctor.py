@@ -17,7 +17,7 @@ from typing import Any
 from . import __version__, durations, leftovers, occupancy, ownership, presence, rescue, sizes, unbroken, usage
 from .client import client
 from .configuration import loading, sources
-from .errors import BackgroundJobError, StoreDamaged
+from .errors import BackgroundJobError, StoreDamaged, StoreError
 from .folder import StateFolder
 from .process import filesystem, identity, lock, place, surroundings, tree
 from .rescue import Found
@@ -91,6 +91,11 @@ def examine() -> Report:
     """Look at everything."""
     report = Report()
     _versions(report)
+    try:
+        identity.check()
+    except StoreError as error:
+        report.problems.append(str(error))
+        return report
     _unreaped(report)
     settings = _configuration(report)
     warning = surroundings.warning()

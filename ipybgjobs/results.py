@@ -55,7 +55,7 @@ def value(folder: str, job_id: int) -> Any:
         )
     try:
         return plain.load(ownership.read(f"{folder}/{attempt.RESULT}"))
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # it must not end who asks for it
         raise ResultNotKept(
             f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
         ) from problem
@@ -100,6 +100,6 @@ def _own(folder: str) -> BaseException | None:
     report = reports.outcome(folder)
     error: Any = None
     if report is not None and report.pickled:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):
             error = plain.load(ownership.read(f"{folder}/{attempt.EXCEPTION}"))
     return error if isinstance(error, BaseException) else None

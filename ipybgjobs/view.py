@@ -143,7 +143,7 @@ class JobView:
             return {}
         except BackgroundJobError:
             raise
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             reason = redaction.one_line(f"{type(problem).__name__}: {problem}")
             raise ParametersNotLoaded(
                 f"The parameters of job {self.id} can't be loaded here: {reason}. They were pickled at submit and need the "
