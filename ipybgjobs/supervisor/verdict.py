@@ -27,7 +27,7 @@ _KILL = 9
 #: Why an outcome could not be written, by the exit code of its worker.
 _NOT_WRITTEN = {
     attempt.OUTCOME_NOT_WRITTEN: "the disk is full, or the attempt's folder is gone",
-    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there, since it has become another user, or has changed the folder",
+    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there, since it has become another user or has closed the folder",
     attempt.OUTCOME_LIMITED: "its process has set a limit on files or their size that forbids it (ulimit -n, ulimit -f)",
 }
 
