@@ -173,7 +173,8 @@ class Job(JobView):
         error = self._exception()
         if error is not None:
             raise error
-        return results.value(self._folder.attempt(self.attempts[-1].folder or ""), self.id)
+        last = self.attempts[-1:]
+        return results.value(self._folder.attempt(last[0].folder or "") if last else None, self.id)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait, and return what the job raised; None if it has succeeded."""

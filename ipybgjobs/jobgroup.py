@@ -44,7 +44,7 @@ class Group:
         found = listing.group(self._client.database(self._folder), self.id)
         if found is None:
             raise UnknownJob(f"Group {self.id} is no longer in {self._folder.path}: its last job was removed.")
-        if not all(JobState(state).ended for state in found.counts):
+        if found.live:
             self._client.see_to(self._folder)
         return found
 

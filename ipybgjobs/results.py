@@ -27,13 +27,13 @@ _WITHOUT_EXCEPTION: dict[str, type[BackgroundJobError]] = {
 }
 
 
-def value(folder: str, job_id: int) -> Any:
+def value(folder: str | None, job_id: int) -> Any:
     """Return what the method returned.
 
     Parameters
     ----------
-    folder : str
-        The attempt folder.
+    folder : str or None
+        The attempt folder; None where no attempt is recorded.
     job_id : int
         For messages.
 
@@ -42,6 +42,8 @@ def value(folder: str, job_id: int) -> Any:
     ResultNotKept
         If the value could not be kept, or can't be loaded here.
     """
+    if folder is None:
+        raise ResultNotKept(f"job {job_id} has succeeded, but no attempt of it is recorded, so its return value can't be found.")
     report = reports.outcome(folder)
     result = {} if report is None else report.result
     if "plain" in result:

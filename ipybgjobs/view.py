@@ -233,7 +233,7 @@ class JobView:
         if record.state is not JobState.QUEUED or record.not_before > time.time():
             return None
         if records.is_paused(database, record.queue):
-            return f"the queue {record.queue} is paused"
+            return f"the queue {redaction.one_line(record.queue)} is paused"
         return self._notice(database)
 
     def _notice(self, database: Database) -> str | None:
