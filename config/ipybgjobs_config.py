@@ -120,8 +120,8 @@ c = get_config()  #noqa
 #  Default: ['*password*', '*passwd*', '*passphrase*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*', '*sshkey*', '*sessionkey*', '*signingkey*', '*encryptionkey*', '*masterkey*', '*accountkey*', '*sharedkey*', '*deploykey*', '*authkey*', '*connectionstring*', '*connstring*']
 # c.BackgroundJobs.secret_names = ['*password*', '*passwd*', '*passphrase*', '*secret*', 'token', '*_token', '*authtoken*', '*apitoken*', '*accesstoken*', '*apikey*', '*credential*', '*privatekey*', '*accesskey*', '*sshkey*', '*sessionkey*', '*signingkey*', '*encryptionkey*', '*masterkey*', '*accountkey*', '*sharedkey*', '*deploykey*', '*authkey*', '*connectionstring*', '*connstring*']
 
-## Folder of the store, the jobs' outputs and the logs. None (default):
-#  ipybgjobs/ in Jupyter's data folder. The environment variable
+## Folder of the store, the jobs' outputs and the logs, as an absolute path. None
+#  (default): ipybgjobs/ in Jupyter's data folder. The environment variable
 #  IPYBGJOBS_STATE_DIR overrides it.
 #  Default: None
 # c.BackgroundJobs.state_dir = None

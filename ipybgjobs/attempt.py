@@ -60,8 +60,9 @@ KEPT = "kept"
 #: Where a hook is called, beside the attempts.
 HOOK = "hook"
 
-#: Exit code of a worker that could not write its outcome; that of ``sysexits.h`` for an error of input and output.
-OUTCOME_NOT_WRITTEN = 74
+#: Exit codes of a worker that could not write its outcome: that of ``sysexits.h`` for an error of input and output, and two that
+#: nobody else uses, for a right that its process has no longer, and for a limit of it.
+OUTCOME_NOT_WRITTEN, OUTCOME_FORBIDDEN, OUTCOME_LIMITED = 74, 174, 175
 
 _PRIVATE = 0o600
 

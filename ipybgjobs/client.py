@@ -400,7 +400,14 @@ _client: Client | None = None
 
 
 def client() -> Client:
-    """Return the client of this process."""
+    """Return the client of this process.
+
+    Raises
+    ------
+    StoreError
+        If processes can't be told apart here (see `identity.check`).
+    """
+    identity.check()
     global _client  # noqa: PLW0603 - one a process
     if _client is None:
         _client = Client()

@@ -17,12 +17,13 @@ from typing import Any
 from . import __version__, durations, leftovers, occupancy, ownership, presence, rescue, sizes, unbroken, usage
 from .client import client
 from .configuration import loading, sources
-from .errors import BackgroundJobError, StoreDamaged
+from .errors import BackgroundJobError, StoreDamaged, StoreError
 from .folder import StateFolder
 from .process import filesystem, identity, lock, place, surroundings, tree
+from .redaction import one_line
 from .rescue import Found
 from .settings import Settings
-from .store import holder, journal, places, records
+from .store import columns, holder, journal, places, records
 from .store.database import Database
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
@@ -91,6 +92,11 @@ def examine() -> Report:
     """Look at everything."""
     report = Report()
     _versions(report)
+    try:
+        identity.check()
+    except StoreError as error:
+        report.problems.append(str(error))
+        return report
     _unreaped(report)
     settings = _configuration(report)
     warning = surroundings.warning()
@@ -183,11 +189,13 @@ def _store(report: Report, folder: StateFolder) -> None:
     try:
         database = unbroken.run(lambda: Database(folder.database, durable=True))
         counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
-        report.fact("jobs", ", ".join(f"{row[1]} {row[0]}" for row in counts) or "none")
+        report.fact("jobs", ", ".join(f"{row[1]} {columns.any_state(row[0])}" for row in counts) or "none")
         _journal(report, database)
         _disk_use(report, folder)
         for queue in records.paused(database):
-            report.fact("paused", f"the queue {queue}: no job of it starts before `jupyter bgjobs resume {queue}`")
+            report.fact(
+                "paused", f"the queue {one_line(queue)}: no job of it starts before `jupyter bgjobs resume {one_line(queue)}`"
+            )
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
         _left_running(report, database, folder)

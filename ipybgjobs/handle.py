@@ -53,13 +53,13 @@ class Job(JobView):
 
     # -- its end --------------------------------------------------------------------------------------------------
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until the job has ended.
 
         Parameters
         ----------
-        timeout : float, optional
-            Seconds; None: as long as it takes.
+        timeout : float or str, optional
+            Seconds, or text such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------
@@ -70,19 +70,20 @@ class Job(JobView):
             time.sleep(pause)
         return self
 
-    def _pauses(self, timeout: float | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
+    def _pauses(self, timeout: float | str | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
         """Yield pauses until the job has ended; sees to it that a supervisor is there."""
+        seconds = options.patience(timeout)
 
         def late() -> str:
-            return f"job {self.id} has not ended in {timeout} s; it goes on ({self.status})."
+            return f"job {self.id} has not ended in {seconds:g} s; it goes on ({self.status})."
 
         def look() -> None:
             self._see_to_supervisor()
             beat()
             waits()
 
-        with self._noted_wait(lambda: [self.id], timeout) as waits:
-            yield from waiting.pauses(lambda: self.state.ended, timeout, late, look)
+        with self._noted_wait(lambda: [self.id], seconds) as waits:
+            yield from waiting.pauses(lambda: self.state.ended, seconds, late, look)
 
     def _see_to_supervisor(self) -> None:
         unbroken.run(lambda: summon.see_to(self._folder))  # it takes locks that nobody may keep
@@ -143,14 +144,14 @@ class Job(JobView):
         """
         notebook.write(self, path)
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | str | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.
 
         While the job waits for a retry, one line says so.
 
         Parameters
         ----------
-        timeout : float, optional
+        timeout : float or str, optional
             Seconds; None: as long as it takes.
 
         Raises
@@ -173,9 +174,10 @@ class Job(JobView):
         error = self._exception()
         if error is not None:
             raise error
-        return results.value(self._folder.attempt(self.attempts[-1].folder or ""), self.id)
+        last = self.attempts[-1:]
+        return results.value(self._folder.attempt(last[0].folder or "") if last else None, self.id)
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
+    def exception(self, timeout: float | str | None = None) -> BaseException | None:
         """Wait, and return what the job raised; None if it has succeeded."""
         self.wait(timeout)
         return self._exception()

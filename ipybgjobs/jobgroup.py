@@ -44,7 +44,7 @@ class Group:
         found = listing.group(self._client.database(self._folder), self.id)
         if found is None:
             raise UnknownJob(f"Group {self.id} is no longer in {self._folder.path}: its last job was removed.")
-        if not all(JobState(state).ended for state in found.counts):
+        if found.live:
             self._client.see_to(self._folder)
         return found
 
@@ -69,12 +69,12 @@ class Group:
         found = listing.members(self._client.database(self._folder), self.id)
         return JobList(Job(self._client, self._folder, record.id, record.uid) for record in found)
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until all jobs have ended.
 
         Parameters
         ----------
-        timeout : float, optional
+        timeout : float or str, optional
             Seconds; None: as long as it takes.
 
         Raises
@@ -82,9 +82,10 @@ class Group:
         TimeoutError
             If it runs out; the jobs go on.
         """
+        seconds = options.patience(timeout)
 
         def late() -> str:
-            return f"{self._record().line()}; not all have ended in {timeout} s."
+            return f"{self._record().line()}; not all have ended in {seconds:g} s."
 
         def look() -> None:
             unbroken.run(lambda: summon.see_to(self._folder))
@@ -96,23 +97,23 @@ class Group:
             ]
 
         store = standstill.Store(self._folder, lambda: self._client.database(self._folder), self._client.settings)
-        with standstill.noted(store, left, timeout) as waits:
-            waiting.wait(lambda: not self._live(), timeout, late, look)
+        with standstill.noted(store, left, seconds) as waits:
+            waiting.wait(lambda: not self._live(), seconds, late, look)
         return self
 
     def _live(self) -> int:
         return listing.live_in_group(self._client.database(self._folder), self.id)
 
-    def as_completed(self, timeout: float | None = None) -> Iterator[Job]:
+    def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
         """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
         return as_completed(self.jobs, timeout)
 
-    def results(self, timeout: float | None = None, *, errors: str = "raise") -> list[Any]:
+    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
         """Wait, and return what the jobs returned, in the order of the parameters.
 
         Parameters
         ----------
-        timeout : float, optional
+        timeout : float or str, optional
             Seconds; None: as long as it takes.
         errors : str
             ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.

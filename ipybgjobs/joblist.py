@@ -19,15 +19,16 @@ class JobList(list[Job]):
     def _records(self) -> list[JobRecord]:
         return [job._record() for job in self]  # noqa: SLF001 - its own package
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until all have ended.
 
         Raises
         ------
         TimeoutError
-            If `timeout`, in seconds, runs out; the jobs go on.
+            If `timeout`, seconds or text such as ``"5m"``, runs out; the jobs go on.
         """
-        limit = None if timeout is None else time.monotonic() + timeout
+        seconds = options.patience(timeout)
+        limit = None if seconds is None else time.monotonic() + seconds
         for job in self:
             job.wait(None if limit is None else max(0.0, limit - time.monotonic()))
         return self
@@ -92,10 +93,11 @@ def result_or_none(job: Job) -> Any:
         return None
 
 
-def as_completed(jobs: "list[Job]", timeout: float | None = None) -> Iterator[Job]:
+def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Iterator[Job]:
     """Yield jobs as they end; as `ipybgjobs.as_completed`."""
     left = dict.fromkeys(jobs)
-    limit = None if timeout is None else time.monotonic() + timeout
+    seconds = options.patience(timeout)
+    limit = None if seconds is None else time.monotonic() + seconds
     while left:
         first = next(iter(left))
         ended: list[Job] = []
@@ -105,9 +107,9 @@ def as_completed(jobs: "list[Job]", timeout: float | None = None) -> Iterator[Jo
             return bool(ended)  # noqa: B023 - likewise
 
         rest = None if limit is None else max(0.0, limit - time.monotonic())
-        late = f"{len(left)} jobs have not ended in {timeout} s; they go on."
+        late = f"{len(left)} jobs have not ended in {seconds or 0:g} s; they go on."
         ids = [job.id for job in left]
-        with first._noted_wait(lambda ids=ids: ids, timeout) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
+        with first._noted_wait(lambda ids=ids: ids, seconds) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
 
             def look() -> None:
                 first._see_to_supervisor()  # noqa: SLF001, B023 - likewise

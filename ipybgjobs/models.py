@@ -138,7 +138,7 @@ class JobRecord:
         if elapsed is not None:
             parts.append(durations.show(elapsed))
         if self.standing_error:
-            parts.append(self.standing_error)
+            parts.append(one_line(self.standing_error))
         return " · ".join(part for part in parts if part)
 
 
@@ -176,7 +176,7 @@ class Attempt:
             facts.append(f"{durations.show(self.cpu_seconds)} CPU")
         if self.peak_memory is not None:
             facts.append(f"{sizes.show(self.peak_memory)} peak")
-        return " · ".join(fact for fact in facts if fact)
+        return " · ".join(one_line(fact) for fact in facts if fact)
 
 
 @dataclass(frozen=True, slots=True)

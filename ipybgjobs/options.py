@@ -1,6 +1,8 @@
 """The options of a submit, checked: each refusal is one sentence that names the option, the rule and the fix."""
 
 import difflib
+import math
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -139,6 +141,15 @@ def duration(value: float | str, what: str) -> float:
         return durations.seconds(value, what)
     except ValueError as error:
         raise InvalidParameters(str(error)) from None
+
+
+def patience(given: float | str | None) -> float | None:
+    """Check how long somebody waits, and return seconds; None: as long as it takes."""
+    if given is None or given == math.inf:
+        return None
+    if isinstance(given, numbers.Real) and not isinstance(given, bool):
+        given = max(0.0, float(given)) if given == given else math.nan  # noqa: PLR0124 - nan alone differs from itself
+    return duration(given, "timeout")
 
 
 def moment(value: Any, now: float, what: str) -> float:

@@ -9,6 +9,7 @@ from .handle import Job
 from .jobgroup import SHOWN
 from .models import GroupRecord, JobRecord, JobState
 from .process import place
+from .redaction import one_line
 from .store import listing, records
 from .store.database import Database
 
@@ -26,7 +27,7 @@ def text(limit: int, submit: str) -> str:
     folder = client().folder()
     database, now = client().database(folder), time.time()
     lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
-    lines += [f"the queue {queue} is paused" for queue in records.paused(database)]
+    lines += [f"the queue {one_line(queue)} is paused" for queue in records.paused(database)]
     lines += [f"held: {said}" for said in _held(database, folder)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
 
@@ -55,7 +56,7 @@ def html(limit: int) -> str:
         else cards.row(entry, now, usage.of_folder(folder.job(entry.uid)))
         for entry in _entries(database, limit)
     ]
-    notes = [f"The queue {queue} is paused." for queue in records.paused(database)]
+    notes = [f"The queue {one_line(queue)} is paused." for queue in records.paused(database)]
     notes += [f"Held: {said}." for said in _held(database, folder)]
     return cards.table_of(rows, notes) + cards.note(f"As of {moments.show(now)}.")
 

@@ -47,10 +47,33 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
         if not plain.is_plain(value)
     }
     rest = {group: _plain_part(group, values, others) for group, values in groups.items()}
-    described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
-    hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
-    call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
-    return Split(call, _pickled(others), plain.digest(others)) if others else Split(call, None, "")
+    if not others:
+        hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
+        return Split(Call(target, rest["init"], rest["params"], {}, secrets, hidden), None, "")
+    try:
+        described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
+        hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
+        call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
+        return Split(call, _pickled(others), plain.digest(others))
+    except InvalidParameters:
+        raise
+    except (Exception, SystemExit) as error:  # an object may do anything when it is looked at
+        raise _refused(others, "can't be looked at", f"{type(error).__name__}: {error}") from error
+
+
+def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names whose values are shown to nobody, of those that stand anywhere in parameters.
+
+    Raises
+    ------
+    InvalidParameters
+        If one of them can't be looked at.
+    """
+    try:
+        return redaction.secret_names(sorted(redaction.names_in(list(groups))), given)
+    except (Exception, SystemExit) as error:
+        values = {f"params.{name}": value for group in groups for name, value in group.items()}
+        raise _refused(values, "can't be looked at", f"{type(error).__name__}: {error}") from error
 
 
 def _plain_part(group: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,30 +146,36 @@ def _pickled(values: dict[str, Any]) -> bytes:
     try:
         return plain.dump(values)
     except Exception as error:
-        slot, value = _culprit(values)
-        raise InvalidParameters(
-            f"{slot.partition('.')[2]} is {_kind(value)}, which can't be sent to another process: {error}. "
-            "Send what it is made from instead, such as a path."
-        ) from error
+        raise _refused(values, "can't be sent to another process", str(error)) from error
+
+
+def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameters:
+    slot, value = _culprit(values)
+    return InvalidParameters(
+        f"{slot.partition('.')[2]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
+        "Send what it is made from instead, such as a path."
+    )
 
 
 def _culprit(values: dict[Any, Any]) -> tuple[Any, Any]:
-    """Which of several values can't be pickled."""
-    return next(((name, value) for name, value in values.items() if not _can_be_pickled(value)), next(iter(values.items())))
+    """Which of several values can't be sent."""
+    return next(((name, value) for name, value in values.items() if not _can_be_sent(value)), next(iter(values.items())))
 
 
 def _kind(value: Any) -> str:
-    """What a value is that can't be pickled; of a dict, which of its items is to blame."""
-    kind = f"a {type(value).__name__}"
+    """What a value is that can't be sent; of a dict, which of its items is to blame."""
+    kind = f"a {plain.name_of_type(value)}"
     if type(value) is not dict or not value:
         return kind
     key, item = _culprit(value)
-    return f"{kind} whose {redaction.cut(repr(key))} is a {type(item).__name__}"
+    return f"{kind} whose {redaction.cut(repr(key))} is a {plain.name_of_type(item)}"
 
 
-def _can_be_pickled(value: Any) -> bool:
+def _can_be_sent(value: Any) -> bool:
     try:
         plain.dump(value)
-    except Exception:
+        plain.digest(value)
+        redaction.names_in(value)
+    except (Exception, SystemExit):
         return False
     return True

@@ -95,11 +95,19 @@ def _digest(value: Any) -> bytes:
     return found.digest()
 
 
+def name_of_type(value: Any) -> str:
+    """Return the name of a value's type, whatever the type itself says of it."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
+
+
 def describe(value: Any) -> str:
     """Describe a value that is not shown whole: its type, and its shape or what it holds by name where it has such."""
-    kind = type(value).__name__
+    kind = name_of_type(value)
     if type(value) is dict and value and all(type(key) is str and key.isidentifier() for key in value):
         more = ", …" if len(value) > _MOST_KEYS else ""
         return f"<{kind} of {', '.join(list(value)[:_MOST_KEYS])}{more}>"
-    shape = getattr(value, "shape", None)
+    try:
+        shape = getattr(value, "shape", None)
+    except Exception:  # a proxy may raise whatever it is asked
+        shape = None
     return f"<{kind} {'×'.join(map(str, shape))}>" if isinstance(shape, tuple) and shape else f"<{kind}>"

@@ -94,7 +94,7 @@ def bind(
         If the target can't be called, or the parameters don't fit.
     """
     init, params = options.mapping(init, "init"), options.mapping(params, "params")
-    secrets = redaction.secret_names(sorted(redaction.names_in([init, params])), settings.secret_names)
+    secrets = parameters.secret_names([init, params], settings.secret_names)
     bound = inspection.look(permission, init, params, secrets, code)
     allowlist.check_demand(bound.demand, permission.target, bound.params, settings)
     return parameters.split(permission.target, bound, secrets), bound
@@ -199,7 +199,7 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     name = options.name(given.pop("name", None))
     chosen = options.check(given, permission.entry, settings, now)
     init = options.mapping(asked.init, "init")
-    secrets = redaction.secret_names(sorted(redaction.names_in([init, shared, own])), settings.secret_names)
+    secrets = parameters.secret_names([init, shared, *own], settings.secret_names)
     bound = inspection.look_at_all(permission, init, [{**shared, **each} for each in own], secrets)
     for each in bound:
         allowlist.check_demand(each.demand, permission.target, each.params, settings)

@@ -151,9 +151,14 @@ def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
 
 
 def is_awaited(value: Any) -> bool:
-    """Whether what a method returned is awaited: a coroutine, say; never a handle on a job, which might be this very job."""
+    """Whether what a method returned is awaited: a coroutine, say; never a handle on a job, which might be this very job.
+
+    Its type is asked, as ``await`` does: a proxy may raise whatever it is asked itself.
+    """
+    kind = type(value)
     handle: Any = sys.modules.get(f"{__package__}.handle")
-    return hasattr(value, "__await__") and not (handle is not None and isinstance(value, handle.Job))
+    awaitable = any("__await__" in vars(base) for base in type.mro(kind))
+    return awaitable and not (handle is not None and issubclass(kind, handle.Job))
 
 
 def module_of(owner: Any) -> Any:

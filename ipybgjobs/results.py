@@ -27,13 +27,13 @@ _WITHOUT_EXCEPTION: dict[str, type[BackgroundJobError]] = {
 }
 
 
-def value(folder: str, job_id: int) -> Any:
+def value(folder: str | None, job_id: int) -> Any:
     """Return what the method returned.
 
     Parameters
     ----------
-    folder : str
-        The attempt folder.
+    folder : str or None
+        The attempt folder; None where no attempt is recorded.
     job_id : int
         For messages.
 
@@ -42,6 +42,8 @@ def value(folder: str, job_id: int) -> Any:
     ResultNotKept
         If the value could not be kept, or can't be loaded here.
     """
+    if folder is None:
+        raise ResultNotKept(f"job {job_id} has succeeded, but no attempt of it is recorded, so its return value can't be found.")
     report = reports.outcome(folder)
     result = {} if report is None else report.result
     if "plain" in result:
@@ -55,7 +57,7 @@ def value(folder: str, job_id: int) -> Any:
         )
     try:
         return plain.load(ownership.read(f"{folder}/{attempt.RESULT}"))
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # it must not end who asks for it
         raise ResultNotKept(
             f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
         ) from problem
@@ -100,6 +102,6 @@ def _own(folder: str) -> BaseException | None:
     report = reports.outcome(folder)
     error: Any = None
     if report is not None and report.pickled:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):
             error = plain.load(ownership.read(f"{folder}/{attempt.EXCEPTION}"))
     return error if isinstance(error, BaseException) else None

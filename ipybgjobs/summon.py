@@ -99,7 +99,8 @@ def is_succeeded(folder: StateFolder, dead: int) -> bool:
 
 
 def _launch(folder: StateFolder, turn: FileLock) -> None:
-    launch.detached(command("supervisor", folder.path, str(turn.descriptor)), errors=folder.errors, keep=[turn.descriptor])
+    with turn.handed_over() as descriptor:
+        launch.detached(command("supervisor", folder.path, str(descriptor)), errors=folder.errors, keep=[descriptor])
 
 
 def inherited_lock(descriptor: int) -> FileLock:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import adopting, api, facts, jobline, overview, wording
+from . import adopting, api, facts, jobline, overview, snapshot, wording
 from .client import client
 from .errors import BackgroundJobError, InvalidRequest, RemoteTraceback
 from .handle import Job
@@ -50,6 +50,7 @@ def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
 
 def submit(arguments: argparse.Namespace) -> int:
     """Submit a job."""
+    snapshot.check_working_directory()
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
     target, init, params = jobline.parse_words(arguments.words)

@@ -143,7 +143,7 @@ class JobView:
             return {}
         except BackgroundJobError:
             raise
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             reason = redaction.one_line(f"{type(problem).__name__}: {problem}")
             raise ParametersNotLoaded(
                 f"The parameters of job {self.id} can't be loaded here: {reason}. They were pickled at submit and need the "
@@ -233,7 +233,7 @@ class JobView:
         if record.state is not JobState.QUEUED or record.not_before > time.time():
             return None
         if records.is_paused(database, record.queue):
-            return f"the queue {record.queue} is paused"
+            return f"the queue {redaction.one_line(record.queue)} is paused"
         return self._notice(database)
 
     def _notice(self, database: Database) -> str | None:

@@ -9,6 +9,7 @@ from . import moments, sizes
 from .handle import Job
 from .jobgroup import Group
 from .models import Attempt, JobState
+from .redaction import one_line
 
 
 def line(job: Job) -> str:
@@ -26,12 +27,12 @@ def line_with_size(job: Job) -> str:
 def details(job: Job) -> list[str]:
     """A job with its attempts, in lines."""
     record = job._record()  # noqa: SLF001 - likewise
-    lines = [line(job), f"  uid        {job.uid}", f"  queue      {record.queue}, priority {record.priority}"]
+    lines = [line(job), f"  uid        {job.uid}", f"  queue      {one_line(record.queue)}, priority {record.priority}"]
     lines += [f"  submitted  {moments.show(record.submitted_at)}"]
     facts = {
         "after": ", ".join(map(str, job.after)),
         "deadline": record.deadline and moments.show(record.deadline),
-        "unique": record.unique_key,
+        "unique": one_line(record.unique_key or ""),
         "retry of": record.retried_from,
         "group": record.group_id,
         "kept": "yes: neither clean nor retention removes it" if record.kept else None,

@@ -531,3 +531,19 @@ def test_a_delayed_job_starts_after_its_delay(tries, delay):
     submitted = time.time()
     job = bg.submit("tries.sleeps", {"seconds": 0}, delay=delay).wait(60)
     assert submitted + 0.7 <= job.attempts[0].started_at < submitted + 20
+
+
+def test_how_long_one_waits_is_a_duration_as_any_and_what_is_none_is_refused(place):
+    job = bg.submit("work.Trainer.sleep")
+    group = bg.submit_many("work.Trainer.sleep", [{"seconds": 300.0}])
+    waits = [job.wait, job.result, job.exception, bg.jobs().wait, group.wait, group.results]
+    waits += [lambda timeout: list(bg.as_completed([job], timeout)), lambda timeout: list(group.as_completed(timeout))]
+    for wait in waits:
+        for timeout in (float("nan"), "soon", object(), True):
+            with pytest.raises(bg.InvalidParameters, match=r"^timeout is .*; "):
+                wait(timeout)
+        for timeout in ("50ms", 0.05, -1, 0):
+            with pytest.raises(TimeoutError):
+                wait(timeout)
+    bg.jobs().cancel()
+    assert {each.wait(float("inf")).state for each in bg.jobs()} == {"cancelled"}

@@ -543,3 +543,14 @@ def test_the_demo_runs_to_its_end_and_shows_the_result(place, cli, tmp_path):
         assert not place.state.exists()  # nor does it touch the user's jobs
     finally:
         until(lambda: [os.kill(pid, signal.SIGKILL) for pid in place.processes()] == [], "the end of the demo's processes")
+
+
+def test_a_submit_from_a_folder_that_is_gone_is_refused_in_one_sentence(place):
+    gone = place.root / "gone"
+    gone.mkdir()
+    command = ["sh", "-c", f'rmdir "{gone}" && exec "$0" "$@"', *MODULE, "submit", "work.echo", "value=1"]
+    done = subprocess.run(
+        command, cwd=gone, env=place.environment | {"PYTHONPATH": str(place.code)}, capture_output=True, text=True, check=False
+    )
+    said = "The working directory of this process is gone: change to one that is there, and submit again.\n"
+    assert (done.returncode, done.stderr) == (1, said)

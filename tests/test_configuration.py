@@ -471,6 +471,15 @@ def test_the_state_folder_is_the_variable_s_the_trait_s_or_jupyter_s(place, monk
     assert loading.state_folder(Settings(state_dir=trait)) == where
 
 
+def test_a_relative_state_folder_is_refused_since_it_would_move_with_the_working_directory(place, monkeypatch):
+    monkeypatch.delenv("IPYBGJOBS_STATE_DIR")
+    with pytest.raises(bg.ConfigurationError, match=r"^BackgroundJobs\.state_dir is 'jobs', which is another folder after each"):
+        loading.state_folder(Settings(state_dir="jobs"))
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", "./jobs")
+    with pytest.raises(bg.ConfigurationError, match=r"^IPYBGJOBS_STATE_DIR is '\./jobs', .*: give an absolute path\.$"):
+        bg.submit("work.echo", {"value": 1})
+
+
 def test_the_home_folder_is_expanded_in_the_state_folder_and_in_from(files, monkeypatch):
     monkeypatch.setenv("HOME", "/home/eva")
     monkeypatch.delenv("IPYBGJOBS_STATE_DIR", raising=False)

@@ -180,3 +180,23 @@ for _ in range(20_000):
 
 def test_what_is_let_go_of_while_a_store_is_opened_is_in_nobodys_way():
     subprocess.run([sys.executable, "-c", _COLLECTING], check=True)
+
+
+#: Starts each process by a fork that runs Python's hooks, as gevent does and a `preexec_fn`.
+FORKS = """
+import subprocess
+
+class Forking(subprocess.Popen):
+    def __init__(self, *words, **options):
+        super().__init__(*words, preexec_fn=lambda: None, **options)
+
+subprocess.Popen = Forking
+import ipybgjobs as bg
+
+print(bg.submit("work.echo", {"value": 7}).result(60))
+"""
+
+
+def test_a_client_whose_processes_are_started_by_a_fork_of_its_own_starts_a_supervisor(place):
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=90, check=False, cwd=place.code)
+    assert done.stdout == "7\n", done.stderr

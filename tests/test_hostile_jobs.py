@@ -290,6 +290,35 @@ HOSTILE = r"""
                 pass
         return "ignored"
 
+    class Proxy:
+        '''As an unbound one is: whatever it is asked, it raises.'''
+        def __getattr__(self, name):
+            raise RuntimeError(f"unbound: {name}")
+        __class__ = property(lambda self: self.unbound)
+
+    class ExitsAsLoaded(Exception):
+        def __reduce__(self):
+            return (sys.exit, (3,))
+
+    def gives(kind):
+        return globals()[kind]()
+
+    def throws(kind):
+        raise globals()[kind]("as it is loaded")
+
+    def lowers_a_limit(name, then):
+        which = getattr(resource, name)
+        resource.setrlimit(which, (0, resource.getrlimit(which)[1]))
+        if then == "raises":
+            raise ValueError("its own")
+        return ("kept", "apart")
+
+    def gives_up_its_rights():
+        import ipybgjobs
+        os.chmod(ipybgjobs.current_job().folder, 0o500)
+        if os.geteuid() == 0:
+            os.setuid(65534)
+
     def warns_and_logs():
         import logging, warnings
         warnings.warn("be warned")
@@ -390,6 +419,27 @@ def test_a_return_value_that_can_not_be_loaded_says_so(hostile):
     assert job.state == "succeeded"
     with pytest.raises(bg.ResultNotKept, match="can't be loaded here: ValueError"):
         job.result(60)
+
+
+def test_a_return_value_that_raises_whatever_it_is_asked_is_one_that_can_not_be_kept(hostile):
+    job, attempt = ended("gives", {"kind": "Proxy"})
+    assert (job.state, attempt.outcome) == ("succeeded", "succeeded")
+    with pytest.raises(bg.ResultNotKept, match=r"a hostile\.Proxy, can't be kept: RuntimeError: unbound"):
+        job.result(60)
+
+
+def test_what_exits_as_it_is_loaded_does_not_end_who_asks_for_it(hostile):
+    job, _ = ended("gives", {"kind": "ExitsAsLoaded"})
+    with pytest.raises(bg.ResultNotKept, match="can't be loaded here: SystemExit: 3"):
+        job.result(60)
+    job, _ = ended("throws", {"kind": "ExitsAsLoaded"})
+    with pytest.raises(bg.JobFailed, match="ExitsAsLoaded: as it is loaded"):
+        job.result(60)
+    import hostile as module
+
+    job, _ = ended("square", {"number": module.ExitsAsLoaded("as a parameter")})
+    with pytest.raises(bg.ParametersNotLoaded, match="SystemExit: 3"):
+        _ = job.params
 
 
 @pytest.mark.parametrize(
@@ -565,6 +615,20 @@ def test_a_job_that_leaves_nothing_to_write_with_or_raises_what_can_not_be_looke
     assert re.fullmatch(error, attempt.error)
     assert re.search(error, attempt.traceback)
     assert error.partition(":")[0] in job.log()
+
+
+@pytest.mark.parametrize("name", ["RLIMIT_NOFILE", "RLIMIT_FSIZE"])
+def test_a_job_that_lowers_a_limit_of_its_process_can_still_say_how_it_ended(hostile, name):
+    job, attempt = ended("lowers_a_limit", {"name": name, "then": "returns"})
+    assert (attempt.outcome, job.result(60)) == ("succeeded", ("kept", "apart"))
+    job, attempt = ended("lowers_a_limit", {"name": name, "then": "raises"})
+    assert (attempt.outcome, attempt.error) == ("error", "ValueError: its own")
+
+
+def test_a_job_that_may_no_longer_write_its_outcome_is_said_to_have_given_up_the_right(hostile):
+    job, attempt = ended("gives_up_its_rights")
+    assert attempt.outcome == "lost"
+    assert job.error.startswith("its outcome could not be written: its process may no longer write there")
 
 
 def test_a_long_chain_of_exceptions_is_recorded_at_once_with_its_two_ends(hostile):

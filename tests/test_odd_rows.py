@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sqlite3
 import time
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from test_joints_end import request_cancel
 from test_joints_start import copied_row, kill, kill_helpers, of_role, open_store, rows, state_of, wake
 
 import ipybgjobs as bg
-from ipybgjobs import cli
+from ipybgjobs import cli, client
+from ipybgjobs.panel import board
 from ipybgjobs.store import records, task
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule, newest_context
@@ -344,6 +346,81 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
 
     look()
     database.close()
+
+
+#: What no client writes, by table and column: one row of each makes no list, and no other job, unreadable.
+ODD = [
+    *(("jobs", column, 1 << 62) for column in ("not_before", "submitted_at", "started_at", "ended_at", "deadline", "attempt")),
+    *(("jobs", column, "a\0\x1b[31mb") for column in ("state", "uid", "target", "name", "queue", "place", "host", "error")),
+    *(("jobs", column, b"\xff\0") for column in ("state", "uid", "target", "name", "queue", "place", "ended_at")),
+    *(("attempts", column, 1 << 62) for column in ("started_at", "ended_at", "number", "slot", "peak_memory", "cpu_seconds")),
+    *(("attempts", column, "a\0\x1b[31mb") for column in ("number", "folder", "outcome", "error", "host", "launched_by")),
+    ("attempts", "folder", "../../../etc"),
+    ("attempts", "folder", "/etc"),
+    ("attempts", "number", -1),
+    *(("groups", column, "a\0\x1b[31mb") for column in ("uid", "name", "target", "common", "submitted_at")),
+    *(("groups", column, b"\xff\0") for column in ("uid", "name", "target", "common", "submitted_at")),
+    *(("group_counts", "jobs", value) for value in (b"\xff", 1 << 62, -1)),
+    *(("group_counts", "state", value) for value in (b"\xff", "a\0\x1b[31mb")),
+    *(("supervisors", column, "a\0\x1b[31mb") for column in ("place", "host", "version", "pid", "heard_at", "notice")),
+    *(("supervisors", "heard_at", value) for value in (b"\xff", 1 << 62)),
+    *(("paused", "queue", value) for value in (b"\xff", "a\0\x1b[31mb")),
+    *(("changes", "job_id", value) for value in (b"\xff", 1 << 62, "x")),
+]
+
+
+def test_whatever_one_row_holds_every_verb_shows_the_rest(odd, capsys):
+    group = bg.submit_many("odd.adds", [{"a": 1, "b": 1}])
+    group.wait(DEADLINE)
+    [job] = group.jobs
+    bg.pause("default")
+    until(lambda: not odd.processes(), "the end of the idle supervisor")
+    looks = [lambda: job.state, job.log, lambda: job.attempts, job.outputs, lambda: job.result(DEADLINE)]
+    looks += [lambda: repr(bg.jobs()), lambda: repr(group), lambda: group.counts, lambda: board.first(store(), 100)]
+    looks += [lambda: board.changes(store(), 0)]
+    verbs = [
+        ["list"],
+        ["list", "--json"],
+        ["list", "--group", str(group.uid)],
+        ["show", "1"],
+        ["log", "1"],
+        ["result", "1"],
+        ["doctor"],
+    ]
+
+    def store():
+        return client.client().database(client.client().folder())
+
+    def look():
+        assert all(cli.main(verb) in (0, 1) for verb in verbs)
+        for each in looks:
+            with contextlib.suppress(bg.BackgroundJobError):
+                each()
+
+    with contextlib.closing(sqlite3.connect(odd.state / "jobs.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table, column, value in ODD:
+            connection.execute("DELETE FROM group_counts WHERE jobs = 0")
+            before = connection.execute(f"SELECT {column} FROM {table} LIMIT 1").fetchone()
+            connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
+            with odd_row(table, column, value):
+                look()
+            connection.execute(f"UPDATE {table} SET {column} = ?", before)
+            printed = capsys.readouterr()
+            assert not {"\0", "\x1b"} & set(printed.out + printed.err), (table, column, value)
+            assert "Traceback" not in printed.err, (table, column, value)
+    bg.resume("default")
+    assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
+
+
+@contextlib.contextmanager
+def odd_row(*what):
+    """Have whatever is raised say which row was odd."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(repr(what))
+        raise
 
 
 def test_a_pipe_in_the_place_of_a_log_file_keeps_no_job_from_running_and_is_told(odd):

@@ -281,6 +281,53 @@ def test_a_value_that_can_not_be_pickled_is_refused_by_the_name_of_its_parameter
         bg.submit("work.echo", {"value": make()})
 
 
+class Classless:
+    """Raises when it is asked for its class, as an unbound proxy does."""
+
+    __class__ = property(lambda _: 1 / 0)  # type: ignore[assignment]
+
+
+class Itemless(dict):
+    """Raises when it is asked for what it holds."""
+
+    def items(self):
+        raise RuntimeError("no items")
+
+
+class Named(type):
+    """A class that raises when it is asked for its name."""
+
+    __name__ = property(lambda _: 1 / 0)  # type: ignore[assignment]
+
+
+class Exits:
+    """Ends who pickles it."""
+
+    def __reduce__(self):
+        sys.exit(3)
+
+
+def _nameless():
+    return Named("Nameless", (), {})()
+
+
+def _endless():
+    value: list = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Classless, Itemless, _nameless, Exits, _endless, lambda: {"a": Classless()}, lambda: [Exits()]],
+)
+def test_a_value_that_raises_when_it_is_looked_at_is_refused_by_the_name_of_its_parameter(place, make):
+    with refused(place, bg.InvalidParameters, r"^value is a .*, which can't be (looked at|sent to another process): "):
+        bg.submit("work.echo", {"value": make()})
+    with refused(place, bg.InvalidParameters, r"^value is a .*, which can't be (looked at|sent to another process): "):
+        bg.submit_many("work.echo", [{"value": 1}, {"value": make()}])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -355,3 +355,38 @@ def test_with_few_descriptors_a_job_runs_or_the_refusal_says_what_to_raise(place
     )
     assert done.stdout == "7\n" or "oo many" in done.stdout, done
     assert "Traceback" not in done.stderr
+
+
+# -- the system --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("within", "reason"),
+    [
+        (("--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs none /proc && exec "$0" "$@"'), "/proc is not mounted"),
+        (("--pid", "--fork"), "/proc shows the processes of another PID namespace than this process's"),
+    ],
+    ids=["no /proc", "another's /proc"],
+)
+def test_where_processes_can_not_be_told_apart_one_sentence_says_so(place, within, reason):
+    said = f"Jobs can't be run or looked at here, since {reason}: mount it (mount -t proc proc /proc)."
+    for words in (("submit", "work.echo", "value=1"), ("list",), ("doctor",)):
+        command = ["unshare", "--user", *within, sys.executable, "-m", "ipybgjobs", *words]
+        done = subprocess.run(command, cwd=place.code, capture_output=True, text=True, timeout=DEADLINE, check=False)
+        if "unshare:" in done.stderr or "mount:" in done.stderr:
+            pytest.skip("no namespace can be made here")
+        assert (done.returncode, said in (done.stdout if words == ("doctor",) else done.stderr)) == (1, True), done
+        assert "Traceback" not in done.stderr
+
+
+def test_a_state_folder_whose_path_is_no_utf_8_has_jobs_that_run(place, monkeypatch):
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", os.fsdecode(os.fsencode(place.root) + b"/a\xff\nb"))
+    assert bg.submit("work.echo", {"value": (7,)}).result(DEADLINE) == (7,)
+    assert main(["list"]) == main(["doctor"]) == 0
+
+
+def test_a_path_that_is_too_long_for_a_store_is_said_to_be(place, monkeypatch):
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", f"{place.root}/{'d' * 200}/{'d' * 200}/{'d' * 100}")
+    with pytest.raises(bg.StoreError, match=r"Its path has \d+ bytes, and SQLite opens none of more than 503: set "):
+        bg.submit("work.echo", {"value": 1})
+    until(lambda: not place.processes(), "the end of whatever was started")

@@ -326,10 +326,17 @@ def state_folder(settings: Settings) -> str:
 
     Raises
     ------
+    ConfigurationError
+        If it is relative: it would be another folder after each change of directory.
     StoreError
         If the way there leads over another user's link, or through a folder that everybody may write.
     """
     chosen = os.environ.get(STATE_VARIABLE) or settings.state_dir
+    if chosen and not os.path.isabs(os.path.expanduser(chosen)):
+        name = STATE_VARIABLE if os.environ.get(STATE_VARIABLE) else "BackgroundJobs.state_dir"
+        raise ConfigurationError(
+            f"{name} is {quoted(chosen)}, which is another folder after each change of directory: give an absolute path."
+        )
     if not chosen:
         from jupyter_core import paths
 

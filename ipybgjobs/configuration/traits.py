@@ -71,8 +71,8 @@ class BackgroundJobs(Configurable):
     state_dir = Unicode(
         None,
         allow_none=True,
-        help="""Folder of the store, the jobs' outputs and the logs. None (default): ipybgjobs/ in Jupyter's data folder.
-        The environment variable IPYBGJOBS_STATE_DIR overrides it.""",
+        help="""Folder of the store, the jobs' outputs and the logs, as an absolute path.
+        None (default): ipybgjobs/ in Jupyter's data folder. The environment variable IPYBGJOBS_STATE_DIR overrides it.""",
     ).tag(config=True)
 
     locked = Bool(

@@ -11,6 +11,8 @@ import socket
 import time
 from typing import Any, NamedTuple
 
+from ..errors import StoreError
+
 
 class ProcessIdentity(NamedTuple):
     """A process, as no other will ever be."""
@@ -32,6 +34,23 @@ class ProcessState(NamedTuple):
     parent: int
     session: int
     start_time: int
+
+
+def check() -> None:
+    """See to it that processes can be told apart here.
+
+    Raises
+    ------
+    StoreError
+        If ``/proc`` is not there, or shows the processes of another PID namespace under other numbers.
+    """
+    try:
+        own = os.readlink("/proc/self") == str(os.getpid())
+        reason = "/proc shows the processes of another PID namespace than this process's"
+    except OSError:
+        own, reason = False, "/proc is not mounted"
+    if not own:
+        raise StoreError(f"Jobs can't be run or looked at here, since {reason}: mount it (mount -t proc proc /proc).")
 
 
 #: What stays the same for a process and its forks.

@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 import weakref
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
@@ -99,6 +100,18 @@ class FileLock:
         text = f"{os.getpid():<{_WIDTH}}{'' if due is None else f'{due:.3f}':<{_WIDTH}}"
         with contextlib.suppress(OSError):  # a full disk: the lock holds, only nobody can name its holder
             os.pwrite(self.descriptor, text.encode(), 0)
+
+    @contextlib.contextmanager
+    def handed_over(self) -> Iterator[int]:
+        """Another descriptor of the locked file, for a process that is started meanwhile: it survives a fork on the way.
+
+        A library may start processes by a fork of its own (gevent, or a `preexec_fn`), and a fork drops what its parent holds.
+        """
+        descriptor = os.dup(self.descriptor)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Drop this process's hold; a process that was given the descriptor keeps the lock."""

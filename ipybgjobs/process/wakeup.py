@@ -35,7 +35,7 @@ def _address(state_dir: str) -> Iterator[str]:
 
 def _address_without_file(state_dir: str) -> str:
     """An address of Linux's own kind, which begins with a zero and needs no file system."""
-    return f"\0ipybgjobs.{hashlib.sha256(os.path.realpath(state_dir).encode()).hexdigest()[:32]}.{place.here()}"
+    return f"\0ipybgjobs.{hashlib.sha256(os.fsencode(os.path.realpath(state_dir))).hexdigest()[:32]}.{place.here()}"
 
 
 def send(state_dir: str) -> bool:

@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import sys
 import time
@@ -164,14 +165,21 @@ def linger_while_ending(path: str, longest: float = 60.0) -> None:
 
 
 class Reserve:
-    """Descriptors and address space that are kept free, so that a job that has used up all others can still say how it ended."""
+    """What is kept free, so that a job that has used up all else can still say how it ended: descriptors and address space.
+
+    Limits that the job has lowered since are raised again as far as the kernel permits.
+    """
 
     #: What a traceback and a pickle open at once, with a margin; bytes, which nobody touches and so cost nothing.
     _DESCRIPTORS, _BYTES = 16, 8 << 20
 
+    #: The limits that keep a process from writing.
+    _OF_WRITING = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
+
     def __init__(self) -> None:
         self._descriptors: list[int] = []
         self._space = b""
+        self._limits = {which: resource.getrlimit(which) for which in self._OF_WRITING}
         with contextlib.suppress(OSError, MemoryError):
             self._space = bytes(self._BYTES)
             for _ in range(self._DESCRIPTORS):
@@ -180,9 +188,20 @@ class Reserve:
     def release(self) -> None:
         """Give all of it back."""
         self._space = b""
+        for which, before in self._limits.items():
+            self._raise(which, before)
         while self._descriptors:
             with contextlib.suppress(OSError):  # the job has closed it
                 os.close(self._descriptors.pop())
+
+    @staticmethod
+    def _raise(which: int, before: tuple[int, int]) -> None:
+        """Set a limit as it was before; where its upper one was lowered, to that, unless this process may raise it."""
+        now = resource.getrlimit(which)
+        for wanted in () if now == before else (before, (now[1], now[1])):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(which, wanted)
+                return
 
 
 def leave_fork(error: BaseException | None) -> NoReturn:

@@ -7,7 +7,11 @@ import math
 import sqlite3
 from typing import Any
 
-from .. import jsontext
+from .. import jsontext, redaction
+from ..models import JobState
+
+#: The first and the last moment that any calendar can show, in seconds since the epoch, with a day as a margin.
+_EARLIEST, _LATEST = -62_135_510_400.0, 253_402_387_200.0
 
 
 class Unreadable(ValueError):  # noqa: N818 - it says what a row is
@@ -66,6 +70,75 @@ def number_or_none(row: sqlite3.Row, name: str) -> float | None:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise Unreadable(name)
     return float(value)
+
+
+def moment(row: sqlite3.Row, name: str) -> float:
+    """Return a moment that a calendar can show, in seconds since the epoch."""
+    value = number(row, name)
+    if not _EARLIEST <= value <= _LATEST:
+        raise Unreadable(name)
+    return value
+
+
+def moment_or_none(row: sqlite3.Row, name: str) -> float | None:
+    """Return such a moment, or None."""
+    return None if row[name] is None else moment(row, name)
+
+
+def uid(row: sqlite3.Row) -> str:
+    """Return the uid of a job or group, which becomes the name of a folder."""
+    value = text(row, "uid")
+    if not value.isalnum():
+        raise Unreadable("uid")
+    return value
+
+
+def label(row: sqlite3.Row, name: str) -> str:
+    """Return a text that is shown as it is, in one line: what is called, a place, a host."""
+    value = text(row, name)
+    if not value.isprintable():
+        raise Unreadable(name)
+    return value
+
+
+def folder_or_none(row: sqlite3.Row) -> str | None:
+    """Return the folder of an attempt, relative to the state folder, or None."""
+    value = text_or_none(row, "folder")
+    if value is not None and ("\0" in value or value.startswith("/") or ".." in value.split("/")):
+        raise Unreadable("folder")
+    return value
+
+
+def state(row: sqlite3.Row) -> JobState:
+    """Return a state."""
+    try:
+        return JobState(row["state"])
+    except ValueError:
+        raise Unreadable("state") from None
+
+
+def any_state(value: object) -> JobState:
+    """Return a state; where it is none, that of a job that has failed: nobody works on it."""
+    return next((each for each in JobState if each == value), JobState.FAILED)
+
+
+def any_uid(row: sqlite3.Row) -> str:
+    """Return a uid; where it is none, a text that is the name of no folder."""
+    value = any_text(row, "uid")
+    return value if value.isalnum() else "-"
+
+
+def any_label(row: sqlite3.Row, name: str) -> str:
+    """Return a text to be shown, in one line; where it is none, an empty one."""
+    return redaction.one_line(any_text(row, name))
+
+
+def any_moment(row: sqlite3.Row, name: str) -> float:
+    """Return a moment; where it is none, the epoch."""
+    try:
+        return moment(row, name)
+    except Unreadable:
+        return 0.0
 
 
 def any_text(row: sqlite3.Row, name: str) -> str:

@@ -5,10 +5,13 @@ open, the newest of each are looked up, and the newest of those are the answer.
 """
 
 import json
+import sqlite3
+from collections.abc import Iterable
 from itertools import chain, product
 from typing import Any
 
 from ..models import GroupRecord, JobRecord, JobState
+from . import columns
 from .database import Database
 from .records import JOBS, shown
 
@@ -60,10 +63,10 @@ def _storable(value: Any) -> bool:
 
 def _newest(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]:
     """Return the ids of the newest jobs for several filters, by walking an index."""
-    index, columns = next((index, columns) for index, columns in _WALKED.items() if columns[0] in wanted)
-    choices = [[wanted[column]] if column in wanted else _values(database, column, wanted.get("name")) for column in columns]
-    rest = {column: value for column, value in wanted.items() if column not in columns}
-    conditions = " AND ".join(f"{column} = ?" for column in (*columns, *rest))
+    index, walked = next((index, walked) for index, walked in _WALKED.items() if walked[0] in wanted)
+    choices = [[wanted[column]] if column in wanted else _values(database, column, wanted.get("name")) for column in walked]
+    rest = {column: value for column, value in wanted.items() if column not in walked}
+    conditions = " AND ".join(f"{column} = ?" for column in (*walked, *rest))
     one = f"SELECT id FROM (SELECT id FROM jobs INDEXED BY {index} WHERE {conditions} ORDER BY id DESC LIMIT ?)"
     parts = [(*combination, *rest.values(), limit) for combination in product(*choices)]
     found: list[int] = []
@@ -113,8 +116,23 @@ def group(database: Database, key: int | str) -> GroupRecord | None:
     row = rows[0]
     counts = database.read("SELECT state, jobs FROM group_counts WHERE group_id = ? AND jobs > 0", (row["id"],))
     return GroupRecord(
-        row["id"], row["uid"], row["name"], row["target"], row["submitted_at"], {each[0]: each[1] for each in counts}
+        id=row["id"],
+        uid=columns.any_uid(row),
+        name=columns.any_text(row, "name") or None,
+        target=columns.any_label(row, "target"),
+        submitted_at=columns.any_moment(row, "submitted_at"),
+        counts=_counted(counts),
     )
+
+
+def _counted(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
+    """Jobs by state."""
+    found: dict[str, int] = {}
+    for state, jobs in rows:
+        if isinstance(jobs, int):
+            name = str(columns.any_state(state))
+            found[name] = found.get(name, 0) + jobs
+    return found
 
 
 def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str, int], list[JobRecord]]:
@@ -123,7 +141,7 @@ def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str
     failed = database.read(
         f"{JOBS} WHERE jobs.ended_at > ? AND +jobs.state = 'failed' ORDER BY jobs.ended_at DESC LIMIT ?", (moment, limit)
     )
-    return {row[0]: row[1] for row in counts}, [shown(row) for row in failed]
+    return _counted(counts), [shown(row) for row in failed]
 
 
 def live_in_group(database: Database, group_id: int) -> int:
@@ -140,6 +158,6 @@ def members(database: Database, group_id: int) -> list[JobRecord]:
 def ended_states(database: Database, job_ids: list[int]) -> dict[int, JobState]:
     """Return those of the jobs that have ended, each with its state; one that is gone has ended too."""
     rows = database.read("SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(job_ids)])
-    states = {row["id"]: JobState(row["state"]) for row in rows}
+    states = {row["id"]: columns.any_state(row["state"]) for row in rows}
     found = {job_id: states.get(job_id, JobState.CANCELLED) for job_id in job_ids}
     return {job_id: state for job_id, state in found.items() if state.ended}

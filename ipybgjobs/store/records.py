@@ -34,25 +34,25 @@ def job_record(row: sqlite3.Row) -> JobRecord:
     """
     return JobRecord(
         id=columns.whole(row, "id"),
-        uid=columns.text(row, "uid"),
+        uid=columns.uid(row),
         call=call(row),
         name=columns.text_or_none(row, "name"),
         queue=columns.text(row, "queue"),
         priority=columns.whole(row, "priority"),
-        state=_state(row),
-        not_before=columns.number(row, "not_before"),
-        submitted_at=columns.number(row, "submitted_at"),
-        started_at=columns.number_or_none(row, "started_at"),
-        ended_at=columns.number_or_none(row, "ended_at"),
+        state=columns.state(row),
+        not_before=columns.moment(row, "not_before"),
+        submitted_at=columns.moment(row, "submitted_at"),
+        started_at=columns.moment_or_none(row, "started_at"),
+        ended_at=columns.moment_or_none(row, "ended_at"),
         error=columns.text_or_none(row, "error"),
         attempt=columns.whole(row, "attempt"),
         allowed_attempts=columns.whole(row, "allowed_attempts"),
         rules=_rules(columns.text(row, "rules")),
         timeout=columns.number_or_none(row, "timeout"),
-        owner=Owner(columns.text(row, "place"), columns.text(row, "host")),
+        owner=Owner(columns.label(row, "place"), columns.label(row, "host")),
         ready=bool(row["ready"]),
         blockers=columns.whole(row, "blockers"),
-        deadline=columns.number_or_none(row, "deadline"),
+        deadline=columns.moment_or_none(row, "deadline"),
         kept=bool(row["kept"]),
         retried_from=columns.whole_or_none(row, "retried_from"),
         group_id=columns.whole_or_none(row, "group_id"),
@@ -72,12 +72,12 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
     """What is shown in the place of a row that can't be read."""
     return JobRecord(
         id=columns.any_whole(row, "id"),
-        uid=columns.any_text(row, "uid"),
-        call=Call(columns.any_text(row, "target"), {}, {}, {}),
+        uid=columns.any_uid(row),
+        call=Call(columns.any_label(row, "target"), {}, {}, {}),
         name=None,
-        queue=columns.any_text(row, "queue"),
+        queue=columns.any_label(row, "queue"),
         priority=0,
-        state=JobState(row["state"]) if row["state"] in list(JobState) else JobState.FAILED,
+        state=columns.any_state(row["state"]),
         not_before=0.0,
         submitted_at=0.0,
         started_at=None,
@@ -87,15 +87,8 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
         allowed_attempts=1,
         rules=RetryRules(max_attempts=1),
         timeout=None,
-        owner=Owner(columns.any_text(row, "place"), columns.any_text(row, "host")),
+        owner=Owner(columns.any_label(row, "place"), columns.any_label(row, "host")),
     )
-
-
-def _state(row: sqlite3.Row) -> JobState:
-    try:
-        return JobState(row["state"])
-    except ValueError:
-        raise Unreadable("state") from None
 
 
 def call(row: sqlite3.Row) -> Call:
@@ -113,7 +106,7 @@ def call(row: sqlite3.Row) -> Call:
         pickled = {**columns.texts_by_name(row, "common_pickled"), **pickled}
         hidden = (*columns.texts(row, "common_hidden"), *hidden)
     secrets = columns.texts(row, "secrets")
-    return Call(columns.text(row, "target"), columns.mapping(row, "init"), plain, pickled, secrets, hidden)
+    return Call(columns.label(row, "target"), columns.mapping(row, "init"), plain, pickled, secrets, hidden)
 
 
 @functools.lru_cache(maxsize=256)
@@ -188,7 +181,7 @@ def state(database: Database, job_id: int) -> JobState:
     rows = database.read("SELECT state FROM jobs WHERE id = ?", (job_id,))
     if not rows:
         raise UnknownJob(f"Job {job_id} is no longer in {database.path}.")
-    return JobState(rows[0]["state"])
+    return columns.any_state(rows[0]["state"])
 
 
 def targets(database: Database, job_ids: Sequence[int]) -> list[str]:
@@ -251,12 +244,13 @@ def reusable(database: Database, fingerprint: str | None, since: float | None) -
 
 def queues_in_use(database: Database) -> list[str]:
     """Read the queues that have jobs waiting, configured or no longer."""
-    return [row[0] for row in database.read("SELECT DISTINCT queue FROM jobs WHERE state = 'queued' ORDER BY queue")]
+    rows = database.read("SELECT DISTINCT queue FROM jobs WHERE state = 'queued' AND typeof(queue) = 'text' ORDER BY queue")
+    return [row[0] for row in rows]
 
 
 def paused(database: Database) -> list[str]:
     """Read which queues are paused."""
-    return [row[0] for row in database.read("SELECT queue FROM paused ORDER BY queue")]
+    return [row[0] for row in database.read("SELECT queue FROM paused WHERE typeof(queue) = 'text' ORDER BY queue")]
 
 
 def is_paused(database: Database, queue: str) -> bool:
@@ -268,7 +262,7 @@ def _read_attempt(row: sqlite3.Row, database: Database) -> Attempt:
     try:
         return _attempt(row)
     except Unreadable as error:
-        what = f"Attempt {row['number']} of job {row['job_id']}"
+        what = f"Attempt {columns.any_whole(row, 'number')} of job {columns.any_whole(row, 'job_id')}"
         raise StoreError(_unreadable(what, error, database)) from None
 
 
@@ -276,8 +270,8 @@ def _attempt(row: sqlite3.Row) -> Attempt:
     return Attempt(
         job_id=columns.whole(row, "job_id"),
         number=columns.whole(row, "number"),
-        started_at=columns.number(row, "started_at"),
-        ended_at=columns.number_or_none(row, "ended_at"),
+        started_at=columns.moment(row, "started_at"),
+        ended_at=columns.moment_or_none(row, "ended_at"),
         outcome=_outcome(row),
         error=columns.text_or_none(row, "error"),
         traceback=columns.text_or_none(row, "traceback"),
@@ -287,8 +281,8 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         cpu_seconds=columns.number_or_none(row, "cpu_seconds"),
         launched_by=columns.text_or_none(row, "launched_by"),
         launch_reason=columns.text_or_none(row, "launch_reason"),
-        folder=columns.text_or_none(row, "folder"),
-        owner=Owner(columns.text(row, "place"), columns.text(row, "host")),
+        folder=columns.folder_or_none(row),
+        owner=Owner(columns.label(row, "place"), columns.label(row, "host")),
         slot=columns.whole_or_none(row, "slot"),
         source=_source(row["source"]),
         origin_id=columns.whole_or_none(row, "origin"),
@@ -374,5 +368,14 @@ def has_request(database: Database, job_ids: list[int]) -> bool:
 
 
 def supervisors(database: Database) -> list[sqlite3.Row]:
-    """Read who supervises, or did: rows of the table ``supervisors``."""
-    return database.read("SELECT * FROM supervisors ORDER BY heard_at DESC")
+    """Read who supervises, or did: rows of the table ``supervisors``, but for those that can't be read."""
+    return [row for row in database.read("SELECT * FROM supervisors ORDER BY heard_at DESC") if _is_sound(row)]
+
+
+def _is_sound(row: sqlite3.Row) -> bool:
+    try:
+        columns.whole(row, "pid")
+        columns.moment(row, "heard_at")
+        return all(columns.label(row, name) for name in ("place", "host", "version"))
+    except Unreadable:
+        return False

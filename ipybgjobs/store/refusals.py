@@ -6,6 +6,9 @@ import sqlite3
 
 from . import holder
 
+#: Longest path of a store, in bytes: SQLite has room for 512, a name of its own after it and an end.
+_LONGEST_PATH = 511 - len("-journal")
+
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error of SQLite says that the file is damaged."""
@@ -27,6 +30,11 @@ def advice(error: sqlite3.Error, path: str) -> str:
         return f"{named[0].upper()}{named[1:]}."
     if "full" in text or (("I/O" in text or "unable to open" in text) and _is_full(path)):
         return "The disk is full: free some space."
+    if "unable to open" in text and (length := len(os.fsencode(path))) > _LONGEST_PATH:
+        return (
+            f"Its path has {length} bytes, and SQLite opens none of more than {_LONGEST_PATH}: "
+            "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a shorter one."
+        )
     if "readonly" in text or "unable to open" in text:
         return "The folder must be one that you can write."
     if is_damage(error):

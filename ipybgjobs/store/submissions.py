@@ -13,7 +13,7 @@ from ..call import Call
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
 from ..models import JobState, Owner
 from ..retry import RetryRules
-from . import places
+from . import columns, places
 from .database import Database
 
 
@@ -266,7 +266,7 @@ def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> boo
     row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
         raise UnknownJob(f"There is no job {job_id} to come after; `jupyter bgjobs list` shows those that are there.")
-    state = JobState(row["state"])
+    state = columns.any_state(row["state"])
     if state in (JobState.FAILED, JobState.CANCELLED) and not anyway:
         was = "has failed" if state is JobState.FAILED else "was cancelled"
         raise InvalidRequest(f"job {job_id} {was}, so nothing can come after its success: retry it first, or use after_any.")

@@ -151,7 +151,7 @@ def of_row(row: sqlite3.Row) -> Task | Unread:
     except Unreadable as error:
         return Unread(
             id=int(row["id"]),
-            target=columns.any_text(row, "target"),
+            target=columns.any_label(row, "target"),
             environment=columns.any_whole(row, "environment") or None,
             attempt=columns.any_whole(row, "attempt", _MOST_ATTEMPTS),
             reason=str(error),
@@ -160,8 +160,6 @@ def of_row(row: sqlite3.Row) -> Task | Unread:
 
 def _task(row: sqlite3.Row) -> Task:
     record = records.job_record(row)
-    if not record.uid.isalnum():  # it becomes the name of a folder
-        raise Unreadable("uid")
     if not 0 <= record.attempt <= _MOST_ATTEMPTS:
         raise Unreadable("attempt")
     return Task(

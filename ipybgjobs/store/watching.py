@@ -4,6 +4,7 @@ import json
 from typing import NamedTuple
 
 from ..models import JobRecord
+from . import columns
 from .database import Database
 from .records import COLUMNS, TABLES, shown
 
@@ -40,24 +41,24 @@ def changed(database: Database, since: int) -> list[int] | None:
     if moment(database) < since or (oldest is not None and oldest > since + 1):
         return None
     rows = database.read("SELECT job_id FROM changes WHERE seq > ? ORDER BY seq", (since,))
-    return list(dict.fromkeys(row[0] for row in rows))
+    return list(dict.fromkeys(row[0] for row in rows if isinstance(row[0], int)))
 
 
 def jobs(database: Database, ids: list[int]) -> list[Seen]:
     """Read jobs by id; those that are gone are left out."""
     rows = database.read(f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
-    return [Seen(shown(row), row["peak_memory"]) for row in rows]
+    return [Seen(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
 
 
 def newest(database: Database, before: int, limit: int) -> list[Seen]:
     """Read the newest jobs whose ids are below a number, newest first."""
     rows = database.read(f"{_JOBS} WHERE jobs.id < ? ORDER BY jobs.id DESC LIMIT ?", (before, limit))
-    return [Seen(shown(row), row["peak_memory"]) for row in rows]
+    return [Seen(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
 
 
 def running(database: Database) -> list[Running]:
     """Read the attempts that run and were launched."""
-    sql = "SELECT job_id, folder FROM attempts WHERE outcome IS NULL AND number > 0 AND folder IS NOT NULL"
+    sql = "SELECT job_id, folder FROM attempts WHERE outcome IS NULL AND number > 0 AND typeof(folder) = 'text'"
     return [Running(row["job_id"], row["folder"]) for row in database.read(sql)]
 
 

@@ -24,6 +24,13 @@ _LAST_LINES = 10
 
 _KILL = 9
 
+#: Why an outcome could not be written, by the exit code of its worker.
+_NOT_WRITTEN = {
+    attempt.OUTCOME_NOT_WRITTEN: "the disk is full, or the attempt's folder is gone",
+    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there, since it has become another user or has closed the folder",
+    attempt.OUTCOME_LIMITED: "its process has set a limit on files or their size that forbids it (ulimit -n, ulimit -f)",
+}
+
 #: What is said of an attempt that was ended.
 REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
@@ -116,8 +123,8 @@ def _lost_output(report: Report) -> str | None:
 def _lost(code: int | None, number: int | None) -> str:
     if number is not None:
         return f"the process was ended by signal {number} ({_signal_name(number)})"
-    if code == attempt.OUTCOME_NOT_WRITTEN:
-        return "its outcome could not be written: the disk is full, or the attempt's folder is gone"
+    if code in _NOT_WRITTEN:
+        return f"its outcome could not be written: {_NOT_WRITTEN[code]}"
     if code is not None:
         return f"the process ended with exit code {code} and without an outcome"
     return "the process vanished; nobody saw how it ended"

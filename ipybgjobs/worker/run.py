@@ -5,6 +5,7 @@ The claim comes before anything of the user's; the outcome is written by this ve
 
 import builtins
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -14,6 +15,10 @@ from typing import Any, NoReturn
 from .. import attempt, bytecode, demand, inside, ownership, plain, resolve
 from ..process import identity, place, worker
 from . import context, imports, outcome, streams, telling
+
+#: The exit code that says why the outcome could not be written, by number of the error.
+_NOT_WRITTEN = dict.fromkeys((errno.EACCES, errno.EPERM), attempt.OUTCOME_FORBIDDEN)
+_NOT_WRITTEN |= dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.EFBIG), attempt.OUTCOME_LIMITED)
 
 
 def main(folder: str, environment: dict[str, str] | None = None, telling: int | None = None) -> NoReturn:
@@ -45,9 +50,9 @@ def _write_outcome(folder: str, record: dict[str, Any]) -> None:
     for pause in (0.1, 0.4, 1.5, 4.0, None):
         try:
             attempt.write_json(folder, attempt.OUTCOME, record)
-        except OSError:
+        except OSError as error:
             if pause is None:
-                os._exit(attempt.OUTCOME_NOT_WRITTEN)
+                os._exit(_NOT_WRITTEN.get(error.errno or 0, attempt.OUTCOME_NOT_WRITTEN))
             time.sleep(pause)
         else:
             return
@@ -173,7 +178,7 @@ def _equip(folder: str, request: dict[str, Any]) -> None:
 def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     """Show what is open still and how the value looks, and keep it."""
     _end_cell()
-    if isinstance(value, inside.Unshown):
+    if issubclass(type(value), inside.Unshown):  # a proxy may raise when it is asked for its class
         record = outcome.succeeded(folder, value.value)
         if "lost" in record["result"]:
             record = outcome.succeeded(folder, outcome.kept_apart(value.value))
