@@ -298,15 +298,15 @@ def group(key: int | str) -> Group:
     return client().group(key)
 
 
-def as_completed(jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
+def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
     """Yield jobs as they end.
 
     Parameters
     ----------
     jobs : iterable of Job
         A list of jobs, or a group.
-    timeout : float, optional
-        Seconds; None: as long as it takes.
+    timeout : float or str, optional
+        Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
     Raises
     ------

@@ -53,13 +53,13 @@ class Job(JobView):
 
     # -- its end --------------------------------------------------------------------------------------------------
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until the job has ended.
 
         Parameters
         ----------
-        timeout : float, optional
-            Seconds; None: as long as it takes.
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------
@@ -70,8 +70,9 @@ class Job(JobView):
             time.sleep(pause)
         return self
 
-    def _pauses(self, timeout: float | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
+    def _pauses(self, timeout: float | str | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
         """Yield pauses until the job has ended; sees to it that a supervisor is there."""
+        timeout = options.patience(timeout)
 
         def late() -> str:
             return f"job {self.id} has not ended in {timeout} s; it goes on ({self.status})."
@@ -143,15 +144,15 @@ class Job(JobView):
         """
         notebook.write(self, path)
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | str | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.
 
         While the job waits for a retry, one line says so.
 
         Parameters
         ----------
-        timeout : float, optional
-            Seconds; None: as long as it takes.
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------
@@ -175,7 +176,7 @@ class Job(JobView):
             raise error
         return results.value(self._folder.attempt(self.attempts[-1].folder or ""), self.id)
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
+    def exception(self, timeout: float | str | None = None) -> BaseException | None:
         """Wait, and return what the job raised; None if it has succeeded."""
         self.wait(timeout)
         return self._exception()

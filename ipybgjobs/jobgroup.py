@@ -69,19 +69,20 @@ class Group:
         found = listing.members(self._client.database(self._folder), self.id)
         return JobList(Job(self._client, self._folder, record.id, record.uid) for record in found)
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until all jobs have ended.
 
         Parameters
         ----------
-        timeout : float, optional
-            Seconds; None: as long as it takes.
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------
         TimeoutError
             If it runs out; the jobs go on.
         """
+        timeout = options.patience(timeout)
 
         def late() -> str:
             return f"{self._record().line()}; not all have ended in {timeout} s."
@@ -103,17 +104,17 @@ class Group:
     def _live(self) -> int:
         return listing.live_in_group(self._client.database(self._folder), self.id)
 
-    def as_completed(self, timeout: float | None = None) -> Iterator[Job]:
+    def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
         """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
         return as_completed(self.jobs, timeout)
 
-    def results(self, timeout: float | None = None, *, errors: str = "raise") -> list[Any]:
+    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
         """Wait, and return what the jobs returned, in the order of the parameters.
 
         Parameters
         ----------
-        timeout : float, optional
-            Seconds; None: as long as it takes.
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
         errors : str
             ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.
 

@@ -19,14 +19,15 @@ class JobList(list[Job]):
     def _records(self) -> list[JobRecord]:
         return [job._record() for job in self]  # noqa: SLF001 - its own package
 
-    def wait(self, timeout: float | None = None) -> Self:
+    def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until all have ended.
 
         Raises
         ------
         TimeoutError
-            If `timeout`, in seconds, runs out; the jobs go on.
+            If `timeout`, in seconds or a duration such as ``"5m"``, runs out; the jobs go on.
         """
+        timeout = options.patience(timeout)
         limit = None if timeout is None else time.monotonic() + timeout
         for job in self:
             job.wait(None if limit is None else max(0.0, limit - time.monotonic()))
@@ -92,8 +93,9 @@ def result_or_none(job: Job) -> Any:
         return None
 
 
-def as_completed(jobs: "list[Job]", timeout: float | None = None) -> Iterator[Job]:
+def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Iterator[Job]:
     """Yield jobs as they end; as `ipybgjobs.as_completed`."""
+    timeout = options.patience(timeout)
     left = dict.fromkeys(jobs)
     limit = None if timeout is None else time.monotonic() + timeout
     while left:
