@@ -99,7 +99,7 @@ def _state(row: sqlite3.Row) -> JobState:
 
 
 def call(row: sqlite3.Row) -> Call:
-    """Build what is called from a row of `JOBS`, the group's common parameters first.
+    """Build what is called from a row of `JOBS`, the group's common parameters last, since what differs says more.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def call(row: sqlite3.Row) -> Call:
     plain, pickled = columns.mapping(row, "params"), columns.texts_by_name(row, "pickled")
     hidden = columns.texts(row, "hidden")
     if row["common"] is not None:
-        plain = {**columns.mapping(row, "common"), **plain}
-        pickled = {**columns.texts_by_name(row, "common_pickled"), **pickled}
+        plain = {**plain, **columns.mapping(row, "common")}
+        pickled = {**pickled, **columns.texts_by_name(row, "common_pickled")}
         hidden = (*columns.texts(row, "common_hidden"), *hidden)
     secrets = columns.texts(row, "secrets")
     return Call(columns.text(row, "target"), columns.mapping(row, "init"), plain, pickled, secrets, hidden)
