@@ -186,7 +186,7 @@ def _unlisted_notebook(path: str | None, settings: Settings) -> str:
 
 def _check_form(target: str) -> None:
     if not isinstance(target, str):
-        raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is a {type(target).__name__}.")
+        raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is of type {type(target).__name__}.")
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
         raise JobNotAllowed(f"{quoted(target)} is not a target: write module.Class.method or module.function, with names only.")

@@ -306,7 +306,7 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
     jobs : iterable of Job
         A list of jobs, or a group.
     timeout : float or str, optional
-        Seconds; None: as long as it takes.
+        Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
     Raises
     ------

@@ -4,12 +4,14 @@ Exit status: 0 fine, 1 the job failed or was refused, 2 wrong usage.
 """
 
 import argparse
+import contextlib
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, jobline, redaction, unbroken, verbs
+from . import __version__, durations, jobline, redaction, unbroken, verbs
 from .errors import BackgroundJobError
 from .jobline import UsageFault
 
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no error
     try:
-        return run(sys.argv[1:] if arguments is None else arguments)
+        return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
     except UsageFault as fault:
         print(fault, file=sys.stderr)
         return WRONG_USAGE
@@ -39,9 +41,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.filename is not None:  # which what is printed has not
+            raise
+        _tell_unwritten(error)
+        return FAILED
     except KeyboardInterrupt as interrupt:
         print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done by then
         return 130
+
+
+def _run_and_flush(arguments: Sequence[str]) -> int:
+    """Run one verb, and write all of its output while it can still be told that this can't be done."""
+    status = run(arguments)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return status
+
+
+def _tell_unwritten(error: OSError) -> None:
+    """Say that the output can't be written; Python's own last flush, which would say it again, finds nothing to write to."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(OSError):  # the other may be as full
+        print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
 
 
 @unbroken.told
@@ -97,7 +120,7 @@ def _reading_verbs(verb: _Verb) -> None:
     added.add_argument("--limit", type=int, default=50, help="at most so many; default 50")
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
-    added.add_argument("--tail", type=int, metavar="LINES", help="only the last lines")
+    added.add_argument("--tail", type=_lines, metavar="LINES", help="only the last lines")
     added.add_argument("--attempt", type=int, metavar="NUMBER", help="of this attempt; by default the newest")
     added.add_argument("-f", "--follow", action="store_true", help="print on as it comes, until the job has ended")
     _with_wait(_with_job(verb("result", verbs.result)))
@@ -158,5 +181,20 @@ def _with_jobs(made: argparse.ArgumentParser, what: str = "JOB") -> argparse.Arg
 
 
 def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    made.add_argument("--timeout", type=float, metavar="SECONDS", help="give up waiting; the job goes on")
+    made.add_argument(
+        "--timeout", type=_patience, metavar="DURATION", help='give up waiting after this, such as "5m"; the job goes on'
+    )
     return made
+
+
+def _lines(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= jobline.DIGITS):
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a number of lines")
+    return int(text)
+
+
+def _patience(text: str) -> float:
+    try:
+        return durations.seconds(text, "it")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None

@@ -41,6 +41,14 @@ def seconds(value: float | str, what: str = "duration") -> float:
     return float(value) + 0.0  # of two zeros the one without a sign
 
 
+def limit(value: float | str, what: str) -> float:
+    """Turn a time limit into seconds: as `seconds`, and more than none."""
+    found = seconds(value, what)
+    if not found:
+        raise ValueError(f"{what} is {quoted(value)}, in which nothing can run; give more, or leave it out for no limit.")
+    return found
+
+
 def _parse(text: str, what: str) -> float:
     try:
         return seconds(_amount(text), what)

@@ -59,7 +59,7 @@ class Job(JobView):
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds, or text such as ``"5m"``; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Job(JobView):
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------

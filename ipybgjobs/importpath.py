@@ -14,9 +14,9 @@ from .errors import InvalidTarget
 
 
 def absolute() -> tuple[str, ...]:
-    """Return ``sys.path`` as it is meant in the working directory, absolute."""
+    """Return ``sys.path`` as it is meant in the working directory, absolute; Python passes over what is not text there."""
     cwd = os.getcwd()
-    return tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path)
+    return tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path if isinstance(folder, str))
 
 
 def folders_first(keys: Iterable[str]) -> tuple[str, ...]:

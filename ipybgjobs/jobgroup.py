@@ -75,7 +75,7 @@ class Group:
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Group:
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
         errors : str
             ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.
 

@@ -22,7 +22,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 
 #: Digits of the longest id.
-_DIGITS = 18
+DIGITS = 18
 
 #: Longest complaint of argparse, which repeats what was typed.
 LONGEST_COMPLAINT = 200
@@ -145,7 +145,7 @@ def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
 
 def key(text: str) -> int | str:
     """What a job or group is named by, as typed: an id where it can be one, or a name or uid."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else text
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else text
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
@@ -215,6 +215,22 @@ def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, An
 def parameters(pairs: Sequence[str]) -> dict[str, Any]:
     """Read ``key=value`` words of a shell."""
     return _Reader({}, quoted=False).pairs(pairs)
+
+
+def refuse_variables(given: Sequence[str], variables: Mapping[str, Any]) -> None:
+    """Refuse a verb's ``key=$name`` that means a variable of the notebook: verbs take text, and would send its name.
+
+    Raises
+    ------
+    UsageFault
+        If there is one.
+    """
+    for word in given:
+        name, equals, text = word.partition("=")
+        sent = _VARIABLE.fullmatch(text) if equals and name.isidentifier() else None
+        if sent and sent[1] in variables:
+            name, shown = cut(name), cut(redaction.shown_for(name, sent[1]))
+            raise UsageFault(f'{name}=${shown}: %bgjobs sends no variables; %bgjob does, and job.retry({{"{name}": {shown}}}).')
 
 
 def option_word(word: str) -> str:
@@ -323,7 +339,7 @@ class _Reader:
     def _bare(self, name: str, text: str) -> Typed:
         if self._quoted and any(character in text for character in "\"'()[]{}$"):
             shown = cut(redaction.shown_for(name, text))
-            raise UsageFault(f"{cut(name)}={shown} is neither a Python literal nor a bare word: put quotes around text.")
+            raise UsageFault(f"{cut(name)}={shown} is neither a Python literal nor a bare word: {self._instead(name, text)}.")
         if text in self._variables:
             shown, name = redaction.shown_for(name, text), cut(name)
             raise UsageFault(
@@ -332,6 +348,14 @@ class _Reader:
         if not text and self._quoted:
             raise UsageFault(f'{cut(name)}= has no value; for the empty text, write {cut(name)}="".')
         return Typed(text, text, bare=True)
+
+    def _instead(self, name: str, text: str) -> str:
+        """What to write where something else than text may be meant."""
+        if text.startswith("{") and text[1:-1] in self._variables:
+            return f"write {cut(name)}=${cut(redaction.shown_for(name, text[1:-1]))} for the variable"
+        if text.startswith("$"):
+            return "$ sends a variable as it is; give its part a name first, or put quotes around text"
+        return "put quotes around text"
 
 
 class _Filler(ast.NodeTransformer):

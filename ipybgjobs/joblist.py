@@ -25,7 +25,7 @@ class JobList(list[Job]):
         Raises
         ------
         TimeoutError
-            If `timeout`, seconds or text such as ``"5m"``, runs out; the jobs go on.
+            If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs go on.
         """
         seconds = options.patience(timeout)
         limit = None if seconds is None else time.monotonic() + seconds

@@ -118,6 +118,7 @@ class JobMagics(Magics):
                 away.look(client.client().folder(), time.time())
                 show_live(overview.bundle)
                 return
+            jobline.refuse_variables(words, self._variables())
             cli.run(words, prog="%bgjobs")
         except (BackgroundJobError, TimeoutError) as error:
             raise UsageError(str(error)) from None

@@ -115,7 +115,7 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         not_before=not_before,
         timed=timed,
         after=(*_after(given.get("after", ()), anyway=False), *_after(given.get("after_any", ()), anyway=True)),
-        timeout=entry.timeout if timeout is None else duration(timeout, "timeout"),
+        timeout=entry.timeout if timeout is None else limit(timeout),
         rules=rules(entry, given.get("retry")),
         deadline=deadline,
         deadline_timed=deadline_timed,
@@ -129,9 +129,10 @@ def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     """Check parameters given in Python: a mapping of names."""
     if values is None:
         return {}
-    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
-        kind = type(values).__name__
-        raise InvalidParameters(f"{what} must be a dict of names and values, such as {{'epochs': 50}}; it is a {kind}.")
+    wrong = None if isinstance(values, Mapping) else f"it is of type {type(values).__name__}"
+    wrong = wrong or next((f"{quoted(key)} is not a name" for key in values if not isinstance(key, str)), None)
+    if wrong:
+        raise InvalidParameters(f"{what} must be a dict of names and values, such as {{'epochs': 50}}; {wrong}.")
     return dict(values)
 
 
@@ -143,13 +144,21 @@ def duration(value: float | str, what: str) -> float:
         raise InvalidParameters(str(error)) from None
 
 
-def patience(given: float | str | None) -> float | None:
-    """Check how long somebody waits, and return seconds; None: as long as it takes."""
-    if given is None or given == math.inf:
+def limit(value: float | str) -> float:
+    """Check the time limit of an attempt, and return seconds."""
+    try:
+        return durations.limit(value, "timeout")
+    except ValueError as error:
+        raise InvalidParameters(str(error)) from None
+
+
+def patience(value: float | str | None) -> float | None:
+    """Check how long somebody waits, and return seconds; None: as long as it takes; less than nothing is nothing."""
+    if value is None or value == math.inf:
         return None
-    if isinstance(given, numbers.Real) and not isinstance(given, bool):
-        given = max(0.0, float(given)) if given == given else math.nan  # noqa: PLR0124 - nan alone differs from itself
-    return duration(given, "timeout")
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
+        return max(0.0, float(value))
+    return duration(value, "timeout")
 
 
 def moment(value: Any, now: float, what: str) -> float:

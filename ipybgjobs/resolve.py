@@ -138,7 +138,7 @@ def needs_instance(owner: Any, name: str) -> bool:
     if isinstance(attribute, (staticmethod, classmethod)):
         return False
     if not callable(attribute):
-        raise InvalidTarget(f"{owner.__name__}.{name} can't be called: it is a {type(attribute).__name__}.")
+        raise InvalidTarget(f"{owner.__name__}.{name} can't be called: it is of type {type(attribute).__name__}.")
     return isinstance(owner, type)
 
 

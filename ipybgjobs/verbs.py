@@ -96,7 +96,7 @@ def log(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _say(arguments, "", {"log": text})
     else:
-        sys.stdout.write(text)
+        print(text, end="")
     return 0
 
 

@@ -11,6 +11,7 @@ from . import (
     attempt,
     durations,
     leftovers,
+    options,
     origin,
     outputs,
     ownership,
@@ -334,19 +335,20 @@ class JobView:
         Parameters
         ----------
         tail : int, optional
-            Only the last so many lines.
+            Only the last so many lines, at least 0.
         attempt : int, optional
             Its number, from 1; by default the newest.
 
         Raises
         ------
         InvalidParameters
-            If the job has no such attempt.
+            If the job has no such attempt, or `tail` is not a number of lines.
         """
+        lines = None if tail is None else options.count(tail, "tail")
         folder = self._folder_of(attempt)
         if folder is None:
             return ""
-        return TextLog(folder).text() if tail is None else TextLog(folder).tail(tail)
+        return TextLog(folder).text() if lines is None else TextLog(folder).tail(lines)
 
 
 def _numbers(job_id: int, numbers: list[int]) -> str:

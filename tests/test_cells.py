@@ -128,6 +128,8 @@ def test_a_cell_runs_in_a_process_of_its_own_and_sets_nothing_here(notebook):
         ("1 + 1", [("execute_result", {"text/plain": "2"})]),
         ("1 + 1;", []),
         ("y = 1", []),
+        ("'y' * 30_000", [("execute_result", {"text/plain": repr("y" * 30_000)})]),
+        ("['y' * 30_000]", [("execute_result", {"text/plain": repr(["y" * 30_000])})]),
         ("print('a')\n'b'", [("stream", "a\n"), ("execute_result", {"text/plain": "'b'"})]),
         ("!echo from the shell", [("stream", "from the shell\n")]),
         ("%%bash\necho from bash", [("stream", "from bash\n")]),

@@ -277,7 +277,11 @@ def test_what_is_refused_is_told_in_one_line_with_status_1(place, capsys, words,
         ("submit work.echo value=1 --priority high", "invalid int value: 'high'"),
         ("submit work.echo --frob", "--frob"),
         ("log", "required: JOB"),
-        ("log 1 --tail many", "invalid int value"),
+        ("log 1 --tail many", "--tail: 'many' is not a number of lines"),
+        ("log 1 --tail -1", "--tail: '-1' is not a number of lines"),
+        ("log 1 --tail 1.5", "--tail: '1.5' is not a number of lines"),
+        ("wait 1 --timeout soon", "--timeout: it is 'soon'; give seconds or text such as"),
+        ("result 1 --timeout nan", "--timeout: it is 'nan'; give seconds or text such as"),
         ("wait", "say which"),
         ("config frob", "invalid choice: 'frob'"),
         ("allow", "required: target"),
@@ -554,3 +558,23 @@ def test_a_submit_from_a_folder_that_is_gone_is_refused_in_one_sentence(place):
     )
     said = "The working directory of this process is gone: change to one that is there, and submit again.\n"
     assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.parametrize("words", ["list", "list --json", "show 1", "log 1", "result 1", "doctor"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_can_not_be_written_is_told_in_one_line(kinds, words, unbuffered):
+    bg.submit("kinds.chatters", {"lines": 3}).wait(60)
+    with open("/dev/full", "w") as full:
+        environment = kinds.environment | {"PYTHONUNBUFFERED": unbuffered}
+        command = subprocess.run(
+            [*MODULE, *words.split()], env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (command.returncode, command.stderr) == (1, "The output can't be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize("words", ["list", "log 1", "log 1 --json"])
+def test_a_terminal_that_is_closed_is_no_error(kinds, words):
+    bg.submit("kinds.chatters", {"lines": 3}).wait(60)
+    shell = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *MODULE, *words.split()]
+    command = subprocess.run(shell, env=kinds.environment, stderr=subprocess.PIPE, text=True, check=False)
+    assert (command.returncode, command.stderr) == (0, "")

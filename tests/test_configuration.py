@@ -337,6 +337,7 @@ def test_the_line_named_is_the_one_that_counts(files, before):
         ({"a.A": {"allowed_methods": ["fit"], "max_attempt": 3}}, "Did you mean max_attempts?"),
         ({"a.A": {"allowed_methods": ["fit"], "max_attempts": 0}}, "max_attempts"),
         ({"a.A": {"allowed_methods": ["fit"], "timeout": "long"}}, "timeout is 'long'"),
+        ({"a.A": {"allowed_methods": ["fit"], "timeout": 0}}, "timeout is 0, in which nothing can run"),
         ({"a.A": {"allowed_methods": ["fit"], "queue": ["gpu"]}}, "queue"),
         ({"a.A": {"allowed_methods": ["fit"], "queue": 5}}, "queue"),
         ({"a.A": {"allowed_methods": ["fit"], "from": 5}}, "from"),

@@ -163,6 +163,53 @@ def test_log_and_outputs_of_an_earlier_attempt_are_reached_by_its_number(retried
     assert "RuntimeError: first run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("tail", [-1, "1", 1.5, True])
+def test_a_tail_that_is_not_a_number_of_lines_is_refused(retried, tail):
+    with pytest.raises(bg.InvalidParameters) as caught:
+        retried.log(tail=tail)
+    assert str(caught.value) == f"tail is {tail!r}; it is a whole number, at least 0."
+
+
+def test_a_tail_of_no_lines_is_empty(retried):
+    assert retried.log(tail=0, attempt=1) == ""
+
+
+WAITS = {
+    "wait": lambda job, timeout: job.wait(timeout),
+    "result": lambda job, timeout: job.result(timeout),
+    "exception": lambda job, timeout: job.exception(timeout),
+    "a list": lambda job, timeout: JobList([job]).wait(timeout),
+    "as they end": lambda job, timeout: list(bg.as_completed([job], timeout)),
+}
+
+
+@pytest.mark.parametrize("timeout", ["soon", float("nan"), True, [1]])
+@pytest.mark.parametrize("how", WAITS)
+def test_a_wait_says_what_it_may_last(retried, how, timeout):
+    with pytest.raises(bg.InvalidParameters, match=r"timeout is .*; (give seconds or text such as|a duration is finite)"):
+        WAITS[how](retried, timeout)
+
+
+@pytest.mark.parametrize("timeout", [None, 60, 60.5, "1m", float("inf"), -1, 0])
+@pytest.mark.parametrize("how", WAITS)
+def test_a_wait_for_what_has_ended_is_over_whatever_it_may_last(retried, how, timeout):
+    WAITS[how](retried, timeout)
+
+
+@pytest.mark.parametrize("timeout", [-1, "0s"])
+def test_a_wait_of_no_time_is_over_at_once(handles, timeout):
+    job = bg.submit("work.echo", {"value": 1}, delay="1h")
+    for wait in WAITS.values():
+        with pytest.raises(TimeoutError):
+            wait(job, timeout)
+    group = bg.submit_many("work.echo", [{"value": 1}], delay="1h")
+    with pytest.raises(TimeoutError):
+        group.wait(timeout)
+    with pytest.raises(bg.InvalidParameters):
+        group.results("soon")
+    (group.cancel(), job.cancel())
+
+
 def test_an_attempt_that_there_is_not_is_refused_and_the_refusal_says_which_there_are(retried):
     looks = (retried.log, retried.outputs, retried.show)
     for look, number in itertools.product(looks, (0, 3, -1, "1", True, 1.0)):

@@ -40,6 +40,11 @@ def write(path, name):
 KEYS = ["training", "package", "package.inner", "space.part"]
 
 
+def test_what_python_passes_over_on_its_path_is_passed_over(folders, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path, folders / "b", b"bytes", 5, None])
+    assert bg.submit("training.fit").result(60) == ["a", str(folders / "a")]
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_module_that_was_imported_runs_after_a_change_of_folder(folders, monkeypatch, key):
     importlib.import_module(key)

@@ -454,9 +454,17 @@ def test_a_job_submitted_by_a_verb_is_a_job_of_this_notebook(notebook):
         ("list --limit many", "invalid int value"),
         ("list --state sleeping", "There is no state 'sleeping'"),
         ("log 'x", "' is not closed in"),
+        ("log 1 --tail=-3", "'-3' is not a number of lines"),
+        (
+            "submit studio.describe value=$number",
+            'value=$number: %bgjobs sends no variables; %bgjob does, and job.retry({"value": number}).',
+        ),
+        ("retry 1 value=$number", "value=$number: %bgjobs sends no variables"),
+        ("dashboard --no-browser", "The dashboard needs a process of its own"),
     ],
 )
 def test_a_wrong_verb_costs_one_line(notebook, line, said):
+    notebook.ok("number = 7")
     assert said in notebook.refuses(f"%bgjobs {line}")
 
 

@@ -215,6 +215,13 @@ def test_common_parameters_are_stored_once_and_shown_in_every_job(sweep):
     assert [path.parent.name for path in pickles] == [group.uid]
 
 
+def test_what_differs_between_the_jobs_of_a_group_is_shown_first(sweep):
+    group = bg.submit_many("sweep.train", bg.grid(seed=[1, 2]), common={"lr": 0.5, "label": "the common one"})
+    assert [str(bg.job(job.id)).split(" · ")[1] for job in group.jobs] == [
+        f"sweep.train(seed={seed}, lr=0.5, label='the common one')" for seed in (1, 2)
+    ]
+
+
 def test_a_pickled_parameter_of_a_job_stands_beside_the_common_ones(sweep):
     frames = [pd.DataFrame({"x": range(size)}) for size in (2, 3)]
     group = bg.submit_many("sweep.train", bg.grid(data=frames), common={"lr": 1, "label": {"a"}.pop()})

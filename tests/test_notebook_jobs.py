@@ -213,8 +213,51 @@ def test_what_appears_at_the_output_s_place_while_the_job_waits_is_not_overwritt
     before = theirs.read_bytes()
     bg.resume()
     assert job.wait(60).state == "failed"
-    assert f"output is '{desk.root}/out.ipynb', which is there and is no job's output" in job.error
+    assert f"output is '{desk.root}/out.ipynb', which is there and is not a job's output" in job.error
     assert theirs.read_bytes() == before
+
+
+GATE = "import pathlib, time\nprint('begun', flush=True)\nwhile not pathlib.Path('{}').exists(): time.sleep(0.02)"
+
+
+def test_two_jobs_that_run_at_once_with_one_output_keep_both(desk):
+    desk.allow(
+        {"ipybgjobs.Notebook": ["run"]},
+        BackgroundJobs__allowed_notebooks=[f"{desk.root}/**"],
+        BackgroundJobs__queues={"default": 2},
+    )
+    place = desk.root / "out.ipynb"
+    slow = submit(write(desk, code(GATE.format("open")), code("print('slow')")), output=place)
+    until(lambda: "begun" in slow.log(), "the slow one's start")
+    fast = submit(write(desk, code("print('fast')"), name="fast.ipynb"), output=place)
+    assert fast.result(60) == str(place)
+    (desk.code / "open").touch()
+    assert slow.result(60) == f"{desk.root}/out-job{slow.id}.ipynb"
+    assert printed(read(place)) == ["fast\n"]
+    assert printed(read(slow.result())) == ["begun\n", "slow\n"]
+    assert f"[{place} is another's meanwhile: this notebook's output goes on in {slow.result()}]\n" in slow.log()
+
+
+def test_what_appears_at_the_output_s_place_while_the_job_runs_is_not_overwritten(desk):
+    place = desk.root / "out.ipynb"
+    job = submit(write(desk, code(GATE.format("open")), code("print('end')")), output=place)
+    until(lambda: "begun" in job.log() and place.exists(), "its start")
+    theirs = write(desk, text("their work"), name="../theirs.ipynb")
+    before = theirs.read_bytes()
+    theirs.replace(place)
+    (desk.code / "open").touch()
+    assert printed(read(job.result(60))) == ["begun\n", "end\n"]
+    assert place.read_bytes() == before
+
+
+def test_an_output_that_was_saved_in_jupyterlab_while_the_job_runs_stays_its_output(desk):
+    place = desk.root / "out.ipynb"
+    job = submit(write(desk, code(GATE.format("open")), code("print('end')")), output=place)
+    until(lambda: "begun" in job.log() and place.exists(), "its start")
+    nbformat.write(read(place), place)
+    (desk.code / "open").touch()
+    assert job.result(60) == str(place)
+    assert printed(read(place)) == ["begun\n", "end\n"]
 
 
 def _umask():
@@ -509,12 +552,20 @@ def bad(place, name):
         ),
         "no kernel": ("nameless.ipynb", {}, "{code}/nameless.ipynb is written in julia and names no kernel"),
         "no parameters cell": ("sound.ipynb", {"parameters": {"a": 1}}, 'has no cell tagged "parameters", so it takes no a'),
-        "no folder": ("sound.ipynb", {"output": "file/out/"}, "output 'file/out/' can't be written: {code}/file is no folder."),
+        "no folder": (
+            "sound.ipynb",
+            {"output": "file/out/"},
+            "output 'file/out/' can't be written: {code}/file is not a folder.",
+        ),
         "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output is 'out.txt': it ends in .ipynb, or is a folder: out.txt/"),
         "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is not a valid notebook: a part of it has no metadata."),
-        "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is no job's output"),
+        "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is not a job's output"),
         "a pipe": ("pipe.ipynb", {}, "{code}/pipe.ipynb is not a notebook: it is not a regular file."),
-        "into a pipe": ("sound.ipynb", {"output": "pipe.ipynb"}, "output is 'pipe.ipynb', which is there and is no job's output"),
+        "into a pipe": (
+            "sound.ipynb",
+            {"output": "pipe.ipynb"},
+            "output is 'pipe.ipynb', which is there and is not a job's output",
+        ),
         "itself": ("sound.ipynb", {"output": "./sound.ipynb"}, "the notebook itself, which is never overwritten"),
         "read-only": ("sound.ipynb", {"output": "/proc/x.ipynb"}, "output '/proc/x.ipynb' can't be written: /proc: "),
         "a wrong name": ("sound.ipynb", {"params": {"a": 1}}, "run() has no parameter params; it takes path, parameters, output"),

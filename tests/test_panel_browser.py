@@ -47,6 +47,8 @@ JOBS = """
     def fail(message: str = "broken"):
         raise ValueError(message)
 
+    def train_the_model_with_a_long_name(rate: float, path: str = ""): ...
+
     def flaky(marker: str):
         if not os.path.exists(marker):
             open(marker, "w").close()
@@ -67,7 +69,7 @@ def home(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("home"))
     place.module("gates", JOBS)
     place.allow(
-        {"gates": ["ok", "gate", "fail", "flaky", "shows"], "ipybgjobs.Notebook": ["run"]},
+        {"gates": ["ok", "gate", "fail", "flaky", "shows", "train_the_model_with_a_long_name"], "ipybgjobs.Notebook": ["run"]},
         BackgroundJobs__queues={"default": 2, "gpu": 1},
         BackgroundJobs__allow_notebook_code=True,
         BackgroundJobs__allowed_notebooks=[f"{place.root}/**/*.ipynb"],
@@ -523,6 +525,36 @@ def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, 
     assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
     assert violations(page) == []
     shot(page, f"width-{width}", panel)
+
+
+SWEEP = (
+    "group = bg.submit_many('gates.train_the_model_with_a_long_name', bg.grid(rate=[round(0.001 * n, 3) for n in range(1, 31)]), "
+    "common={'path': '/data/sets/2026/all-of-the-images'}, delay='1h')\ngroup.id"
+)
+
+#: What of the jobs' parameters is seen, cut at the end of its cell.
+SEEN = """panel => [...panel.querySelectorAll(".b-job .b-given")].map((given) => {
+    const range = document.createRange(), text = given.firstChild, end = given.getBoundingClientRect().right - 8;
+    for (let length = text.length; ; length--) {
+        range.setStart(text, 0);
+        range.setEnd(text, length);
+        if (length === 0 || range.getBoundingClientRect().right <= end) return text.data.slice(0, length);
+    }
+})"""
+
+
+def test_jobs_of_a_sweep_can_be_told_apart_in_a_narrow_panel(server, page, desk, home):
+    page.set_viewport_size({"width": 848, "height": 1000})
+    notebook = opened(server, page, "lab", "sweep", SWEEP, "%bgjobs", "group.cancel();")
+    notebook.run(1)
+    notebook.run(2)
+    panel = notebook.panel(2)
+    until(lambda: panel.locator(".b-job").count() > 10, "the rows")
+    seen = [text for text in panel.evaluate(SEEN) if text.startswith("(rate=")]
+    shot(page, "lab-sweep")
+    assert len(seen) > 10
+    assert len({text.partition(",")[0] for text in seen}) == len(seen)
+    notebook.run(3)
 
 
 # -- reload, restart, several, no kernel -----------------------------------------------------------------------------------

@@ -210,8 +210,8 @@ def test_a_module_that_can_not_be_imported_is_refused(place, source, words):
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("shapes.Model.colour", "colour can't be called: it is a str"),
-        ("shapes.Model.summary", "summary can't be called: it is a property"),
+        ("shapes.Model.colour", "colour can't be called: it is of type str"),
+        ("shapes.Model.summary", "summary can't be called: it is of type property"),
         ("shapes.Model.absent", "Model has no method absent"),
         ("shapes.absent", "shapes has no function absent"),
         ("shapes.Abstract.run", "it is abstract"),
@@ -239,8 +239,9 @@ def test_a_generator_function_is_refused_since_calling_it_runs_nothing(shapes):
         ({"epochs": None}, "epochs=None does not fit int"),
         ({"epochs": "a\nb"}, r"epochs='a\\nb' does not fit int"),
         ({"self": 1}, "no parameter self"),
-        ([1, 2], "params must be a dict"),
-        ({1: 2}, "params must be a dict"),
+        ([1, 2], "params must be a dict .*; it is of type list"),
+        ({1: 2}, "params must be a dict of names and values, such as .*; 1 is not a name"),
+        ({"epochs": 1, None: 2}, "params must be a dict of names and values, such as .*; None is not a name"),
         ("epochs=1", "params must be a dict"),
     ],
 )
@@ -343,6 +344,8 @@ def test_a_value_that_raises_when_it_is_looked_at_is_refused_by_the_name_of_its_
         ({"delay": 1e300}, "delay is"),
         ({"timeout": -1}, "timeout is -1"),
         ({"timeout": "an hour"}, "timeout is 'an hour'"),
+        ({"timeout": 0}, "timeout is 0, in which nothing can run; give more, or leave it out for no limit"),
+        ({"timeout": "0s"}, "timeout is '0s', in which nothing can run"),
         ({"timeout": float("inf")}, "timeout is inf"),
         ({"retry": 0}, "max_attempts"),
         ({"retry": "often"}, "max_attempts"),

@@ -223,7 +223,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     methods = _methods(options.get("allowed_methods"), where)
     timeout = options.get("timeout")
     try:
-        seconds = None if timeout is None else durations.seconds(timeout, "timeout")
+        seconds = None if timeout is None else durations.limit(timeout, "timeout")
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error}") from error
     changes = {name: options[name] for name in _RETRY_TRAITS if name in options}

@@ -48,7 +48,7 @@ def _check_folder(folder: str, given: str) -> None:
     while not os.path.lexists(place):
         place = os.path.dirname(place)
     if not os.path.isdir(place):
-        raise InvalidParameters(f"output {given!r} can't be written: {place} is no folder.")
+        raise InvalidParameters(f"output {given!r} can't be written: {place} is not a folder.")
     try:
         tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
@@ -59,7 +59,7 @@ def _check_output(place: str, given: str) -> None:
     """See to it that what is there already, if anything, is what a job has left."""
     if os.path.exists(place) and document.author(place) is None:
         raise InvalidParameters(
-            f"output is {given!r}, which is there and is no job's output: it is not overwritten; give another, or remove it."
+            f"output is {given!r}, which is there and is not a job's output: it is not overwritten; give another, or remove it."
         )
 
 

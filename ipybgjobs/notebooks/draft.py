@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import attempt
 from ..errors import JobFailed
-from . import writing
+from . import document, writing
 
 #: Seconds between two writes while a cell runs.
 _INTERVAL = 2.0
@@ -31,15 +31,26 @@ class Draft:
         The output file; folders above it are made.
     shown : dict of int to str
         Sources of cells, by index, that are written in the place of those that run.
+    evade : callable
+        Says that the output file is another's meanwhile, and returns one that is not.
     clock : callable
         The monotonic clock.
     """
 
-    def __init__(self, notebook: Any, path: str, shown: dict[int, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        notebook: Any,
+        path: str,
+        shown: dict[int, str],
+        evade: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._notebook = notebook
         self._shown = shown
+        self._evade = evade
         self._clock = clock
         self._due = 0.0
+        self._left: tuple[int, ...] = ()  # what the file was when it was written last
         self.path = path
 
     def write(self) -> None:
@@ -78,9 +89,26 @@ class Draft:
         sources = {index: self._notebook.cells[index].source for index in self._shown}
         try:
             self._put(self._shown)
+            if self._is_another_s():
+                self.path = self._evade()
             attempt.write_whole(self.path, writing.pieces(self._notebook), mode=0o666)  # what is odd in it is told at submit
+            self._left = self._look()
         finally:
             self._put(sources)
+
+    def _is_another_s(self) -> bool:
+        """Whether another job, or somebody, has put a notebook there since this one was written."""
+        there = self._look()
+        if not self._left or not there or there == self._left:
+            return False
+        return document.author(self.path) != str(self._notebook.metadata[document.METADATA]["job"] or "")
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return ()
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
     def _put(self, sources: dict[int, str]) -> None:
         for index, source in sources.items():

@@ -80,8 +80,15 @@ class Notebook:
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
             echo.say(f"[{len(finished)} of {len(cells)} cells had succeeded in {target}, and are left out]\n")
-        await execution.Execution(notebook, path, Draft(notebook, target, shown), echo, name).run(cells, finished)
-        return target
+
+        def evade() -> str:
+            own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
+            echo.say(f"[{target} is another's meanwhile: this notebook's output goes on in {own}]\n")
+            return own
+
+        draft = Draft(notebook, target, shown, evade)
+        await execution.Execution(notebook, path, draft, echo, name).run(cells, finished)
+        return draft.path
 
     @classmethod
     def on_submit(cls, method: str, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - there is but one method

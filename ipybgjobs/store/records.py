@@ -92,7 +92,7 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
 
 
 def call(row: sqlite3.Row) -> Call:
-    """Build what is called from a row of `JOBS`, the group's common parameters first.
+    """Build what is called from a row of `JOBS`, the group's common parameters last, since what differs says more.
 
     Raises
     ------
@@ -102,8 +102,8 @@ def call(row: sqlite3.Row) -> Call:
     plain, pickled = columns.mapping(row, "params"), columns.texts_by_name(row, "pickled")
     hidden = columns.texts(row, "hidden")
     if row["common"] is not None:
-        plain = {**columns.mapping(row, "common"), **plain}
-        pickled = {**columns.texts_by_name(row, "common_pickled"), **pickled}
+        plain = {**plain, **columns.mapping(row, "common")}
+        pickled = {**pickled, **columns.texts_by_name(row, "common_pickled")}
         hidden = (*columns.texts(row, "common_hidden"), *hidden)
     secrets = columns.texts(row, "secrets")
     return Call(columns.label(row, "target"), columns.mapping(row, "init"), plain, pickled, secrets, hidden)

@@ -199,6 +199,7 @@ class Row {
     }, ...Object.values(this.cells));
     this.cells.check.append(element("span", { class: "b-box", onclick: (event) => this.check(event) }));
     this.cells.state.append((this.dot = element("span", { class: "b-dot", "aria-hidden": "true" })), (this.status = element("span")));
+    this.cells.job.append((this.target = element("span", { class: "b-target" })), (this.given = element("span", { class: "b-given" })));
     this.progress = new Progress(`Progress of job ${id}`);
     this.cells.far.append(this.progress.bar, this.progress.words);
     this.act = button("", { icon: "cancel", tabindex: -1, press: () => table.act(this.verb, [id]) });
@@ -231,7 +232,7 @@ class Row {
     const { table } = this;
     const asked = table.busy.get(this.id);
     setText(this.cells.id, String(job.id));
-    setText(this.cells.job, job.name ? `${job.name} · ${job.call}` : job.call);
+    this.fillJob(job);
     setAttribute(this.cells.job, "title", `${job.name ? `${job.name}\n` : ""}${job.call}${job.group ? `\ngroup ${job.group}` : ""}`);
     setText(this.status, asked || status(job));
     setAttribute(this.cells.state, "title", statusAndDue(job));
@@ -245,6 +246,17 @@ class Row {
     this.fillProgress(job);
     this.fillActions(job);
     this.tick();
+  }
+
+  // Where both have no room, what was given keeps a share of it: in a sweep it is all that tells one job from another.
+  fillJob(job) {
+    const begin = job.call.indexOf("(");
+    const given = begin < 0 ? "" : job.call.slice(begin);
+    const target = begin < 0 ? job.call : job.call.slice(0, begin);
+    setText(this.target, job.name ? `${job.name} · ${target}` : target);
+    setText(this.given, given);
+    const share = job.name ? 0 : job.group ? 85 : 55;
+    this.given.style.minWidth = `min(${share}%, ${given.length}ch)`;
   }
 
   // How far it is while it runs; else what it waits for, and why it failed.

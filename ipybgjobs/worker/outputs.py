@@ -101,13 +101,14 @@ class Outputs:
         self.add("begin")
 
     def result(self, value: Any) -> None:
-        """The return value as it looks."""
-        self.result_as(*look(value))
+        """The return value as it looks; what is long is cut, since it is kept whole as what the job returned."""
+        data, metadata = look(value)
+        self.result_as({kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata)
 
     def result_as(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """A value, as it looks."""
+        """A value, as it looks; that of a cell's last expression is kept nowhere else."""
         if data:
-            self.add("result", data={kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata=metadata)
+            self.add("result", data=_encoded(data), metadata=metadata)
 
     def error(self, told: telling.Told, began: int) -> None:
         """What the job raised; its traceback stands in the text log too, uncut, from `began` on."""
