@@ -78,6 +78,15 @@ def announced(folder: StateFolder) -> Iterator[tuple[str, float, list[str]]]:
                     yield note, os.stat(note).st_mtime, _uids(note)
 
 
+def is_cut_short(entry: os.DirEntry[str], before: float) -> bool:
+    """Whether a file is a note whose writing a crash has cut short, and older than a moment: no row has gone for it."""
+    try:
+        named = f"{_ENDING}." in entry.name and entry.name.endswith(".part")
+        return named and entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before
+    except OSError:
+        return False
+
+
 def _uids(note: str) -> list[str]:
     with open(note, "rb") as file:
         said = jsontext.parse(file.read())

@@ -620,9 +620,15 @@ def test_the_folder_that_a_submit_left_before_its_commit_goes_by_age_and_no_othe
     for name in (stray, ran, job.uid, group.uid):
         os.utime(root / name, (time.time() - 2 * DAY,) * 2)
     os.utime(root / older, (time.time() - 4 * DAY,) * 2)
+    cut_short, under_way = (root / f"{digit * 16}.removing.7.8.part" for digit in "12")
+    for note in (cut_short, under_way):
+        note.write_text("[")
+    os.utime(cut_short, (time.time() - 2 * DAY,) * 2)
     store(calc, f"PRAGMA application_id = {int(time.time() - 3 * DAY)}")  # when the store was made
     live = running(bg.submit("calc.nap"))
-    until(lambda: stray not in folders(calc), "the old folder gone")
+    until(lambda: stray not in folders(calc) and not cut_short.exists(), "the old folder and the old note gone")
+    assert under_way.exists()
+    under_way.unlink()
     assert {young, older, ran, job.uid, group.uid} <= set(folders(calc))
     assert job.result() == 1
     live.cancel()

@@ -105,6 +105,9 @@ class Tidier:
             for number, entry in enumerate(entries, 1):
                 if _is_stray(entry.path, born, limit) and not self._is_known(entry.name):
                     self._folder.remove([entry.name])
+                elif removing.is_cut_short(entry, limit):
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry.path)
                 if number % _FOLDERS == 0:
                     yield
 
