@@ -75,7 +75,7 @@ class Job(JobView):
         timeout = options.patience(timeout)
 
         def late() -> str:
-            return f"job {self.id} has not ended in {timeout} s; it goes on ({self.status})."
+            return f"job {self.id} has not ended in {0 if timeout is None else round(timeout, 3)} s; it goes on ({self.status})."
 
         def look() -> None:
             self._see_to_supervisor()
