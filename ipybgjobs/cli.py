@@ -17,6 +17,8 @@ from .jobline import UsageFault
 
 FAILED, WRONG_USAGE = 1, 2
 
+_PORTS = 1 << 16
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -162,7 +164,7 @@ def _more_verbs(verb: _Verb) -> None:
     )
     added = verb("dashboard", dashboard.run)
     added.add_argument(
-        "--port", type=int, default=8890, help="where it listens on this machine; default 8890, or the next free one"
+        "--port", type=_port, default=8890, help="where it listens on this machine; default 8890, or the next free one"
     )
     added.add_argument("--no-browser", action="store_true", help="print the address, and open nothing")
     added = verb("demo", demo.run)
@@ -185,6 +187,12 @@ def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
         "--timeout", type=_patience, metavar="DURATION", help='give up waiting after this, such as "5m"; the job goes on'
     )
     return made
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= jobline.DIGITS and int(text) < _PORTS):
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: give a number from 0 to {_PORTS - 1}")
+    return int(text)
 
 
 def _lines(text: str) -> int:

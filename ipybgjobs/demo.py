@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidTarget
+from .errors import InvalidRequest, InvalidTarget
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -82,8 +82,11 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise InvalidTarget(f"The demo needs {error.name}: pip install 'ipybgjobs[demo]'.") from None
     folder = Path(arguments.folder or tempfile.mkdtemp(prefix="ipybgjobs-demo-")).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "ipybgjobs_config.py").write_text(_CONFIG)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ipybgjobs_config.py").write_text(_CONFIG)
+    except OSError as error:
+        raise InvalidRequest(f"The demo can't write into {folder}: {error.strerror}; give another --folder.") from None
     os.environ |= {
         "IPYBGJOBS_CONFIG": str(folder / "ipybgjobs_config.py"),
         "IPYBGJOBS_STATE_DIR": str(folder / "state"),

@@ -610,10 +610,10 @@ def test_a_group_as_a_data_frame_has_parameters_state_duration_and_result(sweep)
     frame = group.to_frame()
     assert list(frame.columns) == [
         "job",
-        "label",
         "lr",
         "seed",
         "params.state",
+        "label",
         "name",
         "target",
         "queue",
