@@ -23,6 +23,20 @@ HOSTILE = r"""
     def exits(code):
         sys.exit(code)
 
+    def is_interrupted_as_it_ends(module, name, call):
+        '''Have a signal come within one of our own functions, when it is called for the nth time from now on.'''
+        module = sys.modules[f"ipybgjobs.{module}"]
+        whole, calls = getattr(module, name), iter(range(1, 100))
+
+        def interrupted(*arguments, **options):
+            if next(calls) == call:
+                os.kill(os.getpid(), signal.SIGINT)
+            return whole(*arguments, **options)
+
+        setattr(module, name, interrupted)
+        print("nearly done")
+        return "done"
+
     class BadRepr:
         def __repr__(self):
             raise RuntimeError("no repr")
@@ -725,6 +739,24 @@ def test_a_fork_that_stays_behind_records_nothing(hostile):
 def test_a_fork_that_is_told_to_end_at_once_ends_as_it_would_anywhere(hostile):
     job, _ = ended("ends_its_forks", {"times": 200})
     assert job.result(60) == "all ended"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "call", "outcome"),
+    [
+        ("worker.run", "_leave_if_fork", 1, "error"),
+        ("worker.outcome", "succeeded", 1, "error"),
+        ("worker.run", "_leave_if_fork", 2, "error"),
+        ("inside", "finish", 1, "succeeded"),
+        ("attempt", "write_json", 1, "succeeded"),
+        ("process.worker", "linger_while_ending", 1, "succeeded"),
+    ],
+)
+def test_an_interrupt_as_a_job_ends_is_told_or_too_late(hostile, module, name, call, outcome):
+    job, attempt = ended("is_interrupted_as_it_ends", {"module": module, "name": name, "call": call})
+    assert (attempt.outcome, attempt.error) == (outcome, None if outcome == "succeeded" else "KeyboardInterrupt")
+    assert job.log().splitlines()[0] == "nearly done"
+    assert ("Traceback" in job.log()) == (outcome == "error")
 
 
 @pytest.mark.parametrize("name", ["leaves_threads", "hangs_at_exit"])

@@ -37,12 +37,33 @@ def main(folder: str, environment: dict[str, str] | None = None, telling: int | 
     if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
     worker.tell_begun(telling)
-    record = _run(folder, request, dict(os.environ) if environment is None else environment, worker.Reserve())
-    record |= {"ended_at": time.time(), "lost": streams.lost.to_json()}
-    with worker.undisturbed():
-        _write_outcome(folder, record)
-    worker.linger_while_ending(f"{folder}/{attempt.ENDING}")
+    record = _run_whole(folder, request, dict(os.environ) if environment is None else environment)
+    for last in (_finish, _linger):
+        with contextlib.suppress(BaseException):  # an interrupt is too late: the job has ended
+            last(folder, record)
     worker.leave(0 if record["status"] == "succeeded" else 1, request["exit_grace_seconds"])
+
+
+def _run_whole(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    """Run, and say how it ended, also where a signal comes as that is about to be said."""
+    pid = os.getpid()
+    try:
+        return _run(folder, request, environment, worker.Reserve())
+    except BaseException as error:
+        _leave_if_fork(pid, error)
+        return {"source": None, **_asked_to_end(folder), **_failed(folder, folder, error, called=True)}
+
+
+def _finish(folder: str, record: dict[str, Any]) -> None:
+    """Write how it ended, and what is not written yet."""
+    with worker.undisturbed():
+        with contextlib.suppress(Exception):  # a job may have done anything to it
+            inside.finish()
+        _write_outcome(folder, record | {"ended_at": time.time(), "lost": streams.lost.to_json()})
+
+
+def _linger(folder: str, _record: dict[str, Any]) -> None:
+    worker.linger_while_ending(f"{folder}/{attempt.ENDING}")
 
 
 def _write_outcome(folder: str, record: dict[str, Any]) -> None:
@@ -101,7 +122,6 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
         return record | _failed(folder, shown, error, called=called)
     finally:
         _leave_if_fork(pid)
-        inside.finish()
 
 
 def _asked_to_end(folder: str) -> dict[str, Any]:
