@@ -184,19 +184,19 @@ def _with_jobs(made: argparse.ArgumentParser, what: str = "JOB") -> argparse.Arg
 
 def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     made.add_argument(
-        "--timeout", type=_patience, metavar="DURATION", help='give up waiting after this, such as "5m"; the job goes on'
+        "--timeout", type=_patience, metavar="DURATION", help='stop waiting after this long, such as "5m"; the job keeps running'
     )
     return made
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= jobline.DIGITS and int(text) < _PORTS):
+    if not (jobline.is_whole(text) and int(text) < _PORTS):
         raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: give a number from 0 to {_PORTS - 1}")
     return int(text)
 
 
 def _lines(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= jobline.DIGITS):
+    if not jobline.is_whole(text):
         raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a number of lines")
     return int(text)
 

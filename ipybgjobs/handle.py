@@ -75,7 +75,7 @@ class Job(JobView):
         seconds = options.patience(timeout)
 
         def late() -> str:
-            return f"job {self.id} has not ended in {seconds:g} s; it goes on ({self.status})."
+            return f"job {self.id} did not finish within {seconds:g} s; it is still {self.status}."
 
         def look() -> None:
             self._see_to_supervisor()

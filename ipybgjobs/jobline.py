@@ -22,7 +22,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 
 #: Digits of the longest id.
-DIGITS = 18
+_DIGITS = 18
 
 #: Longest complaint of argparse, which repeats what was typed.
 LONGEST_COMPLAINT = 200
@@ -145,7 +145,12 @@ def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
 
 def key(text: str) -> int | str:
     """What a job or group is named by, as typed: an id where it can be one, or a name or uid."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else text
+    return int(text) if is_whole(text) else text
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number, at least 0, and not longer than an id can be."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> JobLine:

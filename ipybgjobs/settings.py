@@ -99,6 +99,10 @@ class LogSettings:
         return f"{directory}/background_jobs.log", f"{directory}/background_jobs_errors.log"
 
 
+#: Where nothing says how much of the log files is to be kept: everything.
+KEEP_ALL = LogSettings(max_bytes=0)
+
+
 @dataclass(frozen=True, slots=True)
 class FileRead:
     """One configuration file that was looked for.

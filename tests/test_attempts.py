@@ -477,7 +477,7 @@ def test_a_job_can_be_cancelled_the_moment_it_was_submitted(tries):
 
 def test_a_wait_that_runs_out_leaves_the_job_alone(tries):
     job = running(bg.submit("tries.sleeps"))
-    with pytest.raises(TimeoutError, match=rf"job {job.id} has not ended in 0\.1 s; it goes on \(running\)"):
+    with pytest.raises(TimeoutError, match=rf"job {job.id} did not finish within 0\.1 s; it is still running"):
         job.wait(0.1)
     with pytest.raises(TimeoutError):
         job.result(timeout=0)

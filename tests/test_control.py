@@ -397,7 +397,7 @@ def test_all_queues_can_be_paused_and_resumed_at_once(desk):
     desk.go("running")
     running.result(60)
     desk.crash()
-    with pytest.raises(TimeoutError, match=rf"job {jobs[0].id} has not ended in 0\.3 s; .*the queue default is paused"):
+    with pytest.raises(TimeoutError, match=rf"job {jobs[0].id} did not finish within 0\.3 s; .*the queue default is paused"):
         jobs[0].wait(0.3)
     assert bg.resume("one") == ["one"]
     assert jobs[1].result(60) == "note"

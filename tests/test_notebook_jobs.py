@@ -235,7 +235,7 @@ def test_two_jobs_that_run_at_once_with_one_output_keep_both(desk):
     assert slow.result(60) == f"{desk.root}/out-job{slow.id}.ipynb"
     assert printed(read(place)) == ["fast\n"]
     assert printed(read(slow.result())) == ["begun\n", "slow\n"]
-    assert f"[{place} is another's meanwhile: this notebook's output goes on in {slow.result()}]\n" in slow.log()
+    assert f"[{place} has been replaced by something else: this notebook's output continues in {slow.result()}]\n" in slow.log()
 
 
 def test_what_appears_at_the_output_s_place_while_the_job_runs_is_not_overwritten(desk):

@@ -32,7 +32,7 @@ class Draft:
     shown : dict of int to str
         Sources of cells, by index, that are written in the place of those that run.
     evade : callable
-        Says that the output file is another's meanwhile, and returns one that is not.
+        Says that the output file has been replaced by something else, and returns the path to continue in.
     clock : callable
         The monotonic clock.
     """

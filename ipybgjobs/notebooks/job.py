@@ -83,7 +83,7 @@ class Notebook:
 
         def evade() -> str:
             own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
-            echo.say(f"[{target} is another's meanwhile: this notebook's output goes on in {own}]\n")
+            echo.say(f"[{target} has been replaced by something else: this notebook's output continues in {own}]\n")
             return own
 
         draft = Draft(notebook, target, shown, evade)

@@ -10,16 +10,13 @@ import logging
 import logging.handlers
 import os
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .. import redaction
 from ..folder import StateFolder
 from ..process.held import HeldFolder
-from ..settings import LogSettings
-
-#: Where nothing tells how much of the files is to be kept, everything is.
-KEEPING = replace(LogSettings(), max_bytes=0)
+from ..settings import KEEP_ALL, LogSettings
 
 #: Records that wait for settings; of more, the oldest are let go.
 _MOST_WAITING = 10_000
@@ -138,7 +135,7 @@ class JobLogs:
     def close(self) -> None:
         """Close the files; what waits still for settings goes where it does by default, and nothing is rotated for it."""
         if self._waiting:
-            self.follow(KEEPING)
+            self.follow(KEEP_ALL)
         self._close_files()
 
     def _close_files(self) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 from ..configuration import sources
 from ..process.question import Question
 from ..roles import command
-from ..settings import LogSettings, Settings
+from ..settings import KEEP_ALL, LogSettings, Settings
 from ..snapshot import Context
-from .joblogs import KEEPING
 
 #: Longest that the files may take to be evaluated, in seconds.
 LONGEST_EVALUATION = 60.0
@@ -128,7 +127,7 @@ class Policies:
         """What is said of the log files; where no file can be read, the defaults without rotation. None: not known yet."""
         if self.is_read:
             return self.latest.logs
-        return KEEPING if any(e.error and e.again_at is None for e in self._evaluations.values()) else None
+        return KEEP_ALL if any(e.error and e.again_at is None for e in self._evaluations.values()) else None
 
     @property
     def unknown(self) -> bool:
