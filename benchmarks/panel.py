@@ -53,7 +53,7 @@ def prepare():
         file.write("class Trainer:\n    def fit(self, epochs=3, path='/data/set.parquet'): return epochs\n")
     sys.path.insert(0, root)
     import ipybgjobs as bg
-    from ipybgjobs.client import client
+    from ipybgjobs.client.client import client
 
     bg.submit("training.Trainer.fit", {"epochs": 50}).wait(60)
     fill(client(), client().folder(), JOBS)

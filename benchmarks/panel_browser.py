@@ -9,7 +9,7 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-from ipybgjobs import web
+from ipybgjobs.panel import web
 
 JOBS = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 

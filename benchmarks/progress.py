@@ -11,8 +11,8 @@ import time
 
 from tqdm.std import tqdm
 
-from ipybgjobs import inside
-from ipybgjobs.worker import bars
+from ipybgjobs.state import current_job
+from ipybgjobs.worker import tqdm_bars
 
 ITERATIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
 
@@ -30,14 +30,14 @@ def timed(iterable):
 
 def main():
     folder = tempfile.mkdtemp(prefix="ipybgjobs-bench-")
-    inside.enter({"id": 1, "uid": "u", "name": None, "attempt": 1}, folder)
-    bars.install(Watched)
+    current_job.enter({"id": 1, "uid": "u", "name": None, "attempt": 1}, folder)
+    tqdm_bars.install(Watched)
     times = {"tqdm": [], "tqdm in a job": [], "bg.progress": []}
     with open(os.devnull, "w") as nowhere:
         for _ in range(9):
             times["tqdm"].append(timed(tqdm(range(ITERATIONS), file=nowhere)))
             times["tqdm in a job"].append(timed(Watched(range(ITERATIONS), file=nowhere)))
-            times["bg.progress"].append(timed(inside.progress(range(ITERATIONS))))
+            times["bg.progress"].append(timed(current_job.progress(range(ITERATIONS))))
     bare = statistics.median(times["tqdm"])
     for name, measured in times.items():
         middle = statistics.median(measured)

@@ -13,9 +13,9 @@ import sys
 import tempfile
 import time
 
-from ipybgjobs.call import Call
-from ipybgjobs.models import Owner
-from ipybgjobs.retry import RetryRules
+from ipybgjobs.model.call import Call
+from ipybgjobs.model.records import Owner
+from ipybgjobs.model.retry import RetryRules
 from ipybgjobs.store import listing, submissions
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule

@@ -8,21 +8,9 @@ Names are loaded when they are first used, since every process of ours imports t
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import (
-        as_completed,
-        clean,
-        grid,
-        group,
-        job,
-        jobs,
-        pause,
-        resume,
-        run_background_job,
-        run_here,
-        submit,
-        submit_many,
-    )
-    from .cell import Cell
+    from .api import as_completed, clean, grid, group, job, jobs, pause, resume, run_background_job, run_here, submit, submit_many
+    from .client.jobs.group import Group
+    from .client.jobs.job import Job
     from .errors import (
         BackgroundJobError,
         CellFailed,
@@ -44,23 +32,22 @@ if TYPE_CHECKING:
         StoreError,
         UnknownJob,
     )
-    from .handle import Job
-    from .inside import current_job, progress, report
-    from .jobgroup import Group
-    from .models import Attempt
+    from .model.records import Attempt
+    from .notebooks.cell import Cell
     from .notebooks.job import Notebook
     from .panel.widget import Panel
+    from .state.current_job import current_job, progress, report
 
 __version__ = "0.1.0"
 
 _PLACES = {
-    "current_job": "inside",
-    "progress": "inside",
-    "report": "inside",
-    "Attempt": "models",
-    "Cell": "cell",
-    "Group": "jobgroup",
-    "Job": "handle",
+    "current_job": "state.current_job",
+    "progress": "state.current_job",
+    "report": "state.current_job",
+    "Attempt": "model.records",
+    "Cell": "notebooks.cell",
+    "Group": "client.jobs.group",
+    "Job": "client.jobs.job",
     "Notebook": "notebooks.job",
     "Panel": "panel.widget",
     "as_completed": "api",
@@ -141,20 +128,20 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Provide the magics; what ``%load_ext ipybgjobs`` calls."""
-    from .magics import load_ipython_extension as load
+    from .commands.magics import load_ipython_extension as load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take the magics away again."""
-    from .magics import unload_ipython_extension as unload
+    from .commands.magics import unload_ipython_extension as unload
 
     unload(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """Say what the dashboard's extension of Jupyter Server is."""
-    from .dashboard.server import Dashboard
+    from .panel.dashboard.server import Dashboard
 
-    return [{"module": "ipybgjobs.dashboard.server", "app": Dashboard}]
+    return [{"module": "ipybgjobs.panel.dashboard.server", "app": Dashboard}]

@@ -6,15 +6,18 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import allowlist, cleaning, joblist, options
-from .cleaning import Cleaning
-from .client import client
+from .client import cleaning
+from .client.cleaning import Cleaning
+from .client.client import client
+from .client.jobs import job_list
+from .client.jobs.group import Group
+from .client.jobs.job import Job
+from .client.jobs.job_list import JobList
+from .client.submit import options
 from .errors import InvalidParameters, JobNotAllowed
-from .handle import Job
-from .jobgroup import Group
-from .joblist import JobList
-from .models import JobState
-from .redaction import quoted
+from .model.records import JobState
+from .model.redaction import quoted
+from .targets import allowlist
 
 
 def submit(  # noqa: PLR0913 - the options of a job
@@ -313,7 +316,7 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
     TimeoutError
         If `timeout` runs out; the jobs go on.
     """
-    return joblist.as_completed(list(jobs), timeout)
+    return job_list.as_completed(list(jobs), timeout)
 
 
 def pause(queue: str | None = None) -> list[str]:

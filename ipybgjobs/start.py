@@ -7,7 +7,7 @@ import sys
 def main(role: str, arguments: list[str]) -> None:
     """Run a role."""
     if role == "worker":
-        from ipybgjobs.process import mark, tree
+        from ipybgjobs.system import mark, tree
         from ipybgjobs.worker import run
 
         if "adopt" in arguments[1:]:
@@ -28,11 +28,11 @@ def main(role: str, arguments: list[str]) -> None:
 
         loading.main(int(arguments[0]))
     elif role == "origin":
-        from ipybgjobs import origin
+        from ipybgjobs.targets import origin
 
         origin.main(int(arguments[0]))
     elif role == "inspection":
-        from ipybgjobs import inspection
+        from ipybgjobs.targets import inspection
 
         inspection.main(int(arguments[0]))
     else:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ipybgjobs import client as client_module
-from ipybgjobs import inspection
-from ipybgjobs.client import Client
-from ipybgjobs.handle import Job
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client.client import Client
+from ipybgjobs.client.jobs.job import Job
+from ipybgjobs.targets import inspection
 
 #: Longest that anything in a test may take, in seconds; machines are slow and shared.
 DEADLINE = 60.0

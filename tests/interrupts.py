@@ -18,11 +18,12 @@ from pathlib import Path
 from writers import NAMES, WITHIN, Writers
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import plain, unbroken, waiting
-from ipybgjobs.client import Client
-from ipybgjobs.process import place
-from ipybgjobs.process.lock import FileLock
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client.client import Client
+from ipybgjobs.client.jobs import waiting
+from ipybgjobs.model import serialization
+from ipybgjobs.system import place, shield
+from ipybgjobs.system.lock import FileLock
 
 PACKAGE = str(Path(bg.__file__).parent)
 
@@ -189,7 +190,7 @@ class Bench:
         for job_id in self.ids() - before:
             job = bg.job(job_id)
             content = Path(self.folder.job(job.uid), "parameters.pkl").read_bytes()
-            assert plain.load(content), where
+            assert serialization.load(content), where
 
     def sweep(self, prepare, event="line", within=""):
         """Interrupt what `prepare` returns at each of its lines or opcodes in turn; return what came of it."""
@@ -277,7 +278,7 @@ def main():
             print(f", {time.monotonic() - began:5.0f} s", *found.unsaid, *found.unclosed, sep="\n    ", flush=True)
             bench.clear()
         bench.close()
-        unbroken.run(bench.client.close)
+        shield.run(bench.client.close)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from pathlib import Path
 from IPython.core.getipython import get_ipython
 
 import ipybgjobs as bg
-from ipybgjobs import away, magics
-from ipybgjobs import client as client_module
+from ipybgjobs.client import client as client_module
+from ipybgjobs.commands import digest as away
+from ipybgjobs.commands import magics
+from ipybgjobs.commands.assignment import Awaited, Into
 from ipybgjobs.configuration import traits
-from ipybgjobs.into import Awaited, Into
 
 #: What is interrupted; what these call of the client is swept without a notebook.
 WITHIN = {

@@ -16,39 +16,18 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from ipybgjobs import (
-    advance,
-    allowlist,
-    attempt,
-    binding,
-    cellcode,
-    cellline,
-    cli,
-    completion,
-    durations,
-    jobline,
-    moments,
-    options,
-    outputs,
-    pathpattern,
-    redaction,
-    reports,
-    results,
-    snapshot,
-    terminal,
-)
+from ipybgjobs.client.submit import options
+from ipybgjobs.commands import cell_code, cell_line, cli, completion, job_line
+from ipybgjobs.commands.job_line import UsageFault
 from ipybgjobs.configuration import loading, sources
-from ipybgjobs.errors import (
-    ConfigurationError,
-    InvalidParameters,
-    JobNotAllowed,
-    ResultNotKept,
-)
-from ipybgjobs.jobline import UsageFault
+from ipybgjobs.configuration.settings import AllowedEntry, Settings
+from ipybgjobs.errors import ConfigurationError, InvalidParameters, JobNotAllowed, ResultNotKept
+from ipybgjobs.model import durations, globs, moments, redaction, terminal_text
 from ipybgjobs.notebooks import document, signature
-from ipybgjobs.settings import AllowedEntry, Settings
+from ipybgjobs.state import attempt, outputs, progress, reports, results
+from ipybgjobs.state.text_log import TextLog
 from ipybgjobs.store import columns, task
-from ipybgjobs.textlog import TextLog
+from ipybgjobs.targets import allowlist, binding, context
 
 NOW = 1_800_000_000.0
 
@@ -117,7 +96,7 @@ def _reports(folder: str) -> None:
             os.link(f"{folder}/text", f"{folder}/{name}")
     for report in (reports.started, reports.left, reports.dropped, reports.outcome):
         report(folder)
-    str(advance.of_attempt(folder))
+    str(progress.of_attempt(folder))
     outputs.of_result(getattr(reports.outcome(folder), "result", {}))
     assert isinstance(results.exception(folder, "error", "job 1", None), BaseException)
     with contextlib.suppress(ResultNotKept):
@@ -176,18 +155,18 @@ def _keys(text: str) -> None:
                   lambda: options.count(value, "limit"), lambda: options.priority(value)):  # fmt: skip
         with contextlib.suppress(InvalidParameters):
             check()
-    jobline.key(text)
+    job_line.key(text)
 
 
 def _pattern(text: str) -> None:
-    found = pathpattern.expanded(text)
-    pathpattern.matches("/work/a/b.ipynb", found)
-    pathpattern.matches(text, "/work/**/*.ipynb")
+    found = globs.expanded(text)
+    globs.matches("/work/a/b.ipynb", found)
+    globs.matches(text, "/work/**/*.ipynb")
 
 
 def _path(text: str) -> None:
-    pathpattern.of(text)
-    pathpattern.place(text)
+    globs.of(text)
+    globs.place(text)
     allowlist.permits({"path": text}, SETTINGS)
     allowlist.check_demand("notebook", "x.Y.run", {"path": text}, SETTINGS)
 
@@ -213,10 +192,10 @@ def _command_line(text: str) -> None:
     """Everything up to the verb itself; `--help` and `--version` print, and end."""
     words = text.split("\n")
     with contextlib.suppress(SystemExit), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        parsed, _ = _command_line_parser().parse_known_args(jobline.with_values(words))
+        parsed, _ = _command_line_parser().parse_known_args(job_line.with_values(words))
         if parsed.verb == "submit":
-            jobline.given_options(parsed)
-            jobline.parse_words(parsed.words)
+            job_line.given_options(parsed)
+            job_line.parse_words(parsed.words)
 
 
 def _takes(path: pathlib.Path, number: int, words: list[str] | None, anything: Any) -> None:
@@ -247,7 +226,7 @@ def _redacted(text: str) -> None:
 
 
 def _row_values(text: str) -> None:
-    for read in (snapshot.Context.from_text, task.variables):
+    for read in (context.Context.from_text, task.variables):
         with contextlib.suppress(ValueError):
             read(text)
 
@@ -297,12 +276,15 @@ PARSERS: dict[str, Parser] = {
         (("", "2", ""), ("", " ", ""), ("2026-11-24 22:30:00.", "1", ""), ("", "22:", "")),
     ),
     "job line": Parser(
-        lambda text: (jobline.parse(text, {"x": 1, "frame": object()}), jobline.is_silent(text)), (UsageFault,), _LINE, _LONG_LINE
+        lambda text: (job_line.parse(text, {"x": 1, "frame": object()}), job_line.is_silent(text)),
+        (UsageFault,),
+        _LINE,
+        _LONG_LINE,
     ),
     "cell line": Parser(
-        lambda text: cellline.parse(text, {"x": 1}), (UsageFault,), (*_LINE, "--in ", "--out ", "x,y"), _LONG_LINE
+        lambda text: cell_line.parse(text, {"x": 1}), (UsageFault,), (*_LINE, "--in ", "--out ", "x,y"), _LONG_LINE
     ),
-    "shell's words": Parser(lambda text: jobline.parse_words(text.split("\n")), (UsageFault,), (*_LINE, "\n"), _LONG_LINE),
+    "shell's words": Parser(lambda text: job_line.parse_words(text.split("\n")), (UsageFault,), (*_LINE, "\n"), _LONG_LINE),
     "command line": Parser(
         _command_line,
         (UsageFault,),
@@ -402,7 +384,7 @@ PARSERS: dict[str, Parser] = {
         ),
     ),
     "code of cells": Parser(
-        cellcode.read,
+        cell_code.read,
         (InvalidParameters,),
         (
             "%%time\n",
@@ -424,7 +406,7 @@ PARSERS: dict[str, Parser] = {
         (("", "%%time\n", "x"), ("x = ", "-", "1"), ("x = ", "(", ""), ("", "x = 1\n", "")),
     ),
     "terminal": Parser(
-        terminal.settled,
+        terminal_text.settled,
         (),
         (
             "\x1b[",

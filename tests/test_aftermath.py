@@ -12,11 +12,11 @@ import pytest
 from conftest import DEADLINE, running, until
 
 import ipybgjobs as bg
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import place as where
-from ipybgjobs.store import records
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.store import queries
 from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor.loop import Supervisor
+from ipybgjobs.system import place as where
 
 HOOKED = """
     import asyncio, os, signal, sys, time
@@ -333,24 +333,24 @@ def test_a_clock_that_is_set_moves_delays_and_deadlines_with_it_and_leaves_times
     until(lambda: not place.processes(), "the supervisor's end")
     held = place.state / f"supervisor.{where.here()}.lock"
     wall = {"ahead": 0.0}
-    from ipybgjobs.process.lock import FileLock
+    from ipybgjobs.system.lock import FileLock
 
     lock = FileLock.acquire(str(held), wait=True)
     supervisor = Supervisor(StateFolder(str(place.state)), clock=lambda: time.time() + wall["ahead"])
     try:
         delayed = bg.submit("work.echo", {"value": 1}, delay="2h", retry_until="5h")
         timed = bg.submit("work.echo", {"value": 2}, at="2098-01-01 12:00", retry_until="2099-01-01")
-        before = [records.job(supervisor.database, job.id) for job in (delayed, timed)]
+        before = [queries.job(supervisor.database, job.id) for job in (delayed, timed)]
         supervisor.tick(woken=True)
         wall["ahead"] = -86400.0
         supervisor.tick(woken=True)
-        after = [records.job(supervisor.database, job.id) for job in (delayed, timed)]
+        after = [queries.job(supervisor.database, job.id) for job in (delayed, timed)]
         assert after[0].not_before - before[0].not_before == pytest.approx(-86400, abs=5)
         assert after[0].deadline - before[0].deadline == pytest.approx(-86400, abs=5)
         assert (after[1].not_before, after[1].deadline) == (before[1].not_before, before[1].deadline)
         wall["ahead"] = 0.5
         supervisor.tick(woken=True)
-        back = records.job(supervisor.database, delayed.id)
+        back = queries.job(supervisor.database, delayed.id)
         assert back.not_before == pytest.approx(before[0].not_before, abs=5)
     finally:
         for question in [e.question for e in supervisor.policies._evaluations.values() if e.question]:

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import allowlist
-from ipybgjobs.settings import AllowedEntry, Settings
+from ipybgjobs.configuration.settings import AllowedEntry, Settings
+from ipybgjobs.targets import allowlist
 
 
 def settings(**listed):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,74 +15,32 @@ import ipybgjobs
 
 PACKAGE = Path(ipybgjobs.__file__).parent
 
-#: Lowest first; a module imports only from its own row or from rows above it.
-LAYERS = [
-    [
-        "errors",
-        "durations",
-        "moments",
-        "sizes",
-        "retry",
-        "redaction",
-        "plain",
-        "byvalue",
-        "roles",
-        "waiting",
-        "jsontext",
-        "usage",
-        "terminal",
-        "source",
-        "origin",
-        "enclosed",
-        "pathpattern",
-        "replay",
-        "demand",
-        "bytecode",
-        "importpath",
-        "unbroken",
-    ],
-    ["call", "models", "settings", "attempt", "ownership", "folder"],
-    ["reports", "results", "removing", "damage", "unclaimed", "inside", "textlog", "displayrecords"],
-    ["outputs"],
-    ["advance"],
-    ["process"],
-    [
-        "configuration",
-        "allowlist",
-        "store",
-        "resolve",
-        "binding",
-        "imports",
-        "looked",
-        "summon",
-        "occupancy",
-        "snapshot",
-        "leftovers",
-    ],
-    ["presence", "inspection", "options", "inheriting", "standstill"],
-    ["worker"],
-    ["notebooks"],
-    ["executors"],
-    ["supervisor"],
-    ["parameters", "copies"],
-    ["cards", "view", "here", "callbacks", "frames", "preparation", "cell"],
-    ["facts", "following"],
-    ["notebook", "explanation", "desk", "reopening"],
-    ["handle"],
-    ["joblist"],
-    ["jobgroup"],
-    ["dependencies", "writer"],
-    ["client"],
-    ["cleaning", "away", "rescue", "adopting"],
-    ["api"],
-    ["jobline", "userfiles", "doctor", "demo", "wording", "overview", "cellline", "web", "panel", "dashboard"],
-    ["completion", "verbs", "into", "cellcode", "livedisplay"],
-    ["cli"],
-    ["magics", "__main__"],
-    ["start"],
+#: The rooms, lowest first: a module imports only from its own room or from rooms above it in this list.
+ROOMS = [
+    "errors",
+    "model",
+    "system",
+    "state",
+    "configuration",
+    "targets",
+    "store",
+    "worker",
+    "notebooks",
+    "executors",
+    "supervisor",
+    "client.submit",
+    "client.jobs",
+    "client",
+    "api",
+    "panel.web",
+    "panel",
+    "panel.dashboard",
+    "demo",
+    "commands",
+    "__main__",
+    "start",
 ]
-ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
-
+ROW = {name: row for row, name in enumerate(ROOMS)}
 
 POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "ctypes"}
 POSIX_CALLS = {"fork", "setsid", "setpgid", "kill", "killpg", "wait4", "waitpid", "pidfd_open", "prctl"}
@@ -91,45 +50,80 @@ def modules():
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def unit(path):
-    """The file or folder, right below the package, that a module belongs to."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room(path):
+    """The folder that a module belongs to, dotted; of a module right below the package its own name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1]) or parts[0]
 
 
-def imported_units(path):
-    """Units of ours that a module imports, wherever in it."""
+def imported(path):
+    """Modules of ours that a module imports, wherever in it, each as its path."""
     inside = ["ipybgjobs", *path.relative_to(PACKAGE).with_suffix("").parts]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             base = inside[: len(inside) - node.level] if node.level else []
             source = base + (node.module.split(".") if node.module else [])
-            names = [[*source, alias.name] for alias in node.names] if len(source) < 2 else [source]
+            names = [[*source, alias.name] for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name.split(".") for alias in node.names]
         else:
             continue
-        yield from (name[1] for name in names if name[0] == "ipybgjobs" and len(name) > 1 and name[1] in ROW)
+        yield from filter(None, (_module(name[1:]) for name in names if name[0] == "ipybgjobs"))
 
 
-def test_every_module_has_its_layer():
-    assert {unit(path) for path in modules()} - {"__init__"} == set(ROW)
+def _module(parts):
+    """The file that holds a name: its own module, or the one that it is imported from."""
+    for known in (parts, parts[:-1]):
+        for path in (PACKAGE.joinpath(*known).with_suffix(".py"), PACKAGE.joinpath(*known, "__init__.py")):
+            if known and path.exists():
+                return path
+    return None
+
+
+def imported_rooms(path):
+    return {room(each) for each in imported(path)}
+
+
+def test_there_are_few_rooms_and_each_has_its_place():
+    assert {room(path) for path in modules()} - {"__init__"} == set(ROOMS)
+    assert len([path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]) <= 14
+    assert len([path for path in PACKAGE.iterdir() if path.is_file()]) <= 8
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_run_one_way(path):
-    if unit(path) == "__init__":
+    if room(path) == "__init__":
         return  # it loads the public names lazily
-    upwards = {name for name in imported_units(path) if ROW[name] > ROW[unit(path)]}
+    upwards = {name for name in imported_rooms(path) if ROW[name] > ROW[room(path)]}
     assert not upwards, f"{path.name} is below {upwards}"
+
+
+def test_no_module_imports_itself_in_a_circle():
+    graph = {path: set(imported(path)) - {path} for path in modules() if room(path) != "__init__"}
+    while leaves := [path for path, needs in graph.items() if not needs & graph.keys()]:
+        for path in leaves:
+            del graph[path]
+    assert not graph
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE))
+def test_each_room_says_what_it_is_for_what_it_never_does_and_lists_its_modules(folder):
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    held = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    held -= {"__init__"}
+    listed = re.findall(r"^(\w+)\n    \S", said.partition("Modules\n-------\n")[2], re.MULTILINE)
+    assert re.search(r"\b(never|neither|nothing)\b", said.partition("Modules\n")[0])
+    assert listed == sorted(listed, key=lambda name: (not (folder / name).is_dir(), name))
+    assert set(listed) == held
 
 
 @pytest.mark.parametrize("folder", ["worker", "executors"])
 def test_workers_and_executors_never_import_the_store(folder):
-    assert all("store" not in imported_units(path) for path in (PACKAGE / folder).glob("*.py"))
+    assert all("store" not in imported_rooms(path) for path in (PACKAGE / folder).glob("*.py"))
 
 
 def test_only_the_supervisor_writes_transitions():
-    assert {unit(path) for path in modules() if "transitions" in _imported_names(path)} == {"supervisor"}
+    assert {room(path) for path in modules() if "transitions" in _imported_names(path)} == {"supervisor"}
 
 
 def _imported_names(path):
@@ -140,7 +134,7 @@ def _imported_names(path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_what_belongs_to_posix_stands_behind_the_process_package(path):
-    if unit(path) == "process" or path.name == "forkserver.py":
+    if room(path) == "system" or path.name == "forkserver.py":
         return
     tree = ast.parse(path.read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -192,7 +186,7 @@ def test_a_worker_starts_with_next_to_nothing(place, monkeypatch, variables):
     assert job.attempts[0].launched_by == ("fresh process" if variables else "fork")
     assert not loaded & HEAVY
     ours = {name for name in loaded if name.startswith("ipybgjobs.")}
-    assert not {name for name in ours if name.split(".")[1] in {"store", "supervisor", "client", "configuration", "models"}}
+    assert not {name for name in ours if name.split(".")[1] in {"store", "supervisor", "client", "configuration"}}
 
 
 def test_every_file_of_the_package_is_installed():
@@ -213,7 +207,7 @@ def test_a_started_process_uses_the_copy_of_the_package_that_started_it(tmp_path
     code = f"""
 import runpy
 runpy.run_path({str(tmp_path / "ipybgjobs" / "start.py")!r})["import_own_package"]()
-from ipybgjobs import roles
+from ipybgjobs.system import roles
 print(roles.PACKAGE_ROOT)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

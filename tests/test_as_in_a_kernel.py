@@ -12,7 +12,8 @@ from nbclient import NotebookClient
 from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs import byvalue, origin
+from ipybgjobs.model import by_value
+from ipybgjobs.targets import origin
 
 JOBS = """
     import os, subprocess, sys
@@ -197,12 +198,12 @@ def test_a_function_sent_by_value_takes_along_its_own_lines_and_no_others():
 
     linecache.cache["<a cell>"] = (1, None, lines, "<a cell>")
     exec(compile("".join(lines), "<a cell>", "exec"), namespace)
-    content = byvalue.dump(namespace["mine"])
+    content = by_value.dump(namespace["mine"])
     assert b"my own line" in content
     assert b"hunter2" not in content
-    assert byvalue.load(content)() == "my own line"
-    assert byvalue.dump(namespace["mine"]) == content  # `unique` and `reuse` compare such pickles
-    loaded = byvalue.load(content).__code__
+    assert by_value.load(content)() == "my own line"
+    assert by_value.dump(namespace["mine"]) == content  # `unique` and `reuse` compare such pickles
+    loaded = by_value.load(content).__code__
     assert loaded.co_firstlineno == 2
     assert linecache.getline(loaded.co_filename, 3) == "    return 'my own line'\n"
 

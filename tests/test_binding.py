@@ -18,8 +18,8 @@ import pydantic
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import binding
-from ipybgjobs.binding import Typed
+from ipybgjobs.targets import binding
+from ipybgjobs.targets.binding import Typed
 
 
 def label(value):
@@ -475,7 +475,7 @@ def test_other_values_are_taken_as_python_reads_them_where_no_annotation_decides
 def test_pydantic_is_imported_only_where_there_is_an_annotation(signature, imported):
     script = f"""
 import sys
-from ipybgjobs import binding
+from ipybgjobs.targets import binding
 def function({signature}): pass
 print(binding.bind(binding.shape(function, "f()"), {{"x": 5}}), "pydantic" in sys.modules)
 """

@@ -17,7 +17,7 @@ from test_kernel import LIVE, Kernel
 from test_magics import Notebook
 
 import ipybgjobs as bg
-from ipybgjobs import cellcode
+from ipybgjobs.commands import cell_code
 
 DEFINED = """
     x, number, secret = 5, 7, "hunter22"
@@ -227,7 +227,7 @@ def test_a_job_is_named_by_the_first_line_of_its_cell_and_by_its_own_name_if_it_
     ],
 )
 def test_the_title_of_a_cell(code, title):
-    assert cellcode.CellCode(code, frozenset(), frozenset(), certain=True).title == title
+    assert cell_code.CellCode(code, frozenset(), frozenset(), certain=True).title == title
 
 
 # -- variables -----------------------------------------------------------------------------------------------------------
@@ -284,8 +284,8 @@ def test_a_widget_of_a_job_is_shown_as_its_text(notebook):
 
 
 def test_outputs_below_a_cell_wait_for_no_import_of_nbformat(place):
-    code = "import sys, ipybgjobs as bg, ipybgjobs.livedisplay\njob = bg.submit('work.echo', {'value': 1}).wait(60)\n"
-    code += "ipybgjobs.livedisplay.LiveDisplay(job, None)\njob._plain_outputs()\nassert 'nbformat' not in sys.modules"
+    code = "import sys, ipybgjobs as bg, ipybgjobs.commands.live_outputs\njob = bg.submit('work.echo', {'value': 1}).wait(60)\n"
+    code += "ipybgjobs.commands.live_outputs.LiveDisplay(job, None)\njob._plain_outputs()\nassert 'nbformat' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=place.code, env=place.environment)
 
 
@@ -340,7 +340,7 @@ def test_a_secret_variable_is_shown_nowhere(notebook):
     ],
 )
 def test_what_a_cell_reads_of_the_notebook(reads, code):
-    found = cellcode.read(code)
+    found = cell_code.read(code)
     left = {"a"} & found.reads if found.certain else set()
     assert left == set(reads)
 

@@ -14,11 +14,11 @@ import pytest
 from conftest import ALLOWED, DEADLINE, Place, running, until
 
 import ipybgjobs as bg
-from ipybgjobs.cli import main
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.settings import Settings
+from ipybgjobs.commands.cli import main
+from ipybgjobs.configuration.settings import Settings
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import Database
-from ipybgjobs.supervisor import tidying
+from ipybgjobs.supervisor import retention
 
 CALC = """
     import os, signal, time
@@ -989,10 +989,10 @@ def test_a_limit_of_any_size_lists_everything(run):
 def test_a_tidier_that_has_nothing_to_do_keeps_no_supervisor_from_ending(calc, monkeypatch):
     bg.submit("calc.add", {"a": 1}).wait(60)
     idle(calc)
-    monkeypatch.setattr(tidying, "_LATER", tidying._SOON)  # so that its next look is always near
+    monkeypatch.setattr(retention, "_LATER", retention._SOON)  # so that its next look is always near
     folder = StateFolder(str(calc.state))
     with contextlib.closing(Database(folder.database, durable=False)) as database:
-        tidier, settings = tidying.Tidier(folder, database), Settings()
+        tidier, settings = retention.Tidier(folder, database), Settings()
         assert tidier.busy
         until(lambda: (tidier.step(settings), not tidier.busy)[1], "the end of its work")
         for _ in range(3):

@@ -14,9 +14,9 @@ import pytest
 from conftest import ALLOWED, DEADLINE, running, until
 
 import ipybgjobs as bg
-from ipybgjobs.cli import main
+from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration import loading, sample, sources
-from ipybgjobs.settings import Settings
+from ipybgjobs.configuration.settings import Settings
 
 MODULE = [sys.executable, "-m", "ipybgjobs"]
 JUPYTER = [str(Path(sys.executable).parent / "jupyter"), "bgjobs"]
@@ -182,7 +182,7 @@ def test_result_of_a_failed_job_prints_its_traceback_and_has_status_1(cli):
     assert said.stdout == ""
     assert said.stderr.startswith("Traceback")
     assert said.stderr.endswith("ValueError: no data\n")
-    assert "ipybgjobs/cli.py" not in said.stderr
+    assert "ipybgjobs/commands/cli.py" not in said.stderr
     said = strict(cli("result", 1, "--json", status=1).stdout)
     assert said["error"] == "ValueError: no data"
     assert "in fail" in said["traceback"]

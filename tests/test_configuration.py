@@ -14,13 +14,15 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 import ipybgjobs as bg
-from ipybgjobs import allowlist, roles, snapshot
-from ipybgjobs.client import Client
+from ipybgjobs.client.client import Client
 from ipybgjobs.configuration import loading, sources, traits
 from ipybgjobs.configuration.live import LiveTraits
+from ipybgjobs.configuration.settings import LogSettings, Settings
 from ipybgjobs.configuration.sources import Source
-from ipybgjobs.settings import LogSettings, Settings
-from ipybgjobs.supervisor import policies
+from ipybgjobs.supervisor import configurations
+from ipybgjobs.system import roles
+from ipybgjobs.targets import allowlist
+from ipybgjobs.targets import context as snapshot
 
 EVERYTHING = """
 c.BackgroundJobs.allowed_jobs = {
@@ -636,7 +638,7 @@ def test_at_launch_the_administrator_s_files_count_whatever_list_of_files_a_row_
     own = files_of(tmp_path / "own.py", "c.BackgroundJobs.allowed_jobs = {'b.B': ['go']}")
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", (str(tmp_path),))
     context = snapshot.take(own, {}, 0o22)
-    found = policies.Policies()
+    found = configurations.Policies()
     settings = until(lambda: found.settings(context) or (found.collect(found.filenos()) and None), "the settings")
     assert settings.targets() == ["a.A.one", "b.B.go"]
     assert [file.rank for file in settings.files] == ["system", "system", "user"]

@@ -18,8 +18,8 @@ from conftest import until
 from test_joints_start import driven
 
 import ipybgjobs as bg
-from ipybgjobs.cli import main
-from ipybgjobs.joblist import JobList
+from ipybgjobs.client.jobs.job_list import JobList
+from ipybgjobs.commands.cli import main
 
 #: Jobs that leave a line for each run in ``ran.NAME`` beside their module, and may be held until ``go.NAME`` is there.
 CONTROL = """
@@ -803,7 +803,7 @@ def test_a_process_that_can_not_be_ended_is_reported(desk, capsys, finish):
     supervisor = driven(
         desk.place,
         f"""
-        from ipybgjobs.process import tree
+        from ipybgjobs.system import tree
         def send(states, number, send=tree.send):
             with open({str(desk.place.code / "left")!r}) as file:
                 left = int(file.read())

@@ -19,7 +19,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 import ipybgjobs as bg
-from ipybgjobs import cli
+from ipybgjobs.commands import cli
 
 
 class Dashboard:
@@ -323,7 +323,7 @@ def test_a_socket_that_answers_pings_stays_open(place):
 
 #: As always, but sooner; and who answers is told so.
 PINGS = """
-from ipybgjobs.dashboard.handlers import SocketHandler
+from ipybgjobs.panel.dashboard.handlers import SocketHandler
 SocketHandler.ping_interval = SocketHandler.ping_timeout = 0.2
 SocketHandler.on_pong = lambda self, data: self.write_message('{"kind": "answered"}')
 """
@@ -331,7 +331,7 @@ SocketHandler.on_pong = lambda self, data: self.write_message('{"kind": "answere
 
 def test_without_jupyter_server_the_command_says_what_to_install(place, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jupyter_server.extension.application", None)
-    monkeypatch.delitem(sys.modules, "ipybgjobs.dashboard.server", raising=False)
+    monkeypatch.delitem(sys.modules, "ipybgjobs.panel.dashboard.server", raising=False)
     assert cli.main(["dashboard"]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1

@@ -157,17 +157,17 @@ RUNNER = """
         import IPython
         from IPython.display import display
         import ipybgjobs
-        from ipybgjobs.worker import outputs, run, shell, telling
+        from ipybgjobs.worker import descriptions, displays, run, shell
 
         folder = ipybgjobs.current_job().folder
         for number, cell in enumerate(json.load(open(path))):
-            outputs.Outputs(folder).begin()
+            displays.Outputs(folder).begin()
             try:
                 shell.run_cell(cell, f"<cell {number}>", {})
             except BaseException as error:
-                run._show_exception(folder, telling.tell(error))
-            outputs.Outputs(folder).begin()
-            outputs.Outputs(folder).display({"text/x-end": str(number)}, {}, None, update=False)
+                run._show_exception(folder, descriptions.tell(error))
+            displays.Outputs(folder).begin()
+            displays.Outputs(folder).display({"text/x-end": str(number)}, {}, None, update=False)
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipybgjobs import durations
+from ipybgjobs.model import durations
 
 #: Machines are slow and shared.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

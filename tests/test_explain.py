@@ -9,8 +9,8 @@ import pytest
 from conftest import until
 
 import ipybgjobs as bg
-from ipybgjobs.cli import main
-from ipybgjobs.client import client
+from ipybgjobs.client.client import client
+from ipybgjobs.commands.cli import main
 
 CALLS = """
     class Net:

@@ -17,13 +17,13 @@ import pytest
 from conftest import ALLOWED, DEADLINE, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, reports
-from ipybgjobs import client as client_module
-from ipybgjobs.cli import main
-from ipybgjobs.client import Client
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import filesystem
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client.client import Client
+from ipybgjobs.commands.cli import main
+from ipybgjobs.state import attempt, reports
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.supervisor import loop
+from ipybgjobs.system import filesystem, private_file
 
 _SERVER = Path(__file__).with_name("passthrough.py")
 
@@ -182,7 +182,7 @@ def test_without_hard_links_attempts_start_once_and_are_found_lost(place, mount,
     with ThreadPoolExecutor(8) as many:
         firsts = list(many.map(lambda number: attempt.claim_start(str(folder), {"by": number}), range(8)))
     assert sum(firsts) == 1
-    assert attempt.read_json(str(folder), attempt.STARTED) == {"by": firsts.index(True)}
+    assert private_file.read_json(str(folder), attempt.STARTED) == {"by": firsts.index(True)}
 
 
 # -- sockets ----------------------------------------------------------------------------------------------------------

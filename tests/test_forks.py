@@ -13,10 +13,10 @@ import pytest
 from conftest import until
 
 import ipybgjobs as bg
-from ipybgjobs import client
-from ipybgjobs.process import lock
-from ipybgjobs.process.lock import FileLock
-from ipybgjobs.store import seat
+from ipybgjobs.client import client
+from ipybgjobs.store import connection as seat
+from ipybgjobs.system import lock
+from ipybgjobs.system.lock import FileLock
 
 #: Submits, becomes a daemon, whose parent ends, and submits on while supervisors come and go.
 DAEMON = """
@@ -164,17 +164,17 @@ def test_a_fork_made_while_another_thread_opens_the_store_opens_it_too(place):
 
 _COLLECTING = """
 import gc
-from ipybgjobs.store import seat
+from ipybgjobs.store import connection
 
 class Beside:
     pass
 
 gc.set_threshold(1)
 for _ in range(20_000):
-    here, beside = seat.Seat("/a/store"), Beside()
+    here, beside = connection.Seat("/a/store"), Beside()
     here.beside, beside.here = beside, here  # only a collection lets go of it, and that comes anywhere
     del here, beside
-    seat.check_inherited("/another/store")
+    connection.check_inherited("/another/store")
 """
 
 

@@ -12,8 +12,8 @@ import pytest
 from conftest import ALLOWED, DEADLINE, until
 
 import ipybgjobs as bg
-from ipybgjobs import cli
-from ipybgjobs.joblist import JobList
+from ipybgjobs.client.jobs.job_list import JobList
+from ipybgjobs.commands import cli
 
 JOBS = """
     import ipybgjobs as bg

@@ -13,11 +13,13 @@ from test_joints_start import driven, kill, of_role, prepare, ran, release, rows
 from test_presence import hooked
 
 import ipybgjobs as bg
-from ipybgjobs import doctor, overview, presence
-from ipybgjobs.cli import main
-from ipybgjobs.client import Client, client
-from ipybgjobs.folder import StateFolder
+from ipybgjobs.client.client import Client, client
+from ipybgjobs.client.jobs import supervision
+from ipybgjobs.commands import doctor
+from ipybgjobs.commands.cli import main
+from ipybgjobs.panel import overview
 from ipybgjobs.panel.feed import _Look
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import Database
 
 #: A supervisor that waits for ever in a call of the file system, as on a network that has gone, while a file is there.
@@ -104,7 +106,7 @@ def test_a_supervisor_that_only_waits_is_not_said_to_hang(joints):
     held = bg.submit("joints.hold", {"name": "held"})
     until(lambda: ran(joints, "held"), "its run")
     began, said = time.monotonic(), set()
-    until(lambda: said.add(presence.trouble(client().folder())) or time.monotonic() > began + 9.0, "nine seconds")
+    until(lambda: said.add(supervision.trouble(client().folder())) or time.monotonic() > began + 9.0, "nine seconds")
     assert said == {None}
     release(joints)
     held.wait(DEADLINE)

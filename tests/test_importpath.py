@@ -9,8 +9,9 @@ import zipfile
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import bytecode, importpath, preparation
-from ipybgjobs.client import client
+from ipybgjobs.client.client import client
+from ipybgjobs.client.submit import preparation
+from ipybgjobs.targets import bytecode, import_path
 
 SAYS = "import os\ndef fit():\n    return [{!r}, os.getcwd()]\n"
 
@@ -98,14 +99,14 @@ def test_a_module_of_an_archive_is_found_again_or_refused(folders, monkeypatch, 
     monkeypatch.syspath_prepend("code.zip" if relative else str(folders / "a" / "code.zip"))
     try:
         importlib.import_module("zipped")
-        assert importpath.folders_first(["zipped"]) == ()
+        assert import_path.folders_first(["zipped"]) == ()
         monkeypatch.chdir(folders / "b")
         if relative:  # whose place Python itself has forgotten
             with pytest.raises(bg.InvalidTarget, match=r"zipped was imported here from code\.zip/zipped\.py, .* would find none"):
-                importpath.folders_first(["zipped"])
+                import_path.folders_first(["zipped"])
         else:
             sys.path.remove(str(folders / "a" / "code.zip"))
-            assert importpath.folders_first(["zipped"]) == (str(folders / "a" / "code.zip"),)
+            assert import_path.folders_first(["zipped"]) == (str(folders / "a" / "code.zip"),)
     finally:
         sys.modules.pop("zipped", None)
 
@@ -149,13 +150,13 @@ def test_what_a_finder_of_an_installation_knows_needs_no_folder(folders, monkeyp
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Editable])
     monkeypatch.chdir(folders)
     importlib.import_module("training")
-    assert importpath.folders_first(["training.Trainer"]) == ()
+    assert import_path.folders_first(["training.Trainer"]) == ()
 
 
 @pytest.mark.parametrize("key", ["sys", "os.path", "json", "json.decoder.JSONDecoder", "none_such", "made"])
 def test_what_is_found_anyway_or_has_no_file_needs_no_folder(monkeypatch, key):
     monkeypatch.setitem(sys.modules, "made", types.ModuleType("made"))
-    assert importpath.folders_first([key]) == ()
+    assert import_path.folders_first([key]) == ()
 
 
 def test_what_is_explained_is_what_would_run(folders, monkeypatch):

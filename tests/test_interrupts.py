@@ -18,9 +18,9 @@ from test_kernel import kernels  # noqa: F401 - a fixture
 from writers import NAMES, SILENT, WITHIN, Writers
 
 import ipybgjobs as bg
-from ipybgjobs import unbroken
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
+from ipybgjobs.system import shield
 
 
 @pytest.fixture
@@ -116,14 +116,14 @@ def test_an_interrupt_that_comes_too_late_for_a_commit_waits_for_it_and_says_wha
     decided, done = threading.Event(), []
 
     def effect():
-        unbroken.decide()
+        shield.decide()
         decided.set()
         time.sleep(0.3)
         done.append(1)
         return 12
 
     with pytest.raises(KeyboardInterrupt) as caught, interrupted_after(0.1):
-        unbroken.run(effect, lambda number: f"job {number} was submitted")
+        shield.run(effect, lambda number: f"job {number} was submitted")
     assert decided.is_set()
     assert done
     assert str(caught.value) == "job 12 was submitted"
@@ -134,27 +134,27 @@ def test_an_effect_that_hangs_and_was_given_up_is_in_nobodys_way(ctrl_c):
 
     def effect():
         go_on.wait(60)
-        unbroken.decide()
+        shield.decide()
         after.append("decided")
 
     with pytest.raises(KeyboardInterrupt), interrupted_after(0.05):
-        unbroken.run(effect)
-    assert unbroken.run(lambda: "next") == "next"
+        shield.run(effect)
+    assert shield.run(lambda: "next") == "next"
     go_on.set()
-    assert unbroken.run(lambda: "another") == "another"
+    assert shield.run(lambda: "another") == "another"
     assert not after
 
 
 def test_a_fork_does_its_own_work(bench):
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if unbroken.run(lambda: 7) == 7 else 1)
+        os._exit(0 if shield.run(lambda: 7) == 7 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_an_error_of_an_effect_is_its_callers(bench):
     with pytest.raises(ZeroDivisionError):
-        unbroken.run(lambda: 1 / 0)
+        shield.run(lambda: 1 / 0)
 
 
 # -- what is read, and what is remembered ----------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_an_error_of_an_effect_is_its_callers(bench):
 
 def test_an_interrupt_at_any_opcode_of_a_read_leaves_no_old_view_of_the_store(tmp_path):
     path = str(tmp_path / "jobs.db")
-    database, other = unbroken.run(lambda: Database(path, durable=True)), sqlite3.connect(path, isolation_level=None)
+    database, other = shield.run(lambda: Database(path, durable=True)), sqlite3.connect(path, isolation_level=None)
     many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, paused_at FROM n, paused"
     other.execute("INSERT INTO paused (queue, paused_at) VALUES ('q', 0)")
 
@@ -212,7 +212,7 @@ def test_a_transaction_does_no_work_but_its_statements(bench, monkeypatch):
     def traced():
         bench.client.database(bench.folder).connection.set_trace_callback(statements)
 
-    unbroken.run(traced)
+    shield.run(traced)
     monkeypatch.setattr(submissions.json, "dumps", dumps)
     drawn = []
 
@@ -353,9 +353,9 @@ def test_a_time_out_that_a_signal_handler_raises_is_not_taken_for_an_error_of_th
 
 
 def test_an_error_that_a_signal_handler_raises_after_the_commit_says_what_was_done():
-    @unbroken.told
+    @shield.told
     def submit_and_be_late():
-        unbroken.run(lambda: 12, lambda number: f"job {number} was submitted")
+        shield.run(lambda: 12, lambda number: f"job {number} was submitted")
         raise TimeoutError
 
     with pytest.raises(TimeoutError) as caught:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ipybgjobs.binding import Typed
-from ipybgjobs.jobline import UsageFault, parse, parse_words, words
+from ipybgjobs.commands.job_line import UsageFault, parse, parse_words, words
+from ipybgjobs.targets.binding import Typed
 
 FRAME = object()
 VARIABLES = {"frame": FRAME, "i": 7, "name": "set by the notebook"}

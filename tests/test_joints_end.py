@@ -39,8 +39,8 @@ from test_joints_start import (
 )
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs.process import identity
+from ipybgjobs.client import client as client_module
+from ipybgjobs.system import identity
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_settings_of_the_files_hold_for_a_supervisor_that_only_finds_running_job
 # -- 5: the end of a tree -----------------------------------------------------------------------------------------------
 
 _ENDING = {
-    "the reason is committed": "running.begin_ending = die",
+    "the reason is committed": "attempt_status.begin_ending = die",
     "before the first signal": "tree.interrupt = die",
     "after the first signal": "after(tree, 'interrupt', die)",
     "after the second signal": "after(tree, 'terminate', die)",

@@ -19,13 +19,13 @@ import pytest
 from conftest import DEADLINE, Place, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import summon
-from ipybgjobs.client import Client
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.models import Outcome
-from ipybgjobs.process import identity, wakeup
-from ipybgjobs.process import place as where
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client.client import Client
+from ipybgjobs.model.records import Outcome
+from ipybgjobs.state import wake as summon
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.system import identity, wakeup
+from ipybgjobs.system import place as where
 
 # -- what the tests of both files use -----------------------------------------------------------------------------------
 
@@ -127,26 +127,26 @@ def after(owner, name, act, when=lambda *_: True):
         return result
     setattr(owner, name, replaced)
 
-from ipybgjobs import attempt
+from ipybgjobs.state import attempt
 
 if sys.argv[1] == "forkserver":
     from ipybgjobs.executors import forkserver
-    from ipybgjobs.process import worker
+    from ipybgjobs.system import worker
     from ipybgjobs.worker import run
 {forkserver}
     forkserver.main(sys.argv[2], int(sys.argv[3]))
     sys.exit()
 
-from ipybgjobs import summon
+from ipybgjobs.state import wake as summon
 from ipybgjobs.executors import server
 from ipybgjobs.executors.local import LocalExecutor
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import identity, place, tree
-from ipybgjobs.process.lock import FileLock
-from ipybgjobs.process.wakeup import Listener
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.system import identity, place, tree
+from ipybgjobs.system.lock import FileLock
+from ipybgjobs.system.wakeup import Listener
 from ipybgjobs.store import database
 from ipybgjobs.store.database import Database
-from ipybgjobs.supervisor import loop, running, starting
+from ipybgjobs.supervisor import attempt_status, loop, starts
 from ipybgjobs.supervisor import main as program
 
 command = server.command
@@ -323,7 +323,7 @@ _BEFORE_COMMIT = {
 _CLIENT = """
 import os, pathlib, signal, sqlite3, sys
 import ipybgjobs as bg
-from ipybgjobs import client, writer
+from ipybgjobs.client import client; from ipybgjobs.client import writer
 from ipybgjobs.store import submissions
 
 def die(*_, **__):
@@ -389,7 +389,7 @@ def test_a_client_killed_before_the_wake_up_of_an_idle_supervisor_leaves_a_job_t
 # -- 2: claim and launch ------------------------------------------------------------------------------------------------
 
 _LAUNCH = {
-    "claimed, not committed": "after(starting.Starter, 'claim', die, lambda result, *_: result[0])",
+    "claimed, not committed": "after(starts.Starter, 'claim', die, lambda result, *_: result[0])",
     "committed, no folder": "starting.Starter.launch = die",
     "a folder, no request": "before(os, 'open', die, lambda path, *_: attempt.REQUEST in str(path))",
     "a request, not sent": "before(LocalExecutor, 'launch', die, lambda _, launches: launches)",
@@ -633,9 +633,9 @@ def test_one_who_left_it_to_a_listener_starts_another_where_that_one_has_ended_m
         joints,
         """
         import os, signal, sys
-        from ipybgjobs import summon
-        from ipybgjobs.folder import StateFolder
-        from ipybgjobs.process.lock import FileLock
+        from ipybgjobs.state import wake as summon
+        from ipybgjobs.state.folder import StateFolder
+        from ipybgjobs.system.lock import FileLock
         close = FileLock.close
         def slow(self):
             os.kill(os.getpid(), signal.SIGSTOP)

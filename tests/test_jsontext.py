@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipybgjobs import jsontext
 from ipybgjobs.executors.channel import Channel
+from ipybgjobs.model import json_text
 from ipybgjobs.notebooks import document
-from ipybgjobs.process.question import Question
-from ipybgjobs.store import records
+from ipybgjobs.store import queries
 from ipybgjobs.store.notices import Notices
+from ipybgjobs.system.child import Question
 
 #: Deeper than functions of Python can follow: below what the parser of 3.12 and later follows, and above it.
-DEPTHS = [jsontext.DEEPEST + 1, 990, 5000, 200_000]
+DEPTHS = [json_text.DEEPEST + 1, 990, 5000, 200_000]
 
 
 def deep(depth, opening="[", closing="]"):
@@ -23,11 +23,11 @@ def deep(depth, opening="[", closing="]"):
 
 
 def test_what_is_nested_as_deep_as_may_be_is_read():
-    text = deep(jsontext.DEEPEST)
-    assert json.dumps(jsontext.parse(text), separators=(",", ":")) == text
-    assert jsontext.parse(text.encode()) == jsontext.parse(text)
+    text = deep(json_text.DEEPEST)
+    assert json.dumps(json_text.parse(text), separators=(",", ":")) == text
+    assert json_text.parse(text.encode()) == json_text.parse(text)
     flat = [[number, {}] for number in range(10_000)]
-    assert jsontext.parse(json.dumps(flat)) == flat
+    assert json_text.parse(json.dumps(flat)) == flat
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -36,13 +36,13 @@ def test_what_is_nested_as_deep_as_may_be_is_read():
 def test_what_is_nested_deeper_is_refused(depth, brackets, coding):
     text = deep(depth) if brackets == "[]" else deep(depth, '{"a":', "}")
     with pytest.raises(ValueError, match=r"nested deeper than 200 levels|can't be parsed"):
-        jsontext.parse(coding(text))
+        json_text.parse(coding(text))
 
 
 @given(st.text() | st.binary() | st.text(alphabet='[]{}":,1a', max_size=60))
 def test_whatever_the_text_is_it_is_parsed_or_refused(text):
     try:
-        value = jsontext.parse(text)
+        value = json_text.parse(text)
     except ValueError:
         return
     assert json.dumps(value) is not None
@@ -86,4 +86,4 @@ def test_an_origin_that_can_not_be_read_is_not_known():
         def read(_sql, _values):
             return [(deep(5000),)]
 
-    assert records.origin(Rows(), 1) is None
+    assert queries.origin(Rows(), 1) is None

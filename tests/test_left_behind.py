@@ -14,9 +14,9 @@ from test_joints_start import alive, of_role, ran, release, send, worker
 from test_places import ISOLATED, needs_namespaces
 
 import ipybgjobs as bg
-from ipybgjobs import cli, doctor
+from ipybgjobs.commands import cli, doctor
 from ipybgjobs.panel import details
-from ipybgjobs.process import identity, mark, tree
+from ipybgjobs.system import identity, mark, tree
 
 #: Jobs that leave processes in sessions of their own, with nothing that leads back to the job but its mark.
 LEAVES = """

@@ -9,8 +9,8 @@ import pytest
 from conftest import ALLOWED, DEADLINE, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs.store import records
+from ipybgjobs.client import client as client_module
+from ipybgjobs.store import queries
 
 ERRORS = "background_jobs_errors.log"
 HOLD = """
@@ -39,7 +39,7 @@ def end_of(path):
 
 def notices():
     client = client_module.client()
-    return [row["notice"] for row in records.supervisors(client.database(client.folder()))]
+    return [row["notice"] for row in queries.supervisors(client.database(client.folder()))]
 
 
 @pytest.fixture

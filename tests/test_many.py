@@ -16,16 +16,16 @@ import pytest
 from conftest import ALLOWED, DEADLINE, Place, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs.call import Call
-from ipybgjobs.jobgroup import Group
-from ipybgjobs.joblist import JobList
-from ipybgjobs.models import JobState, Owner
-from ipybgjobs.process import identity
-from ipybgjobs.retry import RetryRules
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client.jobs.group import Group
+from ipybgjobs.client.jobs.job_list import JobList
+from ipybgjobs.model.call import Call
+from ipybgjobs.model.records import JobState, Owner
+from ipybgjobs.model.retry import RetryRules
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.submissions import NewGroup, Submission, Surroundings
+from ipybgjobs.system import identity
 
 SWEEP = """
     import os, time
@@ -794,7 +794,7 @@ def test_filters_follow_a_real_job_through_its_states(sweep):
 
 
 def test_a_group_is_one_line_of_the_list_and_opens_by_its_name(sweep, capsys):
-    from ipybgjobs.cli import main
+    from ipybgjobs.commands.cli import main
 
     bg.submit("work.echo", {"value": 1}).wait(60)
     bg.submit_many("sweep.number", bg.grid(n=range(30)), name="thirty").wait(60)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ipybgjobs import moments
+from ipybgjobs.model import moments
 
 #: 2026-11-24 12:00:00 UTC.
 NOW = 1_795_521_600.0

@@ -15,13 +15,14 @@ from nbformat import v4
 from test_kernel import clocks, gone, kernels, server  # noqa: F401 - fixtures
 
 import ipybgjobs as bg
-from ipybgjobs import allowlist, demand, pathpattern
-from ipybgjobs.client import Client
+from ipybgjobs.client.client import Client
 from ipybgjobs.configuration import loading, sources
 from ipybgjobs.configuration.live import LiveTraits
+from ipybgjobs.configuration.settings import Settings
 from ipybgjobs.configuration.traits import BackgroundJobs
+from ipybgjobs.model import globs
 from ipybgjobs.notebooks import injection, signature
-from ipybgjobs.settings import Settings
+from ipybgjobs.targets import allowlist, demands
 
 RUN = "ipybgjobs.Notebook.run"
 NATIVE = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -632,7 +633,7 @@ def test_a_notebook_of_another_language_takes_no_parameters(desk, monkeypatch):
     ],
 )
 def test_a_pattern_of_paths(pattern, path, fits):
-    assert pathpattern.matches(path, pattern) is fits
+    assert globs.matches(path, pattern) is fits
 
 
 @pytest.mark.parametrize("name", ["train.ipynb", "a b [1]/it's ü.ipynb"])
@@ -796,7 +797,9 @@ def test_a_worker_whose_class_demands_what_the_files_do_not_permit_calls_nothing
     assert not (place.code / "ran").exists()
 
 
-@pytest.mark.parametrize("key", ["ipybgjobs.notebooks.job.Notebook", "ipybgjobs.cell.Cell", "ipybgjobs", "ipybgjobs.api"])
+@pytest.mark.parametrize(
+    "key", ["ipybgjobs.notebooks.job.Notebook", "ipybgjobs.notebooks.cell.Cell", "ipybgjobs", "ipybgjobs.api"]
+)
 def test_of_this_package_an_entry_allows_notebooks_alone_by_their_documented_name(tmp_path, key):
     with pytest.raises(bg.ConfigurationError, match=r"of this package only ipybgjobs\.Notebook can be allowed, by that name"):
         loaded(tmp_path, ("user", f"c.BackgroundJobs.allowed_jobs = {{{key!r}: ['run']}}"))
@@ -820,7 +823,7 @@ def test_patterns_of_several_files_are_united_and_a_locked_file_decides_alone(tm
     locked = loaded(tmp_path, system, user, administered=[0])
     assert locked.allowed_notebooks == ("/a/*.ipynb",)
     with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern there allows it"):
-        allowlist.check_demand(demand.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
+        allowlist.check_demand(demands.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
 
 
 @pytest.mark.parametrize("wrong", ["['work/*.ipynb']", "['/w/../v/*.ipynb']", "'w/*.ipynb'", "[5]"])

@@ -22,7 +22,7 @@ from nbformat import v4
 from test_notebook_jobs import NATIVE, code, desk, printed, read, submit, write  # noqa: F401 - a fixture
 
 import ipybgjobs as bg
-from ipybgjobs.notebooks import arrivals, document, growing, injection, kernels, transport
+from ipybgjobs.notebooks import arrivals, document, growing_stream, injection, kernels, transport
 
 #: A kernel that is none of IPython's, by ipykernel's machinery: it prints as many lines as the cell says.
 OTHER_KERNEL = """
@@ -99,7 +99,7 @@ def test_text_that_grows_is_copied_a_few_times_and_not_each_time():
             self.copied += len(value)
             super().__setitem__(key, value)
 
-    output, text = Text(text=""), growing.Growing()
+    output, text = Text(text=""), growing_stream.Growing()
     for _ in range(10_000):
         text.add(output, "0123456789")
     text.settle()

@@ -15,9 +15,10 @@ from test_joints_end import request_cancel
 from test_joints_start import copied_row, kill, kill_helpers, of_role, open_store, rows, state_of, wake
 
 import ipybgjobs as bg
-from ipybgjobs import cli, client
+from ipybgjobs.client.client import client
+from ipybgjobs.commands import cli
 from ipybgjobs.panel import board
-from ipybgjobs.store import records, task
+from ipybgjobs.store import queries, task
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule, newest_context
 
@@ -322,7 +323,7 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
     kill_helpers(odd)
     database = Database(str(odd.state / "jobs.db"), durable=False)
     names = [row[1] for row in rows(odd, "PRAGMA table_info(jobs)") if row[1] != "id"]
-    schedule = Schedule(database.connection, records.job(database, 1).owner, time.time())
+    schedule = Schedule(database.connection, queries.job(database, 1).owner, time.time())
 
     @PATIENT
     @given(name=st.sampled_from(names), value=CELLS)
@@ -339,8 +340,8 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
             schedule.next_due()
             newest_context(connection, schedule._place)
             assert isinstance(schedule.claimed(1, 1), task.Claim)
-            [row] = connection.execute(f"{records.JOBS} WHERE jobs.id = 1").fetchall()
-            str(records.shown(row).line(time.time()))
+            [row] = connection.execute(f"{queries.JOBS} WHERE jobs.id = 1").fetchall()
+            str(queries.shown(row).line(time.time()))
         finally:
             connection.execute("ROLLBACK")
 

@@ -10,13 +10,13 @@ import pytest
 from conftest import DEADLINE, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import callbacks
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import place as where
-from ipybgjobs.process.lock import FileLock
-from ipybgjobs.store import controls, records, removals, submissions
+from ipybgjobs.client import callbacks
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.store import controls, queries, removals, submissions
 from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor.loop import Supervisor
+from ipybgjobs.system import place as where
+from ipybgjobs.system.lock import FileLock
 
 GATES = """
     import os, signal, time
@@ -354,7 +354,7 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
     def tick():
         descriptors = supervisor.filenos()
         supervisor.tick(descriptors)
-        return records.job(supervisor.database, delayed.id).state
+        return queries.job(supervisor.database, delayed.id).state
 
     try:
         delayed = bg.submit("gates.quick", {"value": "delayed"}, delay=1.5)
@@ -362,7 +362,7 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
         supervisor.tick(woken=True)
         wall["ahead"] = -3600.0
         until(lambda: tick() == "succeeded", "the delayed job")
-        until(lambda: tick() and records.job(supervisor.database, waiting.id).state == "succeeded", "the one after it")
+        until(lambda: tick() and queries.job(supervisor.database, waiting.id).state == "succeeded", "the one after it")
     finally:
         supervisor.close()
         lock.close()

@@ -12,11 +12,12 @@ import pytest
 from conftest import DEADLINE, until
 
 import ipybgjobs as bg
-from ipybgjobs import bytecode, cli, origin, source
-from ipybgjobs.origin import Origin
-from ipybgjobs.source import Source
-from ipybgjobs.store import records
+from ipybgjobs.commands import cli
+from ipybgjobs.model.source import Source
+from ipybgjobs.store import queries
 from ipybgjobs.store.database import Database
+from ipybgjobs.targets import bytecode, origin, source
+from ipybgjobs.targets.origin import Origin
 
 CODE = """
     import os
@@ -63,7 +64,7 @@ def known(place, job):
     database = Database(f"{place.state}/jobs.db", durable=True)
     try:
         until(lambda: job.attempts[-1].origin_id, "its origin")
-        return records.origin(database, job.attempts[-1].origin_id)
+        return queries.origin(database, job.attempts[-1].origin_id)
     finally:
         database.close()
 

@@ -22,13 +22,13 @@ from jupyter_client.manager import start_new_kernel
 from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, displayrecords, inside, outputs
-from ipybgjobs.notebooks import inkernel, writing
-from ipybgjobs.notebooks.bounds import Bounds, size_of
+from ipybgjobs.notebooks import kernel_pacing, serialization
+from ipybgjobs.notebooks.output_limits import Bounds, size_of
 from ipybgjobs.notebooks.pacing import Pacing
-from ipybgjobs.process.lock import FileLock
-from ipybgjobs.worker import outputfile
-from ipybgjobs.worker.outputfile import OutputFile
+from ipybgjobs.state import attempt, current_job, display_records, outputs
+from ipybgjobs.system.lock import FileLock
+from ipybgjobs.worker import output_file
+from ipybgjobs.worker.output_file import OutputFile
 
 LIMIT = 1_000_000
 
@@ -221,12 +221,12 @@ def shorten(file):
 @given(found=st.lists(st.tuples(st.sampled_from([0, 1]), RECORD), max_size=40), limit=st.integers(400, 3000))
 def test_what_stays_is_within_the_limit_and_with_what_was_dropped_makes_all(found, limit):
     lines = [json.dumps(record | {"offset": index}).encode() for index, (_, record) in enumerate(found)]
-    heads = [displayrecords.head(displayrecords.parsed(line), len(line)) for line in lines]
-    every, kept = displayrecords.kept(heads, None), displayrecords.kept(heads, limit)
+    heads = [display_records.head(display_records.parsed(line), len(line)) for line in lines]
+    every, kept = display_records.kept(heads, None), display_records.kept(heads, limit)
     size = sum(
-        displayrecords._size(heads, one) for one in kept if one.place >= 0 and heads[one.place].kind not in ("begin", "clear")
+        display_records._size(heads, one) for one in kept if one.place >= 0 and heads[one.place].kind not in ("begin", "clear")
     )
-    newest = displayrecords._size(heads, every[-1]) if every else 0
+    newest = display_records._size(heads, every[-1]) if every else 0
     assert size <= max(limit, limit // 2 + newest)
     dropped = sum(one.displays for one in kept if one.place < 0)
     assert len(every) == len([one for one in kept if one.place >= 0]) + dropped
@@ -284,7 +284,7 @@ def test_a_note_that_nobody_of_ours_wrote_is_passed_over_or_shown(tmp_path, numb
 
 
 def test_nobody_waits_for_ever_for_whoever_was_stopped_while_it_wrote(tmp_path, monkeypatch):
-    monkeypatch.setattr(outputfile, "_PATIENCE", 0.2)
+    monkeypatch.setattr(output_file, "_PATIENCE", 0.2)
     file, held = OutputFile(str(tmp_path / "o"), 1000), FileLock.acquire(str(tmp_path / "o"), wait=True)
     began = time.monotonic()
     for number in range(200):
@@ -378,7 +378,7 @@ def test_a_notebook_is_written_as_nbformat_writes_it(text, data):
     )
     notebook.cells[1]["attachments"] = {"a.png": dict(data)}
     notebook.cells[1]["outputs"] = []  # odd, and nbclient runs it
-    assert b"".join(writing.pieces(notebook)).decode() == v4.writes(notebook)
+    assert b"".join(serialization.pieces(notebook)).decode() == v4.writes(notebook)
     assert code.outputs[0].text == text
 
 
@@ -426,7 +426,7 @@ def is_end_of(message, request):
 
 @pytest.mark.parametrize("code", [FLOOD, DISPLAYS], ids=["text", "displays"])
 def test_a_kernel_waits_for_a_worker_that_is_slower_and_all_it_shows_comes(kernel, code, monkeypatch):
-    monkeypatch.setattr(inside, "_most_output", 10_000_000)  # else IPython keeps all that was shown, for %notebook
+    monkeypatch.setattr(current_job, "_most_output", 10_000_000)  # else IPython keeps all that was shown, for %notebook
     pacing = begun(kernel)
     request = kernel.execute(code)
     size, ended, last = 0, False, ""
@@ -444,7 +444,7 @@ def test_a_kernel_waits_for_a_worker_that_is_slower_and_all_it_shows_comes(kerne
         while not ended:
             number = take(timeout=3)  # and nobody says so
     assert not ended
-    assert size < inkernel.MOST + 4_000_000
+    assert size < kernel_pacing.MOST + 4_000_000
     pacing.note(number)
     while not ended:
         pacing.note(take(timeout=DEADLINE))
@@ -468,12 +468,12 @@ class Thread:
 
 
 def test_nobody_waits_long_for_a_worker_that_takes_nothing(monkeypatch):
-    monkeypatch.setattr(inkernel, "PATIENCE", 0.2)
-    pace = inkernel.Pace(Thread(), None, bytearray(struct.pack(inkernel.NUMBER, -1)))
+    monkeypatch.setattr(kernel_pacing, "PATIENCE", 0.2)
+    pace = kernel_pacing.Pace(Thread(), None, bytearray(struct.pack(kernel_pacing.NUMBER, -1)))
     send = pace.sender(lambda message: None)
     began = time.monotonic()
     for number in range(2):
-        send([b"<IDS|MSG>", b"", json.dumps({"msg_id": f"a_{number}"}).encode(), b"x" * inkernel.MOST])
+        send([b"<IDS|MSG>", b"", json.dumps({"msg_id": f"a_{number}"}).encode(), b"x" * kernel_pacing.MOST])
     assert 0.2 < time.monotonic() - began < 5
 
 

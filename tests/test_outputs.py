@@ -14,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, following, inside, outputs, terminal
-from ipybgjobs.advance import Progress
-from ipybgjobs.inside import Bar
+from ipybgjobs.client.jobs import following
+from ipybgjobs.model import terminal_text
+from ipybgjobs.state import attempt, current_job, outputs
+from ipybgjobs.state.current_job import Bar
+from ipybgjobs.state.progress import Progress
+from ipybgjobs.system import private_file
 
 SHOWS = r"""
     import ctypes, os, subprocess, sys, time
@@ -365,11 +368,11 @@ def test_a_job_says_how_far_it_is_and_who_it_is(shows):
 
 def test_a_loop_that_follows_another_takes_its_place(tmp_path):
     clock = {"now": 0.0}
-    reporter = inside.Reporter(str(tmp_path), lambda: clock["now"])
+    reporter = current_job.Reporter(str(tmp_path), lambda: clock["now"])
 
     def bars():
         reporter.flush()
-        return [bar[0] for bar in attempt.read_json(str(tmp_path), attempt.PROGRESS)["bars"]]
+        return [bar[0] for bar in private_file.read_json(str(tmp_path), attempt.PROGRESS)["bars"]]
 
     for who, label in ((1, "first"), (2, "in it")):
         reporter.show(who, Bar(label, 1, 2, "it", 1.0, 1.0))
@@ -388,8 +391,8 @@ def test_outside_of_a_job_progress_is_the_loop_alone():
 
 def test_progress_is_written_a_few_times_a_second_however_fast_the_loop_is(tmp_path, monkeypatch):
     writes, clock = [], {"now": 100.0}
-    monkeypatch.setattr(attempt, "write_json", lambda folder, name, value: writes.append(value["bars"][0][1]))
-    reporter = inside.Reporter(str(tmp_path), lambda: clock["now"])
+    monkeypatch.setattr(private_file, "write_json", lambda folder, name, value: writes.append(value["bars"][0][1]))
+    reporter = current_job.Reporter(str(tmp_path), lambda: clock["now"])
     for number in range(1000):
         clock["now"] = 100.0 + number / 1000
         reporter.show(1, Bar("", number, 1000, "it", 1.0, 1.0))
@@ -441,7 +444,7 @@ def test_a_job_that_is_retried_is_followed_through_its_attempts(shows, capsys, t
 
 
 def test_an_interrupt_leaves_the_job_running_and_says_so(shows, capsys, monkeypatch):
-    from ipybgjobs.process.notice import Notice
+    from ipybgjobs.system.watch import Notice
 
     job = running(bg.submit("shows.slowly", {"hold": "go"}))
 
@@ -463,7 +466,7 @@ def test_an_interrupt_leaves_the_job_running_and_says_so(shows, capsys, monkeypa
 def test_a_watch_gives_notice_of_a_change_and_of_nothing_else(tmp_path):
     import threading
 
-    from ipybgjobs.process.notice import Notice
+    from ipybgjobs.system.watch import Notice
 
     notice = Notice(str(tmp_path))
     began = time.monotonic()
@@ -504,7 +507,7 @@ def test_a_watch_gives_notice_of_a_change_and_of_nothing_else(tmp_path):
     ],
 )
 def test_text_stands_as_a_terminal_would_leave_it(written, stands):
-    assert terminal.settled(written) == stands
+    assert terminal_text.settled(written) == stands
 
 
 def test_records_that_a_crash_has_cut_short_are_passed_over(tmp_path):
@@ -605,13 +608,13 @@ def test_what_is_said_of_progress_harms_neither_the_job_nor_who_looks(shows):
     "text", ['{"a": 1}', '{"bars": [[1]], "message": "", "at": 0}', "[]", '{"bars": [["", NaN, Infinity, "", 1, 1]], ']
 )
 def test_progress_that_makes_no_sense_is_none(tmp_path, text):
-    from ipybgjobs import advance
+    from ipybgjobs.state import progress
 
     (tmp_path / "progress.json").write_text(text)
-    assert advance.of_attempt(str(tmp_path)) is None
+    assert progress.of_attempt(str(tmp_path)) is None
     endless = '{"bars": [["", NaN, Infinity, "", 1, 1e-300]], "message": "m", "at": 0}'
     (tmp_path / "progress.json").write_text(endless)
-    assert str(advance.of_attempt(str(tmp_path))) == "0: m"
+    assert str(progress.of_attempt(str(tmp_path))) == "0: m"
 
 
 def test_a_secret_is_blanked_in_outputs_and_in_the_notebook(shows, tmp_path):
@@ -626,33 +629,33 @@ def test_a_secret_is_blanked_in_outputs_and_in_the_notebook(shows, tmp_path):
 
 
 def test_a_log_that_is_shortened_while_it_is_read_shows_no_zeros(tmp_path, monkeypatch):
-    from ipybgjobs.process import holes
-    from ipybgjobs.supervisor import limiting
-    from ipybgjobs.textlog import TextLog
+    from ipybgjobs.state.text_log import TextLog
+    from ipybgjobs.supervisor import log_limit
+    from ipybgjobs.system import sparse
 
     path = tmp_path / "output.log"
     path.write_bytes(b"line of text\n" * 100_000)
     log = TextLog(str(tmp_path))
-    limiting.shorten(str(tmp_path), 65_536)
+    log_limit.shorten(str(tmp_path), 65_536)
     assert "\0" not in log.text()
     with path.open("ab") as file:
         file.write(b"more\n" * 100_000)
-    monkeypatch.setattr(holes, "punch", lambda *_: False)
-    limiting.shorten(str(tmp_path), 65_536)
+    monkeypatch.setattr(sparse, "punch", lambda *_: False)
+    log_limit.shorten(str(tmp_path), 65_536)
     assert "\0" not in TextLog(str(tmp_path)).text()
 
 
 def test_where_no_hole_can_be_made_the_head_is_kept_and_what_comes_after_and_the_file_is_within_its_limit(tmp_path, monkeypatch):
-    from ipybgjobs.process import holes
-    from ipybgjobs.supervisor import limiting
-    from ipybgjobs.textlog import TextLog
+    from ipybgjobs.state.text_log import TextLog
+    from ipybgjobs.supervisor import log_limit
+    from ipybgjobs.system import sparse
 
-    monkeypatch.setattr(holes, "punch", lambda *_: False)
+    monkeypatch.setattr(sparse, "punch", lambda *_: False)
     path = tmp_path / "output.log"
     with path.open("ab", buffering=0) as file:  # as a job holds it
         for number in range(3):
             file.write(b"line of text\n" * 100_000)
-            limiting.shorten(str(tmp_path), 65_536)
+            log_limit.shorten(str(tmp_path), 65_536)
             assert path.stat().st_blocks * 512 <= 65_536
             file.write(b"after %d\n" % number)
     text = TextLog(str(tmp_path)).text()
@@ -664,8 +667,8 @@ def test_where_no_hole_can_be_made_the_head_is_kept_and_what_comes_after_and_the
 
 
 def test_sequences_that_would_fill_the_memory_are_bounded():
-    assert len(terminal.settled("\x1b[20000000Bx")) < 1000
-    assert terminal.settled("\x1b[" + "9" * 5000 + "B\x1b[9999Aup").startswith("up")
+    assert len(terminal_text.settled("\x1b[20000000Bx")) < 1000
+    assert terminal_text.settled("\x1b[" + "9" * 5000 + "B\x1b[9999Aup").startswith("up")
 
 
 @pytest.mark.parametrize("piece", ["\x1b[500B", "\x1b[31m", "x\x1b[A", "\x1b[Bx", "\n\x1b[500B\x1b[999A", "\b", "\x1b]8;;x\x07"])
@@ -673,7 +676,7 @@ def test_sequences_that_would_fill_the_memory_are_bounded():
 def test_what_stands_takes_no_more_room_than_its_text_and_a_constant(before, piece):
     """Each of these made gigabytes of a megabyte, or hours of seconds."""
     text = before + piece * (1_000_000 // len(piece))
-    stands = terminal.settled(text)
+    stands = terminal_text.settled(text)
     assert len(stands) <= len(text) + 101_000
     assert stands.count("\n") <= text.count("\n") + 500
 
@@ -681,8 +684,8 @@ def test_what_stands_takes_no_more_room_than_its_text_and_a_constant(before, pie
 @settings(deadline=None)
 @given(st.text(st.sampled_from("ab[]0;8KABJHm\\ <(\r\n\b\x07\x1b")))
 def test_a_text_that_stands_stays_as_it_is(text):
-    stands = terminal.settled(text)
-    assert terminal.settled(stands) == stands
+    stands = terminal_text.settled(text)
+    assert terminal_text.settled(stands) == stands
     assert "\b" not in stands
 
 

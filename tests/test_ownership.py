@@ -19,11 +19,12 @@ import pytest
 from conftest import Place, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import ownership, results, writer
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import wakeup
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client import writer
+from ipybgjobs.state import ownership, results
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import Database
+from ipybgjobs.system import wakeup
 
 #: Two users that need no entry anywhere.
 ALICE, MALLORY = 12001, 12002
@@ -384,7 +385,7 @@ def test_root_may_use_a_folder_that_it_makes_itself_on_a_volume_of_another_user(
 
 
 def test_an_opening_that_is_refused_is_one_sentence_in_a_terminal_and_in_doctor(place: Place, capsys):
-    from ipybgjobs import cli
+    from ipybgjobs.commands import cli
 
     bg.submit("work.echo", {"value": 1}).wait(60)
     place.state.chmod(0o777)

@@ -11,11 +11,11 @@ import pytest
 from conftest import DEADLINE, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
+from ipybgjobs.client import client as client_module
 from ipybgjobs.panel import board, feed, session
 from ipybgjobs.panel.rows import COLUMNS
 from ipybgjobs.panel.session import Session
-from ipybgjobs.store import watching
+from ipybgjobs.store import changes as watching
 
 
 class Panel:

@@ -750,7 +750,7 @@ def test_the_output_of_a_notebook_that_ran_as_a_job_opens_in_jupyterlab_with_its
 FILL = textwrap.dedent(
     """
     import sys
-    from ipybgjobs.client import client
+    from ipybgjobs.client.client import client
     folder = client().folder()
     database = client().database(folder)
     [job] = database.read("SELECT * FROM jobs WHERE name = 'pattern'")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from parsers import PARSERS, processor_seconds, read_all
 
 import ipybgjobs as bg
-from ipybgjobs import cli, durations, jobline
-from ipybgjobs import client as client_module
-from ipybgjobs.jobline import UsageFault
+from ipybgjobs.client import client as client_module
+from ipybgjobs.commands import cli, job_line
+from ipybgjobs.commands.job_line import UsageFault
+from ipybgjobs.model import durations
 from ipybgjobs.notebooks import document
 from ipybgjobs.panel import answers
 from ipybgjobs.panel.session import Session
@@ -117,7 +118,7 @@ def test_no_path_holds_a_nul_and_no_user_s_name_either(place):
 
 def test_a_refused_line_of_several_lines_is_told_on_one(place):
     with pytest.raises(UsageFault) as caught:
-        jobline.parse('work.echo x="a\nb', {})
+        job_line.parse('work.echo x="a\nb', {})
     assert "\n" not in str(caught.value)
     with pytest.raises(bg.InvalidParameters, match=r"There is no notebook /no\\nsuch.ipynb that can be read"):
         document.load("/no\nsuch.ipynb")

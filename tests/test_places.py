@@ -21,16 +21,18 @@ from test_joints_start import kill_helpers, of_role, rows
 from test_upgrade import _ROW, insert
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import occupancy, overview, snapshot
-from ipybgjobs.cli import main
+from ipybgjobs.client import client as client_module
+from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration import sources
-from ipybgjobs.folder import StateFolder
+from ipybgjobs.panel import overview
 from ipybgjobs.panel.feed import _Look
-from ipybgjobs.process import identity, lock
-from ipybgjobs.process import place as where
+from ipybgjobs.state import occupancy
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import restoring, salvage
 from ipybgjobs.store.database import SCHEMA, Database
+from ipybgjobs.system import identity, lock
+from ipybgjobs.system import place as where
+from ipybgjobs.targets import context as snapshot
 
 ISOLATED = ["unshare", "--uts", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
 
@@ -248,9 +250,9 @@ def test_a_job_elsewhere_is_cancelled_by_its_own_supervisor_where_that_is_alive(
 
 
 def bg_adopt(job) -> None:
-    from ipybgjobs import adopting
+    from ipybgjobs.client import adoption
 
-    adopting.adopt(client_module.client(), [job], time.time())
+    adoption.adopt(client_module.client(), [job], time.time())
 
 
 @needs_namespaces
@@ -482,9 +484,9 @@ def test_what_a_process_of_an_older_version_writes_is_refused_with_the_reason_an
 def test_an_older_supervisor_of_the_same_host_name_keeps_the_store_as_it_is(old, places):
     """Its lock bears the host's name."""
     held = lock.FileLock.acquire(old.supervisor_lock(identity.host()), wait=False)
-    from ipybgjobs import summon
+    from ipybgjobs.state import wake
 
-    summon.start(old)
+    wake.start(old)
     until(lambda: "older version" in (places.state / "supervisor.err").read_text(), "a supervisor's refusal")
     assert _version(old) == 3
     held.close()
@@ -511,7 +513,7 @@ def test_whoever_has_the_store_open_is_there_and_whoever_has_ended_is_not(places
 def test_a_lock_whose_file_was_removed_while_it_was_waited_for_is_taken_anew(tmp_path):
     path = str(tmp_path / "lock")
     first = lock.FileLock.acquire(path, wait=False)
-    code = "import sys; from ipybgjobs.process.lock import FileLock\n"
+    code = "import sys; from ipybgjobs.system.lock import FileLock\n"
     code += "held = FileLock.acquire(sys.argv[1], wait=True); print(1, flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waiter:
         until(lambda: _has_open(waiter.pid, path), "a waiter")

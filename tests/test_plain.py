@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipybgjobs import attempt, plain
+from ipybgjobs.model import serialization
+from ipybgjobs.state import attempt
+from ipybgjobs.system import private_file
 from ipybgjobs.worker import outcome
 
 #: Machines are slow and shared.
@@ -105,7 +107,7 @@ def itself():
     ids=repr,
 )
 def test_a_plain_value_comes_back_from_json_as_it_was(value):
-    assert plain.is_plain(value)
+    assert serialization.is_plain(value)
     assert same(json.loads(json.dumps(value)), value)
 
 
@@ -145,20 +147,20 @@ def test_a_plain_value_comes_back_from_json_as_it_was(value):
     ids=lambda value: type(value).__name__,
 )
 def test_a_value_that_json_would_change_or_refuse_is_not_plain(value):
-    assert not plain.is_plain(value)
+    assert not serialization.is_plain(value)
 
 
 @PATIENT
 @given(ANYTHING)
 def test_whatever_is_plain_comes_back_exactly(value):
-    if plain.is_plain(value):
+    if serialization.is_plain(value):
         assert same(json.loads(json.dumps(value).encode()), value)
 
 
 @PATIENT
 @given(ANYTHING)
 def test_whatever_is_not_plain_comes_back_by_pickle(value):
-    assert same_or_equal(plain.load(plain.dump(value)), value)
+    assert same_or_equal(serialization.load(serialization.dump(value)), value)
 
 
 def same_or_equal(one, other):
@@ -166,20 +168,20 @@ def same_or_equal(one, other):
 
 
 def test_an_integer_of_more_digits_than_python_prints_is_not_plain():
-    assert not plain.is_plain(10**5000)
-    assert not plain.is_plain({"value": [-(10**5000)]})
+    assert not serialization.is_plain(10**5000)
+    assert not serialization.is_plain({"value": [-(10**5000)]})
 
 
 def test_a_job_may_return_an_integer_of_more_digits_than_python_prints(tmp_path):
     record = outcome.succeeded(str(tmp_path), 10**5000)
-    attempt.write_json(str(tmp_path), attempt.OUTCOME, record)
+    private_file.write_json(str(tmp_path), attempt.OUTCOME, record)
     with open(tmp_path / record["result"]["pickled"], "rb") as file:
-        assert plain.load(file.read()) == 10**5000
+        assert serialization.load(file.read()) == 10**5000
 
 
 def test_code_of_the_notebook_is_sent_by_value():
     secret = 40
-    assert plain.load(plain.dump(lambda x: x + secret))(2) == 42
+    assert serialization.load(serialization.dump(lambda x: x + secret))(2) == 42
 
 
 @pytest.mark.parametrize(
@@ -192,13 +194,13 @@ def test_code_of_the_notebook_is_sent_by_value():
     ],
 )
 def test_a_value_that_is_not_shown_whole_is_described_by_type_and_shape(value, shown):
-    assert plain.describe(value) == shown
+    assert serialization.describe(value) == shown
 
 
 def test_a_digest_tells_values_apart_and_is_the_same_for_the_same():
     rows = np.arange(300_000.0)
     other = rows.copy()
-    assert plain.digest({"rows": rows, "names": {"a", "b"}}) == plain.digest({"rows": other, "names": {"b", "a"}})
+    assert serialization.digest({"rows": rows, "names": {"a", "b"}}) == serialization.digest({"rows": other, "names": {"b", "a"}})
     other[-1] += 1
     different = [rows, other, rows.reshape(2, -1), [rows], (rows,), {"rows": rows}, [1, 2], [[1], 2], {1, 2}, b"12", "12"]
-    assert len({plain.digest(value) for value in different}) == len(different)
+    assert len({serialization.digest(value) for value in different}) == len(different)

@@ -31,14 +31,15 @@ from test_joints_start import (
 )
 
 import ipybgjobs as bg
-from ipybgjobs import doctor, overview
-from ipybgjobs.client import Client
+from ipybgjobs.client.client import Client
+from ipybgjobs.commands import doctor
 from ipybgjobs.errors import ConfigurationError, StoreError
-from ipybgjobs.process import identity
-from ipybgjobs.process.wakeup import name
+from ipybgjobs.panel import overview
 from ipybgjobs.store import database
 from ipybgjobs.store.notices import Notices
-from ipybgjobs.supervisor.backoff import Backoff
+from ipybgjobs.supervisor.launch_backoff import Backoff
+from ipybgjobs.system import identity
+from ipybgjobs.system.wakeup import name
 
 FAMILY = """
     import os, subprocess, sys, time

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import ipybgjobs as bg
-from ipybgjobs import cli, jobline, options
+from ipybgjobs.client.submit import options
+from ipybgjobs.commands import cli, job_line
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 ROWS = [
@@ -53,7 +54,7 @@ def test_the_options_of_a_submit_are_the_same_in_python_in_the_magic_and_in_the_
     python = [name for name in bg.submit.__annotations__ if name in options.NAMES]
     assert python == list(options.NAMES)
     wanted = {f"--{name.replace('_', '-')}" for name in options.NAMES}
-    assert set(jobline.option_strings(jobline.magic_parser())) - {"--here", "--wait", "--into", "--explain"} == wanted
+    assert set(job_line.option_strings(job_line.magic_parser())) - {"--here", "--wait", "--into", "--explain"} == wanted
     assert {option for option in verbs()["submit"]._option_string_actions if option.startswith("--")} - {
         "--help",
         "--json",

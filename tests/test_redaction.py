@@ -5,9 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ipybgjobs as bg
-from ipybgjobs import redaction
-from ipybgjobs.call import Call
-from ipybgjobs.redaction import BLANK, SECRET_NAMES
+from ipybgjobs.model import redaction
+from ipybgjobs.model.call import Call
+from ipybgjobs.model.redaction import BLANK, SECRET_NAMES
 
 #: Machines are slow and shared.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipybgjobs import advance, attempt, outputs, reports, results
 from ipybgjobs.errors import ResultNotKept
 from ipybgjobs.executors import local
-from ipybgjobs.process import identity
-from ipybgjobs.supervisor import limiting, running
+from ipybgjobs.state import attempt, outputs, progress, reports, results
+from ipybgjobs.state.text_log import TextLog
+from ipybgjobs.supervisor import attempt_status, log_limit
 from ipybgjobs.supervisor.verdict import judge
-from ipybgjobs.textlog import TextLog
+from ipybgjobs.system import identity, private_file
 
 #: Machines are slow and shared; each example writes its files anew.
 PATIENT = settings(
@@ -61,7 +61,7 @@ def read_all(folder):
     reports.left(folder)
     reports.outcome(folder)
     reports.dropped(folder)
-    str(advance.of_attempt(folder))
+    str(progress.of_attempt(folder))
     found = outputs.of_attempt(folder)
     report = reports.outcome(folder)
     outputs.of_result(report.result if report else {})
@@ -69,9 +69,9 @@ def read_all(folder):
     TextLog(folder).tail(3)
     TextLog(folder).piece(0, 10)
     json.dumps(found, default=str)
-    limiting.shorten(folder, 4096)
-    running.began(folder, None)
-    running.is_gone_elsewhere(folder)
+    log_limit.shorten(folder, 4096)
+    attempt_status.began(folder, None)
+    attempt_status.is_gone_elsewhere(folder)
     for outcome in ("error", "cancelled", "timeout", "lost"):
         assert isinstance(results.exception(folder, outcome, "job 1", None), BaseException)
     with contextlib.suppress(ResultNotKept):
@@ -137,16 +137,16 @@ def test_whatever_stands_in_the_place_of_a_file_is_not_waited_for(tmp_path, make
      {"pid": -1, "start_time": 1, "boot": "b"}],
 )  # fmt: skip
 def test_what_can_not_be_a_process_is_none(tmp_path, process):
-    attempt.write_json(str(tmp_path), attempt.STARTED, {"process": process, "pid_namespace": identity.pid_namespace()})
+    private_file.write_json(str(tmp_path), attempt.STARTED, {"process": process, "pid_namespace": identity.pid_namespace()})
     assert reports.started(str(tmp_path)) == reports.Started(pid_namespace=identity.pid_namespace())
-    assert running.look(str(tmp_path), Nobody()) is running.Found.GONE
+    assert attempt_status.look(str(tmp_path), Nobody()) is attempt_status.Found.GONE
 
 
 def test_a_marker_that_names_the_supervisor_itself_leads_to_no_process(tmp_path):
     own = {"process": identity.current().to_json(), "pid_namespace": identity.pid_namespace()}
-    attempt.write_json(str(tmp_path), attempt.STARTED, own)
+    private_file.write_json(str(tmp_path), attempt.STARTED, own)
     assert reports.started(str(tmp_path)).process == tuple(identity.current())
-    assert running.look(str(tmp_path), Nobody()) is running.Found.GONE
+    assert attempt_status.look(str(tmp_path), Nobody()) is attempt_status.Found.GONE
 
 
 class Exhausted:
@@ -158,25 +158,25 @@ class Exhausted:
 
 def test_an_attempt_that_can_not_be_looked_at_for_want_of_descriptors_is_looked_at_again(tmp_path):
     launcher = {"process": identity.current(os.getppid()).to_json(), "pid_namespace": identity.pid_namespace()}
-    attempt.write_json(str(tmp_path), attempt.STARTED, launcher)
-    assert running.look(str(tmp_path), Exhausted()) is running.Found.UNCLEAR
+    private_file.write_json(str(tmp_path), attempt.STARTED, launcher)
+    assert attempt_status.look(str(tmp_path), Exhausted()) is attempt_status.Found.UNCLEAR
 
 
 def test_only_what_has_left_neither_marker_nor_outcome_has_never_started(tmp_path):
     silent, told, marked, voided = (str(tmp_path / name) for name in ("silent", "told", "marked", "voided"))
     for folder in (silent, told, marked, voided):
         os.mkdir(folder)
-    attempt.write_json(told, attempt.OUTCOME, {"status": "succeeded"})
-    attempt.write_json(marked, attempt.STARTED, {"process": identity.current().to_json()})
-    attempt.write_json(voided, attempt.STARTED, {"void": True})
-    found = [running.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
+    private_file.write_json(told, attempt.OUTCOME, {"status": "succeeded"})
+    private_file.write_json(marked, attempt.STARTED, {"process": identity.current().to_json()})
+    private_file.write_json(voided, attempt.STARTED, {"void": True})
+    found = [attempt_status.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
     assert found == [True, False, False, True, False]
     assert not attempt.claim_start(silent, {"pid": 1})
 
 
 def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
     folder = str(tmp_path)
-    attempt.write_json(folder, attempt.OUTCOME, {
+    private_file.write_json(folder, attempt.OUTCOME, {
         "status": "error", "type": "work.Broken", "message": "broken", "traceback": "Traceback …",
         "names": ["Broken", "Exception"],
         "asked": True, "after": 2, "pickled": True, "interrupted": True, "source": ["/a.py", 5, 6, "ab12"],
@@ -186,9 +186,9 @@ def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
         interrupted=True, source=["/a.py", 5, 6, "ab12"], lost_output=reports.LostOutput(7, 1, "full"), kind="work.Broken",
         message="broken",         traceback="Traceback …", names=("Broken", "Exception"), asked=True, after=2.0, pickled=True,
     )  # fmt: skip
-    attempt.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
+    private_file.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
     assert reports.left(folder) == (9, 1 << 40, 0.25, (), False)
-    attempt.write_json(folder, attempt.EXIT, {"status": 9, "begun": True})
+    private_file.write_json(folder, attempt.EXIT, {"status": 9, "begun": True})
     assert reports.left(folder) == (9, None, None, (), True)
-    attempt.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
+    private_file.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
     assert results.value(folder, 1) == math.inf

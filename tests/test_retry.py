@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipybgjobs.retry import FAULTS_OF_THE_CODE, Failure, RetryRules, delay_before, next_delay
-from ipybgjobs.worker import outcome, telling
+from ipybgjobs.model.retry import FAULTS_OF_THE_CODE, Failure, RetryRules, delay_before, next_delay
+from ipybgjobs.worker import descriptions, outcome
 
 #: Machines are slow and shared.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -13,7 +13,7 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 def failure(error, folder="/nonexistent"):
     """The failure as the worker records it and the supervisor reads it."""
-    record = outcome.failed(folder, error, telling.tell(error))
+    record = outcome.failed(folder, error, descriptions.tell(error))
     return Failure(tuple(record["names"]), record.get("fatal", False), record.get("asked", False), record.get("after"))
 
 

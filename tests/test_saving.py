@@ -15,10 +15,10 @@ import pytest
 from conftest import ALLOWED, Place, until
 
 import ipybgjobs as bg
-from ipybgjobs import cli as cli_module
-from ipybgjobs import client as client_module
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.removing import Removal
+from ipybgjobs.client import client as client_module
+from ipybgjobs.commands import cli as cli_module
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.state.removal_notes import Removal
 from ipybgjobs.store.database import Database
 
 DAY = 86_400.0

@@ -14,10 +14,13 @@ from conftest import until
 from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs import cards, cli, facts, inside, jobline, redaction
-from ipybgjobs.jobline import UsageFault
+from ipybgjobs.client.jobs import as_json, html
+from ipybgjobs.commands import cli, job_line
+from ipybgjobs.commands.job_line import UsageFault
+from ipybgjobs.model import redaction
+from ipybgjobs.model.redaction import BLANK
 from ipybgjobs.panel import details, rows
-from ipybgjobs.redaction import BLANK
+from ipybgjobs.state import current_job
 
 SECRET = "hunter2-hunter2"
 VARIABLE = "env-s3cr3t-value"
@@ -89,7 +92,7 @@ def surfaces(job, folder):
         "error": job.error or "",
         "traceback": job.traceback or "",
         "outputs": json.dumps(job.outputs(), ensure_ascii=False),
-        "facts": json.dumps(facts.as_json(job), default=repr, ensure_ascii=False),
+        "facts": json.dumps(as_json.as_json(job), default=repr, ensure_ascii=False),
         "table": bg.jobs()._repr_html_(),
         "saved": (folder / "saved.ipynb").read_text(),
     }
@@ -203,7 +206,7 @@ def test_a_refusal_of_a_notebook_s_parameter_shows_no_secret_of_the_configuratio
 )
 def test_a_line_that_can_not_be_read_is_quoted_without_its_secrets(line):
     with pytest.raises(UsageFault) as error:
-        jobline.parse(line, {})
+        job_line.parse(line, {})
     assert SECRET not in str(error.value)
     assert SECRET.replace("-", "_") not in str(error.value)
     assert "\n" not in str(error.value)
@@ -218,7 +221,7 @@ def test_the_queue_s_name_is_no_markup_in_a_card(place):
     name = "<img src=x onerror=alert(1)>"
     place.allow({"work": ["echo"]}, BackgroundJobs__queues={name: 1})
     job = bg.submit("work.echo", {"value": 1}, queue=name)
-    assert "<img" not in cards.card(job._record(), "queued", 0.0)
+    assert "<img" not in html.card(job._record(), "queued", 0.0)
     job.wait(60)
 
 
@@ -373,17 +376,17 @@ def test_many_secrets_in_a_long_text_take_their_time_and_no_more():
 
 
 def test_progress_shows_no_secret_of_its_job(tmp_path, monkeypatch):
-    monkeypatch.setattr(inside, "_current", None)
-    monkeypatch.setattr(inside, "_reporter", None)
+    monkeypatch.setattr(current_job, "_current", None)
+    monkeypatch.setattr(current_job, "_reporter", None)
     monkeypatch.setenv("MY_TOKEN", VARIABLE)
     try:
         job = {"id": 1, "uid": "u", "name": None, "attempt": 1}
-        inside.enter(job, str(tmp_path), {"names": ["*patient*"], "values": [SECRET]})
+        current_job.enter(job, str(tmp_path), {"names": ["*patient*"], "values": [SECRET]})
         bg.report(1, 2, f"{SECRET} {VARIABLE}")
         list(bg.progress([1], label=SECRET))
-        inside.finish()
+        current_job.finish()
         text = until((tmp_path / "progress.json").read_text, "the progress")
         assert SECRET not in text
         assert VARIABLE not in text
     finally:
-        inside._secret_names, inside._hidden, inside._looked_around = (), (), False
+        current_job._secret_names, current_job._hidden, current_job._looked_around = (), (), False

@@ -8,8 +8,11 @@ import pytest
 from conftest import DEADLINE, until
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, cli, inside, standstill
-from ipybgjobs.standstill import Scene
+from ipybgjobs.client.jobs import deadlock
+from ipybgjobs.client.jobs.deadlock import Scene
+from ipybgjobs.commands import cli
+from ipybgjobs.state import attempt, current_job
+from ipybgjobs.system import private_file
 
 PARENT = """
     import asyncio, os, time
@@ -94,7 +97,7 @@ def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, ca
     assert parent.status == f"running, waits for job {child.id}"
     cli.run(["show", str(parent.id)])
     assert f"waits for job {child.id}" in capsys.readouterr().out
-    time.sleep(standstill._LOOKS + 1)  # as long as a standstill takes to be found
+    time.sleep(deadlock._LOOKS + 1)  # as long as a standstill takes to be found
     assert parent.state == "running"
     child.cancel()
     assert isinstance(parent.exception(DEADLINE), bg.JobCancelled)
@@ -102,12 +105,12 @@ def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, ca
 
 
 def test_what_a_job_has_not_said_for_some_time_does_not_count(tmp_path):
-    attempt.write_json(str(tmp_path), attempt.WAITING, {"jobs": [3, "x", True]})
-    assert standstill.awaited(str(tmp_path)) == {3}
-    assert standstill.awaited(str(tmp_path), lambda: time.time() + 60) == frozenset()
+    private_file.write_json(str(tmp_path), attempt.WAITING, {"jobs": [3, "x", True]})
+    assert deadlock.awaited(str(tmp_path)) == {3}
+    assert deadlock.awaited(str(tmp_path), lambda: time.time() + 60) == frozenset()
     for odd in ("[" * 5000, '{"jobs": 3}', "[]", ""):
         (tmp_path / attempt.WAITING).write_text(odd)
-        assert standstill.awaited(str(tmp_path)) == frozenset()
+        assert deadlock.awaited(str(tmp_path)) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -141,12 +144,12 @@ class Stuck:
 
 @pytest.mark.parametrize(("job_id", "other", "told"), [(1, 2, False), (3, 4, True)])
 def test_of_those_that_are_stuck_the_newest_is_told_and_only_after_several_looks(tmp_path, job_id, other, told):
-    job = inside.CurrentJob(job_id, "uid", None, 1, str(tmp_path))
-    wait = standstill._Wait(Stuck(), lambda: [other], job)
-    for _ in range(standstill._LOOKS - 1):
+    job = current_job.CurrentJob(job_id, "uid", None, 1, str(tmp_path))
+    wait = deadlock._Wait(Stuck(), lambda: [other], job)
+    for _ in range(deadlock._LOOKS - 1):
         wait.beat()
-    assert standstill.awaited(str(tmp_path)) == {other}
+    assert deadlock.awaited(str(tmp_path)) == {other}
     with pytest.raises(bg.Standstill, match="all slots of the queue a are taken") if told else contextlib.nullcontext():
         wait.beat()
     wait.end()
-    assert standstill.awaited(str(tmp_path)) == frozenset()
+    assert deadlock.awaited(str(tmp_path)) == frozenset()

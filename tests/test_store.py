@@ -13,11 +13,11 @@ import threading
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs.call import Call
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.models import JobState, Outcome, Owner
-from ipybgjobs.retry import RetryRules
-from ipybgjobs.store import controls, listing, records, schedule, submissions
+from ipybgjobs.model.call import Call
+from ipybgjobs.model.records import JobState, Outcome, Owner
+from ipybgjobs.model.retry import RetryRules
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.store import controls, listing, queries, schedule, submissions
 from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
 from ipybgjobs.store.schedule import Schedule
@@ -89,7 +89,7 @@ class Store:
             self.start(job)
             if state != "running":
                 self.end(job, state)
-        assert records.state(self.database, job) == state
+        assert queries.state(self.database, job) == state
         return job
 
     def rows(self):
@@ -138,7 +138,7 @@ def test_a_store_that_is_opened_again_keeps_what_it_has(store):
     job = store.submit(name="kept")
     before = store.rows()
     with contextlib.closing(Database(str(store.path), durable=False)) as again:
-        assert records.job(again, job).name == "kept"
+        assert queries.job(again, job).name == "kept"
     assert store.rows() == before
 
 
@@ -363,7 +363,7 @@ def test_a_job_reads_as_it_was_submitted(store):
         timeout=2.5,
         owner=ELSEWHERE,
     )
-    record = records.job(store.database, submissions.submit(store.database, job, SURROUNDINGS)[0])
+    record = queries.job(store.database, submissions.submit(store.database, job, SURROUNDINGS)[0])
     for name in ("uid", "call", "name", "queue", "priority", "not_before", "submitted_at", "rules", "timeout", "owner"):
         assert getattr(record, name) == getattr(job, name), name
     assert (record.id, record.state, record.attempt, record.allowed_attempts) == (1, "queued", 0, 7)
@@ -474,13 +474,13 @@ def test_only_a_queued_job_is_claimed_and_only_for_its_next_attempt(store, state
     assert store.change("claim", job, 1, "f", Way("fork")) is (state == "queued")
     assert store.change("claim", job, 1, "f", Way("fork")) is False
     assert store.change("claim", 99, 1, "f", Way("fork")) is False
-    assert records.job(store.database, job).attempt == (0 if state == "cancelled" else 1)
+    assert queries.job(store.database, job).attempt == (0 if state == "cancelled" else 1)
 
 
 def test_two_that_claim_the_same_attempt_make_one_attempt(store):
     job = store.submit()
     assert [store.change("claim", job, 1, "f", Way("fork")) for _ in range(2)] == [True, False]
-    assert len(records.attempts(store.database, job)) == 1
+    assert len(queries.attempts(store.database, job)) == 1
 
 
 def test_the_first_start_is_kept_when_a_job_runs_again(store):
@@ -489,9 +489,9 @@ def test_the_first_start_is_kept_when_a_job_runs_again(store):
     store.change("end_attempt", job, 1, Verdict(Outcome.LOST))
     store.change("queue_again", job, 400.0, "lost")
     assert store.change("claim", job, 2, "jobs/2", Way("fresh process", "why"), now=500.0)
-    record = records.job(store.database, job)
+    record = queries.job(store.database, job)
     assert (record.started_at, record.not_before, record.error, record.attempt) == (200.0, 400.0, "lost", 2)
-    first, second = records.attempts(store.database, job)
+    first, second = queries.attempts(store.database, job)
     assert (first.number, first.outcome, first.ended_at) == (1, "lost", 200.0)
     assert (second.number, second.outcome, second.launched_by, second.launch_reason) == (
         2,
@@ -507,7 +507,7 @@ def test_how_an_attempt_ended_is_recorded_once(store):
     verdict = Verdict(Outcome.ERROR, "ValueError: x", "Traceback…", None, 9, 1 << 40, 2.5)
     assert store.change("end_attempt", job, 1, verdict, now=300.0)
     assert not store.change("end_attempt", job, 1, Verdict(Outcome.SUCCEEDED), now=400.0)
-    [attempt] = records.attempts(store.database, job)
+    [attempt] = queries.attempts(store.database, job)
     assert (attempt.started_at, attempt.ended_at, attempt.outcome, attempt.error) == (
         200.0,
         300.0,
@@ -524,10 +524,10 @@ def test_text_that_is_no_unicode_is_kept_escaped(store):
     assert store.change("end_attempt", job, 1, Verdict(Outcome.ERROR, "no caf\udce9", "in caf\udce9"))
     assert store.change("queue_again", job, 400.0, "no caf\udce9")
     store.change("heard", 1, "0.1", 10.0, "/caf\udce9 is broken", 5.0)
-    [attempt] = records.attempts(store.database, job)
+    [attempt] = queries.attempts(store.database, job)
     assert (attempt.error, attempt.traceback) == ("no caf\\udce9", "in caf\\udce9")
-    assert records.job(store.database, job).error == "no caf\\udce9"
-    assert records.supervisors(store.database)[0]["notice"] == "/caf\\udce9 is broken"
+    assert queries.job(store.database, job).error == "no caf\\udce9"
+    assert queries.supervisors(store.database)[0]["notice"] == "/caf\\udce9 is broken"
 
 
 def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_end(store):
@@ -556,14 +556,14 @@ def test_a_voided_launch_is_the_same_attempt_again_and_an_ended_one_is_not(store
 def test_a_denied_job_has_failed_without_a_launch(store):
     job = store.submit()
     assert store.change("deny", job, 1, "not on the allowlist")
-    record = records.job(store.database, job)
+    record = queries.job(store.database, job)
     assert (record.state, record.error, record.attempt, record.started_at) == (
         "failed",
         "not on the allowlist",
         1,
         None,
     )
-    [attempt] = records.attempts(store.database, job)
+    [attempt] = queries.attempts(store.database, job)
     assert (attempt.outcome, attempt.error, attempt.folder, attempt.exit_code) == (
         "denied",
         "not on the allowlist",
@@ -576,7 +576,7 @@ def test_a_denied_job_has_failed_without_a_launch(store):
 def test_a_retry_by_hand_gives_one_more_attempt_or_all_of_them_where_none_was_made(store, state, attempts):
     job = store.job_in(state)
     assert store.change("retry", job, OTHER, now=700.0, owner=ELSEWHERE)
-    record = records.job(store.database, job)
+    record = queries.job(store.database, job)
     assert (record.state, record.allowed_attempts, record.not_before) == ("queued", attempts, 700.0)
     assert (record.ended_at, record.owner) == (None, ELSEWHERE)
 
@@ -659,7 +659,7 @@ def test_queues_with_ready_jobs_and_slots_that_are_taken_are_known(store):
 
 @pytest.mark.parametrize("what", ["queued", "delayed", "running", "ended without its attempt", "requested"])
 def test_whatever_a_supervisor_must_do_counts_as_work(store, what):
-    assert not records.has_work(store.database, "here")
+    assert not queries.has_work(store.database, "here")
     job = store.submit(not_before=1e12 if what == "delayed" else 0.0)
     if what in ("running", "ended without its attempt"):
         store.start(job)
@@ -667,23 +667,23 @@ def test_whatever_a_supervisor_must_do_counts_as_work(store, what):
         store.change("end_job", job, "failed", None)
     if what == "requested":
         store.change("cancel_queued", job)
-        assert not records.has_work(store.database, "here")
+        assert not queries.has_work(store.database, "here")
         controls.request_retry(store.database, [job], HERE, SURROUNDINGS, 1.0)
-    assert records.has_work(store.database, "here")
-    assert not records.has_work(store.database, "elsewhere")
+    assert queries.has_work(store.database, "here")
+    assert not queries.has_work(store.database, "elsewhere")
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
 def test_a_job_that_has_ended_is_no_work(store, state):
     store.job_in(state)
-    assert not records.has_work(store.database, "here")
+    assert not queries.has_work(store.database, "here")
 
 
 def test_a_place_has_one_supervisor_in_the_store(store):
     store.change("heard", 1, "0.1", 10.0, None, 5.0, now=20.0)
     store.change("heard", 2, "0.1", 25.0, "a notice", 15.0, now=30.0)
     store.change("heard", 3, "0.1", 5.0, None, 1.0, now=10.0, owner=ELSEWHERE)
-    found = [(row["place"], row["pid"], row["heard_at"], row["notice"]) for row in records.supervisors(store.database)]
+    found = [(row["place"], row["pid"], row["heard_at"], row["notice"]) for row in queries.supervisors(store.database)]
     assert found == [("here", 2, 30.0, "a notice"), ("elsewhere", 3, 10.0, None)]
 
 
@@ -724,25 +724,25 @@ def test_jobs_are_listed_newest_first_and_by_what_is_asked(listed, filters, ids)
 
 
 def test_a_job_is_found_by_id_uid_or_name_the_newest_so_named(listed):
-    uid = records.job(listed.database, 2).uid
-    assert [records.job(listed.database, key).id for key in (2, uid, "b", "a")] == [2, 2, 2, 3]
+    uid = queries.job(listed.database, 2).uid
+    assert [queries.job(listed.database, key).id for key in (2, uid, "b", "a")] == [2, 2, 2, 3]
 
 
 def test_a_uid_goes_before_a_name(listed):
-    uid = records.job(listed.database, 1).uid
+    uid = queries.job(listed.database, 1).uid
     listed.submit(name=uid)
-    assert records.job(listed.database, uid).id == 1
+    assert queries.job(listed.database, uid).id == 1
 
 
 @pytest.mark.parametrize("key", [99, 0, -1, 1 << 70, "nobody", "", "1", "\udcff", "a\0"], ids=repr)
 def test_a_job_that_is_not_there_is_told_with_the_store(listed, key):
     with pytest.raises(bg.UnknownJob, match="There is no job with"):
-        records.job(listed.database, key)
+        queries.job(listed.database, key)
 
 
 def test_the_state_of_a_job_that_is_gone_is_told(store):
     with pytest.raises(bg.UnknownJob, match="Job 7 is no longer in"):
-        records.state(store.database, 7)
+        queries.state(store.database, 7)
 
 
 def test_attempts_are_listed_oldest_first_and_those_of_one_job_only(store):
@@ -751,5 +751,5 @@ def test_attempts_are_listed_oldest_first_and_those_of_one_job_only(store):
             store.start(job, number)
             store.change("end_attempt", job, number, Verdict(Outcome.ERROR))
             store.change("queue_again", job, 0.0, None)
-    assert [(attempt.job_id, attempt.number) for attempt in records.attempts(store.database, 2)] == [(2, 1), (2, 2)]
-    assert records.attempts(store.database, 99) == []
+    assert [(attempt.job_id, attempt.number) for attempt in queries.attempts(store.database, 2)] == [(2, 1), (2, 2)]
+    assert queries.attempts(store.database, 99) == []

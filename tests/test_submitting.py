@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import attempt, inspection
+from ipybgjobs.system import private_file
+from ipybgjobs.targets import inspection
 
 SHAPES = """
     import abc, pathlib
@@ -714,7 +715,7 @@ def test_jobs_are_submitted_and_waited_for_in_threads(place):
 def test_threads_may_write_the_same_file_at_once(place):
     path = place.root / "file"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: attempt.write_whole(str(path), b"whole"), range(500)))
+        list(pool.map(lambda _: private_file.write_whole(str(path), b"whole"), range(500)))
     assert path.read_bytes() == b"whole"
     assert list(place.root.glob("file?*")) == []
 

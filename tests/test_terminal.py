@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ipybgjobs import terminal
+from ipybgjobs.model import terminal_text
 
 #: Sequences of every kind that `terminal` knows, and such as have no end.
 SEQUENCES = {
@@ -26,7 +26,7 @@ SHORT, LONG = 60_000, 240_000
 
 def seconds(text):
     began = time.process_time()
-    terminal.settled(text)
+    terminal_text.settled(text)
     return time.process_time() - began
 
 

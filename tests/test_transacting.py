@@ -11,12 +11,13 @@ from conftest import DEADLINE, until
 from test_joints_start import driven, outcomes, prepare, ran, release, rows
 
 import ipybgjobs as bg
-from ipybgjobs.store.readings import Readings, Unparsed, at_once
+from ipybgjobs.store.row_cache import Readings, Unparsed, at_once
 
 #: Notes, by function, whatever is parsed, hashed, matched or read from a file while a transaction is open.
 _WATCH = """
     import contextlib, hashlib, json, os, traceback
-    from ipybgjobs import attempt, jsontext, redaction, source
+    from ipybgjobs.model import json_text, redaction
+    from ipybgjobs.system import private_file
 
     transaction, inside = Database.transaction, []
 
@@ -35,7 +36,7 @@ _WATCH = """
         with os.fdopen(os.open("NOTED", os.O_WRONLY | os.O_CREAT | os.O_APPEND), "w") as file:
             file.write("".join(traceback.format_stack()[-5:-1]) + "---\\n")
 
-    for owner, names in ((jsontext, ["parse"]), (json, ["loads", "load"]), (attempt, ["opened", "read_json"]),
+    for owner, names in ((json_text, ["parse"]), (json, ["loads", "load"]), (private_file, ["opened", "read_json"]),
                          (redaction, ["without"]), (hashlib, ["sha256"])):
         for name in names:
             before(owner, name, note, lambda *_: bool(inside))
@@ -45,13 +46,13 @@ _WATCH = """
 #: Notes each transaction that has to be made anew.
 _COUNT = """
     import os
-    from ipybgjobs.store import readings
+    from ipybgjobs.store import row_cache
 
     def note(*_, **__):
         with os.fdopen(os.open("NOTED", os.O_WRONLY | os.O_CREAT | os.O_APPEND), "w") as file:
             file.write("made anew\\n")
 
-    before(readings.Readings, "learn", note, lambda *_: True)
+    before(row_cache.Readings, "learn", note, lambda *_: True)
 """
 
 FAILING = """

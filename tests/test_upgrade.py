@@ -12,14 +12,14 @@ import pytest
 from conftest import DEADLINE, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import snapshot
+from ipybgjobs.client import client as client_module
 from ipybgjobs.configuration import sources
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import identity
-from ipybgjobs.process.lock import FileLock
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
+from ipybgjobs.system import identity
+from ipybgjobs.system.lock import FileLock
+from ipybgjobs.targets import context as snapshot
 
 _ROW = {
     "target": "work.echo",
@@ -86,9 +86,9 @@ def test_everything_that_an_old_store_holds_is_there_after_it_and_what_waited_ru
 
 
 def test_a_supervisor_that_is_started_first_brings_the_store_up_to_date_itself(old, place):
-    from ipybgjobs import summon
+    from ipybgjobs.state import wake
 
-    summon.start(old)
+    wake.start(old)
     until(lambda: version(old) == SCHEMA, "the migration")
     assert bg.job(1).result(DEADLINE) == 7
     bg.job(5).cancel()

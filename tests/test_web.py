@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 from browser import chromium
 
-from ipybgjobs import web
+from ipybgjobs.panel import web
 from ipybgjobs.panel.rows import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -304,4 +304,4 @@ def test_the_scripts_never_set_markup():
 def test_rows_are_read_in_the_order_in_which_they_are_written():
     listed = re.search(r"const COLUMNS = \[(.*?)\];", web.read("jobs.js"), re.DOTALL)
     assert re.findall(r'"(\w+)"', listed[1]) == list(COLUMNS)
-    assert resources.files("ipybgjobs.web").joinpath("panel.css").is_file()
+    assert resources.files("ipybgjobs.panel.web").joinpath("panel.css").is_file()

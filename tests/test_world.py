@@ -19,16 +19,16 @@ import pytest
 from conftest import ALLOWED, DEADLINE, Place, running, until
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs import summon
-from ipybgjobs.cli import main
-from ipybgjobs.client import Client
-from ipybgjobs.folder import StateFolder
-from ipybgjobs.process import place as where
-from ipybgjobs.process.lock import FileLock
+from ipybgjobs.client import client as client_module
+from ipybgjobs.client.client import Client
+from ipybgjobs.commands.cli import main
+from ipybgjobs.state import wake
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import SCHEMA
 from ipybgjobs.supervisor import loop
 from ipybgjobs.supervisor.loop import Supervisor
+from ipybgjobs.system import place as where
+from ipybgjobs.system.lock import FileLock
 
 _DAY, _NIGHT = 86_400.0, 8 * 3600.0
 
@@ -328,7 +328,7 @@ def test_a_supervisor_that_meets_a_store_of_a_newer_version_changes_nothing_and_
     with contextlib.closing(sqlite3.connect(place.state / "jobs.db")) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     before = (place.state / "jobs.db").read_bytes()
-    summon.start(StateFolder(str(place.state)))
+    wake.start(StateFolder(str(place.state)))
     until(lambda: not place.processes(), "the supervisor's end", 20)
     assert (place.state / "jobs.db").read_bytes() == before
     said = (place.state / "supervisor.err").read_text()

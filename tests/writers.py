@@ -13,10 +13,11 @@ from pathlib import Path
 import nbformat
 
 import ipybgjobs as bg
-from ipybgjobs import adopting, cli
+from ipybgjobs.client import adoption
+from ipybgjobs.commands import cli
 from ipybgjobs.panel import commands
-from ipybgjobs.process import place
-from ipybgjobs.process.lock import FileLock
+from ipybgjobs.system import place
+from ipybgjobs.system.lock import FileLock
 
 #: Of writers that read the configuration anew each time, or look at much else, the module that writes.
 WITHIN = {
@@ -114,12 +115,12 @@ class Writers:
 
     def adopt(self):
         job = self._bench.elsewhere(self._queued())
-        return lambda: adopting.adopt(self._client, [job], time.time()), self._asked("adopt", job)
+        return lambda: adoption.adopt(self._client, [job], time.time()), self._asked("adopt", job)
 
     def adopt_all(self):
         self._bench.clear()  # else what a turn has left is adopted by the next
         job = self._bench.elsewhere(self._queued())
-        return lambda: adopting.adopt_all(self._client, time.time()), self._asked("adopt", job)
+        return lambda: adoption.adopt_all(self._client, time.time()), self._asked("adopt", job)
 
     def remove(self):
         job = self._bench.ended()

@@ -6,8 +6,8 @@ from typing import Any
 from traitlets.config import Configurable
 
 from ..errors import ConfigurationError
-from ..settings import NOTEBOOK_CODE, AllowedEntry, Settings
 from . import loading, traits
+from .settings import NOTEBOOK_CODE, AllowedEntry, Settings
 
 #: What the supervisor reads for itself, so that a notebook's word would not reach it.
 _FILES_ONLY = (

@@ -18,12 +18,14 @@ from traitlets import TraitError
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFileConfigLoader
 
-from .. import durations, ownership
 from ..errors import ConfigurationError
-from ..process.question import reply
-from ..redaction import SECRET_NAMES, cut, one_line, quoted
-from ..retry import RetryRules
-from ..settings import (
+from ..model import durations
+from ..model.redaction import SECRET_NAMES, cut, one_line, quoted
+from ..model.retry import RetryRules
+from ..state import ownership
+from ..system.child import reply
+from . import sources, traits
+from .settings import (
     CELL,
     NOTEBOOK,
     NOTEBOOK_CLASS,
@@ -35,7 +37,6 @@ from ..settings import (
     QueueSettings,
     Settings,
 )
-from . import sources, traits
 from .sources import Source
 
 #: Overrides the trait `state_dir`.

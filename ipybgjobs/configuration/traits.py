@@ -10,10 +10,10 @@ from typing import Any
 from traitlets import Bool, Dict, Float, Int, List, TraitError, TraitType, Unicode, Union, validate
 from traitlets.config import Configurable
 
-from .. import durations, pathpattern
-from ..redaction import SECRET_NAMES
-from ..retry import FAULTS_OF_THE_CODE
-from ..settings import DEFAULT_QUEUE, LogSettings
+from ..model import durations, globs
+from ..model.redaction import SECRET_NAMES
+from ..model.retry import FAULTS_OF_THE_CODE
+from .settings import DEFAULT_QUEUE, LogSettings
 
 #: What a command of `on_finish` may have filled in.
 FINISH_FIELDS = ("id", "uid", "name", "target", "state", "error", "queue", "elapsed")
@@ -158,7 +158,7 @@ class BackgroundJobs(Configurable):
     @validate("allowed_notebooks")
     def _absolute_patterns(self, proposal: Any) -> list[str]:
         try:
-            return [pathpattern.expanded(pattern) for pattern in proposal["value"]]
+            return [globs.expanded(pattern) for pattern in proposal["value"]]
         except ValueError as error:
             raise TraitError(f"allowed_notebooks: {error}.") from error
 

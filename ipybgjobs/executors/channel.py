@@ -4,7 +4,7 @@ import json
 import socket
 from typing import Any
 
-from .. import jsontext
+from ..model import json_text
 
 _CHUNK = 1 << 16
 
@@ -61,7 +61,7 @@ class Channel:
             there = False
         *lines, self._received = self._received.split(b"\n")
         try:
-            messages = [jsontext.parse(line) for line in lines]
+            messages = [json_text.parse(line) for line in lines]
         except ValueError:  # whoever is there now does not speak for the other end
             return [], False
         return [message for message in messages if isinstance(message, dict)], there

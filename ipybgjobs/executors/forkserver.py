@@ -19,11 +19,11 @@ import sys
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
-from .. import attempt, occupancy
-from ..folder import StateFolder
-from ..process import identity, mark, tree, worker
-from ..process import launch as launching
-from ..process.held import HeldFolder
+from ..state import attempt, occupancy
+from ..state.folder import StateFolder
+from ..system import identity, mark, private_file, tree, worker
+from ..system import launch as launching
+from ..system.open_folder import HeldFolder
 from ..worker import run
 from . import fresh
 from .channel import Channel
@@ -190,4 +190,4 @@ class ForkServer:
     def _keep(self, folder: str, report: dict[str, Any]) -> None:
         """Write how an attempt ended to its folder, wherever that is now; where it can't be done, nobody saw it."""
         with contextlib.suppress(OSError):
-            attempt.write_json(self._held.reach(folder), attempt.EXIT, report)
+            private_file.write_json(self._held.reach(folder), attempt.EXIT, report)

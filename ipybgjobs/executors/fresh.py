@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .. import attempt
-from ..process import launch
+from ..state import attempt
+from ..system import launch
 
 #: Said to a worker that adopts its descendants' orphans itself, since whoever starts it can't do it for it.
 ADOPT = "adopt"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import reports
-from ..folder import StateFolder
-from ..process import identity, launch
-from ..process.identity import ProcessIdentity
+from ..state import reports
+from ..state.folder import StateFolder
+from ..system import identity, launch
+from ..system.identity import ProcessIdentity
 from .server import Departing, Launch, Server, packages
 
 

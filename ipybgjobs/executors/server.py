@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..folder import StateFolder
-from ..process import launch
-from ..roles import command
+from ..state.folder import StateFolder
+from ..system import launch
+from ..system.roles import command
 from .channel import Channel
 
 #: Seconds between two questions whether it is there, while it has something to do; and that it may take to answer.

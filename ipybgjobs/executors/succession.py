@@ -4,9 +4,9 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from .. import summon
 from ..errors import StoreError
-from ..folder import StateFolder
+from ..state import wake
+from ..state.folder import StateFolder
 
 #: Seconds: a supervisor that dies younger than the one is followed after the other.
 _YOUNG, _PAUSE = 2.0, 1.0
@@ -52,7 +52,7 @@ class Succession:
         """Do what is due."""
         if not self.open or self._due is None:
             return
-        if summon.is_succeeded(self._folder, self._dead):
+        if wake.is_succeeded(self._folder, self._dead):
             self.open = False
         elif self._clock() >= self._due:
             self._start()
@@ -62,6 +62,6 @@ class Succession:
             self.open = False
             return
         with contextlib.suppress(OSError, StoreError):  # no process to be had, a full disk, another user's folder: tried again
-            summon.succeed(self._folder, self._dead)
+            wake.succeed(self._folder, self._dead)
         self._due = self._clock() + min(_LONGEST, _FIRST * 2**self._starts)
         self._starts += 1

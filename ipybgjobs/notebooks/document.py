@@ -8,8 +8,8 @@ import os
 import warnings
 from typing import Any, NamedTuple
 
-from .. import jsontext, redaction
 from ..errors import InvalidParameters
+from ..model import json_text, redaction
 
 #: The major version of the format that is run.
 VERSION = 4
@@ -58,7 +58,7 @@ def load(path: str) -> bytes:
                 cell |= {"outputs": [], "execution_count": None}
         text = json.dumps(content).encode()
         _check(shown, text)
-    except (jsontext.TooDeep, RecursionError, MemoryError):
+    except (json_text.TooDeep, RecursionError, MemoryError):
         raise InvalidParameters(f"{shown} is not a notebook that can be run: it is nested too deeply, or too large.") from None
     return text
 
@@ -68,10 +68,10 @@ def _read(path: str, shown: str) -> dict[str, Any]:
         raise InvalidParameters(f"{shown} is not a notebook: it is not a regular file.")
     try:
         with open(path, "rb") as file:
-            content = jsontext.parse(file.read())
+            content = json_text.parse(file.read())
     except OSError as error:
         raise InvalidParameters(f"There is no notebook {shown} that can be read: {error.strerror}.") from None
-    except jsontext.TooDeep:
+    except json_text.TooDeep:
         raise
     except ValueError:
         raise InvalidParameters(f"{shown} is not a notebook: it holds no JSON.") from None
@@ -144,7 +144,7 @@ def author(path: str) -> str | None:
         return None
     try:
         with open(path, "rb") as file:
-            said = jsontext.parse(file.read())["metadata"][METADATA]
+            said = json_text.parse(file.read())["metadata"][METADATA]
             return str(said["job"] or "")
     except (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return None

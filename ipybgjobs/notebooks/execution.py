@@ -13,13 +13,14 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from .. import inside, redaction
 from ..errors import CellFailed, KernelDied, RemoteTraceback
+from ..model import redaction
+from ..state import current_job
 from . import document, resuming, transport
 from .document import CodeCell
-from .draft import Draft
-from .echo import Echo, without_colours
+from .forwarding import Echo, without_colours
 from .listening import Listener
+from .output_file import Draft
 
 #: Seconds that a cell is given to end once it was interrupted; the job's own grace may be shorter.
 _AFTER_INTERRUPT = 5.0
@@ -120,7 +121,7 @@ class Execution:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             await self._interrupt(task)
-            if inside.current_job() is None:
+            if current_job.current_job() is None:
                 raise
             trace = _traceback(cell, f"{cell.cell.source}\n\n(It did not end when it was interrupted.)")
             raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was ended") from RemoteTraceback(trace)
@@ -180,16 +181,16 @@ class Execution:
 
 def _folder_of_job() -> str | None:
     """Where a file of the job may be; None outside of one: where temporary files are."""
-    job = inside.current_job()
+    job = current_job.current_job()
     return None if job is None else job.folder
 
 
 def _report(cell: CodeCell | None, cells: list[CodeCell]) -> None:
     """Say how far it is: before a cell, or at the end."""
     if cell is None:
-        inside.report(len(cells), len(cells), "")
+        current_job.report(len(cells), len(cells), "")
     else:
-        inside.report(cell.number - 1, len(cells), _where(cell, len(cells)))
+        current_job.report(cell.number - 1, len(cells), _where(cell, len(cells)))
 
 
 def _where(cell: CodeCell, total: int) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import inside, redaction
-from ..enclosed import Enclosed
 from ..errors import InvalidParameters
+from ..model import redaction
+from ..model.path_with_content import Enclosed
+from ..state import current_job
 from . import destination, document
 
 
@@ -57,12 +58,12 @@ class Notebook:
         KernelDied
             If the kernel does not start, or dies.
         """
-        job = inside.current_job()
+        job = current_job.current_job()
         if job is not None:
             _do_without_grammar()
         from . import execution, kernels, resuming
-        from .draft import Draft
-        from .echo import Echo
+        from .forwarding import Echo
+        from .output_file import Draft
 
         if not isinstance(path, Enclosed):  # called, not submitted
             given = {"path": path, "parameters": parameters, "output": output, "resume": resume, "kernel": kernel}
@@ -120,7 +121,7 @@ def _do_without_grammar() -> None:
 
 def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of a notebook, checked and converted by what its cell says."""
-    from .. import binding
+    from ..targets import binding
     from . import injection, kernels, signature
 
     if not kernels.is_python(language):
@@ -146,7 +147,7 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
 
 def _blanked(parameters: dict[str, Any]) -> dict[str, Any]:
     """Parameters as the output shows them."""
-    names = redaction.secret_names(redaction.names_in(parameters), inside.secret_names())
+    names = redaction.secret_names(redaction.names_in(parameters), current_job.secret_names())
     shown: dict[str, Any] = redaction.blanked(parameters, names)
     return shown
 

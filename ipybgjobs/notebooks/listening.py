@@ -12,13 +12,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import v4
 
-from .. import inside
+from ..state import current_job
 from .arrivals import Arrivals
-from .bounds import Bounds
 from .document import CodeCell
-from .draft import Draft
-from .echo import Echo
-from .growing import Growing
+from .forwarding import Echo
+from .growing_stream import Growing
+from .output_file import Draft
+from .output_limits import Bounds
 from .pacing import Pacing
 
 #: Seconds that a kernel may take to start.
@@ -57,7 +57,7 @@ class Listener(NotebookClient):
         self._draft = draft
         self._arrivals = Arrivals()
         self._growing = Growing()
-        self._bounds = Bounds(inside.most_output())
+        self._bounds = Bounds(current_job.most_output())
         self._pacing = Pacing()
         self._keeps_all = False  # whether the kernel drops nothing, so that a number which is missing was never sent
         self._heard = 0  # messages

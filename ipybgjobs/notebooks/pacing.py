@@ -9,8 +9,8 @@ import struct
 import tempfile
 from pathlib import Path
 
-from .. import inside
-from . import inkernel
+from ..state import current_job
+from . import kernel_pacing
 
 
 class Pacing:
@@ -23,16 +23,16 @@ class Pacing:
     def request(self) -> str:
         """Return the code that has the kernel look there; it binds no name of the notebook's."""
         self._make()
-        source = Path(inkernel.__file__).read_text(encoding="utf-8") + "\nbegin(get_ipython().kernel, path, most)\n"
-        names = {"__name__": "kernel", "path": self._path, "most": inside.most_output()}
+        source = Path(kernel_pacing.__file__).read_text(encoding="utf-8") + "\nbegin(get_ipython().kernel, path, most)\n"
+        names = {"__name__": "kernel", "path": self._path, "most": current_job.most_output()}
         return f"exec({source!r}, {{'get_ipython': get_ipython, **{names!r}}})"
 
     def _make(self) -> None:
-        job = inside.current_job()
+        job = current_job.current_job()
         descriptor, self._path = tempfile.mkstemp(prefix="taken", dir=None if job is None else job.folder)
         try:
-            os.write(descriptor, struct.pack(inkernel.NUMBER, -1))
-            self._taken = mmap.mmap(descriptor, struct.calcsize(inkernel.NUMBER))
+            os.write(descriptor, struct.pack(kernel_pacing.NUMBER, -1))
+            self._taken = mmap.mmap(descriptor, struct.calcsize(kernel_pacing.NUMBER))
         finally:
             os.close(descriptor)
 
@@ -43,4 +43,4 @@ class Pacing:
     def note(self, number: int) -> None:
         """Note the number of the newest message that was taken."""
         if self._taken is not None:
-            self._taken[:] = struct.pack(inkernel.NUMBER, number)
+            self._taken[:] = struct.pack(kernel_pacing.NUMBER, number)

@@ -12,9 +12,9 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from .. import redaction
-from ..binding import Shape, Slot
 from ..errors import InvalidParameters
+from ..model import redaction
+from ..targets.binding import Shape, Slot
 from . import document
 
 #: Names that an annotation may use, whatever the notebook imports them as.

@@ -3,11 +3,12 @@
 import os
 from typing import Any
 
-from .. import presence
-from ..folder import StateFolder
-from ..process import place
-from ..store import records, watching
+from ..client.jobs import supervision
+from ..state.folder import StateFolder
+from ..store import changes as log_of_changes
+from ..store import queries
 from ..store.database import Database
+from ..system import place
 from .rows import row
 
 #: Jobs that a panel holds; older ones are for `%bgjobs list` with a filter.
@@ -21,14 +22,14 @@ _NO_LIMIT = 1 << 62
 
 def first(database: Database, limit: int) -> dict[str, Any]:
     """Return the newest rows, and those of what runs, with all that a panel needs to show them."""
-    since = watching.moment(database)
-    rows = _rows(watching.newest(database, _NO_LIMIT, limit))
+    since = log_of_changes.moment(database)
+    rows = _rows(log_of_changes.newest(database, _NO_LIMIT, limit))
     oldest = rows[-1][0] if rows else 0
-    running = [each.job_id for each in watching.running(database) if each.job_id < oldest]
-    count = watching.count(database)
+    running = [each.job_id for each in log_of_changes.running(database) if each.job_id < oldest]
+    count = log_of_changes.count(database)
     return {
         "seq": since,
-        "rows": rows + _rows(watching.jobs(database, running)),
+        "rows": rows + _rows(log_of_changes.jobs(database, running)),
         "oldest": oldest,
         "have": len(rows),
         "whole": len(rows) >= min(count, MOST),
@@ -39,32 +40,34 @@ def first(database: Database, limit: int) -> dict[str, Any]:
 
 def older(database: Database, before: int, limit: int) -> list[list[Any]]:
     """Return rows of older jobs, newest first."""
-    return _rows(watching.newest(database, before, limit))
+    return _rows(log_of_changes.newest(database, before, limit))
 
 
 def changes(database: Database, since: int) -> dict[str, Any] | None:
     """Return what changed since a moment; None where that is too long ago, or too much."""
-    until = watching.moment(database)
-    ids = watching.changed(database, since)
+    until = log_of_changes.moment(database)
+    ids = log_of_changes.changed(database, since)
     if ids is None:
         return None
-    rows = _rows(watching.jobs(database, ids)) if ids else []
+    rows = _rows(log_of_changes.jobs(database, ids)) if ids else []
     there = {each[0] for each in rows}
     return {"base": since, "seq": until, "rows": rows, "gone": [each for each in ids if each not in there]}
 
 
 def one(database: Database, job_id: int) -> list[list[Any]]:
     """Return the row of one job; none if it is gone."""
-    return _rows(watching.jobs(database, [job_id]))
+    return _rows(log_of_changes.jobs(database, [job_id]))
 
 
 def surroundings(database: Database) -> dict[str, Any]:
     """Return what concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
     here = place.here()
-    held = presence.notices(database, StateFolder(os.path.dirname(database.path))) if records.has_work(database, here) else None
-    return {"paused": records.paused(database), "notice": "; ".join(held.lines()) or None if held else None}
+    held = (
+        supervision.notices(database, StateFolder(os.path.dirname(database.path))) if queries.has_work(database, here) else None
+    )
+    return {"paused": queries.paused(database), "notice": "; ".join(held.lines()) or None if held else None}
 
 
-def _rows(seen: list[watching.Seen]) -> list[list[Any]]:
+def _rows(seen: list[log_of_changes.Seen]) -> list[list[Any]]:
     here = place.here()
     return [row(each, here) for each in seen]

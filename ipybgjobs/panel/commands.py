@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import unbroken
-from ..client import Client
+from ..client.client import Client
+from ..client.jobs.job import Job
+from ..client.jobs.job_list import JobList
 from ..errors import BackgroundJobError, InvalidRequest
-from ..folder import StateFolder
-from ..handle import Job
-from ..joblist import JobList
-from ..models import JobState
-from ..store import records, watching
+from ..model.records import JobState
+from ..state.folder import StateFolder
+from ..store import changes, queries
+from ..system import shield
 
 
-@unbroken.told
+@shield.told
 def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
     """Do what a button asks for, and say what came of it; returns when it is done.
 
@@ -54,12 +54,12 @@ def find(client: Client, folder: StateFolder, job_id: int) -> Job:
     UnknownJob
         If there is none.
     """
-    record = records.job(client.database(folder), job_id)
+    record = queries.job(client.database(folder), job_id)
     return Job(client, folder, record.id, record.uid)
 
 
 def _those_that_are_there(client: Client, folder: StateFolder, ids: list[int]) -> JobList:
-    found = watching.jobs(client.database(folder), ids)
+    found = changes.jobs(client.database(folder), ids)
     return JobList(Job(client, folder, each.job.id, each.job.uid) for each in found)
 
 

@@ -6,9 +6,11 @@ import os
 import time
 from typing import Any
 
-from .. import attempt, facts, notebook, sizes
-from ..textlog import TextLog
-from ..view import JobView
+from ..client.jobs import as_json, notebook_export
+from ..client.jobs.view import JobView
+from ..model import sizes
+from ..state import attempt
+from ..state.text_log import TextLog
 
 #: Bytes of a log that are shown first, and in one message; the whole log is for `job.log()`.
 _TAIL = 64 * 1024
@@ -22,11 +24,11 @@ _OUTPUTS = 2_000_000
 
 def detail(job: JobView) -> dict[str, Any]:
     """Return what a panel's detail shows of a job, as JSON values."""
-    said = facts.as_json(job)
+    said = as_json.as_json(job)
     return {
         "job": job.id,
         "call": said["call"],
-        "code": notebook.call_as_code(job),
+        "code": notebook_export.call_as_code(job),
         "error": said["error"],
         "traceback": job.traceback,
         "changes": said["changes"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from IPython.core.getipython import get_ipython
 from IPython.display import publish_display_data
 
-from .. import client as client_module
+from ..client import client as client_module
 from .static import Bundle
 
 if TYPE_CHECKING:

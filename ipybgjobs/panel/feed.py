@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from .. import attempt, presence, unbroken
+from ..client.jobs import supervision
+from ..client.jobs.supervision import Presence
 from ..errors import BackgroundJobError
-from ..folder import StateFolder
-from ..presence import Presence
-from ..process.notice import Notice
-from ..store import watching
+from ..state import attempt
+from ..state.folder import StateFolder
+from ..store import changes
 from ..store.database import Database
+from ..system import shield
+from ..system.watch import Notice
 from . import board, rows
 
 #: Seconds between two messages at least; between two looks at progress; between two looks where nothing runs.
@@ -64,7 +66,7 @@ class Feed:
 
     def add(self, listener: Listener) -> None:
         """Tell a listener what changes from now on."""
-        unbroken.run(lambda: self._add(listener))
+        shield.run(lambda: self._add(listener))
 
     def _add(self, listener: Listener) -> None:
         with self._lock:
@@ -76,7 +78,7 @@ class Feed:
 
     def remove(self, listener: Listener) -> None:
         """Tell it no more."""
-        unbroken.run(lambda: self._drop(listener))
+        shield.run(lambda: self._drop(listener))
 
     def _drop(self, listener: Listener) -> None:
         with self._lock:
@@ -130,11 +132,11 @@ class _Look:
         self._version: tuple[Database, int, str | None] | None = None
         self._presence = Presence()
         self._seen: tuple[float, str | None] = (0.0, None)  # when it was looked for trouble last, and what was found
-        self._since = watching.moment(self._database)
+        self._since = changes.moment(self._database)
         self.around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
         self._troubled = False
-        self.running: list[watching.Running] = []
+        self.running: list[changes.Running] = []
 
     def again(self) -> dict[str, Any] | None:
         """Return what changed since the last look; None if nothing did."""
@@ -157,10 +159,10 @@ class _Look:
         changed = board.changes(database, self._since) if database is self._database else None
         if changed is None:  # too long ago, or another store in its place
             self._database = database
-            self._since, found = watching.moment(database), {"lost": True}
+            self._since, found = changes.moment(database), {"lost": True}
         elif changed["seq"] != self._since:
             self._since, found = changed["seq"], changed
-        self.running = watching.running(database)
+        self.running = changes.running(database)
         around = board.surroundings(database)
         new = {key: value for key, value in around.items() if value != self.around.get(key)}
         self.around = around
@@ -168,8 +170,8 @@ class _Look:
 
     def _trouble(self) -> str | None:
         """What only shows from outside: a supervisor, or whoever holds the store, that is stopped."""
-        if time.monotonic() > self._seen[0] + presence.PAUSE:
-            self._seen = time.monotonic(), presence.trouble(self._folder)
+        if time.monotonic() > self._seen[0] + supervision.PAUSE:
+            self._seen = time.monotonic(), supervision.trouble(self._folder)
         return self._seen[1]
 
     def see_to_supervisor(self) -> None:
@@ -183,7 +185,7 @@ class _Look:
         found = [far for each in self.running if (far := self._new_progress(each)) is not None]
         return {"progress": found} if found else {}
 
-    def _new_progress(self, one: watching.Running) -> list[Any] | None:
+    def _new_progress(self, one: changes.Running) -> list[Any] | None:
         folder = self._folder.attempt(one.folder)
         try:
             at = os.stat(f"{folder}/{attempt.PROGRESS}").st_mtime_ns
@@ -197,5 +199,5 @@ class _Look:
 
 def progress_now(folder: StateFolder, database: Database) -> list[list[Any]]:
     """Return how far each job is that runs."""
-    found = (rows.progress(each.job_id, folder.attempt(each.folder)) for each in watching.running(database))
+    found = (rows.progress(each.job_id, folder.attempt(each.folder)) for each in changes.running(database))
     return [far for far in found if far is not None]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..client.jobs.job import Job
 from ..errors import BackgroundJobError
-from ..handle import Job
 from . import details
 from .details import Tail
 

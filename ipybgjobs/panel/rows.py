@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from .. import advance
-from ..advance import Progress
-from ..redaction import cut, one_line
-from ..store.watching import Seen
+from ..model.redaction import cut, one_line
+from ..state import progress as progress_of
+from ..state.progress import Progress
+from ..store.changes import Seen
 
 #: What stands where in a row; ``web/jobs.js`` reads them in this order.
 COLUMNS = (
@@ -75,7 +75,7 @@ def _moment(seconds: float | None) -> float | None:
 
 def progress(job_id: int, folder: str) -> list[Any] | None:
     """Return how far a job is: id, share, done, total, unit, rate a second, seconds left, what it is at; None if it is silent."""
-    far = advance.of_attempt(folder)
+    far = progress_of.of_attempt(folder)
     if far is None:
         return None
     message = far.message or (far.bars[0].label if far.bars else "")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..client import Client
+from ..client.client import Client
+from ..client.jobs.job import Job
 from ..errors import BackgroundJobError
-from ..folder import StateFolder
-from ..handle import Job
+from ..state.folder import StateFolder
 from ..store.database import Database
 from . import board, commands, details
 from .answers import Answers

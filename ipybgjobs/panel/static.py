@@ -13,7 +13,7 @@ from typing import Any
 from IPython.display import publish_display_data
 
 from ..errors import BackgroundJobError
-from ..models import JobState
+from ..model.records import JobState
 
 #: Seconds between two refreshes, since each marks the notebook as changed: while jobs run, and when one ends.
 _REFRESH, _SOON = 30.0, 1.0

@@ -13,8 +13,8 @@ import traitlets
 from IPython.core.getipython import get_ipython
 from IPython.display import publish_display_data
 
-from .. import client as client_module
-from .. import overview, web
+from ..client import client as client_module
+from . import overview, web
 from .session import Session
 from .static import Bundle, Static
 

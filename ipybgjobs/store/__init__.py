@@ -1,17 +1,51 @@
-"""The store: one SQLite file, the truth about jobs and attempts.
+"""The store: one SQLite file, the truth about jobs and attempts. All SQL is here.
 
-============  ============================================================  =====================
-module        what it is for                                                who uses it
-============  ============================================================  =====================
-database      opening, migrating, transactions; every error of SQLite       the others
-records       reading one job, its attempts, and what concerns it           everybody
-listing       reading many jobs, newest first, and groups                   clients
-submissions   new jobs and groups                                           clients
-controls      requests, priorities, pauses                                  clients
-removals      jobs that go, with their attempts                             clients, the supervisor
-schedule      what may start, and what waits for what                       the supervisor
-notices       what keeps jobs from starting, as a row says it           everybody
-holder        who holds the write lock                                      everybody
-transitions   what happens to jobs                                          the supervisor
-============  ============================================================  =====================
+It never starts a process and never decides what should happen to a job: clients and the supervisor do.
+
+Modules
+-------
+changes
+    What changed since the last look.
+columns
+    Columns of a row, checked.
+connection
+    A thread's connection, which no fork inherits.
+controls
+    Requests, priorities, pauses: what users change about jobs.
+database
+    Opening, migrating, transactions.
+journal
+    Which journal fits the file system.
+listing
+    Reading many jobs, newest first, and groups.
+lock_holder
+    Who holds the write lock.
+notices
+    What keeps jobs from starting, as a column says it.
+places
+    The places that jobs belong to.
+queries
+    Reading one job, its attempts, and what concerns it.
+removals
+    Jobs that go, with their attempts.
+restoring
+    Writing what was saved of a damaged store into a sound one.
+row_cache
+    Rows parsed before a transaction, so that it does only its statements.
+salvage
+    Reading what can be read of a damaged store.
+schedule
+    What may start, and what waits for what.
+sqlite_errors
+    What SQLite's errors mean, and what to do.
+submissions
+    New jobs and groups.
+takeover
+    Taking over the jobs of places that are gone.
+task
+    A job as the supervisor works with it.
+transitions
+    Every change of a job's state.
+write_queue
+    Whose turn it is to write.
 """

@@ -7,8 +7,8 @@ import math
 import sqlite3
 from typing import Any
 
-from .. import jsontext, redaction
-from ..models import JobState
+from ..model import json_text, redaction
+from ..model.records import JobState
 
 #: The first and the last moment that any calendar can show, in seconds since the epoch, with a day as a margin.
 _EARLIEST, _LATEST = -62_135_510_400.0, 253_402_387_200.0
@@ -183,6 +183,6 @@ def _parsed(row: sqlite3.Row, name: str) -> Any:
     if written == "{}":
         return {}
     try:
-        return [] if written == "[]" else jsontext.parse(written)
+        return [] if written == "[]" else json_text.parse(written)
     except ValueError:
         raise Unreadable(name) from None

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from ..errors import UnknownJob
-from ..models import JobState, Owner
+from ..model.records import JobState, Owner
 from . import places
 from .database import Database
 from .submissions import Surroundings, context_id, environment_id

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from typing import Any
 
-from .. import occupancy, ownership, unbroken
 from ..errors import StoreDamaged, StoreError
-from ..folder import StateFolder
-from ..process import identity, place, wakeup
-from ..process.lock import FileLock, is_held
-from . import journal, refusals
-from .seat import Seat, check_inherited
-from .turn import Turn
+from ..state import occupancy, ownership
+from ..state.folder import StateFolder
+from ..system import identity, place, shield, wakeup
+from ..system.lock import FileLock, is_held
+from . import journal, sqlite_errors
+from .connection import Seat, check_inherited
+from .write_queue import Turn
 
 #: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -204,7 +204,7 @@ class Database:
         """Make the store, or bring it up to date; one process at a time, and never beside a supervisor of an older version."""
         began = time.monotonic()
         while not self._try_to_upgrade():
-            unbroken.check()
+            shield.check()
             waited = time.monotonic() - began
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
             if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
@@ -282,7 +282,7 @@ class Database:
             try:
                 self.turn.begin(connection, BUSY_SECONDS)
                 yield connection
-                unbroken.decide()
+                shield.decide()
                 connection.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
@@ -323,9 +323,9 @@ class Database:
             with self._seat().turn:
                 yield
         except sqlite3.Error as error:
-            kind = StoreDamaged if refusals.is_damage(error) else StoreError
+            kind = StoreDamaged if sqlite_errors.is_damage(error) else StoreError
             raise kind(
-                f"The store {self.path} refuses: {error}. {refusals.advice(error, self.path)} Nothing was changed."
+                f"The store {self.path} refuses: {error}. {sqlite_errors.advice(error, self.path)} Nothing was changed."
             ) from error
 
     def changed(self) -> int:

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from typing import NamedTuple
 
-from ..process import filesystem
+from ..system import filesystem
 
 #: SQLite's names of the two journals.
 _LOG, _ROLLBACK = "wal", "delete"

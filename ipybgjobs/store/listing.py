@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from itertools import chain, product
 from typing import Any
 
-from ..models import GroupRecord, JobRecord, JobState
+from ..model.records import GroupRecord, JobRecord, JobState
 from . import columns
 from .database import Database
-from .records import JOBS, shown
+from .queries import JOBS, shown
 
 #: Indexes that are walked, the first that begins with a column that is given; each with its columns before the id.
 _WALKED = {

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .. import jsontext
+from ..model import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Notices:
     def from_text(cls, text: str | None) -> "Notices":
         """Read what stands in a row."""
         try:
-            value = jsontext.parse(text or "{}")
+            value = json_text.parse(text or "{}")
             contexts = {int(key): str(said) for key, said in value.get("contexts", {}).items()}
             return cls(value.get("general"), contexts)
         except (ValueError, AttributeError):

@@ -7,11 +7,11 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from ..models import Owner
-from ..process import place
-from ..process.place import Place
+from ..model.records import Owner
+from ..system import place
+from ..system.place import Place
 from .database import Database
-from .records import has_work
+from .queries import has_work
 
 
 def note_here(connection: sqlite3.Connection, state_dir: str) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..models import JobState
+from ..model.records import JobState
 from .database import Database
 
 #: A job that may be removed: it has ended, nobody has asked for more of it, and no hook of it is to run or runs.

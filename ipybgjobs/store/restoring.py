@@ -7,10 +7,10 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
-from .. import jsontext
-from ..call import Call
-from ..models import JobState, Outcome, Owner
-from ..retry import RetryRules
+from ..model import json_text
+from ..model.call import Call
+from ..model.records import JobState, Outcome, Owner
+from ..model.retry import RetryRules
 from .salvage import Row, Salvaged
 
 
@@ -88,7 +88,7 @@ def _as_of_now(table: str, row: Row, homes: dict[int, str]) -> Row:
 def _asked_at(row: Row) -> str | None:
     """The place that an older version's request to retry brings its job to; None for others."""
     try:
-        return f"host:{row['host']}/{jsontext.parse(row['options'])['pid_namespace']}" if row["verb"] == "retry" else None
+        return f"host:{row['host']}/{json_text.parse(row['options'])['pid_namespace']}" if row["verb"] == "retry" else None
     except (ValueError, TypeError, KeyError):
         return None
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import jsontext
-from ..models import JobState
+from ..model import json_text
+from ..model.records import JobState
 from .database import Database
 
 #: Tables whose rows have a number, and those that are read by the jobs they belong to: with that column, or as a whole.
@@ -128,7 +128,7 @@ def _is_sound(row: Row) -> bool:
     try:
         JobState(row["state"])
         for name in _JSON:
-            jsontext.parse(row.get(name, "[]"))
+            json_text.parse(row.get(name, "[]"))
     except (ValueError, TypeError, KeyError):
         return False
     return all(isinstance(row[name], str) for name in ("uid", "target", "queue")) and isinstance(row["id"], int)

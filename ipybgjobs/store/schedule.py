@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..models import Owner
-from ..snapshot import Context
-from . import readings, task
-from .readings import Parser, Unparsed
-from .records import JOBS
+from ..model.records import Owner
+from ..targets.context import Context
+from . import row_cache, task
+from .queries import JOBS
+from .row_cache import Parser, Unparsed
 from .task import Claim, Request, Task, Unread
 
 #: Returns what rows are parsed to.
@@ -50,7 +50,7 @@ class Schedule:
         Parses rows by a parser, or returns what they were parsed to (see `readings`).
     """
 
-    def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float, read: Read = readings.at_once) -> None:
+    def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float, read: Read = row_cache.at_once) -> None:
         self._connection = connection
         self._place = owner.place
         self.now = now

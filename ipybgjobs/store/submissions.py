@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..call import Call
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
-from ..models import JobState, Owner
-from ..retry import RetryRules
+from ..model.call import Call
+from ..model.records import JobState, Owner
+from ..model.retry import RetryRules
 from . import columns, places
 from .database import Database
 

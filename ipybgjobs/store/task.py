@@ -7,11 +7,11 @@ import functools
 import sqlite3
 from dataclasses import dataclass
 
-from .. import jsontext
-from ..models import JobRecord, JobState, Outcome
-from ..snapshot import Context
-from ..source import Source
-from . import columns, records
+from ..model import json_text
+from ..model.records import JobRecord, JobState, Outcome
+from ..model.source import Source
+from ..targets.context import Context
+from . import columns, queries
 from .columns import Unreadable
 
 #: What a request to cancel, one to adopt, and one to retry, says beyond its verb.
@@ -159,7 +159,7 @@ def of_row(row: sqlite3.Row) -> Task | Unread:
 
 
 def _task(row: sqlite3.Row) -> Task:
-    record = records.job_record(row)
+    record = queries.job_record(row)
     if not 0 <= record.attempt <= _MOST_ATTEMPTS:
         raise Unreadable("attempt")
     return Task(
@@ -197,7 +197,7 @@ def context(text: str | None) -> Context | None:
 def _source(row: sqlite3.Row) -> Source | None:
     text = columns.text_or_none(row, "source")
     try:
-        return None if text is None else Source.from_json(jsontext.parse(text))
+        return None if text is None else Source.from_json(json_text.parse(text))
     except (ValueError, TypeError):
         raise Unreadable("source") from None
 
@@ -215,7 +215,7 @@ def variables(text: str) -> dict[str, str]:
     ValueError
         If a client of ipybgjobs did not write them.
     """
-    values = jsontext.parse(text)
+    values = json_text.parse(text)
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise ValueError("its environment variables can't be read")
     return values

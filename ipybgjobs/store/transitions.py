@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..models import Outcome, Owner
+from ..model.records import Outcome, Owner
 
 
 @dataclass(frozen=True, slots=True)

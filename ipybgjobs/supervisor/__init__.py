@@ -1,27 +1,62 @@
 """The supervisor: one detached process for each state folder and place, on demand; it ends when idle.
 
-It holds no truth in memory: one `tick` collects what has ended, enforces time-outs and cancels, answers requests, and starts
-what has a slot. Starting up after a crash is just the first tick.
+It holds no truth in memory, and never runs user code. One `tick` collects what has ended, decides all that is due in one
+transaction, and does what was decided. Starting up after a crash is just the first tick.
 
-==========  ======================================================================
-module      what it is for
-==========  ======================================================================
-main        the process: the lock for life, waiting, ending in the right order
-loop        the tick: look, decide in one transaction, do
-deciding    what that transaction decides, in named steps
-starting    which queued jobs start: slots, priorities, the allowlist once more
-aftermath   what the end of a job means for others: order, hooks, notification
-effects     the transaction under way, and what is to follow it
-notifying   the command of `on_finish`
-limiting    logs that grow too long
-origins     where the code of an attempt comes from
-backoff     how long launches wait after one that could not be made
-running     the attempts under way, and finding them again after a crash
-verdict     from an attempt folder and an exit status to how the attempt ended
-ending      ending a tree step by step, without ever waiting
-leaving     attempts whose process has gone, until nothing of them is left
-policies    the configuration files again, in a short-lived child
-tidying     retention, and folders that belong to no job, in small steps
-joblogs     background_jobs.log and background_jobs_errors.log
-==========  ======================================================================
+Modules
+-------
+aftermath
+    What the end of a job means for others: dependents, hooks, notification.
+attempt_status
+    How an attempt is found again, by its folder.
+attempts
+    The attempts under way.
+clock_changes
+    What a change of the clock moves.
+collection
+    The first step of a tick: which attempts have ended.
+configurations
+    The configuration files, read in a child at the moment of launch.
+decisions
+    What one transaction decides.
+effects
+    What a transaction decided, done after its commit.
+exits
+    Attempts whose process has gone, until all of their end is known.
+heartbeat
+    By when a supervisor is to be heard of again.
+job_logs
+    Background_jobs.log and background_jobs_errors.log.
+judgement
+    How attempts ended, found out before the transaction that records it.
+launch_backoff
+    How long launches wait after one that failed.
+leftovers
+    Ending what an attempt has left running.
+log_limit
+    Keeping logs within their limit.
+loop
+    The tick: look, decide, do.
+main
+    The process: lock, waiting, ending.
+notification
+    The command of `on_finish`.
+origins
+    Finding out where an attempt's code comes from.
+retention
+    Removing what nobody needs any more, in small steps.
+running
+    One attempt that holds a slot.
+starts
+    Which queued jobs start now.
+takeovers
+    When to look for places that are gone.
+termination
+    Ending an attempt's processes step by step.
+transaction
+    A transaction that does nothing but its statements.
+unlogged_ends
+    Ends that were recorded and not yet written to the log.
+verdict
+    From an attempt folder and an exit status to how it ended.
 """

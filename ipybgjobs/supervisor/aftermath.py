@@ -5,11 +5,11 @@ It changes the store and nothing else; the command is run once that is committed
 
 from dataclasses import dataclass
 
-from .. import durations
-from ..models import JobState
+from ..model import durations
+from ..model.records import JobState
 from ..store.task import Task, Unread
+from .configurations import Policies
 from .effects import Notice, Step
-from .policies import Policies
 
 
 @dataclass(frozen=True, slots=True)

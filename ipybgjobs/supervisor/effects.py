@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from ..models import Outcome
-from ..settings import Settings
+from ..configuration.settings import Settings
+from ..model.records import Outcome
 from ..store.schedule import Schedule
 from ..store.task import Task
 from ..store.transitions import Transitions
-from .joblogs import Message
+from .job_logs import Message
 from .running import Running
 
 

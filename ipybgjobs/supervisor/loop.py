@@ -14,36 +14,39 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import __version__, damage
+from .. import __version__
 from ..errors import StoreDamaged, StoreError
 from ..executors.local import LocalExecutor
-from ..folder import StateFolder
-from ..models import Owner
-from ..process import identity, launch, memory, place
-from ..process.held import HeldFolder
-from ..snapshot import startup_key
-from ..store import places, records, schedule
+from ..model.records import Owner
+from ..state import damage
+from ..state.folder import StateFolder
+from ..store import places, queries, schedule
 from ..store.database import Database
 from ..store.notices import Notices
 from ..store.schedule import Schedule
 from ..store.task import Claim, Task
 from ..store.transitions import Transitions
-from . import ending, limiting, running, untold
-from .collecting import Collector
-from .deciding import AGAIN, Decider
+from ..system import identity, launch, oom, place
+from ..system.open_folder import HeldFolder
+from ..targets.context import startup_key
+from . import log_limit, termination, unlogged_ends
+from .attempt_status import began
+from .attempts import Attempts
+from .clock_changes import Timing
+from .collection import Collector
+from .configurations import Policies
+from .decisions import AGAIN, Decider
 from .effects import Effects, Start
-from .inheriting import Heir
-from .joblogs import JobLogs, Message
-from .judging import Judge
-from .limiting import Limiter
-from .notifying import Notifier
+from .job_logs import JobLogs, Message
+from .judgement import Judge
+from .log_limit import Limiter
+from .notification import Notifier
 from .origins import Origins
-from .policies import Policies
-from .running import Attempts, Running
-from .starting import Starter
-from .tidying import Tidier
-from .timing import Timing
-from .transacting import Transactions
+from .retention import Tidier
+from .running import Running
+from .starts import Starter
+from .takeovers import Heir
+from .transaction import Transactions
 
 #: Seconds between two looks at the store that nobody asked for, while there is work.
 FALLBACK = 5.0
@@ -94,7 +97,7 @@ class Supervisor:
         self._logs = JobLogs(folder, self.held)
         self._backoff = self._starter.backoff
         self._attempts = Attempts()
-        self._memory_kills = memory.Kills()
+        self._memory_kills = oom.Kills()
         self._collector = Collector(self._attempts, self.executor, self.policies, self._backoff)
         self._judge = Judge(self._attempts, self.policies, self._memory_kills, draw)
         self._decider = Decider(self._attempts, self._starter, self.policies)
@@ -127,15 +130,15 @@ class Supervisor:
     def patience(self) -> float | None:
         """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
         if self.executor.pending or self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
-            return ending.INTERVAL
+            return termination.INTERVAL
         if self._attempts.ended or self._attempts.voided or self._attempts.unclear or self._refused:
             return AGAIN
         monotonic, clock = time.monotonic(), self._clock()
         lefts = [run.left(monotonic, clock) for run in self._attempts.running.values() if not run.late]
         dues = [left for left in lefts if left < math.inf]
         dues += [self._tidier.wait()] if self._tidier.busy else []
-        dues += [ending.INTERVAL] if self._notifier.busy else []
-        dues += [limiting.INTERVAL] if self._attempts.running and self.policies.latest.max_output_bytes else []
+        dues += [termination.INTERVAL] if self._notifier.busy else []
+        dues += [log_limit.INTERVAL] if self._attempts.running and self.policies.latest.max_output_bytes else []
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
@@ -158,7 +161,7 @@ class Supervisor:
             or self._origins.busy
             or bool(self._found_origins)
             or self._heir.waiting
-            or records.has_work(self.database, self.owner.place)
+            or queries.has_work(self.database, self.owner.place)
         )
 
     # -- the tick -------------------------------------------------------------------------------------------------
@@ -205,7 +208,7 @@ class Supervisor:
             self.policies.settings(claim.job.context)
             timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
         self._collector.find(run)
-        run.deadline = None if timeout is None else running.began(run.folder, claim.started_at) + timeout
+        run.deadline = None if timeout is None else began(run.folder, claim.started_at) + timeout
         run.until = until
         if claim.ending and run.folder in self._attempts.running:
             self._collector.begin_ending(run, claim.ending, claim.grace)
@@ -223,7 +226,7 @@ class Supervisor:
         if not self.database.is_there():
             raise StoreDamaged(f"The store {self.database.path}, or its write-ahead log, is no longer the one that was opened.")
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
-            self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
+            self._fold_at = None if self.database.fold() else time.monotonic() + termination.INTERVAL
         self._follow_clock()
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
@@ -260,10 +263,10 @@ class Supervisor:
     def _tell_untold(self) -> None:
         """Say what a supervisor before this one had recorded when it died, and not said, once it is known where to."""
         if not self.has_decided:
-            self._untold = untold.last_ends(self.database, self.owner.place)
+            self._untold = unlogged_ends.last_ends(self.database, self.owner.place)
         if self._untold and self.policies.is_read:
             everything, _ = self.policies.latest.logs.files(self._folder.logs)
-            for message in untold.find(self.database, self._untold, everything):
+            for message in unlogged_ends.find(self.database, self._untold, everything):
                 self._logs.write(message)
             self._untold = ()
 

@@ -13,16 +13,16 @@ import select
 import sys
 import time
 
-from .. import damage, summon
 from ..errors import StoreDamaged, StoreError
-from ..folder import StateFolder
-from ..process import allotment, launch, place
-from ..process.lock import FileLock
-from ..process.wakeup import Listener
-from ..summon import inherited_lock
-from .deciding import AGAIN
+from ..state import damage, wake
+from ..state.folder import StateFolder
+from ..state.wake import inherited_lock
+from ..system import launch, limits, place
+from ..system.lock import FileLock
+from ..system.wakeup import Listener
+from .decisions import AGAIN
+from .heartbeat import LONGEST_STEP, Pulse
 from .loop import FALLBACK, Supervisor
-from .pulse import LONGEST_STEP, Pulse
 
 #: Seconds that one call of poll can wait; its argument is a C integer of milliseconds.
 _LONGEST_POLL = 1_000_000
@@ -31,7 +31,7 @@ _LONGEST_POLL = 1_000_000
 def main(state_dir: str, next_lock: int) -> None:
     """Wait for the lock, supervise, end when idle; a store that can't be used is told in one sentence."""
     launch.settle()
-    allotment.loosen()
+    limits.loosen()
     try:
         _take_turn(state_dir, next_lock)
     except StoreError as error:
@@ -65,7 +65,7 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
     lock.close()
     if followed:  # another store has come into its place, and whoever submitted to that has woken this process
         with contextlib.suppress(OSError, StoreError):  # another user's, say: then that one is left alone
-            summon.start(folder)
+            wake.start(folder)
 
 
 def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, pulse: Pulse) -> None:

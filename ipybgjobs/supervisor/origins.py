@@ -9,9 +9,9 @@ import os
 import time
 from collections.abc import Iterable
 
-from ..process.question import Question
-from ..roles import command
-from ..snapshot import Context
+from ..system.child import Question
+from ..system.roles import command
+from ..targets.context import Context
 
 #: Seconds for which an answer holds, and that a child may take.
 _FRESH, _LONGEST = 5.0, 60.0

@@ -8,13 +8,15 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import attempt, redaction, reports, sizes
 from ..executors.local import Exit
-from ..models import Outcome
-from ..reports import Report
-from ..retry import Failure
+from ..model import redaction, sizes
+from ..model.records import Outcome
+from ..model.retry import Failure
+from ..state import attempt, reports
+from ..state.reports import Report
 from ..store.transitions import Verdict
-from ..worker import telling
+from ..system import private_file
+from ..worker import descriptions
 
 _LONGEST_TRACEBACK = 100_000
 _LONGEST_ERROR = 500
@@ -76,7 +78,7 @@ def _memory(peak: int | None, *, out_of_memory: bool) -> str:
 
 def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
     """What a process that vanished printed last."""
-    text = attempt.tail(f"{folder}/{attempt.OUTPUT}", _LAST_LINES, longest=_LONGEST_TRACEBACK)
+    text = private_file.tail(f"{folder}/{attempt.OUTPUT}", _LAST_LINES, longest=_LONGEST_TRACEBACK)
     return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
 
 
@@ -101,7 +103,7 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
 
 def _traceback(report: Report | None, secrets: Sequence[str]) -> str | None:
     text = None if report is None else report.traceback
-    return None if text is None else telling.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
+    return None if text is None else descriptions.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
 
 
 def _lost_result(report: Report) -> str | None:

@@ -10,8 +10,8 @@ import time
 import types
 from typing import Any, NoReturn
 
-from .. import attempt
-from ..process import allotment
+from ..state import attempt
+from ..system import limits, private_file
 from . import streams
 
 _NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
@@ -50,10 +50,10 @@ def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> 
 
 def _take(folder: str, wanted: dict[str, Any] | None) -> None:
     """Take on the caller's limits, niceness and processors."""
-    withheld = [] if wanted is None else allotment.take(allotment.Allotment.from_json(wanted))
+    withheld = [] if wanted is None else limits.take(limits.Allotment.from_json(wanted))
     if withheld:
         with contextlib.suppress(OSError):  # a full disk: the job runs all the same
-            attempt.write_json(folder, attempt.WITHHELD, {"withheld": withheld})
+            private_file.write_json(folder, attempt.WITHHELD, {"withheld": withheld})
 
 
 def _change_folder(path: str) -> None:

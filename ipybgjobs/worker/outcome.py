@@ -5,10 +5,13 @@ Never raises an error of a user's object that is written; an interrupt passes.
 
 from typing import Any
 
-from .. import attempt, durations, errors, plain
-from ..process.worker import Terminated
-from . import telling
-from .telling import Told
+from .. import errors
+from ..model import durations, serialization
+from ..state import attempt
+from ..system import private_file
+from ..system.worker import Terminated
+from . import descriptions
+from .descriptions import Told
 
 #: A plain result up to this size stands in the outcome itself.
 _INLINE = 65536
@@ -19,15 +22,19 @@ _MOST_NAMES = 200
 
 def succeeded(folder: str, value: Any) -> dict[str, Any]:
     """Keep a return value; one that can't be kept leaves its repr, and the reason."""
-    if plain.is_plain(value) and (not isinstance(value, (str, list, dict)) or _small(value)):
+    if serialization.is_plain(value) and (not isinstance(value, (str, list, dict)) or _small(value)):
         return {"status": "succeeded", "result": {"plain": value}}
     try:
-        content = plain.dump(value)
-        attempt.write_whole(f"{folder}/{attempt.RESULT}", content)
+        content = serialization.dump(value)
+        private_file.write_whole(f"{folder}/{attempt.RESULT}", content)
     except Terminated:
         raise
     except (Exception, SystemExit) as error:
-        lost = {"lost": telling.reason(error), "type": telling.name(type(value)), "repr": telling.representation(value)}
+        lost = {
+            "lost": descriptions.reason(error),
+            "type": descriptions.name(type(value)),
+            "repr": descriptions.representation(value),
+        }
         return {"status": "succeeded", "result": lost}
     return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
 
@@ -37,12 +44,12 @@ def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
     found = dict(values)
     for name, value in values.items():
         try:
-            plain.dump(value)
+            serialization.dump(value)
         except Terminated:
             raise
         except (Exception, SystemExit) as error:
-            reason = f"{name}, a {telling.name(type(value))}, can't be kept: {telling.reason(error)}"
-            found[name] = errors.ResultNotKept(reason, telling.representation(value))
+            reason = f"{name}, a {descriptions.name(type(value))}, can't be kept: {descriptions.reason(error)}"
+            found[name] = errors.ResultNotKept(reason, descriptions.representation(value))
     return found
 
 
@@ -71,7 +78,7 @@ def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
 
 def _names(kind: type[BaseException]) -> list[str]:
     """Names of a type and its bases, bare and dotted."""
-    found = [name for cls in type.mro(kind) for name in {cls.__name__, telling.name(cls)}]
+    found = [name for cls in type.mro(kind) for name in {cls.__name__, descriptions.name(cls)}]
     return found[:_MOST_NAMES]
 
 
@@ -93,8 +100,8 @@ def _after(error: errors.Retry) -> float | None:
 
 def _keep_exception(folder: str, error: BaseException) -> bool:
     try:
-        content = plain.dump(error.with_traceback(None))
-        attempt.write_whole(f"{folder}/{attempt.EXCEPTION}", content)
+        content = serialization.dump(error.with_traceback(None))
+        private_file.write_whole(f"{folder}/{attempt.EXCEPTION}", content)
     except BaseException:
         return False
     return True

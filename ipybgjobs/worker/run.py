@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .. import attempt, bytecode, demand, inside, ownership, plain, resolve
-from ..process import identity, place, worker
-from . import context, imports, outcome, streams, telling
+from ..model import serialization
+from ..state import attempt, current_job, ownership
+from ..system import identity, place, private_file, worker
+from ..targets import bytecode, demands, resolve
+from . import context, descriptions, import_hooks, outcome, streams
 
 #: The exit code that says why the outcome could not be written, by number of the error.
 _NOT_WRITTEN = dict.fromkeys((errno.EACCES, errno.EPERM), attempt.OUTCOME_FORBIDDEN)
@@ -33,7 +35,7 @@ def main(folder: str, environment: dict[str, str] | None = None, telling: int | 
     telling : int, optional
         The pipe over which it says that it has begun (see `worker.tell_begun`).
     """
-    request = attempt.read_json(folder, attempt.REQUEST, longest=None)
+    request = private_file.read_json(folder, attempt.REQUEST, longest=None)
     if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
         os._exit(0)  # voided: another launch runs it
     worker.tell_begun(telling)
@@ -58,7 +60,7 @@ def _finish(folder: str, record: dict[str, Any]) -> None:
     """Write how it ended, and what is not written yet."""
     with worker.undisturbed():
         with contextlib.suppress(Exception):  # a job may have done anything to it
-            inside.finish()
+            current_job.finish()
         _write_outcome(folder, record | {"ended_at": time.time(), "lost": streams.lost.to_json()})
 
 
@@ -70,7 +72,7 @@ def _write_outcome(folder: str, record: dict[str, Any]) -> None:
     """Write how it ended; where the disk is full, try for a while."""
     for pause in (0.1, 0.4, 1.5, 4.0, None):
         try:
-            attempt.write_json(folder, attempt.OUTCOME, record)
+            private_file.write_json(folder, attempt.OUTCOME, record)
         except OSError as error:
             if pause is None:
                 os._exit(_NOT_WRITTEN.get(error.errno or 0, attempt.OUTCOME_NOT_WRITTEN))
@@ -106,7 +108,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
         _define(_of_group(sent, "code"))
         owner = resolve.resolve(request["key"], request["only_from"])
-        demand.check(owner, request["method"], request.get("permits", ()))  # an older supervisor permits nothing
+        demands.check(owner, request["method"], request.get("permits", ()))  # an older supervisor permits nothing
         record["source"] = bytecode.source_of(resolve.module_of(owner))
         sent = sent or _sent(request)
         called = True
@@ -133,16 +135,16 @@ def _failed(folder: str, shown: str, error: BaseException, *, called: bool) -> d
     """Show what was raised, and keep it; also where the exception itself can't be looked at."""
     try:
         if isinstance(error, MemoryError):
-            telling.let_go_of_frames(error)
+            descriptions.let_go_of_frames(error)
         if called and isinstance(error, SystemExit) and error.code in (None, 0):  # before, nothing of the job has run
             return _succeeded(folder, None)
         _end_cell()
-        told = telling.tell(error)
+        told = descriptions.tell(error)
         _show_exception(shown, told)
         return outcome.failed(folder, error, told)
     except BaseException as second:  # no memory is left, its type raises when it is asked for its names, or a signal has come
         message = f"<it can't be shown: {type(second).__name__}>"
-        return {"status": "error", "type": telling.name(type(error)), "message": message}
+        return {"status": "error", "type": descriptions.name(type(error)), "message": message}
 
 
 def _define(code: dict[str, bytes]) -> None:
@@ -162,27 +164,27 @@ def _equip(folder: str, request: dict[str, Any]) -> None:
     """Have ready what a job may use, each loaded only once the job imports what it goes with."""
 
     def shell() -> None:
-        from . import outputs, shell
+        from . import displays, shell
 
-        shell.install(outputs.Outputs(folder))
+        shell.install(displays.Outputs(folder))
 
     def bars(module: str, name: str) -> Callable[[], None]:
         def install() -> None:
-            from . import bars
+            from . import tqdm_bars
 
-            bars.install(getattr(sys.modules[module], name))
+            tqdm_bars.install(getattr(sys.modules[module], name))
 
         return install
 
     def drawing(name: str) -> Callable[[], None]:
         def set_up() -> None:
-            from . import drawing
+            from . import plotting
 
-            getattr(drawing, name)()
+            getattr(plotting, name)()
 
         return set_up
 
-    inside.enter(request["job"], folder, request.get("secrets"), request.get("max_output_bytes"))
+    current_job.enter(request["job"], folder, request.get("secrets"), request.get("max_output_bytes"))
     actions = {
         "IPython": shell,
         "tqdm.std": bars("tqdm.std", "tqdm"),
@@ -192,13 +194,13 @@ def _equip(folder: str, request: dict[str, Any]) -> None:
         "plotly.io": drawing("plotly_without_its_script"),
     }
     bytecode.install()
-    imports.OnImport(actions).install()
+    import_hooks.OnImport(actions).install()
 
 
 def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     """Show what is open still and how the value looks, and keep it."""
     _end_cell()
-    if issubclass(type(value), inside.Unshown):  # a proxy may raise when it is asked for its class
+    if issubclass(type(value), current_job.Unshown):  # a proxy may raise when it is asked for its class
         record = outcome.succeeded(folder, value.value)
         if "lost" in record["result"]:
             record = outcome.succeeded(folder, outcome.kept_apart(value.value))
@@ -207,7 +209,7 @@ def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     record = outcome.succeeded(folder, value)
     if "plain" not in record["result"]:
         with contextlib.suppress(Exception, SystemExit):  # how it looks is not what the job has done
-            from .outputs import Outputs
+            from .displays import Outputs
 
             Outputs(folder).result(value)
     return record
@@ -233,7 +235,7 @@ def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
 
 def _call_hook(request: dict[str, Any], instance: Any) -> Any:
     """Tell an instance how its job has ended."""
-    from .. import reports, results
+    from ..state import reports, results
 
     hook = request["hook"]
     if hook["name"] == "on_success":
@@ -247,7 +249,7 @@ def _sent(request: dict[str, Any]) -> dict[str, Any]:
     """What is not plain of a call, by slot."""
     values: dict[str, Any] = {}
     for path in request["pickled"]:
-        values |= plain.load(ownership.read(path))
+        values |= serialization.load(ownership.read(path))
     return values
 
 
@@ -269,10 +271,10 @@ def _awaited(value: Any) -> Any:
     return asyncio.run(wait())
 
 
-def _show_exception(folder: str, told: telling.Told) -> None:
+def _show_exception(folder: str, told: descriptions.Told) -> None:
     """Show it in the log and among the outputs, where somebody who follows the job looks."""
     with contextlib.suppress(Exception):
-        from .outputs import Outputs
+        from .displays import Outputs
 
         outputs = Outputs(folder)
         began = outputs.offset()
@@ -288,5 +290,5 @@ def _leave_if_fork(pid: int, error: BaseException | None = None) -> None:
         return
     if error is not None:
         with contextlib.suppress(Exception):
-            telling.begin_at_user_code(error)
+            descriptions.begin_at_user_code(error)
     worker.leave_fork(error)

@@ -15,8 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from . import telling
-from .outputs import Outputs
+from . import descriptions
+from .displays import Outputs
 
 _outputs: list[Outputs] = []
 
@@ -97,8 +97,8 @@ class JobShell(InteractiveShell):
         outputs = _outputs[0]
         began = outputs.offset()
         sys.stdout.write(self.InteractiveTB.stb2text(stb) + "\n")
-        kind, message = getattr(etype, "__name__", str(etype)), telling.message(evalue)
-        outputs.error(telling.Told(kind, message, "".join(f"{line}\n" for line in stb)), began)
+        kind, message = getattr(etype, "__name__", str(etype)), descriptions.message(evalue)
+        outputs.error(descriptions.Told(kind, message, "".join(f"{line}\n" for line in stb)), began)
 
     def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
         """Show what is no Python in a file that a cell runs; the cell's own error is the job's, as above."""

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ipybgjobs import errors, results
+from ipybgjobs import errors
+from ipybgjobs.state import results
 
 from .evidence import Event, Evidence
 from .jobs import large_of, value_of

@@ -1,0 +1,102 @@
+"""Jobs of a place that is gone, where nothing proves it: a person says so, and this place's supervisor goes on with them.
+
+What waited there waits here; an attempt that ran there is lost, and retried by rule. A process that runs there in spite of what
+the person says is not ended: nobody here can reach it.
+"""
+
+import getpass
+import os
+from collections.abc import Sequence
+
+from ..errors import InvalidRequest
+from ..model.records import JobRecord, Owner
+from ..state import occupancy
+from ..state.folder import StateFolder
+from ..store import places, queries
+from ..store.database import Database
+from ..system import identity, place, shield
+from .client import Client
+from .jobs import waiting
+from .jobs.job import Job
+from .jobs.job_list import JobList
+from .writer import Writer
+
+#: Longest that the supervisor may take to answer, in seconds.
+_LONGEST = 60.0
+
+
+@shield.told
+def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
+    """Make jobs this place's own, and return them when its supervisor has them.
+
+    Parameters
+    ----------
+    client : Client
+        The client of this process.
+    jobs : sequence of Job
+        Jobs that are elsewhere.
+    now : float
+        Seconds since the epoch.
+
+    Raises
+    ------
+    InvalidRequest
+        If one of them has ended, is here already, or is in a place that is seen to be alive; nothing was changed.
+    TimeoutError
+        If no supervisor answers.
+    """
+    folder = client.folder()
+    database = client.database(folder)
+    found = [queries.job(database, job.uid) for job in jobs]
+    for record in found:
+        reason = _refusal(folder, database, record)
+        if reason is not None:
+            raise InvalidRequest(reason)
+    return _adopted(client, folder, found, now)
+
+
+@shield.told
+def adopt_all(client: Client, now: float) -> JobList:
+    """Make all jobs this place's own that are elsewhere, but for those whose place is seen to be alive; as `adopt`."""
+    folder = client.folder()
+    database = client.database(folder)
+    found = [queries.shown_job(database, each) for each in places.elsewhere(database, place.here())]
+    return _adopted(client, folder, [record for record in found if _refusal(folder, database, record) is None], now)
+
+
+def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], now: float) -> JobList:
+    database, ids = client.database(folder), [record.id for record in found]
+    owner = Owner(place.here(), identity.host())
+    if ids:
+        Writer(folder, database).adopt({record.id: _note(record) for record in found}, owner, now)
+        late = "No supervisor has answered: `jupyter bgjobs doctor` may say why. The jobs are adopted as soon as one does."
+        waiting.wait(lambda: not queries.has_request(database, ids), _LONGEST, lambda: late, lambda: client.see_to(folder))
+    return JobList(Job(client, folder, record.id, record.uid) for record in found)
+
+
+def _refusal(folder: StateFolder, database: Database, record: JobRecord) -> str | None:
+    """Why a job can't be adopted; None if it can."""
+    if record.id not in places.elsewhere(database, place.here(), record.id):
+        was = f"has {record.state} already" if record.state.ended else "is here already"
+        return f"job {record.id} {was}; only a job that is elsewhere and has not ended can be adopted."
+    if shield.run(lambda: occupancy.is_alive(folder, record.owner.place)):
+        return (
+            f"job {record.id} is on {record.owner.host}, where processes of ipybgjobs are alive: end them there first, or "
+            "cancel the job there."
+        )
+    paths = [folder.attempt(each) for each in places.attempts_of(database, record.id)]
+    held = shield.run(lambda: [path for path in paths if occupancy.is_attempt_held(path)])
+    if held:
+        return f"job {record.id} still runs on {record.owner.host}: its process holds {held[0]}. End it there first."
+    return None
+
+
+def _note(record: JobRecord) -> str:
+    return f"adopted by {_user()} on {identity.host()}, who says that nothing of it is left on {record.owner.host}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no variable names it, and the user has no entry
+        return f"user {os.getuid()}"

@@ -1,0 +1,85 @@
+"""Functions to be called when jobs have ended: one thread looks for all of them, and ends when none is left.
+
+It belongs to one process and one store; nothing of it outlives the process.
+"""
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+
+from ..system import shield
+from .jobs import waiting
+
+
+class Callbacks:
+    """What is to be called, by job.
+
+    Parameters
+    ----------
+    ended : callable
+        Told ids of jobs, returns those that have ended.
+    beat : callable
+        Called now and then: sees to it that a supervisor is there.
+    """
+
+    def __init__(self, ended: Callable[[list[int]], Mapping[int, object]], beat: Callable[[], None]) -> None:
+        self._ended = ended
+        self._beat = beat
+        self._lock = threading.Lock()
+        self._waiting: dict[int, list[Callable[[], object]]] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, job_id: int, function: Callable[[], object]) -> None:
+        """Call a function once a job has ended; at once, in this thread, if it has."""
+        if self._ended([job_id]):
+            _call(function)
+            return
+        said = f"the function is called when job {job_id} has ended"
+        shield.run(lambda: self._add(job_id, function), lambda _: said)
+
+    def _add(self, job_id: int, function: Callable[[], object]) -> None:
+        with self._lock:
+            shield.decide()
+            self._waiting.setdefault(job_id, []).append(function)
+            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
+                self._thread = threading.Thread(target=self._watch, name="ipybgjobs-callbacks", daemon=True)
+                self._thread.start()
+
+    def _watch(self) -> None:
+        while True:
+            waiting.wait(self._some_ended, None, str, self._see_to_it)
+            for function in self._taken():
+                _call(function)
+            with self._lock:
+                if not self._waiting:
+                    self._thread = None
+                    return
+
+    def _some_ended(self) -> bool:
+        with contextlib.suppress(Exception):  # a full disk, a folder that is gone: looked at again
+            return bool(self._ended(self._ids()))
+        return False
+
+    def _see_to_it(self) -> None:
+        with contextlib.suppress(Exception):  # likewise
+            self._beat()
+
+    def _ids(self) -> list[int]:
+        with self._lock:
+            return list(self._waiting)
+
+    def _taken(self) -> list[Callable[[], object]]:
+        """Take what is to be called for the jobs that have ended."""
+        ended: Mapping[int, object] = {}
+        with contextlib.suppress(Exception):  # likewise
+            ended = self._ended(self._ids())
+        with self._lock:
+            return [function for job_id in ended for function in self._waiting.pop(job_id, [])]
+
+
+def _call(function: Callable[[], object]) -> None:
+    try:
+        function()
+    except BaseException:
+        traceback.print_exc()

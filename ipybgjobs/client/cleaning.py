@@ -1,0 +1,103 @@
+"""Removing ended jobs with all that they left, by state, age and count: first said, with sizes, then done.
+
+Live jobs and those that were told `keep()` are never among them.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import InvalidParameters
+from ..model import sizes
+from ..model.records import JobState
+from ..model.redaction import quoted
+from ..state import disk_usage
+from ..state.folder import StateFolder
+from ..store import removals
+from ..store.removals import Rule
+from ..system import shield
+from .client import Client
+from .submit import options
+
+_ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+#: Jobs that are removed in one transaction.
+_BATCH = 200
+
+_EVERY = 1 << 40
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Cleaning:
+    """What a clean has removed, or would remove.
+
+    Parameters
+    ----------
+    jobs : int
+        How many jobs.
+    bytes : int
+        What their folders take on disk.
+    removed : bool
+        Whether they are gone.
+    """
+
+    jobs: int
+    bytes: int
+    removed: bool
+
+    def __str__(self) -> str:
+        what = f"{self.jobs:,} job{'' if self.jobs == 1 else 's'}, {sizes.show(self.bytes)} on disk"
+        return f"removed {what}" if self.removed else f"{what} would be removed"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def clean(
+    client: Client,
+    state: str | Sequence[str] | None = None,
+    older_than: float | str | None = None,
+    keep_jobs: int | None = None,
+    *,
+    yes: bool = False,
+) -> Cleaning:
+    """Remove ended jobs; see `ipybgjobs.clean`."""
+    rule = Rule(
+        states=_states(state),
+        ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
+        newest=None if keep_jobs is None else options.count(keep_jobs, "keep_jobs"),
+    )
+    folder = client.folder()
+    found = removals.removable(client.database(folder), rule, _EVERY)
+    if yes:
+        return _removed(client, folder, found, rule)
+    return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+
+
+def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:
+    """What each job takes on disk, in bytes; each folder that is opened for it is closed whatever interrupts it."""
+    return shield.run(lambda: {uid: disk_usage.of_folder(folder.job(uid)) for _, uid in jobs})
+
+
+@shield.told
+def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]], rule: Rule) -> Cleaning:
+    count = size = 0
+    for start in range(0, len(found), _BATCH):
+        part = found[start : start + _BATCH]
+        taken = _sizes(folder, part)
+        gone = client.remove(folder, [job_id for job_id, _ in part], rule)
+        count += len(taken.keys() & set(gone))
+        size += sum(taken.get(uid, 0) for uid in gone)
+    return Cleaning(count, size, removed=True)
+
+
+def _states(state: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    if state is None:
+        return None
+    states = tuple(state) if isinstance(state, Iterable) and not isinstance(state, str) else (state,)
+    for each in states:
+        if not isinstance(each, str) or each not in _ENDED:
+            raise InvalidParameters(
+                f"state is {quoted(each)}; it is a state that a job ends in: {', '.join(_ENDED)}. Live jobs are never removed."
+            )
+    return states

@@ -1,0 +1,408 @@
+"""The way in: checks the allowlist, binds the parameters, commits one row, wakes the supervisor, returns.
+
+The only writer on the user's side; magics and command line are thin skins over it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..configuration import loading, sources
+from ..configuration.live import LiveTraits
+from ..configuration.settings import Settings
+from ..errors import BackgroundJobError, InvalidRequest, UnknownJob
+from ..model import moments
+from ..model.records import JobRecord, JobState, Owner
+from ..model.redaction import quoted
+from ..state import damage, unclaimed, wake
+from ..state.folder import StateFolder
+from ..store import listing, queries, submissions
+from ..store.database import Database
+from ..store.removals import Rule
+from ..store.submissions import Prospect, Surroundings
+from ..system import identity, lifetime, place, private_file, shield
+from ..targets import allowlist, inspection
+from ..targets.context import Camera, working_directory
+from . import dependencies, writer
+from .callbacks import Callbacks
+from .jobs import supervision
+from .jobs.group import Group
+from .jobs.job import Job
+from .jobs.job_list import JobList
+from .submit import encoding, explanation, in_process, options, preparation
+from .submit.explanation import Explanation, Ground
+from .submit.preparation import Asked, Trail
+from .writer import Writer
+
+
+def _on_standard_error(note: str) -> None:
+    print(note, file=sys.stderr)  # noqa: T201 - where a script's notes belong
+
+
+class Client:
+    """One user's view of the store.
+
+    Parameters
+    ----------
+    profile : str, optional
+        Folder of the IPython profile whose configuration files count; by default the default profile's.
+    live : LiveTraits, optional
+        What the running notebook has set.
+    tell : callable
+        Shows a person a note; by default on standard error.
+    """
+
+    def __init__(
+        self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
+    ) -> None:
+        self._tell = tell
+        self._profile = profile
+        self._live = live
+        self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
+        self._databases: dict[str, Database] = {}
+        self._opening: dict[int, threading.Lock] = {}  # by process: a thread that a fork does not have may hold its parent's
+        self._sources: tuple[Any, list[sources.Source]] | None = None
+        self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
+        self._camera = Camera()
+        self._callbacks: dict[str, Callbacks] = {}  # by state folder
+        self._damage: str | None = None  # what a supervisor has found, and was told
+        self._presence = supervision.Presence(self._note)
+
+    # -- what there is --------------------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """Return what the configuration files say now, as this notebook narrows it.
+
+        Raises
+        ------
+        ConfigurationError
+            If a file is broken.
+        """
+        found = self._found()
+        signature = sources.signature(source.path for source in found)
+        if self._read is None or self._read[:2] != (found, signature):
+            self._read = (found, signature, loading.load(found))
+        settings = self._read[2]
+        return settings if self._live is None else self._live.apply(settings)
+
+    def _found(self) -> list[sources.Source]:
+        """Which files count; looked for again when a variable that decides it has changed."""
+        key = (working_directory(), *map(os.environ.get, sources.DECIDING))
+        if self._sources is None or self._sources[0] != key:
+            self._sources = (key, sources.find(self._profile))
+        return self._sources[1]
+
+    def folder(self) -> StateFolder:
+        """Return the state folder, which exists from here on."""
+        folder = StateFolder(loading.state_folder(self._settings_or_default()))
+        if folder.path not in self._databases or not os.path.exists(folder.path):
+            folder.create()
+        return folder
+
+    def _settings_or_default(self) -> Settings:
+        """Looking at jobs needs no sound configuration, unless it names the state folder."""
+        if os.environ.get(loading.STATE_VARIABLE):
+            return Settings()
+        return self.settings()
+
+    def database(self, folder: StateFolder) -> Database:
+        """Open the store; the first opening starts a supervisor where work waits and none runs."""
+        found = self._databases.get(folder.path)
+        if found is not None and found.is_current():
+            return found
+        if found is not None:
+            found.leave()  # in this thread; the one that opens anew leaves its own
+        return shield.run(lambda: self._opened(folder))
+
+    def _opened(self, folder: StateFolder) -> Database:
+        with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that come at once are given the same
+            database = self._databases.get(folder.path)
+            if database is None or not database.is_current():
+                if database is not None:
+                    database.leave()
+                    folder.create()  # another may have come into its place
+                database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._note)
+                self._tell_unclaimed(folder, database)
+                self._presence.take_over(folder, database)
+                if queries.has_work(database, place.here()):
+                    writer.wake(folder)
+            return database
+
+    def _writer(self, folder: StateFolder) -> Writer:
+        self._tell_damage(folder)
+        return Writer(folder, self.database(folder))
+
+    def see_to(self, folder: StateFolder) -> None:
+        """See to it that a supervisor runs: for whoever looks at work that waits or runs."""
+        self._presence.see_to(folder, lambda: self.database(folder))
+
+    def jobs(self, limit: int, **filters: Any) -> JobList:
+        """Return jobs, newest first."""
+        folder = self.folder()
+        found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
+        if not all(record.state.ended for record in found):
+            self.see_to(folder)
+        return JobList(Job(self, folder, record.id, record.uid) for record in found)
+
+    def job(self, key: int | str) -> Job:
+        """Return one job."""
+        folder = self.folder()
+        record = queries.job(self.database(folder), options.key(key))
+        return Job(self, folder, record.id, record.uid)
+
+    def close(self) -> None:
+        """Close what this thread has open, and what was opened for its writing."""
+        for database in self._databases.values():
+            database.close()
+            shield.run(database.close)
+
+    def group(self, key: int | str) -> Group:
+        """Return one group.
+
+        Raises
+        ------
+        UnknownJob
+            If there is none.
+        """
+        folder = self.folder()
+        if (found := listing.group(self.database(folder), options.key(key, "group"))) is None:
+            raise UnknownJob(
+                f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that are there."
+            )
+        return Group(self, folder, found.id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return client, ()  # a job that is sent elsewhere is read there by the client of that process
+
+    # -- new ones -------------------------------------------------------------------------------------------------
+
+    @shield.told
+    def submit(
+        self,
+        target: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        init: Mapping[str, Any] | None = None,
+        retried_from: int | None = None,
+        code: Mapping[str, bytes] | None = None,
+        **given: Any,
+    ) -> Job:
+        """Submit a job; see `ipybgjobs.submit`.
+
+        `retried_from`: the job whose parameters were changed for this one. `code`: what that job got by value.
+        """
+        settings, now = self.settings(), time.time()
+        ready = preparation.prepare(Asked(target, [params], init, None, given, code), settings, now)
+        folder = self.folder()
+        database = self.database(folder)
+        job = replace(ready.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
+        found = queries.reusable(database, job.fingerprint, job.reuse_since)
+        if found is not None:
+            return self._reused(folder, found, now)
+        stored = self._writer(folder).submit(job, ready.pickled, self.surroundings(ready.first))
+        if not stored.new and (found := queries.job(database, stored.id)).state is JobState.SUCCEEDED:
+            return self._reused(folder, found, now)
+        self._note(encoding.note_of_size([(job.call, ready.pickled)], settings.warn_param_bytes))
+        self._tell_surroundings(folder)
+        return Job(self, folder, stored.id, stored.uid)
+
+    def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
+        self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
+        return Job(self, folder, found.id, found.uid)
+
+    @shield.told
+    def submit_many(
+        self,
+        target: str,
+        calls: Iterable[Mapping[str, Any]],
+        *,
+        common: Mapping[str, Any] | None = None,
+        init: Mapping[str, Any] | None = None,
+        **given: Any,
+    ) -> Group:
+        """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
+        settings, now = self.settings(), time.time()
+        ready = preparation.prepare_many(Asked(target, options.calls(calls), init, common, given), settings, now)
+        folder = self.folder()
+        database = self.database(folder)
+        after = dependencies.ids(database, ready.jobs[0].options.after)
+        jobs = [replace(job.submission, after=after) for job in ready.jobs]
+        pickled = [(ready.group.uid, ready.pickled), *((job.submission.uid, job.pickled) for job in ready.jobs)]
+        group_id = self._writer(folder).submit_group(ready.group, jobs, pickled, self.surroundings(ready.first))
+        sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
+        self._note(encoding.note_of_size(sent, settings.warn_param_bytes))
+        self._tell_surroundings(folder)
+        return Group(self, folder, group_id)
+
+    def explain(
+        self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None, **given: Any
+    ) -> Explanation:
+        """Say what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
+        trail, now, refusal = Trail(), time.time(), None
+        settings, prospect, paused, withheld = None, Prospect(), False, list[str]()
+        try:
+            settings = self.settings()
+            ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now, trail)
+            database = self._database_if_any(settings)
+            if database is not None:
+                paused = queries.is_paused(database, ready.options.queue)
+                withheld = shield.run(lambda: supervision.withheld(StateFolder(os.path.dirname(database.path))))
+                job = replace(ready.submission, after=dependencies.ids(database, ready.options.after))
+                prospect = submissions.prospect(database, job)
+                database.check_journal()
+            elif ready.options.after:
+                raise UnknownJob("There is no job yet, so none can come after another.")
+        except BackgroundJobError as error:
+            refusal = str(error)
+        asked = {"init": init or {}, "params": params or {}}
+        return explanation.explain(trail, Ground(target, asked, refusal, settings, prospect, now, paused, withheld))
+
+    def _database_if_any(self, settings: Settings) -> Database | None:
+        """The store, if it is there already; nobody is woken."""
+        folder = StateFolder(loading.state_folder(settings))
+        if folder.path in self._databases or not os.path.exists(folder.database):
+            return self._databases.get(folder.path)
+        return shield.run(lambda: Database(folder.database, durable=True))
+
+    def _note(self, note: str | None) -> None:
+        if note:
+            self._tell(f"Note: {note}")
+
+    def _tell_unclaimed(self, folder: StateFolder, database: Database) -> None:
+        """Say that a store which has never had a job stands beside the folders of jobs."""
+        count = 0 if queries.has_had_jobs(database) else unclaimed.count(folder)
+        if count:
+            what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
+            self._note(
+                f"{what} to a store that is no longer there; nothing of that is touched, "
+                "and `jupyter bgjobs doctor` says what can be saved."
+            )
+
+    def _tell_damage(self, folder: StateFolder) -> None:
+        """Say once what a supervisor has found damaged."""
+        found = damage.noted(folder)
+        if found is not None and self._damage != found:
+            self._note(found)
+        self._damage = found
+
+    def _tell_surroundings(self, folder: StateFolder) -> None:
+        """Say once, for a state folder on a host, what ends all processes here."""
+        told = folder.told(identity.host())
+        if os.path.exists(told):
+            return
+        warning = lifetime.warning()
+        if warning:
+            self._tell(f"Note: {warning}")
+        with contextlib.suppress(OSError):  # a full disk: the job is there, and the note is said again
+            shield.run(lambda: private_file.write_whole(told, (warning or "").encode()))
+
+    def prepare_here(
+        self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
+    ) -> Callable[[], Any]:
+        """Return what runs a call in this process; see `ipybgjobs.run_here`."""
+        settings = self.settings()
+        permission = allowlist.find(target, settings)
+        split, bound = preparation.bind(permission, params, init, settings)
+        return in_process.prepare(permission, split.call, split.pickled, bound.positional, self._tell)
+
+    # -- changes --------------------------------------------------------------------------------------------------
+
+    def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
+        """Ask for another attempt of jobs, in this process's context."""
+        owner = Owner(place.here(), identity.host())
+        first = inspection.folders_first(queries.targets(self.database(folder), job_ids))
+        self._writer(folder).retry(job_ids, owner, self.surroundings(first), time.time())
+
+    def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
+        """Ask the supervisors to cancel those of the jobs that have not ended."""
+        self._writer(folder).cancel(job_ids, grace, time.time())
+
+    def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
+        """Call a function in a thread of this process when a job has ended."""
+        new = Callbacks(lambda ids: listing.ended_states(self.database(folder), ids), lambda: wake.see_to(folder))
+        self._callbacks.setdefault(folder.path, new).add(job_id, function)
+
+    def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
+        """Ask the supervisors to cancel what has not ended of a group."""
+        self._writer(folder).cancel_group(group_id, grace, time.time())
+
+    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
+        """Give a queued job another priority; False if it is not queued."""
+        return self._writer(folder).set_priority(job_id, options.priority(priority))
+
+    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
+        """Exempt a job from clean and retention, or no longer."""
+        self._writer(folder).keep(job_id, kept=kept)
+
+    def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
+        """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
+        return self._writer(folder).remove(job_ids, rule)
+
+    @shield.told
+    def pause(self, queue: str | None) -> list[str]:
+        """Let no job of a queue, or of any, start; return the queues that are paused by this."""
+        settings, folder = self.settings(), self.folder()
+        database = self.database(folder)
+        every = dict.fromkeys([*settings.queues, *queries.queues_in_use(database)])
+        names = list(every) if queue is None else [options.queue(queue, settings)]
+        self._writer(folder).pause(names, time.time())
+        return names
+
+    @shield.told
+    def resume(self, queue: str | None) -> list[str]:
+        """Let jobs of a queue, or of all, start again; return the queues that were paused.
+
+        Raises
+        ------
+        InvalidRequest
+            If the queue is not paused.
+        """
+        folder = self.folder()
+        database = self.database(folder)
+        if queue is not None and queue not in queries.paused(database):
+            options.queue(queue, self.settings())
+            raise InvalidRequest(f"The queue {queue} is not paused; jobs of it start as soon as it has a slot.")
+        return self._writer(folder).resume(queue)
+
+    def surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
+        """Return this process's context and environment variables; made anew only where something has changed.
+
+        `first`: folders that go first on the import path.
+        """
+        environment = dict(os.environ)
+        if self._environment is None or self._environment[0] != environment:
+            text = json.dumps(environment)
+            self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
+        context = self._camera.take(self._found(), environment, shield.run(identity.umask), first)
+        return Surroundings(context, *self._environment[1:])
+
+
+_client: Client | None = None
+
+
+def client() -> Client:
+    """Return the client of this process.
+
+    Raises
+    ------
+    StoreError
+        If processes can't be told apart here (see `identity.check`).
+    """
+    identity.check()
+    global _client  # noqa: PLW0603 - one a process
+    if _client is None:
+        _client = Client()
+    return _client
+
+
+def use(other: Client | None) -> None:
+    """Make a client this process's: a notebook's, which knows its profile and what it has set."""
+    global _client  # noqa: PLW0603 - one a process
+    _client = other

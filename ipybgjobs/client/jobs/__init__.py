@@ -1,0 +1,37 @@
+"""What a user holds in the hand: jobs, groups and lists, and how they read, wait and show themselves.
+
+They never hold state of their own: everything is read live, and changes go through the client.
+
+Modules
+-------
+as_json
+    A job as JSON values, for programs.
+dataframe
+    Jobs as a pandas data frame.
+deadlock
+    Jobs that wait for each other, found before they wait for ever.
+following
+    Following what a job prints.
+group
+    `Group`: jobs that were submitted together.
+html
+    Jobs as static HTML.
+job
+    `Job`: a handle on one job.
+job_client
+    What these objects need of the client, as protocols.
+job_list
+    `JobList`: several jobs, with the verbs of one for all.
+leftover_processes
+    Processes that attempts have left running.
+notebook_export
+    A job as a notebook.
+reopening
+    Handles that come out of a pickle.
+supervision
+    Whoever looks at live jobs makes sure that a supervisor works on them.
+view
+    What a job is and how it is, read only.
+waiting
+    Waiting for jobs to end.
+"""

@@ -1,0 +1,63 @@
+"""What is said of a job as JSON values, for programs; secrets blanked."""
+
+from typing import Any
+
+from ...model import moments
+from ...model.records import Attempt
+from .view import JobView
+
+
+def as_json(job: JobView) -> dict[str, Any]:
+    """Return what the command line says of a job, as JSON values."""
+    record = job._record()  # noqa: SLF001 - its own package
+    return {
+        "id": record.id,
+        "uid": record.uid,
+        "target": record.call.target,
+        "call": str(record.call),
+        "name": record.name,
+        "queue": record.queue,
+        "priority": record.priority,
+        "state": record.state,
+        "status": job.status,
+        "error": record.error,
+        "after": job.after,
+        "deadline": moments.iso(record.deadline),
+        "unique": record.unique_key,
+        "kept": record.kept,
+        "retried_from": record.retried_from,
+        "group": record.group_id,
+        "disk_bytes": job.disk_bytes,
+        "submitted_at": moments.iso(record.submitted_at),
+        "started_at": moments.iso(record.started_at),
+        "ended_at": moments.iso(record.ended_at),
+        "not_before": moments.iso(record.not_before),
+        "changes": job.changes(),
+        "withheld": job.withheld,
+        "attempts": [_attempt_json(attempt) for attempt in job.attempts],
+    }
+
+
+def in_full(job: JobView) -> dict[str, Any]:
+    """Return what `as_json` does, and what the job has left running: for one job, since every process is looked at."""
+    left = [{"pid": each.pid, "command": each.command, "since": moments.iso(each.since)} for each in job.left_running()]
+    return as_json(job) | {"left_running": left}
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "error": attempt.error,
+        "started_at": moments.iso(attempt.started_at),
+        "ended_at": moments.iso(attempt.ended_at),
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "peak_memory": attempt.peak_memory,
+        "cpu_seconds": attempt.cpu_seconds,
+        "launched_by": attempt.launched_by,
+        "launch_reason": attempt.launch_reason,
+        "slot": attempt.slot,
+        "source": None if attempt.source is None else {"path": attempt.source.path, "sha256": attempt.source.digest},
+        "traceback": attempt.traceback,
+    }

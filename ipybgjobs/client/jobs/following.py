@@ -1,0 +1,60 @@
+"""Following what a job prints, as it comes: driven by notice of change, across attempts, until the job has ended."""
+
+import codecs
+import contextlib
+from collections.abc import Iterator
+
+from ...model.records import Attempt
+from ...state.text_log import TextLog
+from ...system.watch import Notice
+from .view import JobView
+
+#: Seconds between two looks at the job itself, where its log is silent: it may have ended, or wait for a retry.
+_LOOK = 0.5
+
+_CHUNK = 1 << 16
+
+
+def follow(job: JobView) -> Iterator[str]:
+    """Yield what a job prints, from its beginning, until it has ended; a new attempt is announced.
+
+    Parameters
+    ----------
+    job : JobView
+        The job.
+    """
+    followed: set[tuple[int, str | None]] = set()  # a launch that was voided is followed by another of the same number
+    while True:
+        ended = job.state.ended
+        attempts = [each for each in job.attempts if each.folder]
+        new = [each for each in attempts if (each.number, each.folder) not in followed]
+        for each in new:
+            if each.number > 1:
+                yield f"--- attempt {each.number} ---\n"
+            yield from _follow_attempt(job, each)
+            followed.add((each.number, each.folder))
+        if ended and not new:
+            return
+        with contextlib.suppress(OSError), contextlib.closing(Notice(job._folder.path)) as notice:  # noqa: SLF001 - its own package
+            notice.wait(_LOOK)  # the store's log is in this folder
+
+
+def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
+    folder = job._folder.attempt(one.folder or "")  # noqa: SLF001 - likewise
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    position = 0
+    with contextlib.closing(Notice(folder)) as notice:
+        while True:
+            over = _is_over(job, one)  # looked at before the log is read to its end
+            content, position = TextLog(folder).piece(position, _CHUNK)
+            text = decoder.decode(content, final=over and not content)
+            if text:
+                yield text
+            elif over and not content:
+                return
+            elif not content:
+                notice.wait(_LOOK)
+
+
+def _is_over(job: JobView, one: Attempt) -> bool:
+    return any(each.number == one.number and (each.outcome is not None or each.folder != one.folder) for each in job.attempts)

@@ -1,0 +1,201 @@
+"""`Group`: jobs that were submitted together, as one thing to wait for, cancel, count and read; holds no state of its own."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+from ...errors import BackgroundJobError, InvalidParameters, UnknownJob
+from ...model.records import GroupRecord, JobState
+from ...state import wake
+from ...state.folder import StateFolder
+from ...store import listing
+from ...system import shield
+from ..submit import options
+from . import dataframe, deadlock, html, reopening, waiting
+from .job import Job
+from .job_client import GroupDesk
+from .job_list import JobList, as_completed, result_or_none
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+#: Jobs that are shown when a group's line is opened.
+SHOWN = 50
+
+
+class Group:
+    """Jobs that were submitted by one call of `submit_many`.
+
+    Parameters
+    ----------
+    client : GroupDesk
+        Whose store it is in.
+    folder : StateFolder
+        The state folder.
+    id : int
+        The group's id in this store.
+    """
+
+    def __init__(self, client: GroupDesk, folder: StateFolder, id: int) -> None:  # noqa: A002 - its public name
+        self._client = client
+        self._folder = folder
+        self.id = id
+
+    def _record(self) -> GroupRecord:
+        found = listing.group(self._client.database(self._folder), self.id)
+        if found is None:
+            raise UnknownJob(f"Group {self.id} is no longer in {self._folder.path}: its last job was removed.")
+        if found.live:
+            self._client.see_to(self._folder)
+        return found
+
+    @property
+    def uid(self) -> str:
+        """The group's name on any machine."""
+        return self._record().uid
+
+    @property
+    def name(self) -> str | None:
+        """The name it was given."""
+        return self._record().name
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state; only states that have any."""
+        return self._record().counts
+
+    @property
+    def jobs(self) -> JobList:
+        """The jobs, in the order of the parameters that were given."""
+        found = listing.members(self._client.database(self._folder), self.id)
+        return JobList(Job(self._client, self._folder, record.id, record.uid) for record in found)
+
+    def wait(self, timeout: float | str | None = None) -> Self:
+        """Wait until all jobs have ended.
+
+        Parameters
+        ----------
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+
+        Raises
+        ------
+        TimeoutError
+            If it runs out; the jobs go on.
+        """
+        seconds = options.patience(timeout)
+
+        def late() -> str:
+            return f"{self._record().line()}; not all have ended in {seconds:g} s."
+
+        def look() -> None:
+            shield.run(lambda: wake.see_to(self._folder))
+            waits()
+
+        def left() -> list[int]:
+            return [
+                record.id for record in listing.members(self._client.database(self._folder), self.id) if not record.state.ended
+            ]
+
+        store = deadlock.Store(self._folder, lambda: self._client.database(self._folder), self._client.settings)
+        with deadlock.noted(store, left, seconds) as waits:
+            waiting.wait(lambda: not self._live(), seconds, late, look)
+        return self
+
+    def _live(self) -> int:
+        return listing.live_in_group(self._client.database(self._folder), self.id)
+
+    def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
+        """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
+        return as_completed(self.jobs, timeout)
+
+    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
+        """Wait, and return what the jobs returned, in the order of the parameters.
+
+        Parameters
+        ----------
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+        errors : str
+            ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out.
+        """
+        if errors not in ("raise", "return"):
+            raise InvalidParameters(f'errors is {errors!r}; it is "raise" or "return".')
+        self.wait(timeout)
+        return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
+
+    @shield.told
+    def cancel(self, grace: float | str | None = None) -> Self:
+        """Cancel the jobs that have not ended, and return when they have."""
+        self._client.cancel_group(self._folder, self.id, options.grace_seconds(grace))
+        return self.wait()
+
+    @shield.told
+    def retry(self) -> JobList:
+        """Add one attempt to the jobs that failed or were cancelled, and return them."""
+        return self.jobs.retry()
+
+    @shield.told
+    def remove(self) -> int:
+        """Remove the jobs that have ended with all that they left; return how many."""
+        return len(self._client.remove(self._folder, [job.id for job in self.jobs]))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas data frame: parameters, state, duration, result; a row for each job."""
+        jobs = {job.id: job for job in self.jobs}
+        found = listing.members(self._client.database(self._folder), self.id)
+        return dataframe.frame(found, lambda record: result_or_none(jobs[record.id]))
+
+    def __len__(self) -> int:
+        return self._record().total
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.jobs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Group) and (other.id, other._folder.path) == (self.id, self._folder.path)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self._folder.path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        uid = None
+        with contextlib.suppress(BackgroundJobError):  # its jobs were removed, or its store can't be read just now
+            uid = self.uid
+        return reopening.group, (type(self), self._client, self._folder.path, self.id, uid)
+
+    def __repr__(self) -> str:
+        try:
+            return f"<{self._record().line()}>"
+        except UnknownJob:
+            return f"<group {self.id}, whose jobs were removed>"
+
+    def _repr_html_(self) -> str:
+        try:
+            return self._html()
+        except UnknownJob:
+            return html.note(f"group {self.id}, whose jobs were removed")
+
+    def _html(self) -> str:
+        newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)
+        return html.group(self._record(), newest, time.time())
+
+
+def _result_or_error(job: Job) -> Any:
+    error = job.exception()
+    if error is not None or job.state is not JobState.SUCCEEDED:
+        return error
+    try:
+        return job.result()
+    except Exception as problem:
+        return problem

@@ -1,0 +1,88 @@
+"""A job, or several, as static HTML; follows the notebook's theme, and shows job data as text, never as markup."""
+
+import time
+from collections.abc import Sequence
+from html import escape
+
+from ...model import durations, sizes
+from ...model.records import GroupRecord, JobRecord, JobState
+
+_COLOURS = {
+    JobState.QUEUED: "var(--jp-ui-font-color2, #666)",
+    JobState.RUNNING: "var(--jp-brand-color1, #1976d2)",
+    JobState.SUCCEEDED: "var(--jp-success-color1, #2e7d32)",
+    JobState.FAILED: "var(--jp-error-color1, #c62828)",
+    JobState.CANCELLED: "var(--jp-warn-color1, #b26a00)",
+}
+
+_CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
+
+
+def card(record: JobRecord, status: str, now: float) -> str:
+    """One job as a card."""
+    elapsed = record.elapsed(now)
+    facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), escape(record.queue)]
+    error = (
+        f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.standing_error)}</div>' if record.standing_error else ""
+    )
+    return (
+        '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 4px; padding: 8px 12px; '
+        'display: inline-block; max-width: 100%; font-size: var(--jp-ui-font-size1, 13px);">'
+        f"<div><b>job {record.id}</b> {escape(record.name or '')} "
+        f'<code style="overflow-wrap: anywhere;">{escape(str(record.call))}</code></div>'
+        f"<div>{' · '.join(fact for fact in facts if fact)}</div>{error}</div>"
+    )
+
+
+def note(text: str) -> str:
+    """A sentence in the place of a card, or below a table."""
+    return f'<div style="color: {_COLOURS[JobState.QUEUED]};">{escape(text)}</div>'
+
+
+def _status(record: JobRecord, status: str) -> str:
+    return f'<span style="color: {_COLOURS[record.state]};">● {escape(status)}</span>'
+
+
+_HEAD = ("id", "job", "state", "submitted", "elapsed", "disk", "error")
+
+
+def table(records: Sequence[JobRecord], now: float) -> str:
+    """Several jobs as a table."""
+    return table_of([row(record, now) for record in records], [])
+
+
+def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
+    """Rows, of jobs or groups, as a table."""
+    if not rows:
+        return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
+    head = "".join(f'<th style="{_CELL}">{title}</th>' for title in _HEAD)
+    below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(each)}</div>' for each in notes)
+    return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(rows)}</table>{below}'
+
+
+def row(record: JobRecord, now: float, disk: int = 0) -> str:
+    """One job as a row; `disk`: bytes that it takes, where they are known."""
+    elapsed = record.elapsed(now)
+    cells = (
+        str(record.id),
+        f"<code>{escape(record.name or '')} {escape(str(record.call))}</code>",
+        _status(record, record.status()),
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
+        "" if elapsed is None else durations.show(elapsed),
+        sizes.show(disk) if disk else "",
+        escape(record.standing_error or ""),
+    )
+    styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 4, _CELL)
+    return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
+
+
+def group(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
+    """A group as a line that opens: its jobs, as far as they are given."""
+    more = record.total - len(members)
+    rest = f"<div>… and {more:,} more: <code>bg.group({record.id}).jobs</code></div>" if more > 0 else ""
+    return f"<details><summary>{escape(record.line())}</summary>{table(members, now)}{rest}</details>"
+
+
+def group_row(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
+    """A group as a row that opens."""
+    return f'<tr><td style="{_CELL}" colspan="{len(_HEAD)}">{group(record, members, now)}</td></tr>'

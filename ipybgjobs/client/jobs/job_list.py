@@ -1,0 +1,123 @@
+"""Several jobs as a list that shows itself as a table, and takes the verbs of a job for all of them."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
+
+from ...errors import BackgroundJobError
+from ...model.records import JobRecord, JobState
+from ...system import shield
+from ..submit import options
+from . import dataframe, html, waiting
+from .job import Job
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class JobList(list[Job]):
+    """Jobs, in the order in which they were asked for."""
+
+    def _records(self) -> list[JobRecord]:
+        return [job._record() for job in self]  # noqa: SLF001 - its own package
+
+    def wait(self, timeout: float | str | None = None) -> Self:
+        """Wait until all have ended.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs go on.
+        """
+        seconds = options.patience(timeout)
+        limit = None if seconds is None else time.monotonic() + seconds
+        for job in self:
+            job.wait(None if limit is None else max(0.0, limit - time.monotonic()))
+        return self
+
+    @shield.told
+    def cancel(self, grace: float | str | None = None) -> "JobList":
+        """Cancel those that have not ended, all at once, and return them when they have."""
+        seconds = options.grace_seconds(grace)
+        live = JobList(job for job in self if not job.state.ended)
+        if live:
+            live[0]._request_cancel(live, seconds)  # noqa: SLF001 - its own package
+        return live.wait()
+
+    @shield.told
+    def retry(self) -> "JobList":
+        """Add one attempt to those that failed or were cancelled, and return them.
+
+        One whose unique key another job holds, or that comes after a job that still fails, is left alone.
+        """
+        chosen = [job for job in self if job.state in (JobState.FAILED, JobState.CANCELLED)]
+        return JobList(chosen[0]._retry(chosen) if chosen else [])  # noqa: SLF001 - likewise
+
+    def to_frame(self, *, results: bool = False) -> "pd.DataFrame":
+        """Return a pandas data frame: parameters, state, duration and so on, a row for each job.
+
+        Parameters
+        ----------
+        results : bool
+            Whether to load what the jobs returned, too.
+
+        Raises
+        ------
+        InvalidRequest
+            If pandas is not installed.
+        """
+        jobs = {job.id: job for job in self}
+        return dataframe.frame(self._records(), (lambda record: result_or_none(jobs[record.id])) if results else None)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> "JobList": ...
+    def __getitem__(self, index: SupportsIndex | slice) -> "Job | JobList":
+        found = super().__getitem__(index)
+        return JobList(found) if isinstance(found, list) else found
+
+    def _repr_html_(self) -> str:
+        return html.table(self._records(), time.time())
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
+        now = time.time()
+        printer.text("\n".join(record.line(now) for record in self._records()) or "no jobs")
+
+
+def result_or_none(job: Job) -> Any:
+    """What a job returned; None where it has not succeeded, or it is not kept."""
+    if job.state is not JobState.SUCCEEDED:
+        return None
+    try:
+        return job._result()  # noqa: SLF001 - likewise
+    except BackgroundJobError:
+        return None
+
+
+def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Iterator[Job]:
+    """Yield jobs as they end; as `ipybgjobs.as_completed`."""
+    left = dict.fromkeys(jobs)
+    seconds = options.patience(timeout)
+    limit = None if seconds is None else time.monotonic() + seconds
+    while left:
+        first = next(iter(left))
+        ended: list[Job] = []
+
+        def some_ended() -> bool:
+            ended[:] = first._ended_of(list(left))  # noqa: SLF001, B023 - likewise; called in this turn only
+            return bool(ended)  # noqa: B023 - likewise
+
+        rest = None if limit is None else max(0.0, limit - time.monotonic())
+        late = f"{len(left)} jobs have not ended in {seconds or 0:g} s; they go on."
+        ids = [job.id for job in left]
+        with first._noted_wait(lambda ids=ids: ids, seconds) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
+
+            def look() -> None:
+                first._see_to_supervisor()  # noqa: SLF001, B023 - likewise
+                waits()
+
+            waiting.wait(some_ended, rest, lambda text=late: text, look)  # type: ignore[misc]
+        for job in ended:
+            del left[job]
+            yield job

@@ -1,0 +1,60 @@
+"""Processes that attempts have left running when they ended: looked up by their mark the moment somebody asks, kept nowhere.
+
+What is in another place, or bears no mark (see `process.mark`), is not seen. It ends nothing.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ...model import moments, redaction
+from ...system import identity, mark, tree
+
+#: Characters of a command line that are shown.
+_LONGEST = 200
+
+#: What a fork of a worker still has in its command line.
+_OURS = "/ipybgjobs/start.py "
+
+
+class Leftover(NamedTuple):
+    """A process that an attempt has left running."""
+
+    pid: int
+    command: str  #: its command line, secrets blanked
+    since: float  #: seconds since the epoch
+
+    def line(self, now: float) -> str:
+        """The process as a person reads it."""
+        return f"PID {self.pid} {self.command} (since {moments.show_near(self.since, now)})"
+
+
+def of_attempts(folders: Iterable[str], secrets: Iterable[str] = (), now: float | None = None) -> list[Leftover]:
+    """Find what still runs of attempts.
+
+    Parameters
+    ----------
+    folders : iterable of str
+        Attempt folders.
+    secrets : iterable of str
+        Values that no text may show.
+    now : float, optional
+        Seconds since the epoch.
+    """
+    marks, hidden = set(map(mark.of_attempt, folders)), tuple(secrets)
+    found = [state for state in tree.living() if mark.of_process(state.pid) in marks] if marks else []
+    ago = (time.time() if now is None else now) - identity.since_boot()
+    return [Leftover(state.pid, _command(state.pid, hidden), ago + identity.seconds(state)) for state in found]
+
+
+def still_there(folders: Iterable[str]) -> list[str]:
+    """Return those attempt folders of whose attempts something still runs."""
+    worn = {found for state in tree.living() if (found := mark.of_process(state.pid)) is not None}
+    return [folder for folder in folders if mark.of_attempt(folder) in worn] if worn else []
+
+
+def _command(pid: int, secrets: tuple[str, ...]) -> str:
+    line = identity.command_line(pid)
+    if _OURS in line:
+        return "a fork of the job's own process"
+    return redaction.cut(redaction.typed(redaction.one_line(redaction.without(line, secrets))), _LONGEST)

@@ -1,0 +1,63 @@
+"""A job as a notebook: what it is, the call as code, what it printed and displayed; valid for nbformat, and written whole."""
+
+import json
+import os
+import pprint
+import re
+from typing import Any
+
+from ...errors import StoreError
+from ...model import moments
+from ...system import private_file, shield
+from .as_json import as_json
+from .view import JobView
+
+
+def write(job: JobView, path: str | os.PathLike[str]) -> None:
+    """Write a job to a notebook file.
+
+    Raises
+    ------
+    StoreError
+        If the file can't be written.
+    """
+    import nbformat
+
+    record = job._record()  # noqa: SLF001 - its own package
+    facts = as_json(job)
+    title = f"# job {record.id}: {record.call.target}\n\n{job.status}, submitted {moments.show(record.submitted_at)}"
+    cell = nbformat.v4.new_code_cell(call_as_code(job), outputs=job.outputs())
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(title), cell],
+        metadata={"kernelspec": _KERNEL, "language_info": {"name": "python"}, "ipybgjobs": json.loads(json.dumps(facts))},
+    )
+    nbformat.validate(notebook)
+    target, content = os.path.abspath(os.fspath(path)), nbformat.writes(notebook).encode()
+
+    def effect() -> None:
+        shield.decide()
+        private_file.write_whole(target, content)
+
+    try:
+        shield.run(effect, lambda _: f"{target} was written")
+    except OSError as error:
+        raise StoreError(f"{target} can't be written: {error.strerror}.") from error
+
+
+_KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+
+
+def call_as_code(job: JobView) -> str:
+    """Return Python that submits the same call again; what is not plain stands there as a description, secrets blanked."""
+    call = job._record().call  # noqa: SLF001 - its own package
+    lines = ["import ipybgjobs as bg", "", "job = bg.submit("]
+    lines.append(f"    {call.target!r},")
+    for name, shown in (("params", _shown(call.shown("params"))), ("init", _shown(call.shown("init")))):
+        if shown != "{}" or name == "params":
+            lines.append(f"    {'' if name == 'params' else 'init='}{shown},")
+    return "\n".join([*lines, ")"])
+
+
+def _shown(values: dict[str, Any]) -> str:
+    text = pprint.pformat(values, width=100, sort_dicts=False).replace("\n", "\n    ")
+    return re.sub(r"(?<=: )(-?)(nan|inf)(?=[,}])", r"\1float('\2')", text)  # as Python reads them

@@ -1,0 +1,359 @@
+"""What a job is and how it is: everything read live, from the store and the attempt folders; it changes nothing."""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ...configuration.settings import Settings
+from ...errors import BackgroundJobError, InvalidParameters, ParametersNotLoaded
+from ...model import durations, redaction, serialization
+from ...model.records import Attempt, JobRecord, JobState
+from ...state import attempt, disk_usage, outputs, ownership, reports
+from ...state import progress as progress_of
+from ...state.folder import StateFolder
+from ...state.progress import Progress
+from ...state.text_log import TextLog
+from ...store import queries
+from ...store.database import Database
+from ...system import place, private_file
+from ...targets import origin
+from ..submit import options
+from . import deadlock, leftover_processes, supervision
+from .leftover_processes import Leftover
+
+
+class Reader(Protocol):
+    """What reading a job needs of the client."""
+
+    def database(self, folder: StateFolder) -> Database:
+        """Open the store."""
+
+    def settings(self) -> Settings:
+        """Return what the configuration files say."""
+
+    def group(self, key: int | str) -> Any:
+        """Return a group."""
+
+    def see_to(self, folder: StateFolder) -> None:
+        """See to it that a supervisor runs."""
+
+
+class JobView:
+    """One job, to be read.
+
+    Parameters
+    ----------
+    client : Reader
+        Whose store it is in.
+    folder : StateFolder
+        The state folder.
+    id : int
+        The job's id in this store.
+    uid : str
+        The same job's name on any machine.
+    """
+
+    def __init__(self, client: Reader, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
+        self._reader = client
+        self._folder = folder
+        self.id = id
+        self.uid = uid
+
+    def _record(self) -> JobRecord:
+        """The job, to be shown: one whose row can't be read says so in the place of an error."""
+        found = queries.shown_job(self._database(), self.uid)
+        if not found.state.ended:
+            self._reader.see_to(self._folder)
+        return found
+
+    def _whole_record(self) -> JobRecord:
+        """The job, where all of it is needed: its parameters, and which values are secret."""
+        return queries.job(self._database(), self.uid)
+
+    def _database(self) -> Database:
+        return self._reader.database(self._folder)
+
+    # -- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def target(self) -> str:
+        """The dotted path of what runs."""
+        return self._record().call.target
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters, as they were converted at submit."""
+        call = self._whole_record().call
+        return {**call.params, **self._pickled("params.", call.pickled)}
+
+    @property
+    def init(self) -> dict[str, Any]:
+        """The constructor's parameters."""
+        call = self._whole_record().call
+        return {**call.init, **self._pickled("init.", call.pickled)}
+
+    def changes(self) -> list[str]:
+        """Say what was different: between submit and run, between attempts, and since the last success of the same target.
+
+        Returns
+        -------
+        list of str
+            A sentence each: source file, git commit, interpreter, packages.
+        """
+        attempts, database = self.attempts, self._database()
+        submitted = queries.submitted_source(database, self.id)
+        said = [
+            f"the code changed between submit and attempt {each.number}: {each.source.path}"
+            for each in attempts[:1]
+            if each.source and submitted and each.source.digest != submitted.digest
+        ]
+        for before, after in itertools.pairwise(attempts):
+            said += _since(f"attempt {before.number}", _differences(database, before, after))
+        earlier = queries.last_success(database, self.target, self.id) if self.state is JobState.FAILED and attempts else None
+        if earlier is not None:
+            good = queries.attempts(database, earlier)[-1]
+            said += _since(f"job {earlier}, which succeeded", _differences(database, good, attempts[-1]))
+        return said
+
+    def _pickled(self, prefix: str, slots: dict[str, str]) -> dict[str, Any]:
+        if not any(slot.startswith(prefix) for slot in slots):
+            return {}
+        values: dict[str, Any] = {}
+        group = self.group
+        for uid in ([] if group is None else [group.uid]) + [self.uid]:
+            values |= self._loaded(f"{self._folder.job(uid)}/{attempt.PARAMETERS}")
+        return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
+
+    def _loaded(self, path: str) -> dict[str, Any]:
+        """Pickled parameters; none where there is no such file."""
+        try:
+            values: dict[str, Any] = serialization.load(ownership.read(path))
+        except FileNotFoundError:
+            return {}
+        except BackgroundJobError:
+            raise
+        except (Exception, SystemExit) as problem:
+            reason = redaction.one_line(f"{type(problem).__name__}: {problem}")
+            raise ParametersNotLoaded(
+                f"The parameters of job {self.id} can't be loaded here: {reason}. They were pickled at submit and need the "
+                "modules and classes that they are made of: make these importable under the same names, or submit the job anew."
+            ) from problem
+        return values
+
+    @property
+    def name(self) -> str | None:
+        """The name it was given."""
+        return self._record().name
+
+    @property
+    def queue(self) -> str:
+        """The queue it waits or waited in."""
+        return self._record().queue
+
+    @property
+    def priority(self) -> int:
+        """Higher goes first; a queued job may be given another."""
+        return self._record().priority
+
+    @property
+    def after(self) -> list[int]:
+        """Ids of the jobs that it comes after."""
+        return queries.dependencies(self._database(), self.id)
+
+    @property
+    def retried_from(self) -> int | None:
+        """The job whose parameters were changed for this one."""
+        return self._record().retried_from
+
+    @property
+    def group(self) -> Any:
+        """The group that it was submitted in; None if it was submitted alone."""
+        group_id = self._record().group_id
+        return None if group_id is None else self._reader.group(group_id)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What its folder takes on disk, in bytes."""
+        return disk_usage.of_folder(self._folder.job(self.uid))
+
+    # -- how it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> JobState:
+        """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
+        found = queries.state(self._database(), self.id)
+        if not found.ended:
+            self._reader.see_to(self._folder)
+        return found
+
+    @property
+    def status(self) -> str:
+        """The state as a person would say it, with the time of a retry."""
+        record = self._record()
+        if not record.state.ended and record.owner.place != place.here():
+            return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
+        if record.state is JobState.QUEUED and record.blockers:
+            return f"queued, comes after {', '.join(f'job {each}' for each in self.after)}"
+        held = self._held(record)
+        if held:
+            return f"{record.status()}, held: {held}"
+        told = [record.status()]
+        if record.state is JobState.RUNNING:
+            others = ", ".join(f"job {each}" for each in self._waits_for())
+            told += [f"waits for {others}" if others else "", str(self.progress or "")]
+        return ", ".join(filter(None, told))
+
+    def _noted_wait(self, left: Callable[[], Sequence[int]], timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
+        """Note that the job of this process waits for jobs of this store; see `standstill.noted`."""
+        return deadlock.noted(deadlock.Store(self._folder, self._database, self._reader.settings), left, timeout)
+
+    def _waits_for(self) -> list[int]:
+        """The jobs for which the newest attempt waits, as it says itself."""
+        folder = self._newest_folder()
+        return [] if folder is None else sorted(deadlock.awaited(folder))
+
+    def _held(self, record: JobRecord) -> str | None:
+        """What keeps a job from starting or from going on: as its supervisor has said, or as is seen from here."""
+        database = self._database()
+        if record.state is JobState.RUNNING:
+            folder = self._newest_folder()
+            begun = folder is not None and "process" in (private_file.read_json(folder, attempt.STARTED) or {})
+            return supervision.trouble(self._folder) if begun else self._notice(database)
+        if record.state is not JobState.QUEUED or record.not_before > time.time():
+            return None
+        if queries.is_paused(database, record.queue):
+            return f"the queue {redaction.one_line(record.queue)} is paused"
+        return self._notice(database)
+
+    def _notice(self, database: Database) -> str | None:
+        return supervision.notices(database, self._folder).of(queries.context(database, self.id))
+
+    def _last_heard(self, key: str) -> str:
+        heard = [row["heard_at"] for row in queries.supervisors(self._database()) if row["place"] == key]
+        return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
+
+    @property
+    def error(self) -> str | None:
+        """The last failure in one line, also while the job waits for a retry; None if there was none."""
+        return self._record().error
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Every attempt, oldest first."""
+        found = queries.attempts(self._database(), self.id)
+        if not found:
+            queries.state(self._database(), self.id)  # a job that is gone says so
+        return found
+
+    @property
+    def hook(self) -> Attempt | None:
+        """How the call of its class's hook went; None where there was none."""
+        return queries.hook(self._database(), self.id)
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback of the last attempt that left one, as text."""
+        found = [each.traceback for each in self.attempts if each.traceback]
+        return found[-1] if found else None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the newest attempt is, as the job says itself; None where it has not said so."""
+        folder = self._newest_folder()
+        return None if folder is None else progress_of.of_attempt(folder)
+
+    @property
+    def withheld(self) -> list[str]:
+        """What the system did not let the newest attempt have of its submitter's limits, niceness and processors."""
+        folder = self._newest_folder()
+        found = None if folder is None else private_file.read_json(folder, attempt.WITHHELD)
+        values = (found or {}).get("withheld")
+        return list(map(str, values)) if isinstance(values, list) else []
+
+    def left_running(self) -> list[Leftover]:
+        """Return the processes that attempts of this job have left running when they ended, and that still run here."""
+        attempts = [*self.attempts, *filter(None, [self.hook])]
+        ended = [self._folder.attempt(each.folder) for each in attempts if each.folder and each.ended_at]
+        return leftover_processes.of_attempts(ended, self._record().call.hidden) if ended else []
+
+    def _newest_folder(self) -> str | None:
+        """The folder of the newest attempt that was launched."""
+        folders = [each.folder for each in self.attempts if each.folder]
+        return self._folder.attempt(folders[-1]) if folders else None
+
+    def _folder_of(self, number: int | None) -> str | None:
+        """The folder of an attempt, or of the newest; None where it was not launched."""
+        if number is None:
+            return self._newest_folder()
+        attempts = {each.number: each for each in self.attempts}
+        if type(number) is not int or number not in attempts:
+            raise InvalidParameters(f"attempt is {number!r}; {_numbers(self.id, list(attempts))}.")
+        folder = attempts[number].folder
+        return None if folder is None else self._folder.attempt(folder)
+
+    def outputs(self, attempt: int | None = None) -> list[Any]:
+        """Return what an attempt printed and displayed, and what it returned, as a list of nbformat's outputs.
+
+        Parameters
+        ----------
+        attempt : int, optional
+            Its number, from 1; by default the newest.
+
+        Raises
+        ------
+        InvalidParameters
+            If the job has no such attempt.
+        """
+        from nbformat import from_dict
+
+        return [from_dict(output) for output in self._plain_outputs(attempt)]
+
+    def _plain_outputs(self, number: int | None = None) -> list[dict[str, Any]]:
+        """The outputs as dicts: without nbformat, whose import takes seconds."""
+        folder = self._folder_of(number)
+        if folder is None:
+            return []
+        report = reports.outcome(folder)
+        found = outputs.of_attempt(folder, None if report is None else report.result)
+        return outputs.without_secrets(found, self._whole_record().call.hidden)
+
+    def log(self, tail: int | None = None, attempt: int | None = None) -> str:
+        """Return what an attempt printed, errors included.
+
+        Parameters
+        ----------
+        tail : int, optional
+            Only the last so many lines, at least 0.
+        attempt : int, optional
+            Its number, from 1; by default the newest.
+
+        Raises
+        ------
+        InvalidParameters
+            If the job has no such attempt, or `tail` is not a number of lines.
+        """
+        lines = None if tail is None else options.count(tail, "tail")
+        folder = self._folder_of(attempt)
+        if folder is None:
+            return ""
+        return TextLog(folder).text() if lines is None else TextLog(folder).tail(lines)
+
+
+def _numbers(job_id: int, numbers: list[int]) -> str:
+    """Say which attempts a job has."""
+    if not numbers:
+        return f"job {job_id} has had no attempt yet"
+    return f"job {job_id} has " + ("attempt 1 only" if numbers == [1] else f"attempts {numbers[0]} to {numbers[-1]}")
+
+
+def _since(what: str, differences: list[str]) -> list[str]:
+    return [f"changed since {what}: {', '.join(differences)}"] if differences else []
+
+
+def _differences(database: Database, before: Attempt, after: Attempt) -> list[str]:
+    """What differs between two attempts, each in a few words."""
+    found = origin.differences(queries.origin(database, before.origin_id), queries.origin(database, after.origin_id))
+    changed = before.source and after.source and before.source.digest != after.source.digest
+    return [f"the code ({after.source.path})", *found] if changed and after.source else found

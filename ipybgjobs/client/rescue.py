@@ -1,0 +1,280 @@
+"""What of a damaged store, and of job folders without a row, can be saved; and saving it where somebody asks.
+
+It deletes nothing: a damaged store is moved aside, whole. What no row tells any more is told by the job's folder.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import StoreDamaged, StoreError
+from ..executors.local import exit_from_folder
+from ..model import redaction
+from ..model.call import Call
+from ..model.records import Outcome, Owner
+from ..state import attempt, removal_notes, unclaimed
+from ..state.folder import StateFolder
+from ..store import queries, restoring, salvage, submissions
+from ..store.database import Database
+from ..store.restoring import KnownAttempt, KnownJob
+from ..store.salvage import Salvaged
+from ..store.submissions import Surroundings
+from ..supervisor.verdict import judge
+from ..system import identity, lock, place, private_file, worker
+from ..system.lock import FileLock
+
+#: What belongs to a database, by the endings of its files.
+_FILES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What can be saved.
+
+    Parameters
+    ----------
+    damage : str or None
+        What is damaged; None where the store is sound, or there is none.
+    salvaged : Salvaged
+        What can be read of a damaged store.
+    folders : list of str
+        Uids of jobs that no row tells of, and whose folders hold attempts.
+    """
+
+    damage: str | None = None
+    salvaged: Salvaged = field(default_factory=Salvaged)
+    folders: list[str] = field(default_factory=list)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to save."""
+        return self.damage is not None or bool(self.folders)
+
+    def saved(self) -> str:
+        """Say what was saved."""
+        parts = [f"{_jobs(len(self.salvaged.rows.get('jobs', ())))} of the damaged store"] if self.damage is not None else []
+        return " and ".join([*parts, f"{_jobs(len(self.folders))} that only their folders told of"])
+
+    def __str__(self) -> str:
+        jobs, unreadable = len(self.salvaged.rows.get("jobs", ())), self.salvaged.unreadable
+        read = f"{_jobs(jobs)} can be read" + (f", up to {unreadable} can't" if unreadable else "")
+        kept = (
+            f"{_jobs(len(self.folders))} {'has' if len(self.folders) == 1 else 'have'} no row, and can be had from their folders"
+        )
+        parts = ([read] if self.damage is not None else []) + ([kept] if self.folders else [])
+        return "; ".join(parts)
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job{'' if count == 1 else 's'}"
+
+
+def look(folder: StateFolder) -> Found:
+    """Find what can be saved; changes nothing.
+
+    Raises
+    ------
+    StoreError
+        If the folder can't be read.
+    """
+    damage, salvaged, known = None, Salvaged(), set[str]()
+    uids = unclaimed.uids(folder)
+    if os.path.exists(folder.database) and os.path.getsize(folder.database):
+        try:
+            known = _known(folder, uids)
+        except StoreDamaged as error:
+            damage, salvaged = str(error.__cause__ or error), _read(folder)
+            known = salvaged.uids()
+    known.update(uid for _, _, going in removal_notes.announced(folder) for uid in going)  # somebody wanted those gone
+    return Found(damage, salvaged, [uid for uid in uids if uid not in known])
+
+
+def _known(folder: StateFolder, uids: list[str]) -> set[str]:
+    """Which uids a sound store knows.
+
+    Raises
+    ------
+    StoreDamaged
+        If it is not sound.
+    """
+    with contextlib.closing(Database(folder.database, durable=True)) as database:
+        found = salvage.damage(database)
+        if found is not None:
+            raise StoreDamaged(found)
+        return queries.known(database, uids)
+
+
+def _read(folder: StateFolder) -> Salvaged:
+    """Read a copy of a damaged store: SQLite would change the original."""
+    apart = tempfile.mkdtemp(prefix="rescue.", dir=folder.path)
+    try:
+        for ending in ("", "-wal"):
+            if os.path.exists(f"{folder.database}{ending}"):
+                _copy(f"{folder.database}{ending}", f"{apart}/jobs.db{ending}")
+        return salvage.read(f"{apart}/jobs.db")
+    finally:
+        shutil.rmtree(apart, ignore_errors=True)
+
+
+def _copy(path: str, copy: str) -> None:
+    """Copy a file in another process: to close it in this one would drop the locks that SQLite holds on it here."""
+    code = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-ISc", code, path, copy], capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2]
+        raise StoreError(f"{path} can't be copied to be read: {why}. Nothing was changed.")
+
+
+def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str | None]:
+    """Save what can be saved: a damaged store is moved aside, and a sound one comes into its place.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    surroundings : Surroundings
+        Of this process; they stand in for those that could not be read, where a job no longer needs them.
+
+    Returns
+    -------
+    (Found, str or None)
+        What was saved, and where the damaged store is now.
+
+    Raises
+    ------
+    StoreError
+        If a supervisor or a job of the folder is at work, or the disk refuses.
+    """
+    with _alone(folder):
+        found = look(folder)
+        jobs = [job for job in (_readable_job(folder, uid) for uid in found.folders) if job is not None]
+        found = replace(found, folders=[job.uid for job in jobs])
+        if found.damage is None:
+            with contextlib.closing(Database(folder.database, durable=True, supervising=True)) as database:
+                _write(database, Salvaged(), jobs, surroundings)
+            return found, None
+        fresh = f"{folder.path}/rescued.db"
+        _discard(fresh)  # of a rescue that was cut short
+        with contextlib.closing(Database(fresh, durable=True, supervising=True)) as database:
+            _write(database, found.salvaged, jobs, surroundings)
+            database.fold()
+        return found, _exchange(folder, fresh)
+
+
+@contextlib.contextmanager
+def _alone(folder: StateFolder) -> Iterator[None]:
+    """While no supervisor works on the folder: none of this place, and none that is seen, of another or of an older version."""
+    own = folder.supervisor_lock(place.here())
+    held = FileLock.acquire(own, wait=False)
+    try:
+        others = [path for path in folder.supervisor_locks() if path not in (own, folder.next_lock(place.here()))]
+        if held is None or any(lock.is_held(path) for path in others):
+            raise StoreError(
+                f"A supervisor works on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, then "
+                "rescue."
+            )
+        yield
+    finally:
+        if held is not None:
+            held.close()
+
+
+def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], surroundings: Surroundings) -> None:
+    owner = Owner(place.here(), identity.host())
+    with database.transaction() as connection:
+        context = submissions.context_id(connection, surroundings) if salvaged.rows or jobs else 0
+        if salvaged.rows:
+            connection.execute("DELETE FROM contexts")  # its number may be that of another which was saved
+            restoring.write(connection, salvaged)
+            context = submissions.context_id(connection, surroundings)
+            restoring.settle(connection, context, time.time())
+        for job in jobs:
+            restoring.register(connection, job, owner, context)
+
+
+def _exchange(folder: StateFolder, fresh: str) -> str:
+    """Move the damaged store aside and the new one into its place; return where the damaged one is now."""
+    aside = f"{folder.database}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    try:
+        for ending in reversed(_FILES):  # its log first: it must never be taken for the new store's
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{folder.database}{ending}", f"{aside}{ending}")
+        os.rename(fresh, folder.database)
+    except OSError as error:
+        raise StoreError(f"{folder.database} can't be moved aside: {error.strerror}. What was saved is in {fresh}.") from error
+    return aside
+
+
+def _discard(fresh: str) -> None:
+    for ending in _FILES:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{fresh}{ending}")
+
+
+# -- what a folder says of its job ----------------------------------------------------------------------------------------
+
+
+def _readable_job(folder: StateFolder, uid: str) -> KnownJob | None:
+    """Read a job from its folder; None where that says too little, or what nobody of ours wrote: a job can write there."""
+    try:
+        return _known_job(folder, uid)
+    except (TypeError, ValueError, AttributeError, KeyError, OSError):
+        return None
+
+
+def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
+    """Read a job from its folder; None where its requests can't be read.
+
+    Raises
+    ------
+    StoreError
+        If it runs.
+    """
+    paths = unclaimed.attempts(folder, uid)
+    requests = {number: private_file.read_json(folder.attempt(path), attempt.REQUEST) or {} for number, path in paths.items()}
+    request = next((each for each in reversed(requests.values()) if "key" in each), None)
+    if request is None:
+        return None
+    if any(worker.is_held_alive(f"{folder.attempt(path)}/{attempt.STARTED}") for path in paths.values()):
+        raise StoreError(f"The job in {folder.job(uid)} runs: wait for its end, then rescue. Nothing was changed.")
+    call = _call(request, folder, uid)
+    job = request.get("job", {})
+    attempts = tuple(_known_attempt(folder, number, path, call) for number, path in paths.items() if number)
+    positional = tuple(name for name in request.get("positional", ()) if isinstance(name, str))
+    return KnownJob(job.get("id"), uid, job.get("name"), call, positional, attempts) if attempts else None
+
+
+def _call(request: dict[str, Any], folder: StateFolder, uid: str) -> Call:
+    """What was called. Which names were secret stood in the row alone, so those count that are secret by default."""
+    key, method = str(request["key"]), request.get("method")
+    init, params = request.get("init", {}), request.get("params", {})
+    secrets = redaction.secret_names({**init, **params}, redaction.SECRET_NAMES)
+    hidden = tuple(redaction.secrets_in([init, params], secrets))
+    pickled = {"params.…": "parameters that are not plain"} if os.path.exists(f"{folder.job(uid)}/{attempt.PARAMETERS}") else {}
+    return Call(f"{key}.{method}" if method else key, init, params, pickled, secrets, hidden)
+
+
+def _known_attempt(folder: StateFolder, number: int, relative: str, call: Call) -> KnownAttempt:
+    path = folder.attempt(relative)
+    reason = (private_file.read_json(path, attempt.ENDING) or {}).get("reason")
+    ending = Outcome(reason) if isinstance(reason, str) and reason in set(Outcome) else None
+    verdict, _ = judge(exit_from_folder(path), ending, lambda: call.hidden)
+    started = (private_file.read_json(path, attempt.STARTED) or {}).get("started_at")
+    ended = (private_file.read_json(path, attempt.OUTCOME) or {}).get("ended_at")
+    changed = os.stat(path).st_mtime
+    return KnownAttempt(
+        number,
+        relative,
+        float(started if isinstance(started, float) else changed),
+        float(ended if isinstance(ended, float) else changed),
+        verdict.outcome,
+        verdict.error,
+        verdict.traceback,
+    )

@@ -1,0 +1,19 @@
+"""From a call as asked for to jobs that can be stored: allowed, bound, checked, encoded.
+
+It never stores anything: `client.writer` does.
+
+Modules
+-------
+encoding
+    From bound parameters to JSON and pickles.
+explanation
+    What a submit would do, or why it would be refused.
+in_process
+    A call in this very process, for debugging.
+options
+    The options of a submit, checked.
+payloads
+    Pickled parameters in their jobs' folders.
+preparation
+    The steps from a request to jobs that can be stored.
+"""

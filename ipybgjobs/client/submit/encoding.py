@@ -1,0 +1,181 @@
+"""From bound parameters to what is stored: plain JSON for the row, pickles for the job's folder. Writes nothing."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...errors import InvalidParameters
+from ...model import redaction, serialization, sizes
+from ...model.call import Call
+from ...model.path_with_content import Enclosed
+from ...model.source import Source
+from ...targets.inspection import Bound
+
+
+class Split(NamedTuple):
+    """A call, with its parameters as they are stored."""
+
+    call: Call  #: what the row says
+    pickled: bytes | None  #: the parameters that are not plain
+    content: str  #: what tells those from others
+
+
+def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
+    """Split parameters into plain ones and others.
+
+    Parameters
+    ----------
+    target : str
+        The dotted path of what is called.
+    bound : Bound
+        Parameters that fit.
+    secrets : tuple of str
+        Names of parameters whose values are shown to nobody.
+
+    Raises
+    ------
+    InvalidParameters
+        If one can't be pickled.
+    """
+    groups = {"init": bound.init, "params": bound.params, "code": bound.code}
+    others = {
+        f"{group}.{name}": value
+        for group, values in groups.items()
+        for name, value in values.items()
+        if not serialization.is_plain(value)
+    }
+    rest = {group: _plain_part(group, values, others) for group, values in groups.items()}
+    if not others:
+        hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
+        return Split(Call(target, rest["init"], rest["params"], {}, secrets, hidden), None, "")
+    try:
+        described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
+        hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
+        call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
+        return Split(call, _pickled(others), serialization.digest(others))
+    except InvalidParameters:
+        raise
+    except (Exception, SystemExit) as error:  # an object may do anything when it is looked at
+        raise _refused(others, "can't be looked at", f"{type(error).__name__}: {error}") from error
+
+
+def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names whose values are shown to nobody, of those that stand anywhere in parameters.
+
+    Raises
+    ------
+    InvalidParameters
+        If one of them can't be looked at.
+    """
+    try:
+        return redaction.secret_names(sorted(redaction.names_in(list(groups))), given)
+    except (Exception, SystemExit) as error:
+        values = {f"params.{name}": value for group in groups for name, value in group.items()}
+        raise _refused(values, "can't be looked at", f"{type(error).__name__}: {error}") from error
+
+
+def _plain_part(group: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row says: plain values, and the paths of files whose content is pickled."""
+    return {
+        name: str(value) if isinstance(value, Enclosed) else value
+        for name, value in values.items()
+        if f"{group}.{name}" not in others or isinstance(value, Enclosed)
+    }
+
+
+def fingerprint(split: Split, source: Source | None) -> str | None:
+    """Return what tells a call with its content and source from others; None where there is no source to look at."""
+    return None if source is None else _digest(split, source.digest)
+
+
+def identity_of(split: Split) -> str:
+    """Return what tells a call with its content from others: the key of ``unique=True``."""
+    return f"{split.call.target} {_digest(split, '')}"
+
+
+def asked_unique(call: Call, key: str | None) -> str | bool | None:
+    """Return what was asked for as `unique`, from the key that a job holds."""
+    if key is None:
+        return None
+    target, _, digest = key.rpartition(" ")
+    return True if target == call.target and len(digest) == _DIGITS and set(digest) <= set("0123456789abcdef") else key
+
+
+#: Digits of a digest.
+_DIGITS = 64
+
+
+def _digest(split: Split, source: str) -> str:
+    call = split.call
+    whole = json.dumps([call.target, call.init, call.params, split.content, source], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def note_of_size(sent: Sequence[tuple[Call, bytes | None]], limit: int) -> str | None:
+    """Say that a submit copies large parameters, in one job or in all of a group; None where they are not."""
+    taken = [size(*copy) for copy in sent]
+    if sum(taken) < limit:
+        return None
+    call, _ = sent[taken.index(max(taken))]
+    names = [f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items()]
+    names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
+    return f"{sizes.show(sum(taken))} of parameters are copied ({', '.join(names)}); a path in their place would not be."
+
+
+def size(call: Call, pickled: bytes | None) -> int:
+    """Return the bytes that the parameters of a call take, as they are stored."""
+    return len(pickled or b"") + len(json.dumps([call.init, call.params]))
+
+
+def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
+    group, _, name = slot.partition(".")
+    if group == "code":
+        return f"<code {name}>"
+    if name in secrets:
+        return redaction.BLANK
+    if isinstance(value, Enclosed):
+        return redaction.cut(repr(str(value)))
+    if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
+        return redaction.cut(redaction.one_line(repr(redaction.blanked(value, secrets))))
+    return serialization.describe(value)
+
+
+def _pickled(values: dict[str, Any]) -> bytes:
+    try:
+        return serialization.dump(values)
+    except Exception as error:
+        raise _refused(values, "can't be sent to another process", str(error)) from error
+
+
+def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameters:
+    slot, value = _culprit(values)
+    return InvalidParameters(
+        f"{slot.partition('.')[2]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
+        "Send what it is made from instead, such as a path."
+    )
+
+
+def _culprit(values: dict[Any, Any]) -> tuple[Any, Any]:
+    """Which of several values can't be sent."""
+    return next(((name, value) for name, value in values.items() if not _can_be_sent(value)), next(iter(values.items())))
+
+
+def _kind(value: Any) -> str:
+    """What a value is that can't be sent; of a dict, which of its items is to blame."""
+    kind = f"a {serialization.name_of_type(value)}"
+    if type(value) is not dict or not value:
+        return kind
+    key, item = _culprit(value)
+    return f"{kind} whose {redaction.cut(repr(key))} is a {serialization.name_of_type(item)}"
+
+
+def _can_be_sent(value: Any) -> bool:
+    try:
+        serialization.dump(value)
+        serialization.digest(value)
+        redaction.names_in(value)
+    except (Exception, SystemExit):
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""A call in this very process, so that breakpoints and ``%debug`` work: same call, same parameters, recorded as nothing.
+
+Modules of the target that have changed since they were imported are imported again first: what runs is what a job would run.
+"""
+
+import asyncio
+import copy
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from ...model import serialization
+from ...model.call import Call
+from ...targets import inspection, resolve
+from ...targets.allowlist import Permission
+
+
+def prepare(
+    permission: Permission, call: Call, pickled: bytes | None, positional: tuple[str, ...], tell: Callable[[str], None]
+) -> Callable[[], Any]:
+    """Return what runs the call.
+
+    Parameters
+    ----------
+    permission : Permission
+        The target, which the allowlist has passed.
+    call : Call
+        With parameters that fit.
+    pickled : bytes or None
+        Those that are not plain.
+    positional : tuple of str
+        Names of parameters passed by position.
+    tell : callable
+        Shows a person a note.
+
+    Raises
+    ------
+    InvalidTarget
+        If the target can't be imported.
+    """
+    _import_again(permission.entry.key, tell)
+    owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
+    init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
+    groups = {"init": init, "params": params, "code": {}}  # the code itself is here
+    for slot, value in ({} if pickled is None else serialization.load(pickled)).items():
+        group, _, name = slot.partition(".")
+        groups[group][name] = value
+
+    def run() -> Any:
+        function = resolve.bound(owner, permission.method, init)
+        value = function(*[params.pop(name) for name in positional], **params)
+        return _awaited(value) if resolve.is_awaited(value) else value
+
+    return run
+
+
+def _import_again(key: str, tell: Callable[[str], None]) -> None:
+    names = inspection.stale(key)
+    first = inspection.folders_first([f"{key}."]) if names else ()
+    for name in names:
+        _reload(sys.modules[name], first)
+        tell(f"Note: {name} has changed since it was imported here, and was imported again.")
+    inspection.imported_again(names)
+
+
+def _reload(module: ModuleType, first: Sequence[str]) -> None:
+    """Import a module again from where it was found, wherever this process is by now."""
+    sys.path[:0] = first
+    try:
+        importlib.reload(module)
+    finally:
+        if sys.path[: len(first)] == list(first):
+            del sys.path[: len(first)]
+
+
+def _awaited(value: Any) -> Any:
+    """What an awaitable gives; where a loop runs in this thread, the awaitable itself, to be awaited."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_wait(value))
+    return value
+
+
+async def _wait(value: Any) -> Any:
+    return await value

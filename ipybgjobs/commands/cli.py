@@ -1,0 +1,211 @@
+"""The command line ``jupyter bgjobs VERB``, also ``python -m ipybgjobs``; the same verbs serve ``%bgjobs``.
+
+Exit status: 0 fine, 1 the job failed or was refused, 2 wrong usage.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import BackgroundJobError
+from ..model import durations, redaction
+from ..system import shield
+from . import job_line, verbs
+from .job_line import UsageFault
+
+FAILED, WRONG_USAGE = 1, 2
+
+_PORTS = 1 << 16
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageFault(
+            f"{self.prog}: {redaction.cut(redaction.typed(message), job_line.LONGEST_COMPLAINT)} ({job_line.one_usage(self)})"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb, and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no error
+    try:
+        return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
+    except UsageFault as fault:
+        print(fault, file=sys.stderr)
+        return WRONG_USAGE
+    except (BackgroundJobError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        if error.filename is not None:  # which what is printed has not
+            raise
+        _tell_unwritten(error)
+        return FAILED
+    except KeyboardInterrupt as interrupt:
+        print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done by then
+        return 130
+
+
+def _run_and_flush(arguments: Sequence[str]) -> int:
+    """Run one verb, and write all of its output while it can still be told that this can't be done."""
+    status = run(arguments)
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return status
+
+
+def _tell_unwritten(error: OSError) -> None:
+    """Say that the output can't be written; Python's own last flush, which would say it again, finds nothing to write to."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(OSError):  # the other may be as full
+        print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
+
+
+@shield.told
+def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
+    """Run one verb; its errors are raised.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The verb and what it takes.
+    prog : str
+        Name of the command, for messages.
+    """
+    top = parser(prog)
+    parsed, left = top.parse_known_args(job_line.with_values(arguments) if list(arguments[:1]) == ["submit"] else list(arguments))
+    if left and (parsed.verb != "submit" or any(word.startswith("-") for word in left)):
+        top.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        parsed.words += left  # parameters that follow an option
+    status: int = parsed.function(parsed)
+    return status
+
+
+def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    top = _Parser(prog=prog, description="Background jobs that outlive the notebook.")
+    top.add_argument("--version", action="version", version=__version__)
+    verbs_of = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        text = (function.__doc__ or "").splitlines()[0]
+        made = verbs_of.add_parser(name, help=text, description=text)
+        made.set_defaults(function=function)
+        made.add_argument("--json", action="store_true", help="print JSON")
+        return made
+
+    added = verb("submit", verbs.submit)
+    job_line.add_options(added)
+    added.add_argument("words", nargs="+", metavar="Class.method key=value")
+    _reading_verbs(verb)
+    _changing_verbs(verb)
+    _more_verbs(verb)
+    return top
+
+
+_Verb = Callable[[str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
+
+
+def _reading_verbs(verb: _Verb) -> None:
+    added = verb("list", verbs.list_)
+    for name in ("state", "queue", "target", "name", "group"):
+        added.add_argument(f"--{name}", help=f"only jobs with this {name}")
+    added.add_argument("--limit", type=int, default=50, help="at most so many; default 50")
+    _with_job(verb("show", verbs.show))
+    added = _with_job(verb("log", verbs.log))
+    added.add_argument("--tail", type=_lines, metavar="LINES", help="only the last lines")
+    added.add_argument("--attempt", type=int, metavar="NUMBER", help="of this attempt; by default the newest")
+    added.add_argument("-f", "--follow", action="store_true", help="print on as it comes, until the job has ended")
+    _with_wait(_with_job(verb("result", verbs.result)))
+    _with_wait(_with_jobs(verb("wait", verbs.wait)))
+
+
+def _changing_verbs(verb: _Verb) -> None:
+    added = _with_jobs(verb("cancel", verbs.cancel))
+    added.add_argument("--grace", metavar="DURATION", help="for each of interrupt and terminate")
+    added = _with_jobs(verb("adopt", verbs.adopt))
+    added.add_argument("--all", action="store_true", help="all jobs whose place is not seen to be alive")
+    added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value")
+    added.add_argument("--failed", action="store_true", help="all jobs that failed")
+    added = _with_jobs(verb("priority", verbs.priority))
+    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="higher goes first")
+    for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
+        verb(name, function).add_argument("queue", nargs="?", help="by default all")
+    _with_jobs(verb("remove", verbs.remove))
+    added = _with_jobs(verb("keep", verbs.keep))
+    added.add_argument("--no", action="store_true", help="no longer")
+    added = verb("clean", verbs.clean)
+    added.add_argument("--state", action="append", help="only jobs in this state; may be given again")
+    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago, such as "30d"')
+    added.add_argument("--keep-jobs", type=int, metavar="N", help="not the N that ended last")
+    added.add_argument("--yes", action="store_true", help="remove them")
+
+
+def _more_verbs(verb: _Verb) -> None:
+    from .. import demo
+    from . import dashboard, doctor, user_files
+
+    verb("allow", user_files.allow).add_argument(
+        "target", help="module.Class.method; or a notebook, or a pattern of them in quotes"
+    )
+    added = verb("config", user_files.config)
+    added.add_argument("action", choices=["init", "show", "check"])
+    verb("doctor", doctor.run).add_argument(
+        "--rescue", action="store_true", help="save what can be saved of a damaged store, and jobs that only folders tell of"
+    )
+    added = verb("dashboard", dashboard.run)
+    added.add_argument(
+        "--port", type=_port, default=8890, help="where it listens on this machine; default 8890, or the next free one"
+    )
+    added.add_argument("--no-browser", action="store_true", help="print the address, and open nothing")
+    added = verb("demo", demo.run)
+    added.add_argument("--folder", help="where to keep the demo's notebooks; default a new temporary folder")
+
+
+def _with_job(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    made.add_argument("job", metavar="JOB", help="id, name or uid")
+    return made
+
+
+def _with_jobs(made: argparse.ArgumentParser, what: str = "JOB") -> argparse.ArgumentParser:
+    made.add_argument("jobs", nargs="*", metavar=what, help="id, name or uid")
+    made.add_argument("--group", help="all jobs of this group, by id, name or uid")
+    return made
+
+
+def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    made.add_argument(
+        "--timeout", type=_patience, metavar="DURATION", help='stop waiting after this long, such as "5m"; the job keeps running'
+    )
+    return made
+
+
+def _port(text: str) -> int:
+    if not (job_line.is_whole(text) and int(text) < _PORTS):
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: give a number from 0 to {_PORTS - 1}")
+    return int(text)
+
+
+def _lines(text: str) -> int:
+    if not job_line.is_whole(text):
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a number of lines")
+    return int(text)
+
+
+def _patience(text: str) -> float:
+    try:
+        return durations.seconds(text, "it")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None

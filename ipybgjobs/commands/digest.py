@@ -1,0 +1,42 @@
+"""What ended since its user last looked: one line, said when the extension is loaded."""
+
+import contextlib
+import json
+import time
+
+from ..client.client import client
+from ..model.records import JobState
+from ..state.folder import StateFolder
+from ..store import listing
+from ..system import private_file, shield
+
+#: Failed jobs that are named in the line.
+_NAMED = 2
+
+
+def digest() -> str | None:
+    """Say in one line what ended since the last look, and take this for one; None where nothing has."""
+    folder = client().folder()
+    database, since = client().database(folder), _last_look(folder)
+    now = time.time()
+    look(folder, now)
+    if since is None:
+        return None
+    counts, failed = listing.ended_since(database, since, _NAMED)
+    if not counts:
+        return None
+    said = ", ".join(f"{counts[state]:,} {state}" for state in JobState if state in counts)
+    named = "".join(f"; job {job.id} ({job.call.target}): {job.error}" for job in failed)
+    return f"While you were away: {said}{named}. %bgjobs shows them."
+
+
+def look(folder: StateFolder, now: float) -> None:
+    """Note that the user has looked at the jobs."""
+    with contextlib.suppress(OSError):  # a full disk: the next look says it again
+        shield.run(lambda: private_file.write_whole(folder.seen(), json.dumps({"at": now}).encode()))
+
+
+def _last_look(folder: StateFolder) -> float | None:
+    value = private_file.read_json(folder.path, "seen.json") or {}
+    moment = value.get("at")
+    return moment if isinstance(moment, int | float) else None

@@ -1,0 +1,283 @@
+"""`jupyter bgjobs doctor`: what is there, what is read, what is wrong; exit status 1 if something is.
+
+It looks, and changes nothing, unless it is told to rescue what can be saved.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from .. import __version__
+from ..client import rescue
+from ..client.client import client
+from ..client.jobs import leftover_processes, supervision
+from ..client.rescue import Found
+from ..configuration import loading, sources
+from ..configuration.settings import Settings
+from ..errors import BackgroundJobError, StoreDamaged, StoreError
+from ..model import durations, sizes
+from ..model.redaction import one_line
+from ..state import disk_usage, occupancy, ownership
+from ..state.folder import StateFolder
+from ..store import columns, journal, lock_holder, places, queries
+from ..store.database import Database
+from ..system import filesystem, identity, lifetime, lock, place, shield, tree
+
+_PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
+
+
+#: Jobs elsewhere that are named.
+_LISTED = 20
+
+#: Seconds within which an init has waited for a process that has ended, also one that looks now and then; and between two looks.
+_REAPED, _LOOK = 8.0, 0.1
+
+#: Longest that the disk use is measured, in seconds.
+_LONGEST_LOOK = 5.0
+
+
+@dataclass(slots=True)
+class Report:
+    """What the doctor found: facts in order, and problems."""
+
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def fact(self, name: str, value: object) -> None:
+        """Note something."""
+        self.facts.append((name, str(value)))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report."""
+    if arguments.rescue:
+        return _rescue(json_wanted=arguments.json)
+    report = examine()
+    if arguments.json:
+        print(json.dumps({"facts": report.facts, "problems": report.problems}, indent=2))
+    else:
+        for name, value in report.facts:
+            print(f"{name:16}{value}")
+        for problem in report.problems:
+            print(f"PROBLEM         {problem}")
+        print("" if report.problems else "No problem found.")
+    return 1 if report.problems else 0
+
+
+def _rescue(*, json_wanted: bool) -> int:
+    """Save what can be saved, and say so."""
+    here = client()
+    folder = StateFolder(loading.state_folder(here.settings()))
+    surroundings_here = here.surroundings()
+
+    def said(saved: tuple[Found, str | None]) -> str | None:
+        found, aside = saved
+        moved = f"; the damaged store is now {aside}, and was not changed" if aside else ""
+        return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
+
+    saved = shield.run(lambda: rescue.rescue(folder, surroundings_here), said)
+    found, aside = saved
+    if json_wanted:
+        print(json.dumps({"saved": len(found.folders) + len(found.salvaged.rows.get("jobs", ())), "aside": aside}))
+    else:
+        text = said(saved) or "there is nothing to save"
+        print(f"{text[0].upper()}{text[1:]}.")
+    return 0
+
+
+def examine() -> Report:
+    """Look at everything."""
+    report = Report()
+    _versions(report)
+    try:
+        identity.check()
+    except StoreError as error:
+        report.problems.append(str(error))
+        return report
+    _unreaped(report)
+    settings = _configuration(report)
+    warning = lifetime.warning()
+    if warning:
+        report.fact("surroundings", warning)
+    if settings is not None:
+        try:
+            _folder(report, StateFolder(loading.state_folder(settings)), settings)
+        except BackgroundJobError as error:
+            report.problems.append(str(error))
+    return report
+
+
+def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
+    there = _state(report, folder)
+    ownership.check(folder.path)
+    if there:
+        _store(report, folder)
+        _last_errors(report, folder, settings)
+    found = shield.run(lambda: rescue.look(folder))
+    if found.damage is not None:
+        report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
+    if found.any:
+        report.problems.append(f"Of the jobs in {folder.path} {found}: `jupyter bgjobs doctor --rescue` saves that.")
+
+
+def _versions(report: Report) -> None:
+    report.fact("ipybgjobs", f"{__version__} in {os.path.dirname(os.path.dirname(__file__))}")
+    report.fact("python", f"{platform.python_version()} ({sys.executable})")
+    report.fact("sqlite", sqlite3.sqlite_version)
+    for name in _PACKAGES:
+        try:
+            report.fact(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            report.fact(name, "not installed")
+
+
+def _unreaped(report: Report) -> None:
+    """Say where nobody waits for processes whose parent has ended: each supervisor that ends stays in the process table there."""
+    found, limit = tree.unreaped(), time.monotonic() + _REAPED
+    while found and time.monotonic() < limit:
+        time.sleep(_LOOK)
+        found &= tree.unreaped()
+    left = len(found)
+    if left:
+        program = identity.command_line(1).partition(" ")[0]
+        subject = "1 process that has ended is" if left == 1 else f"{left} processes that have ended are"
+        report.problems.append(
+            f"{subject} still in the process table (zombies), since PID 1 ({program}) does not wait "
+            "for processes that it has adopted. Each supervisor that ends adds one. Start the container with an init as PID 1: "
+            "`docker run --init`, `init: true` in a Compose file, or tini as its entry point."
+        )
+
+
+def _configuration(report: Report) -> Settings | None:
+    try:
+        settings = client().settings()
+    except BackgroundJobError as error:
+        report.problems.append(str(error))
+        for source in sources.find():
+            report.fact("file", f"{source.path} [{source.rank}, {'there' if os.path.exists(source.path) else 'absent'}]")
+        return None
+    for file in settings.files:
+        report.fact("file", f"{file.path} [{file.rank}, {file.status}]")
+    report.fact("allowed", ", ".join(settings.targets()) or "nothing yet: jupyter bgjobs allow module.Class.method")
+    if settings.locked_by:
+        report.fact("locked by", settings.locked_by)
+    return settings
+
+
+def _state(report: Report, folder: StateFolder) -> bool:
+    report.fact("state folder", folder.path)
+    nearest = folder.path
+    while not os.path.exists(nearest):
+        nearest = os.path.dirname(nearest)
+    report.fact("file system", filesystem.describe(nearest))
+    free = os.statvfs(nearest)
+    report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
+    if not os.access(nearest, os.W_OK):
+        report.problems.append(f"{nearest} can't be written: choose another state folder (BackgroundJobs.state_dir).")
+    if not os.path.exists(folder.database):
+        report.fact("store", "none yet; the first submit makes it")
+        return False
+    if os.stat(folder.path).st_mode & 0o077:
+        report.problems.append(f"{folder.path} is open to others: chmod 700 {folder.path}")
+    return True
+
+
+def _store(report: Report, folder: StateFolder) -> None:
+    try:
+        database = shield.run(lambda: Database(folder.database, durable=True))
+        counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
+        report.fact("jobs", ", ".join(f"{row[1]} {columns.any_state(row[0])}" for row in counts) or "none")
+        _journal(report, database)
+        _disk_use(report, folder)
+        for queue in queries.paused(database):
+            report.fact(
+                "paused", f"the queue {one_line(queue)}: no job of it starts before `jupyter bgjobs resume {one_line(queue)}`"
+            )
+        _supervisors(report, database, folder)
+        _elsewhere(report, database, folder)
+        _left_running(report, database, folder)
+    except StoreDamaged:
+        pass  # what can be saved of it is said with it
+    except BackgroundJobError as error:
+        report.problems.append(str(error))
+
+
+def _left_running(report: Report, database: Database, folder: StateFolder) -> None:
+    """Processes that jobs have left running."""
+    jobs = {folder.attempt(relative): job_id for job_id, relative in queries.ended_folders(database)}
+    for job_id in sorted({jobs[path] for path in leftover_processes.still_there(jobs)}):
+        for each in client().job(job_id).left_running():
+            report.fact("left running", f"job {job_id}: {each.line(time.time())}")
+
+
+def _journal(report: Report, database: Database) -> None:
+    report.fact("journal", "a write-ahead log" if database.journal.is_log else "a rollback journal (slower, and safe anywhere)")
+    trouble = journal.trouble(database.path, database.journal)
+    if trouble is not None:
+        report.problems.append(trouble)
+
+
+def _disk_use(report: Report, folder: StateFolder) -> None:
+    taken, whole = disk_usage.of_folders_within(folder.jobs, _LONGEST_LOOK)
+    store = sum(os.path.getsize(path) for path in (folder.database, f"{folder.database}-wal") if os.path.exists(path))
+    report.fact("disk", f"{'' if whole else 'more than '}{sizes.show(taken)} of outputs, {sizes.show(store)} of store")
+
+
+def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
+    here = place.here()
+    held = shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
+    for row in queries.supervisors(database):
+        state = "running" if held and row["place"] == here else "ended, or elsewhere"
+        heard = durations.show(max(0.0, time.time() - row["heard_at"]))
+        report.fact(
+            "supervisor",
+            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
+        )
+    for each in shield.run(lambda: supervision.withheld(folder)):
+        report.fact("withheld", f"{each}: the supervisor that runs has no more, and jobs of this process get that")
+    if held:
+        report.problems += supervision.notices(database, folder).lines()
+    elif (writer := lock_holder.lasting(folder.database)) is not None:
+        report.problems.append(writer)
+    if not held:
+        report.fact("supervisor", "none runs; one is started when there is work")
+        if queries.has_work(database, here):
+            report.problems.append("Work waits, and no supervisor runs: any `jupyter bgjobs list` starts one.")
+
+
+def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
+    """Jobs that wait for a place of which nobody is seen."""
+    ids = places.elsewhere(database, place.here())
+    found = [queries.shown_job(database, job_id) for job_id in ids[:_LISTED]]
+    alone = shield.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])
+    if ids:
+        report.fact("elsewhere", f"{len(ids)} jobs of other places have not ended")
+    for host in dict.fromkeys(record.owner.host for record in alone):
+        named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
+        report.problems.append(
+            f"Nobody is seen on {host}, to which job {named} belongs. If that place no longer exists, run "
+            "`jupyter bgjobs adopt --all`: its jobs go on here."
+        )
+
+
+def _last_errors(report: Report, folder: StateFolder, settings: Settings) -> None:
+    from ..system.private_file import tail
+
+    _, errors = settings.logs.files(folder.logs)
+    for line in tail(errors, 3).splitlines():
+        report.fact("last error", _short(line))
+    for line in tail(folder.errors, 5).splitlines():
+        report.fact("supervisor.err", _short(line))
+
+
+def _short(line: str) -> Any:
+    from ..model.redaction import cut
+
+    return cut(line, 200)

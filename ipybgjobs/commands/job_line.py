@@ -1,0 +1,386 @@
+"""A job as somebody types it: ``[options] Class(key=value).method key=value …``, from a magic's line or a shell's words.
+
+Nothing is guessed silently: a value is a Python literal, a bare word, or ``$name``; what each means may depend on the
+parameter's annotation, so the text as typed goes along.
+"""
+
+import argparse
+import ast
+import keyword
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ..client.submit.options import NAMES, ON_DUPLICATE
+from ..errors import InvalidParameters
+from ..model import redaction
+from ..model.redaction import cut, quoted
+from ..targets.binding import Typed
+
+_OPENING, _CLOSING = "([{", ")]}"
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
+
+#: Digits of the longest id.
+_DIGITS = 18
+
+#: Longest complaint of argparse, which repeats what was typed.
+LONGEST_COMPLAINT = 200
+
+_STAND_IN = "bgjob_variable_"
+#: Takes all that it can and gives nothing back, so that a long text is read once.
+_QUOTED = re.compile(r"""("(?:\\.|[^"\\])*+(?:"|\\?\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z))""", re.DOTALL)
+
+_HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
+
+
+class UsageFault(InvalidParameters):
+    """A line that can't be read; one sentence, on one line whatever the line held."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redaction.one_line(message))
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """What a line asks for.
+
+    Parameters
+    ----------
+    target : str
+        Dotted path, as typed.
+    init, params : dict
+        Values as typed, or variables by value.
+    options : dict
+        Keyword options of `submit`.
+    here : bool
+        Whether to run it in this process instead.
+    wait : bool
+        Whether to follow it until its end.
+    into : str or None
+        The variable that gets its result.
+    explain : bool
+        Whether to say only what would happen.
+    """
+
+    target: str
+    init: dict[str, Any]
+    params: dict[str, Any]
+    options: dict[str, Any]
+    here: bool = False
+    wait: bool = False
+    into: str | None = None
+    explain: bool = False
+
+
+def one_usage(parser: argparse.ArgumentParser) -> str:
+    """Return how a command is used, on one line."""
+    return " ".join(parser.format_usage().split())
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a line."""
+        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)}")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `submit` that a line may give."""
+    parser.add_argument("--name", help="a name to find the job by")
+    parser.add_argument("--queue", help="the queue it waits in; by default the allowlist entry's")
+    parser.add_argument("--priority", type=int, help="higher goes first; default 0")
+    parser.add_argument("--delay", help='start no earlier than after this, such as "10m"')
+    parser.add_argument("--at", help='start no earlier than at this time, such as "2026-11-24 22:30" or "22:30"')
+    parser.add_argument("--after", action="append", metavar="JOB", help="start when this job has succeeded; several: 3,4")
+    parser.add_argument(
+        "--after-any", action="append", metavar="JOB", help="start when this job has ended, whatever became of it"
+    )
+    parser.add_argument("--timeout", help='end an attempt after this, such as "2h"')
+    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="runs in all, the first one counted")
+    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the job in all: a duration or a time")
+    parser.add_argument(
+        "--unique", type=_or_true, metavar="[=KEY]", help="only one live job may hold the key; alone: the call itself"
+    )
+    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another holds the key; default reject")
+    parser.add_argument(
+        "--reuse", type=_or_true, metavar="[=AGE]", help="take a job that has succeeded with the same call and source"
+    )
+    parser.add_argument("--explain", action="store_true", help="say by which rule it would run or be refused, and start nothing")
+
+
+#: Options that may stand alone; their value, if any, stands behind an equals sign.
+_ALONE = ("--unique", "--reuse")
+
+
+def _or_true(text: str) -> str | bool:
+    return text or True
+
+
+def with_values(given: Iterable[str]) -> list[str]:
+    """Give the options that may stand alone an empty value, so that they take none of the words behind them."""
+    return [f"{word}=" if word in _ALONE else word for word in given]
+
+
+def given_options(arguments: argparse.Namespace, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the options that were given; `variables`: what ``--after $job`` may name."""
+    found = {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
+    for name in ("after", "after_any"):
+        if name in found:
+            found[name] = [each for text in found[name] for each in _jobs(name, text, variables or {})]
+    return found
+
+
+def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
+    """Read what a job comes after: ids and names, separated by commas, or variables."""
+    found: list[Any] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        variable = _VARIABLE.fullmatch(part)
+        if variable and variable[1] not in variables:
+            raise UsageFault(f"--{option.replace('_', '-')} {cut(part)}: this notebook has no variable {cut(variable[1])}.")
+        found.append(variables[variable[1]] if variable else key(part))
+    return found
+
+
+def key(text: str) -> int | str:
+    """What a job or group is named by, as typed: an id where it can be one, or a name or uid."""
+    return int(text) if is_whole(text) else text
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number, at least 0, and not longer than an id can be."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
+
+
+def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
+    """Read a magic's line.
+
+    Parameters
+    ----------
+    line : str
+        What follows ``%bgjob``.
+    variables : mapping
+        The notebook's, for ``$name``; a bare word that names one is refused.
+
+    Raises
+    ------
+    UsageFault
+        If the line can't be read; one sentence.
+    """
+    parser = magic_parser()
+    arguments = parser.parse_intermixed_args([option_word(word) for word in with_values(words(line))])
+    target, *pairs = arguments.words or [""]
+    if not target or "=" in target.partition("(")[0]:
+        raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
+    reader = _Reader(variables, quoted=True)
+    target, init = _head(target, reader)
+    return JobLine(
+        target,
+        init,
+        reader.pairs(pairs),
+        given_options(arguments, variables),
+        here=arguments.here,
+        wait=arguments.wait,
+        into=arguments.into,
+        explain=arguments.explain,
+    )
+
+
+def magic_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``%bgjob``."""
+    parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
+    add_options(parser)
+    parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
+    parser.add_argument("--wait", action="store_true", help="follow it in this cell; an interrupt leaves it running")
+    parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
+    parser.add_argument("words", nargs="*", metavar="Class.method key=value")
+    return parser
+
+
+def variable_name(text: str) -> str:
+    """Check the name of a variable, for an option's value."""
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not the name of a variable")
+    return text
+
+
+def option_strings(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the options of a parser, as typed."""
+    return sorted(option for action in parser._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
+
+
+def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Read a shell's words: target, constructor's parameters, parameters. The shell has taken the quotes away already."""
+    reader = _Reader({}, quoted=False)
+    target, init = _head(given[0], _Reader({}, quoted=True))
+    return target, init, reader.pairs(given[1:])
+
+
+def parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``key=value`` words of a shell."""
+    return _Reader({}, quoted=False).pairs(pairs)
+
+
+def refuse_variables(given: Sequence[str], variables: Mapping[str, Any]) -> None:
+    """Refuse a verb's ``key=$name`` that means a variable of the notebook: verbs take text, and would send its name.
+
+    Raises
+    ------
+    UsageFault
+        If there is one.
+    """
+    for word in given:
+        name, equals, text = word.partition("=")
+        sent = _VARIABLE.fullmatch(text) if equals and name.isidentifier() else None
+        if sent and sent[1] in variables:
+            name, shown = cut(name), cut(redaction.shown_for(name, sent[1]))
+            raise UsageFault(f'{name}=${shown}: %bgjobs sends no variables; %bgjob does, and job.retry({{"{name}": {shown}}}).')
+
+
+def option_word(word: str) -> str:
+    """Take the quotes off an option's value."""
+    name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
+        return name + equals + value[1:-1]
+    return word
+
+
+def _head(target: str, reader: "_Reader") -> tuple[str, dict[str, Any]]:
+    match = _HEAD.fullmatch(target)
+    if match is None:
+        return target, {}
+    pairs = [part.strip() for part in _split(match["init"], lambda character: character == ",") if part.strip()]
+    return f"{match['owner']}.{match['method']}", reader.pairs(pairs)
+
+
+def words(line: str) -> list[str]:
+    """Split a line at spaces; quotes and brackets hold together; a comment and a trailing semicolon go.
+
+    Raises
+    ------
+    UsageFault
+        If a quote or bracket is not closed.
+    """
+    found = [word for word in _split(line, str.isspace, comment=True) if word]
+    if found:
+        found[-1] = found[-1].removesuffix(";")
+    return [word for word in found if word]
+
+
+def is_silent(line: str) -> bool:
+    """Whether a line ends in a semicolon, a comment left aside."""
+    found = [word for word in _split(line, str.isspace, comment=True) if word]
+    return bool(found) and found[-1].endswith(";")
+
+
+def _split(text: str, separates: Any, *, comment: bool = False) -> Iterator[str]:
+    word, quote, depth, escaped = "", "", 0, False
+    for character in text:
+        if quote:
+            quote = "" if character == quote and not escaped else quote
+            escaped = character == "\\" and not escaped
+        elif character in "\"'":
+            quote = character
+        elif comment and character == "#" and not word and not depth:
+            break
+        elif not depth and separates(character):
+            yield word
+            word = ""
+            continue
+        else:
+            depth += (character in _OPENING) - (character in _CLOSING)
+        word += character
+    if quote or depth > 0:
+        raise UsageFault(f"{quote or 'A bracket'} is not closed in: {cut(redaction.typed(text.strip()))}")
+    yield word
+
+
+class _Reader:
+    """Reads ``key=value`` pairs."""
+
+    def __init__(self, variables: Mapping[str, Any], *, quoted: bool) -> None:
+        self._variables = variables
+        self._quoted = quoted  # whether text with spaces or quotes must stand in quotes
+
+    def pairs(self, given: Iterable[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for pair in given:
+            name, equals, text = pair.partition("=")
+            name = name.strip()
+            if not equals or not name.isidentifier():
+                shown = quoted(redaction.typed(pair))
+                raise UsageFault(f"{shown} is not a parameter: write key=value, without spaces around the equals sign.")
+            if name in found:
+                raise UsageFault(f"{cut(name)} is given twice.")
+            found[name] = self._value(name, text.strip())
+        return found
+
+    def _value(self, name: str, text: str) -> Any:
+        whole = _VARIABLE.fullmatch(text) if self._quoted else None
+        if whole:
+            return self._variable(name, whole[1])
+        try:
+            value, variables = self._literal(name, text)
+        except UsageFault:
+            raise
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return self._bare(name, text)
+        return value if variables else Typed(text, value)
+
+    def _literal(self, name: str, text: str) -> tuple[Any, bool]:
+        """Evaluate a Python literal that may hold variables."""
+        replaced = _outside_quotes(text, lambda part: _VARIABLE.sub(rf"{_STAND_IN}\1", part)) if self._quoted else text
+        tree = ast.parse(replaced, mode="eval")
+        filler = _Filler(lambda variable: self._variable(name, variable))
+        return ast.literal_eval(filler.visit(tree)), filler.filled
+
+    def _variable(self, name: str, variable: str) -> Any:
+        if variable not in self._variables:
+            shown = cut(redaction.shown_for(name, variable))
+            raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; for the text, write "${shown}".')
+        return self._variables[variable]
+
+    def _bare(self, name: str, text: str) -> Typed:
+        if self._quoted and any(character in text for character in "\"'()[]{}$"):
+            shown = cut(redaction.shown_for(name, text))
+            raise UsageFault(f"{cut(name)}={shown} is neither a Python literal nor a bare word: {self._instead(name, text)}.")
+        if text in self._variables:
+            shown, name = redaction.shown_for(name, text), cut(name)
+            raise UsageFault(
+                f'{name}={shown}: {shown} is a variable here. Write {name}=${shown} for it, {name}="{shown}" for the text.'
+            )
+        if not text and self._quoted:
+            raise UsageFault(f'{cut(name)}= has no value; for the empty text, write {cut(name)}="".')
+        return Typed(text, text, bare=True)
+
+    def _instead(self, name: str, text: str) -> str:
+        """What to write where something else than text may be meant."""
+        if text.startswith("{") and text[1:-1] in self._variables:
+            return f"write {cut(name)}=${cut(redaction.shown_for(name, text[1:-1]))} for the variable"
+        if text.startswith("$"):
+            return "$ sends a variable as it is; give its part a name first, or put quotes around text"
+        return "put quotes around text"
+
+
+class _Filler(ast.NodeTransformer):
+    """Puts variables in the place of their stand-ins."""
+
+    def __init__(self, look_up: Any) -> None:
+        self._look_up = look_up
+        self.filled = False
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if not node.id.startswith(_STAND_IN):
+            return node
+        self.filled = True
+        return ast.copy_location(ast.Constant(self._look_up(node.id.removeprefix(_STAND_IN))), node)
+
+
+def _outside_quotes(text: str, change: Any) -> str:
+    return "".join(part if index % 2 else change(part) for index, part in enumerate(_quoted_parts(text)))
+
+
+def _quoted_parts(text: str) -> list[str]:
+    """Split into parts outside and inside quotes, in turn; one that is not closed reaches to the end."""
+    return _QUOTED.split(text)

@@ -1,0 +1,139 @@
+"""What a job shows, live below the cell that has submitted it: each output a display of its own, updated as the job goes on.
+
+A thread of the kernel looks while the job lives, and says nothing where nothing has changed. It shows in its own cell, whatever
+other cells run meanwhile; what it has shown is saved with the notebook.
+"""
+
+import contextlib
+import contextvars
+import os
+import threading
+import time
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from ..client.jobs.job import Job
+from ..errors import BackgroundJobError, UnknownJob
+from ..model.records import JobState, Outcome
+from ..state import attempt
+from ..system import shield
+
+#: Seconds between two looks: the shortest, the longest where nothing changes.
+_SHORTEST, _LONGEST = 0.3, 2.0
+
+#: A look takes at most one part in so many of the time; but it is taken after so many seconds.
+_SHARE, _RAREST = 10, 10.0
+
+#: Looks in a row that may fail before it gives up.
+_MISSES = 60
+
+#: Characters of a text that are shown; the log has all.
+_LONGEST_TEXT = 50_000
+
+_Bundle = tuple[dict[str, Any], dict[str, Any]]
+
+_EMPTY: _Bundle = ({"text/plain": ""}, {})
+
+
+class LiveDisplay:
+    """The outputs of one job below one cell.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    shell : InteractiveShell
+        The kernel's; in a terminal, which can't change what it has shown, nothing is shown.
+    """
+
+    def __init__(self, job: Job, shell: InteractiveShell | None) -> None:
+        self._job = job
+        self._publisher = None if getattr(shell, "kernel", None) is None else shell.display_pub  # type: ignore[union-attr]
+        self._shown: list[_Bundle] = []
+        self._read: object = None  # what the files looked like when they were read
+
+    def start(self) -> None:
+        """Show what there is, and go on until the job has ended."""
+        if self._publisher is None:
+            return
+        context = contextvars.copy_context()  # by which a kernel knows the cell
+        name = f"ipybgjobs-display-{self._job.id}"
+        shield.run(threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start)
+
+    def _follow(self) -> None:
+        pause, misses, over = _SHORTEST, 0, False
+        while not over and misses < _MISSES:
+            began, changed = time.monotonic(), False
+            try:
+                over = self._job.state.ended  # looked at before the outputs
+                changed, misses = self._look(last=over), 0
+            except UnknownJob:
+                return
+            except (BackgroundJobError, OSError):
+                over, misses = False, misses + 1  # a full disk, say: looked at again
+            pause = _SHORTEST if changed else min(_LONGEST, pause * 1.2)
+            if not over:
+                time.sleep(max(pause, min(_RAREST, _SHARE * (time.monotonic() - began))))
+
+    def _look(self, *, last: bool) -> bool:
+        """Show what has changed; whether anything has."""
+        sign = self._sign()
+        if sign == self._read and not last:
+            return False
+        self._read = sign
+        bundles = [_bundle(output) for output in self._job._plain_outputs()]  # noqa: SLF001 - its own package
+        if last:
+            bundles += _end(self._job)
+        bundles += [_EMPTY] * (len(self._shown) - len(bundles))  # what was shown and is cleared
+        for number, bundle in enumerate(bundles):
+            self._show(number, bundle)
+        return True
+
+    def _sign(self) -> object:
+        """What changes when the job has printed or shown something, or begins another attempt."""
+        folder = self._job._newest_folder()  # noqa: SLF001 - its own package
+        return folder, *(_size(f"{folder}/{name}") for name in (attempt.OUTPUT, attempt.OUTPUTS, attempt.OUTCOME))
+
+    def _show(self, number: int, bundle: _Bundle) -> None:
+        known = number < len(self._shown)
+        if known and self._shown[number] == bundle:
+            return
+        self._shown[number : number + 1] = [bundle]
+        data, metadata = bundle
+        assert self._publisher is not None
+        display_id = f"ipybgjobs-{self._job.uid}-{number}"
+        self._publisher.publish(data, metadata, transient={"display_id": display_id}, update=known)
+
+
+def _end(job: Job) -> list[_Bundle]:
+    """How a job has ended that has not succeeded and has raised nothing: nobody else would say so here."""
+    raised = job.attempts and job.attempts[-1].outcome is Outcome.ERROR
+    if job.state is JobState.SUCCEEDED or raised:
+        return []
+    return [({"text/plain": f"job {job.id} {job.status}{f': {job.error}' if job.error else ''}"}, {})]
+
+
+def _size(path: str) -> tuple[int, int] | None:
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        return status.st_size, status.st_mtime_ns
+    return None
+
+
+def _bundle(output: Any) -> _Bundle:
+    """An output as something that can be displayed, and changed later: text is text, anything else stays as it is."""
+    kind = output["output_type"]
+    if kind == "stream":
+        return {"text/plain": _tail(output["text"])}, {}
+    if kind == "error":
+        return {"text/plain": _tail("\n".join(output["traceback"]))}, {}
+    return dict(output["data"]), dict(output["metadata"])
+
+
+def _tail(text: str) -> str:
+    text = text.removesuffix("\n")
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    begun, _, whole = text[-_LONGEST_TEXT:].partition("\n")
+    return f"… (job.log() has all of it)\n{whole or begun}"

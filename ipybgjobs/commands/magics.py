@@ -1,0 +1,188 @@
+"""The magics ``%bgjob`` and ``%bgjobs``: thin skins over the client and the command line.
+
+A wrong line costs a one-line UsageError, never a traceback of ours.
+"""
+
+import time
+import types
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from traitlets import TraitError
+from traitlets.config import Configurable
+
+from .. import api
+from ..client import client
+from ..client.client import Client
+from ..client.jobs.job import Job
+from ..configuration import traits
+from ..configuration.live import LiveTraits
+from ..configuration.settings import CELL
+from ..errors import BackgroundJobError
+from ..panel import overview
+from ..panel.display import show as show_live
+from ..system import shield
+from ..targets import allowlist
+from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
+from .assignment import Into
+from .live_outputs import LiveDisplay
+
+
+@magics_class
+class JobMagics(Magics):
+    """``%bgjob`` submits, ``%bgjobs`` shows and controls."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._into = Into(shell)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @shield.told
+    def bgjob(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
+        """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
+
+        ``%%bgjob [options]`` runs the cell's code in a job of its own: --in x,y sends variables along, --out z sets variables to
+        what it has made of them.
+
+        A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
+        (--queue gpu, --after 12, --unique …); --wait follows it in this cell; --here runs the call in this kernel instead, to
+        debug it; --explain says only what would happen.
+        """
+        variables = {**self._variables(), **(local_ns or {})}
+        if cell is not None:
+            return self._cell(line, cell, self._variables())
+        try:
+            asked = job_line.parse(line, variables)
+            target = _whole_target(asked.target, variables)
+            if asked.explain:
+                print(client.client().explain(target, asked.params, init=asked.init, **asked.options))  # noqa: T201 - what it is for
+                return None
+            if asked.here:
+                run = client.client().prepare_here(target, asked.params, init=asked.init)
+            else:
+                job = api.submit(target, asked.params, init=asked.init, **asked.options)
+        except BackgroundJobError as error:
+            raise UsageError(str(error)) from None
+        if asked.here:
+            return run()  # what it raises is the user's, with its traceback
+        if asked.into is not None:
+            self._into.add(asked.into, job)
+        if asked.wait:
+            job.follow()
+        if job_line.is_silent(line):
+            self._silence(job)
+        return job
+
+    def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
+        """Submit the code of a cell, and show below it what the job shows."""
+        desk, target = client.client(), f"{CELL}.run"
+        try:
+            asked = cell_line.parse(line, variables)
+            if not asked.explain:
+                allowlist.find(target, desk.settings())  # first, so that nobody mends a cell that may not run
+            found = cell_code.read(code)
+            found.check(variables, asked.variables, asked.names)
+            params = asked.params(code)
+            given = {"name": found.title, **asked.options}
+            if asked.explain:
+                print(desk.explain(target, params, **given))  # noqa: T201 - what it is for
+                return None
+            job = desk.submit(target, params, **given)
+        except BackgroundJobError as error:
+            raise UsageError(str(error)) from None
+        self._into.add_parts(asked.names, job)
+        if not job_line.is_silent(line):
+            _show_card(job)
+            LiveDisplay(job, self.shell).start()
+        self._silence(job)
+        return job
+
+    def _silence(self, job: Job) -> None:
+        """Let a job show no card at the end of this cell."""
+        assert self.shell is not None
+        job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
+
+    def _variables(self) -> dict[str, Any]:
+        """What the user has defined; not what IPython put there."""
+        shell = self.shell
+        assert shell is not None
+        hidden = shell.user_ns_hidden
+        return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
+
+    @no_var_expand
+    @line_magic
+    def bgjobs(self, line: str) -> None:
+        """Show the jobs: ``%bgjobs``; or one verb of the command line: ``%bgjobs log 12``."""
+        try:
+            words = job_line.words(line)
+            if not words:
+                digest.look(client.client().folder(), time.time())
+                show_live(overview.bundle)
+                return
+            job_line.refuse_variables(words, self._variables())
+            cli.run(words, prog="%bgjobs")
+        except (BackgroundJobError, TimeoutError) as error:
+            raise UsageError(str(error)) from None
+        except SystemExit:
+            pass  # --help and --version have printed
+
+
+def _show_card(job: Job) -> None:
+    """Show a job's card, live where there is a frontend, unless the line that made it ended in a semicolon."""
+    if not job.is_silenced():
+        show_live(lambda: {"text/html": job._repr_html_(), "text/plain": repr(job)}, job.id)
+
+
+def _whole_target(target: str, variables: dict[str, Any]) -> str:
+    """Write out a class or function by the name that the notebook has for it."""
+    name, dot, rest = target.partition(".")
+    found = variables.get(name)
+    return f"{api.path_of(found)}{dot}{rest}" if isinstance(found, (type, types.FunctionType)) else target
+
+
+def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:
+    """The traits as the profile has set them; where it has set one wrongly, the next submit says so."""
+    try:
+        return cls(parent=shell)
+    except TraitError:
+        return cls()
+
+
+def _without_traits(shell: InteractiveShell) -> list[Any]:
+    return [each for each in shell.configurables if not isinstance(each, traits.CLASSES)]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
+    instances = [_instance(cls, shell) for cls in traits.CLASSES]
+    live = LiveTraits(*instances)
+    profile = getattr(shell.profile_dir, "location", None)
+    client.use(Client(profile, live, tell=print))  # not in a notebook's red
+    shell.register_magics(JobMagics)
+    shell.configurables[:] = [*_without_traits(shell), *instances]  # an interrupt may have left some there
+    completion.install(shell)
+    if shell.display_formatter is not None:
+        shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
+    try:
+        said = digest.digest()  # opens the store: what waits there is seen to
+    except BackgroundJobError as error:
+        said = str(error)  # the magics are there; what they meet, they say again
+    if said:
+        print(said)  # noqa: T201 - one line
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take away what `load_ipython_extension` provided."""
+    assignment.remove(shell)
+    for magics in shell.magics_manager.magics.values():
+        for name in ("bgjob", "bgjobs"):
+            magics.pop(name, None)
+    shell.configurables[:] = _without_traits(shell)
+    completion.remove(shell)
+    if shell.display_formatter is not None:
+        shell.display_formatter.ipython_display_formatter.pop(Job, None)
+    client.use(None)

@@ -1,0 +1,230 @@
+"""The verbs of the command line, one function each: ``jupyter bgjobs VERB`` and ``%bgjobs VERB`` mean the same.
+
+Each calls what a script would call, prints what came of it, and returns the exit status: 0 fine, 1 the job failed or was refused.
+"""
+
+import argparse
+import json
+import os
+import pprint
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .. import api
+from ..client import adoption
+from ..client.client import client
+from ..client.jobs import as_json
+from ..client.jobs.job import Job
+from ..client.jobs.job_list import JobList
+from ..errors import BackgroundJobError, InvalidRequest, RemoteTraceback
+from ..model.records import JobState
+from ..panel import overview
+from ..targets import context
+from . import job_line, wording
+from .job_line import UsageFault
+
+FAILED = 1
+
+_EVERY = 1 << 40
+
+
+def _job(key: str) -> Job:
+    return api.job(job_line.key(key))
+
+
+def _chosen(arguments: argparse.Namespace) -> JobList:
+    """The jobs that a verb is about: named, or those of a group."""
+    if arguments.group is not None:
+        if arguments.jobs:
+            raise UsageFault("give jobs or --group, not both.")
+        return api.group(job_line.key(arguments.group)).jobs
+    if not arguments.jobs:
+        raise UsageFault("say which: ids, names or uids of jobs, or --group with a group's.")
+    return JobList(dict.fromkeys(map(_job, arguments.jobs)))
+
+
+def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
+    print(json.dumps(value, indent=2, default=repr) if arguments.json else text)
+
+
+def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
+    _say(arguments, wording.lines(jobs), [as_json.as_json(job) for job in jobs])
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Submit a job."""
+    context.check_working_directory()
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
+    target, init, params = job_line.parse_words(arguments.words)
+    if arguments.explain:
+        found = client().explain(target, params, init=init, **job_line.given_options(arguments))
+        _say(arguments, str(found), found.to_json())
+        return 0 if found.allowed else FAILED
+    job = api.submit(target, params, init=init, **job_line.given_options(arguments))
+    _say(arguments, wording.line(job), as_json.as_json(job))
+    return 0
+
+
+def list_(arguments: argparse.Namespace) -> int:
+    """List jobs, newest first; without a filter a group is one line."""
+    filters = {name: getattr(arguments, name) for name in ("state", "queue", "target", "name", "group")}
+    if not arguments.json and not any(filters.values()):
+        print(overview.text(arguments.limit, "jupyter bgjobs submit"))
+        return 0
+    group = filters.pop("group")
+    group = None if group is None else job_line.key(group)
+    found = api.jobs(**filters, limit=arguments.limit, group=group)
+    text = "\n".join(map(wording.line_with_size, found)) or "No such jobs."
+    _say(arguments, text, [as_json.as_json(job) for job in found])
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Show one job with its attempts."""
+    job = _job(arguments.job)
+    _say(arguments, "\n".join(wording.details(job)), as_json.in_full(job))
+    return 0
+
+
+def log(arguments: argparse.Namespace) -> int:
+    """Print what a job printed."""
+    job = _job(arguments.job)
+    if arguments.follow and (arguments.json or arguments.tail is not None or arguments.attempt is not None):
+        raise UsageFault("--follow prints all of it as it comes: leave out --tail, --attempt and --json.")
+    if arguments.follow:
+        job.follow()
+        return 0
+    text = job.log(arguments.tail, arguments.attempt)
+    if arguments.json:
+        _say(arguments, "", {"log": text})
+    else:
+        print(text, end="")
+    return 0
+
+
+def result(arguments: argparse.Namespace) -> int:
+    """Wait for a job and print what it returned."""
+    job = _job(arguments.job)
+    try:
+        value = job.result(arguments.timeout)
+    except (BackgroundJobError, TimeoutError):
+        raise
+    except BaseException as error:
+        if not isinstance(error.__cause__, RemoteTraceback):
+            raise
+        _say(arguments, "", {"error": job.error, "traceback": error.__cause__.text}) if arguments.json else None
+        print(error.__cause__.text.rstrip(), file=sys.stderr)
+        return FAILED
+    _say(arguments, pprint.pformat(value), {"result": wording.jsonable(value)})
+    return 0
+
+
+def wait(arguments: argparse.Namespace) -> int:
+    """Wait until jobs have ended."""
+    found = _chosen(arguments).wait(arguments.timeout)
+    _say_jobs(arguments, found)
+    return 0 if all(job.state is JobState.SUCCEEDED for job in found) else FAILED
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    """Cancel jobs, and wait until they have ended."""
+    chosen = _chosen(arguments)
+    ended = [job for job in chosen if job.state.ended] if arguments.group is None else []
+    if ended:
+        ended[0].cancel(arguments.grace)  # which refuses, and says why
+    _say_jobs(arguments, chosen.cancel(arguments.grace))
+    return 0
+
+
+def adopt(arguments: argparse.Namespace) -> int:
+    """Go on with jobs whose container or machine is gone. A process that still runs there is not ended."""
+    if arguments.all and (arguments.jobs or arguments.group):
+        raise UsageFault("give jobs, --group or --all, one of them.")
+    now = time.time()
+    adopted = adoption.adopt_all(client(), now) if arguments.all else adoption.adopt(client(), _chosen(arguments), now)
+    _say(arguments, wording.lines(adopted) or "nothing to adopt", [as_json.as_json(job) for job in adopted])
+    return 0
+
+
+def retry(arguments: argparse.Namespace) -> int:
+    """Add an attempt to jobs that failed or were cancelled; or, with changed parameters, submit new ones."""
+    keys = [word for word in arguments.jobs if "=" not in word]
+    changed = job_line.parameters([word for word in arguments.jobs if "=" in word])
+    if arguments.failed:
+        if keys or arguments.group:
+            raise UsageFault("give jobs, --group or --failed, one of them.")
+        chosen = api.jobs(state=JobState.FAILED, limit=_EVERY)
+    else:
+        chosen = _chosen(argparse.Namespace(jobs=keys, group=arguments.group))
+    fit = tuple(state for state in JobState if state.ended) if changed else (JobState.FAILED, JobState.CANCELLED)
+    unfit = [job for job in chosen if keys and job.state not in fit]
+    if unfit:
+        unfit[0].retry(changed or None)  # which refuses, and says why, before any is changed
+    one_by_one = changed or len(keys) == 1  # then a refusal says why
+    retried = [job.retry(changed or None) for job in chosen] if one_by_one else chosen.retry()
+    _say_jobs(arguments, retried)
+    left = [] if changed else [str(job.id) for job in chosen if job not in retried]
+    if keys and left:
+        raise InvalidRequest(
+            f"not retried: job {', '.join(left)}; only jobs that failed or were cancelled can be, and what they need."
+        )
+    return 0
+
+
+def priority(arguments: argparse.Namespace) -> int:
+    """Give queued jobs another priority."""
+    chosen = _chosen(arguments)
+    if arguments.group is not None:
+        chosen = JobList(job for job in chosen if job.state is JobState.QUEUED)
+    unfit = [job for job in chosen if job.state is not JobState.QUEUED]
+    for job in unfit[:1] or chosen:  # the first that is not queued refuses, before any is changed
+        job.set_priority(arguments.to)
+    _say_jobs(arguments, chosen)
+    return 0
+
+
+def pause(arguments: argparse.Namespace) -> int:
+    """Let no job of a queue start."""
+    paused = api.pause(arguments.queue)
+    _say(arguments, f"paused: {', '.join(paused)}; running jobs go on", {"paused": paused})
+    return 0
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Let jobs of a paused queue start again."""
+    resumed = api.resume(arguments.queue)
+    _say(arguments, f"resumed: {', '.join(resumed) or 'nothing was paused'}", {"resumed": resumed})
+    return 0
+
+
+def remove(arguments: argparse.Namespace) -> int:
+    """Remove jobs that have ended."""
+    chosen = _chosen(arguments)
+    live = [job for job in chosen if not job.state.ended]
+    if live:
+        raise InvalidRequest(f"job {live[0].id} is {live[0].state}; only jobs that have ended can be removed: cancel it first.")
+    removed = [job.id for job in chosen]
+    for job in chosen:
+        job.remove()
+    _say(arguments, f"removed {', '.join(f'job {each}' for each in removed)}", {"removed": removed})
+    return 0
+
+
+def keep(arguments: argparse.Namespace) -> int:
+    """Exempt jobs from clean and retention, or no longer."""
+    chosen = _chosen(arguments)
+    for job in chosen:
+        job.keep(not arguments.no)
+    _say_jobs(arguments, chosen)
+    return 0
+
+
+def clean(arguments: argparse.Namespace) -> int:
+    """Say which ended jobs would be removed, with sizes; with --yes remove them."""
+    done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, yes=arguments.yes)
+    hint = "" if done.removed or not done.jobs else "; --yes removes them"
+    _say(arguments, f"{done}{hint}", {"jobs": done.jobs, "bytes": done.bytes, "removed": done.removed})
+    return 0

@@ -1,0 +1,73 @@
+"""A job as a person reads it in a terminal; secrets blanked."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ..client.jobs.group import Group
+from ..client.jobs.job import Job
+from ..model import moments, sizes
+from ..model.records import Attempt, JobState
+from ..model.redaction import one_line
+
+
+def line(job: Job) -> str:
+    """A job in one line."""
+    record = job._record()  # noqa: SLF001 - its own package
+    return record.line(time.time(), job.status)
+
+
+def line_with_size(job: Job) -> str:
+    """A job in one line, with what it takes on disk."""
+    taken = job.disk_bytes
+    return line(job) + (f" · {sizes.show(taken)} on disk" if taken else "")
+
+
+def details(job: Job) -> list[str]:
+    """A job with its attempts, in lines."""
+    record = job._record()  # noqa: SLF001 - likewise
+    lines = [line(job), f"  uid        {job.uid}", f"  queue      {one_line(record.queue)}, priority {record.priority}"]
+    lines += [f"  submitted  {moments.show(record.submitted_at)}"]
+    facts = {
+        "after": ", ".join(map(str, job.after)),
+        "deadline": record.deadline and moments.show(record.deadline),
+        "unique": one_line(record.unique_key or ""),
+        "retry of": record.retried_from,
+        "group": record.group_id,
+        "kept": "yes: neither clean nor retention removes it" if record.kept else None,
+        "disk": sizes.show(job.disk_bytes),
+    }
+    lines += [f"  {name:11}{value}" for name, value in facts.items() if value]
+    lines += [_attempt_line(f"attempt {each.number}", each) for each in job.attempts]
+    lines += [_attempt_line("hook", job.hook)] if job.hook else []
+    lines += [f"  withheld by the system: {each}" for each in job.withheld]
+    lines += [f"  left running: {each.line(time.time())}" for each in job.left_running()]
+    lines += [f"  {each}" for each in job.changes()]
+    trace = job.traceback
+    return [*lines, "", trace.rstrip()] if trace and record.state is not JobState.SUCCEEDED else lines
+
+
+def _attempt_line(what: str, attempt: Attempt) -> str:
+    slot = "" if attempt.slot is None else f"slot {attempt.slot} · "
+    return f"  {what}  {moments.show(attempt.started_at)}  {slot}{attempt.line()}"
+
+
+def group_as_json(group: Group) -> dict[str, Any]:
+    """Return what the command line says of a group, as JSON values."""
+    record = group._record()  # noqa: SLF001 - likewise
+    return {"id": record.id, "uid": record.uid, "name": record.name, "target": record.target, "counts": record.counts}
+
+
+def jsonable(value: Any) -> Any:
+    """A value that any program can parse; the repr of one that JSON can't hold."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
+
+
+def lines(jobs: Sequence[Job]) -> str:
+    """Several jobs, a line each."""
+    return "\n".join(map(line, jobs))

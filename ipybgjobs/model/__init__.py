@@ -1,0 +1,35 @@
+"""The values that everything else is about, and pure functions on text; all frozen.
+
+It never opens a file, starts a process, reads a clock or draws a random number. It imports only `errors`.
+
+Modules
+-------
+by_value
+    Sending classes and functions by value, with cloudpickle.
+call
+    What is called, with which parameters, and how that is shown.
+durations
+    "30s", "5m", "1h 30m" and seconds.
+globs
+    Patterns of absolute paths.
+json_text
+    JSON that anybody may have written, parsed whole or refused.
+moments
+    Times of the calendar, typed and shown.
+path_with_content
+    A path that takes the file's content with it.
+records
+    Jobs and attempts as the store keeps them, and the words for their states.
+redaction
+    What may be shown: secrets blanked, one line kept one line.
+retry
+    When a failed attempt is followed by another, and after how long.
+serialization
+    Which values are plain JSON, and which need a pickle.
+sizes
+    Bytes as people write them.
+source
+    The file that a target comes from, as it was at one look.
+terminal_text
+    Text as a terminal would leave it.
+"""

@@ -1,0 +1,113 @@
+"""Which values survive JSON unchanged, and which need a pickle.
+
+Workers load it, so it imports nothing at the top.
+"""
+
+from typing import Any
+
+_ATOMS = (type(None), bool, float)
+
+#: Bits of an integer that Python still writes as text, with a margin.
+_LONGEST_INT = 8192
+
+_DEEPEST = 50
+
+#: Keys of a dict that are shown.
+_MOST_KEYS = 6
+
+
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether JSON gives the value back as it is: types exact, keys text, no tuple that would come back a list."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or _encodable(value)
+    if kind is int:
+        return bool(value.bit_length() <= _LONGEST_INT)
+    if kind in _ATOMS or depth > _DEEPEST:
+        return kind in _ATOMS
+    if kind is list:
+        return all(is_plain(item, depth + 1) for item in value)
+    if kind is dict:
+        return all(type(key) is str and is_plain(key) and is_plain(item, depth + 1) for key, item in value.items())
+    return False
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def dump(value: Any) -> bytes:
+    """Pickle a value by cloudpickle, protocol 5.
+
+    Raises
+    ------
+    Exception
+        Whatever the value raises when it is pickled.
+    """
+    from . import by_value
+
+    return by_value.dump(value)
+
+
+def load(content: bytes) -> Any:
+    """Load what `dump` wrote; classes that this process has sent or got by value stay as they are."""
+    import sys
+
+    if "cloudpickle" in sys.modules:
+        from . import by_value
+
+        return by_value.load(content)
+    import pickle
+
+    return pickle.loads(content)
+
+
+def digest(value: Any) -> str:
+    """Return what tells a value from others, the same in every process: sets, whose order differs, as what they hold.
+
+    Raises
+    ------
+    Exception
+        Whatever the value raises when it is pickled.
+    """
+    return _digest(value).hex()
+
+
+def _digest(value: Any) -> bytes:
+    import hashlib
+
+    from . import by_value
+
+    kind = type(value)
+    found = hashlib.sha256(kind.__name__.encode())
+    if kind in (set, frozenset):
+        found.update(b"".join(sorted(map(_digest, value))))
+    elif kind in (list, tuple):
+        found.update(b"".join(map(_digest, value)))
+    elif kind is dict:
+        found.update(b"".join(_digest(item) for pair in value.items() for item in pair))
+    else:
+        found.update(by_value.dump(value, lambda block: found.update(block.raw())))  # large blocks are not copied
+    return found.digest()
+
+
+def name_of_type(value: Any) -> str:
+    """Return the name of a value's type, whatever the type itself says of it."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
+
+
+def describe(value: Any) -> str:
+    """Describe a value that is not shown whole: its type, and its shape or what it holds by name where it has such."""
+    kind = name_of_type(value)
+    if type(value) is dict and value and all(type(key) is str and key.isidentifier() for key in value):
+        more = ", …" if len(value) > _MOST_KEYS else ""
+        return f"<{kind} of {', '.join(list(value)[:_MOST_KEYS])}{more}>"
+    try:
+        shape = getattr(value, "shape", None)
+    except Exception:  # a proxy may raise whatever it is asked
+        shape = None
+    return f"<{kind} {'×'.join(map(str, shape))}>" if isinstance(shape, tuple) and shape else f"<{kind}>"

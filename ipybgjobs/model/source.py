@@ -1,0 +1,49 @@
+"""The file that a target comes from: its content as a hash, its date and size as a cheap sign that it is still the same.
+
+A value: it is looked up by `targets.source`, and never reads a file itself.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it was at one look.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    modified_ns, size : int
+        Date in nanoseconds and size in bytes.
+    digest : str
+        SHA-256 of the content.
+    """
+
+    path: str
+    modified_ns: int
+    size: int
+    digest: str
+
+    def to_json(self) -> list[Any]:
+        """Return JSON values."""
+        return [self.path, self.modified_ns, self.size, self.digest]
+
+    @classmethod
+    def from_json(cls, values: list[Any]) -> Self:
+        """Rebuild a source from `to_json`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `to_json` did not return it.
+        """
+        found = cls(*values)
+        if [type(value) for value in found.to_json()] != [str, int, int, str]:
+            raise ValueError("it is not a source: path, date, size and hash")
+        return found
+
+    def is_same(self, seen: list[Any] | None) -> bool:
+        """Whether a worker has run this very content: `seen` is what it loaded, as `to_json`."""
+        return seen is not None and (seen[0], seen[-1]) == (self.path, self.digest)

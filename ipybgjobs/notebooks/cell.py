@@ -1,0 +1,54 @@
+"""A notebook's cell as a job: the class whose method runs the code that ``%%bgjob`` has sent, in a namespace of its own.
+
+It runs in a worker, by IPython's own machinery, which is imported there and then; it decides nothing about what may run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InvalidRequest
+from ..state import current_job
+
+
+class Cell:
+    """The code of a cell; submitted by ``%%bgjob``, allowed by ``BackgroundJobs.allow_notebook_code``."""
+
+    @staticmethod
+    def run(code: str, variables: Mapping[str, Any] | None = None, names: Sequence[str] = ()) -> Any:
+        """Run the code as a cell: magics, ``!``, ``await``; the last expression is displayed.
+
+        Parameters
+        ----------
+        code : str
+            The cell.
+        variables : mapping, optional
+            Variables that are there when it begins.
+        names : sequence of str
+            Variables to return when it has ended.
+
+        Returns
+        -------
+        dict
+            The variables in `names`.
+
+        Raises
+        ------
+        InvalidRequest
+            Outside of a job.
+        NameError
+            If the cell has not set one of `names`.
+        BaseException
+            Whatever the cell raises; its traceback begins in the cell.
+        """
+        job = current_job.current_job()
+        if job is None:
+            raise InvalidRequest("The code of a cell runs in a job; to run it here, put it in a cell without %%bgjob.")
+        import IPython  # noqa: F401 - first, since the job's shell is made with it
+
+        from ..worker import shell
+
+        namespace = shell.run_cell(code, f"<cell of job {job.id}>", dict(variables or {}))
+        missing = [name for name in names if name not in namespace]
+        if missing:
+            raise NameError(f"--out asks for {', '.join(missing)}, which the cell has not set.")
+        return current_job.Unshown({name: namespace[name] for name in names})

@@ -1,0 +1,72 @@
+"""The newest of everything, as text or static HTML: jobs that stand alone, and each group as one line that opens."""
+
+import time
+
+from ..client.client import client
+from ..client.jobs import html as job_html
+from ..client.jobs import supervision
+from ..client.jobs.group import SHOWN
+from ..client.jobs.job import Job
+from ..client.submit import options
+from ..model import moments, sizes
+from ..model.records import GroupRecord, JobRecord, JobState
+from ..model.redaction import one_line
+from ..state import disk_usage
+from ..state.folder import StateFolder
+from ..store import listing, queries
+from ..store.database import Database
+from ..system import place
+
+#: Entries of the table that a notebook shows.
+_SHOWN = 50
+
+
+def bundle() -> dict[str, str]:
+    """The newest entries, as a notebook and as a terminal shows them."""
+    return {"text/html": html(_SHOWN), "text/plain": text(_SHOWN, "%bgjob")}
+
+
+def text(limit: int, submit: str) -> str:
+    """The newest jobs and groups, a line each; `submit`: how one is submitted, said where there is none."""
+    folder = client().folder()
+    database, now = client().database(folder), time.time()
+    lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
+    lines += [f"the queue {one_line(queue)} is paused" for queue in queries.paused(database)]
+    lines += [f"held: {said}" for said in _held(database, folder)]
+    return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
+
+
+def _held(database: Database, folder: StateFolder) -> list[str]:
+    """What keeps jobs from going on, where there are any for this place; and a supervisor is seen to."""
+    client().see_to(folder)
+    return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
+
+
+def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> str:
+    if isinstance(entry, GroupRecord):
+        return entry.line()
+    taken = disk_usage.of_folder(folder.job(entry.uid))
+    status = Job(client(), folder, entry.id, entry.uid).status if entry.state is JobState.RUNNING else None  # with its progress
+    return entry.line(now, status) + (f" · {sizes.show(taken)} on disk" if taken else "")
+
+
+def html(limit: int) -> str:
+    """The newest jobs and groups, as a table."""
+    folder = client().folder()
+    database, now = client().database(folder), time.time()
+    rows = [
+        job_html.group_row(entry, listing.jobs(database, SHOWN, group_id=entry.id), now)
+        if isinstance(entry, GroupRecord)
+        else job_html.row(entry, now, disk_usage.of_folder(folder.job(entry.uid)))
+        for entry in _entries(database, limit)
+    ]
+    notes = [f"The queue {one_line(queue)} is paused." for queue in queries.paused(database)]
+    notes += [f"Held: {said}." for said in _held(database, folder)]
+    return job_html.table_of(rows, notes) + job_html.note(f"As of {moments.show(now)}.")
+
+
+def _entries(database: Database, limit: int) -> list[JobRecord | GroupRecord]:
+    """Jobs that stand alone, and groups, newest first."""
+    count = options.count(limit, "limit")
+    entries: list[JobRecord | GroupRecord] = [*listing.alone(database, count), *listing.groups(database, count)]
+    return sorted(entries, key=lambda entry: entry.submitted_at, reverse=True)[:limit]

@@ -1,0 +1,41 @@
+"""The state folder, all but its database: its names, its files, and what they say.
+
+It never opens the database and imports no user code. Workers load part of it, so its imports are few.
+
+Modules
+-------
+attempt
+    The attempt folder: the protocol between supervisor and worker.
+current_job
+    What a job calls while it runs: progress, report, current_job.
+damage
+    The note about a damaged database, kept beside it.
+disk_usage
+    How much space folders take.
+display_records
+    The records of ``outputs.jsonl``, and which of them still count.
+folder
+    Names everything in the state folder, and makes it the user's alone.
+occupancy
+    Which places have the store open, by their locks.
+outputs
+    What a job printed and displayed, as a notebook's outputs.
+ownership
+    Whose the state folder is, checked before anything in it is believed.
+progress
+    How far a job is.
+removal_notes
+    Notes of job folders that are being removed, so that a crash leaves no doubt.
+replay
+    Showing outputs in a notebook or a terminal.
+reports
+    What the files of an attempt say, as frozen values.
+results
+    The return value, or what was raised.
+text_log
+    An attempt's log as text, with a note where its middle was dropped.
+unclaimed
+    Job folders that no row of the database knows.
+wake
+    Waking the supervisor, or starting one.
+"""

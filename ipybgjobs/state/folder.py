@@ -1,0 +1,127 @@
+"""The state folder: names everything in it, makes it the user's alone (0700; files 0600), and removes folders of jobs.
+
+It opens no file in it. Every process of ours loads it, so it imports next to nothing.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable
+
+from ..errors import StoreError
+from . import ownership
+
+#: Modes of what is made here, and of folders above it that are missing; the umask takes from the second.
+_PRIVATE, _ABOVE = 0o700, 0o755
+
+
+class StateFolder:
+    """Paths in one state folder.
+
+    Parameters
+    ----------
+    path : str
+        The folder, absolute.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.database = f"{path}/jobs.db"
+        self.jobs = f"{path}/jobs"
+        self.logs = f"{path}/logs"
+        self.errors = f"{path}/supervisor.err"
+
+    def occupancy_lock(self, place: str) -> str:
+        """The lock that every process of a place shares while it has the store open."""
+        return f"{self.path}/place.{place}.lock"
+
+    def supervisor_lock(self, place: str) -> str:
+        """The lock that the supervisor of a place holds for life."""
+        return f"{self.path}/supervisor.{place}.lock"
+
+    def next_lock(self, place: str) -> str:
+        """The lock of the one process that is about to become supervisor."""
+        return f"{self.path}/supervisor.{place}.next.lock"
+
+    def supervisor_locks(self) -> list[str]:
+        """The locks of all supervisors, and of those about to be, of whatever place; an older version named them by host."""
+        with os.scandir(self.path) as entries:
+            return [each.path for each in entries if each.name.startswith("supervisor.") and each.name.endswith(".lock")]
+
+    def of_place(self, place: str) -> list[str]:
+        """All that a place leaves in the folder, apart from its jobs."""
+        locks = [self.occupancy_lock(place), self.supervisor_lock(place), self.next_lock(place)]
+        return [*locks, f"{self.path}/wakeup.{place}.sock"]
+
+    def told(self, host: str) -> str:
+        """The file that says that a user of the host was told what ends all processes there."""
+        return f"{self.path}/surroundings.{host}.txt"
+
+    def seen(self) -> str:
+        """The file that says when its user last looked at the jobs."""
+        return f"{self.path}/seen.json"
+
+    def damage(self) -> str:
+        """The file that says what a supervisor has found damaged, and in which database."""
+        return f"{self.path}/damage.json"
+
+    def job(self, uid: str) -> str:
+        """The folder of a job."""
+        return f"{self.jobs}/{uid}"
+
+    def attempt(self, relative: str) -> str:
+        """The folder of an attempt, from what its row says."""
+        return f"{self.path}/{relative}"
+
+    def remove(self, uids: Iterable[str]) -> None:
+        """Remove the folders of jobs and groups, where there are any; a name that is no uid is passed over."""
+        import shutil
+
+        for uid in uids:
+            if uid.isalnum():  # anybody may have written a row: neither the folder of all jobs nor one above it goes
+                shutil.rmtree(self.job(uid), ignore_errors=True)
+
+    def create(self) -> None:
+        """Create the folder, and close it to others; one that is not this user's is refused, and nothing is left in it.
+
+        Raises
+        ------
+        StoreError
+            If it can't be created or written, or if it is refused (see `ownership`).
+        """
+        ownership.check(self.path)
+        made: list[str] = []
+        try:
+            for path in (self.path, self.jobs, self.logs):
+                _make(path, made)
+            if stat.S_IMODE(os.stat(self.path).st_mode) & 0o777 != _PRIVATE:
+                os.chmod(self.path, _PRIVATE)
+            ownership.check(self.path, made=True)
+        except (OSError, StoreError) as error:
+            for path in reversed(made):
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(
+                f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write; "
+                "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to another one."
+            ) from error
+
+
+def _make(path: str, made: list[str], mode: int = _PRIVATE) -> None:
+    """Make a folder and those above it, whatever the umask: usable by their owner, and writable by nobody else."""
+    if os.path.isdir(path):
+        return
+    if not os.path.lexists(os.path.dirname(path)):
+        _make(os.path.dirname(path), made, _ABOVE)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return  # another process was faster
+    made.append(path)
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    if mode & _PRIVATE != _PRIVATE:
+        os.chmod(path, mode | _PRIVATE)

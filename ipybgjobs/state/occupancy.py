@@ -1,0 +1,170 @@
+"""Which places are occupied: each process that has the store open shares the lock of its place.
+
+A place whose locks can all be taken is gone.
+
+A state folder belongs to whoever can hold its locks. That a lock is free says that nobody is there only where a lock would
+reach whoever could be; elsewhere only the end of the boot proves it, or nothing does, and a person has to say so.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from ..errors import StoreError
+from ..system import filesystem, identity, lock, place, worker
+from ..system.filesystem import Locks
+from ..system.lock import FileLock
+from ..system.place import Place
+from . import attempt
+from .folder import StateFolder
+from .reports import Started
+
+#: Longest that another process may hold this place's lock alone, in seconds: it looks whether anybody is there.
+_LONGEST_LOOK = 60.0
+
+#: Faults that pass by themselves: they say nothing about what is looked at.
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+
+
+class Occupancy:
+    """This process's share in its place's lock, for as long as this object lives.
+
+    Parameters
+    ----------
+    held : FileLock
+        The lock.
+    """
+
+    def __init__(self, held: FileLock) -> None:
+        self._pid = os.getpid()
+        self._held: FileLock | None = held
+
+    def close(self) -> None:
+        """Be no longer there; a fork of the process leaves the lock alone."""
+        held, self._held = self._held, None
+        if held is not None and self._pid == os.getpid():
+            held.close()
+
+    __del__ = close
+
+
+def enter(folder: StateFolder) -> Occupancy:
+    """Be there.
+
+    Raises
+    ------
+    StoreError
+        If the file system has no locks, or another process holds the place's lock alone and does not let go of it.
+    OSError
+        If the folder can't be written.
+    """
+    try:
+        held = FileLock.share(folder.occupancy_lock(place.here()), _LONGEST_LOOK)
+    except OSError as error:
+        if error.errno in lock.NO_LOCKS:
+            raise _without_locks(folder) from error
+        raise
+    if held is None:
+        raise StoreError(
+            f"The store in {folder.path} can't be opened: another process is looking whether anybody is here, and has not "
+            f"finished in {_LONGEST_LOOK:.0f} s. It may be stopped: continue or end it, then try again."
+        )
+    if not held.has_record_locks():
+        held.close()
+        raise _without_locks(folder)
+    return Occupancy(held)
+
+
+def _without_locks(folder: StateFolder) -> StoreError:
+    return StoreError(
+        f"The state folder {folder.path} can't be used: a store needs locks, and those of its file system, "
+        f"{filesystem.describe(folder.path)}, do not work. Set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder on a "
+        "local disk. Nothing was submitted."
+    )
+
+
+def is_alive(folder: StateFolder, key: str) -> bool:
+    """Whether processes of a place can be seen to be there; False where that can't be known."""
+    return any(lock.is_held(path, shared=True) for path in _locks(folder, key))
+
+
+def hears(folder: StateFolder, key: str) -> bool:
+    """Whether what is asked of a place's jobs is answered: the place is this one, or its supervisor is seen to run."""
+    return key == place.here() or lock.is_held(folder.supervisor_lock(key))
+
+
+@contextlib.contextmanager
+def vacated(folder: StateFolder, other: Place) -> Iterator[bool]:
+    """Say whether a place is gone for certain; while the block runs, no process of it gets in."""
+    with contextlib.ExitStack() as held:
+        gone = place.is_over(other, place.current(folder.path))
+        with contextlib.suppress(OSError):  # no room for a lock: nothing is proved
+            gone = gone or (reaches(folder.path, other) and _take(folder, other, held))
+        yield gone
+
+
+def _take(folder: StateFolder, other: Place, held: contextlib.ExitStack) -> bool:
+    """Take all locks of a place, if they are free."""
+    for path in _locks(folder, other.key if other.boot else other.host):
+        taken = FileLock.acquire(path, wait=False)
+        if taken is None:
+            return False
+        held.callback(taken.close)
+        if worker.is_held_alive(path):  # by a lock that came over a network
+            return False
+    return True
+
+
+def _locks(folder: StateFolder, key: str) -> list[str]:
+    return [folder.occupancy_lock(key), folder.supervisor_lock(key), folder.next_lock(key)]
+
+
+def reaches(path: str, other: Place) -> bool:
+    """Whether a lock that a process of another place holds in a folder would be seen here."""
+    now, locks = place.current(path), filesystem.locks(path)
+    if locks is Locks.EVERYWHERE:
+        return True
+    if other.boot is None:
+        return other.host == now.host  # an older version's, which knew hosts by their names alone
+    same = now.device is not None and other.device == now.device
+    return other.boot == now.boot and (locks is Locks.KERNEL or same)
+
+
+def of_attempt(started: Started) -> Place:
+    """Return where an attempt was started, from its start marker; an older version's says less."""
+    boot = None if started.process is None else started.process[2]
+    known = place.key(boot, started.pid_namespace) if boot and started.pid_namespace else ""
+    return Place(known, started.host, boot, started.pid_namespace, started.machine, started.device)
+
+
+def is_here(started: Started) -> bool:
+    """Whether an attempt was started in this place, as far as its start marker says: a job may have spoiled that."""
+    if started.pid_namespace is None:
+        return True
+    boot = identity.boot() if started.process is None else started.process[2]
+    return place.key(boot, started.pid_namespace) == place.here()
+
+
+def is_attempt_gone(folder: str, started: Started) -> bool:
+    """Whether the process of an attempt elsewhere is gone for certain.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    started : Started
+        Its start marker, whose lock the process holds where it could take it.
+    """
+    other = of_attempt(started)
+    if place.is_over(other, place.current(folder)):
+        return True
+    return started.held and reaches(folder, other) and not is_attempt_held(folder)
+
+
+def is_attempt_held(folder: str) -> bool:
+    """Whether a living process holds an attempt's start marker; also while that can't be told."""
+    try:
+        return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
+    except OSError as error:
+        return error.errno in PASSING

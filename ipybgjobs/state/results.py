@@ -1,0 +1,108 @@
+"""Reading what an attempt left behind: the return value, or what it raised; never an open question, always a value or an error.
+
+Workers load it to call a hook, so it imports next to nothing.
+"""
+
+import contextlib
+from typing import Any
+
+from ..errors import (
+    BackgroundJobError,
+    JobCancelled,
+    JobFailed,
+    JobLost,
+    JobNotAllowed,
+    JobTimeout,
+    RemoteTraceback,
+    ResultNotKept,
+)
+from ..model import redaction, serialization
+from . import attempt, ownership, reports
+
+#: What is raised where an attempt left no exception, by its outcome.
+_WITHOUT_EXCEPTION: dict[str, type[BackgroundJobError]] = {
+    "cancelled": JobCancelled,
+    "timeout": JobTimeout,
+    "lost": JobLost,
+    "denied": JobNotAllowed,
+}
+
+
+def value(folder: str | None, job_id: int) -> Any:
+    """Return what the method returned.
+
+    Parameters
+    ----------
+    folder : str or None
+        The attempt folder; None where no attempt is recorded.
+    job_id : int
+        For messages.
+
+    Raises
+    ------
+    ResultNotKept
+        If the value could not be kept, or can't be loaded here.
+    """
+    if folder is None:
+        raise ResultNotKept(f"job {job_id} has succeeded, but no attempt of it is recorded, so its return value can't be found.")
+    report = reports.outcome(folder)
+    result = {} if report is None else report.result
+    if "plain" in result:
+        return result["plain"]
+    if "lost" in result:
+        representation = str(result.get("repr", ""))
+        raise ResultNotKept(
+            f"job {job_id} has succeeded, but its return value, a {result.get('type')}, can't be kept: {result['lost']}. "
+            f"Its repr is {redaction.cut(representation, 200)}",
+            representation,
+        )
+    try:
+        return serialization.load(ownership.read(f"{folder}/{attempt.RESULT}"))
+    except (Exception, SystemExit) as problem:  # it must not end who asks for it
+        raise ResultNotKept(
+            f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
+        ) from problem
+
+
+def exception(folder: str | None, outcome: str | None, message: str, traceback: str | None) -> BaseException:
+    """Return what an attempt raised, or one of our errors where it raised nothing or its type can't be rebuilt here.
+
+    Parameters
+    ----------
+    folder : str or None
+        The attempt folder; None where nothing was launched.
+    outcome : str or None
+        How it ended.
+    message : str
+        What one of our errors says.
+    traceback : str or None
+        The traceback there; the cause of its own exception.
+    """
+    if outcome != "error":
+        kind = _WITHOUT_EXCEPTION.get(outcome or "", JobFailed)
+        ended = kind(f"{message}.")
+        if isinstance(ended, (JobCancelled, JobTimeout)) and folder is not None:
+            ended.value = _kept_value(folder)
+        return ended
+    error = (None if folder is None else _own(folder)) or JobFailed(message)
+    error.__cause__ = RemoteTraceback(traceback or "")
+    return error
+
+
+def _kept_value(folder: str) -> Any:
+    """What the method returned after it was asked to end; None where it returned nothing, or nothing that can be loaded here."""
+    report = reports.outcome(folder)
+    if report is None or not report.succeeded:
+        return None
+    with contextlib.suppress(ResultNotKept):
+        return value(folder, 0)
+    return None
+
+
+def _own(folder: str) -> BaseException | None:
+    report = reports.outcome(folder)
+    error: Any = None
+    if report is not None and report.pickled:
+        with contextlib.suppress(Exception, SystemExit):
+            error = serialization.load(ownership.read(f"{folder}/{attempt.EXCEPTION}"))
+    return error if isinstance(error, BaseException) else None

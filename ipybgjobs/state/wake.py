@@ -1,0 +1,109 @@
+"""Seeing to it that a supervisor looks at the store: wake the one that runs, or start one.
+
+At most one process waits to become supervisor: it holds the next-lock from before its start until it listens. So a lost hint
+is impossible: either somebody hears it, or somebody is about to look. A hint that was taken does not prove that a supervisor
+lives: the socket of one that has been killed takes hints for some milliseconds more. The lock proves it.
+"""
+
+import os
+
+from ..system import launch, lock, place, wakeup
+from ..system.lock import FileLock
+from ..system.roles import command
+from . import ownership
+from .folder import StateFolder
+
+
+def summon(folder: StateFolder) -> None:
+    """Wake or start the supervisor of this place.
+
+    Raises
+    ------
+    OSError
+        If none runs and none can be started.
+    StoreError
+        If none runs, and the folder has become another user's.
+    """
+    if not _is_heard(folder):
+        start(folder)
+
+
+def see_to(folder: StateFolder) -> None:
+    """See to it that a supervisor of this place runs, while somebody waits for a job."""
+    if not lock.is_held(folder.supervisor_lock(place.here())):
+        summon(folder)
+
+
+def _is_heard(folder: StateFolder) -> bool:
+    """Send a hint; whether a process that holds the supervisor's lock can hear it."""
+    return wakeup.send(folder.path) and lock.is_held(folder.supervisor_lock(place.here()))
+
+
+def start(folder: StateFolder) -> None:
+    """Start a supervisor, unless one is about to start.
+
+    Raises
+    ------
+    OSError
+        If none can be started.
+    StoreError
+        If the folder has become another user's: nothing is made in it (see `ownership`).
+    """
+    ownership.check(folder.path)
+    while True:
+        turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
+        if turn is None:
+            return
+        try:
+            started = not _is_heard(folder)  # else somebody has begun to listen since
+            if started:
+                _launch(folder, turn)
+        finally:
+            turn.close()
+        # Others relied on the turn while it was held: the listener must still be there after it was given back.
+        if started or _is_heard(folder):
+            return
+
+
+def succeed(folder: StateFolder, dead: int) -> None:
+    """Start the supervisor that follows a dead one, whatever still hears for it: it waits for the lock.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    dead : int
+        PID of the supervisor that has died.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    StoreError
+        As `start`.
+    """
+    ownership.check(folder.path)
+    turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
+    if turn is None:
+        return  # somebody is about to start
+    try:
+        if lock.holder(folder.supervisor_lock(place.here())) in (None, dead):
+            _launch(folder, turn)
+    finally:
+        turn.close()
+
+
+def is_succeeded(folder: StateFolder, dead: int) -> bool:
+    """Whether a supervisor other than a dead one holds the lock."""
+    return lock.holder(folder.supervisor_lock(place.here())) not in (None, dead)
+
+
+def _launch(folder: StateFolder, turn: FileLock) -> None:
+    with turn.handed_over() as descriptor:
+        launch.detached(command("supervisor", folder.path, str(descriptor)), errors=folder.errors, keep=[descriptor])
+
+
+def inherited_lock(descriptor: int) -> FileLock:
+    """The next-lock that a new supervisor was given."""
+    os.set_inheritable(descriptor, False)
+    return FileLock(descriptor)

@@ -1,0 +1,60 @@
+"""Who holds the store's write lock, so that whoever waits for it can say so; opens no file of the store."""
+
+import os
+import time
+
+from ..model import redaction
+from ..system import identity, lock
+
+#: Byte of ``jobs.db-shm`` that whoever writes locks (SQLite, walformat.html); and of ``jobs.db`` where there is no such log.
+_WAL_WRITE, _RESERVED = 120, 0x40000001
+
+#: Seconds that a transaction lasts at most, and between two looks whether it has ended.
+_LASTING, _LOOK = 1.0, 0.02
+
+#: Characters of a command line that are shown.
+_LONGEST_LINE = 80
+
+
+def pid(database: str) -> int | None:
+    """Return the PID of the process that holds the store's write lock; None where nobody does, or this very process."""
+    found = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
+    return None if found == os.getpid() else found
+
+
+def writer(database: str, *, only_stopped: bool = True) -> str | None:
+    """Say which process holds the store's write lock.
+
+    Parameters
+    ----------
+    database : str
+        Path of the store.
+    only_stopped : bool
+        Say it only of a process that is stopped; any other is about to let go.
+
+    Returns
+    -------
+    str or None
+        A sentence's part that names the process and the fix; None where there is nothing to say.
+    """
+    found = pid(database)
+    if found is None or (only_stopped and not identity.is_stopped(found)):
+        return None
+    if not identity.is_stopped(found):
+        return f"the store is held by the process {_named(found)}; if it hangs, end it (kill -KILL {found})"
+    fix = f"continue it (kill -CONT {found}) or end it (kill -KILL {found})"
+    return f"the store is held by the process {_named(found)}, which is stopped: {fix}"
+
+
+def lasting(database: str) -> str | None:
+    """Say which process holds the store's write lock all through a second, longer than any transaction of ours."""
+    first, limit = pid(database), time.monotonic() + _LASTING
+    while first is not None and time.monotonic() < limit:
+        time.sleep(_LOOK)
+        if pid(database) != first:
+            return None
+    return writer(database, only_stopped=False)
+
+
+def _named(number: int) -> str:
+    return f"{number} ({redaction.cut(redaction.one_line(identity.command_line(number)), _LONGEST_LINE)})"

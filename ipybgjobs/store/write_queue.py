@@ -1,0 +1,113 @@
+"""Whose turn it is to write to the store, and whom a writer waits for.
+
+SQLite lets those who wait try again after pauses that grow, so whoever comes often gets in, and a supervisor among busy clients
+starves. So a supervisor that has to wait holds a lock of its own until it has written, and clients let it go first.
+A writer that waits for longer than a few seconds says once for whom. It changes no row.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable
+
+from ..system import shield
+from ..system.lock import FileLock, is_held
+from . import lock_holder
+
+#: Seconds after which a writer that waits says for whom.
+PATIENCE = 3.0
+
+#: Longest that a client lets supervisors go first, and between two looks whether they still want to, in seconds.
+_COURTESY, _LOOK = 0.5, 0.01
+
+#: Longest that a supervisor waits like any other, and that one try to begin may take, in seconds.
+_UNCROWDED, _TRY = 0.01, 0.05
+
+
+class Turn:
+    """Begins the transactions of one process in one store.
+
+    Parameters
+    ----------
+    database : str
+        Path of the store.
+    first : bool
+        Whether this process is a supervisor.
+    tell : callable
+        Told once for each wait that takes long, in one sentence.
+    """
+
+    def __init__(self, database: str, *, first: bool, tell: Callable[[str], None]) -> None:
+        self._database = database
+        self._lock = f"{database}.turn.lock"  # which supervisors share while they are to go first
+        self._first = first
+        self._tell = tell
+        self._wish: FileLock | None = None
+        self.kept_out = False  #: whether a transaction could not begin since this was last set to false
+
+    def begin(self, connection: sqlite3.Connection, longest: float) -> None:
+        """Begin a transaction that writes.
+
+        Parameters
+        ----------
+        connection : sqlite3.Connection
+            In no transaction.
+        longest : float
+            Seconds that it may wait for others.
+
+        Raises
+        ------
+        sqlite3.Error
+            If SQLite refuses, or others have not let go by then.
+        """
+        if self._first and _refusal(connection, min(_UNCROWDED, longest)) is None:
+            return
+        began, told = time.monotonic(), False
+        while (refusal := self._refusal_in_line(connection, longest)) is not None:
+            waited = time.monotonic() - began
+            if waited >= longest:
+                self.kept_out = True
+                raise refusal
+            shield.check()
+            if waited >= PATIENCE and not told:
+                self._tell(self._sentence())
+                told = True
+
+    def _refusal_in_line(self, connection: sqlite3.Connection, longest: float) -> sqlite3.OperationalError | None:
+        """Try once to begin, after supervisors that are to go first; or, as one of them, before clients that come from now on."""
+        with contextlib.suppress(OSError):  # no room for a lock: then nobody gives way
+            if not self._first:
+                self._give_way()
+            elif self._wish is None:
+                self._wish = FileLock.share(self._lock, 0.0)
+        return _refusal(connection, min(_TRY, longest))
+
+    def _give_way(self) -> None:
+        limit = time.monotonic() + _COURTESY
+        while is_held(self._lock, shared=True) and time.monotonic() < limit:
+            time.sleep(_LOOK)
+
+    def pass_on(self) -> None:
+        """Let clients go on: what was begun has ended, or could not begin."""
+        if self._wish is not None:
+            self._wish.close()
+            self._wish = None
+
+    def _sentence(self) -> str:
+        who = lock_holder.writer(self._database, only_stopped=False) or "the store is held by another process"
+        return f"waiting to write to the store, for {PATIENCE:.0f} s so far: {who}."
+
+
+def _refusal(connection: sqlite3.Connection, seconds: float) -> sqlite3.OperationalError | None:
+    """Begin a transaction within so many seconds; return why not where another writes all the while."""
+    [(usual,)] = connection.execute("PRAGMA busy_timeout").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return error
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {usual}")
+    return None

@@ -1,0 +1,281 @@
+"""What one transaction of the supervisor decides: how attempts ended, which are late, what users asked for, what starts.
+
+It changes the store and nothing else; what is to follow once that is committed is returned as `Effects`. What files say has been
+looked at before (see `judging`): a transaction is what others wait for. It looks at no clock and draws no number: made anew (see
+`transacting`), it does the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..model import durations
+from ..model.records import JobState, Outcome
+from ..model.retry import Failure, next_delay
+from ..store.schedule import Schedule
+from ..store.task import Claim, Request, Task, Unread
+from ..store.transitions import Transitions, Verdict
+from .aftermath import Aftermath
+from .attempts import Attempts
+from .configurations import Policies
+from .effects import Effects, Step
+from .judgement import End
+from .launch_backoff import pause
+from .running import Running
+from .starts import Starter
+from .verdict import REASONS
+
+#: Seconds after which something that failed (a full disk, a locked store) is retried.
+AGAIN = 1.0
+
+#: Launches of one attempt that follow each other at once.
+_PROMPT_LAUNCHES = 3
+
+_DEADLINE = "its deadline (retry_until) has passed"
+
+
+class Decider:
+    """Decides.
+
+    Parameters
+    ----------
+    attempts : Attempts
+        What the supervisor has in hand; read, not changed.
+    starter : Starter
+        Which queued jobs start.
+    policies : Policies
+        What the configuration files say.
+    """
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        starter: Starter,
+        policies: Policies,
+    ) -> None:
+        self._attempts = attempts
+        self._starter = starter
+        self._policies = policies
+        self._aftermath = Aftermath(policies)
+
+    def decide(self, change: Transitions, queues: Schedule, ends: Sequence[End], monotonic: float) -> Effects:
+        """Make all changes that are due.
+
+        Parameters
+        ----------
+        change, queues : Transitions, Schedule
+            The transaction.
+        ends : sequence of End
+            How attempts have ended, judged already.
+        monotonic : float
+            The monotonic clock, in seconds.
+        """
+        step = Step(change, queues, Effects(), monotonic)
+        for end in ends:
+            self._record(step, end)
+        self._enforce(step, monotonic)
+        requests = queues.requests()
+        queues.jobs([request.job_id for request in requests if request.job_id is not None])  # so that all are parsed at once
+        for request in requests:
+            self._answer(step, request)
+        self._expire(step)
+        self._start(step)
+        for environment in step.effects.environments:
+            step.effects.released |= change.release_environment(environment)
+        return step.effects
+
+    # -- step 1: record what has ended ----------------------------------------------------------------------------
+
+    def _record(self, step: Step, end: End) -> None:
+        """Record an attempt's end, and what it means for the job."""
+        step.effects.recorded.append(end.run.folder)
+        if end.claim is not None:
+            self._follow(step, end.run, end.claim.job, end)
+
+    def _follow(self, step: Step, run: Running, job: Task | Unread, end: End) -> None:
+        verdict = _explained(step, run, job, end.verdict)
+        if not step.change.end_attempt(job.id, run.number, verdict):
+            return
+        if run.left_running:
+            step.effects.say(f"{_head(job, run.number)} left running: PID {', '.join(map(str, run.left_running))}")
+        if run.is_hook:
+            self._end_hook(step, job, verdict)
+            return
+        head = _head(job, run.number)
+        if isinstance(job, Unread):
+            self._end(step, job, JobState.FAILED, verdict)
+            step.effects.fail(f"{head} failed: {verdict.error}")
+        elif verdict.outcome is Outcome.SUCCEEDED:
+            self._end(step, job, JobState.SUCCEEDED, verdict)
+            step.effects.say(f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
+        elif verdict.outcome is Outcome.CANCELLED:
+            self._end(step, job, JobState.CANCELLED, verdict)
+            step.effects.say(f"{head} was cancelled" + (f": {verdict.error}" if run.remains else ""))
+        else:
+            said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
+            said += self._fail_or_retry(step, job, run.number, verdict, end)
+            step.effects.fail(said, verdict.traceback)
+
+    def _fail_or_retry(self, step: Step, task: Task, number: int, verdict: Verdict, end: End) -> str:
+        """Retry by rule, or fail; say which."""
+        record = task.record
+        rules = replace(record.rules, max_attempts=record.allowed_attempts)
+        delay = next_delay(rules, number, end.failure, end.luck)
+        due = None if delay is None else step.schedule.now + delay
+        if delay is None or due is None or (record.deadline is not None and due >= record.deadline):
+            self._end(step, task, JobState.FAILED, verdict)
+            return "" if delay is None else "; its deadline (retry_until) leaves no time for another attempt"
+        step.change.queue_again(record.id, due, verdict.error)
+        return f"; next attempt in {durations.show(delay)}"
+
+    def _end(self, step: Step, job: Task | Unread, state: JobState, verdict: Verdict) -> None:
+        hook, same = None, True
+        if isinstance(job, Task):
+            hook = None if verdict.outcome is Outcome.DENIED else job.hook_for(state)
+            same = state is not JobState.SUCCEEDED or job.source is None or job.source.is_same(verdict.source)
+        if step.change.end_job(job.id, state, verdict.error, hook, reusable=same):
+            self._aftermath.follow(step, job, state, verdict.error)
+
+    def _end_hook(self, step: Step, job: Task | Unread, verdict: Verdict) -> None:
+        step.effects.environments.update(step.change.environment_of(job.id))
+        step.change.end_hook(job.id)
+        if verdict.outcome is not Outcome.SUCCEEDED:
+            text = f"job {job.id}: the hook of {job.target} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
+            step.effects.fail(text, verdict.traceback)
+
+    # -- step 2: enforce time-outs and deadlines ------------------------------------------------------------------
+
+    def _enforce(self, step: Step, monotonic: float) -> None:
+        grace = self._policies.latest.kill_grace_seconds
+        for run in self._attempts.running.values():
+            if run.is_late(monotonic, step.schedule.now) and run.folder not in self._attempts.ended:
+                gone = run.folder in self._attempts.leaving  # what it has left is being ended
+                if not gone and step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
+                    step.effects.endings.append((run, Outcome.TIMEOUT, grace))
+                step.effects.late.append(run)
+
+    def _expire(self, step: Step) -> None:
+        for job in step.schedule.overdue():
+            hook = job.hook_for(JobState.FAILED) if isinstance(job, Task) and job.record.attempt else None
+            if step.change.fail_queued(job.id, _DEADLINE, hook):
+                step.effects.fail(f"{_head(job)} failed: {_DEADLINE}")
+                self._aftermath.follow(step, job, JobState.FAILED, _DEADLINE)
+
+    # -- step 3: answer requests ----------------------------------------------------------------------------------
+
+    def _answer(self, step: Step, request: Request) -> None:
+        step.change.answered(request.id)
+        if request.verb == "cancel" and request.job_id is not None:
+            self._cancel(step, request.job_id, request.grace)
+        elif request.verb == "retry" and request.job_id is not None and request.surroundings is not None:
+            self._retry(step, request.job_id, request.surroundings)
+        elif request.verb == "adopt" and request.job_id is not None and request.note is not None:
+            self._adopt(step, request.job_id, request.note)
+        else:
+            step.effects.fail(f"request {request.id} about job {request.job_id} can't be read: no client of ipybgjobs wrote it")
+
+    def _retry(self, step: Step, job_id: int, surroundings: dict[str, int]) -> None:
+        step.effects.environments.update(step.change.environment_of(job_id))
+        if step.change.retry(job_id, surroundings):
+            step.effects.say(f"job {job_id} is retried, as asked")
+        step.effects.environments.add(surroundings["environment"])
+
+    def _adopt(self, step: Step, job_id: int, note: str) -> None:
+        if step.change.adopt(job_id, note):
+            step.effects.adopted = True
+            step.effects.say(f"job {job_id} was {note}")
+
+    def _cancel(self, step: Step, job_id: int, asked_grace: float | None) -> None:
+        job = step.schedule.job(job_id)
+        if job is not None and step.change.cancel_queued(job_id):
+            step.effects.say(f"job {job_id} was cancelled before it started")
+            self._aftermath.follow(step, job, JobState.CANCELLED, None)
+            return
+        grace = self._policies.latest.kill_grace_seconds if asked_grace is None else asked_grace
+        for run in (*self._attempts.running.values(), *self._attempts.voided.values()):
+            wanted = run.job_id == job_id and not run.is_hook
+            if wanted and step.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace) and run.ending is None:
+                step.effects.endings.append((run, Outcome.CANCELLED, grace))
+
+    # -- step 4: start --------------------------------------------------------------------------------------------
+
+    def _start(self, step: Step) -> None:
+        self._starter.held.clear()
+        for run in self._attempts.voided.values():
+            self._relaunch(step, run)
+        refused: list[tuple[Task | Unread, str]] | None = None
+        while refused is None or refused:  # what comes after a job that was refused may start now
+            starts, refused = self._starter.claim(step)
+            step.effects.starts += starts
+            for job, reason in refused:
+                step.effects.fail(f"job {job.id} denied: {reason}")
+                self._aftermath.follow(step, job, JobState.FAILED, reason)
+
+    def _relaunch(self, step: Step, run: Running) -> None:
+        """Launch an attempt again whose launch was voided."""
+        claim = step.schedule.claimed(run.job_id, run.number)
+        if claim is None:
+            step.effects.recorded.append(run.folder)
+        elif claim.ending is not None or _is_hook_of_a_live_job(claim):
+            reason = claim.ending or Outcome.CANCELLED
+            self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
+        elif self._starter.backoff.waits or self._rest_of(step, run, claim) > 0:
+            self._give_back(step, run, claim)  # something keeps launches from working: no hurry
+        elif refusal := self._starter.refusal(claim.job):
+            self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
+        elif start := self._starter.relaunch(step, claim):
+            step.effects.starts.append(start)
+            step.effects.recorded.append(run.folder)
+            step.effects.discarded += [run.folder] if claim.launches > _PROMPT_LAUNCHES else []
+        else:
+            self._give_back(step, run, claim)
+
+    def _rest_of(self, step: Step, run: Running, claim: Claim) -> float:
+        """Seconds until an attempt may be launched again whose launches come to nothing."""
+        return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - step.monotonic
+
+    def _give_back(self, step: Step, run: Running, claim: Claim) -> None:
+        """Let a job that can't be launched now wait in its queue, without a slot; a hook, which has none, waits here."""
+        if run.is_hook:
+            self._starter.hold(claim.job, run.problem)
+            return
+        rest = 0.0 if self._starter.backoff.waits else self._rest_of(step, run, claim)
+        due, problem = (step.schedule.now + rest, run.problem) if rest > 0 else (None, None)
+        if step.change.give_back(claim.job.id, run.number, due, problem):
+            step.effects.recorded.append(run.folder)
+            step.effects.discarded.append(run.folder)
+            step.effects.say(f"{_head(claim.job, run.number)} has not started, and is back in its queue: {self._why(run, claim)}")
+
+    def _why(self, run: Running, claim: Claim) -> str:
+        """Why an attempt could not be launched."""
+        unknown = self._policies.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
+        return run.problem or self._starter.backoff.reason or unknown or "its configuration is not known yet"
+
+    def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
+        self._record(step, End(run, claim, verdict, Failure()))
+
+
+def _explained(step: Step, run: Running, job: Task | Unread, verdict: Verdict) -> Verdict:
+    """A time-out by the job's deadline says so."""
+    deadline = None if isinstance(job, Unread) or run.is_hook else job.record.deadline
+    if verdict.outcome is Outcome.TIMEOUT and deadline is not None and step.schedule.now >= deadline:
+        return replace(verdict, error=_DEADLINE)
+    return verdict
+
+
+def _is_hook_of_a_live_job(claim: Claim) -> bool:
+    """Whether it was to call a hook of a job that has been retried meanwhile."""
+    return claim.number == 0 and isinstance(claim.job, Task) and not claim.job.record.state.ended
+
+
+def _head(job: Task | Unread, number: int | None = None) -> str:
+    """What a line of the log begins with."""
+    if isinstance(job, Unread):
+        return f"job {job.id}" if number is None else f"job {job.id} attempt {number}"
+    attempt = "" if number is None else f" attempt {number} of {job.record.allowed_attempts}"
+    return f"job {job.id}{attempt} {job.record.call}"
+
+
+def _seen(verdict: Verdict) -> str:
+    if verdict.signal is not None:
+        return f" [signal {verdict.signal}]"
+    return "" if verdict.exit_code in (None, 0, 1) else f" [exit code {verdict.exit_code}]"

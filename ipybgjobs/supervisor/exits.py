@@ -1,0 +1,93 @@
+"""Attempts whose process has gone, until all that can be known of their end is known, and nothing that is to end is left.
+
+It never waits: each is looked at again until then. An exit report is awaited only of a fork server of ours that lives. What a
+worker left behind is ended where the worker did not end by itself, or was being ended; else that is a setting's choice.
+"""
+
+import time
+from collections.abc import Callable
+
+from ..executors.local import Exit, exit_from_folder
+from ..state import attempt, occupancy, reports
+from ..state.reports import Started
+from ..system import identity, mark, place, tree
+from ..system.identity import ProcessIdentity, ProcessState
+from .leftovers import Sweep
+from .running import Running
+
+#: Seconds that a fork server without supervisor is given to write how its child ended.
+PATIENCE = 2.0
+
+#: Seconds between two looks.
+INTERVAL = 0.01
+
+
+class Leaving:
+    """One attempt whose process has gone.
+
+    Parameters
+    ----------
+    run : Running
+        The attempt.
+    end : Exit
+        What was seen of its end; without a status its exit report is awaited.
+    grace : float or None
+        Seconds that is given to what a worker has left that ended by itself; None: that stays.
+    clock : callable
+        The monotonic clock, in seconds.
+    """
+
+    def __init__(self, run: Running, end: Exit, grace: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.run = run
+        self._end = end
+        self._grace = grace
+        self._clock = clock
+        self._report_until = clock() + PATIENCE
+        self._started = reports.started(run.folder) or Started()
+        self._launcher = _launcher(self._started) if end.status is None else None
+        self._sweep: Sweep | None = None
+
+    def step(self) -> Exit | None:
+        """Do what is due; return the end once nothing is."""
+        if self._end.status is None:
+            self._end = exit_from_folder(self.run.folder)
+            if self._end.status is None and self._is_about_to_report():
+                return None
+        if self._sweep is None:
+            self._sweep = self._begin()
+        if not self._sweep.step():
+            return None
+        self.run.remains = self._sweep.remains
+        return self._end
+
+    def _is_about_to_report(self) -> bool:
+        alive = self._launcher is not None and identity.is_alive(self._launcher)
+        return alive and self._clock() < self._report_until
+
+    def _begin(self) -> Sweep:
+        """Find out what is to end of what the attempt has left, and how."""
+        if self.run.ending is not None or reports.outcome(self.run.folder) is None:
+            return Sweep(self._left, 0.0, self._clock)
+        seen = self._end.status is not None  # then what the worker left has become an orphan of who saw it
+        if self._grace is None or (seen and not self._end.left):
+            self.run.left_running = [process.pid for process in self._end.left if identity.is_alive(process)]
+            return Sweep(list, 0.0, self._clock)
+        return Sweep(self._left, self._grace, self._clock)
+
+    def _left(self) -> list[ProcessState]:
+        """Whatever of the attempt still lives."""
+        folder, process = self.run.folder, self._started.process
+        known = [] if self.run.ending is None else self.run.ending.known()
+        known += tree.writers(f"{folder}/{attempt.OUTPUT}")
+        if occupancy.is_here(self._started):
+            worker = None if process is None else ProcessIdentity(*process)
+            known += tree.left_behind(worker, self._end.left, mark.of_attempt(folder))
+        return list({state.pid: state for state in known}.values())
+
+
+def _launcher(started: Started) -> ProcessIdentity | None:
+    """The fork server that may still write how an attempt ended; None where none does: its worker was init's child, say."""
+    if started.launcher is None or occupancy.of_attempt(started).key != place.here():
+        return None
+    launcher = ProcessIdentity(*started.launcher)
+    return launcher if " forkserver " in identity.command_line(launcher.pid) else None

@@ -1,0 +1,145 @@
+"""background_jobs.log and background_jobs_errors.log: rotated, one line a record, written by the supervisor alone.
+
+Whatever stands in a record, it can't start another line. What can't be written is told in `problem`, and harms nothing. Files in
+the state folder go with it where it is moved, and never into another that takes its place. No record is written before the
+configuration of the files is known: by default they are rotated, and a user who keeps everything would lose the oldest.
+"""
+
+import datetime as dt
+import logging
+import logging.handlers
+import os
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from ..configuration.settings import KEEP_ALL, LogSettings
+from ..model import redaction
+from ..state.folder import StateFolder
+from ..system.open_folder import HeldFolder
+
+#: Records that wait for settings; of more, the oldest are let go.
+_MOST_WAITING = 10_000
+
+
+class _OneLine(logging.Formatter):
+    """The format of the settings, on one line; times as ISO 8601 with the offset, so that they can be compared between zones."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
+        return dt.datetime.fromtimestamp(record.created, dt.UTC).astimezone().isoformat(timespec="milliseconds")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redaction.one_line(super().format(record))
+
+
+class _Rotating(logging.handlers.RotatingFileHandler):
+    """A rotated file of the user's own that reports what it can't write."""
+
+    problem: str | None = None
+    shown = ""  #: its path, as people know it
+
+    def _open(self) -> Any:
+        os.makedirs(os.path.dirname(self.baseFilename), mode=0o700, exist_ok=True)
+        return open(self.baseFilename, "a", encoding="utf-8", opener=_private)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's name
+        import sys
+
+        self.problem = f"{self.shown} can't be written: {_reason(sys.exc_info()[1])}"
+
+
+def _reason(error: BaseException | None) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe in its place is not waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record to be written: a failure goes into both files, with its traceback."""
+
+    text: str
+    traceback: str | None = None
+    failure: bool = False
+
+
+class JobLogs:
+    """The two files.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder, where the settings name no other.
+    held : HeldFolder
+        The same.
+    """
+
+    def __init__(self, folder: StateFolder, held: HeldFolder) -> None:
+        self._folder = folder
+        self._held = held
+        self._settings: LogSettings | None = None
+        self._waiting: deque[logging.LogRecord] = deque(maxlen=_MOST_WAITING)
+        self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree: nobody else configures it
+        self._handlers: list[_Rotating] = []
+
+    def follow(self, settings: LogSettings) -> None:
+        """Write where and how the settings say from now on, and first what has waited for them."""
+        if settings != self._settings:
+            self._close_files()
+            self._open_files(settings)
+            self._settings = settings
+        while self._waiting:
+            self._handle(self._waiting.popleft())
+
+    def _open_files(self, settings: LogSettings) -> None:
+        everything, errors = settings.files(self._folder.logs)
+        self._add(everything, settings, logging.getLevelName(settings.level))
+        self._add(errors, settings, logging.ERROR)
+
+    def _add(self, path: str, settings: LogSettings, level: int) -> None:
+        handler = _Rotating(
+            self._held.reach(path),
+            maxBytes=settings.max_bytes,
+            backupCount=settings.backup_count,
+            delay=True,
+            encoding="utf-8",
+        )
+        handler.shown = path
+        handler.setLevel(level)
+        handler.setFormatter(_OneLine(settings.format))
+        self._logger.addHandler(handler)
+        self._handlers.append(handler)
+
+    @property
+    def problem(self) -> str | None:
+        """Why a file can't be written; None if it can."""
+        return next((handler.problem for handler in self._handlers if handler.problem), None)
+
+    def write(self, message: Message) -> None:
+        """Write one record; it waits where the settings are not known."""
+        text = message.text if message.traceback is None else f"{message.text} | {message.traceback.rstrip()}"
+        level = logging.ERROR if message.failure else logging.INFO
+        record = self._logger.makeRecord(self._logger.name, level, __file__, 0, text, (), None)
+        if self._settings is None:
+            self._waiting.append(record)
+        else:
+            self._handle(record)
+
+    def _handle(self, record: logging.LogRecord) -> None:
+        for handler in self._handlers:
+            handler.problem = None  # this record tells anew
+        self._logger.handle(record)
+
+    def close(self) -> None:
+        """Close the files; what waits still for settings goes where it does by default, and nothing is rotated for it."""
+        if self._waiting:
+            self.follow(KEEP_ALL)
+        self._close_files()
+
+    def _close_files(self) -> None:
+        for handler in self._handlers:
+            self._logger.removeHandler(handler)
+            handler.close()
+        self._handlers.clear()

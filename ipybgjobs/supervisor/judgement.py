@@ -1,0 +1,124 @@
+"""The attempts that have ended, each with its row and how it ended: found out before the transaction that records it.
+
+Reading files, blanking secrets and hashing sources take as long as they take; whoever writes to the store waits for none of it.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..executors.local import Exit
+from ..model import redaction
+from ..model.records import Outcome
+from ..model.retry import Failure
+from ..store.schedule import Schedule
+from ..store.task import Claim, Task, Unread, variables
+from ..store.transitions import Verdict
+from ..system.oom import Kills
+from ..targets import source
+from .attempts import Attempts
+from .configurations import Policies
+from .running import Running
+from .verdict import judge
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of an attempt, as it was found."""
+
+    run: Running
+    claim: Claim | None  #: None where its rows are gone
+    verdict: Verdict
+    failure: Failure
+    luck: float = 0.0  #: in [0, 1), for jitter: drawn before the transaction, which may be made more than once
+
+
+class Judge:
+    """Judges.
+
+    Parameters
+    ----------
+    attempts : Attempts
+        What the supervisor has in hand; read, not changed.
+    policies : Policies
+        What the configuration files say.
+    memory_kills : Kills
+        What the kernel counts.
+    draw : callable
+        A random number in [0, 1), for jitter.
+    """
+
+    def __init__(self, attempts: Attempts, policies: Policies, memory_kills: Kills, draw: Callable[[], float]) -> None:
+        self._attempts = attempts
+        self._policies = policies
+        self._memory_kills = memory_kills
+        self._draw = draw
+
+    def look(self, queues: Schedule, texts: Callable[[int], str | None]) -> list[End]:
+        """Judge what has ended.
+
+        Parameters
+        ----------
+        queues : Schedule
+            Reads the rows.
+        texts : callable
+            Returns environment variables as JSON text; None where there are none.
+
+        Raises
+        ------
+        sqlite3.Error
+            If the store can't be read.
+        """
+        found = []
+        for end in self._attempts.ended.values():
+            run = self._attempts.running[end.folder]
+            claim = queues.claimed(run.job_id, run.number)
+            verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, texts)
+            found.append(End(run, claim, _with_remains(_as_adopted(verdict, run), run), failure, self._draw()))
+        return found
+
+    def _judge(self, end: Exit, run: Running, claim: Claim, texts: Callable[[int], str | None]) -> tuple[Verdict, Failure]:
+        if run.refused is not None:
+            return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
+        if run.trouble is not None:
+            return Verdict(claim.ending or Outcome.LOST, f"it can't be looked at: {run.trouble}"), Failure()
+        job = claim.job
+        if isinstance(job, Unread):
+            return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
+        try:
+            verdict, failure = judge(end, claim.ending, lambda: self._secrets(job, texts), lambda: self._ran_out_of_memory(run))
+            return replace(verdict, source=_as_run(verdict, job)), failure
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # a folder that anybody may have written must not end the supervisor
+            unread = f"its outcome can't be read: {type(error).__name__}"
+            return Verdict(claim.ending or Outcome.LOST, unread), Failure()
+
+    def _ran_out_of_memory(self, run: Running) -> bool:
+        """Whether the kernel has killed any process for want of memory since an attempt was launched."""
+        return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
+
+    def _secrets(self, task: Task, texts: Callable[[int], str | None]) -> tuple[str, ...]:
+        hidden = task.record.call.hidden
+        text = None if task.environment is None else texts(task.environment)
+        values = {} if text is None else variables(text)
+        names = redaction.secret_names(values, self._policies.latest.secret_names)
+        return (*hidden, *(values[name] for name in names))
+
+
+def _as_run(verdict: Verdict, task: Task) -> list[object] | None:
+    """The file that ran, with its hash where it can be told; else as the worker saw it."""
+    ran = source.as_run(verdict.source, task.source)
+    return verdict.source if ran is None else ran.to_json()
+
+
+def _as_adopted(verdict: Verdict, run: Running) -> Verdict:
+    """What nobody saw, but somebody has said."""
+    return replace(verdict, error=run.adopted) if run.adopted and verdict.outcome is Outcome.LOST else verdict
+
+
+def _with_remains(verdict: Verdict, run: Running) -> Verdict:
+    if not run.remains:
+        return verdict
+    left = f"could not be ended: {', '.join(map(str, run.remains))}"
+    return replace(verdict, error=f"{verdict.error}; {left}" if verdict.error else left)

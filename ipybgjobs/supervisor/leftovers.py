@@ -1,0 +1,54 @@
+"""Ending what an attempt has left, without ever waiting: it is asked to end where there is a grace, and then killed.
+
+It is looked for again until nothing is found.
+"""
+
+import time
+from collections.abc import Callable
+
+from ..system import tree
+from ..system.identity import ProcessState
+
+#: Seconds until what is killed has to be gone.
+LONGEST = 1.0
+
+
+class Sweep:
+    """Ends the processes of one attempt whose worker has gone.
+
+    Parameters
+    ----------
+    look : callable
+        Returns the processes that are to end and still live.
+    grace : float
+        Seconds that they are given after they are asked to terminate; 0: they are killed at once.
+    clock : callable
+        The monotonic clock, in seconds.
+    """
+
+    def __init__(self, look: Callable[[], list[ProcessState]], grace: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._look = look
+        self._clock = clock
+        self._kill_from = clock() + grace
+        self._known: list[ProcessState] = []
+        self._asked: set[int] = set()
+        self.remains: list[int] = []  #: PIDs of what could not be ended
+
+    def step(self) -> bool:
+        """Do what is due; return whether nothing more can be done."""
+        self._known = [state for state in self._known if tree.same(state)] or self._look()
+        if not self._known:
+            return True
+        now = self._clock()
+        if now < self._kill_from:
+            self._ask()
+        elif now < self._kill_from + LONGEST:
+            tree.kill_all(self._known)
+        else:
+            self.remains = [state.pid for state in self._known]
+            return True
+        return False
+
+    def _ask(self) -> None:
+        tree.terminate(state for state in self._known if state.pid not in self._asked)
+        self._asked.update(state.pid for state in self._known)

@@ -1,0 +1,62 @@
+"""Keeping logs within ``max_output_bytes``: head and tail stay, the middle is given back to the disk; the job notices nothing."""
+
+import os
+import stat
+import time
+from collections.abc import Iterable
+
+from ..state import attempt, reports
+from ..system import private_file, sparse
+
+#: Seconds between two looks at the logs of running attempts.
+INTERVAL = 1.0
+
+
+class Limiter:
+    """Looks at logs now and then."""
+
+    def __init__(self) -> None:
+        self._due = 0.0  # on the monotonic clock
+
+    def step(self, folders: Iterable[str], limit: int | None) -> None:
+        """Look at the logs of some attempts, where it is time."""
+        now = time.monotonic()
+        if limit is None or now < self._due:
+            return
+        self._due = now + INTERVAL
+        for folder in folders:
+            shorten(folder, limit)
+
+
+def shorten(folder: str, limit: int) -> None:
+    """Drop the middle of a log that takes more than a limit, in bytes.
+
+    What was dropped is written down first, so that nobody reads zeros as text.
+    """
+    path = f"{folder}/{attempt.OUTPUT}"
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_blocks * 512 <= limit:
+            return
+        half = limit // 2
+        known = reports.dropped(folder)
+        first = known.begin if known else -(-half // sparse.BLOCK) * sparse.BLOCK
+        last = (status.st_size - half) // sparse.BLOCK * sparse.BLOCK
+        begin = max(first, known.end if known else first)
+        if last > begin:
+            private_file.write_json(folder, attempt.DROPPED, {"from": first, "to": last})
+            if not sparse.punch(path, begin, last):
+                _cut(folder, path, first)
+    except OSError:
+        pass  # a folder that is gone, or a full disk: looked at again
+
+
+def _cut(folder: str, path: str, first: int) -> None:
+    """Where no hole can be made in the middle: drop all after the head; what the job prints next is kept again.
+
+    The file gets its length back, so that its writers and the places of displays in it go on as they were.
+    """
+    size = os.stat(path).st_size
+    private_file.write_json(folder, attempt.DROPPED, {"from": first, "to": size})
+    os.truncate(path, first)
+    os.truncate(path, size)

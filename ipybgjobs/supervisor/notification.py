@@ -1,0 +1,62 @@
+"""Running the command of `on_finish`: without a shell, in the job's environment, a few at a time; its fate changes nothing."""
+
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..state.folder import StateFolder
+from ..store.task import variables
+from ..system import launch
+from .effects import Notice
+
+if TYPE_CHECKING:
+    import subprocess
+
+#: Commands that run at the same time, and the seconds after which one is no longer counted.
+_AT_ONCE, _LONGEST = 4, 60.0
+
+
+class Notifier:
+    """The commands that are to be run, and those that run.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        Whose ``supervisor.err`` gets what the commands complain of.
+    """
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._folder = folder
+        self._waiting: deque[Notice] = deque()
+        self._running: list[tuple[subprocess.Popen[bytes], float]] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is one still to be run, or to be waited for."""
+        return bool(self._waiting or self._running)
+
+    def add(self, notices: Iterable[Notice]) -> None:
+        """Have commands run, soon."""
+        self._waiting += notices
+
+    def step(self) -> list[str]:
+        """Start what there is room for; return why some can't be run."""
+        limit = time.monotonic() - _LONGEST
+        self._running = [(process, began) for process, began in self._running if process.poll() is None and began > limit]
+        problems = []
+        while self._waiting and len(self._running) < _AT_ONCE:
+            notice = self._waiting.popleft()
+            try:
+                self._running.append((self._start(notice), time.monotonic()))
+            except (OSError, ValueError) as error:
+                problems.append(f"job {notice.job_id}: on_finish can't be run: {error}")
+        return problems
+
+    def _start(self, notice: Notice) -> "subprocess.Popen[bytes]":
+        environment = variables(notice.environment)
+        program = shutil.which(notice.command[0], path=environment.get("PATH"))
+        if program is None:
+            raise ValueError(f"there is no program {notice.command[0]}")
+        return launch.in_session([program, *notice.command[1:]], self._folder.errors, environment, notice.cwd)

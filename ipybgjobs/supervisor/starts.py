@@ -1,0 +1,269 @@
+"""Which queued jobs start now, and with what request: slots, priorities, and the allowlist once more.
+
+The claim is committed before anything is launched; a claim without a launch is found and repeated (see `attempt_status`).
+"""
+
+import errno
+import os
+from typing import Any
+
+from ..configuration.settings import QueueSettings, Settings
+from ..executors.server import Launch
+from ..state import attempt
+from ..state.folder import StateFolder
+from ..store.task import Claim, Task, Unread, variables
+from ..store.transitions import Way
+from ..system import identity, private_file
+from ..system.roles import command
+from ..targets import allowlist, demands
+from ..targets.context import acts_at_start
+from .configurations import Policies
+from .effects import Start, Step
+from .launch_backoff import Backoff
+
+
+class Starter:
+    """Decides what starts.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    policies : Policies
+        What the configuration files say now.
+    startup : str
+        Fingerprint of this interpreter's start: a job with another one needs a fresh process.
+    """
+
+    def __init__(self, folder: StateFolder, policies: Policies, startup: str) -> None:
+        self._folder = folder
+        self._policies = policies
+        self._startup = startup
+        self._is_sound = identity.is_single_threaded()  # whoever starts a thread here does it in a fork server, too
+        self.backoff = Backoff()
+        self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
+        self.waiting = False  #: whether a job waits for a slot: then a change of the slots is looked for
+
+    def hold(self, job: Task | Unread, reason: str | None) -> None:
+        """Note why a job, and those of its context, can't start."""
+        if reason is not None and isinstance(job, Task):
+            self.held[job.context_id] = reason
+
+    def claim(self, step: Step) -> tuple[list[Start], list[tuple[Task | Unread, str]]]:
+        """Claim what has a slot, and fail what is no longer allowed.
+
+        Returns
+        -------
+        list of Start
+            To be launched, once the transaction is committed.
+        list of (job, str)
+            Jobs that were denied, each with the reason.
+        """
+        step.schedule.promote()
+        if self.backoff.waits:
+            return [], []
+        starts = self._claim_hooks(step)
+        denied: list[tuple[Task | Unread, str]] = []
+        occupied: dict[str, list[int | None]] | None = None
+        self.waiting = False
+        for queue in step.schedule.queues():
+            occupied = step.schedule.occupied() if occupied is None else occupied
+            self._claim_from(step, queue, occupied.get(queue, []), starts, denied)
+        return starts, denied
+
+    def _claim_from(
+        self, step: Step, queue: str, taken: list[int | None], starts: list[Start], denied: list[tuple[Task | Unread, str]]
+    ) -> None:
+        """Claim jobs of one queue while it has a slot."""
+        unknown: list[int] = []  # contexts whose configuration is not known yet
+        while (job := step.schedule.due(queue, unknown)) is not None:
+            environment = step.variables(job.environment)
+            if isinstance(job, Unread) or environment is None:
+                denied.append((job, self._deny(step, job, _FORGED)))
+                continue
+            settings = self._policies.known(job.context)
+            if settings is None:
+                unknown.append(job.context_id)
+                self.hold(job, self._policies.problem_of(job.context))
+            elif (why := _forbidden(job, settings)) is not None:
+                denied.append((job, self._deny(step, job, why)))
+            else:
+                limits = settings.queues.get(queue, QueueSettings())
+                if len(taken) >= limits.slots:
+                    self.waiting = True
+                    return
+                slot = next(number for number in range(limits.slots) if number not in taken)
+                taken.append(slot)
+                starts.append(self._claimed(step, job, settings, slot, environment))
+
+    def _claim_hooks(self, step: Step) -> list[Start]:
+        """Claim the hooks that are due, a few at a time; they take no slot."""
+        starts = []
+        for job in step.schedule.hooks(_HOOKS_AT_ONCE):
+            environment = step.variables(job.environment)
+            if isinstance(job, Unread) or environment is None or job.last_folder is None:
+                self._drop_hook(step, job)
+                continue
+            settings = self._policies.known(job.context)
+            if settings is None:
+                self.hold(job, self._policies.problem_of(job.context))
+                continue
+            if _forbidden(job, settings) is not None:
+                self._drop_hook(step, job)
+                continue
+            relative = f"jobs/{job.record.uid}/{attempt.HOOK}.{job.record.attempt}"
+            start = Start(job, 0, self._folder.attempt(relative), settings, None, environment)
+            if step.change.claim_hook(job.id, relative, self._way(start)):
+                starts.append(start)
+        return starts
+
+    def _drop_hook(self, step: Step, job: Task | Unread) -> None:
+        step.change.drop_hook(job.id)
+        if job.environment is not None:
+            step.effects.environments.add(job.environment)
+
+    def _deny(self, step: Step, job: Task | Unread, why: str) -> str:
+        reason = _denied(job, why)
+        number = job.attempt if isinstance(job, Unread) else job.record.attempt
+        step.change.deny(job.id, number + 1, reason)
+        return reason
+
+    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: str) -> Start:
+        number, launches = task.record.attempt + 1, task.void_launches + 1
+        relative = _folder_of(task, number, launches)
+        start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
+        step.change.claim(task.id, number, relative, self._way(start), launches)
+        return start
+
+    def refusal(self, job: Task | Unread) -> str | None:
+        """Why an attempt whose launch was voided may not be launched any more; None if it may, or that is not known yet."""
+        if isinstance(job, Unread):
+            return _denied(job, _FORGED)
+        settings = self._policies.known(job.context)
+        why = None if settings is None else _forbidden(job, settings)
+        return None if why is None else _denied(job, why)
+
+    def relaunch(self, step: Step, claim: Claim) -> Start | None:
+        """Launch an attempt again whose first launch was voided; None while its configuration is not known."""
+        task = claim.job
+        settings = None if isinstance(task, Unread) else self._policies.known(task.context)
+        environment = step.variables(task.environment)
+        if isinstance(task, Unread) or settings is None or environment is None:
+            return None
+        relative = _folder_of(task, claim.number or f"{attempt.HOOK}.{task.record.attempt}", claim.launches + 1)
+        start = Start(task, claim.number, self._folder.attempt(relative), settings, claim.slot, environment)
+        step.change.relaunch(task.id, claim.number, relative, self._way(start))
+        return start
+
+    def _way(self, start: Start) -> Way:
+        reason = self._fresh_reason(start)
+        return Way("fork" if reason is None else "fresh process", reason, start.slot)
+
+    def _fresh_reason(self, start: Start) -> str | None:
+        """Why a fork of this interpreter can't run the job; None: it can."""
+        if start.task.context.startup != self._startup:
+            return "another interpreter, or its options or variables that act at its start differ from the supervisor's"
+        if not self._is_sound:
+            return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
+        if any(map(acts_at_start, start.slot_environment)):
+            return "its queue sets variables that act at an interpreter's start"
+        return None
+
+    def launch(self, start: Start) -> Launch:
+        """Write the attempt folder, and say how to launch it.
+
+        Raises
+        ------
+        OSError
+            If the folder can't be written, or the interpreter is gone.
+        ValueError
+            If a client of ipybgjobs did not write the job's environment variables.
+        """
+        context = start.task.context
+        environment = variables(start.environment) | start.slot_environment
+        os.makedirs(start.folder, mode=0o700, exist_ok=True)
+        private_file.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
+        fresh = self._fresh_reason(start) is not None
+        if not os.access(context.executable, os.X_OK):
+            raise FileNotFoundError(
+                errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
+            )
+        worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
+        return Launch(start.folder, worker, environment, self._output(start), forked=not fresh)
+
+    def _request(self, start: Start) -> dict[str, Any]:
+        task, record, context = start.task, start.task.record, start.task.context
+        permission = allowlist.permission(task.target, start.settings)
+        assert permission is not None  # the claim has looked
+        return {
+            "job": {"id": record.id, "uid": record.uid, "name": record.name, "attempt": start.number},
+            "key": permission.entry.key,
+            "method": permission.method,
+            "only_from": permission.entry.only_from,
+            "by_value": permission.by_value,
+            "secrets": {
+                "names": [*record.call.secrets, *start.settings.secret_names],
+                "values": record.call.hidden,
+            },
+            "permits": allowlist.permits(record.call.params, start.settings),
+            "init": record.call.init,
+            "params": record.call.params,
+            "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
+            "positional": task.positional,
+            "cwd": context.cwd,
+            "path": context.path,
+            "umask": context.umask,
+            "allotment": context.allotment,
+            "exit_grace_seconds": start.settings.exit_grace_seconds,
+            "max_output_bytes": start.settings.max_output_bytes,
+        }
+
+    def _hook(self, start: Start) -> dict[str, Any]:
+        """What a request to call a hook says beyond: which, and where the job's end is written."""
+        if start.number:
+            return {}
+        task, record = start.task, start.task.record
+        return {
+            "hook": {
+                "name": task.hook_for(record.state),
+                "attempt": self._last_folder(task),
+                "outcome": task.last_outcome,
+                "error": f"job {record.id} ({task.target}): {record.error}",
+            }
+        }
+
+    def _output(self, start: Start) -> str | None:
+        """Where an attempt prints; a hook prints to the log of the attempt before it."""
+        return None if start.number else f"{self._last_folder(start.task)}/{attempt.OUTPUT}"
+
+    def _last_folder(self, task: Task) -> str:
+        assert task.last_folder is not None  # a hook is called where there is one
+        return self._folder.attempt(task.last_folder)
+
+
+#: Why a row that can't be read is not run.
+_FORGED = "no client of ipybgjobs wrote its row"
+
+#: Hooks that are called at the same time.
+_HOOKS_AT_ONCE = 4
+
+
+def _folder_of(task: Task, first: int | str, launches: int) -> str:
+    """The folder of a launch, relative to the state folder: no two launches share one, so one that comes late meets nobody's."""
+    return f"jobs/{task.record.uid}/{first}" if launches == 1 else f"jobs/{task.record.uid}/{first}.{launches}"
+
+
+def _forbidden(task: Task, settings: Settings) -> str | None:
+    """Why the files do not allow what a job asks for; None if they do."""
+    if not allowlist.is_allowed(task.target, settings):
+        return "it is not, or no longer, on the allowlist"
+    if not allowlist.runs_notebook(task.target):
+        return None
+    params = task.record.call.params
+    if demands.NOTEBOOK not in allowlist.permits(params, settings):
+        return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
+    return None
+
+
+def _denied(job: Task | Unread, why: str) -> str:
+    return f"{job.target} was denied: {why}; nothing was started"

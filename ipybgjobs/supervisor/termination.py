@@ -1,0 +1,108 @@
+"""Ending an attempt's processes step by step, without ever waiting: interrupt, terminate, kill.
+
+Each step is given `grace` seconds. The reason is in the store before the first signal. The worker adopts what its descendants
+orphan, and stays until they are gone; so what is looked for can be found.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from ..state import attempt
+from ..system import identity, private_file, tree
+
+#: Seconds between two looks.
+INTERVAL = 0.03
+
+
+class Ending:
+    """One attempt that is being ended.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder.
+    process : ProcessIdentity or None
+        The worker; None where its start marker names no process.
+    reason : str
+        ``cancelled`` or ``timeout``.
+    grace : float
+        Seconds for each step.
+    kill : callable
+        Has the process killed by whoever launched or watches it; False where nobody does. The last resort, where the marker does
+        not lead to the process: a job can have written it.
+    clock : callable
+        The monotonic clock.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it ends, why and how
+        self,
+        folder: str,
+        process: identity.ProcessIdentity | None,
+        reason: str,
+        grace: float,
+        *,
+        kill: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._grace = grace
+        self._clock = clock
+        self._kill = kill
+        self._worker = identity.look(process.pid) if process is not None and identity.is_alive(process) else None
+        self.is_unwatched = False  #: nobody will say when the process ends, if there is one
+        self._known: dict[int, identity.ProcessState] = {}
+        self._deadline = clock() + (0.0 if process is None else grace)
+        self._step = self._after_interrupt
+        _note(folder, reason)
+        if self._worker is not None:
+            self._look()
+            tree.interrupt(self._worker)
+
+    def step(self) -> None:
+        """Do what is due."""
+        if self._worker is not None:
+            self._look()
+            self._step()
+        elif self._clock() >= self._deadline:
+            self.is_unwatched = not self._kill()
+            self._deadline = self._clock() + max(self._grace, INTERVAL)
+
+    def known(self) -> list[identity.ProcessState]:
+        """Processes below the worker that have been seen and are still there."""
+        return [state for state in self._known.values() if tree.same(state)]
+
+    def _look(self) -> None:
+        assert self._worker is not None
+        roots = [state for state in (self._worker, *self._known.values()) if tree.same(state)]
+        self._known |= {state.pid: state for state in tree.descendants(roots)}
+
+    def _after_interrupt(self) -> None:
+        done = private_file.read_json(self._folder, attempt.OUTCOME) is not None
+        if not done and self._clock() < self._deadline:
+            return
+        assert self._worker is not None
+        tree.terminate(self._known.values())
+        if not done:
+            tree.terminate([self._worker])
+        self._deadline = self._clock() + self._grace
+        self._step = self._after_terminate
+
+    def _after_terminate(self) -> None:
+        if self._clock() < self._deadline:
+            return
+        assert self._worker is not None
+        tree.kill(self._worker, self._known.values())
+        self._deadline = self._clock() + self._grace
+
+
+def _note(folder: str, reason: str) -> None:
+    """Let the worker know that its end is asked for: it says whether its method had returned before, and stays for its children.
+
+    That the file is there is all that a worker looks for; where the disk is full, an empty one can be made.
+    """
+    try:
+        private_file.write_json(folder, attempt.ENDING, {"reason": reason})
+    except OSError:
+        with contextlib.suppress(OSError):  # no folder, say: then there will be no outcome either
+            private_file.write_empty(folder, attempt.ENDING)

@@ -1,0 +1,46 @@
+"""The operating system: processes, locks, signals, files. The only room with calls that belong to a platform.
+
+It never knows a job, a store or a state folder. Linux is what was written and run; each module says what another platform has
+to provide. A worker loads part of it, so it imports next to nothing.
+
+Modules
+-------
+child
+    A short-lived child process that answers a question in JSON.
+filesystem
+    What kind of file system a folder is on, and whether locks work across machines there.
+identity
+    Who a process is: PID and start time, within one boot and one PID namespace.
+launch
+    Starting processes that outlive their starter.
+lifetime
+    What may end every process here at once: a container, a batch job, a session.
+limits
+    Resource limits, niceness and processors, read and applied.
+lock
+    A lock held until its holder's process has gone.
+mark
+    A mark by which everything that an attempt has started is found.
+oom
+    The kernel's count of processes killed for lack of memory.
+open_folder
+    A folder held open, so that what goes into it follows it wherever it is moved.
+place
+    Where processes see each other: one boot, one PID namespace.
+private_file
+    Files written whole or not at all, and read without waiting.
+roles
+    The command line of a process of ours.
+shield
+    Work that no interrupt can break.
+sparse
+    Holes in files: disk space given back while a log is written.
+tree
+    Finding and ending all of a worker's processes.
+wakeup
+    A hint that the store has changed, which is never waited for.
+watch
+    Notice of changes in a folder.
+worker
+    What a worker's process sets up before user code.
+"""

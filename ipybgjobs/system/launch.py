@@ -1,0 +1,182 @@
+"""Starting processes that are nobody's children: they outlive the caller, and hold nothing of it.
+
+POSIX: through a shell that forks and exits, in a session of its own; so the new process belongs to init, is in no group
+that Jupyter signals, and is no zombie in the kernel. Windows: a double spawn (both hops detached, breaking away from the
+job object where that is allowed).
+"""
+
+import contextlib
+import errno
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from . import mark, private_file
+
+if TYPE_CHECKING:
+    import subprocess
+
+#: What a detached process of ours needs of its starter's environment; never all of it, since it holds secrets.
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE")
+_KEPT_PREFIXES = ("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_", "IPYBGJOBS_", "XDG_")
+
+#: Bytes of a file of errors after which it is put aside.
+_LARGEST_ERRORS = 1 << 20
+
+#: Why no process can be had, and what helps, where the system's own words don't say it.
+_REASONS = {
+    errno.EAGAIN: "no process can be had, since a limit is reached: end some, or raise it (ulimit -u, pids.max)",
+    errno.ENOMEM: "there is no memory for another process: end some",
+    errno.EMFILE: "too many files are open: close some, or raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine: close some, or raise the limit (fs.file-max)",
+}
+
+
+def reason(error: OSError) -> str:
+    """Say why a process can't be started."""
+    known = _REASONS.get(error.errno or 0)
+    if known is not None:
+        return known
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+
+
+def lean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that a process of ours needs to start as its starter did."""
+    return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+
+
+def detached(
+    command: Sequence[str],
+    *,
+    errors: str,
+    keep: Sequence[int] = (),
+) -> None:
+    """Start a command as nobody's child.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    errors : str
+        File that gets its standard error, appended.
+    keep : sequence of int
+        Descriptors that it inherits; no others.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    import subprocess  # here, since fork servers load this module and seldom start anything
+
+    descriptor = _opened(errors)
+    try:
+        shell = subprocess.Popen(
+            ["/bin/sh", "-c", '"$@" &', "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=descriptor,
+            env=lean_environment(os.environ),
+            cwd="/",
+            pass_fds=keep,
+            start_new_session=True,
+        )
+        shell.wait()
+    finally:
+        os.close(descriptor)
+
+
+def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Popen[bytes]":
+    """Start a helper as a child in a session of its own, which talks over one descriptor that it inherits.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    errors : str
+        File that gets its standard error, appended.
+    channel : int
+        The descriptor.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    import subprocess
+
+    descriptor = _opened(errors)
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=descriptor,
+            env=lean_environment(os.environ),
+            cwd="/",
+            pass_fds=[channel],
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def _opened(errors: str) -> int:
+    """Open a file for errors to be appended; one that has grown large is put aside first, in place of the last one."""
+    with contextlib.suppress(OSError):
+        if os.stat(errors).st_size > _LARGEST_ERRORS:
+            os.replace(errors, f"{errors}.old")
+    return private_file.open_private(errors, os.O_WRONLY | os.O_APPEND)
+
+
+def in_session(
+    command: Sequence[str], errors: str, environment: Mapping[str, str], cwd: str, *, keep: Sequence[int] = ()
+) -> "subprocess.Popen[bytes]":
+    """Start a command as a child in a session of its own, so that it outlives this process.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    errors : str
+        File that gets what it prints, appended.
+    environment : mapping
+        Its environment variables.
+    cwd : str
+        Its working directory.
+    keep : sequence of int
+        Descriptors that it inherits; no others.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    import subprocess
+
+    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            env=environment,
+            cwd=cwd,
+            pass_fds=keep,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def settle() -> None:
+    """Make this process, just started by `detached`, independent for good: own session, signals and files, no mark."""
+    mark.take_off()
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    os.umask(0o077)

@@ -1,0 +1,161 @@
+"""Private files: written whole or not at all, read without waiting and within a limit; mode 0600, whatever the umask takes.
+
+It knows no names: what a file is for is its caller's business. Every worker loads it, so it imports next to nothing.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import stat
+from _thread import get_ident  # threading itself is no cheap import
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..model import json_text
+
+if TYPE_CHECKING:
+    import io
+
+_PRIVATE = 0o600
+
+#: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can take.
+LONGEST_JSON = 8 << 20
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file of this user's own, which is made if need be and can be opened again, whatever the umask takes.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) and mode & _PRIVATE != _PRIVATE:
+        with contextlib.suppress(OSError):  # a file system that keeps no modes
+            os.fchmod(descriptor, _PRIVATE)
+    return descriptor
+
+
+def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = False, mode: int = _PRIVATE) -> None:
+    """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
+
+    The content may come in pieces.
+
+    Raises
+    ------
+    OSError
+        If it can't be written; nothing is left behind.
+    """
+    partial = f"{path}.{os.getpid()}.{get_ident()}.part"
+    try:
+        flags = os.O_WRONLY | os.O_TRUNC
+        descriptor = (
+            open_private(partial, flags) if mode == _PRIVATE else os.open(partial, flags | os.O_CREAT | os.O_CLOEXEC, mode)
+        )
+        with open(descriptor, "wb") as file:
+            file.writelines((content,) if isinstance(content, bytes) else content)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
+    if durable:
+        sync_folder(os.path.dirname(path))
+
+
+def write_new(folder: str, name: str, value: Any) -> None:
+    """Write one of the JSON files that nobody looks for before its writer says so."""
+    descriptor = open_private(f"{folder}/{name}", os.O_WRONLY | os.O_TRUNC)
+    with open(descriptor, "wb") as file:
+        file.write(json.dumps(value, separators=(",", ":")).encode())
+
+
+def write_empty(folder: str, name: str) -> None:
+    """Make a file that says all by being there; it needs a name, and no space.
+
+    Raises
+    ------
+    OSError
+        If it can't be made.
+    """
+    os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(folder: str, name: str, value: Any) -> None:
+    """Write one of the JSON files, whole or not at all."""
+    write_whole(f"{folder}/{name}", json.dumps(value, separators=(",", ":")).encode())
+
+
+def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dict[str, Any] | None:
+    """Read one of the JSON files; None where it is absent, not whole, longer than `longest` bytes, or not a JSON object."""
+    try:
+        with opened(f"{folder}/{name}") as file:
+            size = os.fstat(file.fileno()).st_size
+            value = json_text.parse(file.read(size)) if longest is None or size <= longest else None
+    except (OSError, ValueError, MemoryError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def opened(path: str) -> "io.BufferedReader":
+    """Open a file to read it; never waits, whatever somebody has put in its place.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none, or something that is not a file: a folder, a pipe, a device.
+    OSError
+        If it can't be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "not a file", path)
+    return open(descriptor, "rb")
+
+
+def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:
+    """Read a log, all of it or its last `lines`, of these the last `longest` bytes; one that can't be read is empty.
+
+    Only what is asked for is read, and nothing before the offset `floor`.
+    """
+    try:
+        with opened(path) as file:
+            return _text(file.read() if lines is None else _last_lines(file, lines, longest, floor))
+    except OSError:
+        return ""
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _last_lines(file: Any, lines: int, longest: int | None = None, floor: int = 0, block: int = 65536) -> bytes:
+    if lines <= 0:
+        return b""
+    position = file.seek(0, os.SEEK_END)
+    content = b""
+    while position > floor and content.count(b"\n", 0, -1) < lines and (longest is None or len(content) < longest):
+        step = min(block, position - floor)
+        position, block = position - step, block * 2
+        file.seek(position)
+        content = file.read(step) + content
+    ended = content.endswith(b"\n")
+    kept = content.split(b"\n")[-lines - ended :]  # not at carriage returns: a progress bar is one line
+    found = b"\n".join(kept)
+    return found if longest is None else found[-longest:]

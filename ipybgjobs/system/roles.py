@@ -1,0 +1,29 @@
+"""How a process of ours is started: by the path of ``start.py``; so it works for any interpreter, whatever its own path is."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+#: The folder that holds the package.
+PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def command(
+    role: str, *arguments: str, executable: str | None = None, root: str = PACKAGE_ROOT, flags: Sequence[str] = ()
+) -> list[str]:
+    """Return the command line that starts a role.
+
+    Parameters
+    ----------
+    role : str
+        ``supervisor``, ``forkserver``, ``worker``, ``configuration``, ``origin`` or ``inspection``.
+    *arguments : str
+        What the role takes.
+    executable : str, optional
+        The interpreter; by default this one.
+    root : str
+        The folder that holds the package.
+    flags : sequence of str
+        Options of the interpreter.
+    """
+    return [executable or sys.executable, *flags, f"{root}/ipybgjobs/start.py", role, *arguments]

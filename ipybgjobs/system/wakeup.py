@@ -1,0 +1,110 @@
+"""A hint that the store has changed: never waited for, and nothing is lost with it, since rows are the truth.
+
+On POSIX a datagram to a socket in the state folder. The folder is reached through ``/proc/self/fd``, so that its path may
+be longer than a socket's address (107 bytes). On a file system without sockets, an address that is no file, made of the folder's
+path: anybody can send to it, and wakes a supervisor for nothing. Elsewhere: a named pipe.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+
+from . import place
+from .open_folder import HeldFolder
+
+#: What binding a socket answers on a file system that has none: numbers of errors.
+_NO_SOCKETS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+def name() -> str:
+    """Return the name of the socket; each place has its own, since places may share a folder."""
+    return f"wakeup.{place.here()}.sock"
+
+
+@contextlib.contextmanager
+def _address(state_dir: str) -> Iterator[str]:
+    descriptor = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name()}"
+    finally:
+        os.close(descriptor)
+
+
+def _address_without_file(state_dir: str) -> str:
+    """An address of Linux's own kind, which begins with a zero and needs no file system."""
+    return f"\0ipybgjobs.{hashlib.sha256(os.fsencode(os.path.realpath(state_dir))).hexdigest()[:32]}.{place.here()}"
+
+
+def send(state_dir: str) -> bool:
+    """Wake the supervisor; False where nobody listens. A full buffer is success: it is awake."""
+    with _address(state_dir) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        return _was_sent(sender, address) or _was_sent(sender, _address_without_file(state_dir))
+
+
+def _was_sent(sender: socket.socket, address: str) -> bool:
+    try:
+        sender.sendto(b"!", address)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+class Listener:
+    """The supervisor's end.
+
+    Parameters
+    ----------
+    folder : HeldFolder
+        The state folder; a socket that a dead supervisor left behind is replaced.
+    """
+
+    def __init__(self, folder: HeldFolder) -> None:
+        self._folder = folder
+        self._address = folder.reach(f"{folder.path}/{name()}")
+        self._has_file = True
+        self._socket = self._bound()
+
+    def _bound(self) -> socket.socket:
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.setblocking(False)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._address)
+            listening.bind(self._address)
+            os.chmod(self._address, 0o600)
+        except OSError as error:
+            if error.errno not in _NO_SOCKETS:
+                raise
+            self._has_file = False
+            with contextlib.suppress(OSError):  # somebody has taken that address: the store is looked at every few seconds
+                listening.bind(_address_without_file(self._folder.path))
+        return listening
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Forget the hints received so far."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(16)
+
+    def renew(self) -> None:
+        """Take the name again, if something has tidied it away."""
+        if self._has_file and not os.path.exists(self._address):
+            fresh = self._bound()
+            self._socket.close()
+            self._socket = fresh
+
+    def close(self) -> None:
+        """Stop listening: from here on `send` says that nobody does."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._address)
+        self._socket.close()

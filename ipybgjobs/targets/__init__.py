@@ -1,0 +1,31 @@
+"""What a job calls: whether it may run, where it is, what it takes, which code it is, and in which context it runs.
+
+It never imports a user's module before the allowlist allows it, and never writes to the store.
+
+Modules
+-------
+allowlist
+    Whether a name may run, and by which entry.
+binding
+    Parameters checked against a signature and converted.
+bytecode
+    Loading modules as their sources are, and hashing what ran.
+context
+    Interpreter, working directory, path, limits and environment of the submitter.
+demands
+    What a target requires beyond its entry in the allowlist.
+import_path
+    The ``sys.path`` that a job gets.
+inspection
+    Looking at an allowed target: it exists, and these parameters fit.
+inspection_cache
+    What a fresh process found out about a target, while its files are the same.
+loaded_modules
+    Whether what this process has imported is still as it is on disk.
+origin
+    Interpreter, package versions and git commit of a job's code.
+resolve
+    From a dotted path to the class, module or function itself.
+source
+    Looks at the file that a target comes from.
+"""

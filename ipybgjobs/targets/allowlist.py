@@ -1,0 +1,254 @@
+"""Whether a name may run: from a target as typed to the entry that allows it, or the reason why none does.
+
+It imports nothing of the user's, and answers from `Settings` alone; of a notebook's path it follows the links.
+"""
+
+import difflib
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
+from ..errors import JobNotAllowed
+from ..model import globs
+from ..model.redaction import cut, one_line, quoted
+from . import demands
+
+#: Longest target; a module's path ends well before.
+_LONGEST = 1000
+
+
+class Permission(NamedTuple):
+    """An allowed target, and the entry that allows it."""
+
+    entry: AllowedEntry
+    method: str
+
+    @property
+    def target(self) -> str:
+        """The full dotted path."""
+        return f"{self.entry.key}.{self.method}"
+
+    @property
+    def by_value(self) -> bool:
+        """Whether the code itself is sent, since no other process could import it."""
+        return is_by_value(self.entry.key)
+
+    @property
+    def rule(self) -> str:
+        """What allows it, as the file says it."""
+        return NOTEBOOK_CODE if _is_of_notebook(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
+
+
+def find(target: str, settings: Settings) -> Permission:
+    """Find the entry that allows a target.
+
+    Parameters
+    ----------
+    target : str
+        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+    settings : Settings
+        What the configuration files say.
+
+    Raises
+    ------
+    JobNotAllowed
+        If none does; one sentence says which rule refuses and what to do.
+    """
+    _check_form(target)
+    key, _, method = target.rpartition(".")
+    if _is_of_notebook(key) and settings.notebook_code is None:
+        raise JobNotAllowed(_switched_off(target, settings))
+    entry = _entry(key, method, settings) or _by_bare_name(key, settings)
+    if entry is None:
+        raise JobNotAllowed(_unlisted(target, settings))
+    if method not in entry.methods:
+        raise JobNotAllowed(_unlisted_method(f"{entry.key}.{method}", entry, settings))
+    return Permission(entry, method)
+
+
+def is_allowed(target: str, settings: Settings) -> bool:
+    """Whether the files allow a full target; the check at launch."""
+    return permission(target, settings) is not None
+
+
+def permission(target: str, settings: Settings) -> Permission | None:
+    """Return the entry that allows a full target; None where none does."""
+    key, _, method = target.rpartition(".")
+    entry = _entry(key, method, settings)
+    return Permission(entry, method) if entry is not None and method in entry.methods else None
+
+
+def is_by_value(key: str) -> bool:
+    """Whether a class, or the module of a function, is the notebook's or script's own: its code is sent, not found."""
+    return key.partition(".")[0] == NOTEBOOK
+
+
+def _is_of_notebook(key: str) -> bool:
+    return key == CELL or is_by_value(key)
+
+
+def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
+    """The entry of a class or module: what `allowed_jobs` says of it, or the switch for code of a notebook."""
+    if not _is_of_notebook(key):
+        return settings.allowed.get(key)
+    if settings.notebook_code is None or _private(f"{key}.{method}"):
+        return None
+    methods = ("run",) if key == CELL else (method,)
+    return AllowedEntry(key, methods, settings.notebook_code, rules=settings.rules)
+
+
+def _private(target: str) -> list[str]:
+    """Names in a target that are not public."""
+    return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
+
+
+def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], settings: Settings) -> None:
+    """See to it that what a target demands beyond its entry is permitted: a notebook's path, the code of a cell.
+
+    Parameters
+    ----------
+    demanded : str or None
+        As `demands.of` says.
+    target : str
+        The full dotted path.
+    params : mapping
+        Its parameters, as they fit.
+    settings : Settings
+        What the configuration files say.
+
+    Raises
+    ------
+    JobNotAllowed
+        If it is not; the message says what to do.
+    """
+    if demanded == demands.CODE and settings.notebook_code is None:
+        raise JobNotAllowed(_switched_off(CELL, settings))
+    if demanded == demands.NOTEBOOK:
+        path = params.get("path")
+        if not isinstance(path, str):
+            raise JobNotAllowed(
+                f"{target} runs a notebook: its parameter path must say which, as text, and a pattern must fit it."
+            )
+        _check_notebook(path, settings)
+
+
+def _check_notebook(path: str, settings: Settings) -> None:
+    if not fits_notebook(path, settings):
+        raise JobNotAllowed(_unlisted_notebook(globs.place(path), settings))
+    if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
+        raise JobNotAllowed(
+            f"{path} can't run as a job: the files allow it, and this notebook does not: "
+            "%config BackgroundJobs.allowed_notebooks has narrowed them."
+        )
+
+
+def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
+    """Return what the files permit a call beyond its entry, whatever it demands; the check at launch."""
+    path = params.get("path")
+    fits = isinstance(path, str) and fits_notebook(path, settings)
+    return ((demands.NOTEBOOK,) if fits else ()) + ((demands.CODE,) if settings.notebook_code is not None else ())
+
+
+def fits_notebook(path: str, settings: Settings) -> bool:
+    """Whether a pattern of the files fits a notebook."""
+    return fitting_pattern(path, settings) is not None
+
+
+def fitting_pattern(path: str, settings: Settings) -> str | None:
+    """Return the first pattern of the files that fits a notebook."""
+    return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
+
+
+def runs_notebook(target: str) -> bool:
+    """Whether a target is our class of notebooks, by the one name that the files may allow."""
+    return target.rpartition(".")[0] == NOTEBOOK_CLASS
+
+
+def _fits(path: str, patterns: Iterable[str]) -> bool:
+    place = globs.place(path)  # a link must not lead around a pattern
+    return place is not None and any(globs.matches(place, pattern) for pattern in patterns)
+
+
+def _unlisted_notebook(path: str | None, settings: Settings) -> str:
+    if path is None:
+        return (
+            "The notebook can't run as a job: no file can have its path, which is too long or holds characters that no path has."
+        )
+    if settings.locked_by:
+        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
+    elif path.isprintable():
+        fix = f"To allow it: {allow_command(shlex.quote(path))}"
+    else:
+        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
+    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
+
+
+def _check_form(target: str) -> None:
+    if not isinstance(target, str):
+        raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is of type {type(target).__name__}.")
+    parts = target.split(".")
+    if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
+        raise JobNotAllowed(f"{quoted(target)} is not a target: write module.Class.method or module.function, with names only.")
+    if len(target) > _LONGEST:
+        raise JobNotAllowed(f"{quoted(target)} is not a target: it is longer than {_LONGEST:,} characters.")
+    private = _private(target)
+    if private:
+        raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")
+
+
+def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
+    if "." in name:
+        return None
+    entries = [entry for key, entry in settings.allowed.items() if key.rpartition(".")[2] == name]
+    if len(entries) > 1:
+        keys = ", ".join(entry.key for entry in entries)
+        raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the whole path of one.")
+    return entries[0] if entries else None
+
+
+def _switched_off(target: str, settings: Settings) -> str:
+    """Why code of the notebook may not run, and what to do."""
+    switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
+    if NOTEBOOK_CODE in settings.narrowed:
+        fix = f"The files allow it, and this notebook does not: %config BackgroundJobs.{NOTEBOOK_CODE} = False has narrowed them."
+    elif settings.locked_by:
+        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} there allows it."
+    else:
+        own = [file.path for file in settings.files if file.rank == "user" and file.path.endswith(".py")]
+        fix = f"To allow it: put {switch} into {own[-1] if own else 'a configuration file'}."
+    if target.startswith(CELL):
+        return f"The code of a cell may not run as a job. {fix}"
+    return (
+        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a process of its own can't find it: put it in "
+        f"a module (a .py file beside the notebook), and allow it there; or let it be sent by value. {fix}"
+    )
+
+
+def allow_command(target: str) -> str:
+    """Return the notebook line that allows a target or a notebook, for this very interpreter."""
+    return f"!{shlex.quote(sys.executable or 'python')} -m ipybgjobs allow {target}"
+
+
+def _unlisted(target: str, settings: Settings) -> str:
+    near = difflib.get_close_matches(target, settings.targets(), n=1, cutoff=0.75)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{target} is not on the allowlist.{hint} {_fix(target, settings)}"
+
+
+def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> str:
+    near = difflib.get_close_matches(target, entry.targets(), n=1, cutoff=0.75)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    listed = ", ".join(entry.methods) or "no method"
+    return (
+        f"{target} is not on the allowlist, which has {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
+    )
+
+
+def _fix(target: str, settings: Settings) -> str:
+    if target in settings.narrowed:
+        return "The files allow it, and this notebook does not: %config BackgroundJobs.allowed_jobs has narrowed them."
+    if settings.locked_by:
+        return f"The administrator's file {settings.locked_by} is locked: only an entry there allows it."
+    return f"To allow it: {allow_command(target)}"

@@ -1,0 +1,295 @@
+"""Parameters against a signature: named, complete, and converted by their annotations.
+
+Runs in the kernel or in a fresh process; calls nothing of the user's but constructors of annotated types. pydantic does
+the converting, and is imported only where there is an annotation.
+"""
+
+import collections.abc
+import contextlib
+import difflib
+import inspect
+import os
+import pathlib
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidParameters
+from ..model import redaction
+
+#: Annotations that take whatever is given.
+_OPEN = (inspect.Parameter.empty, Any, object)
+
+_LAZY = (collections.abc.Iterable, collections.abc.Iterator, collections.abc.Generator)
+
+#: Words that some languages read as values and Python does not.
+_FOREIGN_WORDS = ("true", "false", "none", "null")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A value as somebody typed it on a line: what it means may depend on the parameter's annotation.
+
+    Parameters
+    ----------
+    text : str
+        As typed, quotes included.
+    value : Any
+        The Python literal; of a bare word the text.
+    bare : bool
+        Whether it is a bare word.
+    """
+
+    text: str
+    value: Any
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One parameter of a signature."""
+
+    name: str
+    annotation: Any
+    required: bool
+    positional: bool
+    default: Any = None
+
+    @property
+    def annotated(self) -> str:
+        """The annotation as text; empty where there is none, or one that converts nothing."""
+        if self.annotation in _OPEN:
+            return ""
+        return self.annotation.__name__ if isinstance(self.annotation, type) else str(self.annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a callable takes.
+
+    Parameters
+    ----------
+    what : str
+        The callable, as a person would write it.
+    slots : tuple of Slot
+        Named parameters.
+    open : bool
+        Whether any other name is taken too (``**kwargs``).
+    within : str
+        The parameter, a dict, in which a person gives them; empty: each stands for itself.
+    """
+
+    what: str
+    slots: tuple[Slot, ...]
+    open: bool
+    within: str = ""
+
+
+def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) -> Shape | None:
+    """Look at a callable's signature; None where Python can't tell it (some built-ins).
+
+    Parameters
+    ----------
+    function : callable
+        Function or class.
+    what : str
+        Its name for messages.
+    skip_first : bool
+        Leave out ``self``.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return None
+    if skip_first and parameters and parameters[0].kind in (0, 1):
+        parameters = parameters[1:]
+    hints = _hints(function)
+    slots = tuple(
+        Slot(
+            parameter.name,
+            hints.get(parameter.name, inspect.Parameter.empty),
+            required=parameter.default is parameter.empty,
+            positional=parameter.kind is parameter.POSITIONAL_ONLY,
+            default=parameter.default,
+        )
+        for parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    )
+    return Shape(what, slots, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters))
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations; one that can't be evaluated here is as good as none."""
+    source = function.__init__ if isinstance(function, type) else function  # type: ignore[misc] # its hints, no call
+    source = inspect.unwrap(source)
+    try:
+        return typing.get_type_hints(source, include_extras=True)
+    except Exception:
+        return _hints_one_by_one(source)
+
+
+def _hints_one_by_one(source: Any) -> dict[str, Any]:
+    namespace = getattr(source, "__globals__", {})
+    found: dict[str, Any] = {}
+    for name, hint in getattr(source, "__annotations__", {}).items():
+        one = types.SimpleNamespace(__annotations__={name: hint})
+        with contextlib.suppress(Exception):
+            found |= typing.get_type_hints(one, globalns=namespace, include_extras=True)
+    return found
+
+
+def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Check parameters against a signature and convert them.
+
+    Returns
+    -------
+    dict
+        The parameters, converted.
+
+    Raises
+    ------
+    InvalidParameters
+        If one is unknown, missing or does not fit; a secret's value is not in the message.
+    """
+    if shape is None:
+        return {name: _untyped(name, value) for name, value in given.items()}
+    slots = {slot.name: slot for slot in shape.slots}
+    for name in given:
+        if name not in slots and not shape.open:
+            raise InvalidParameters(_unknown(shape, name))
+    missing = [slot.name for slot in shape.slots if slot.required and slot.name not in given]
+    if missing:
+        raise InvalidParameters(f"{shape.what} needs {', '.join(missing)}; give {_wanted(shape, missing)}")
+    return {
+        name: _fitted(shape, slots[name], value, secrets) if name in slots else _untyped(name, value)
+        for name, value in given.items()
+    }
+
+
+def _wanted(shape: Shape, names: list[str]) -> str:
+    if not shape.within:
+        return ", ".join(f"{name}=…" for name in names)
+    items = ", ".join(f'"{name}": …' for name in names)
+    return f"{shape.within}={{{items}}}"
+
+
+def _unknown(shape: Shape, name: str) -> str:
+    known = [slot.name for slot in shape.slots]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    takes = f"it takes {', '.join(known)}." if known else "it takes none."
+    return f"{shape.what} has no parameter {name}; {takes}{hint}"
+
+
+def _untyped(name: str, value: Any) -> Any:
+    if not isinstance(value, Typed):
+        return value
+    if value.bare and value.text.lower() in _FOREIGN_WORDS and value.text not in ("True", "False", "None"):
+        raise InvalidParameters(
+            f"{name}={value.text} could be a word or a value: write {name}={value.text.capitalize().replace('Null', 'None')} "
+            f'for the value, {name}="{value.text}" for the text.'
+        )
+    return value.value
+
+
+def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> Any:
+    annotation = slot.annotation
+    if annotation in _OPEN:
+        return _untyped(slot.name, value)
+    if isinstance(value, Typed):
+        value = _as_typed(value, annotation)
+    adapter = _adapter(annotation)
+    if adapter is None:
+        return value
+    if _accepts(annotation, pathlib.Path) and isinstance(value, str):
+        value = _in_home(shape, slot, value)
+    try:
+        return adapter.validate_python(value)
+    except Exception as error:
+        if type(error).__name__ == "PydanticUserError":
+            return value  # an annotation that pydantic can't make sense of is as good as none
+        raise InvalidParameters(_misfit(shape, slot, value, error, secrets)) from None
+
+
+def _in_home(shape: Shape, slot: Slot, value: str) -> str:
+    try:
+        return os.path.expanduser(value)
+    except ValueError:  # of a NUL in the name of a user
+        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: no path holds a NUL.") from None
+
+
+def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:
+    if slot.name in secrets:
+        return f"{shape.what}: {slot.name}={redaction.BLANK} does not fit {slot.annotated}."
+    shown = redaction.cut(repr(redaction.blanked(value, secrets)))
+    reason = redaction.without(_reason(error), redaction.secrets_in(value, secrets))
+    return redaction.one_line(f"{shape.what}: {slot.name}={shown} does not fit {slot.annotated}: {reason}.")
+
+
+def _as_typed(value: Typed, annotation: Any) -> Any:
+    """A text parameter takes the text as typed; a bare word is text that the annotation may convert."""
+    quoted = isinstance(value.value, str)
+    if annotation is str or (_accepts(annotation, str) and value.value is not None):
+        return value.value if quoted else value.text
+    if value.bare and value.text.lower() in ("none", "null") and _accepts(annotation, type(None)):
+        return None
+    return value.value
+
+
+def _accepts(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_accepts(part, kind) for part in _alternatives(annotation))
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return typing.get_args(annotation)[:1]
+    return typing.get_args(annotation) if origin in (typing.Union, types.UnionType) else ()
+
+
+_adapters: dict[Any, Any] = {}
+
+
+def _adapter(annotation: Any) -> Any:
+    """Return pydantic's converter for an annotation, made once; None where it has none."""
+    key = (annotation, repr(annotation))  # unions are equal in any order, and the order may matter
+    try:
+        if key not in _adapters:
+            _adapters[key] = _new_adapter(annotation)
+    except TypeError:  # an annotation that can't be hashed
+        return _new_adapter(annotation)
+    return _adapters[key]
+
+
+def _new_adapter(annotation: Any) -> Any:
+    import pydantic
+
+    if _is_lazy(annotation):
+        return None
+    try:
+        return pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
+    except pydantic.PydanticUserError:
+        pass  # a model or dataclass brings its own configuration
+    except Exception:
+        return None
+    try:
+        return pydantic.TypeAdapter(annotation)
+    except Exception:
+        return None
+
+
+def _is_lazy(annotation: Any) -> bool:
+    """Whether pydantic would hand back an iterator in place of the value."""
+    origin = typing.get_origin(annotation) or annotation
+    return origin in _LAZY or any(_is_lazy(part) for part in typing.get_args(annotation))
+
+
+def _reason(error: Exception) -> str:
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return f"{type(error).__name__}: {error}"
+    first = errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place + ': ' if place else ''}{first['msg'][:1].lower()}{first['msg'][1:]}"

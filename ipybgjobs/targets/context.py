@@ -1,0 +1,185 @@
+"""Where and how a job is to run: the caller's interpreter with its flags, folder, path, limits and environment, as plain values.
+
+The environment variables are kept apart from the rest, in a file of their own, since they hold secrets.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from ..errors import InvalidRequest
+from ..model import json_text
+from ..system import limits
+from ..system.roles import PACKAGE_ROOT
+from . import import_path
+
+#: Variables that act when an interpreter or its C library starts: a fork can't change their effect.
+_AT_START = ("LD_", "PYTHON", "LC_", "MALLOC_", "GLIBC_")
+_AT_START_NAMES = ("LANG", "LANGUAGE")
+
+#: Of these, the ones whose effect a worker sets for itself.
+_SET_BY_WORKER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where and how to run; shared by all jobs of a caller.
+
+    Parameters
+    ----------
+    executable, prefix : str
+        The interpreter and its environment.
+    package_root : str
+        The folder that holds this package there.
+    cwd : str
+        Working directory.
+    path : tuple of str
+        ``sys.path``, absolute.
+    umask : int
+        File mode creation mask.
+    startup : str
+        Fingerprint of what only a fresh interpreter can take on.
+    sources : tuple of (str, str)
+        Configuration files that counted at submit, with their ranks.
+    flags : tuple of str
+        Options of the interpreter, such as ``-O``.
+    allotment : dict or None
+        Limits, niceness and processors, as `Allotment.to_json`; None where an older version took the context.
+    """
+
+    executable: str
+    prefix: str
+    package_root: str
+    cwd: str
+    path: tuple[str, ...]
+    umask: int
+    startup: str
+    sources: tuple[tuple[str, str], ...]
+    flags: tuple[str, ...] = ()
+    allotment: dict[str, Any] | None = None
+
+    def to_text(self) -> str:
+        """Return JSON text, the same for equal contexts."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Rebuild a context from `to_text`.
+
+        Raises
+        ------
+        ValueError
+            If `to_text` did not write it.
+        """
+        try:
+            values: dict[str, Any] = json_text.parse(text)
+            values["path"] = tuple(values["path"])
+            values["sources"] = tuple((path, rank) for path, rank in values["sources"])
+            values["flags"] = tuple(values.get("flags", ()))
+            found = cls(**values)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"it is not a context: {error}") from None
+        texts = (found.executable, found.prefix, found.package_root, found.cwd, found.startup, *found.path, *found.flags)
+        if type(found.umask) is not int or not all(map(_is_text, (*texts, *itertools.chain(*found.sources)))):
+            raise ValueError("it is not a context: a text or a number is missing")
+        return found
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def acts_at_start(name: str) -> bool:
+    """Whether a variable acts when an interpreter or its C library starts."""
+    return (name.startswith(_AT_START) or name in _AT_START_NAMES) and name not in _SET_BY_WORKER
+
+
+#: Options of ``-X`` that change nothing a job could notice; a kernel sets the first for its debugger.
+_UNNOTICED = ("frozen_modules",)
+
+
+def flags() -> tuple[str, ...]:
+    """Return the options that this interpreter was started with and that a job could notice."""
+    found = ["-" + "O" * sys.flags.optimize] if sys.flags.optimize else []
+    found += ["-" + "b" * sys.flags.bytes_warning] if sys.flags.bytes_warning else []
+    found += ["-I"] if sys.flags.isolated else ["-E"] if sys.flags.ignore_environment else []
+    found += [f"-W{option}" for option in sys.warnoptions]
+    extra = sys._xoptions  # noqa: SLF001 - its documented name
+    options = {name: value for name, value in extra.items() if name not in _UNNOTICED}
+    return (*found, *(f"-X{name}" if value is True else f"-X{name}={value}" for name, value in options.items()))
+
+
+def startup_key(environment: Mapping[str, str]) -> str:
+    """Return the fingerprint of this interpreter's start: itself, its options, and variables that act at its start."""
+    acting = sorted((name, value) for name, value in environment.items() if acts_at_start(name))
+    parts = (sys.executable, sys.prefix, sys.version, PACKAGE_ROOT, acting, flags())
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def working_directory() -> str | None:
+    """The working directory of this process; None if it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def check_working_directory() -> None:
+    """See to it that a job can be started where this process is.
+
+    Raises
+    ------
+    InvalidRequest
+        If the working directory is gone.
+    """
+    if working_directory() is None:
+        raise InvalidRequest("The working directory of this process is gone: change to one that is there, and submit again.")
+
+
+def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()) -> Context:
+    """Take the context of this process.
+
+    Parameters
+    ----------
+    sources : sequence of (str, str)
+        Configuration files that count, with their ranks.
+    environment : mapping
+        Environment variables.
+    umask : int
+        File mode creation mask.
+    first : sequence of str
+        Folders that go first on the import path.
+    """
+    return Context(
+        executable=sys.executable,
+        prefix=sys.prefix,
+        package_root=PACKAGE_ROOT,
+        cwd=os.getcwd(),
+        path=(*first, *import_path.absolute()),
+        umask=umask,
+        startup=startup_key(environment),
+        sources=tuple(sources),
+        flags=flags(),
+        allotment=limits.current().to_json(),
+    )
+
+
+class Camera:
+    """Takes the context of this process again only when something of it has changed."""
+
+    def __init__(self) -> None:
+        self._taken: tuple[Any, str] = (None, "")  # one value: an interrupt leaves no text beside another's key
+
+    def take(
+        self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()
+    ) -> str:
+        """Return the context as text."""
+        key = (os.getcwd(), list(sys.path), umask, sources, environment, first, limits.current())
+        if key != self._taken[0]:
+            self._taken = (key, take(sources, environment, umask, first).to_text())
+        return self._taken[1]

@@ -1,0 +1,116 @@
+"""The import path that a job gets: the caller's, so that a job finds the very module that the caller has imported.
+
+A relative entry of ``sys.path`` (a kernel's ``''``) means another folder after ``%cd``: then the folder in which the module was
+found goes first, or the refusal says why none would do. It looks for modules, and imports none.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
+
+from ..errors import InvalidTarget
+
+
+def absolute() -> tuple[str, ...]:
+    """Return ``sys.path`` as it is meant in the working directory, absolute; Python passes over what is not text there."""
+    cwd = os.getcwd()
+    return tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path if isinstance(folder, str))
+
+
+def folders_first(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that must go first, so that a job finds the modules which this process has imported.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        Dotted paths of classes or modules, as in the allowlist.
+
+    Raises
+    ------
+    InvalidTarget
+        If no folder leads to one of the modules.
+    """
+    folders = map(_folder_first, dict.fromkeys(keys))
+    return tuple(dict.fromkeys(folder for folder in folders if folder is not None))
+
+
+def _folder_first(key: str) -> str | None:
+    name = _imported(key)
+    if name is None or not _bears_its_name(sys.modules[name], name) or not _is_somewhere():
+        return None
+    path, given = absolute(), str(sys.modules[name].__file__)
+    found, file = _where(name, path), os.path.realpath(given)
+    if found == file:
+        return None
+    folder = _root(name, file)
+    if _where(name, (folder, *path)) == file:
+        return folder
+    instead = "would find none" if found is None else f"would find {found}"
+    raise InvalidTarget(
+        f"{name} was imported here from {given}, and a job started in {os.getcwd()} {instead}: "
+        "restart the kernel and import it again, so that both mean the same file."
+    )
+
+
+def _imported(key: str) -> str | None:
+    """The module of a class or function, or the nearest package of it, that this process has imported."""
+    parts = key.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in sys.modules), None)
+
+
+def _bears_its_name(module: Any, name: str) -> bool:
+    """Whether a module comes from a file and was found by this very name: ``os.path`` was not."""
+    return isinstance(getattr(module, "__file__", None), str) and getattr(module.__spec__, "name", None) == name
+
+
+def _is_somewhere() -> bool:
+    """Whether this process's working directory is there; who submits is told elsewhere where it is not."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _root(name: str, file: str) -> str:
+    """The folder in which the first part of a module's name is found."""
+    levels = name.count(".") + (2 if os.path.basename(file).partition(".")[0] == "__init__" else 1)
+    for _ in range(levels):
+        file = os.path.dirname(file)
+    return file
+
+
+def _where(name: str, path: Sequence[str]) -> str | None:
+    """The file that an import of a module would find on a path."""
+    parts, search = name.split("."), list(path)
+    spec: ModuleSpec | None = None
+    for length in range(1, len(parts) + 1):
+        spec = _spec(".".join(parts[:length]), search)
+        if spec is None:
+            return None
+        search = list(spec.submodule_search_locations or ())
+    return None if spec is None or spec.origin is None else os.path.realpath(spec.origin)
+
+
+def _spec(name: str, search: list[str]) -> ModuleSpec | None:
+    """What is on the path; or what a finder of an editable installation knows, which a job's process has too."""
+    found = PathFinder.find_spec(name, search)
+    if found is not None:
+        return found
+    others = [finder for finder in list(sys.meta_path) if finder is not PathFinder]
+    asked = (_asked(finder, name, search if "." in name else None) for finder in others)
+    return next((spec for spec in asked if spec is not None), None)
+
+
+def _asked(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:
+    """What a finder finds; but not what it only remembers of a relative entry of the path, by way of the finders of Python."""
+    look = getattr(finder, "find_spec", None)
+    try:
+        found: ModuleSpec | None = None if look is None else look(name, path, None)
+    except (ImportError, OSError):  # an archive, say, that is not in this folder
+        return None
+    is_relative = found is not None and found.has_location and not os.path.isabs(found.origin or os.sep)
+    return None if is_relative else found

@@ -1,0 +1,88 @@
+"""What a fresh process has found out about a target, kept for as long as the files that it was made of have the same content.
+
+It reads files and imports nothing: what is kept is values of the standard library's types, so that no module of the user's comes
+along with them.
+"""
+
+import os
+import sys
+import typing
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+from ..model import serialization
+from ..model.source import Source
+from . import source
+from .binding import Shape
+
+#: How many targets are kept; a process submits few.
+_MOST = 100
+
+
+class _Look(NamedTuple):
+    found: Any
+    files: tuple[list[Any], ...]  #: each as `bytecode.source_of` says it
+
+
+class Kept:
+    """Targets by what was asked for, the newest last.
+
+    Parameters
+    ----------
+    look : callable
+        Returns a file as it is now; None where it can't be read.
+    """
+
+    def __init__(self, look: Callable[[str | None], Source | None] = source.look) -> None:
+        self._look = look
+        self._looks: dict[Hashable, _Look] = {}
+
+    def get(self, key: Hashable) -> Any:
+        """Return what was found, if its files are still the same; else None."""
+        kept = self._looks.get(key)
+        if kept is None or not all(map(self._is_same, kept.files)):
+            return None
+        return kept.found
+
+    def _is_same(self, file: list[Any]) -> bool:
+        try:
+            status = os.stat(file[0])
+        except OSError:
+            return False
+        if (status.st_mtime_ns, status.st_size) == (file[1], file[2]):
+            return True
+        now = self._look(file[0])
+        if now is None or now.digest != file[3]:
+            return False
+        file[1:3] = now.modified_ns, now.size  # it was touched, and not edited
+        return True
+
+    def put(self, key: Hashable, found: Any, files: Sequence[list[Any]]) -> None:
+        """Keep what was found in a process that has loaded these files."""
+        self._looks.pop(key, None)
+        self._looks[key] = _Look(found, tuple(files))
+        if len(self._looks) > _MOST:
+            del self._looks[next(iter(self._looks))]
+
+
+def is_portable(shape: Shape | None) -> bool:
+    """Whether a signature means the same in any process: no annotation or default of it is of a module of the user's."""
+    return shape is None or all(
+        _is_common(slot.annotation) and serialization.is_plain(_default(slot.default)) for slot in shape.slots
+    )
+
+
+def _default(value: Any) -> Any:
+    return None if isinstance(value, type) and _is_common(value) else value  # `inspect.Parameter.empty` is one
+
+
+def _is_common(annotation: Any) -> bool:
+    if typing.get_origin(annotation) is typing.Annotated:
+        return False
+    parts = typing.get_args(annotation)
+    if parts:
+        literal = typing.get_origin(annotation) is typing.Literal
+        return all(serialization.is_plain(part) if literal else part is ... or _is_common(part) for part in parts)
+    if annotation is None or annotation is typing.Any:
+        return True
+    return isinstance(annotation, type) and annotation.__module__.partition(".")[0] in sys.stdlib_module_names

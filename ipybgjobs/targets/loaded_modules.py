@@ -1,0 +1,86 @@
+"""What this process has imported of a target, and whether that is still as it is on disk.
+
+A module counts by its source's date, and where that differs by its content: a file that was only touched has not changed.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from ..system import identity
+from . import bytecode, source
+
+
+class Imports:
+    """When modules were imported here, as far as it can be told: their source's date at the first look."""
+
+    def __init__(self) -> None:
+        self._dates: dict[str, int] = {}
+        self._digests: dict[str, str] = {}
+        self._process_started = identity.started_ns()
+
+    def is_current(self, key: str) -> bool:
+        """Whether this process would look at the source as it is on disk."""
+        return all(self.is_module_current(name) for name in modules(key))
+
+    def is_module_current(self, name: str) -> bool:
+        """Whether this process has imported a module as it is on disk."""
+        date = _source_date(sys.modules[name])
+        if date is None:
+            return True
+        if name not in self._dates:
+            return date < self._process_started
+        if date != self._dates[name] and self._is_the_same(name):
+            self._dates[name] = date  # it was touched, and not edited
+        return date == self._dates[name]
+
+    def _is_the_same(self, name: str) -> bool:
+        now = source.look(sys.modules[name].__file__)
+        return now is not None and now.digest == self._digests.get(name)
+
+    def note(self, key: str) -> None:
+        """Remember the dates of modules that were current when they were looked at."""
+        for name in modules(key):
+            if name not in self._dates:
+                self._remember(name)
+
+    def renew(self, names: Iterable[str]) -> None:
+        """Remember the dates of modules that were imported again."""
+        for name in names:
+            self._remember(name)
+
+    def _remember(self, name: str) -> None:
+        date, loaded = _source_date(sys.modules[name]), bytecode.source_of(sys.modules[name])
+        if date is not None:
+            self._dates[name] = date
+            self._digests[name] = "" if loaded is None else loaded[-1]
+
+
+def _prefixes(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def modules(key: str) -> set[str]:
+    """Modules imported here that a target is made of: its own, and those of its class's bases."""
+    return set(in_order(key))
+
+
+def in_order(key: str) -> list[str]:
+    """The same, each once, the bases' first."""
+    name = next((part for part in _prefixes(key) if part in sys.modules), None)
+    if name is None:
+        return []
+    found: Any = sys.modules[name]
+    for part in key[len(name) + 1 :].split("."):
+        found = getattr(found, part, None)
+    bases = [base.__module__ for base in reversed(getattr(found, "__mro__", ()))]
+    return list(dict.fromkeys([*(module for module in bases if module in sys.modules), name]))
+
+
+def _source_date(module: Any) -> int | None:
+    try:
+        return os.stat(module.__file__).st_mtime_ns
+    except (AttributeError, TypeError, OSError):
+        return None

@@ -1,0 +1,195 @@
+"""From a dotted path to the class, module or function itself: the only place that imports a user's module.
+
+Whoever calls it has passed the allowlist. Workers load it, so it imports next to nothing.
+"""
+
+import importlib
+import importlib.machinery
+import os
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import InvalidTarget, JobNotAllowed
+from ..model import serialization
+from ..system.worker import Terminated
+
+
+def resolve(key: str, only_from: str | None = None) -> Any:
+    """Import the module of a class and return the class; or the module, where the key names one.
+
+    Parameters
+    ----------
+    key : str
+        Dotted path, as in the allowlist.
+    only_from : str, optional
+        Folder in which the module must be found; one found anywhere else is refused unimported.
+
+    Raises
+    ------
+    InvalidTarget
+        If it can't be imported or has no such name.
+    JobNotAllowed
+        If it is found outside `only_from`.
+    """
+    first, *rest = key.split(".")
+    if only_from is not None:
+        _prefer(first, only_from)
+    found = _import(first)
+    path = first
+    for name in rest:
+        path = f"{path}.{name}"
+        if only_from is not None:
+            _check_submodule(found, path, only_from)
+        found = _step(found, name, path)
+    if only_from is not None:
+        _check_place(found, key, only_from)
+    return found
+
+
+def define(code: Mapping[str, bytes]) -> None:
+    """Let ``__main__`` have classes and functions that were sent by value."""
+    for name, content in code.items():
+        setattr(sys.modules["__main__"], name, serialization.load(content))
+
+
+def _step(parent: Any, name: str, path: str) -> Any:
+    """A submodule goes before an attribute of the same name; anything else is an attribute."""
+    if hasattr(parent, "__path__"):
+        submodule = _import(path, optional=True)
+        if submodule is not None:
+            return submodule
+    try:
+        return getattr(parent, name)
+    except AttributeError:
+        where = "the notebook" if parent is sys.modules.get("__main__") else parent.__name__
+        raise InvalidTarget(f"{path.removeprefix('__main__.')} does not exist: {where} has no {name}.") from None
+
+
+def _import(name: str, *, optional: bool = False) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if optional and error.name == name:
+            return None
+        if error.name == name:
+            raise InvalidTarget(
+                f"There is no module {name} on the path of the job ({os.getcwd()} and sys.path); "
+                "put it beside the notebook or install it."
+            ) from None
+        raise InvalidTarget(f"{name} can't be imported: {error}.") from error
+    except (KeyboardInterrupt, Terminated):  # meant for whoever imports
+        raise
+    except BaseException as error:  # SystemExit too: a module that exits is no module
+        said = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {' '.join(said.split())}.") from error
+
+
+def _prefer(module: str, folder: str) -> None:
+    """Find the module in the folder before anything of it runs, and let the folder be looked at first."""
+    found = importlib.machinery.PathFinder.find_spec(module, [folder])
+    if found is None:
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, and it is not there.")
+    if found.origin is None:  # a folder without __init__.py would be joined with others of its name
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
+    _check_origin(found.origin, module, folder)
+    sys.path.insert(0, folder)
+
+
+def _check_submodule(parent: Any, path: str, folder: str) -> None:
+    """See to it that a submodule that is about to be imported is in the folder."""
+    search = getattr(parent, "__path__", None)
+    found = None if search is None else importlib.machinery.PathFinder.find_spec(path, list(search))
+    if found is None:
+        return
+    for origin in [found.origin] if found.origin else list(found.submodule_search_locations or [""]):
+        _check_origin(origin, path, folder)
+
+
+def _check_origin(origin: str, path: str, folder: str) -> None:
+    place = os.path.realpath(origin) if origin else ""
+    if not place.startswith(os.path.join(folder, "")):
+        raise JobNotAllowed(f"{path} is allowed only from {folder}; it was found in {place or 'no file'}.")
+
+
+def _check_place(found: Any, key: str, folder: str) -> None:
+    module = found if hasattr(found, "__spec__") else sys.modules.get(getattr(found, "__module__", ""))
+    _check_origin(getattr(module, "__file__", None) or "", key, folder)
+
+
+def static_attribute(owner: Any, name: str) -> Any:
+    """Return an attribute as it stands in a class or one of its bases, unbound."""
+    for holder in getattr(owner, "__mro__", (owner,)):
+        if name in vars(holder):
+            return vars(holder)[name]
+    raise InvalidTarget(f"{owner.__name__} has no {'method' if isinstance(owner, type) else 'function'} {name}.")
+
+
+def needs_instance(owner: Any, name: str) -> bool:
+    """Whether the class must be instantiated to call the method.
+
+    Raises
+    ------
+    InvalidTarget
+        If there is no such attribute, or it can't be called.
+    """
+    attribute = static_attribute(owner, name)
+    if isinstance(attribute, (staticmethod, classmethod)):
+        return False
+    if not callable(attribute):
+        raise InvalidTarget(f"{owner.__name__}.{name} can't be called: it is of type {type(attribute).__name__}.")
+    return isinstance(owner, type)
+
+
+def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
+    """Return what to call: a function, or the method of a new instance."""
+    if needs_instance(owner, name):
+        owner = owner(**init)
+    method: Callable[..., Any] = getattr(owner, name)
+    return method
+
+
+def is_awaited(value: Any) -> bool:
+    """Whether what a method returned is awaited: a coroutine, say; never a handle on a job, which might be this very job.
+
+    Its type is asked, as ``await`` does: a proxy may raise whatever it is asked itself.
+    """
+    kind = type(value)
+    handle: Any = sys.modules.get("ipybgjobs.client.jobs.job")
+    awaitable = any("__await__" in vars(base) for base in type.mro(kind))
+    return awaitable and not (handle is not None and issubclass(kind, handle.Job))
+
+
+def module_of(owner: Any) -> Any:
+    """Return the module that defines a class, or the module itself; None where there is none."""
+    return sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner
+
+
+def source_file(owner: Any) -> str | None:
+    """Return the file that defines a class, or a module's; None where there is none."""
+    path = getattr(module_of(owner), "__file__", None)
+    return os.path.realpath(path) if isinstance(path, str) else None
+
+
+#: A class method that a class may have: given a method's name and parameters at submit, it returns those to store, or refuses.
+ON_SUBMIT = "on_submit"
+
+
+def on_submit(owner: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]] | None:
+    """Return the class method that prepares parameters at submit; None where a class has none."""
+    if not isinstance(owner, type) or not any(isinstance(vars(cls).get(ON_SUBMIT), classmethod) for cls in owner.__mro__):
+        return None
+    found: Callable[[str, dict[str, Any]], dict[str, Any]] = getattr(owner, ON_SUBMIT)
+    return found
+
+
+#: Methods that a class may have, called once its job has ended: with the result, with the exception.
+HOOKS = ("on_success", "failed")
+
+
+def hooks(owner: Any) -> tuple[str, ...]:
+    """Return those of `HOOKS` that a class has."""
+    if not isinstance(owner, type):
+        return ()
+    return tuple(name for name in HOOKS if isinstance(getattr(owner, name, None), types.FunctionType | types.MethodType))

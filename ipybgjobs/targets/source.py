@@ -1,0 +1,53 @@
+"""Looks at the file that a target comes from, and reads it only where it may have changed.
+
+It decides nothing about what a difference means.
+"""
+
+import hashlib
+import os
+import stat
+from typing import Any
+
+from ..model.source import Source
+
+#: Largest file that is read, in bytes; no module is so large.
+_LARGEST = 64 << 20
+
+
+def as_run(seen: list[Any] | None, submitted: Source | None) -> Source | None:
+    """Return the file that a worker has run, with its hash; None where nobody can tell any more.
+
+    Parameters
+    ----------
+    seen : list or None
+        Path, date, size and hash of what the worker has loaded; None where it left no word: then the file counts if it is
+        still as submitted.
+    submitted : Source or None
+        The file at submit.
+    """
+    if seen is not None:
+        return Source.from_json(seen)
+    return submitted if submitted is not None and look(submitted.path) == submitted else None
+
+
+#: What was read, with the moment of the file's last change: a date can be set, and two edits can bear the same.
+_read: dict[str, tuple[int, Source]] = {}
+
+
+def look(path: str | None) -> Source | None:
+    """Look at a file, and read it only where it has changed since the last look; None where there is none."""
+    if path is None:
+        return None
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return None  # a job can name a device, or a file without an end
+        changed, known = _read.get(path, (0, None))
+        if known is None or (changed, known.size) != (status.st_ctime_ns, status.st_size):
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            known = Source(path, status.st_mtime_ns, status.st_size, digest)
+            _read[path] = (status.st_ctime_ns, known)
+    except OSError:
+        return None
+    return known

@@ -1,0 +1,171 @@
+"""``outputs.jsonl`` within its limit: lines are appended, and what is no longer shown is taken out before it outweighs the rest.
+
+Of more than the limit the first and the last displays stay, and a note says what was dropped. Forks of the worker append as well;
+so each line is written, and the file made anew, under its lock. It never parses more than one line at a time.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import time
+from _thread import get_ident
+from typing import Any, NamedTuple
+
+from ..state import display_records
+from ..state.display_records import Head, Kept
+from ..system import private_file
+from ..system.lock import FileLock
+
+#: Bytes of displays that are shown no longer, up to which nothing is done for them.
+_LITTLE = 1 << 20
+
+#: Seconds that the lock is waited for, once; and between two tries.
+_PATIENCE, _PAUSE = 5.0, 0.0005
+
+#: Of the limit, a fifth is room for what comes until the file is looked through again.
+_ROOM = 5
+
+
+class _Line(NamedTuple):
+    """Where a record is in the file."""
+
+    begin: int
+    head: Head
+
+
+class OutputFile:
+    """The file of one attempt.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    limit : int or None
+        Bytes that it may take; None: as many as there are.
+    """
+
+    def __init__(self, path: str, limit: int | None) -> None:
+        self._path = path
+        self._room = 0 if limit is None else limit // _ROOM
+        self._limit = None if limit is None else limit - self._room
+        self._sizes: dict[str, int] = {}  # of what bears an id, by that
+        self._of_cell = 0  # bytes since the last beginning or clear
+        self._stale = 0  # bytes that are shown no longer, as far as this process knows
+        self._patience = _PATIENCE
+        self._due = self._limit  # the size from which on it is looked through
+
+    @property
+    def longest(self) -> int | None:
+        """Bytes of the longest line that is kept; None: of any length."""
+        return None if self._limit is None else self._limit // 2
+
+    def append(self, line: bytes, kind: str, display_id: str | None = None) -> None:
+        """Append a line, and take out what is shown no longer where that is most of the file.
+
+        Raises
+        ------
+        OSError
+            If it can't be written; the file is as it was.
+        """
+        descriptor, alone = self._opened()
+        try:
+            size = _append(descriptor, line)
+            self._note(len(line), kind, display_id)
+            if alone and (self._stale > max(_LITTLE, size // 2) or (self._due is not None and size > self._due)):
+                self._due = None if self._limit is None else size + self._room
+                with contextlib.suppress(OSError, MemoryError):  # a full disk: it stays as it is, and is looked through later
+                    self._shorten(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _opened(self) -> tuple[int, bool]:
+        """Open the file; whether it is locked: nobody waits for ever for a fork that was stopped, or a thread interrupted."""
+        limit = time.monotonic() + self._patience
+        while (lock := FileLock.acquire(self._path, wait=False)) is None:
+            if time.monotonic() >= limit:
+                self._patience = 0.0
+                return private_file.open_private(self._path, os.O_RDWR | os.O_APPEND), False
+            time.sleep(_PAUSE)
+        return lock.descriptor, True
+
+    def _note(self, size: int, kind: str, display_id: str | None) -> None:
+        """Take note of what is shown no longer."""
+        if display_id:
+            self._stale += self._sizes.get(display_id, 0)
+            self._sizes[display_id] = size
+        if kind == "clear":
+            self._stale += self._of_cell
+        self._of_cell = 0 if kind in ("clear", "begin") else self._of_cell + size
+
+    def _shorten(self, descriptor: int) -> None:
+        """Write the file anew with what stays."""
+        self._stale, self._sizes = 0, {}
+        with open(descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            lines = _lines(file)
+            chosen = display_records.kept([line.head for line in lines], self._limit)
+            size = self._replace(file, lines, chosen)
+        if self._limit is not None:
+            self._due = max(self._limit, size + max(self._room, size // 2 if size > self._limit else 0))
+
+    def _replace(self, file: Any, lines: list[_Line], chosen: list[Kept]) -> int:
+        """Put a file with the chosen records in the place of this one; return its size."""
+        partial = f"{self._path}.{os.getpid()}.{get_ident()}.part"
+        try:
+            with open(private_file.open_private(partial, os.O_WRONLY | os.O_TRUNC), "wb") as new:
+                new.writelines(_written(file, lines, one) for one in chosen)
+                size = new.tell()
+            os.replace(partial, self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+            raise
+        return size
+
+
+def _append(descriptor: int, line: bytes) -> int:
+    """Append a line, or nothing: a part of one would spoil the next. Return the size of the file."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if os.write(descriptor, line) < len(line):
+        os.ftruncate(descriptor, size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return size + len(line)
+
+
+def _lines(file: Any) -> list[_Line]:
+    """Where the records of a file are, and what decides about each."""
+    found, begin = [], 0
+    for line in file:
+        record = display_records.parsed(line)
+        if record is not None:
+            found.append(_Line(begin, display_records.head(record, len(line))))
+        begin += len(line)
+    return found
+
+
+def _written(file: Any, lines: list[_Line], one: Kept) -> bytes:
+    """The line of a record that stays."""
+    if one.place < 0:
+        return _line({"kind": "dropped", "offset": one.offset, "displays": one.displays, "bytes": one.bytes})
+    head = lines[one.place].head
+    if one.empty:
+        return _line(_display(head, {}, {}))
+    if one.look is None:
+        return _read(file, lines[one.place])
+    look = json.loads(_read(file, lines[one.look]))
+    return _line(_display(head, look["data"], look["metadata"]))
+
+
+def _display(head: Head, data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "display", "offset": head.offset, "data": data, "metadata": metadata, "display_id": head.display_id}
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record) + "\n").encode()
+
+
+def _read(file: Any, line: _Line) -> bytes:
+    file.seek(line.begin)
+    content: bytes = file.read(line.head.size)
+    return content if content.endswith(b"\n") else content + b"\n"
