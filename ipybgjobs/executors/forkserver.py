@@ -25,7 +25,6 @@ from ..system import identity, mark, private_file, tree, worker
 from ..system import launch as launching
 from ..system.open_folder import HeldFolder
 from ..worker import run
-from . import fresh
 from .channel import Channel
 from .orphans import Orphans
 from .succession import Succession
@@ -109,11 +108,16 @@ class ForkServer:
     def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
         """Start an attempt; return what is to be said of it."""
         try:
-            pid = self._fork(launch) if identity.is_single_threaded() else fresh.start(launch, self._begins)
+            pid = self._fork(launch) if identity.is_single_threaded() else self._start_fresh(launch)
         except OSError as error:
             return {"refused": launch["folder"], "reason": launching.reason(error)}
         self._folders[pid] = launch["folder"]
         return {"launched": launch["folder"]}
+
+    def _start_fresh(self, launch: dict[str, Any]) -> int:
+        from . import fresh
+
+        return fresh.start(launch, self._begins)
 
     def _fork(self, launch: dict[str, Any]) -> int:
         pid = os.fork()
@@ -146,7 +150,7 @@ class ForkServer:
         worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
         if launch["forked"]:
             run.main(folder, launch["environment"], worker.TELLING)
-        os.execve(launch["command"][0], [*launch["command"], f"{fresh.TELLS}{worker.TELLING}"], launch["environment"])
+        os.execve(launch["command"][0], [*launch["command"], f"{worker.TELLS}{worker.TELLING}"], launch["environment"])
 
     def _reap(self) -> None:
         while True:

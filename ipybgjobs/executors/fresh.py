@@ -3,13 +3,10 @@
 from typing import Any
 
 from ..state import attempt
-from ..system import launch
+from ..system import launch, worker
 
 #: Said to a worker that adopts its descendants' orphans itself, since whoever starts it can't do it for it.
 ADOPT = "adopt"
-
-#: Said to a worker before the number of the descriptor over which it tells that it has begun.
-TELLS = "tells="
 
 
 def start(request: dict[str, Any], telling: int) -> int:
@@ -33,7 +30,7 @@ def start(request: dict[str, Any], telling: int) -> int:
         If it can't be started.
     """
     output = request["output"] or f"{request['folder']}/{attempt.OUTPUT}"
-    words = [*request["command"], ADOPT, f"{TELLS}{telling}"]
+    words = [*request["command"], ADOPT, f"{worker.TELLS}{telling}"]
     child = launch.in_session(words, output, request["environment"], "/", keep=[telling])
     child.returncode = 0  # it is waited for by whoever reaps all children, and not by this object
     return child.pid

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import os
 import signal
-import socket
 import time
 from typing import Any, NamedTuple
 
@@ -59,7 +58,7 @@ _constant: dict[str, str] = {}
 
 def host() -> str:
     """Return the host's name."""
-    return _constant.get("host") or _constant.setdefault("host", socket.gethostname())
+    return _constant.get("host") or _constant.setdefault("host", os.uname().nodename)
 
 
 def pid_namespace() -> str:

@@ -21,6 +21,9 @@ from . import tree
 #: The descriptor over which a worker tells whoever reaps it that it has begun; the only one that it inherits and keeps till then.
 TELLING = 3
 
+#: Said to a worker before the number of the descriptor over which it tells that it has begun.
+TELLS = "tells="
+
 #: Length of what is told; a read of many is never cut within one.
 BYTES_OF_PID = 4
 

@@ -6,7 +6,7 @@ Never raises an error of a user's object that is written; an interrupt passes.
 from typing import Any
 
 from .. import errors
-from ..model import durations, serialization
+from ..model import serialization
 from ..state import attempt
 from ..system import private_file
 from ..system.worker import Terminated
@@ -92,10 +92,14 @@ def _names_of_builtin(name: str) -> list[str]:
 
 
 def _after(error: errors.Retry) -> float | None:
+    if error.after is None:
+        return None
     try:
-        return None if error.after is None else durations.seconds(error.after, "after")
-    except ValueError:
-        return None  # the policy's delay, since the given one says nothing
+        from ..model import durations
+
+        return durations.seconds(error.after, "after")
+    except (ValueError, ImportError):
+        return None  # the policy's delay, since the given one says nothing, or can't be read after a change of the root
 
 
 def _keep_exception(folder: str, error: BaseException) -> bool:
