@@ -94,7 +94,7 @@ def one_change(wire, client):
     cost = 1000 * (time.process_time() - began) / CHANGES
     writer.communicate()
     wait = statistics.median(waits)
-    print(f"one change: {statistics.median(sizes):.0f} bytes, {cost:.2f} ms of CPU, there {wait:.1f} ms after its commit")
+    print(f"one change: {statistics.median(sizes):.0f} bytes, {cost:.2f} ms of CPU, received {wait:.1f} ms after its commit")
 
 
 #: Changes a row for each line that it reads, and writes when the commit was over.
@@ -114,7 +114,7 @@ def nothing(session, wire, database):
     wire.messages.clear()
     began = time.process_time()
     time.sleep(10)
-    print(f"nothing, for ten seconds: {len(wire.messages)} messages, {1000 * (time.process_time() - began):.2f} ms of CPU")
+    print(f"idle for ten seconds: {len(wire.messages)} messages, {1000 * (time.process_time() - began):.2f} ms of CPU")
     session.receive({"kind": "look", "view": "v", "visible": False})
     while any(thread.name == "ipybgjobs-panel" for thread in threading.enumerate()):
         time.sleep(0.1)
@@ -122,7 +122,7 @@ def nothing(session, wire, database):
         connection.execute("UPDATE jobs SET priority = 9 WHERE id = 1")
     began = time.process_time()
     time.sleep(2)
-    print(f"seen by nobody: {threading.active_count() - 1} threads, {1000 * (time.process_time() - began):.2f} ms of CPU")
+    print(f"with no panel visible: {threading.active_count() - 1} threads, {1000 * (time.process_time() - began):.2f} ms of CPU")
 
 
 def main():

@@ -126,7 +126,7 @@ def main():
         fill(stores[name], count)
         stores[name].fold()
         size = os.path.getsize(f"{root}/{name}.db") / 1e6
-        print(f"{count:,} finished jobs: made in {time.monotonic() - began:.0f} s, {size:.0f} MB")
+        print(f"{count:,} finished jobs: created in {time.monotonic() - began:.0f} s, {size:.0f} MB")
     print(f"{'':44}{SMALL:10,}{LARGE:10,}")
     worst = [compare("submit, durable", lambda store: submissions.submit(store, submission(), SURROUNDINGS), stores)]
     filters = {"state": "failed", "queue": "gpu", "target": TARGETS[7], "name": f"nightly-{TARGETS[7]}"}
@@ -152,7 +152,7 @@ def main():
     worst.append(
         compare(f"submit, {QUEUED:,} queued", lambda store: submissions.submit(store, submission(), SURROUNDINGS), stores)
     )
-    print(f"worst ratio {max(worst):.2f} (mark: at most 1.2)")
+    print(f"worst ratio {max(worst):.2f} (limit: 1.2)")
     for database in (*stores.values(), *quick.values()):
         database.close()
 

@@ -255,7 +255,7 @@ def test_what_can_not_come_back_keeps_nothing_else_away(notebook):
     notebook.ok("%%bgjob --out model,rows --name apart;\nmodel = {1: 2}\nrows = (i for i in range(3))")
     said = notebook.ok("job = bg.job('apart').wait(60)").stdout
     number = notebook.value("job.id")
-    lost = "rows was not set: rows, a generator, can't be kept: TypeError: cannot pickle 'generator' object"
+    lost = "rows was not set: rows (generator) could not be saved: TypeError: cannot pickle 'generator' object"
     assert said == f"model set by job {number}; {lost}\n"
     assert notebook.value("model") == {1: 2}
     assert notebook.value("'rows' in globals()") is False
@@ -616,7 +616,7 @@ def test_what_waits_when_it_is_switched_off_is_denied_at_launch(notebook, code):
         connection.execute("UPDATE jobs SET not_before = 0 WHERE name = 'struck'")
     connection.close()
     notebook.ok("job = bg.job('struck')\njob.set_priority(1)")  # which wakes the supervisor
-    assert notebook.value("job.wait(60).error").endswith("it is not, or no longer, on the allowlist; nothing was started")
+    assert notebook.value("job.wait(60).error").endswith("it is not on the allowlist (any more); nothing was started")
     assert notebook.value("[str(each.outcome) for each in job.attempts]") == ["denied"]
 
 

@@ -185,7 +185,7 @@ def test_other_programs_sections_are_left_alone(files):
     files.add("c.ServerApp.port = 8888\nc.InteractiveShellApp.exec_lines = ['import this']")
     settings = files.load()
     assert settings.allowed == {}
-    assert settings.files[0].status == "read, sets nothing of ours"
+    assert settings.files[0].status == "read, contains no ipybgjobs settings"
 
 
 @pytest.mark.parametrize(
@@ -345,8 +345,8 @@ def test_the_line_named_is_the_one_that_counts(files, before):
         ({"a.A": {"allowed_methods": ["fit"], "from": ""}}, "from"),
         ({"a.A": ["_fit"]}, "only public methods"),
         ({"a.A": ["__init__"]}, "only public methods"),
-        ({"a.A": ["A.fit"]}, "by their bare name"),
-        ({"a.A": ["*"]}, "by their bare name"),
+        ({"a.A": ["A.fit"]}, "by its bare name"),
+        ({"a.A": ["*"]}, "by its bare name"),
         ({"a.*": ["fit"]}, "the dotted path"),
         ({"": ["fit"]}, "the dotted path"),
         ({"a b": ["fit"]}, "the dotted path"),
@@ -365,7 +365,7 @@ def test_allowed_jobs_of_another_form_are_refused_by_file_key_and_rule(files, en
 def test_a_broken_file_of_any_rank_stops_everything(files):
     files.add("1 / 0")
     files.add(allowing(**{"a.A": ["one"]}), suffix=".json")
-    assert "Nothing runs until it is mended" in files.refusal()
+    assert "No job will start until it is fixed" in files.refusal()
 
 
 # -- which files count ------------------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def test_a_broken_file_of_any_rank_stops_everything(files):
 
 def test_the_variable_names_a_file_that_must_be_there(place, monkeypatch):
     monkeypatch.setenv("IPYBGJOBS_CONFIG", str(place.root / "gone.py"))
-    with pytest.raises(bg.ConfigurationError, match=r"IPYBGJOBS_CONFIG names .*gone\.py, which is not there"):
+    with pytest.raises(bg.ConfigurationError, match=r"IPYBGJOBS_CONFIG names .*gone\.py, which does not exist"):
         Client().settings()
 
 
@@ -474,10 +474,10 @@ def test_the_state_folder_is_the_variable_s_the_trait_s_or_jupyter_s(place, monk
 
 def test_a_relative_state_folder_is_refused_since_it_would_move_with_the_working_directory(place, monkeypatch):
     monkeypatch.delenv("IPYBGJOBS_STATE_DIR")
-    with pytest.raises(bg.ConfigurationError, match=r"^BackgroundJobs\.state_dir is 'jobs', which is another folder after each"):
+    with pytest.raises(bg.ConfigurationError, match=r"^BackgroundJobs\.state_dir must be an absolute path, .*; got 'jobs'\.$"):
         loading.state_folder(Settings(state_dir="jobs"))
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", "./jobs")
-    with pytest.raises(bg.ConfigurationError, match=r"^IPYBGJOBS_STATE_DIR is '\./jobs', .*: give an absolute path\.$"):
+    with pytest.raises(bg.ConfigurationError, match=r"^IPYBGJOBS_STATE_DIR must be an absolute path, .*; got '\./jobs'\.$"):
         bg.submit("work.echo", {"value": 1})
 
 
@@ -747,7 +747,7 @@ def test_a_notebook_adds_names_of_secrets_and_takes_none_away(notebook):
 )
 def test_what_counts_only_in_a_file_is_refused_in_a_notebook(notebook, section, name, value):
     notebook.config(section, **{name: value})
-    with pytest.raises(bg.ConfigurationError, match=f"{name} counts only in a configuration file"):
+    with pytest.raises(bg.ConfigurationError, match=f"{name} takes effect only in a configuration file"):
         notebook.settings  # noqa: B018 - reading is what raises
 
 

@@ -332,16 +332,16 @@ def test_variables_that_act_at_the_start_of_an_interpreter_are_given_to_a_fresh_
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (0, "'gpu' .*0.* whole number, at least 1"),
-        (-1, "'gpu' .*-1.* whole number, at least 1"),
-        (True, "'gpu' .*True.* whole number, at least 1"),
-        ("2", "'gpu' .*'2'.* whole number, at least 1"),
-        (1.5, "'gpu' .*1.5.* whole number, at least 1"),
-        ({"slots": 0}, "'gpu' has slots 0; it is a whole number, at least 1"),
-        ({"slots": True}, "'gpu' has slots True"),
-        ({"slots": 1, "envs": {}}, "'gpu' sets 'envs'; it may set slots and env"),
-        ({"env": ["CARD"]}, "'gpu' has env"),
-        ({"env": {"CARD": 0}}, "the variable 'CARD' to 0; both are text"),
+        (0, "'gpu' .* integer of at least 1; got 0"),
+        (-1, "'gpu' .* integer of at least 1; got -1"),
+        (True, "'gpu' .* integer of at least 1; got True"),
+        ("2", "'gpu' .* integer of at least 1; got '2'"),
+        (1.5, "'gpu' .* integer of at least 1; got 1.5"),
+        ({"slots": 0}, "the slots of the queue 'gpu' must be an integer of at least 1; got 0"),
+        ({"slots": True}, "the slots of the queue 'gpu' must be an integer of at least 1; got True"),
+        ({"slots": 1, "envs": {}}, "'gpu' sets the unknown option 'envs'; the options are slots and env"),
+        ({"env": ["CARD"]}, "the env of the queue 'gpu' must be"),
+        ({"env": {"CARD": 0}}, "the variable 'CARD' to 0; both must be text"),
         ({"env": {"A=B": "0"}}, "the variable 'A=B'"),
         ({"env": {"": "0"}}, "the variable ''"),
     ],
@@ -548,8 +548,8 @@ def test_when_a_job_fails_what_needs_its_success_fails_too_and_what_does_not_run
     does_not = bg.submit("control.note", {"name": "does not"}, after_any=[failing, needs])
     desk.go("first")
     assert does_not.result(60) == "does not"
-    assert needs.error == f"job {failing.id} (control.fails), which it comes after, has failed"
-    assert needs_it_too.error == f"job {needs.id} (control.note), which it comes after, has failed"
+    assert needs.error == f"job {failing.id} (control.fails), which it depends on, failed"
+    assert needs_it_too.error == f"job {needs.id} (control.note), which it depends on, failed"
     with pytest.raises(bg.JobFailed, match=rf"job {needs.id} .*job {failing.id} \(control\.fails\).* has failed"):
         needs.result(60)
     assert (needs.attempts, needs_it_too.attempts, desk.runs("needs")) == ([], [], 0)
@@ -563,7 +563,7 @@ def test_when_a_job_is_cancelled_what_needs_its_success_fails_and_what_does_not_
         does_not = bg.submit("control.note", after_any=first)
         first.cancel()
         assert does_not.result(60) == "note"
-        assert (needs.state, needs.error) == ("failed", f"job {first.id} ({first.target}), which it comes after, was cancelled")
+        assert (needs.state, needs.error) == ("failed", f"job {first.id} ({first.target}), which it depends on, was cancelled")
         assert needs.attempts == []
 
 
@@ -608,7 +608,7 @@ def test_one_failure_in_a_group_counts(desk):
     assert does_not.result(60) == "note"
     assert group.counts == {"succeeded": 1, "failed": 1}
     assert (blocking.state, needs.state) == ("succeeded", "failed")
-    assert needs.error == f"job {group.jobs[1].id} (control.fails), which it comes after, has failed"
+    assert needs.error == f"job {group.jobs[1].id} (control.fails), which it depends on, failed"
 
 
 def test_a_job_that_is_retried_by_rule_has_not_ended_yet(desk):
@@ -630,7 +630,7 @@ def test_a_job_that_is_denied_at_launch_counts_as_failed(desk):
     desk.go("hold")
     assert does_not.result(20) == "note"  # nothing else wakes the supervisor
     assert (blocking.state, outcomes(first), needs.state) == ("succeeded", ["denied"], "failed")
-    assert needs.error == f"job {first.id} (control.sleeps), which it comes after, has failed"
+    assert needs.error == f"job {first.id} (control.sleeps), which it depends on, failed"
 
 
 def test_a_job_may_come_after_one_that_has_ended_already(desk):
@@ -639,7 +639,9 @@ def test_a_job_may_come_after_one_that_has_ended_already(desk):
     cancelled = bg.submit("control.note", delay="1h").cancel()
     assert bg.submit("control.note", after=succeeded, after_any=[failed, cancelled]).result(60) == "note"
     before = len(bg.jobs())
-    with pytest.raises(bg.InvalidRequest, match=f"job {failed.id} has failed, so nothing can come after its success") as refused:
+    with pytest.raises(
+        bg.InvalidRequest, match=f"job {failed.id} failed, so a job that depends on its success can't run"
+    ) as refused:
         bg.submit("control.note", after=[succeeded, failed])
     assert one_sentence(refused.value)
     with pytest.raises(bg.InvalidRequest, match=rf"job {cancelled.id} was cancelled, so .*retry it first, or use after_any\."):
@@ -818,7 +820,7 @@ def test_a_process_that_can_not_be_ended_is_reported(desk, capsys, finish):
         assert is_alive(left)
     finally:
         os.kill(left, signal.SIGKILL)
-    said = f"could not be ended: {left}"
+    said = f"could not be killed: PID {left}"
     state, error = "cancelled", f"cancelled; {said}"
     assert (job.state, job.error, job.attempts[0].error) == (state, error, error)
     assert finish or said in capsys.readouterr().out
@@ -854,7 +856,7 @@ def test_a_job_that_is_still_queued_at_its_deadline_fails(desk):
     for job in jobs:
         assert job.wait(60).error == _DEADLINE
     assert [(job.state, job.attempts) for job in jobs] == [("failed", [])] * 4
-    assert needs.wait(60).error == f"job {jobs[0].id} (control.note), which it comes after, has failed"
+    assert needs.wait(60).error == f"job {jobs[0].id} (control.note), which it depends on, failed"
     with pytest.raises(bg.JobFailed, match=r"retry_until"):
         jobs[0].result(60)
     assert blocking.state == "running"
@@ -1231,7 +1233,11 @@ def test_what_a_terminal_is_refused_is_one_sentence_with_its_status_and_nothing_
 
 
 _REFUSED = [
-    ("submit control.note --after {cancelled}", 1, "job {cancelled} was cancelled, so nothing can come after its success"),
+    (
+        "submit control.note --after {cancelled}",
+        1,
+        "job {cancelled} was cancelled, so a job that depends on its success can't run",
+    ),
     ("submit control.note --after {done},{cancelled}", 1, "job {cancelled} was cancelled"),
     ("submit control.note --unique=key", 1, "job {live} (control.note) is queued and holds this unique key"),
     ("cancel {done}", 1, "job {done} has succeeded already; only"),

@@ -135,7 +135,7 @@ def test_a_result_that_exits_as_it_is_pickled_is_one_that_can_not_be_kept(early)
     job = bg.submit("early.Job.run", {"do": "can't be pickled"}).wait(DEADLINE)
     assert (job.state, job.error) == (
         "succeeded",
-        "its return value, a early.Exits, can't be kept: SystemExit: sys.exit(0)",
+        "its return value (early.Exits) could not be saved: SystemExit: sys.exit(0)",
     )
 
 

@@ -407,7 +407,7 @@ def test_config_lists_the_traits_with_their_help(notebook):
 def test_what_only_a_file_can_set_is_refused_as_such(configured, setting):
     configured.ok(f"%config {setting}")
     trait = setting.partition(" ")[0]
-    assert f"{trait} counts only in a configuration file" in configured.refuses("%bgjob studio.describe value=1")
+    assert f"{trait} takes effect only in a configuration file" in configured.refuses("%bgjob studio.describe value=1")
 
 
 def test_a_wrong_value_changes_nothing_and_the_extension_can_be_loaded_again(configured):
@@ -460,7 +460,7 @@ def test_a_job_submitted_by_a_verb_is_a_job_of_this_notebook(notebook):
             'value=$number: %bgjobs sends no variables; %bgjob does, and job.retry({"value": number}).',
         ),
         ("retry 1 value=$number", "value=$number: %bgjobs sends no variables"),
-        ("dashboard --no-browser", "The dashboard needs a process of its own"),
+        ("dashboard --no-browser", "The dashboard must run in its own process"),
     ],
 )
 def test_a_wrong_verb_costs_one_line(notebook, line, said):

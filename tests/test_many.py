@@ -411,7 +411,7 @@ def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
     second = bg.submit_many("sweep.number", bg.grid(n=range(3)), after=first)
     assert second.wait(60).counts == {"failed": 3}
     for error in second.results(errors="return"):
-        assert "job 1 (sweep.train), which it comes after, has failed" in str(error)
+        assert "job 1 (sweep.train), which it depends on, failed" in str(error)
 
 
 # -- as they end ------------------------------------------------------------------------------------------------------

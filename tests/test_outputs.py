@@ -256,7 +256,7 @@ def test_a_job_whose_output_can_not_be_written_goes_on_and_its_record_says_what_
 def test_an_outcome_that_can_not_be_written_is_told(shows):
     job = run("no_room")
     assert (job.state, job.attempts[0].outcome, job.attempts[0].exit_code) == ("failed", "lost", 74)
-    assert job.error.startswith("its outcome could not be written: the disk is full, or the attempt's folder is gone")
+    assert job.error.startswith("its outcome could not be written: the disk is full, or the attempt's folder no longer exists")
 
 
 def test_a_job_that_displays_nothing_pays_nothing(shows):

@@ -367,7 +367,7 @@ def test_a_panel_acts_on_the_store_that_it_shows_whatever_store_is_used_now(pane
     refused = panel.ask("pause", queue="default")
     assert (
         refused["text"]
-        == f"This panel shows {place.state}, and the state folder is now {place.root / 'other'}: show a new panel."
+        == f"This panel shows {place.state}, but the state folder is now {place.root / 'other'}: open a new panel."
     )
 
 
@@ -440,7 +440,9 @@ def test_outputs_that_are_too_large_are_named_and_the_newest_are_kept(panel, pla
     panel.session.receive({"kind": "outputs", "job": job.id})
     until(lambda: panel.of("outputs"), "its outputs")
     large, small = panel.of("outputs")[0]["outputs"]
-    assert large["text"] == f"[text/plain, text/html, 3.0 MB, is not shown here: bg.job({job.id}).show() shows all]\n"
+    assert (
+        large["text"] == f"[text/plain, text/html, 3.0 MB, is too large to show here: bg.job({job.id}).show() shows everything]\n"
+    )
     assert small["data"]["text/html"] == "<b>small</b>"
 
 
@@ -464,10 +466,10 @@ def test_buttons_do_what_the_api_does_and_say_what_came_of_it(panel, place):
     running = bg.submit("work.Trainer.sleep", {"seconds": 300.0})
     until(lambda: running.state == "running", "a running job")
     assert panel.ask("cancel", jobs=[running.id])["text"] == f"job {running.id} was cancelled"
-    assert panel.ask("retry", jobs=[failed.id])["text"] == f"job {failed.id} is tried again"
+    assert panel.ask("retry", jobs=[failed.id])["text"] == f"job {failed.id} retried"
     failed.wait(DEADLINE)
     assert len(failed.attempts) == 2
-    assert panel.ask("pause", queue="default")["text"] == "queue default paused: what runs goes on"
+    assert panel.ask("pause", queue="default")["text"] == "queue default paused; running jobs continue"
     waiting = bg.submit("work.echo", {"value": 1})
     assert panel.ask("priority", jobs=[waiting.id], to=4)["text"] == "1 job given priority 4"
     assert waiting.priority == 4
@@ -483,7 +485,7 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
     running = bg.submit("work.Trainer.sleep")
     until(lambda: running.state == "running", "a running job")
     answer = panel.ask("remove", jobs=[ended[0].id, ended[1].id, running.id, 99])
-    assert answer["text"] == "2 jobs removed; 1 not: they have not ended, or their hook is still to be called; 1 were gone"
+    assert answer["text"] == "2 jobs removed; 1 not: unfinished, or with a pending hook; 1 no longer exist"
     answer = panel.ask("cancel", jobs=[running.id, 98])
     assert answer["text"] == f"job {running.id} was cancelled; 1 were gone"
 
@@ -498,10 +500,10 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
         ("priority", {"jobs": [1], "to": "high"}, "priority is 'high'"),
         ("resume", {"queue": "default"}, "The queue default is not paused; jobs of it start as soon as it has a slot."),
         ("pause", {"queue": "nowhere"}, "nowhere"),
-        ("cancel", {"jobs": []}, "cancel needs jobs: give their ids as a list."),
-        ("cancel", {"jobs": "all"}, "cancel needs jobs: give their ids as a list."),
-        ("cancel", {"jobs": [True]}, "cancel needs jobs: give their ids as a list."),
-        ("explode", {}, "A panel knows no 'explode'; it knows cancel, retry, remove, priority, pause, resume."),
+        ("cancel", {"jobs": []}, "cancel needs jobs: pass their ids as a list."),
+        ("cancel", {"jobs": "all"}, "cancel needs jobs: pass their ids as a list."),
+        ("cancel", {"jobs": [True]}, "cancel needs jobs: pass their ids as a list."),
+        ("explode", {}, "Unknown command 'explode'; available: cancel, retry, remove, priority, pause, resume."),
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_sentence_and_changes_nothing(panel, place, verb, options, sentence):

@@ -250,7 +250,7 @@ def test_of_a_store_that_is_no_database_any_more_all_comes_from_the_folders(kept
     idle(kept)
     forget(kept)
     (kept.state / "jobs.db").write_bytes(b"these are somebody's notes " * 1000)
-    with pytest.raises(bg.StoreError, match="The file is damaged: `jupyter bgjobs doctor` says what of it can be saved"):
+    with pytest.raises(bg.StoreError, match="The file is damaged: `jupyter bgjobs doctor` reports what can be saved"):
         bg.jobs()
     answer = json.loads(run(capsys, "doctor", "--rescue", "--json")[1])
     assert answer["saved"] == 1
@@ -279,7 +279,7 @@ def test_a_supervisor_whose_store_is_damaged_lets_go_and_says_so_and_what_runs_g
     overwrite(kept.state / "jobs.db", 100, (kept.state / "jobs.db").stat().st_size - 100)
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     assert "malformed" in (kept.state / "damage.json").read_text()
-    assert "The supervisor has let go of it; jobs that run go on." in kept.log("background_jobs_errors.log")
+    assert "The supervisor has closed it; running jobs continue." in kept.log("background_jobs_errors.log")
     forget(kept)
     with pytest.raises(bg.StoreError, match="damaged"):
         bg.submit("work.echo", {"value": 1})
@@ -309,7 +309,7 @@ def test_damage_that_only_a_supervisor_meets_is_told_at_the_next_verb_and_what_r
     assert kept.log("background_jobs_errors.log").count("has let go of it") == 1  # no other supervisor has come meanwhile
     bg.resume("default")
     waiting = bg.submit("work.echo", {"value": 2})
-    assert "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved" in capsys.readouterr().err
+    assert "The file is damaged: `jupyter bgjobs doctor` reports what can be saved" in capsys.readouterr().err
     until(lambda: kept.supervisor_pid() is None, "no supervisor, and none that is started again and again")
     assert locked(kept.state / "jobs.db")
     assert "2 jobs can be read" in run(capsys, "doctor")[1]

@@ -201,7 +201,7 @@ def test_a_command_that_can_not_be_sent_says_so_and_leaves_no_job_waiting(page):
         const panel = ours.mount(root, transport, first([row(1, "queued")])); panel.draw();
         window.broken = true; await panel.act("cancel", [1]); window.broken = false;
         return [panel.said, panel.table.busy.size]; }}"""
-    assert page.evaluate(script) == ["Not connected: nothing was asked.", 0]
+    assert page.evaluate(script) == ["Not connected: the request was not sent.", 0]
 
 
 def test_the_clock_of_the_other_side_is_learned_from_each_sign_of_life(page):

@@ -80,7 +80,9 @@ class LiveTraits:
             section, _, name = trait.partition(".")
             if name in _FILES_ONLY or section == traits.JobLogs.__name__:
                 self._forget(trait)
-                raise ConfigurationError(f"{trait} counts only in a configuration file; set it there (jupyter bgjobs config).")
+                raise ConfigurationError(
+                    f"{trait} takes effect only in a configuration file; set it there (jupyter bgjobs config)."
+                )
             if section == traits.RetryPolicy.__name__:
                 retry[name] = value
             elif name == "allowed_jobs":

@@ -119,7 +119,7 @@ def in_home(find: Callable[[], str], variable: str) -> str:
         return find()
     except RuntimeError:
         raise ConfigurationError(
-            f"User {os.getuid()} has no home folder (no HOME, and no entry among the system's users): set HOME, or {variable}."
+            f"User {os.getuid()} has no home folder (HOME is not set, and the system has no entry): set HOME or {variable}."
         ) from None
 
 

@@ -69,7 +69,7 @@ class LocalExecutor:
             self._servers.append(Server(self._folder, self._clock))
         except OSError as error:
             # One that is there still launches: an environment that was thrown away is no reason to stop those of others.
-            return None if self._servers else f"no fork server can be started: {launch.reason(error)}"
+            return None if self._servers else f"the fork server could not be started: {launch.reason(error)}"
         return None
 
     @property
@@ -97,9 +97,7 @@ class LocalExecutor:
             return None
         server, since = self._silent[-1]
         clock = time.strftime("%H:%M:%S", time.localtime(since))
-        return (
-            f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one launches jobs in its place"
-        )
+        return f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one is launching jobs instead"
 
     def launch(self, launches: Sequence[Launch]) -> None:
         """Start attempts; what can't be started is refused."""
@@ -162,7 +160,7 @@ class LocalExecutor:
     def _lose(self, server: Server) -> None:
         """A fork server has died: what it launched is looked at, and what it has not is refused."""
         if not server.has_launched and server.folders:
-            reason = "the fork server ended before it could launch anything; supervisor.err says why"
+            reason = "the fork server exited before it launched anything; see supervisor.err"
             self._refused += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
         self._orphans += server.folders

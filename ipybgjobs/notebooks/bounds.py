@@ -157,7 +157,7 @@ def _last(pieces: list[_Piece], most: int) -> tuple[list[_Piece], list[_Piece]]:
 
 def _said(size: int, displays: int) -> Any:
     """A note of what was dropped."""
-    what = f", {displays:,} display{'' if displays == 1 else 's'} among it," if displays else ""
+    what = f", including {displays:,} display{'' if displays == 1 else 's'}," if displays else ""
     text = f"\n… {sizes.show(size)} of output{what} was dropped here (BackgroundJobs.max_output_bytes) …\n"
     return v4.new_output("stream", name="stderr", text=text)
 

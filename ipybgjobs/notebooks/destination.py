@@ -34,9 +34,11 @@ def resolved(output: str | os.PathLike[str] | None, path: str) -> str:
         _check_folder(place, given)
         return os.path.join(place, "")
     if not place.endswith(_SUFFIX):
-        raise InvalidParameters(f"output is {given!r}: it ends in {_SUFFIX}, or is a folder: {given}/ where it is not there yet.")
+        raise InvalidParameters(
+            f"output must end in {_SUFFIX} or be a folder ({given}/ if it does not exist yet); got {given!r}."
+        )
     if place == path or (os.path.exists(place) and os.path.samefile(place, path)):
-        raise InvalidParameters(f"output is {given!r}, the notebook itself, which is never overwritten: give another.")
+        raise InvalidParameters(f"output is {given!r}, the notebook itself, which is never overwritten: choose another path.")
     _check_folder(os.path.dirname(place), given)
     _check_output(place, given)
     return place
@@ -59,7 +61,7 @@ def _check_output(place: str, given: str) -> None:
     """See to it that what is there already, if anything, is what a job has left."""
     if os.path.exists(place) and document.author(place) is None:
         raise InvalidParameters(
-            f"output is {given!r}, which is there and is not a job's output: it is not overwritten; give another, or remove it."
+            f"output {given!r} already exists and was not written by a job: choose another path or delete it."
         )
 
 

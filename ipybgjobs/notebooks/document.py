@@ -59,7 +59,7 @@ def load(path: str) -> bytes:
         text = json.dumps(content).encode()
         _check(shown, text)
     except (jsontext.TooDeep, RecursionError, MemoryError):
-        raise InvalidParameters(f"{shown} is not a notebook that can be run: it is nested too deeply, or too large.") from None
+        raise InvalidParameters(f"{shown} can't be run: it is too deeply nested or too large.") from None
     return text
 
 
@@ -70,21 +70,21 @@ def _read(path: str, shown: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             content = jsontext.parse(file.read())
     except OSError as error:
-        raise InvalidParameters(f"There is no notebook {shown} that can be read: {error.strerror}.") from None
+        raise InvalidParameters(f"The notebook {shown} can't be read: {error.strerror}.") from None
     except jsontext.TooDeep:
         raise
     except ValueError:
-        raise InvalidParameters(f"{shown} is not a notebook: it holds no JSON.") from None
+        raise InvalidParameters(f"{shown} is not a notebook: it does not contain valid JSON.") from None
     version = content.get("nbformat") if isinstance(content, dict) else None
     if isinstance(version, int) and 0 < version < VERSION:
         return _upgraded(shown, content)
     if version != VERSION or not isinstance(content.get("cells"), list):
         said = (
-            "has no nbformat and cells"
+            "has no nbformat or no cells"
             if version is None or version == VERSION
             else f"has the format {redaction.quoted(version)}"
         )
-        raise InvalidParameters(f"{shown} is not a notebook that can be run: it {said}, where one of format {VERSION} is needed.")
+        raise InvalidParameters(f"{shown} can't be run: it {said}; a notebook of format {VERSION} is required.")
     return dict(content)
 
 
@@ -96,7 +96,9 @@ def _upgraded(path: str, content: dict[str, Any]) -> dict[str, Any]:
         upgraded: dict[str, Any] = json.loads(nbformat.v4.writes(nbformat.reads(json.dumps(content), as_version=VERSION)))
     except Exception as error:
         reason = redaction.one_line(f"{type(error).__name__}: {error}")
-        raise InvalidParameters(f"{path} has the old format {content['nbformat']}, and can't be upgraded: {reason}.") from None
+        raise InvalidParameters(
+            f"{path} has the old format {content['nbformat']}, which could not be upgraded: {reason}."
+        ) from None
     return upgraded
 
 
@@ -116,13 +118,13 @@ def _check(path: str, text: bytes) -> None:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         name = reason.strip("'")
-        reason = f"a part of it has no {name}" if name.isidentifier() else reason  # of a KeyError, an AttributeError
+        reason = f"part of it has no {name}" if name.isidentifier() else reason  # of a KeyError, an AttributeError
         raise InvalidParameters(f"{path} is not a valid notebook: {reason}.") from None
     try:
         nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         reason = str(error).strip().partition("\n")[0]
-        warnings.warn(f"{path} is run although it is not quite a valid notebook: {reason}", stacklevel=2)
+        warnings.warn(f"{path} is not a fully valid notebook, but is run anyway: {reason}", stacklevel=2)
 
 
 def _check_cell(cell: Any) -> None:

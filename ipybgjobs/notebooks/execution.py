@@ -122,8 +122,8 @@ class Execution:
             await self._interrupt(task)
             if inside.current_job() is None:
                 raise
-            trace = _traceback(cell, f"{cell.cell.source}\n\n(It did not end when it was interrupted.)")
-            raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was ended") from RemoteTraceback(trace)
+            trace = _traceback(cell, f"{cell.cell.source}\n\n(The cell did not stop when it was interrupted.)")
+            raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was stopped") from RemoteTraceback(trace)
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in _NO_FAILURE:
                 resuming.mark(cell.cell, "ended")  # it runs again when the notebook is resumed, and ends it again
@@ -134,7 +134,7 @@ class Execution:
         except DeadKernelError:
             self._echo.say(self._said_aside())
             raise KernelDied(
-                f"the kernel died in {_where(cell, total)}{await self._how()}; what was done is kept in {self._draft.path}"
+                f"the kernel died in {_where(cell, total)}{await self._how()}; the output so far is saved in {self._draft.path}"
             ) from None
         resuming.mark(cell.cell, "succeeded")
         return True
@@ -160,7 +160,7 @@ class Execution:
         code = None if provisioner is None else await provisioner.poll()
         if code is None:
             return ""
-        return f" by signal {-code}" if code < 0 else f" with exit code {code}"
+        return f" (signal {-code})" if code < 0 else f" (exit code {code})"
 
     async def _stop(self, *, gentle: bool) -> None:
         """End the kernel; its exit handlers run where there is time for them."""

@@ -71,7 +71,7 @@ class _Written:
             written = way(value) if written is None else written
         if written is None:
             raise InvalidParameters(
-                f"{self._name} is a {type(value).__name__}, which can't be written into a notebook's cell: give plain values, "
+                f"{self._name} is a {type(value).__name__}, which can't be written into a notebook's cell: pass plain values, "
                 "such as the path of a file that holds it."
             )
         return written

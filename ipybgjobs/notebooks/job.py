@@ -79,11 +79,11 @@ class Notebook:
         notebook.metadata[document.METADATA] = {"input": str(path), "job": uid}
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
-            echo.say(f"[{len(finished)} of {len(cells)} cells had succeeded in {target}, and are left out]\n")
+            echo.say(f"[{len(finished)} of {len(cells)} cells already succeeded in {target} and are skipped]\n")
 
         def evade() -> str:
             own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
-            echo.say(f"[{target} has been replaced by something else: this notebook's output continues in {own}]\n")
+            echo.say(f"[{target} was replaced by another file: this notebook's output continues in {own}]\n")
             return own
 
         draft = Draft(notebook, target, shown, evade)
@@ -126,7 +126,7 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
     if not kernels.is_python(language):
         if given:
             raise InvalidParameters(
-                f"{path} is written in {language or 'no known language'}: only Python notebooks take parameters."
+                f"{path} is written in {language or 'an unknown language'}: only Python notebooks take parameters."
             )
         return {}
     shape = signature.of_notebook(notebook, path)
@@ -134,7 +134,7 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
         if given:
             name = next(iter(given))
             raise InvalidParameters(
-                f'{path} has no cell tagged "parameters", so it takes no {name}: tag the cell that assigns it.'
+                f'{path} has no cell tagged "parameters", so it does not take {name}: tag the cell that assigns it.'
             )
         return {}
     if not given and document.tagged(notebook, document.INJECTED) is not None:

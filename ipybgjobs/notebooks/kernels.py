@@ -52,7 +52,7 @@ def name_for(notebook: Any, path: str, kernel: str | None = None) -> str:
         return str(named)
     language = str((notebook.metadata.get("language_info") or {}).get("name") or "python")
     if not is_python(language):
-        raise InvalidParameters(f'{path} is written in {language} and names no kernel: give kernel="…"; there is {_here()}.')
+        raise InvalidParameters(f'{path} is written in {language} and names no kernel: pass kernel="…" (available: {_here()}).')
     return str(NATIVE_KERNEL_NAME)
 
 
@@ -69,9 +69,9 @@ def find(notebook: Any, path: str, kernel: str | None = None) -> KernelSpec:
         return Kernels().get_kernel_spec(name)
     except NoSuchKernel:
         if kernel:
-            raise InvalidParameters(f"kernel={kernel!r} is not here; there is {_here()}.") from None
-        fix = 'give kernel="…" to run it in another one'
-        raise InvalidParameters(f"{path} asks for the kernel {name}, which is not here; there is {_here()}: {fix}.") from None
+            raise InvalidParameters(f"kernel={kernel!r} is not installed; available: {_here()}.") from None
+        fix = f'pass kernel="…" to use another one (available: {_here()})'
+        raise InvalidParameters(f"{path} asks for the kernel {name}, which is not installed: {fix}.") from None
 
 
 def _here() -> str:

@@ -113,7 +113,7 @@ class Listener(NotebookClient):
         finally:
             self._growing.settle()
         if cell.place not in self._complete:
-            self._say_missing(f"The last messages of cell {cell.number} did not come within {_SILENCE:g} s", cell.cell)
+            self._say_missing(f"The last messages of cell {cell.number} did not arrive within {_SILENCE:g} s", cell.cell)
 
     async def finish(self) -> None:
         """Take what tasks and threads have shown since the last cell's end, and say what has not come of all."""
@@ -126,7 +126,7 @@ class Listener(NotebookClient):
         count = 0 if self._keeps_all else self._arrivals.missing()
         if count:
             last = next((owner for owner, _ in reversed(self._owners.values())), None)
-            self._say_missing(f"{count} messages of the kernel did not come", last)
+            self._say_missing(f"{count} messages of the kernel did not arrive", last)
 
     async def _has_listened(self, request: str) -> bool:
         """Listen until a request is done; whether it was: the kernel may be busy with what a cell has left, or gone."""
@@ -142,7 +142,7 @@ class Listener(NotebookClient):
         return True
 
     def _say_missing(self, what: str, cell: Any) -> None:
-        text = f"[{what}: what is shown is not complete]\n"
+        text = f"[{what}: the output shown is incomplete]\n"
         self._echo.say(text)
         if cell is not None:
             cell.outputs.append(v4.new_output("stream", name="stderr", text=text))
@@ -238,7 +238,7 @@ class Listener(NotebookClient):
         """Take note of a widget; a figure that only a page could draw is told, since nothing is kept of it."""
         if msg["msg_type"] == "comm_open" and msg["content"].get("target_name") == "matplotlib":
             self._echo.say(
-                "[A figure of matplotlib's backend nbAgg (%matplotlib notebook) is drawn by an open page alone, and is not kept: "
+                "[A figure of matplotlib's nbAgg backend (%matplotlib notebook) needs an open page and is not saved: "
                 "use %matplotlib inline in notebooks that run as jobs.]\n"
             )
             return

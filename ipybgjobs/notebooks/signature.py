@@ -68,14 +68,14 @@ def _tree(source: str, path: str) -> ast.Module:
 
 def _unreadable(path: str, error: Exception) -> InvalidParameters:
     reason = redaction.one_line(redaction.cut(str(error), _LONGEST_REASON))
-    return InvalidParameters(f"The cell tagged parameters of {redaction.one_line(path)} can't be read: {reason}.")
+    return InvalidParameters(f"The cell tagged parameters in {redaction.one_line(path)} can't be parsed: {reason}.")
 
 
 def _parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except (RecursionError, MemoryError):
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("it is too deeply nested") from None
 
 
 def _slots(tree: ast.Module) -> Iterator[Slot]:

@@ -144,4 +144,4 @@ def _cut(output: dict[str, Any]) -> dict[str, Any]:
 
 def _too_large(output: dict[str, Any], taken: int, job_id: int, number: int | None) -> str:
     what = ", ".join(output.get("data", {})) or output["output_type"]
-    return f"[{what}, {sizes.show(taken)}, is not shown here: bg.job({job_id}).show({number or ''}) shows all]\n"
+    return f"[{what}, {sizes.show(taken)}, is too large to show here: bg.job({job_id}).show({number or ''}) shows everything]\n"

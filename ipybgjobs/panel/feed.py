@@ -116,7 +116,7 @@ def _turn(listener: Listener, delta: dict[str, Any] | None) -> float | None:
     try:
         return listener.turn(delta)
     except Exception:
-        _LOG.exception("A panel could not be told what has changed.")
+        _LOG.exception("A panel could not be notified of a change.")
         return IDLE
 
 

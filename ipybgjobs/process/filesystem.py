@@ -112,7 +112,7 @@ def describe(path: str) -> str:
     found = kind(path)
     if _is_local(found):
         return found
-    return f"{found} (a network file system)" if found in _NETWORK else f"{found} (not known to be this machine's alone)"
+    return f"{found} (a network file system)" if found in _NETWORK else f"{found} (not known to be local to this machine)"
 
 
 def is_local(path: str) -> bool:

@@ -26,7 +26,7 @@ class HeldFolder:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         if os.fstat(self._descriptor).st_uid != os.geteuid():
             self.close()
-            raise PermissionError(errno.EPERM, "it has become another user's", path)
+            raise PermissionError(errno.EPERM, "it now belongs to another user", path)
 
     def reach(self, path: str) -> str:
         """Return a path to the same file by way of this folder, if it is one in it.

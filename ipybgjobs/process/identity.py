@@ -46,11 +46,11 @@ def check() -> None:
     """
     try:
         own = os.readlink("/proc/self") == str(os.getpid())
-        reason = "/proc shows the processes of another PID namespace than this process's"
+        reason = "/proc belongs to another PID namespace than this process"
     except OSError:
         own, reason = False, "/proc is not mounted"
     if not own:
-        raise StoreError(f"Jobs can't be run or looked at here, since {reason}: mount it (mount -t proc proc /proc).")
+        raise StoreError(f"Jobs can't be run or inspected here, since {reason}: mount it (mount -t proc proc /proc).")
 
 
 #: What stays the same for a process and its forks.

@@ -27,8 +27,8 @@ _LARGEST_ERRORS = 1 << 20
 
 #: Why no process can be had, and what helps, where the system's own words don't say it.
 _REASONS = {
-    errno.EAGAIN: "no process can be had, since a limit is reached: end some, or raise it (ulimit -u, pids.max)",
-    errno.ENOMEM: "there is no memory for another process: end some",
+    errno.EAGAIN: "the limit on processes is reached: end some, or raise it (ulimit -u, pids.max)",
+    errno.ENOMEM: "there is not enough memory for another process: end some",
     errno.EMFILE: "too many files are open: close some, or raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine: close some, or raise the limit (fs.file-max)",
 }

@@ -43,6 +43,6 @@ def warning(environment: Mapping[str, str] = os.environ) -> str | None:
     if what is None:
         return None
     return (
-        f"This is {what}: when it ends, running attempts end with it. They are then found lost and retried by rule, as soon as "
-        "something opens the same state folder."
+        f"Running in {what}: when it ends, running attempts end too. They are marked lost, and retried by their policy, the next "
+        "time this state folder is opened."
     )

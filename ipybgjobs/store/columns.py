@@ -18,7 +18,7 @@ class Unreadable(ValueError):  # noqa: N818 - it says what a row is
     """A row that no client of ipybgjobs wrote, or that was damaged; says which column."""
 
     def __init__(self, column: str) -> None:
-        super().__init__(f"its column {column} holds what no client of ipybgjobs writes")
+        super().__init__(f"its column {column} holds a value that ipybgjobs never writes")
         self.column = column
 
 

@@ -135,7 +135,7 @@ class Database:
             version = self._version()
         if version > SCHEMA:
             raise StoreError(
-                f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
+                f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one is {SCHEMA}): "
                 "upgrade ipybgjobs here, or choose another state folder. Nothing was changed."
             )
 
@@ -209,8 +209,8 @@ class Database:
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
             if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
                 raise StoreError(
-                    f"The store {self.path} is an older version's of ipybgjobs, whose supervisor works on it ({live} jobs have "
-                    "not ended): wait for its end with that version, or choose another state folder. Nothing was changed."
+                    f"The store {self.path} belongs to an older version of ipybgjobs, whose supervisor is still using it ({live} "
+                    "unfinished jobs): let it finish with that version, or choose another state folder. Nothing was changed."
                 )
             time.sleep(_DRAIN_LOOK)
 
@@ -325,7 +325,7 @@ class Database:
         except sqlite3.Error as error:
             kind = StoreDamaged if refusals.is_damage(error) else StoreError
             raise kind(
-                f"The store {self.path} refuses: {error}. {refusals.advice(error, self.path)} Nothing was changed."
+                f"SQLite error in the store {self.path}: {error}. {refusals.advice(error, self.path)} Nothing was changed."
             ) from error
 
     def changed(self) -> int:

@@ -41,9 +41,9 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
     if found is None or (only_stopped and not identity.is_stopped(found)):
         return None
     if not identity.is_stopped(found):
-        return f"the store is held by the process {_named(found)}; if it hangs, end it (kill -KILL {found})"
-    fix = f"continue it (kill -CONT {found}) or end it (kill -KILL {found})"
-    return f"the store is held by the process {_named(found)}, which is stopped: {fix}"
+        return f"the store is locked by process {_named(found)}; if it hangs, kill it (kill -KILL {found})"
+    fix = f"continue it (kill -CONT {found}) or kill it (kill -KILL {found})"
+    return f"the store is locked by process {_named(found)}, which is stopped: {fix}"
 
 
 def lasting(database: str) -> str | None:

@@ -107,7 +107,7 @@ def trouble(path: str, found: Journal) -> str | None:
     if found.is_safe:
         return None
     return (
-        f"The store {path} is on {filesystem.describe(path)} by now, and has a write-ahead log, which is safe only on a disk of "
-        "one machine. It is changed as soon as one process alone opens the store, and until then nothing is submitted here: end "
-        "the kernels, scripts and jobs that have it open, and try again; or choose another state folder."
+        f"The store {path} is now on {filesystem.describe(path)}, but uses a write-ahead log, which is safe only on a local "
+        "disk. The log is converted as soon as only one process has the store open; until then, nothing can be submitted: end "
+        "the kernels, scripts and jobs that have the store open and try again, or choose another state folder."
     )

@@ -162,12 +162,12 @@ def _row(database: Database, key: int | str) -> sqlite3.Row:
         rows = []  # no id is so large, and no name holds such characters
     if not rows:
         what = f"{'id' if isinstance(key, int) else 'name or uid'} {quoted(key)}"
-        raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")
+        raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows the existing jobs.")
     return rows[0]
 
 
 def _unreadable(what: str, error: Unreadable, database: Database) -> str:
-    return f"{what} in {database.path} can't be read: {error}. Remove its row, or restore the store from a copy."
+    return f"{what} in {database.path} can't be read: {error}. Delete its row, or restore the store from a backup."
 
 
 def state(database: Database, job_id: int) -> JobState:

@@ -32,14 +32,14 @@ def advice(error: sqlite3.Error, path: str) -> str:
         return "The disk is full: free some space."
     if "unable to open" in text and (length := len(os.fsencode(path))) > _LONGEST_PATH:
         return (
-            f"Its path has {length} bytes, and SQLite opens none of more than {_LONGEST_PATH}: "
-            "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a shorter one."
+            f"Its path has {length} bytes, and SQLite supports at most {_LONGEST_PATH}: "
+            "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a shorter path."
         )
     if "readonly" in text or "unable to open" in text:
-        return "The folder must be one that you can write."
+        return "Make sure that you can write to the folder."
     if is_damage(error):
         return (
-            "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved, and with --rescue saves it; "
-            "or move it aside, and a new store is made, which touches nothing of the jobs there were."
+            "The file is damaged: `jupyter bgjobs doctor` reports what can be saved, and --rescue saves it; or move the file "
+            "aside: a new store is then created, and nothing of the earlier jobs is touched."
         )
     return "Run `jupyter bgjobs doctor`."

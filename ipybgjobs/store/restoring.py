@@ -110,9 +110,9 @@ def settle(connection: sqlite3.Connection, context: int, now: float) -> None:
     blockers = """(SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
         WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running'))"""
     live = "EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL)"
-    _fail(connection, f"state = 'queued' AND ({no_context} OR {no_variables})", "its surroundings", now)
+    _fail(connection, f"state = 'queued' AND ({no_context} OR {no_variables})", "its context", now)
     _fail(connection, f"state = 'running' AND NOT {live}", "its attempt", now)
-    while _fail(connection, f"state = 'queued' AND blockers > {blockers}", "what it comes after", now):
+    while _fail(connection, f"state = 'queued' AND blockers > {blockers}", "a job that it depends on", now):
         pass  # others may come after those
     connection.execute(f"UPDATE jobs SET context = ? WHERE {no_context}", (context,))
     connection.execute(f"UPDATE jobs SET environment = NULL WHERE {no_variables}")

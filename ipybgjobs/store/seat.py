@@ -82,8 +82,8 @@ def check_inherited(path: str) -> None:
     known = (*_inherited, *_living())
     if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in known):
         raise StoreError(
-            f"The store {path} can't be used in this process: it was forked while its parent worked on the store. Start "
-            'it with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
+            f"The store {path} can't be used in this process, which was forked while its parent was using the store. Start it "
+            'with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
         )
 
 

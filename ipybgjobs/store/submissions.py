@@ -265,11 +265,13 @@ def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> boo
     """Whether a job that another is to come after has yet to end."""
     row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
-        raise UnknownJob(f"There is no job {job_id} to come after; `jupyter bgjobs list` shows those that are there.")
+        raise UnknownJob(f"There is no job {job_id} to depend on; `jupyter bgjobs list` shows the existing jobs.")
     state = columns.any_state(row["state"])
     if state in (JobState.FAILED, JobState.CANCELLED) and not anyway:
-        was = "has failed" if state is JobState.FAILED else "was cancelled"
-        raise InvalidRequest(f"job {job_id} {was}, so nothing can come after its success: retry it first, or use after_any.")
+        was = "failed" if state is JobState.FAILED else "was cancelled"
+        raise InvalidRequest(
+            f"job {job_id} {was}, so a job that depends on its success can't run: retry it first, or use after_any."
+        )
     return not state.ended
 
 
@@ -304,8 +306,8 @@ def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | No
 
 def _duplicate(holder: sqlite3.Row) -> str:
     return (
-        f"job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: wait for its end or cancel it, "
-        'or submit with on_duplicate="existing" or "replace".'
+        f"job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: wait for it to finish, cancel "
+        'it, or submit with on_duplicate="existing" or "replace".'
     )
 
 
@@ -317,8 +319,8 @@ def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submissi
     """Let a live job give its unique key away, and ask for its cancellation."""
     if holder["place"] != job.owner.place:
         raise InvalidRequest(
-            f"job {holder['id']} holds this unique key, and is elsewhere, on {holder['host']}: it can be replaced only there. If "
-            f"that place no longer exists, run `jupyter bgjobs adopt {holder['id']}` first."
+            f"job {holder['id']} holds this unique key, but belongs to {holder['host']} and can be replaced only there. If that "
+            f"machine or container no longer exists, run `jupyter bgjobs adopt {holder['id']}` first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
     connection.execute(

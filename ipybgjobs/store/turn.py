@@ -94,8 +94,8 @@ class Turn:
             self._wish = None
 
     def _sentence(self) -> str:
-        who = holder.writer(self._database, only_stopped=False) or "the store is held by another process"
-        return f"waiting to write to the store, for {PATIENCE:.0f} s so far: {who}."
+        who = holder.writer(self._database, only_stopped=False) or "the store is locked by another process"
+        return f"waiting to write to the store for {PATIENCE:.0f} s so far: {who}."
 
 
 def _refusal(connection: sqlite3.Connection, seconds: float) -> sqlite3.OperationalError | None:

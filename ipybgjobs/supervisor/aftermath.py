@@ -69,8 +69,8 @@ class Aftermath:
 
 def _fail(step: Step, job: Task | Unread, end: _Ended) -> list[_Ended]:
     """Fail a job that needed another's success."""
-    was = "was cancelled" if end.state is JobState.CANCELLED else "has failed"
-    error = f"job {end.job.id} ({end.job.target}), which it comes after, {was}"
+    was = "was cancelled" if end.state is JobState.CANCELLED else "failed"
+    error = f"job {end.job.id} ({end.job.target}), which it depends on, {was}"
     if not step.change.fail_queued(job.id, error):
         return []
     step.effects.say(f"job {job.id} failed before it started: {error}")

@@ -170,12 +170,12 @@ class Decider:
         elif request.verb == "adopt" and request.job_id is not None and request.note is not None:
             self._adopt(step, request.job_id, request.note)
         else:
-            step.effects.fail(f"request {request.id} about job {request.job_id} can't be read: no client of ipybgjobs wrote it")
+            step.effects.fail(f"request {request.id} for job {request.job_id} can't be read: it was not written by ipybgjobs")
 
     def _retry(self, step: Step, job_id: int, surroundings: dict[str, int]) -> None:
         step.effects.environments.update(step.change.environment_of(job_id))
         if step.change.retry(job_id, surroundings):
-            step.effects.say(f"job {job_id} is retried, as asked")
+            step.effects.say(f"job {job_id} queued for a manual retry")
         step.effects.environments.add(surroundings["environment"])
 
     def _adopt(self, step: Step, job_id: int, note: str) -> None:
@@ -242,12 +242,12 @@ class Decider:
         if step.change.give_back(claim.job.id, run.number, due, problem):
             step.effects.recorded.append(run.folder)
             step.effects.discarded.append(run.folder)
-            step.effects.say(f"{_head(claim.job, run.number)} has not started, and is back in its queue: {self._why(run, claim)}")
+            step.effects.say(f"{_head(claim.job, run.number)} did not start and is back in its queue: {self._why(run, claim)}")
 
     def _why(self, run: Running, claim: Claim) -> str:
         """Why an attempt could not be launched."""
         unknown = self._policies.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
-        return run.problem or self._starter.backoff.reason or unknown or "its configuration is not known yet"
+        return run.problem or self._starter.backoff.reason or unknown or "its configuration has not been read yet"
 
     def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
         self._record(step, End(run, claim, verdict, Failure()))

@@ -79,7 +79,7 @@ class Judge:
         if run.refused is not None:
             return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
         if run.trouble is not None:
-            return Verdict(claim.ending or Outcome.LOST, f"it can't be looked at: {run.trouble}"), Failure()
+            return Verdict(claim.ending or Outcome.LOST, f"it could not be inspected: {run.trouble}"), Failure()
         job = claim.job
         if isinstance(job, Unread):
             return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
@@ -118,5 +118,5 @@ def _as_adopted(verdict: Verdict, run: Running) -> Verdict:
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:
     if not run.remains:
         return verdict
-    left = f"could not be ended: {', '.join(map(str, run.remains))}"
+    left = f"could not be killed: PID {', '.join(map(str, run.remains))}"
     return replace(verdict, error=f"{verdict.error}; {left}" if verdict.error else left)

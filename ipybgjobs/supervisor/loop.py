@@ -221,7 +221,7 @@ class Supervisor:
             Whether somebody says that the store has changed.
         """
         if not self.database.is_there():
-            raise StoreDamaged(f"The store {self.database.path}, or its write-ahead log, is no longer the one that was opened.")
+            raise StoreDamaged(f"The store {self.database.path} or its write-ahead log was removed or replaced while open.")
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
             self._fold_at = None if self.database.fold() else time.monotonic() + ending.INTERVAL
         self._follow_clock()
@@ -378,7 +378,7 @@ class Supervisor:
     def notice(self) -> str | None:
         """What keeps jobs from starting, or the logs from being written, as `Notices` writes it; None if nothing does."""
         reason = self._backoff.reason
-        stuck = None if reason is None else f"no job can be started at the moment, and it is retried: {reason}"
+        stuck = None if reason is None else f"no job can be started at the moment; retrying: {reason}"
         general = self._notice or stuck or self.executor.problem or self._logs.problem
         return Notices(general, dict(self._starter.held)).to_text()
 
@@ -395,7 +395,7 @@ class Supervisor:
         """Let go of a store that can't be worked on, and say so; what runs goes on, and the next opening finds it."""
         if self.database.is_there():
             damage.note(self._folder, str(why))
-        self._logs.write(Message(f"{why} The supervisor has let go of it; jobs that run go on.", failure=True))
+        self._logs.write(Message(f"{why} The supervisor has closed it; running jobs continue.", failure=True))
         self._origins.close()
         self.executor.leave()
         self._logs.close()

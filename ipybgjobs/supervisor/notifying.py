@@ -51,12 +51,12 @@ class Notifier:
             try:
                 self._running.append((self._start(notice), time.monotonic()))
             except (OSError, ValueError) as error:
-                problems.append(f"job {notice.job_id}: on_finish can't be run: {error}")
+                problems.append(f"job {notice.job_id}: on_finish could not be run: {error}")
         return problems
 
     def _start(self, notice: Notice) -> "subprocess.Popen[bytes]":
         environment = variables(notice.environment)
         program = shutil.which(notice.command[0], path=environment.get("PATH"))
         if program is None:
-            raise ValueError(f"there is no program {notice.command[0]}")
+            raise ValueError(f"the program {notice.command[0]} was not found")
         return launch.in_session([program, *notice.command[1:]], self._folder.errors, environment, notice.cwd)

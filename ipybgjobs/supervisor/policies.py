@@ -52,7 +52,7 @@ class _Evaluation:
             return self.error
         files = ", ".join(path for path, stamp in zip(self.paths, self.signature, strict=True) if stamp) or "no file"
         since = time.strftime("%H:%M:%S", time.localtime(self.began_at))
-        return f"reading the configuration ({files}) takes long, since {since}; jobs that depend on it wait"
+        return f"reading the configuration ({files}) has been slow since {since}; jobs that depend on it are waiting"
 
     def is_stale(self, signature: sources.Signature) -> bool:
         """Whether the files have changed since, or the child is to be started once more."""
@@ -152,7 +152,7 @@ class Policies:
         try:
             return _Evaluation(paths, signature, Question(child, files, LONGEST_EVALUATION))
         except OSError as error:
-            problem = f"{executable} can't be started to read the configuration: {error.strerror}"
+            problem = f"{executable} could not be started to read the configuration: {error.strerror}"
             return _Evaluation(paths, signature, None, error=problem, again_at=time.monotonic() + PAUSE)
 
     def collect(self, ready: Iterable[int]) -> bool:
@@ -183,5 +183,5 @@ class Policies:
         evaluation.error = (
             problem
             or answer.get("error")
-            or f"the configuration can't be read: {complaint[-300:] or 'the process that reads it ended without an answer'}"
+            or f"the configuration can't be read: {complaint[-300:] or 'the process reading it ended without an answer'}"
         )

@@ -217,7 +217,7 @@ def is_gone_elsewhere(folder: str) -> bool:
 
 def last_words(folder: str) -> str:
     """What the process of an attempt printed last, in a line."""
-    return attempt.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "supervisor.err may say why"
+    return attempt.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "see supervisor.err"
 
 
 def begin_ending(running: Running, reason: Outcome, grace: float, executor: LocalExecutor) -> Ending | None:

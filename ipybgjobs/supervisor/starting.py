@@ -161,11 +161,11 @@ class Starter:
     def _fresh_reason(self, start: Start) -> str | None:
         """Why a fork of this interpreter can't run the job; None: it can."""
         if start.task.context.startup != self._startup:
-            return "another interpreter, or its options or variables that act at its start differ from the supervisor's"
+            return "its interpreter, or an option or variable that acts when it starts, differs from the supervisor's"
         if not self._is_sound:
-            return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
+            return "something starts a thread when this interpreter starts (sitecustomize, a .pth file), so forking is unsafe"
         if any(map(acts_at_start, start.slot_environment)):
-            return "its queue sets variables that act at an interpreter's start"
+            return "its queue sets variables that act when an interpreter starts"
         return None
 
     def launch(self, start: Start) -> Launch:
@@ -185,7 +185,7 @@ class Starter:
         fresh = self._fresh_reason(start) is not None
         if not os.access(context.executable, os.X_OK):
             raise FileNotFoundError(
-                errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
+                errno.ENOENT, "its interpreter no longer exists: reinstall it, or cancel the job", context.executable
             )
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
         return Launch(start.folder, worker, environment, self._output(start), forked=not fresh)
@@ -241,7 +241,7 @@ class Starter:
 
 
 #: Why a row that can't be read is not run.
-_FORGED = "no client of ipybgjobs wrote its row"
+_FORGED = "its database row was not written by ipybgjobs"
 
 #: Hooks that are called at the same time.
 _HOOKS_AT_ONCE = 4
@@ -255,12 +255,12 @@ def _folder_of(task: Task, first: int | str, launches: int) -> str:
 def _forbidden(task: Task, settings: Settings) -> str | None:
     """Why the files do not allow what a job asks for; None if they do."""
     if not allowlist.is_allowed(task.target, settings):
-        return "it is not, or no longer, on the allowlist"
+        return "it is not on the allowlist (any more)"
     if not allowlist.runs_notebook(task.target):
         return None
     params = task.record.call.params
     if demand.NOTEBOOK not in allowlist.permits(params, settings):
-        return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
+        return f"no pattern in allowed_notebooks matches {params.get('path')!r} (any more)"
     return None
 
 

@@ -26,9 +26,9 @@ _KILL = 9
 
 #: Why an outcome could not be written, by the exit code of its worker.
 _NOT_WRITTEN = {
-    attempt.OUTCOME_NOT_WRITTEN: "the disk is full, or the attempt's folder is gone",
-    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there, since it has become another user or has closed the folder",
-    attempt.OUTCOME_LIMITED: "its process has set a limit on files or their size that forbids it (ulimit -n, ulimit -f)",
+    attempt.OUTCOME_NOT_WRITTEN: "the disk is full, or the attempt's folder no longer exists",
+    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there: it changed its user or closed the folder",
+    attempt.OUTCOME_LIMITED: "its process set a limit on open files or file size that prevents it (ulimit -n, ulimit -f)",
 }
 
 #: What is said of an attempt that was ended.
@@ -70,8 +70,8 @@ def judge(
 
 
 def _memory(peak: int | None, *, out_of_memory: bool) -> str:
-    used = "" if peak is None else f", at its peak it used {sizes.show(peak)}"
-    return used + (", likely out of memory: the kernel has killed for want of it meanwhile" if out_of_memory else "")
+    used = "" if peak is None else f", peak memory {sizes.show(peak)}"
+    return used + (", likely out of memory: the kernel's OOM killer was active while it ran" if out_of_memory else "")
 
 
 def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
@@ -107,7 +107,7 @@ def _traceback(report: Report | None, secrets: Sequence[str]) -> str | None:
 def _lost_result(report: Report) -> str | None:
     if "lost" not in report.result:
         return None
-    return _shown(f"its return value, a {report.result.get('type')}, can't be kept: {report.result['lost']}", ())
+    return _shown(f"its return value ({report.result.get('type')}) could not be saved: {report.result['lost']}", ())
 
 
 def _lost_output(report: Report) -> str | None:
@@ -122,12 +122,12 @@ def _lost_output(report: Report) -> str | None:
 
 def _lost(code: int | None, number: int | None) -> str:
     if number is not None:
-        return f"the process was ended by signal {number} ({_signal_name(number)})"
+        return f"the process was killed by signal {number} ({_signal_name(number)})"
     if code in _NOT_WRITTEN:
         return f"its outcome could not be written: {_NOT_WRITTEN[code]}"
     if code is not None:
-        return f"the process ended with exit code {code} and without an outcome"
-    return "the process vanished; nobody saw how it ended"
+        return f"the process exited with code {code} without reporting an outcome"
+    return "the process disappeared; how it ended is unknown"
 
 
 def _signal_name(number: int) -> str:

@@ -144,9 +144,9 @@ export class Board {
   // A kernel that is heard of but does not hear runs a cell, or was restarted by somebody else: the page then calls the one before.
   waiting() {
     const { other } = this.link.transport;
-    const hint = other === "server" ? "To start it again: jupyter bgjobs dashboard" : "In a terminal: jupyter bgjobs cancel JOB";
-    if (this.at > this.link.waitsSince / 1000 + this.offset) return `The ${other} does not hear clicks: it runs a cell, or was restarted, then reload this page. ${hint}`;
-    return `Waiting for the ${other}, which is busy or gone. As of ${clock(this.at)}. ${hint}`;
+    const hint = other === "server" ? "To restart it: jupyter bgjobs dashboard" : "In a terminal: jupyter bgjobs cancel JOB";
+    if (this.at > this.link.waitsSince / 1000 + this.offset) return `The ${other} is not responding: it is busy, or it was restarted (then reload this page). ${hint}`;
+    return `Waiting for the ${other}, which is busy or gone. Last update: ${clock(this.at)}. ${hint}`;
   }
 
   close() {

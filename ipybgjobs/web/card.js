@@ -70,7 +70,7 @@ export class Card extends Board {
   }
 
   gone() {
-    setText(this.title, `job ${this.id}, which was removed`);
+    setText(this.title, `job ${this.id} (removed)`);
     for (const each of [this.state, this.time]) setText(each, "");
     this.progress.fill(null, "");
     setAttribute(this.root, "data-phase", null);
@@ -92,7 +92,7 @@ export class Card extends Board {
   }
 
   async request(verb) {
-    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel it? What it has done so far is not finished."))) return;
+    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel this job? Unfinished work will be lost."))) return;
     await this.act(verb, [this.id]);
   }
 

@@ -21,7 +21,7 @@ export class Detail {
   build(close, heading) {
     this.title = element("span", { class: "b-title" });
     this.state = element("span", { class: "b-state" });
-    this.closer = button("Close the detail", { icon: "close", press: close });
+    this.closer = button("Close details", { icon: "close", press: close });
     this.priority = element("input", { type: "number", step: 1, required: true, class: "b-number", "aria-label": "Priority" });
     this.actions = {
       cancel: button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.act("cancel", [this.id]) }),
@@ -215,7 +215,7 @@ export class Detail {
   async copy(code) {
     try {
       await navigator.clipboard.writeText(code);
-      this.told("Copied: it submits the job again.");
+      this.told("Copied: run it to submit the job again.");
     } catch {
       getSelection().selectAllChildren(this.panes.call.querySelector("pre")); // a page without https may not
       this.told("Selected: press Ctrl+C to copy.");
@@ -224,7 +224,7 @@ export class Detail {
 }
 
 function attemptsOf(attempts, ask) {
-  if (!attempts.length) return element("p", { class: "b-nothing" }, "No attempt yet.");
+  if (!attempts.length) return element("p", { class: "b-nothing" }, "No attempts yet.");
   const head = ["#", "outcome", "started", "took", "exit", "peak memory", "error", ""];
   const newest = attempts[attempts.length - 1];
   const shows = ({ number }) => button(`Show log and outputs of attempt ${number}`, { text: "Show", press: () => ask(number), "data-attempt": number });

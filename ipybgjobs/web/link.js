@@ -57,7 +57,7 @@ export class Link {
   command(verb, options) {
     const cid = `${this.view}-${++this.number}`;
     const sent = this.send({ kind: "command", cid, verb, ...options });
-    if (!sent) return Promise.resolve({ ok: false, text: "Not connected: nothing was asked." });
+    if (!sent) return Promise.resolve({ ok: false, text: "Not connected: the request was not sent." });
     const timer = setTimeout(() => this.wait(), HEARD);
     return new Promise((done) => this.commands.set(cid, { done, timer }));
   }

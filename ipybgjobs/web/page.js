@@ -44,7 +44,7 @@ class Socket {
   }
 
   again() {
-    this.board.link.lost("The connection was lost; the state shows what came of it.");
+    this.board.link.lost("The connection was lost; check the job's state for the result.");
     this.board.link.look({ whole: false });
   }
 

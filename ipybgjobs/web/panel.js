@@ -39,7 +39,7 @@ export class Panel extends Board {
     this.drawn = this.jobs.version;
     this.fillToolbar();
     show(this.table.empty, !this.jobs.order.length);
-    setText(this.table.empty, this.jobs.all.size ? "No job passes the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value");
+    setText(this.table.empty, this.jobs.all.size ? "No jobs match the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value");
     if (this.link.whole && this.link.opened !== null && !this.jobs.all.has(this.link.opened)) this.shut();
   }
 
@@ -55,7 +55,7 @@ export class Panel extends Board {
   rest() {
     const many = this.jobs.all.size;
     if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: jupyter bgjobs list`;
-    return this.link.whole ? count(many, "job") : `${count(many, "job")}, older ones come…`;
+    return this.link.whole ? count(many, "job") : `${count(many, "job")}, loading older ones…`;
   }
 
   tick() {
@@ -94,8 +94,8 @@ export class Panel extends Board {
   // Asked only where work would be lost.
   question(verb, ids) {
     const running = ids.filter((id) => this.jobs.all.get(id)?.state === "running");
-    if (verb === "cancel" && running.length) return `Cancel ${many(running, "running")}? What it has done so far is not finished.`;
-    return verb === "remove" ? `Remove ${many(ids)} with results, outputs and logs, for good?` : null;
+    if (verb === "cancel" && running.length) return `Cancel ${many(running, "running")}? Unfinished work will be lost.`;
+    return verb === "remove" ? `Permanently remove ${many(ids)} with results, outputs and logs?` : null;
   }
 
   async actOnSelected(verb, options) {

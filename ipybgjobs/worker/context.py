@@ -14,7 +14,7 @@ from .. import attempt
 from ..process import allotment
 from . import streams
 
-_NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
+_NO_KEYBOARD = "A background job has no keyboard: pass the value as a parameter"
 
 
 def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ def _change_folder(path: str) -> None:
     try:
         os.chdir(path)
     except OSError as error:
-        raise FileNotFoundError(f"The job's working directory {path} can't be entered: {error.strerror}.") from None
+        raise FileNotFoundError(f"Could not change to the job's working directory {path}: {error.strerror}.") from None
 
 
 def _fresh_main() -> None:
@@ -93,7 +93,7 @@ class _NoKeyboard:
         return True
 
     def read(self, *_: Any) -> NoReturn:
-        raise EOFError(f"{_NO_KEYBOARD}; input() and sys.stdin can't be read.")
+        raise EOFError(f"{_NO_KEYBOARD}; input() and sys.stdin are not available.")
 
     readline = readlines = __iter__ = __next__ = read
 
@@ -102,4 +102,4 @@ class _NoKeyboard:
 
 
 def _no_breakpoint(*_: Any, **__: Any) -> NoReturn:
-    raise RuntimeError(f"{_NO_KEYBOARD}; breakpoint() can't ask. Call the method in the notebook to debug it.")
+    raise RuntimeError(f"{_NO_KEYBOARD}; breakpoint() is not available. Call the method in the notebook to debug it.")

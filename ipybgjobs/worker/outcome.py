@@ -41,7 +41,7 @@ def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
         except Terminated:
             raise
         except (Exception, SystemExit) as error:
-            reason = f"{name}, a {telling.name(type(value))}, can't be kept: {telling.reason(error)}"
+            reason = f"{name} ({telling.name(type(value))}) could not be saved: {telling.reason(error)}"
             found[name] = errors.ResultNotKept(reason, telling.representation(value))
     return found
 

@@ -141,7 +141,7 @@ def _failed(folder: str, shown: str, error: BaseException, *, called: bool) -> d
         _show_exception(shown, told)
         return outcome.failed(folder, error, told)
     except BaseException as second:  # no memory is left, its type raises when it is asked for its names, or a signal has come
-        message = f"<it can't be shown: {type(second).__name__}>"
+        message = f"<could not be shown: {type(second).__name__}>"
         return {"status": "error", "type": telling.name(type(error)), "message": message}
 
 

@@ -15,7 +15,7 @@ _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 50_000, 300_000
 _LONGEST_REPR = 10_000
 
 #: What stands in the place of the middle of a long text.
-_GAP = "\n… the middle of this text is left out here; the job's log has all of it …\n"
+_GAP = "\n… the middle of this text is omitted here; the job's log has the full text …\n"
 
 #: Longest name of a type, and longest reason.
 _LONGEST_NAME = 500
@@ -60,7 +60,7 @@ def tell(error: BaseException) -> Told:
     try:
         return Told(kind, said, _formatted(error))
     except Exception as second:
-        trouble = f"its traceback can't be shown whole: {name(type(second))}"
+        trouble = f"its full traceback could not be shown: {name(type(second))}"
         return Told(kind, said, f"{_frames(error)}{kind}: {said}\n({trouble})\n")
 
 
@@ -105,7 +105,7 @@ def shorten_chain(error: BaseException) -> None:
     left_out = len(chain) - _LAST_RAISED - _FIRST_RAISED
     if left_out <= 1:
         return
-    gap = LeftOut(f"{left_out:,} more exceptions of this chain are left out here")
+    gap = LeftOut(f"{left_out:,} more exceptions in this chain are omitted here")
     gap.__context__ = chain[-_FIRST_RAISED]
     last = chain[_LAST_RAISED - 1]
     _CAUSE.__set__(last, None)  # which suppresses the context
@@ -126,7 +126,7 @@ def _shortened_group(error: BaseException) -> BaseException:
     """A group with as many exceptions as are shown, in the place of a large one."""
     if not isinstance(error, BaseExceptionGroup) or len(error.exceptions) <= _MOST_IN_GROUP:
         return error
-    gap = LeftOut(f"{len(error.exceptions) - _MOST_IN_GROUP:,} more exceptions of this group are left out here")
+    gap = LeftOut(f"{len(error.exceptions) - _MOST_IN_GROUP:,} more exceptions in this group are omitted here")
     shown = BaseExceptionGroup(error.message, [*error.exceptions[: _MOST_IN_GROUP - 1], gap])
     for descriptor in (_TRACEBACK, _CAUSE, _CONTEXT, _SUPPRESSED):
         descriptor.__set__(shown, descriptor.__get__(error))
@@ -149,7 +149,7 @@ def message(error: BaseException) -> str:
             return f"sys.exit({error.code!r})"
         return str(error)
     except BaseException as second:
-        return f"<its message can't be shown: {type(second).__name__}>"
+        return f"<its message could not be shown: {type(second).__name__}>"
 
 
 def reason(error: BaseException) -> str:
