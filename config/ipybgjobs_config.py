@@ -134,8 +134,8 @@ c = get_config()  #noqa
 #------------------------------------------------------------------------------
 # RetryPolicy(Configurable) configuration
 #------------------------------------------------------------------------------
-## When a failed job is tried again; an entry of `allowed_jobs` may set the same
-#  for its jobs.
+## When a failed job is retried; an entry of `allowed_jobs` can set the same for
+#  its jobs.
 
 ## Factor by which each delay is longer than the one before. Default: 2.0 (60,
 #  120, 240 ...).
@@ -174,8 +174,8 @@ c = get_config()  #noqa
 #------------------------------------------------------------------------------
 # JobLogs(Configurable) configuration
 #------------------------------------------------------------------------------
-## The files background_jobs.log (all that happened) and
-#  background_jobs_errors.log (failures, with traceback).
+## The files background_jobs.log (all events) and background_jobs_errors.log
+#  (failures, with traceback).
 
 ## Number of rotated files to keep. Default: 3.
 #  Default: 3

@@ -51,7 +51,7 @@ def value(folder: str | None, job_id: int) -> Any:
     if "lost" in result:
         representation = str(result.get("repr", ""))
         raise ResultNotKept(
-            f"job {job_id} has succeeded, but its return value, a {result.get('type')}, can't be kept: {result['lost']}. "
+            f"job {job_id} succeeded, but its return value ({result.get('type')}) could not be saved: {result['lost']}. "
             f"Its repr is {redaction.cut(representation, 200)}",
             representation,
         )

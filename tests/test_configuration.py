@@ -333,7 +333,7 @@ def test_the_line_named_is_the_one_that_counts(files, before):
         ({"a.A": 5}, "must list method names"),
         ({"a.A": [5]}, "must list method names"),
         ({"a.A": {}}, "must list method names"),
-        ({"a.A": {"methods": ["fit"]}}, "sets 'methods'; it may set allowed_methods"),
+        ({"a.A": {"methods": ["fit"]}}, "sets the unknown option 'methods'; the options are allowed_methods"),
         ({"a.A": {"allowed_methods": ["fit"], "max_attempt": 3}}, "Did you mean max_attempts?"),
         ({"a.A": {"allowed_methods": ["fit"], "max_attempts": 0}}, "max_attempts"),
         ({"a.A": {"allowed_methods": ["fit"], "timeout": "long"}}, "timeout is 'long'"),

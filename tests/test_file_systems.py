@@ -131,7 +131,9 @@ def test_while_another_process_keeps_the_log_of_a_moved_store_nothing_is_submitt
     with other:
         assert other.stdout.readline() == b"1\n"
         for attempted in (lambda: bg.submit("work.echo", {"value": 8}), lambda: bg.submit_many("work.echo", [{"value": 9}])):
-            with pytest.raises(bg.StoreError, match=r"is on fuse.glusterfs \(a network file system\), but uses a write-ahead"):
+            with pytest.raises(
+                bg.StoreError, match=r"is now on fuse.glusterfs \(a network file system\), but uses a write-ahead"
+            ):
                 attempted()
         assert "but uses a write-ahead log" in str(client_module.client().explain("work.echo", {"value": 8}).refusal)
         assert bg.job(1).result() == 7

@@ -71,7 +71,7 @@ def test_a_kernel_that_drops_messages_makes_the_job_say_how_many(desk):  # noqa:
     spec = {"kernelspec": {"name": "lines", "display_name": "Lines", "language": "lines"}}
     few = submit(write(desk, code("5"), name="few.ipynb", **spec), output=desk.root / "few.ipynb")
     few.result(60)
-    assert "did not come" not in few.log()
+    assert "did not arrive" not in few.log()
     many = submit(write(desk, code("30000"), name="many.ipynb", **spec), output=desk.root / "many.ipynb").wait(120)
     text = printed(read(desk.root / "many.ipynb"))[0]
     kept = sum(line.endswith("x") for line in text.splitlines())
@@ -185,7 +185,9 @@ def test_another_kernel_is_chosen_by_name_and_the_output_names_it(desk):  # noqa
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     install_kernel(desk, "mine", argv, "Python")
     path = write(desk, code("n = 1", "parameters"), code("print(n)"), kernelspec={"name": "gone", "display_name": "Gone"})
-    with pytest.raises(bg.InvalidParameters, match=r"asks for the kernel gone, which is not installed: pass kernel=.*available: .*mine"):
+    with pytest.raises(
+        bg.InvalidParameters, match=r"asks for the kernel gone, which is not installed: pass kernel=.*available: .*mine"
+    ):
         submit(path)
     with pytest.raises(bg.InvalidParameters, match=r"^kernel='none' is not installed; available: .*mine"):
         submit(path, kernel="none")

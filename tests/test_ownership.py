@@ -211,7 +211,7 @@ def test_what_ends_after_another_user_has_exchanged_the_folder_is_told_in_the_on
     until(lambda: not place.processes(), "the end of all")
     assert contents(above / "state") == planted
     assert (above / "away" / "jobs" / job.uid / "1" / "exit.json").exists()
-    assert "has let go of it" in (above / "away" / "logs" / "background_jobs_errors.log").read_text()
+    assert "has closed it" in (above / "away" / "logs" / "background_jobs_errors.log").read_text()
 
 
 def test_a_folder_that_was_moved_away_is_not_made_anew_by_what_worked_in_it(place):
@@ -221,7 +221,7 @@ def test_a_folder_that_was_moved_away_is_not_made_anew_by_what_worked_in_it(plac
     until(lambda: not place.processes(), "the end of all")
     assert not place.state.exists()
     assert (away / "jobs" / job.uid / "1" / "exit.json").exists()
-    assert "has let go of it" in (away / "logs" / "background_jobs_errors.log").read_text()
+    assert "has closed it" in (away / "logs" / "background_jobs_errors.log").read_text()
 
 
 class _Evil:

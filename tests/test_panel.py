@@ -473,7 +473,7 @@ def test_buttons_do_what_the_api_does_and_say_what_came_of_it(panel, place):
     waiting = bg.submit("work.echo", {"value": 1})
     assert panel.ask("priority", jobs=[waiting.id], to=4)["text"] == "1 job given priority 4"
     assert waiting.priority == 4
-    assert panel.ask("resume", queue="default")["text"] == "queue default goes on"
+    assert panel.ask("resume", queue="default")["text"] == "queue default resumed"
     waiting.wait(DEADLINE)
     assert panel.ask("remove", jobs=[waiting.id, failed.id])["text"] == "2 jobs removed"
     assert [job.id for job in bg.jobs()] == [running.id]
@@ -485,9 +485,9 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
     running = bg.submit("work.Trainer.sleep")
     until(lambda: running.state == "running", "a running job")
     answer = panel.ask("remove", jobs=[ended[0].id, ended[1].id, running.id, 99])
-    assert answer["text"] == "2 jobs removed; 1 not: unfinished, or with a pending hook; 1 no longer exist"
+    assert answer["text"] == "2 jobs removed; 1 not: unfinished, or with a pending hook; 1 had been removed"
     answer = panel.ask("cancel", jobs=[running.id, 98])
-    assert answer["text"] == f"job {running.id} was cancelled; 1 were gone"
+    assert answer["text"] == f"job {running.id} was cancelled; 1 had been removed"
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_damage_that_only_a_supervisor_meets_is_told_at_the_next_verb_and_what_r
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     doctor = subprocess.run([sys.executable, "-m", "ipybgjobs", "doctor"], capture_output=True, text=True, check=False)
     assert "1 job can be read" in doctor.stdout
-    assert kept.log("background_jobs_errors.log").count("has let go of it") == 1  # no other supervisor has come meanwhile
+    assert kept.log("background_jobs_errors.log").count("has closed it") == 1  # no other supervisor has come meanwhile
     bg.resume("default")
     waiting = bg.submit("work.echo", {"value": 2})
     assert "The file is damaged: `jupyter bgjobs doctor` reports what can be saved" in capsys.readouterr().err

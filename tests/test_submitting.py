@@ -381,7 +381,10 @@ def test_an_option_of_a_wrong_value_is_refused(place, options, words):
         ),
         ("c.BackgroundJobs.allowed_jobs = {'work': 'echo'}", "must list method names"),
         ("c.BackgroundJobs.allowed_jobs = {'work': ['_echo']}", "lists '_echo'; only public methods"),
-        ("c.BackgroundJobs.allowed_jobs = {'work': {'allowed_methods': ['echo'], 'tries': 3}}", "sets 'tries'; it may set"),
+        (
+            "c.BackgroundJobs.allowed_jobs = {'work': {'allowed_methods': ['echo'], 'tries': 3}}",
+            "sets the unknown option 'tries'; the options are",
+        ),
         ("c.RetryPolicy.max_attempts = 0", "line 1: RetryPolicy.max_attempts"),
         ("c.BackgroundJobs.queues = {'default': 0}", "line 1: BackgroundJobs.queues"),
         ("c.JobLogs.level = 'LOUD'", "level is 'LOUD'"),

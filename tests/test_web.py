@@ -244,7 +244,7 @@ def test_the_queue_that_is_chosen_stays_chosen_when_its_last_job_goes(page):
 def test_a_card_of_a_job_that_is_gone_names_it(page):
     script = f"""() => {{ {MOCK}
         const card = ours.mount(root, transport, {{ ...first([]), only: 7 }}); card.draw(); return root.innerText; }}"""
-    assert "job 7, which was removed" in page.evaluate(script)
+    assert "job 7 (removed)" in page.evaluate(script)
 
 
 def test_what_an_earlier_attempt_has_shown_is_asked_for_and_stays_when_the_attempts_are_drawn_again(page):

@@ -1,7 +1,7 @@
-"""What the configuration files say together, as `Settings`.
+"""Load the configuration files and combine them into `Settings`.
 
-A file that is broken, sets what does not exist, or sets it wrongly is an error that names file and line: then nothing runs.
-Run as a program it evaluates given sources in a fresh process, for the check at launch.
+A broken file, an unknown setting or an invalid value is an error that names the file and line, and no job starts.
+Run as a program, it evaluates the given sources in a fresh process, for the check at launch.
 """
 
 import copy
@@ -53,12 +53,12 @@ def load(files: Sequence[Source], user_can_write: Callable[[str], bool] = source
     files : sequence of Source
         Lowest rank first.
     user_can_write : callable
-        Whether the user could change a file: an administrator's can't be.
+        Returns whether the user could change a file; a file that counts as an administrator's can't be changed.
 
     Raises
     ------
     ConfigurationError
-        If a file is broken; the message names file, line and fix.
+        If a file is broken; the message names the file, the line and the fix.
     """
     read: list[tuple[Source, Config]] = []
     report: list[FileRead] = []
@@ -118,17 +118,17 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
 
 
 def _patterns(value: Any) -> list[str]:
-    """Patterns of paths as the trait takes them."""
+    """Return patterns of paths in the form that the trait takes."""
     return list(traits.BackgroundJobs(config=Config(BackgroundJobs=Config(allowed_notebooks=value))).allowed_notebooks)
 
 
 def _plain(value: Any, base: Any) -> Any:
-    """What a file sets; where it only extends (``.append``, ``.update``), what that makes of the base."""
+    """Return the value that a file sets; if it only extends (``.append``, ``.update``), apply the extension to the base."""
     return copy.deepcopy(value).get_value(base) if isinstance(value, LazyConfigValue) else value
 
 
 def _extended(config: Config, lower: Config) -> Config:
-    """A file's configuration, with its extensions made of what files of lower rank say."""
+    """Return a file's configuration, with its extensions applied to the values of the files of lower rank."""
     made = Config()
     for cls in traits.CLASSES:
         for name, value in config.get(cls.__name__, {}).items():
@@ -204,7 +204,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     Raises
     ------
     ConfigurationError
-        If it has another form than the design's.
+        If its form is not valid.
     """
     where = f"{source}: allowed_jobs[{quoted(key)}]"
     if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
@@ -262,7 +262,7 @@ def _methods(value: Any, where: str) -> tuple[str, ...]:
 
 
 def read_file(path: str) -> Config:
-    """Read one file: only our sections, checked by the traits."""
+    """Read the ipybgjobs sections of one file and check them with the traits."""
     loader = JSONFileConfigLoader if path.endswith(".json") else PyFileConfigLoader
     try:
         config = loader(os.path.basename(path), path=os.path.dirname(path)).load_config()
@@ -293,7 +293,7 @@ def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
 
 
 def _line_of(path: str, section: str, name: str) -> str:
-    """Find the last line that sets a trait; empty where it can't be told."""
+    """Find the last line that sets a trait; empty if it can't be determined."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
@@ -324,14 +324,14 @@ def _broken(path: str, error: BaseException) -> str:
 
 
 def state_folder(settings: Settings) -> str:
-    """Return the state folder: the environment variable's, the trait's, or the one in Jupyter's data folder.
+    """Return the state folder: from the environment variable, the trait, or the default in Jupyter's data folder.
 
     Raises
     ------
     ConfigurationError
-        If it is relative: it would be another folder after each change of directory.
+        If it is relative: it would depend on the current directory.
     StoreError
-        If the way there leads over another user's link, or through a folder that everybody may write.
+        If the path leads through another user's link or a world-writable folder.
     """
     chosen = os.environ.get(STATE_VARIABLE) or settings.state_dir
     if chosen and not os.path.isabs(os.path.expanduser(chosen)):

@@ -1,4 +1,4 @@
-"""The commented sample that `jupyter bgjobs config init` writes and ``config/`` holds; made from the traits themselves."""
+"""The commented sample that `jupyter bgjobs config init` writes and ``config/`` contains; generated from the traits."""
 
 from . import traits
 

@@ -1,6 +1,6 @@
 """The traits of a configuration file, each with its unit, its default and the meaning of None.
 
-They hold and check values; what several files say together is decided in `loading`.
+They hold and check values; `loading` combines the values of several files.
 """
 
 import math
@@ -15,7 +15,7 @@ from ..redaction import SECRET_NAMES
 from ..retry import FAULTS_OF_THE_CODE
 from ..settings import DEFAULT_QUEUE, LogSettings
 
-#: What a command of `on_finish` may have filled in.
+#: Fields that can be filled into a command of `on_finish`.
 FINISH_FIELDS = ("id", "uid", "name", "target", "state", "error", "queue", "elapsed")
 
 #: The defaults.
@@ -194,7 +194,7 @@ def _check_queue(name: str, value: dict[str, Any]) -> None:
 
 
 class RetryPolicy(Configurable):
-    """When a failed job is tried again; an entry of `allowed_jobs` may set the same for its jobs."""
+    """When a failed job is retried; an entry of `allowed_jobs` can set the same for its jobs."""
 
     max_attempts = Int(3, min=1, help="Total number of attempts, including the first. Default: 3; 1: never retry.").tag(
         config=True
@@ -240,7 +240,7 @@ class RetryPolicy(Configurable):
 
 
 class JobLogs(Configurable):
-    """The files background_jobs.log (all that happened) and background_jobs_errors.log (failures, with traceback)."""
+    """The files background_jobs.log (all events) and background_jobs_errors.log (failures, with traceback)."""
 
     directory = Unicode(
         None, allow_none=True, help="Folder of the two log files. None (default): logs/ in the state folder."
@@ -278,12 +278,12 @@ class JobLogs(Configurable):
         return str(proposal["value"])
 
 
-#: Every class whose section a file may have.
+#: The classes whose sections a file can contain.
 CLASSES: tuple[type[Configurable], ...] = (BackgroundJobs, RetryPolicy, JobLogs)
 
 
 def exception_name(value: Any) -> str:
-    """Return the name of an exception given as class or as text."""
+    """Return the name of an exception that is given as a class or as text."""
     if isinstance(value, str):
         return value
     if isinstance(value, type) and issubclass(value, BaseException):

@@ -17,7 +17,7 @@ class Arrivals:
 
     @property
     def begun(self) -> bool:
-        """Whether a message was noted."""
+        """Return whether a message was noted."""
         return self._stem is not None
 
     def note(self, message: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ class Bounds:
         return self._size > self._limit
 
     def is_note(self, output: Any) -> bool:
-        """Whether an output is one of ours, to which no text is added."""
+        """Return whether an output is one of ours, to which no text is added."""
         return any(note.output is output for note in self._notes.values())
 
     def shorten(self, cells: dict[int, list[Any]]) -> dict[int, dict[int, int]]:

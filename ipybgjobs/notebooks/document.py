@@ -103,7 +103,7 @@ def _upgraded(path: str, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_special(path: str) -> bool:
-    """Whether reading it might never end: a pipe, a device."""
+    """Return whether reading it might never end: a pipe, a device."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 

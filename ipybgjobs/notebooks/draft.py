@@ -71,7 +71,7 @@ class Draft:
         self._due = now + max(_INTERVAL, (now - began) / _SHARE)
 
     def is_due(self) -> bool:
-        """Whether it was not written lately."""
+        """Return whether it was not written lately."""
         return self._clock() >= self._due
 
     def write_if_due(self) -> None:
@@ -97,7 +97,7 @@ class Draft:
             self._put(sources)
 
     def _is_another_s(self) -> bool:
-        """Whether another job, or somebody, has put a notebook there since this one was written."""
+        """Return whether another job, or somebody, has put a notebook there since this one was written."""
         there = self._look()
         if not self._left or not there or there == self._left:
             return False

@@ -35,7 +35,7 @@ def _own() -> KernelSpec:
 
 
 def is_python(language: str) -> bool:
-    """Whether a kernel's or a notebook's language is Python, by whatever name: kernels write ``ipython`` and ``Python`` too."""
+    """Return whether the language of a kernel or notebook is Python; kernels also write ``ipython`` and ``Python``."""
     return language.lower().strip("0123456789.") in ("python", "ipython")
 
 

@@ -68,7 +68,7 @@ class Listener(NotebookClient):
 
     @property
     def clear_before_next_output(self) -> bool:
-        """Whether the next output of a cell takes the place of those before it: of each cell, where nbclient has one for all."""
+        """Whether the next output of a cell replaces its earlier ones; for each cell, where nbclient has one flag for all."""
         return self._current in self._clearing
 
     @clear_before_next_output.setter

@@ -53,6 +53,6 @@ def mark(cell: Any, state: str | None) -> None:
 
 
 def has_succeeded(cell: Any) -> bool:
-    """Whether a cell is marked as one that has succeeded."""
+    """Return whether a cell is marked as one that has succeeded."""
     said = cell.metadata.get(METADATA)
     return isinstance(said, dict) and said.get("state") == "succeeded"

@@ -51,7 +51,7 @@ def _manager(name: str, **connection: str) -> AsyncKernelManager:
 
 
 def has_lost_a_port(reason: str) -> bool:
-    """Whether a kernel did not start since another process has one of its ports.
+    """Return whether a kernel did not start since another process has one of its ports.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def _place(folder: str | None) -> str | None:
 
 
 def _holds_sockets(place: str) -> bool:
-    """Whether a file system knows sockets: some network ones don't."""
+    """Return whether a file system knows sockets: some network ones don't."""
     address = f"{place}/{_SOCKET}"
     try:
         with socket.socket(socket.AF_UNIX) as probe:

@@ -43,7 +43,7 @@ def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any])
         raise InvalidRequest(f"{verb} needs jobs: pass their ids as a list.")
     jobs = JobList(find(client, folder, each) for each in ids) if len(ids) == 1 else _those_that_are_there(client, folder, ids)
     gone = len(ids) - len(jobs)
-    return _OF_JOBS[verb](jobs, message) + (f"; {gone} no longer exist" if gone else "")
+    return _OF_JOBS[verb](jobs, message) + (f"; {gone} had been removed" if gone else "")
 
 
 def find(client: Client, folder: StateFolder, job_id: int) -> Job:

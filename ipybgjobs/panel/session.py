@@ -228,7 +228,7 @@ class Session:
         return SHORTEST if self._opened.send() else IDLE
 
     def _seen(self) -> bool:
-        """Whether anybody sees the panel; who has long been silent does not."""
+        """Return whether anybody sees the panel; who has long been silent does not."""
         limit = time.monotonic() - SILENCE
         with self._lock:
             if not self._busy():

@@ -149,7 +149,7 @@ def out_of_reach(wanted: Allotment, pid: int) -> list[str]:
 
 
 def _may_lower(have: Allotment, niceness: int) -> bool:
-    """Whether the limit of getrlimit(2) lets a process without privileges have a niceness: its value is 20 minus that."""
+    """Return whether the limit of getrlimit(2) lets a process without privileges have a niceness: its value is 20 minus that."""
     limit = have.limits.get("NICE", (0, 0))[0]
     return limit == resource.RLIM_INFINITY or 20 - niceness <= limit
 
@@ -171,7 +171,7 @@ def _least(first: int, second: int) -> int:
 def _limit_text(name: str, has: tuple[int, int], wanted: tuple[int, int]) -> str:
     which = 0 if has[0] != wanted[0] else 1
     kind = "" if which == 0 else "hard "
-    return f"{kind}limit of {_NAMES.get(name, name)} {_shown(has[which])}, not {_shown(wanted[which])}"
+    return f"{kind}limit on {_NAMES.get(name, name)} {_shown(has[which])}, not {_shown(wanted[which])}"
 
 
 def _shown(limit: int) -> str:

@@ -116,7 +116,7 @@ def describe(path: str) -> str:
 
 
 def is_local(path: str) -> bool:
-    """Whether this kernel alone has the file system that holds a path, as far as its type says."""
+    """Return whether this kernel alone has the file system that holds a path, as far as its type says."""
     return _is_local(kind(path))
 
 

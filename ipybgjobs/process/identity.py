@@ -131,7 +131,7 @@ def booted_at() -> float:
 
 
 def is_alive(identity: ProcessIdentity) -> bool:
-    """Whether that very process runs; a zombie does not."""
+    """Return whether that very process runs; a zombie does not."""
     state = look(identity.pid)
     return state is not None and state.state not in "ZX" and state.start_time == identity.start_time and identity.boot == boot()
 
@@ -142,12 +142,12 @@ def of(state: ProcessState) -> ProcessIdentity:
 
 
 def is_single_threaded() -> bool:
-    """Whether this process has one thread: then a fork of it is sound."""
+    """Return whether this process has one thread: then a fork of it is sound."""
     return len(os.listdir("/proc/self/task")) == 1
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped: by a signal, Ctrl-Z or a debugger."""
+    """Return whether a process is stopped: by a signal, Ctrl-Z or a debugger."""
     state = look(pid)
     return state is not None and state.state in "Tt"
 

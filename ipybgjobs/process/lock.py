@@ -81,7 +81,7 @@ class FileLock:
             os.close(descriptor)
 
     def has_record_locks(self) -> bool:
-        """Whether the file system has the other kind of lock, too: on a part of a file, as a database takes them."""
+        """Return whether the file system has the other kind of lock, too: on a part of a file, as a database takes them."""
         try:
             fcntl.lockf(self.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
@@ -135,7 +135,7 @@ os.register_at_fork(after_in_child=_drop_inherited)
 
 
 def _is_at(path: str, descriptor: int) -> bool:
-    """Whether an open file is still the one at a path."""
+    """Return whether an open file is still the one at a path."""
     try:
         there = os.stat(path)
     except FileNotFoundError:
@@ -144,7 +144,7 @@ def _is_at(path: str, descriptor: int) -> bool:
 
 
 def is_held(path: str, *, shared: bool = False) -> bool:
-    """Whether a living process holds the lock alone, or, with `shared`, at all.
+    """Return whether a living process holds the lock alone, or, with `shared`, at all.
 
     It takes nothing that another could miss for longer than the look.
     """

@@ -54,7 +54,7 @@ class Notice:
 
 
 def _says_that_it_is_gone(events: bytes) -> bool:
-    """Whether the last of some events is the end of the watch, as inotify(7) writes them: the folder was removed."""
+    """Return whether the last of some events is the end of the watch, as inotify(7) writes them: the folder was removed."""
     _, mask, _, name = struct.unpack_from("iIII", events, len(events) - 16)
     return bool(mask & _IGNORED) and name == 0
 

@@ -64,5 +64,5 @@ def _machine() -> str | None:
 
 
 def is_over(place: Place, now: Place) -> bool:
-    """Whether a place's boot is over for certain: its machine runs, and is another boot's now."""
+    """Return whether a place's boot is over for certain: its machine runs, and is another boot's now."""
     return place.machine is not None and place.machine == now.machine and place.boot != now.boot

@@ -61,7 +61,7 @@ class Question:
 
     @property
     def is_late(self) -> bool:
-        """Whether it has taken longer than it may."""
+        """Return whether it has taken longer than it may."""
         return time.monotonic() > self.limit
 
     def is_over(self) -> bool:

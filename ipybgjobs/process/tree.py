@@ -34,7 +34,7 @@ def adopt_orphans() -> None:
 
 
 def has_children() -> bool:
-    """Whether this process has any child that is its own business, after reaping the dead."""
+    """Return whether this process has any child that is its own business, after reaping the dead."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -80,7 +80,7 @@ def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
 
 
 def _is_apart(state: ProcessState, worn: Collection[int | None]) -> bool:
-    """Whether a process is none of a worker's, though it descends from it: a supervisor, its fork server, another attempt.
+    """Return whether a process is none of a worker's, though it descends from it: a supervisor, its fork server, another attempt.
 
     A fork of a worker has the command line of the fork server; but it bears a mark.
     """
@@ -113,7 +113,7 @@ def leader_that_holds(beginning: str) -> int | None:
 
 
 def _is_gone(link: str, beginning: str) -> bool:
-    """Whether what a descriptor leads to begins so, and has no name any more."""
+    """Return whether what a descriptor leads to begins so, and has no name any more."""
     try:
         path = os.readlink(link)
     except OSError:  # closed meanwhile
@@ -132,7 +132,7 @@ def writers(path: str) -> list[ProcessState]:
 
 
 def same(state: ProcessState) -> bool:
-    """Whether that very process still runs."""
+    """Return whether that very process still runs."""
     now = identity.look(state.pid)
     return now is not None and now.start_time == state.start_time and now.state not in "ZX"
 

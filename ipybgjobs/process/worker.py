@@ -135,7 +135,7 @@ def hold_alive(descriptor: int) -> bool:
 
 
 def is_held_alive(path: str) -> bool:
-    """Whether a living process holds the file by `hold_alive`."""
+    """Return whether a living process holds the file by `hold_alive`."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

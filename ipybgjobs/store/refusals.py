@@ -1,4 +1,4 @@
-"""What it means that SQLite refuses, and what to do; opens no file of the store."""
+"""Explain SQLite's errors and advise what to do; opens no file of the store."""
 
 import contextlib
 import os
@@ -6,17 +6,17 @@ import sqlite3
 
 from . import holder
 
-#: Longest path of a store, in bytes: SQLite has room for 512, a name of its own after it and an end.
+#: Longest path of a store, in bytes: SQLite has room for 512, including a suffix of its own and a terminator.
 _LONGEST_PATH = 511 - len("-journal")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error of SQLite says that the file is damaged."""
+    """Return whether an error of SQLite means that the file is damaged."""
     return "malformed" in str(error) or "not a database" in str(error)
 
 
 def _is_full(path: str) -> bool:
-    """Whether the disk has no space or no inode left, which SQLite may call an error of input and output."""
+    """Return whether the disk has no space or no inodes left, which SQLite may report as an I/O error."""
     with contextlib.suppress(OSError):
         found = os.statvfs(os.path.dirname(path))
         return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
@@ -24,7 +24,7 @@ def _is_full(path: str) -> bool:
 
 
 def advice(error: sqlite3.Error, path: str) -> str:
-    """Return what to do, in a sentence or two."""
+    """Return advice in one or two sentences."""
     text = str(error)
     if "locked" in text and (named := holder.writer(path, only_stopped=False)) is not None:
         return f"{named[0].upper()}{named[1:]}."

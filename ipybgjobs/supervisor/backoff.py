@@ -40,7 +40,7 @@ class Backoff:
 
     @property
     def waits(self) -> bool:
-        """Whether nothing is to be launched now."""
+        """Return whether nothing is to be launched now."""
         return self._clock() < self._again_at
 
     @property

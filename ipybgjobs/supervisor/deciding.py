@@ -262,7 +262,7 @@ def _explained(step: Step, run: Running, job: Task | Unread, verdict: Verdict) -
 
 
 def _is_hook_of_a_live_job(claim: Claim) -> bool:
-    """Whether it was to call a hook of a job that has been retried meanwhile."""
+    """Return whether it was to call a hook of a job that has been retried meanwhile."""
     return claim.number == 0 and isinstance(claim.job, Task) and not claim.job.record.state.ended
 
 

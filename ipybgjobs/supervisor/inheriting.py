@@ -33,7 +33,7 @@ class Heir:
 
     @property
     def waiting(self) -> bool:
-        """Whether a process lives on in a place that is gone otherwise: its end is waited for."""
+        """Return whether a process lives on in a place that is gone otherwise: its end is waited for."""
         return self._last is not None and self._last.outlived
 
     def wait(self) -> float | None:

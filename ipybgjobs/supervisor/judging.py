@@ -93,7 +93,7 @@ class Judge:
             return Verdict(claim.ending or Outcome.LOST, unread), Failure()
 
     def _ran_out_of_memory(self, run: Running) -> bool:
-        """Whether the kernel has killed any process for want of memory since an attempt was launched."""
+        """Return whether the kernel has killed any process for want of memory since an attempt was launched."""
         return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
 
     def _secrets(self, task: Task, texts: Callable[[int], str | None]) -> tuple[str, ...]:

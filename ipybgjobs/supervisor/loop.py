@@ -151,7 +151,7 @@ class Supervisor:
         return math.inf if self._fold_at is None else max(0.0, self._fold_at - time.monotonic())
 
     def has_work(self) -> bool:
-        """Whether anything is queued, delayed, running or requested, or somebody is to be told."""
+        """Return whether anything is queued, delayed, running or requested, or somebody is to be told."""
         return (
             self._attempts.any()
             or self._notifier.busy

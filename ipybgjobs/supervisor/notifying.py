@@ -34,7 +34,7 @@ class Notifier:
 
     @property
     def busy(self) -> bool:
-        """Whether there is one still to be run, or to be waited for."""
+        """Return whether there is one still to be run, or to be waited for."""
         return bool(self._waiting or self._running)
 
     def add(self, notices: Iterable[Notice]) -> None:

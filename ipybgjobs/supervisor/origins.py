@@ -30,7 +30,7 @@ class Origins:
 
     @property
     def busy(self) -> bool:
-        """Whether there is a question left."""
+        """Return whether there is a question left."""
         return bool(self._wanted)
 
     def filenos(self) -> list[int]:

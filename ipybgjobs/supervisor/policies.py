@@ -42,7 +42,7 @@ class _Evaluation:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes longer than anybody should wait without a word."""
+        """Return whether it takes longer than anybody should wait without a word."""
         return self.question is not None and time.monotonic() >= self.question.began + LONG_EVALUATION
 
     @property
@@ -55,7 +55,7 @@ class _Evaluation:
         return f"reading the configuration ({files}) has been slow since {since}; jobs that depend on it are waiting"
 
     def is_stale(self, signature: sources.Signature) -> bool:
-        """Whether the files have changed since, or the child is to be started once more."""
+        """Return whether the files have changed since, or the child is to be started once more."""
         return self.signature != signature or (self.again_at is not None and time.monotonic() >= self.again_at)
 
 
@@ -119,7 +119,7 @@ class Policies:
             self.settings(context)
 
     def changed(self) -> bool:
-        """Whether files have changed since they were evaluated."""
+        """Return whether files have changed since they were evaluated."""
         return any(e.is_stale(sources.signature(path for path, _ in key[0])) for key, e in self._evaluations.items())
 
     @property
@@ -131,7 +131,7 @@ class Policies:
 
     @property
     def unknown(self) -> bool:
-        """Whether the first answer is still to come, and may come at any moment."""
+        """Return whether the first answer is still to come, and may come at any moment."""
         return bool(self._evaluations) and all(
             e.question and not e.settings and not e.is_slow for e in self._evaluations.values()
         )

@@ -50,11 +50,11 @@ class Running:
 
     @property
     def is_hook(self) -> bool:
-        """Whether it calls a hook of a job that has ended."""
+        """Return whether it calls a hook of a job that has ended."""
         return self.number == 0
 
     def is_late(self, monotonic: float, clock: float) -> bool:
-        """Whether its timeout or its job's deadline is over, and still to be enforced."""
+        """Return whether its timeout or its job's deadline is over, and still to be enforced."""
         return not self.late and self.left(monotonic, clock) <= 0
 
     def left(self, monotonic: float, clock: float) -> float:
@@ -75,7 +75,7 @@ class Attempts:
         self.unclear: set[str] = set()  #: to be looked at again; still in `running`
 
     def any(self) -> bool:
-        """Whether there is anything."""
+        """Return whether there is anything."""
         return bool(self.running or self.ended or self.voided)
 
     def in_hand(self) -> list[Running]:
@@ -176,7 +176,7 @@ def _process(folder: str, started: Started) -> ProcessIdentity | None:
 
 
 def never_started(folder: str) -> bool:
-    """Whether an attempt whose process has ended had not started, so that it can be launched again as if it had not been.
+    """Return whether an attempt whose process has ended had not started, so that it can be launched again as if it had not been.
 
     The process has left neither a start marker nor an outcome, and nobody else will start in this folder.
     """
@@ -208,7 +208,7 @@ def began(folder: str, started_at: float | None, clock: Callable[[], float] = ti
 
 
 def is_gone_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process, whose PID can't be seen here, is gone for certain; not while that can't be told."""
+    """Return whether an attempt's process, whose PID can't be seen here, is gone for certain; not while that can't be told."""
     try:
         return occupancy.is_attempt_gone(folder, reports.started(folder) or Started())
     except OSError as error:

@@ -54,7 +54,7 @@ class Tidier:
 
     @property
     def busy(self) -> bool:
-        """Whether there is more to do at once."""
+        """Return whether there is more to do at once."""
         return self._more
 
     def wait(self) -> float:
@@ -126,7 +126,7 @@ class Tidier:
 
 
 def _is_stray(path: str, born: float, limit: float) -> bool:
-    """Whether a folder is of this store, old, and holds what a client writes before its commit and no more."""
+    """Return whether a folder is of this store, old, and holds what a client writes before its commit and no more."""
     try:
         return born < os.stat(path).st_mtime < limit and all(name.startswith(attempt.PARAMETERS) for name in os.listdir(path))
     except OSError:

@@ -125,7 +125,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
 
 
 def _asked_to_end(folder: str) -> dict[str, Any]:
-    """Whether the attempt's end had been asked for before its method returned, whatever the method made of the interrupt."""
+    """Return whether the attempt's end was requested before its method returned, however the method handled the interrupt."""
     return {"interrupted": True} if os.path.lexists(f"{folder}/{attempt.ENDING}") else {}
 
 
