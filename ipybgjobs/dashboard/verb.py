@@ -1,4 +1,4 @@
-"""``jupyter bgjobs dashboard``: the panel in a browser, for people without a notebook open."""
+"""``jupyter bgjobs dashboard``: the panel in a browser, for users without an open notebook."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from ..errors import InvalidRequest
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show every job in a browser, live, until Ctrl-C; the jobs do not need it."""
+    """Show a live view of all jobs in a browser until Ctrl-C; the jobs do not depend on it."""
     try:
         from traitlets.config import Application
 

@@ -1,4 +1,4 @@
-"""What a button asks for, done by the same client as everything else; says in a sentence what came of it."""
+"""Carry out the buttons' commands through the client; each reports its result in one sentence."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from ..store import records, watching
 
 @unbroken.told
 def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
-    """Do what a button asks for, and say what came of it; returns when it is done.
+    """Carry out a button's command, and return its result as a sentence once it is done.
 
     Parameters
     ----------
     client : Client
         The client of this process.
     folder : StateFolder
-        Whose jobs the panel shows.
+        State folder of the jobs that the panel shows.
     verb : str
         One of ``cancel``, ``retry``, ``remove``, ``priority``, ``pause``, ``resume``.
     message : dict
@@ -31,7 +31,7 @@ def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any])
     Raises
     ------
     BackgroundJobError
-        If it can't be done; one sentence says why.
+        If it can't be done; the message says why in one sentence.
     """
     if verb in _OF_QUEUES:
         _check_folder(client, folder)
@@ -47,7 +47,7 @@ def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any])
 
 
 def find(client: Client, folder: StateFolder, job_id: int) -> Job:
-    """Return a job of the store that a panel shows, whatever store new jobs go to now.
+    """Return a job of the store that a panel shows, even if new jobs now go to another store.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _priority(jobs: JobList, message: dict[str, Any]) -> str:
 
 
 def _each(jobs: JobList, do: Callable[[Job], object], done: str) -> str:
-    """Do something with each; of one the reason is said, of several how many could not be."""
+    """Apply a function to each job; for one job a failure raises, for several the failures are counted."""
     refused: list[str] = []
     for job in jobs:
         try:

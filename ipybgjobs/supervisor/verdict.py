@@ -1,6 +1,6 @@
-"""From an attempt folder and an exit status to how the attempt ended: reads, decides, changes nothing.
+"""Determine how an attempt ended, from its folder and exit status: reads, decides, changes nothing.
 
-The worker's own word comes first; the exit status speaks only where the worker died without one.
+The worker's own report comes first; the exit status is used only if the worker died without a report.
 """
 
 import os
@@ -19,7 +19,7 @@ from ..worker import telling
 _LONGEST_TRACEBACK = 100_000
 _LONGEST_ERROR = 500
 
-#: Lines of the log that are kept of a process that vanished.
+#: Number of log lines that are kept of a process that disappeared.
 _LAST_LINES = 10
 
 _KILL = 9
@@ -31,7 +31,7 @@ _NOT_WRITTEN = {
     attempt.OUTCOME_LIMITED: "its process set a limit on open files or file size that prevents it (ulimit -n, ulimit -f)",
 }
 
-#: What is said of an attempt that was ended.
+#: Messages for attempts that were ended.
 REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
 
@@ -41,18 +41,18 @@ def judge(
     find_secrets: Callable[[], Sequence[str]] = tuple,
     ran_out_of_memory: Callable[[], bool] = lambda: False,
 ) -> tuple[Verdict, Failure]:
-    """Say how an attempt ended, and what the retry rules are to know.
+    """Return how an attempt ended, and the data that the retry policy needs.
 
     Parameters
     ----------
     end : Exit
-        What was seen of the process.
+        What is known of the process.
     ending : Outcome or None
-        The reason, where it was being ended. A success wins over it whose method had returned before its end was asked for.
+        The reason, if it was being ended. A success wins over it if the method had returned before the end was requested.
     find_secrets : callable
-        Returns the values that no text may show; asked only where there is a text.
+        Returns the values that no text may show; called only if there is a text.
     ran_out_of_memory : callable
-        Whether the kernel has killed any process for want of memory while the attempt ran; asked only where this one was killed.
+        Returns whether the OOM killer killed any process while the attempt ran; called only if this one was killed.
     """
     report = reports.outcome(end.folder)
     code, number = _status(end.status)
@@ -75,7 +75,7 @@ def _memory(peak: int | None, *, out_of_memory: bool) -> str:
 
 
 def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
-    """What a process that vanished printed last."""
+    """Return the last lines that a process that disappeared printed."""
     text = attempt.tail(f"{folder}/{attempt.OUTPUT}", _LAST_LINES, longest=_LONGEST_TRACEBACK)
     return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
 
@@ -111,7 +111,7 @@ def _lost_result(report: Report) -> str | None:
 
 
 def _lost_output(report: Report) -> str | None:
-    """What of the output could not be written."""
+    """Describe the output that could not be written."""
     lost = report.lost_output
     if lost is None:
         return None

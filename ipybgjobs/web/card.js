@@ -1,4 +1,4 @@
-// The card of one job: where it is, its buttons, and below them, when asked for, all that is known of it.
+// The card of one job: its status, its buttons, and below them, on request, all details.
 
 import { Board } from "./board.js";
 import { Confirm } from "./confirm.js";
@@ -7,7 +7,7 @@ import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
 import { elapsed, phase, size, statusAndDue } from "./text.js";
 
-const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that came later
+const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that was opened later
 
 export class Card extends Board {
   build() {
@@ -42,7 +42,7 @@ export class Card extends Board {
     else if (message.view !== undefined && this.job) this.catchUp();
   }
 
-  // What a cell's job has shown since another page was there is shown here: nobody else would.
+  // Show what a cell's job has displayed since another page was connected, since nothing else would.
   catchUp() {
     const { heard, job } = this;
     this.heard = null;

@@ -1,4 +1,4 @@
-// The panel: all jobs, what is done with them, and one in full.
+// The panel: all jobs, the actions on them, and one job in full.
 
 import { Board } from "./board.js";
 import { Confirm } from "./confirm.js";
@@ -33,7 +33,7 @@ export class Panel extends Board {
   }
 
   drawJobs(changed) {
-    if (this.link.whole) this.table.forget(); // while rows come in pieces, one that is missing may come
+    if (this.link.whole) this.table.forget(); // while rows arrive in parts, a missing one may still arrive
     if (this.drawn === this.jobs.version) this.table.refresh(changed);
     else this.table.draw();
     this.drawn = this.jobs.version;
@@ -91,7 +91,7 @@ export class Panel extends Board {
     await this.act(verb, ids, options);
   }
 
-  // Asked only where work would be lost.
+  // Ask only if work would be lost.
   question(verb, ids) {
     const running = ids.filter((id) => this.jobs.all.get(id)?.state === "running");
     if (verb === "cancel" && running.length) return `Cancel ${many(running, "running")}? Unfinished work will be lost.`;
@@ -104,7 +104,7 @@ export class Panel extends Board {
     else await this.request(verb, ids, options);
   }
 
-  // What is selected and seen: a filter that hides a job keeps what is done from it.
+  // The selected jobs that are visible: a job that the filter hides is not acted on.
   chosen() {
     return [...this.table.selected].filter((id) => this.jobs.all.has(id) && this.jobs.passes(this.jobs.all.get(id)));
   }
