@@ -19,7 +19,7 @@ class Loopback(ServerApp):
     default_services: Any = ("auth", "security")
 
     def load_config_file(self, *_: Any, **__: Any) -> None:
-        """Read no files; make the login cookie end with the browser, and never follow links from other pages."""
+        """Read no files; set a login cookie that ends with the browser, and is not sent along with links from other pages."""
         self.update_config(Config(IdentityProvider=Config(cookie_options={"expires_days": None, "samesite": "Strict"})))
 
     @default("cookie_secret")

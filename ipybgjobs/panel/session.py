@@ -236,7 +236,7 @@ class Session:
             return bool(self._views)
 
     def _mine(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the part of a delta that concerns this panel: all of it, or that of the only job shown; None if there is none."""
+        """Return the part of a delta that concerns this panel: all, or that of the only job shown; None if there is none."""
         if self._only is None:
             return delta
         mine = {key: value for key, value in delta.items() if key != "base"}  # changes of other jobs are not a gap

@@ -126,7 +126,7 @@ export class Terminal {
     else if (letter === "K") this.line().cut(numbers[0] === 2 ? 0 : this.column);
   }
 
-  // Of 256 colours, the first 16 are the terminal's own; the others are ignored.
+  // Of 256 colours, the first 16 are the terminal's own; any other is shown in the default colour.
   colours(numbers) {
     for (let at = 0; at < numbers.length; at++) {
       const number = numbers[at];
