@@ -14,7 +14,7 @@ from ..models import JobState
 _EARLIEST, _LATEST = -62_135_510_400.0, 253_402_387_200.0
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what a row is
+class Unreadable(ValueError):  # noqa: N818 - named after the state of a row
     """A row that was not written by ipybgjobs, or is damaged; names the column."""
 
     def __init__(self, column: str) -> None:

@@ -15,7 +15,7 @@ _MOST = 64
 Parser = Callable[[sqlite3.Row], Any]
 
 
-class Unparsed(Exception):  # noqa: N818 - it says what rows are
+class Unparsed(Exception):  # noqa: N818 - named after the state of rows
     """Raised when rows have to be parsed before a transaction can be completed.
 
     Parameters

@@ -56,7 +56,7 @@ class Schedule:
         self.now = now
         self._read = read
 
-    # -- what waits -----------------------------------------------------------------------------------------------
+    # -- waiting jobs ---------------------------------------------------------------------------------------------
 
     def promote(self) -> int:
         """Make the jobs ready whose start time has come; return how many."""
@@ -116,7 +116,7 @@ class Schedule:
         rows = self._connection.execute("SELECT * FROM requests WHERE place = ? ORDER BY id", (self._place,)).fetchall()
         return self._read(task.request_of_row, rows)
 
-    # -- what may start -------------------------------------------------------------------------------------------
+    # -- jobs that may start --------------------------------------------------------------------------------------
 
     def queues(self) -> list[str]:
         """Return the queues that have a ready job and are not paused, found by jumping through the index."""
@@ -156,7 +156,7 @@ class Schedule:
             ORDER BY jobs.id LIMIT max(0, ? - ({called}))"""
         return self._jobs(self._connection.execute(sql, (self._place, limit, self._place)).fetchall())
 
-    # -- what comes after -----------------------------------------------------------------------------------------
+    # -- dependencies ---------------------------------------------------------------------------------------------
 
     def release_after(self, job_id: int, *, succeeded: bool) -> list[int]:
         """Release the jobs that depend on a finished job.

@@ -82,7 +82,7 @@ class Decider:
             step.effects.released |= change.release_environment(environment)
         return step.effects
 
-    # -- step 1: record what has ended ----------------------------------------------------------------------------
+    # -- step 1: record ended attempts ----------------------------------------------------------------------------
 
     def _record(self, step: Step, end: End) -> None:
         """Record an attempt's end, and its consequence for the job."""

@@ -80,7 +80,7 @@ export class Table {
     if (this.active !== null && !this.jobs.all.has(this.active)) this.active = null;
   }
 
-  // What is seen stays under the pointer when jobs come above it.
+  // Keep the visible rows under the pointer when jobs are added above them.
   anchor() {
     const { scrollTop } = this.grid;
     const from = this.anchored;
