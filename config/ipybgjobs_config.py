@@ -153,7 +153,7 @@ c = get_config()  #noqa
 #  Default: 0.0
 # c.RetryPolicy.jitter = 0.0
 
-## Total number of attempts, including the first. Default: 3; 1: never retry.
+## Number of attempts, including the first. Default: 3; 1: never retry.
 #  Default: 3
 # c.RetryPolicy.max_attempts = 3
 

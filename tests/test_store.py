@@ -157,7 +157,7 @@ def test_a_store_of_a_newer_version_is_refused_in_one_sentence_and_unharmed(stor
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = store.path.read_bytes()
     message = refusal(store.path)
-    assert f"newer version of ipybgjobs (schema {SCHEMA + 1}, this one knows {SCHEMA})" in message
+    assert f"newer version of ipybgjobs (schema {SCHEMA + 1}, this one is {SCHEMA})" in message
     assert "upgrade ipybgjobs" in message
     assert store.path.read_bytes() == before
 

@@ -387,7 +387,7 @@ def test_an_option_of_a_wrong_value_is_refused(place, options, words):
         ),
         ("c.RetryPolicy.max_attempts = 0", "line 1: RetryPolicy.max_attempts"),
         ("c.BackgroundJobs.queues = {'default': 0}", "line 1: BackgroundJobs.queues"),
-        ("c.JobLogs.level = 'LOUD'", "level is 'LOUD'"),
+        ("c.JobLogs.level = 'LOUD'", "got 'LOUD'"),
     ],
 )
 def test_with_a_broken_configuration_file_nothing_is_submitted(place, text, words):

@@ -196,9 +196,7 @@ def _check_queue(name: str, value: dict[str, Any]) -> None:
 class RetryPolicy(Configurable):
     """When a failed job is retried; an entry of `allowed_jobs` can set the same for its jobs."""
 
-    max_attempts = Int(3, min=1, help="Total number of attempts, including the first. Default: 3; 1: never retry.").tag(
-        config=True
-    )
+    max_attempts = Int(3, min=1, help="Number of attempts, including the first. Default: 3; 1: never retry.").tag(config=True)
 
     delay_seconds = Union(
         [Duration(), List(Duration(), minlen=1)],

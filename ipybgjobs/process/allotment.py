@@ -19,10 +19,10 @@ _LIMITS = {
 #: Names of limits for users.
 _NAMES = {
     "AS": "address space",
-    "CORE": "size of a core file",
+    "CORE": "core file size",
     "CPU": "CPU seconds",
     "DATA": "data segment",
-    "FSIZE": "size of a file",
+    "FSIZE": "file size",
     "MEMLOCK": "locked memory",
     "NOFILE": "open files",
     "NPROC": "processes",
