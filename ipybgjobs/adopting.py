@@ -68,7 +68,7 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
     owner = Owner(place.here(), identity.host())
     if ids:
         Writer(folder, database).adopt({record.id: _note(record) for record in found}, owner, now)
-        late = "No supervisor has answered: `jupyter bgjobs doctor` may say why. The jobs are adopted as soon as one does."
+        late = "No supervisor answered; `jupyter bgjobs doctor` may say why. The jobs will be adopted as soon as one does."
         waiting.wait(lambda: not records.has_request(database, ids), _LONGEST, lambda: late, lambda: client.see_to(folder))
     return JobList(Job(client, folder, record.id, record.uid) for record in found)
 
@@ -76,22 +76,22 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
 def _refusal(folder: StateFolder, database: Database, record: JobRecord) -> str | None:
     """Why a job can't be adopted; None if it can."""
     if record.id not in places.elsewhere(database, place.here(), record.id):
-        was = f"has {record.state} already" if record.state.ended else "is here already"
-        return f"job {record.id} {was}; only a job that is elsewhere and has not ended can be adopted."
+        was = f"has already ended ({record.state})" if record.state.ended else "is here already"
+        return f"job {record.id} {was}; only an unfinished job that is elsewhere can be adopted."
     if unbroken.run(lambda: occupancy.is_alive(folder, record.owner.place)):
         return (
-            f"job {record.id} is on {record.owner.host}, where processes of ipybgjobs are alive: end them there first, or "
-            "cancel the job there."
+            f"job {record.id} is on {record.owner.host}, where ipybgjobs processes are still running: stop them there "
+            "first, or cancel the job there."
         )
     paths = [folder.attempt(each) for each in places.attempts_of(database, record.id)]
     held = unbroken.run(lambda: [path for path in paths if occupancy.is_attempt_held(path)])
     if held:
-        return f"job {record.id} still runs on {record.owner.host}: its process holds {held[0]}. End it there first."
+        return f"job {record.id} is still running on {record.owner.host}: its process holds {held[0]}. Stop it there first."
     return None
 
 
 def _note(record: JobRecord) -> str:
-    return f"adopted by {_user()} on {identity.host()}, who says that nothing of it is left on {record.owner.host}"
+    return f"adopted by {_user()} on {identity.host()}, who confirmed that nothing of it is still running on {record.owner.host}"
 
 
 def _user() -> str:

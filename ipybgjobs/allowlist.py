@@ -128,7 +128,8 @@ def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], s
         path = params.get("path")
         if not isinstance(path, str):
             raise JobNotAllowed(
-                f"{target} runs a notebook: its parameter path must say which, as text, and a pattern must fit it."
+                f"{target} runs a notebook: its parameter path must be text that matches a pattern in "
+                "BackgroundJobs.allowed_notebooks."
             )
         _check_notebook(path, settings)
 
@@ -138,8 +139,8 @@ def _check_notebook(path: str, settings: Settings) -> None:
         raise JobNotAllowed(_unlisted_notebook(pathpattern.place(path), settings))
     if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
         raise JobNotAllowed(
-            f"{path} can't run as a job: the files allow it, and this notebook does not: "
-            "%config BackgroundJobs.allowed_notebooks has narrowed them."
+            f"{path} can't run as a job: the configuration files allow it, but "
+            "%config BackgroundJobs.allowed_notebooks in this notebook excludes it."
         )
 
 
@@ -172,29 +173,27 @@ def _fits(path: str, patterns: Iterable[str]) -> bool:
 
 def _unlisted_notebook(path: str | None, settings: Settings) -> str:
     if path is None:
-        return (
-            "The notebook can't run as a job: no file can have its path, which is too long or holds characters that no path has."
-        )
+        return "The notebook can't run as a job: its path is too long, or contains characters that a path can't have."
     if settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
+        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow it."
     elif path.isprintable():
         fix = f"To allow it: {allow_command(shlex.quote(path))}"
     else:
-        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
-    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
+        fix = "Its name contains characters that can't be printed on a line: rename it, or allow a pattern that matches it."
+    return f"{cut(one_line(path), _LONGEST)} can't run as a job: it matches no pattern in BackgroundJobs.allowed_notebooks. {fix}"
 
 
 def _check_form(target: str) -> None:
     if not isinstance(target, str):
-        raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is of type {type(target).__name__}.")
+        raise JobNotAllowed(f"A target must be text, module.Class.method or module.function; got {type(target).__name__}.")
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
-        raise JobNotAllowed(f"{quoted(target)} is not a target: write module.Class.method or module.function, with names only.")
+        raise JobNotAllowed(f"{quoted(target)} is not a valid target: write module.Class.method or module.function.")
     if len(target) > _LONGEST:
-        raise JobNotAllowed(f"{quoted(target)} is not a target: it is longer than {_LONGEST:,} characters.")
+        raise JobNotAllowed(f"{quoted(target)} is not a valid target: it is longer than {_LONGEST:,} characters.")
     private = _private(target)
     if private:
-        raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")
+        raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public names are allowed.")
 
 
 def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
@@ -203,7 +202,7 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
     entries = [entry for key, entry in settings.allowed.items() if key.rpartition(".")[2] == name]
     if len(entries) > 1:
         keys = ", ".join(entry.key for entry in entries)
-        raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the whole path of one.")
+        raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the full path of one.")
     return entries[0] if entries else None
 
 
@@ -211,17 +210,19 @@ def _switched_off(target: str, settings: Settings) -> str:
     """Why code of the notebook may not run, and what to do."""
     switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
     if NOTEBOOK_CODE in settings.narrowed:
-        fix = f"The files allow it, and this notebook does not: %config BackgroundJobs.{NOTEBOOK_CODE} = False has narrowed them."
+        fix = (
+            f"The configuration files allow it, but %config BackgroundJobs.{NOTEBOOK_CODE} = False in this notebook turns it off."
+        )
     elif settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} there allows it."
+        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} in that file can allow it."
     else:
         own = [file.path for file in settings.files if file.rank == "user" and file.path.endswith(".py")]
-        fix = f"To allow it: put {switch} into {own[-1] if own else 'a configuration file'}."
+        fix = f"To allow it: put {switch} in {own[-1] if own else 'a configuration file'}."
     if target.startswith(CELL):
-        return f"The code of a cell may not run as a job. {fix}"
+        return f"The code of a cell can't run as a job. {fix}"
     return (
-        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a process of its own can't find it: put it in "
-        f"a module (a .py file beside the notebook), and allow it there; or let it be sent by value. {fix}"
+        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a separate process can't import it: move it to "
+        f"a module (a .py file beside the notebook) and allow it there, or have it sent by value. {fix}"
     )
 
 
@@ -239,15 +240,15 @@ def _unlisted(target: str, settings: Settings) -> str:
 def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> str:
     near = difflib.get_close_matches(target, entry.targets(), n=1, cutoff=0.75)
     hint = f" Did you mean {near[0]}?" if near else ""
-    listed = ", ".join(entry.methods) or "no method"
+    listed = ", ".join(entry.methods) or "no methods"
     return (
-        f"{target} is not on the allowlist, which has {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
+        f"{target} is not on the allowlist, which lists {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
     )
 
 
 def _fix(target: str, settings: Settings) -> str:
     if target in settings.narrowed:
-        return "The files allow it, and this notebook does not: %config BackgroundJobs.allowed_jobs has narrowed them."
+        return "The configuration files allow it, but %config BackgroundJobs.allowed_jobs in this notebook excludes it."
     if settings.locked_by:
-        return f"The administrator's file {settings.locked_by} is locked: only an entry there allows it."
+        return f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow it."
     return f"To allow it: {allow_command(target)}"

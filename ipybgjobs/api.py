@@ -168,7 +168,7 @@ def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
     """
     for name, choices in values.items():
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
-            raise InvalidParameters(f"grid takes several values for {name}, such as a list or range; it is {quoted(choices)}.")
+            raise InvalidParameters(f"grid needs several values for {name}, such as a list or a range; got {quoted(choices)}.")
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
@@ -192,10 +192,10 @@ def run_background_job(
         As for `submit`.
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
-        raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function; give the class itself, not an instance.")
+        raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function: pass the class itself, not an instance.")
     if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
         raise JobNotAllowed(
-            f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
+            f"{cls!r} belongs to an instance, and instances are not sent: pass the class, the method's name and init={{…}}."
         )
     key = cls if isinstance(cls, str) else path_of(cls)
     return submit(key if method is None else f"{key}.{method}", params, **options)
@@ -220,7 +220,7 @@ def _check_current(cls: type | Callable[..., Any]) -> None:
     """What is sent by value is what the notebook has by that name."""
     name, there = cls.__qualname__, sys.modules.get(cls.__module__)
     if "." not in name and getattr(there, name, None) is not cls:
-        raise InvalidParameters(f"The notebook has another {name} by now, or none: give the one that is there.")
+        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass the current one.")
 
 
 def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:
@@ -258,7 +258,7 @@ def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
         Only those of this group, given itself or by id, uid or name.
     """
     if state is not None and state not in list(JobState):
-        raise InvalidParameters(f"There is no state {quoted(state)}; the states are {', '.join(JobState)}.")
+        raise InvalidParameters(f"state must be one of {', '.join(JobState)}; got {quoted(state)}.")
     for what, value in (("queue", queue), ("target", target), ("name", name)):
         options.text(value, what)
     chosen = group if isinstance(group, Group) or group is None else client().group(group)

@@ -161,7 +161,8 @@ def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...]
             raise InvalidParameters(_unknown(shape, name))
     missing = [slot.name for slot in shape.slots if slot.required and slot.name not in given]
     if missing:
-        raise InvalidParameters(f"{shape.what} needs {', '.join(missing)}; give {_wanted(shape, missing)}")
+        required = f"required parameter{'' if len(missing) == 1 else 's'} {', '.join(missing)}"
+        raise InvalidParameters(f"{shape.what} is missing the {required}: pass {_wanted(shape, missing)}")
     return {
         name: _fitted(shape, slots[name], value, secrets) if name in slots else _untyped(name, value)
         for name, value in given.items()
@@ -188,8 +189,8 @@ def _untyped(name: str, value: Any) -> Any:
         return value
     if value.bare and value.text.lower() in _FOREIGN_WORDS and value.text not in ("True", "False", "None"):
         raise InvalidParameters(
-            f"{name}={value.text} could be a word or a value: write {name}={value.text.capitalize().replace('Null', 'None')} "
-            f'for the value, {name}="{value.text}" for the text.'
+            f"{name}={value.text} could be text or a value: write {name}={value.text.capitalize().replace('Null', 'None')} "
+            f'for the value, or {name}="{value.text}" for the text.'
         )
     return value.value
 
@@ -217,7 +218,7 @@ def _in_home(shape: Shape, slot: Slot, value: str) -> str:
     try:
         return os.path.expanduser(value)
     except ValueError:  # of a NUL in the name of a user
-        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: no path holds a NUL.") from None
+        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: a path can't contain a NUL.") from None
 
 
 def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:

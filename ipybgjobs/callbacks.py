@@ -34,7 +34,7 @@ class Callbacks:
         if self._ended([job_id]):
             _call(function)
             return
-        said = f"the function is called when job {job_id} has ended"
+        said = f"the callback was added, and is called when job {job_id} ends"
         unbroken.run(lambda: self._add(job_id, function), lambda _: said)
 
     def _add(self, job_id: int, function: Callable[[], object]) -> None:

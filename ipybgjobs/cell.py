@@ -42,7 +42,7 @@ class Cell:
         """
         job = inside.current_job()
         if job is None:
-            raise InvalidRequest("The code of a cell runs in a job; to run it here, put it in a cell without %%bgjob.")
+            raise InvalidRequest("Cell.run works only inside a job: to run the code here, put it in a cell without %%bgjob.")
         import IPython  # noqa: F401 - first, since the job's shell is made with it
 
         from .worker import shell
@@ -50,5 +50,5 @@ class Cell:
         namespace = shell.run_cell(code, f"<cell of job {job.id}>", dict(variables or {}))
         missing = [name for name in names if name not in namespace]
         if missing:
-            raise NameError(f"--out asks for {', '.join(missing)}, which the cell has not set.")
+            raise NameError(f"--out asks for {', '.join(missing)}, which the cell did not set.")
         return inside.Unshown({name: namespace[name] for name in names})

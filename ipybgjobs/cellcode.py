@@ -89,9 +89,8 @@ def _not_sent(names: Sequence[str], variables: Mapping[str, Any]) -> str:
     others = [name for name in names if not isinstance(variables[name], types.ModuleType)]
     fixes = [f"begin the cell with {', '.join(imports)}"] if imports else []
     fixes += [f"add --in {','.join(others)}"] if others else []
-    what = "variables" if len(names) > 1 else "a variable"
     verb = "are" if len(names) > 1 else "is"
-    return f"{', '.join(names)} {verb} {what} of the notebook, which the job doesn't have: {' and '.join(fixes)}."
+    return f"The cell uses {', '.join(names)} from the notebook, which {verb} not sent to the job: {' and '.join(fixes)}."
 
 
 def _import_of(name: str, module: types.ModuleType) -> str:
@@ -111,7 +110,7 @@ def read(text: str) -> CellCode:
     except (SyntaxError, ValueError, RuntimeError, MemoryError, OverflowError) as error:  # too deep, or too many magics
         raise InvalidParameters(_fault(error)) from None
     if not tree.body:
-        raise InvalidParameters("There is no code below %%bgjob: the cell's code is what runs.")
+        raise InvalidParameters("The %%bgjob cell is empty: add the code to run below the first line.")
     reads, sets = _names(code)
     body = _body(text)
     if body is not None:
@@ -133,10 +132,10 @@ def _compiled(text: str) -> tuple[ast.Module, types.CodeType]:
 
 def _fault(error: Exception) -> str:
     if not isinstance(error, SyntaxError):
-        return f"The cell is not Python: {error or type(error).__name__}."
-    where = f" in line {error.lineno} of the code" if error.lineno else ""
+        return f"The cell is not valid Python: {error or type(error).__name__}."
+    where = f" on line {error.lineno} of the code" if error.lineno else ""
     line = f": {redaction.cut(redaction.one_line(error.text.strip()))}" if error.text and error.text.strip() else ""
-    return f"The cell is not Python: {error.msg}{where}{line}"
+    return f"The cell is not valid Python: {error.msg}{where}{line}"
 
 
 def _body(text: str) -> str | None:

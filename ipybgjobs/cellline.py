@@ -55,8 +55,8 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
     arguments = parser().parse_intermixed_args([jobline.option_word(word) for word in jobline.with_values(jobline.words(line))])
     if arguments.words:
         raise UsageFault(
-            f"%%bgjob runs the code below it and takes no target: {cut(redaction.typed(arguments.words[0]))} is too much "
-            "(%bgjob, with one %, submits a target; several names are written --in x,y)."
+            f"%%bgjob runs the code below it and takes no target: unexpected argument {cut(redaction.typed(arguments.words[0]))} "
+            "(to submit a target, write %bgjob, with one %; write several names as --in x,y)."
         )
     missing = [name for name in arguments.sent if name not in variables]
     if missing:
@@ -67,11 +67,11 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``%%bgjob``."""
-    made = jobline.Parser(usage="%%%%bgjob [options], and code below", add_help=False)
+    made = jobline.Parser(usage="%%%%bgjob [options], with code below", add_help=False)
     jobline.add_options(made)
     for option, dest, text in (
-        ("--in", "sent", "send these variables along, by value: x,y"),
-        ("--out", "wanted", "set these variables to what the cell has made of them, between two cells: x,y"),
+        ("--in", "sent", "send these variables with the code, by value: x,y"),
+        ("--out", "wanted", "bring these variables back from the job, between two cells: x,y"),
     ):
         made.add_argument(option, dest=dest, metavar="NAMES", action="extend", type=_names, default=[], help=text)
     made.add_argument("words", nargs="*", help=argparse.SUPPRESS)

@@ -94,7 +94,5 @@ def _states(state: str | Sequence[str] | None) -> tuple[str, ...] | None:
     states = tuple(state) if isinstance(state, Iterable) and not isinstance(state, str) else (state,)
     for each in states:
         if not isinstance(each, str) or each not in _ENDED:
-            raise InvalidParameters(
-                f"state is {quoted(each)}; it is a state that a job ends in: {', '.join(_ENDED)}. Live jobs are never removed."
-            )
+            raise InvalidParameters(f"state must be one of {', '.join(_ENDED)}; got {quoted(each)}. Live jobs are never removed.")
     return states

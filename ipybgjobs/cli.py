@@ -119,35 +119,37 @@ def _reading_verbs(verb: _Verb) -> None:
     added = verb("list", verbs.list_)
     for name in ("state", "queue", "target", "name", "group"):
         added.add_argument(f"--{name}", help=f"only jobs with this {name}")
-    added.add_argument("--limit", type=int, default=50, help="at most so many; default 50")
+    added.add_argument("--limit", type=int, default=50, help="maximum number of jobs (default: 50)")
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
-    added.add_argument("--tail", type=_lines, metavar="LINES", help="only the last lines")
-    added.add_argument("--attempt", type=int, metavar="NUMBER", help="of this attempt; by default the newest")
-    added.add_argument("-f", "--follow", action="store_true", help="print on as it comes, until the job has ended")
+    added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
+    added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
+    added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job ends")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))
 
 
 def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("cancel", verbs.cancel))
-    added.add_argument("--grace", metavar="DURATION", help="for each of interrupt and terminate")
+    added.add_argument(
+        "--grace", metavar="DURATION", help="time allowed after the interrupt, and again after the terminate signal"
+    )
     added = _with_jobs(verb("adopt", verbs.adopt))
-    added.add_argument("--all", action="store_true", help="all jobs whose place is not seen to be alive")
+    added.add_argument("--all", action="store_true", help="all jobs whose machine or container does not appear to be alive")
     added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value")
-    added.add_argument("--failed", action="store_true", help="all jobs that failed")
+    added.add_argument("--failed", action="store_true", help="all failed jobs")
     added = _with_jobs(verb("priority", verbs.priority))
-    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="higher goes first")
+    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="higher runs first")
     for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
-        verb(name, function).add_argument("queue", nargs="?", help="by default all")
+        verb(name, function).add_argument("queue", nargs="?", help="default: all queues")
     _with_jobs(verb("remove", verbs.remove))
     added = _with_jobs(verb("keep", verbs.keep))
-    added.add_argument("--no", action="store_true", help="no longer")
+    added.add_argument("--no", action="store_true", help="no longer keep them")
     added = verb("clean", verbs.clean)
-    added.add_argument("--state", action="append", help="only jobs in this state; may be given again")
-    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago, such as "30d"')
-    added.add_argument("--keep-jobs", type=int, metavar="N", help="not the N that ended last")
-    added.add_argument("--yes", action="store_true", help="remove them")
+    added.add_argument("--state", action="append", help="only jobs in this state; can be repeated")
+    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago than this, such as "30d"')
+    added.add_argument("--keep-jobs", type=int, metavar="N", help="spare the N most recently finished jobs")
+    added.add_argument("--yes", action="store_true", help="remove them, instead of only reporting them")
 
 
 def _more_verbs(verb: _Verb) -> None:
@@ -155,20 +157,18 @@ def _more_verbs(verb: _Verb) -> None:
     from .dashboard import verb as dashboard
 
     verb("allow", userfiles.allow).add_argument(
-        "target", help="module.Class.method; or a notebook, or a pattern of them in quotes"
+        "target", help="module.Class.method, a notebook, or a pattern of notebooks in quotes"
     )
     added = verb("config", userfiles.config)
     added.add_argument("action", choices=["init", "show", "check"])
     verb("doctor", doctor.run).add_argument(
-        "--rescue", action="store_true", help="save what can be saved of a damaged store, and jobs that only folders tell of"
+        "--rescue", action="store_true", help="save what can be saved of a damaged store, and jobs known only from their folders"
     )
     added = verb("dashboard", dashboard.run)
-    added.add_argument(
-        "--port", type=_port, default=8890, help="where it listens on this machine; default 8890, or the next free one"
-    )
-    added.add_argument("--no-browser", action="store_true", help="print the address, and open nothing")
+    added.add_argument("--port", type=_port, default=8890, help="local port to listen on (default: 8890, or the next free one)")
+    added.add_argument("--no-browser", action="store_true", help="print the address without opening a browser")
     added = verb("demo", demo.run)
-    added.add_argument("--folder", help="where to keep the demo's notebooks; default a new temporary folder")
+    added.add_argument("--folder", help="where to save the demo's notebooks (default: a new temporary folder)")
 
 
 def _with_job(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -191,7 +191,7 @@ def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not (jobline.is_whole(text) and int(text) < _PORTS):
-        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: give a number from 0 to {_PORTS - 1}")
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: pass a number from 0 to {_PORTS - 1}")
     return int(text)
 
 

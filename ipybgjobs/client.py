@@ -185,9 +185,7 @@ class Client:
         """
         folder = self.folder()
         if (found := listing.group(self.database(folder), options.key(key, "group"))) is None:
-            raise UnknownJob(
-                f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that are there."
-            )
+            raise UnknownJob(f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that exist.")
         return Group(self, folder, found.id)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -226,7 +224,7 @@ class Client:
         return Job(self, folder, stored.id, stored.uid)
 
     def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
-        self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
+        self._tell(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
         return Job(self, folder, found.id, found.uid)
 
     @unbroken.told
@@ -270,7 +268,7 @@ class Client:
                 prospect = submissions.prospect(database, job)
                 database.check_journal()
             elif ready.options.after:
-                raise UnknownJob("There is no job yet, so none can come after another.")
+                raise UnknownJob("There are no jobs yet, so the new job can't depend on one.")
         except BackgroundJobError as error:
             refusal = str(error)
         asked = {"init": init or {}, "params": params or {}}
@@ -293,7 +291,7 @@ class Client:
         if count:
             what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
             self._note(
-                f"{what} to a store that is no longer there; nothing of that is touched, "
+                f"{what} to a store that no longer exists; nothing in there is changed, "
                 "and `jupyter bgjobs doctor` says what can be saved."
             )
 
@@ -380,7 +378,7 @@ class Client:
         database = self.database(folder)
         if queue is not None and queue not in records.paused(database):
             options.queue(queue, self.settings())
-            raise InvalidRequest(f"The queue {queue} is not paused; jobs of it start as soon as it has a slot.")
+            raise InvalidRequest(f"The queue {queue} is not paused; its jobs start as soon as a slot is free.")
         return self._writer(folder).resume(queue)
 
     def surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:

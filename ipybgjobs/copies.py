@@ -57,4 +57,4 @@ def _write(folder: str, content: bytes) -> None:
         attempt.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
         attempt.sync_folder(os.path.dirname(folder))
     except OSError as error:
-        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error
+        raise StoreError(f"Can't write to {folder}: {error.strerror}. Nothing was submitted.") from error

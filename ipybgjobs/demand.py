@@ -51,8 +51,8 @@ def check(owner: Any, method: str, permits: Collection[str]) -> None:
 
 
 _REFUSALS = {
-    CODE: "{} runs the code of a cell, which c.BackgroundJobs.allow_notebook_code = True alone allows; it is off.",
-    NOTEBOOK: "{} runs a notebook, and no pattern of BackgroundJobs.allowed_notebooks fits its parameter path.",
+    CODE: "{} runs the code of a cell, which only c.BackgroundJobs.allow_notebook_code = True allows; it is off.",
+    NOTEBOOK: "{} runs a notebook, but its parameter path matches no pattern in BackgroundJobs.allowed_notebooks.",
 }
 
 

@@ -74,7 +74,7 @@ class Digits:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play the demo, and print what happens."""
+    """Run the demo, and print what happens."""
     try:
         import nbclient  # noqa: F401 - looked for before anything starts
         import nbformat  # noqa: F401
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "ipybgjobs_config.py").write_text(_CONFIG)
     except OSError as error:
-        raise InvalidRequest(f"The demo can't write into {folder}: {error.strerror}; give another --folder.") from None
+        raise InvalidRequest(f"The demo can't write to {folder}: {error.strerror}; choose another --folder.") from None
     os.environ |= {
         "IPYBGJOBS_CONFIG": str(folder / "ipybgjobs_config.py"),
         "IPYBGJOBS_STATE_DIR": str(folder / "state"),
@@ -98,10 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
 async def _play(folder: Path) -> None:
     print("1. A notebook, in a kernel of its own, submits a job and follows its log:")
     pid = await _execute(_FIRST, folder / "1-submit.ipynb", kill=True)
-    print(f"2. Its kernel, process {pid}, was ended by SIGKILL. The job goes on.")
+    print(f"2. Its kernel, process {pid}, was killed with SIGKILL. The job keeps running.")
     print("3. A second notebook, in a new kernel, finds it:")
     await _execute(_SECOND, folder / "2-tomorrow.ipynb", kill=False)
-    print(f"Both notebooks are kept in {folder}")
+    print(f"Both notebooks are saved in {folder}")
 
 
 async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:

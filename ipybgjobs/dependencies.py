@@ -37,5 +37,5 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
         elif isinstance(each, (int, str)) and not isinstance(each, bool):
             found.append((records.job(database, each).id, anyway))
         else:
-            raise InvalidParameters(f"after names {quoted(each)}; give a job, its id, its name, or a group.")
+            raise InvalidParameters(f"after takes a job, its id, its name, or a group; got {quoted(each)}.")
     return tuple(found)

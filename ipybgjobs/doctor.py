@@ -52,7 +52,7 @@ class Report:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report."""
+    """Report versions, configuration and store, and what is wrong with them."""
     if arguments.rescue:
         return _rescue(json_wanted=arguments.json)
     report = examine()
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name:16}{value}")
         for problem in report.problems:
             print(f"PROBLEM         {problem}")
-        print("" if report.problems else "No problem found.")
+        print("" if report.problems else "No problems found.")
     return 1 if report.problems else 0
 
 
@@ -75,7 +75,7 @@ def _rescue(*, json_wanted: bool) -> int:
 
     def said(saved: tuple[Found, str | None]) -> str | None:
         found, aside = saved
-        moved = f"; the damaged store is now {aside}, and was not changed" if aside else ""
+        moved = f"; the damaged store was moved to {aside}, unchanged" if aside else ""
         return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
 
     saved = unbroken.run(lambda: rescue.rescue(folder, surroundings_here), said)
@@ -120,7 +120,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:
-        report.problems.append(f"Of the jobs in {folder.path} {found}: `jupyter bgjobs doctor --rescue` saves that.")
+        report.problems.append(f"Jobs in {folder.path}: {found}. `jupyter bgjobs doctor --rescue` saves them.")
 
 
 def _versions(report: Report) -> None:
@@ -145,8 +145,8 @@ def _unreaped(report: Report) -> None:
         program = identity.command_line(1).partition(" ")[0]
         subject = "1 process that has ended is" if left == 1 else f"{left} processes that have ended are"
         report.problems.append(
-            f"{subject} still in the process table (zombies), since PID 1 ({program}) does not wait "
-            "for processes that it has adopted. Each supervisor that ends adds one. Start the container with an init as PID 1: "
+            f"{subject} still in the process table (zombies), because PID 1 ({program}) does not wait "
+            "for the processes that it adopts. Each supervisor that ends adds one. Start the container with an init as PID 1: "
             "`docker run --init`, `init: true` in a Compose file, or tini as its entry point."
         )
 
@@ -176,12 +176,12 @@ def _state(report: Report, folder: StateFolder) -> bool:
     free = os.statvfs(nearest)
     report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
     if not os.access(nearest, os.W_OK):
-        report.problems.append(f"{nearest} can't be written: choose another state folder (BackgroundJobs.state_dir).")
+        report.problems.append(f"Can't write to {nearest}: choose another state folder (BackgroundJobs.state_dir).")
     if not os.path.exists(folder.database):
-        report.fact("store", "none yet; the first submit makes it")
+        report.fact("store", "none yet; the first submit creates it")
         return False
     if os.stat(folder.path).st_mode & 0o077:
-        report.problems.append(f"{folder.path} is open to others: chmod 700 {folder.path}")
+        report.problems.append(f"{folder.path} is open to other users: run chmod 700 {folder.path}")
     return True
 
 
@@ -194,7 +194,7 @@ def _store(report: Report, folder: StateFolder) -> None:
         _disk_use(report, folder)
         for queue in records.paused(database):
             report.fact(
-                "paused", f"the queue {one_line(queue)}: no job of it starts before `jupyter bgjobs resume {one_line(queue)}`"
+                "paused", f"the queue {one_line(queue)}: none of its jobs start until `jupyter bgjobs resume {one_line(queue)}`"
             )
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
@@ -214,7 +214,7 @@ def _left_running(report: Report, database: Database, folder: StateFolder) -> No
 
 
 def _journal(report: Report, database: Database) -> None:
-    report.fact("journal", "a write-ahead log" if database.journal.is_log else "a rollback journal (slower, and safe anywhere)")
+    report.fact("journal", "a write-ahead log" if database.journal.is_log else "a rollback journal (slower, but safe anywhere)")
     trouble = journal.trouble(database.path, database.journal)
     if trouble is not None:
         report.problems.append(trouble)
@@ -230,22 +230,22 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     here = place.here()
     held = unbroken.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for row in records.supervisors(database):
-        state = "running" if held and row["place"] == here else "ended, or elsewhere"
+        state = "running" if held and row["place"] == here else "ended or elsewhere"
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))
         report.fact(
             "supervisor",
             f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
         )
     for each in unbroken.run(lambda: presence.withheld(folder)):
-        report.fact("withheld", f"{each}: the supervisor that runs has no more, and jobs of this process get that")
+        report.fact("withheld", f"{each}: the running supervisor has no more, and jobs submitted by this process get the same")
     if held:
         report.problems += presence.notices(database, folder).lines()
     elif (writer := holder.lasting(folder.database)) is not None:
         report.problems.append(writer)
     if not held:
-        report.fact("supervisor", "none runs; one is started when there is work")
+        report.fact("supervisor", "none running; one starts when there is work")
         if records.has_work(database, here):
-            report.problems.append("Work waits, and no supervisor runs: any `jupyter bgjobs list` starts one.")
+            report.problems.append("Jobs are waiting, but no supervisor is running: any `jupyter bgjobs list` starts one.")
 
 
 def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
@@ -254,12 +254,12 @@ def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
     found = [records.shown_job(database, job_id) for job_id in ids[:_LISTED]]
     alone = unbroken.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])
     if ids:
-        report.fact("elsewhere", f"{len(ids)} jobs of other places have not ended")
+        report.fact("elsewhere", f"{len(ids)} unfinished jobs belong to another machine or container")
     for host in dict.fromkeys(record.owner.host for record in alone):
         named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
         report.problems.append(
-            f"Nobody is seen on {host}, to which job {named} belongs. If that place no longer exists, run "
-            "`jupyter bgjobs adopt --all`: its jobs go on here."
+            f"Nothing appears to be running on {host}, which job {named} belongs to. If that machine or container no longer "
+            "exists, run `jupyter bgjobs adopt --all`: its jobs continue here."
         )
 
 

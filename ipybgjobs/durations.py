@@ -35,9 +35,9 @@ def seconds(value: float | str, what: str = "duration") -> float:
     if isinstance(value, str):
         return _parse(value, what)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f'{what} is {quoted(value)}; give seconds or text such as "30s", "5m", "2h".')  # noqa: TRY004 - one kind of fault
+        raise ValueError(_form(value, what))  # noqa: TRY004 - one kind of error
     if not 0 <= value <= LONGEST:  # false for NaN too
-        raise ValueError(f"{what} is {quoted(value)}; a duration is finite and not negative.")
+        raise ValueError(f"{what} must be finite and not negative; got {quoted(value)}.")
     return float(value) + 0.0  # of two zeros the one without a sign
 
 
@@ -45,7 +45,7 @@ def limit(value: float | str, what: str) -> float:
     """Turn a time limit into seconds: as `seconds`, and more than none."""
     found = seconds(value, what)
     if not found:
-        raise ValueError(f"{what} is {quoted(value)}, in which nothing can run; give more, or leave it out for no limit.")
+        raise ValueError(f"{what} must be longer than zero, or left out for no limit; got {quoted(value)}.")
     return found
 
 
@@ -53,7 +53,11 @@ def _parse(text: str, what: str) -> float:
     try:
         return seconds(_amount(text), what)
     except ValueError:
-        raise ValueError(f'{what} is {quoted(text)}; give seconds or text such as "30s", "5m", "2h".') from None
+        raise ValueError(_form(text, what)) from None
+
+
+def _form(value: object, what: str) -> str:
+    return f'{what} must be seconds or text such as "30s", "5m", "2h"; got {quoted(value)}.'
 
 
 def _amount(text: str) -> float:

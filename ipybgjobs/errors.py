@@ -162,7 +162,7 @@ class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
         Delay before the next attempt, in seconds or as text such as ``"5m"``; by default the policy's.
     """
 
-    def __init__(self, message: str = "the job asked to be tried again", *, after: float | str | None = None) -> None:
+    def __init__(self, message: str = "the job asked to be retried", *, after: float | str | None = None) -> None:
         super().__init__(message)
         self.after = after
 

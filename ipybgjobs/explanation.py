@@ -114,7 +114,7 @@ def explain(trail: Trail, ground: Ground) -> Explanation:
         found += _call(trail.permission, trail.bound, trail.call, ground.given)
     if trail.options is not None and ground.settings is not None:
         found += _way(trail.options, ground.settings.queues[trail.options.queue], ground)
-    found += [Fact("withheld", f"{each}: the supervisor that runs has no more", [each]) for each in ground.withheld]
+    found += [Fact("withheld", f"{each}: the running supervisor has no more", [each]) for each in ground.withheld]
     if ground.settings is not None:
         found += _places(ground.settings)
     target = trail.permission.target if trail.permission else ground.target
@@ -130,20 +130,23 @@ def _notebook(bound: Bound, settings: Settings | None) -> Iterator[Fact]:
     """By which pattern a notebook may run, where one would."""
     if settings is not None and bound.demand == demand.NOTEBOOK:
         pattern = allowlist.fitting_pattern(str(bound.params["path"]), settings)
-        yield Fact("notebook", f"fits {pattern!r} of allowed_notebooks", {"pattern": pattern})
+        yield Fact("notebook", f"matches {pattern!r} in allowed_notebooks", {"pattern": pattern})
 
 
 def _call(permission: Permission, bound: Bound, call: Call, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Fact]:
     written = redaction.without(str(call), call.hidden)
     yield Fact("call", written, written)
-    where = "sent by value" if permission.by_value else f"in {bound.source}" if bound.source else "without a file of its own"
+    where = "sent by value" if permission.by_value else f"in {bound.source}" if bound.source else "with no source file"
     value = {"name": permission.target, "file": bound.source, "by_value": permission.by_value}
     yield Fact("callable", f"{permission.target}, {where}", value)
     for group, values in (("init", bound.init), ("params", bound.params)):
         for name, value in values.items():
             slot = f"{group}.{name}"
             origin = _origin(given[group], name, bound.annotations.get(slot))
-            text, kind = _shown(call, group, name), "file, sent along" if isinstance(value, Enclosed) else type(value).__name__
+            text, kind = (
+                _shown(call, group, name),
+                "file, sent with the job" if isinstance(value, Enclosed) else type(value).__name__,
+            )
             yield Fact(group, f"{name}={text}: {kind}, {origin}", [{"name": name, "value": text, "type": kind, "from": origin}])
 
 
@@ -160,12 +163,12 @@ def _origin(given: Mapping[str, Any], name: str, annotation: str | None) -> str:
         return "the default"
     value = given[name]
     typed = ("a bare word" if value.bare else "a literal") if isinstance(value, Typed) else "as given"
-    return f"{typed}, by the annotation {annotation}" if annotation else typed
+    return f"{typed}, converted by the annotation {annotation}" if annotation else typed
 
 
 def _way(chosen: Options, queue: QueueSettings, ground: Ground) -> Iterator[Fact]:
     """Where it waits, when it starts, how often, and how long."""
-    paused = "; it is paused" if ground.paused else ""
+    paused = ", paused" if ground.paused else ""
     slots = f"{queue.slots} slot{'s' if queue.slots > 1 else ''}"
     value = {"name": chosen.queue, "slots": queue.slots, "paused": ground.paused}
     yield Fact("queue", f"{chosen.queue}, {slots}{paused}", value)
@@ -179,8 +182,8 @@ def _way(chosen: Options, queue: QueueSettings, ground: Ground) -> Iterator[Fact
 
 def _start(chosen: Options, now: float) -> Fact:
     later = chosen.not_before > now
-    text = f"not before {moments.show(chosen.not_before)}" if later else "as soon as there is a slot"
-    text += ", after other jobs" if chosen.after else ""
+    text = f"not before {moments.show(chosen.not_before)}" if later else "as soon as a slot is free"
+    text += ", after the jobs that it depends on" if chosen.after else ""
     return Fact("start", text, {"not_before": facts.iso(chosen.not_before), "after": [str(each) for each, _ in chosen.after]})
 
 
@@ -192,13 +195,15 @@ def _attempts(chosen: Options, now: float) -> Iterator[Fact]:
         earliest += delay
         if chosen.deadline is not None and earliest >= chosen.deadline:
             break
-        jitter = f", and up to {rules.jitter:.0%} more" if rules.jitter and delay else ""
-        when = f"{durations.show(delay)} after attempt {number - 1} has failed{jitter}" if number > 1 else "the start"
+        jitter = f", plus up to {rules.jitter:.0%} jitter" if rules.jitter and delay else ""
+        when = f"{durations.show(delay)} after attempt {number - 1} fails{jitter}" if number > 1 else "at the start"
         value = {"number": number, "delay_seconds": delay, "earliest": facts.iso(earliest)}
         yield Fact("attempts", f"{number} of {rules.max_attempts}: {when}, not before {moments.show(earliest)}", [value])
     if chosen.deadline is not None:
         yield Fact(
-            "deadline", f"{moments.show(chosen.deadline)}: no attempt starts or runs on after it", facts.iso(chosen.deadline)
+            "deadline",
+            f"{moments.show(chosen.deadline)}: no attempt starts or keeps running after it",
+            facts.iso(chosen.deadline),
         )
 
 
@@ -208,7 +213,7 @@ def _standing(chosen: Options, prospect: Prospect) -> Iterator[Fact]:
         key = "target and parameters" if chosen.unique is True else chosen.unique
         yield Fact("unique", f"{key}; on a duplicate: {chosen.on_duplicate}", {"key": key, "on_duplicate": chosen.on_duplicate})
     if prospect.serves is not None:
-        yield Fact("serves", f"job {prospect.serves} serves as well: nothing would be started", prospect.serves)
+        yield Fact("serves", f"job {prospect.serves} would be returned instead: nothing would be started", prospect.serves)
     if prospect.replaces is not None:
         yield Fact("replaces", f"job {prospect.replaces}, which would be cancelled first", prospect.replaces)
 

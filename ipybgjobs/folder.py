@@ -104,7 +104,7 @@ class StateFolder:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(
-                f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write; "
+                f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write to; "
                 "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to another one."
             ) from error
 

@@ -100,7 +100,7 @@ class Job(JobView):
         def tell() -> None:
             record = self._record()
             held = self._held(record)
-            line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} waits: {held}"
+            line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} is waiting: {held}"
             if (record.retrying or held) and line not in told:
                 print(line)  # noqa: T201 - what result() promises
                 told.add(line)
@@ -115,7 +115,7 @@ class Job(JobView):
         except UnknownJob as error:
             print(error)  # noqa: T201 - somebody has removed it meanwhile
         except KeyboardInterrupt:
-            print(f"\njob {self.id} goes on ({self.status}); job.follow() shows it again, job.cancel() ends it.")  # noqa: T201 - likewise
+            print(f"\njob {self.id} continues ({self.status}); job.follow() follows it again, job.cancel() stops it.")  # noqa: T201
 
     def show(self, attempt: int | None = None) -> None:
         """Show in this cell what an attempt printed, displayed and returned, and what the job has left running.
@@ -226,7 +226,7 @@ class Job(JobView):
         seconds, state = options.grace_seconds(grace), self.state
         if state.ended:
             had = "was" if state is JobState.CANCELLED else "has"
-            raise InvalidRequest(f"job {self.id} {had} {state} already; only a job that has not ended can be cancelled.")
+            raise InvalidRequest(f"job {self.id} {had} already {state}; only a queued or running job can be cancelled.")
         self._request_cancel([self], seconds)
         return self.wait()
 
@@ -240,8 +240,8 @@ class Job(JobView):
         for job in jobs:
             if job._is_out_of_reach():  # noqa: SLF001 - of its own class
                 raise InvalidRequest(
-                    f"job {job.id} is {job.status}: it can be cancelled only there. If that place no longer exists, run "
-                    f"`jupyter bgjobs adopt {job.id}` first."
+                    f"job {job.id} is {job.status}: it can only be cancelled there. If that machine or container no longer "
+                    f"exists, run `jupyter bgjobs adopt {job.id}` first."
                 )
         self._client.cancel(self._folder, [job.id for job in jobs], seconds)
 
@@ -257,7 +257,7 @@ class Job(JobView):
             If the job is not queued.
         """
         if not self._client.set_priority(self._folder, self.id, priority):
-            raise InvalidRequest(f"job {self.id} is {self.state}; only a queued job has a place in its queue to change.")
+            raise InvalidRequest(f"job {self.id} is not queued ({self.state}); only the priority of a queued job can be changed.")
         return self
 
     @unbroken.told
@@ -286,12 +286,12 @@ class Job(JobView):
         if params is not None:
             return self._retry_changed(record, params)
         if record.state not in (JobState.FAILED, JobState.CANCELLED):
-            fix = "submit it again" if record.state is JobState.SUCCEEDED else "wait for its end or cancel it"
-            raise InvalidRequest(f"job {self.id} is {record.state}; only one that failed or was cancelled can be retried: {fix}.")
+            fix = "submit it again" if record.state is JobState.SUCCEEDED else "wait for it to end, or cancel it"
+            raise InvalidRequest(f"job {self.id} can't be retried ({record.state}); only a failed or cancelled job can: {fix}.")
         self._check_retry(record)
         if not self._retry([self]):
             raise InvalidRequest(
-                f"job {self.id} was not retried: another job holds its unique key, or one that it needs has failed."
+                f"job {self.id} was not retried: another job holds its unique key, or a job that it depends on failed."
             )
         return self
 
@@ -308,20 +308,20 @@ class Job(JobView):
         self._check_dependencies()
         holder = None if record.unique_key is None else records.live_holder(self._database(), record.unique_key)
         if holder is not None:
-            raise DuplicateJob(f"job {holder} holds the unique key of job {self.id}: wait for its end or cancel it.")
+            raise DuplicateJob(f"job {holder} holds the unique key of job {self.id}: wait for it to end, or cancel it.")
 
     def _check_dependencies(self) -> None:
         earlier, removed = records.failed_dependency(self._database(), self.id) or (None, False)
         if removed:
             raise InvalidRequest(
-                f"job {self.id} comes after job {earlier}, which did not succeed and was removed: submit it again."
+                f"job {self.id} depends on job {earlier}, which did not succeed and was removed: submit job {self.id} again."
             )
         if earlier is not None:
-            raise InvalidRequest(f"job {self.id} comes after job {earlier}, which did not succeed: retry job {earlier} first.")
+            raise InvalidRequest(f"job {self.id} depends on job {earlier}, which did not succeed: retry job {earlier} first.")
 
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
         if not record.state.ended:
-            raise InvalidRequest(f"job {self.id} is {record.state}; wait for its end or cancel it, then retry it.")
+            raise InvalidRequest(f"job {self.id} is {record.state}: wait for it to end, or cancel it, then retry it.")
         self._check_dependencies()
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
         given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
@@ -344,9 +344,9 @@ class Job(JobView):
         """
         state = self.state
         if not state.ended:
-            raise InvalidRequest(f"job {self.id} is {state}; only a job that has ended can be removed: cancel it first.")
+            raise InvalidRequest(f"job {self.id} is {state}; only a finished job can be removed: cancel it first.")
         if not self._client.remove(self._folder, [self.id]):
-            raise InvalidRequest(f"job {self.id} can't be removed while its hook is called or it is about to be retried.")
+            raise InvalidRequest(f"job {self.id} can't be removed while its hook is running or a retry is pending.")
 
     def _remove(self, jobs: "Sequence[Job]") -> int:
         """Remove those of several jobs of this store that have ended."""

@@ -60,7 +60,7 @@ def _import_again(key: str, tell: Callable[[str], None]) -> None:
     first = inspection.folders_first([f"{key}."]) if names else ()
     for name in names:
         _reload(sys.modules[name], first)
-        tell(f"Note: {name} has changed since it was imported here, and was imported again.")
+        tell(f"Note: {name} has changed since it was imported here, so it was imported again.")
     inspection.imported_again(names)
 
 

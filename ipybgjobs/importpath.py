@@ -47,10 +47,10 @@ def _folder_first(key: str) -> str | None:
     folder = _root(name, file)
     if _where(name, (folder, *path)) == file:
         return folder
-    instead = "would find none" if found is None else f"would find {found}"
+    instead = "would not find it" if found is None else f"would find {found}"
     raise InvalidTarget(
-        f"{name} was imported here from {given}, and a job started in {os.getcwd()} {instead}: "
-        "restart the kernel and import it again, so that both mean the same file."
+        f"{name} was imported here from {given}, but a job started in {os.getcwd()} {instead}: "
+        "restart the kernel and import it again, so that both use the same file."
     )
 
 

@@ -89,4 +89,4 @@ def _clear(folder: StateFolder, other: Place) -> None:
 def _sentence(jobs: list[int], other: Place) -> str:
     named = ", ".join(map(str, jobs[:_NAMED])) + (f" and {len(jobs) - _NAMED:,} more" if len(jobs) > _NAMED else "")
     what = f"job {named}" if len(jobs) == 1 else f"jobs {named}"
-    return f"{what} of {other.host} taken over: the place they were in is gone"
+    return f"{what} of {other.host} taken over: that machine or container is gone"

@@ -166,7 +166,7 @@ def _target(permission: Permission, code: Mapping[str, bytes] | None) -> _Target
     constructor = _constructor(owner, label) if instance else None
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
+        raise InvalidTarget(f"{label}.{method} is a generator function, so calling it would run nothing: return a list instead.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
     common = Bound(
         init={},
@@ -220,7 +220,7 @@ def _code(permission: Permission) -> dict[str, bytes]:
         return {name: plain.dump(getattr(resolve.resolve(NOTEBOOK), name))}
     except Exception as error:
         raise InvalidTarget(
-            f"{name} can't be sent to another process: {error}. Make what can't be sent inside of it, or put it in a module."
+            f"{name} can't be sent to another process: {error}. Create what can't be sent inside it, or move it to a module."
         ) from error
 
 
@@ -276,7 +276,9 @@ def _constructor(owner: type, label: str) -> binding.Shape | None:
 def _bound_init(shape: binding.Shape | None, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
     unnamed = [slot.name for slot in shape.slots if slot.positional and slot.name in init] if shape else []
     if unnamed:
-        raise InvalidParameters(f"The constructor {label}() takes {unnamed[0]} by position only, which a job can't give it.")
+        raise InvalidParameters(
+            f"The constructor {label}() takes {unnamed[0]} as a positional-only parameter, which jobs do not support."
+        )
     try:
         return binding.bind(shape, init, secrets)
     except InvalidParameters as error:
@@ -298,7 +300,7 @@ def _check_owner(constructor: binding.Shape | None, shape: binding.Shape | None,
 
 def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[str, Any]:
     if init:
-        raise InvalidParameters(f"{label}.{method} is called without an instance; leave out the constructor's parameters.")
+        raise InvalidParameters(f"{label}.{method} is called without an instance: leave out the constructor's parameters.")
     return {}
 
 
@@ -333,7 +335,7 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> _Answ
         answer = None
     if answer is None:
         last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"it ended with exit code {status}"
-        raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
+        raise InvalidTarget(f"{permission.entry.key} could not be inspected in a separate process: {last}.")
     if isinstance(answer, BackgroundJobError):
         raise answer
     return _Answer(*answer)

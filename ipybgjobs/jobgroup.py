@@ -85,7 +85,7 @@ class Group:
         seconds = options.patience(timeout)
 
         def late() -> str:
-            return f"{self._record().line()}; not all have ended in {seconds:g} s."
+            return f"{self._record().line()}; not all of them finished within {seconds:g} s."
 
         def look() -> None:
             unbroken.run(lambda: summon.see_to(self._folder))
@@ -124,7 +124,7 @@ class Group:
             If `timeout` runs out.
         """
         if errors not in ("raise", "return"):
-            raise InvalidParameters(f'errors is {errors!r}; it is "raise" or "return".')
+            raise InvalidParameters(f'errors must be "raise" or "return"; got {errors!r}.')
         self.wait(timeout)
         return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
 

@@ -89,25 +89,30 @@ class Parser(argparse.ArgumentParser):
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `submit` that a line may give."""
     parser.add_argument("--name", help="a name to find the job by")
-    parser.add_argument("--queue", help="the queue it waits in; by default the allowlist entry's")
-    parser.add_argument("--priority", type=int, help="higher goes first; default 0")
-    parser.add_argument("--delay", help='start no earlier than after this, such as "10m"')
-    parser.add_argument("--at", help='start no earlier than at this time, such as "2026-11-24 22:30" or "22:30"')
-    parser.add_argument("--after", action="append", metavar="JOB", help="start when this job has succeeded; several: 3,4")
+    parser.add_argument("--queue", help="the queue to wait in (default: the allowlist entry's)")
+    parser.add_argument("--priority", type=int, help="higher runs first (default: 0)")
+    parser.add_argument("--delay", help='wait at least this long before the start, such as "10m"')
+    parser.add_argument("--at", help='start no earlier than this time, such as "2026-11-24 22:30" or "22:30"')
     parser.add_argument(
-        "--after-any", action="append", metavar="JOB", help="start when this job has ended, whatever became of it"
+        "--after", action="append", metavar="JOB", help="start once this job has succeeded; for several jobs: 3,4"
     )
-    parser.add_argument("--timeout", help='end an attempt after this, such as "2h"')
-    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="runs in all, the first one counted")
-    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the job in all: a duration or a time")
+    parser.add_argument("--after-any", action="append", metavar="JOB", help="start once this job has ended, whatever its outcome")
+    parser.add_argument("--timeout", help='stop an attempt that runs longer than this, such as "2h"')
+    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="maximum number of attempts, including the first")
+    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the whole job: a duration or a time")
     parser.add_argument(
-        "--unique", type=_or_true, metavar="[=KEY]", help="only one live job may hold the key; alone: the call itself"
+        "--unique",
+        type=_or_true,
+        metavar="[=KEY]",
+        help="allow only one live job with this key; without a value, the key is the call itself",
     )
-    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another holds the key; default reject")
+    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another job holds the key (default: reject)")
     parser.add_argument(
-        "--reuse", type=_or_true, metavar="[=AGE]", help="take a job that has succeeded with the same call and source"
+        "--reuse", type=_or_true, metavar="[=AGE]", help="reuse a job that succeeded with the same call and source"
     )
-    parser.add_argument("--explain", action="store_true", help="say by which rule it would run or be refused, and start nothing")
+    parser.add_argument(
+        "--explain", action="store_true", help="explain by which rule it would run or be refused, and start nothing"
+    )
 
 
 #: Options that may stand alone; their value, if any, stands behind an equals sign.
@@ -192,8 +197,8 @@ def magic_parser() -> argparse.ArgumentParser:
     parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
     add_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
-    parser.add_argument("--wait", action="store_true", help="follow it in this cell; an interrupt leaves it running")
-    parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
+    parser.add_argument("--wait", action="store_true", help="follow the job in this cell; an interrupt leaves it running")
+    parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
     parser.add_argument("words", nargs="*", metavar="Class.method key=value")
     return parser
 
@@ -201,7 +206,7 @@ def magic_parser() -> argparse.ArgumentParser:
 def variable_name(text: str) -> str:
     """Check the name of a variable, for an option's value."""
     if not text.isidentifier() or keyword.iskeyword(text):
-        raise argparse.ArgumentTypeError(f"{quoted(text)} is not the name of a variable")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a valid variable name")
     return text
 
 
@@ -235,7 +240,9 @@ def refuse_variables(given: Sequence[str], variables: Mapping[str, Any]) -> None
         sent = _VARIABLE.fullmatch(text) if equals and name.isidentifier() else None
         if sent and sent[1] in variables:
             name, shown = cut(name), cut(redaction.shown_for(name, sent[1]))
-            raise UsageFault(f'{name}=${shown}: %bgjobs sends no variables; %bgjob does, and job.retry({{"{name}": {shown}}}).')
+            raise UsageFault(
+                f'{name}=${shown}: %bgjobs does not send variables; use %bgjob, or job.retry({{"{name}": {shown}}}).'
+            )
 
 
 def option_word(word: str) -> str:
@@ -310,7 +317,7 @@ class _Reader:
             name = name.strip()
             if not equals or not name.isidentifier():
                 shown = quoted(redaction.typed(pair))
-                raise UsageFault(f"{shown} is not a parameter: write key=value, without spaces around the equals sign.")
+                raise UsageFault(f'{shown} is not a parameter: write key=value, with no spaces around "=".')
             if name in found:
                 raise UsageFault(f"{cut(name)} is given twice.")
             found[name] = self._value(name, text.strip())
@@ -338,7 +345,7 @@ class _Reader:
     def _variable(self, name: str, variable: str) -> Any:
         if variable not in self._variables:
             shown = cut(redaction.shown_for(name, variable))
-            raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; for the text, write "${shown}".')
+            raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; to pass the text, write "${shown}".')
         return self._variables[variable]
 
     def _bare(self, name: str, text: str) -> Typed:
@@ -348,7 +355,8 @@ class _Reader:
         if text in self._variables:
             shown, name = redaction.shown_for(name, text), cut(name)
             raise UsageFault(
-                f'{name}={shown}: {shown} is a variable here. Write {name}=${shown} for it, {name}="{shown}" for the text.'
+                f"{name}={shown}: {shown} is a variable here. "
+                f'Write {name}=${shown} for its value, or {name}="{shown}" for the text.'
             )
         if not text and self._quoted:
             raise UsageFault(f'{cut(name)}= has no value; for the empty text, write {cut(name)}="".')
@@ -359,7 +367,7 @@ class _Reader:
         if text.startswith("{") and text[1:-1] in self._variables:
             return f"write {cut(name)}=${cut(redaction.shown_for(name, text[1:-1]))} for the variable"
         if text.startswith("$"):
-            return "$ sends a variable as it is; give its part a name first, or put quotes around text"
+            return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"
 
 

@@ -107,7 +107,7 @@ def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Itera
             return bool(ended)  # noqa: B023 - likewise
 
         rest = None if limit is None else max(0.0, limit - time.monotonic())
-        late = f"{len(left)} jobs have not ended in {seconds or 0:g} s; they go on."
+        late = f"{len(left)} jobs did not finish within {seconds or 0:g} s; they keep running."
         ids = [job.id for job in left]
         with first._noted_wait(lambda ids=ids: ids, seconds) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
 

@@ -54,7 +54,7 @@ def check_depth(value: Any) -> None:
         If lists and objects in the value are nested deeper than `DEEPEST`.
     """
     if _is_deep(value):
-        raise TooDeep(f"it is nested deeper than {DEEPEST} levels")
+        raise TooDeep(f"it is nested more than {DEEPEST} levels deep")
 
 
 def _may_be_deep(text: str | bytes) -> bool:

@@ -135,4 +135,4 @@ def _tail(text: str) -> str:
     if len(text) <= _LONGEST_TEXT:
         return text
     begun, _, whole = text[-_LONGEST_TEXT:].partition("\n")
-    return f"… (job.log() has all of it)\n{whole or begun}"
+    return f"… (job.log() shows all of it)\n{whole or begun}"

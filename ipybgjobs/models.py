@@ -110,13 +110,13 @@ class JobRecord:
     def _waits_for(self) -> str:
         """Say what a queued job waits for."""
         if self.blockers:
-            return "queued, comes after a job" if self.blockers == 1 else f"queued, comes after {self.blockers} jobs"
+            return "queued, depends on a job" if self.blockers == 1 else f"queued, depends on {self.blockers} jobs"
         clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
         if self.retrying:
-            when = "as soon as there is a slot" if self.ready else f"at {clock}"
+            when = "as soon as a slot is free" if self.ready else f"at {clock}"
             return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} {when}"
         if self.unlaunchable:
-            return f"queued, held: {self.error}; it is launched again at {clock}"
+            return f"queued, held: {self.error}; the next launch is at {clock}"
         delayed = self.not_before > self.submitted_at and not self.ready
         return f"queued, starts at {moments.show(self.not_before)}" if delayed else "queued"
 

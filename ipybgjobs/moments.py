@@ -30,7 +30,7 @@ def parse(value: "str | dt.datetime", now: float, what: str = "at") -> float:
     """
     moment = _read(value, now, what)
     if moment <= now:
-        raise ValueError(f"{what} is {_typed(value)}, which is past ({show(moment)}); give a time that is still to come.")
+        raise ValueError(f"{what} must be a time in the future; got {_typed(value)} ({show(moment)}).")
     return moment
 
 
@@ -44,7 +44,7 @@ def _read(value: "str | dt.datetime", now: float, what: str) -> float:
         return _seconds(moment, what)
     if isinstance(moment, dt.time):
         return _next(moment, now, what)
-    raise ValueError(f'{what} is {_typed(value)}; give a time such as "2026-11-24 22:30" or "22:30", or a datetime.')
+    raise ValueError(f'{what} must be a time such as "2026-11-24 22:30" or "22:30", or a datetime; got {_typed(value)}.')
 
 
 def _understood(text: str) -> dt.datetime | dt.time | None:
@@ -70,7 +70,8 @@ def _seconds(moment: dt.datetime, what: str) -> float:
         raise ValueError(f"{what} is {_typed(moment)}, which is out of range.") from None
     if not exists:
         raise ValueError(
-            f"{what} is {_typed(moment)}, which does not exist here: clocks go forward over it. Give another time, or an offset."
+            f"{what} is {_typed(moment)}, which does not exist here because clocks go forward over it: "
+            "give another time, or an offset."
         )
     return seconds
 

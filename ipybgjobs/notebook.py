@@ -40,7 +40,7 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
     try:
         unbroken.run(effect, lambda _: f"{target} was written")
     except OSError as error:
-        raise StoreError(f"{target} can't be written: {error.strerror}.") from error
+        raise StoreError(f"Can't write {target}: {error.strerror}.") from error
 
 
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}

@@ -67,8 +67,8 @@ def enter(folder: StateFolder) -> Occupancy:
         raise
     if held is None:
         raise StoreError(
-            f"The store in {folder.path} can't be opened: another process is looking whether anybody is here, and has not "
-            f"finished in {_LONGEST_LOOK:.0f} s. It may be stopped: continue or end it, then try again."
+            f"The store in {folder.path} can't be opened: another process has been checking for more than "
+            f"{_LONGEST_LOOK:.0f} s whether it is in use. That process may be stopped: continue or kill it, then try again."
         )
     if not held.has_record_locks():
         held.close()
@@ -78,8 +78,8 @@ def enter(folder: StateFolder) -> Occupancy:
 
 def _without_locks(folder: StateFolder) -> StoreError:
     return StoreError(
-        f"The state folder {folder.path} can't be used: a store needs locks, and those of its file system, "
-        f"{filesystem.describe(folder.path)}, do not work. Set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder on a "
+        f"The state folder {folder.path} can't be used: a store needs file locks, which do not work on its file system, "
+        f"{filesystem.describe(folder.path)}. Set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder on a "
         "local disk. Nothing was submitted."
     )
 

@@ -99,7 +99,7 @@ def differences(before: Origin | None, after: Origin | None) -> list[str]:
     if before.commit != after.commit:
         said.append(f"commit {_short(before.commit)} → {_short(after.commit)}")
     if before.dirty != after.dirty:
-        said.append("uncommitted changes" if after.dirty else "no uncommitted changes any more")
+        said.append("uncommitted changes" if after.dirty else "no more uncommitted changes")
     names = sorted(before.packages.keys() | after.packages.keys())
     pairs = [(name, before.packages.get(name), after.packages.get(name)) for name in names]
     said += [f"{name} {old or 'absent'} → {new or 'absent'}" for name, old, new in pairs if old != new]

@@ -131,7 +131,7 @@ def of_attempt(folder: str, result: dict[str, Any] | None = None) -> list[dict[s
         elif kind == "begin":
             cell.begin()
         elif kind == "lost":
-            cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
+            cell.text(f"[a display could not be saved: {record['reason']}]\n".encode())
         elif kind == "dropped":
             cell.text(dropped(record["displays"], record["bytes"]).encode())
         else:
@@ -157,7 +157,7 @@ def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
     if value.get("plain") is None and "lost" not in value:
         return []
     text = (
-        f"[the return value could not be kept: {value['lost']}] {value.get('repr', '')}"
+        f"[the return value could not be saved: {value['lost']}] {value.get('repr', '')}"
         if "lost" in value
         else repr(value["plain"])
     )

@@ -60,17 +60,16 @@ def resolve(path: str) -> str:
         elif left and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             raise refusal(
                 path,
-                f"everybody may write {place}, and so exchange what is in it for something else: "
-                f"take that right away (chmod o-w {place})",
+                f"every user can write to {place}, and so replace what is in it: remove that permission (chmod o-w {place})",
             )
     return place
 
 
 def _target(path: str, link: str, found: os.stat_result, links: int) -> str:
     if found.st_uid not in _trusted():
-        raise refusal(path, f"{link} is a link that user {found.st_uid} has made, and may change at any time")
+        raise refusal(path, f"{link} is a link that user {found.st_uid} made, and may change at any time")
     if links > _MOST_LINKS:
-        raise refusal(path, f"{link} is one of more than {_MOST_LINKS} links, which may lead in a circle")
+        raise refusal(path, f"{link} is one of more than {_MOST_LINKS} links, which may form a loop")
     return os.readlink(link)
 
 
@@ -102,7 +101,8 @@ def check(folder: str, *, made: bool = False) -> None:
         raise refusal(folder, _of_another(found.st_uid, made=made))
     if made and found.st_mode & 0o077:
         raise refusal(
-            folder, f"its volume keeps no modes (this one stays {_mode(found)}), so others can read and change what is in it"
+            folder,
+            f"its volume does not store modes (this one stays {_mode(found)}), so others can read and change what is in it",
         )
     if not stat.S_ISDIR(found.st_mode) or not found.st_mode & stat.S_IRUSR:
         return  # whoever makes what is missing says so, or gives itself the right and looks again
@@ -116,15 +116,16 @@ def check(folder: str, *, made: bool = False) -> None:
 def _of_another(uid: int, *, made: bool) -> str:
     if made:
         return (
-            f"what you make there is given to user {uid}, and you are user {os.geteuid()}, so the volume can't say what is yours"
+            f"what you create there belongs to user {uid}, but you are user {os.geteuid()}, "
+            "so the volume can't show what is yours"
         )
-    return f"it belongs to user {uid}, who could make you run anything, and you are user {os.geteuid()}: run this as its owner"
+    return f"it belongs to user {uid}, who could make you run anything, but you are user {os.geteuid()}: run this as its owner"
 
 
 def _open_to_others(what: str, found: os.stat_result, folder: str) -> str:
     return (
-        f"others may write {what} (mode {_mode(found)}), and so may have changed what is there: look at it, "
-        f"and where all is yours close it (chmod -R go-rwx {folder})"
+        f"others can write to {what} (mode {_mode(found)}), and so may have changed what is there: check it, "
+        f"and if it is all yours, close it (chmod -R go-rwx {folder})"
     )
 
 
@@ -141,7 +142,7 @@ def _check_entry(folder: str, entry: "os.DirEntry[str]") -> None:
     if found.st_uid != os.geteuid():
         raise refusal(
             folder,
-            f"{entry.name} in it belongs to user {found.st_uid}, who could make you run anything: look at it, and take it away",
+            f"{entry.name} in it belongs to user {found.st_uid}, who could make you run anything: check it, and remove it",
         )
     if found.st_mode & _WRITABLE_BY_OTHERS and not stat.S_ISLNK(found.st_mode):
         raise refusal(folder, _open_to_others(f"{entry.name} in it", found, folder))
@@ -154,8 +155,8 @@ def _mode(found: os.stat_result) -> str:
 def refusal(folder: str, why: str) -> StoreError:
     """Return the error that says why a state folder can't be used, and what to do."""
     return StoreError(
-        f"The state folder {folder} can't be used: {why}; or set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder "
-        "that you have made yourself, on a local disk. Nothing was changed."
+        f"The state folder {folder} can't be used: {why}. You can also set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to "
+        "a folder that you created yourself, on a local disk. Nothing was changed."
     )
 
 
@@ -172,5 +173,5 @@ def read(path: str) -> bytes:
     with attempt.opened(path) as file:
         owner = os.fstat(file.fileno()).st_uid
         if owner != os.geteuid():
-            raise StoreError(f"{path} belongs to user {owner}, who could make you run anything, so it is not read.")
+            raise StoreError(f"{path} belongs to user {owner}, who could make you run anything, so it was not read.")
         return file.read()

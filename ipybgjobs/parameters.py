@@ -121,7 +121,7 @@ def note_of_size(sent: Sequence[tuple[Call, bytes | None]], limit: int) -> str |
     call, _ = sent[taken.index(max(taken))]
     names = [f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items()]
     names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
-    return f"{sizes.show(sum(taken))} of parameters are copied ({', '.join(names)}); a path in their place would not be."
+    return f"The parameters take {sizes.show(sum(taken))} ({', '.join(names)}) and are copied; consider passing a path instead."
 
 
 def size(call: Call, pickled: bytes | None) -> int:
@@ -153,7 +153,7 @@ def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameter
     slot, value = _culprit(values)
     return InvalidParameters(
         f"{slot.partition('.')[2]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
-        "Send what it is made from instead, such as a path."
+        "Pass something it can be rebuilt from, such as a path."
     )
 
 

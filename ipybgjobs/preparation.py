@@ -135,7 +135,7 @@ def _check_reuse(chosen: Options, permission: Permission) -> None:
     if chosen.reuse_since is not None and permission.by_value:
         name = permission.target.removeprefix(f"{NOTEBOOK}.")
         raise InvalidParameters(
-            f"reuse compares source files, and {name} is defined in the notebook: put it in a module, or leave reuse out."
+            f"reuse compares source files, but {name} is defined in the notebook: move it to a module, or leave out reuse."
         )
 
 
@@ -223,7 +223,7 @@ def _check_outputs(bound: Sequence[Bound]) -> None:
     files = [file for file in outputs if not file.endswith(os.sep)]
     if len(set(files)) < len(files):
         same = next(file for file in files if files.count(file) > 1)
-        raise InvalidParameters(f"output is {same!r} for several jobs, of which each would overwrite the others': give a folder.")
+        raise InvalidParameters(f"Several jobs would write to the same output {same!r}: pass a folder.")
 
 
 _NOT_FOR_MANY = ("unique", "on_duplicate", "reuse")
@@ -231,11 +231,13 @@ _NOT_FOR_MANY = ("unique", "on_duplicate", "reuse")
 
 def _check_calls(own: Sequence[Mapping[str, Any]], shared: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     if not own:
-        raise InvalidParameters("There is nothing to submit: give a list of parameters, one dict for each job.")
+        raise InvalidParameters("There is nothing to submit: pass a list of parameters, one dict per job.")
     for number, each in enumerate(own):
         twice = [key for key in each if key in shared]
         if twice:
-            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: give it once.")
+            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: pass it only once.")
     refused = [option for option in _NOT_FOR_MANY if given.get(option) not in (None, "reject")]
     if refused:
-        raise InvalidParameters(f"submit_many takes no {refused[0]}: it is about one job; submit those one by one.")
+        raise InvalidParameters(
+            f"submit_many does not take {refused[0]}, which applies to a single job: submit those jobs one by one."
+        )

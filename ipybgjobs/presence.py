@@ -91,7 +91,7 @@ def trouble(folder: StateFolder) -> str | None:
 def _trouble(folder: StateFolder) -> str | None:
     signed = lock.signature(folder.supervisor_lock(place.here()))
     if signed is not None and identity.is_stopped(signed.pid):
-        fix = f"continue it (kill -CONT {signed.pid}), or end it and another starts (kill -KILL {signed.pid})"
+        fix = f"continue it (kill -CONT {signed.pid}), or kill it so that another starts (kill -KILL {signed.pid})"
         return f"the supervisor (PID {signed.pid}) is stopped: {fix}"
     late = 0.0 if signed is None or signed.due is None else time.monotonic() - signed.due
     if signed is None or late < LATE:
@@ -100,8 +100,8 @@ def _trouble(folder: StateFolder) -> str | None:
         return holder.writer(folder.database, only_stopped=False)
     since = time.strftime("%H:%M:%S", time.localtime(time.time() - late))
     return (
-        f"the supervisor (PID {signed.pid}) has not been heard of since {since}, and may hang; "
-        f"if that goes on, end it and another starts (kill -KILL {signed.pid})"
+        f"the supervisor (PID {signed.pid}) has not been heard from since {since}, and may hang; "
+        f"if that continues, kill it so that another starts (kill -KILL {signed.pid})"
     )
 
 

@@ -59,14 +59,13 @@ class Found:
     def saved(self) -> str:
         """Say what was saved."""
         parts = [f"{_jobs(len(self.salvaged.rows.get('jobs', ())))} of the damaged store"] if self.damage is not None else []
-        return " and ".join([*parts, f"{_jobs(len(self.folders))} that only their folders told of"])
+        return " and ".join([*parts, f"{_jobs(len(self.folders))} known only from their folders"])
 
     def __str__(self) -> str:
         jobs, unreadable = len(self.salvaged.rows.get("jobs", ())), self.salvaged.unreadable
         read = f"{_jobs(jobs)} can be read" + (f", up to {unreadable} can't" if unreadable else "")
-        kept = (
-            f"{_jobs(len(self.folders))} {'has' if len(self.folders) == 1 else 'have'} no row, and can be had from their folders"
-        )
+        verb = "has" if len(self.folders) == 1 else "have"
+        kept = f"{_jobs(len(self.folders))} {verb} no row, and can be restored from their folders"
         parts = ([read] if self.damage is not None else []) + ([kept] if self.folders else [])
         return "; ".join(parts)
 
@@ -128,7 +127,7 @@ def _copy(path: str, copy: str) -> None:
     done = subprocess.run([sys.executable, "-ISc", code, path, copy], capture_output=True, text=True, check=False)
     if done.returncode:
         why = done.stderr.strip().rpartition("\n")[2]
-        raise StoreError(f"{path} can't be copied to be read: {why}. Nothing was changed.")
+        raise StoreError(f"{path} can't be copied for reading: {why}. Nothing was changed.")
 
 
 def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str | None]:
@@ -176,8 +175,8 @@ def _alone(folder: StateFolder) -> Iterator[None]:
         others = [path for path in folder.supervisor_locks() if path not in (own, folder.next_lock(place.here()))]
         if held is None or any(lock.is_held(path) for path in others):
             raise StoreError(
-                f"A supervisor works on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, then "
-                "rescue."
+                f"A supervisor is working on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, "
+                "then rescue."
             )
         yield
     finally:
@@ -242,7 +241,7 @@ def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
     if request is None:
         return None
     if any(worker.is_held_alive(f"{folder.attempt(path)}/{attempt.STARTED}") for path in paths.values()):
-        raise StoreError(f"The job in {folder.job(uid)} runs: wait for its end, then rescue. Nothing was changed.")
+        raise StoreError(f"The job in {folder.job(uid)} is running: wait for it to end, then rescue. Nothing was changed.")
     call = _call(request, folder, uid)
     job = request.get("job", {})
     attempts = tuple(_known_attempt(folder, number, path, call) for number, path in paths.items() if number)

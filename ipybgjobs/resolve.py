@@ -75,8 +75,8 @@ def _import(name: str, *, optional: bool = False) -> Any:
             return None
         if error.name == name:
             raise InvalidTarget(
-                f"There is no module {name} on the path of the job ({os.getcwd()} and sys.path); "
-                "put it beside the notebook or install it."
+                f"There is no module {name} on the job's path ({os.getcwd()} and sys.path): "
+                "put it beside the notebook, or install it."
             ) from None
         raise InvalidTarget(f"{name} can't be imported: {error}.") from error
     except (KeyboardInterrupt, Terminated):  # meant for whoever imports
@@ -90,7 +90,7 @@ def _prefer(module: str, folder: str) -> None:
     """Find the module in the folder before anything of it runs, and let the folder be looked at first."""
     found = importlib.machinery.PathFinder.find_spec(module, [folder])
     if found is None:
-        raise JobNotAllowed(f"{module} is allowed only from {folder}, and it is not there.")
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, but it is not there.")
     if found.origin is None:  # a folder without __init__.py would be joined with others of its name
         raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
     _check_origin(found.origin, module, folder)
@@ -110,7 +110,7 @@ def _check_submodule(parent: Any, path: str, folder: str) -> None:
 def _check_origin(origin: str, path: str, folder: str) -> None:
     place = os.path.realpath(origin) if origin else ""
     if not place.startswith(os.path.join(folder, "")):
-        raise JobNotAllowed(f"{path} is allowed only from {folder}; it was found in {place or 'no file'}.")
+        raise JobNotAllowed(f"{path} is allowed only from {folder}, but it was found in {place or 'no file'}.")
 
 
 def _check_place(found: Any, key: str, folder: str) -> None:

@@ -43,7 +43,7 @@ def value(folder: str | None, job_id: int) -> Any:
         If the value could not be kept, or can't be loaded here.
     """
     if folder is None:
-        raise ResultNotKept(f"job {job_id} has succeeded, but no attempt of it is recorded, so its return value can't be found.")
+        raise ResultNotKept(f"job {job_id} succeeded, but none of its attempts is recorded, so its return value can't be found.")
     report = reports.outcome(folder)
     result = {} if report is None else report.result
     if "plain" in result:
@@ -51,7 +51,7 @@ def value(folder: str | None, job_id: int) -> Any:
     if "lost" in result:
         representation = str(result.get("repr", ""))
         raise ResultNotKept(
-            f"job {job_id} has succeeded, but its return value, a {result.get('type')}, can't be kept: {result['lost']}. "
+            f"job {job_id} succeeded, but its return value ({result.get('type')}) could not be saved: {result['lost']}. "
             f"Its repr is {redaction.cut(representation, 200)}",
             representation,
         )
@@ -59,7 +59,7 @@ def value(folder: str | None, job_id: int) -> Any:
         return plain.load(ownership.read(f"{folder}/{attempt.RESULT}"))
     except (Exception, SystemExit) as problem:  # it must not end who asks for it
         raise ResultNotKept(
-            f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
+            f"job {job_id} succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
         ) from problem
 
 

@@ -137,7 +137,7 @@ def check_working_directory() -> None:
         If the working directory is gone.
     """
     if working_directory() is None:
-        raise InvalidRequest("The working directory of this process is gone: change to one that is there, and submit again.")
+        raise InvalidRequest("The working directory no longer exists: change to an existing one and submit again.")
 
 
 def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()) -> Context:

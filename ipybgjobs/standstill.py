@@ -188,12 +188,13 @@ def _said(job_id: int, scene: Scene) -> str:
     queue = next((scene.queued[other] for other in others if other in scene.queued), None)
     if queue is None:
         return (
-            f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can end. Let one of them go on."
+            f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can end. "
+            "Let one of them continue without waiting."
         )
-    slots, taken = "all slots", "are taken by jobs"
+    slots, taken = "all slots", "are taken by jobs that wait"
     if scene.slots[queue] == 1:
-        slots, taken = "the only slot", "is taken by a job"
+        slots, taken = "the only slot", "is taken by a job that waits"
     return (
-        f"job {job_id} waits for job {named}, which can't start: {slots} of the queue {queue} {taken} that waits. "
-        f"Submit what a job waits for to another queue, or give {queue} more slots (BackgroundJobs.queues)."
+        f"job {job_id} waits for job {named}, which can't start: {slots} of the queue {queue} {taken}. "
+        f"Submit the jobs that others wait for to another queue, or give {queue} more slots (BackgroundJobs.queues)."
     )

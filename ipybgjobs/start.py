@@ -36,7 +36,7 @@ def main(role: str, arguments: list[str]) -> None:
 
         inspection.main(int(arguments[0]))
     else:
-        sys.exit(f"{role} is no role of ipybgjobs")
+        sys.exit(f"{role} is not a role of ipybgjobs")
 
 
 def import_own_package() -> None:

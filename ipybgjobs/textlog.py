@@ -55,7 +55,7 @@ class TextLog:
 
     def _note(self) -> bytes:
         first, last = self._hole or (0, 0)
-        return f"\n… {sizes.show(last - first)} of output were dropped here (BackgroundJobs.max_output_bytes) …\n".encode()
+        return f"\n… {sizes.show(last - first)} of output was dropped here (BackgroundJobs.max_output_bytes) …\n".encode()
 
     def _raw(self, begin: int, end: int) -> bytes:
         try:

@@ -148,7 +148,7 @@ class JobView:
             reason = redaction.one_line(f"{type(problem).__name__}: {problem}")
             raise ParametersNotLoaded(
                 f"The parameters of job {self.id} can't be loaded here: {reason}. They were pickled at submit and need the "
-                "modules and classes that they are made of: make these importable under the same names, or submit the job anew."
+                "modules and classes that they are made of: make these importable under the same names, or submit the job again."
             ) from problem
         return values
 
@@ -205,14 +205,14 @@ class JobView:
         if not record.state.ended and record.owner.place != place.here():
             return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
         if record.state is JobState.QUEUED and record.blockers:
-            return f"queued, comes after {', '.join(f'job {each}' for each in self.after)}"
+            return f"queued, depends on {', '.join(f'job {each}' for each in self.after)}"
         held = self._held(record)
         if held:
             return f"{record.status()}, held: {held}"
         told = [record.status()]
         if record.state is JobState.RUNNING:
             others = ", ".join(f"job {each}" for each in self._waits_for())
-            told += [f"waits for {others}" if others else "", str(self.progress or "")]
+            told += [f"waiting for {others}" if others else "", str(self.progress or "")]
         return ", ".join(filter(None, told))
 
     def _noted_wait(self, left: Callable[[], Sequence[int]], timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
@@ -242,7 +242,7 @@ class JobView:
 
     def _last_heard(self, key: str) -> str:
         heard = [row["heard_at"] for row in records.supervisors(self._database()) if row["place"] == key]
-        return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
+        return f"last heard from {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard from"
 
     @property
     def error(self) -> str | None:
@@ -299,7 +299,7 @@ class JobView:
             return self._newest_folder()
         attempts = {each.number: each for each in self.attempts}
         if type(number) is not int or number not in attempts:
-            raise InvalidParameters(f"attempt is {number!r}; {_numbers(self.id, list(attempts))}.")
+            raise InvalidParameters(f"There is no attempt {number!r}: {_numbers(self.id, list(attempts))}.")
         folder = attempts[number].folder
         return None if folder is None else self._folder.attempt(folder)
 
@@ -354,7 +354,7 @@ class JobView:
 def _numbers(job_id: int, numbers: list[int]) -> str:
     """Say which attempts a job has."""
     if not numbers:
-        return f"job {job_id} has had no attempt yet"
+        return f"job {job_id} has had no attempts yet"
     return f"job {job_id} has " + ("attempt 1 only" if numbers == [1] else f"attempts {numbers[0]} to {numbers[-1]}")
 
 

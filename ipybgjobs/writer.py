@@ -88,7 +88,7 @@ class Writer:
             controls.request_retry(self._database, job_ids, owner, surroundings, now)
             wake(self._folder)
 
-        unbroken.run(effect, lambda _: f"the retry of {_named(job_ids)} was asked for, and goes on")
+        unbroken.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
 
     def adopt(self, notes: Mapping[int, str], owner: Owner, now: float) -> None:
         """Ask for jobs to become this place's; `notes`: who says of each that its place is gone."""
@@ -97,7 +97,7 @@ class Writer:
             controls.request_adoption(self._database, notes, owner, now)
             wake(self._folder)
 
-        unbroken.run(effect, lambda _: f"the adoption of {_named(list(notes))} was asked for, and goes on")
+        unbroken.run(effect, lambda _: f"the adoption of {_named(list(notes))} was requested, and continues")
 
     def cancel(self, job_ids: Sequence[int], grace: float | None, now: float) -> None:
         """Ask for the cancellation of jobs."""
@@ -127,7 +127,7 @@ class Writer:
             wake(self._folder)
             return changed
 
-        return unbroken.run(effect, lambda changed: f"job {job_id} has priority {priority} now" if changed else None)
+        return unbroken.run(effect, lambda changed: f"job {job_id} now has priority {priority}" if changed else None)
 
     def keep(self, job_id: int, *, kept: bool) -> None:
         """Exempt a job from clean and retention, or no longer."""
@@ -178,7 +178,7 @@ def wake(folder: StateFolder) -> None:
         summon.summon(folder)
     except OSError as error:
         raise StoreError(
-            f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
+            f"The job is stored in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
         ) from error
 
 
@@ -191,7 +191,7 @@ def _named(job_ids: Sequence[int]) -> str:
 
 
 def _cancellation(what: str, number: int) -> str:
-    return f"{what} {'is' if number == 1 else 'are'} being cancelled; the cancellation goes on"
+    return f"{what} {'is' if number == 1 else 'are'} being cancelled; the cancellation continues"
 
 
 def _queues(names: Sequence[str]) -> str:

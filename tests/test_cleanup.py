@@ -320,7 +320,7 @@ def test_a_retry_with_other_parameters_comes_after_the_same_jobs(calc):
     first = bg.submit("calc.once", {"marker": str(calc.root / "marker")}, delay=0.3)
     second = bg.submit("calc.add", {"a": 2}, after=first).wait(60)
     assert second.state == "failed"
-    with pytest.raises(bg.InvalidRequest, match="job 2 comes after job 1, which did not succeed: retry job 1 first"):
+    with pytest.raises(bg.InvalidRequest, match="job 2 depends on job 1, which did not succeed: retry job 1 first"):
         second.retry(params={"a": 3})
     first.retry()
     third = second.retry(params={"a": 3})
@@ -667,7 +667,7 @@ def test_a_submit_that_copies_a_large_parameter_says_so(calc, capsys, value):
     bg.submit("work.echo", {"value": 1}, delay="1h").cancel()
     assert "copied" not in capsys.readouterr().err
     bg.submit("work.echo", {"value": value}, delay="1h").cancel()
-    [note] = re.findall("Note: .* of parameters are copied.*", capsys.readouterr().err)
+    [note] = re.findall("Note: The parameters take .* and are copied.*", capsys.readouterr().err)
     assert re.search(r"\b4\d kB", note)
     assert "value" in note
     assert "path" in note
@@ -768,7 +768,7 @@ def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     assert bg.job(2).result(60) == [2, None, 0]
     status, said, _ = command("clean")
     assert status == 0
-    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; --yes removes them\n", said)
+    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; add --yes to remove them\n", said)
     assert command("remove", "1")[:2] == (0, "removed job 1\n")
     assert command("remove", "1")[0] == 1
     assert command("remove")[0] == 2
@@ -857,7 +857,7 @@ def test_priority_pause_and_resume_in_a_terminal(run):
     job.wait(60)
     bg.job(2).wait(60)
     assert job.attempts[0].started_at > bg.job(2).attempts[0].started_at
-    assert run("pause") == "paused: default, gpu; running jobs go on\n"
+    assert run("pause") == "paused: default, gpu; running jobs continue\n"
     assert run("resume --json") == {"resumed": ["default", "gpu"]}
     assert run("resume") == "resumed: nothing was paused\n"
 
@@ -951,8 +951,8 @@ REFUSED = {
         ("resume gpu", 1, ["gpu is not paused"]),
     ],
     "cancel": [
-        ("cancel 1", 1, ["job 1 has succeeded already"]),
-        ("cancel 4 1", 1, ["job 1 has succeeded already"]),
+        ("cancel 1", 1, ["job 1 has already succeeded"]),
+        ("cancel 4 1", 1, ["job 1 has already succeeded"]),
         ("cancel 4 --grace soon", 1, ["grace", "soon"]),
         ("cancel 4 --grace -1", 1, ["grace", "-1"]),
         ("cancel --group nobody", 1, ["no group 'nobody'"]),

@@ -108,10 +108,10 @@ def test_the_text_has_a_line_for_each_fact(calls):
     assert head == "calls.Net.fit would run"
     said = {line[:16].strip(): line[16:] for line in reversed(lines)}
     assert said["allowed by"] == f"allowed_jobs['calls.Net'] in {calls.config_file}"
-    assert said["params"] == "epochs=3: int, as given, by the annotation int"
+    assert said["params"] == "epochs=3: int, as given, converted by the annotation int"
     assert said["queue"] == "gpu, 1 slot"
-    assert said["attempts"].startswith("1 of 4: the start, not before ")
-    assert "2 of 4: 1 m after attempt 1 has failed, and up to 50% more, not before " in text
+    assert said["attempts"].startswith("1 of 4: at the start, not before ")
+    assert "2 of 4: 1 m after attempt 1 fails, plus up to 50% jitter, not before " in text
     assert said["timeout"] == "2 h for each attempt"
 
 
@@ -145,8 +145,8 @@ def test_a_job_that_would_be_reused_is_named(explain):
         ("nowhere.run", "nowhere.run is not on the allowlist", set()),
         ("calls.Net.fit epochs=many", "epochs='many' does not fit int", {"allowed_by", "queue", "attempts"}),
         ("calls.Net.fit --queue cpu", "There is no queue 'cpu'", {"allowed_by"}),
-        ("work.echo", "echo() needs value", {"allowed_by", "queue"}),
-        ("work.echo value=1 --after 7", "There is no job yet", {"allowed_by", "call", "callable", "params"}),
+        ("work.echo", "echo() is missing the required parameter value", {"allowed_by", "queue"}),
+        ("work.echo value=1 --after 7", "There are no jobs yet", {"allowed_by", "call", "callable", "params"}),
         ("__main__.Mine.fit", "c.BackgroundJobs.allow_notebook_code = True", set()),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_job_that_waits_for_a_job_of_its_own_full_queue_is_told_so(parents):
         error = job.exception(DEADLINE)
         assert isinstance(error, bg.Standstill)
         assert f"which can't start: the only slot of the queue {way} is taken by a job that waits." in str(error)
-        assert f"Submit what a job waits for to another queue, or give {way} more slots (BackgroundJobs.queues)." in str(error)
+        assert f"to another queue, or give {way} more slots (BackgroundJobs.queues)." in str(error)
     children = bg.jobs(target="work.echo")
     assert {job.result(DEADLINE) for job in children} == {1, 2, 5}  # they have the slots now
     assert len(children) == len(ways) + 2
