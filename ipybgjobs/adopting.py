@@ -1,7 +1,7 @@
-"""Jobs of a place that is gone, where nothing proves it: a person says so, and this place's supervisor goes on with them.
+"""Take over jobs of a place that is gone but can't be proved gone: a person says so, and this place's supervisor continues them.
 
-What waited there waits here; an attempt that ran there is lost, and retried by rule. A process that runs there in spite of what
-the person says is not ended: nobody here can reach it.
+Jobs that waited there wait here; an attempt that ran there is lost, and retried by its policy. A process that still runs there,
+contrary to what the person says, is not ended: it can't be reached from here.
 """
 
 import getpass
@@ -20,13 +20,13 @@ from .store import places, records
 from .store.database import Database
 from .writer import Writer
 
-#: Longest that the supervisor may take to answer, in seconds.
+#: Longest time that the supervisor may take to answer, in seconds.
 _LONGEST = 60.0
 
 
 @unbroken.told
 def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
-    """Make jobs this place's own, and return them when its supervisor has them.
+    """Make jobs belong to this place, and return them when its supervisor has them.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     Raises
     ------
     InvalidRequest
-        If one of them has ended, is here already, or is in a place that is seen to be alive; nothing was changed.
+        If one of them has ended, is here already, or is in a place that appears to be alive; nothing was changed.
     TimeoutError
         If no supervisor answers.
     """
@@ -56,7 +56,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
 
 @unbroken.told
 def adopt_all(client: Client, now: float) -> JobList:
-    """Make all jobs this place's own that are elsewhere, but for those whose place is seen to be alive; as `adopt`."""
+    """Adopt all jobs that are elsewhere, except those whose place appears to be alive; see `adopt`."""
     folder = client.folder()
     database = client.database(folder)
     found = [records.shown_job(database, each) for each in places.elsewhere(database, place.here())]
@@ -74,7 +74,7 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
 
 
 def _refusal(folder: StateFolder, database: Database, record: JobRecord) -> str | None:
-    """Why a job can't be adopted; None if it can."""
+    """Return why a job can't be adopted; None if it can."""
     if record.id not in places.elsewhere(database, place.here(), record.id):
         was = f"has already ended ({record.state})" if record.state.ended else "is here already"
         return f"job {record.id} {was}; only an unfinished job that is elsewhere can be adopted."

@@ -1,6 +1,6 @@
-"""Whether a name may run: from a target as typed to the entry that allows it, or the reason why none does.
+"""Decide whether a name may run: find the entry that allows a target, or the reason why none does.
 
-It imports nothing of the user's, and answers from `Settings` alone; of a notebook's path it follows the links.
+It imports none of the user's code, and decides from `Settings` alone; it follows the links in a notebook's path.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from .errors import JobNotAllowed
 from .redaction import cut, one_line, quoted
 from .settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
 
-#: Longest target; a module's path ends well before.
+#: Longest target, in characters; module paths are far shorter.
 _LONGEST = 1000
 
 
@@ -31,12 +31,12 @@ class Permission(NamedTuple):
 
     @property
     def by_value(self) -> bool:
-        """Whether the code itself is sent, since no other process could import it."""
+        """Whether the code itself is sent, because no other process could import it."""
         return is_by_value(self.entry.key)
 
     @property
     def rule(self) -> str:
-        """What allows it, as the file says it."""
+        """The rule that allows it, as written in the file."""
         return NOTEBOOK_CODE if _is_of_notebook(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
 
 
@@ -46,14 +46,14 @@ def find(target: str, settings: Settings) -> Permission:
     Parameters
     ----------
     target : str
-        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+        ``module.Class.method``, ``module.function``, or ``Class.method`` if only one allowed class has the name.
     settings : Settings
         What the configuration files say.
 
     Raises
     ------
     JobNotAllowed
-        If none does; one sentence says which rule refuses and what to do.
+        If none does; one sentence names the rule and the fix.
     """
     _check_form(target)
     key, _, method = target.rpartition(".")
@@ -68,7 +68,7 @@ def find(target: str, settings: Settings) -> Permission:
 
 
 def is_allowed(target: str, settings: Settings) -> bool:
-    """Whether the files allow a full target; the check at launch."""
+    """Return whether the files allow a full target; the check at launch."""
     return permission(target, settings) is not None
 
 
@@ -80,7 +80,7 @@ def permission(target: str, settings: Settings) -> Permission | None:
 
 
 def is_by_value(key: str) -> bool:
-    """Whether a class, or the module of a function, is the notebook's or script's own: its code is sent, not found."""
+    """Return whether a class, or a function's module, is defined in the notebook or script, so that its code must be sent."""
     return key.partition(".")[0] == NOTEBOOK
 
 
@@ -89,7 +89,7 @@ def _is_of_notebook(key: str) -> bool:
 
 
 def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
-    """The entry of a class or module: what `allowed_jobs` says of it, or the switch for code of a notebook."""
+    """Return the entry of a class or module: from `allowed_jobs`, or made by the switch for notebook code."""
     if not _is_of_notebook(key):
         return settings.allowed.get(key)
     if settings.notebook_code is None or _private(f"{key}.{method}"):
@@ -99,21 +99,21 @@ def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
 
 
 def _private(target: str) -> list[str]:
-    """Names in a target that are not public."""
+    """Return the names in a target that are not public."""
     return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
 def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-    """See to it that what a target demands beyond its entry is permitted: a notebook's path, the code of a cell.
+    """Check that what a target demands beyond its entry is permitted: a notebook's path, the code of a cell.
 
     Parameters
     ----------
     demanded : str or None
-        As `demand.of` says.
+        As returned by `demand.of`.
     target : str
         The full dotted path.
     params : mapping
-        Its parameters, as they fit.
+        Its converted parameters.
     settings : Settings
         What the configuration files say.
 
@@ -152,17 +152,17 @@ def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
 
 
 def fits_notebook(path: str, settings: Settings) -> bool:
-    """Whether a pattern of the files fits a notebook."""
+    """Return whether a notebook matches a pattern in the files."""
     return fitting_pattern(path, settings) is not None
 
 
 def fitting_pattern(path: str, settings: Settings) -> str | None:
-    """Return the first pattern of the files that fits a notebook."""
+    """Return the first pattern in the files that matches a notebook."""
     return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
 
 
 def runs_notebook(target: str) -> bool:
-    """Whether a target is our class of notebooks, by the one name that the files may allow."""
+    """Return whether a target is this package's notebook class, by the only name that the files may allow."""
     return target.rpartition(".")[0] == NOTEBOOK_CLASS
 
 
@@ -207,7 +207,7 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
 
 
 def _switched_off(target: str, settings: Settings) -> str:
-    """Why code of the notebook may not run, and what to do."""
+    """Return why code of the notebook may not run, and what to do."""
     switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
     if NOTEBOOK_CODE in settings.narrowed:
         fix = (
@@ -227,7 +227,7 @@ def _switched_off(target: str, settings: Settings) -> str:
 
 
 def allow_command(target: str) -> str:
-    """Return the notebook line that allows a target or a notebook, for this very interpreter."""
+    """Return the notebook line that allows a target or a notebook, run by this interpreter."""
     return f"!{shlex.quote(sys.executable or 'python')} -m ipybgjobs allow {target}"
 
 

@@ -1,6 +1,6 @@
 """The command line ``jupyter bgjobs VERB``, also ``python -m ipybgjobs``; the same verbs serve ``%bgjobs``.
 
-Exit status: 0 fine, 1 the job failed or was refused, 2 wrong usage.
+Exit status: 0 success, 1 the job failed or was refused, 2 wrong usage.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb, and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no error
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is not an error
     try:
         return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
     except UsageFault as fault:
@@ -49,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell_unwritten(error)
         return FAILED
     except KeyboardInterrupt as interrupt:
-        print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done by then
+        print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done before the interrupt
         return 130
 
 
 def _run_and_flush(arguments: Sequence[str]) -> int:
-    """Run one verb, and write all of its output while it can still be told that this can't be done."""
+    """Run one verb, and write all its output while a failure to write can still be reported."""
     status = run(arguments)
     if sys.stdout is not None:
         sys.stdout.flush()
@@ -62,10 +62,10 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 
 def _tell_unwritten(error: OSError) -> None:
-    """Say that the output can't be written; Python's own last flush, which would say it again, finds nothing to write to."""
+    """Report that the output can't be written, and keep Python's final flush from reporting it again."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    with contextlib.suppress(OSError):  # the other may be as full
+    with contextlib.suppress(OSError):  # standard error may be full too
         print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
 
 
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     Parameters
     ----------
     arguments : sequence of str
-        The verb and what it takes.
+        The verb and its arguments.
     prog : str
         Name of the command, for messages.
     """

@@ -1,7 +1,7 @@
 """`jupyter bgjobs demo`: a real notebook submits a job, its kernel is killed, a second kernel shows log and result.
 
-The job trains a classifier on the handwritten digits that scikit-learn ships. The demo has a configuration and a state folder
-of its own, so that it changes nothing of the user's.
+The job trains a classifier on the handwritten digits that scikit-learn ships. The demo has its own configuration and state
+folder, so that it changes none of the user's files.
 """
 
 import argparse
@@ -44,14 +44,14 @@ class Digits:
     """A classifier of handwritten digits."""
 
     def train(self, epochs: int = 20, pause: float = 0.2) -> dict[str, Any]:
-        """Train on 1,347 images, test on 450, and say how it goes.
+        """Train on 1,347 images, test on 450, and print the accuracy.
 
         Parameters
         ----------
         epochs : int
             Passes over the training images.
         pause : float
-            Seconds to rest after each, so that there is time to kill the kernel.
+            Seconds to wait after each, so that there is time to kill the kernel.
 
         Returns
         -------
@@ -76,7 +76,7 @@ class Digits:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo, and print what happens."""
     try:
-        import nbclient  # noqa: F401 - looked for before anything starts
+        import nbclient  # noqa: F401 - checked before anything starts
         import nbformat  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError as error:
@@ -105,7 +105,7 @@ async def _play(folder: Path) -> None:
 
 
 async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
-    """Run the cells in a new kernel, print their outputs, save the notebook; `kill`: end the kernel by SIGKILL."""
+    """Run the cells in a new kernel, print their outputs, save the notebook; `kill`: kill the kernel with SIGKILL."""
     import nbformat
     from nbclient import NotebookClient
 

@@ -1,6 +1,6 @@
-"""`jupyter bgjobs doctor`: what is there, what is read, what is wrong; exit status 1 if something is.
+"""`jupyter bgjobs doctor`: what is installed, which files are read, and what is wrong; exit status 1 if anything is.
 
-It looks, and changes nothing, unless it is told to rescue what can be saved.
+It changes nothing, unless it is told to rescue what can be saved.
 """
 
 import argparse
@@ -29,25 +29,25 @@ from .store.database import Database
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
 
-#: Jobs elsewhere that are named.
+#: Most jobs elsewhere that are named.
 _LISTED = 20
 
-#: Seconds within which an init has waited for a process that has ended, also one that looks now and then; and between two looks.
+#: Seconds within which even an init that only checks now and then has reaped a process that has ended; and between two checks.
 _REAPED, _LOOK = 8.0, 0.1
 
-#: Longest that the disk use is measured, in seconds.
+#: Longest time for measuring the disk use, in seconds.
 _LONGEST_LOOK = 5.0
 
 
 @dataclass(slots=True)
 class Report:
-    """What the doctor found: facts in order, and problems."""
+    """The doctor's findings: facts in order, and problems."""
 
     facts: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def fact(self, name: str, value: object) -> None:
-        """Note something."""
+        """Add a fact."""
         self.facts.append((name, str(value)))
 
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rescue(*, json_wanted: bool) -> int:
-    """Save what can be saved, and say so."""
+    """Save what can be saved, and report it."""
     here = client()
     folder = StateFolder(loading.state_folder(here.settings()))
     surroundings_here = here.surroundings()
@@ -89,7 +89,7 @@ def _rescue(*, json_wanted: bool) -> int:
 
 
 def examine() -> Report:
-    """Look at everything."""
+    """Examine everything."""
     report = Report()
     _versions(report)
     try:
@@ -135,7 +135,7 @@ def _versions(report: Report) -> None:
 
 
 def _unreaped(report: Report) -> None:
-    """Say where nobody waits for processes whose parent has ended: each supervisor that ends stays in the process table there."""
+    """Report if nothing reaps processes whose parent has ended: then each supervisor that ends stays in the process table."""
     found, limit = tree.unreaped(), time.monotonic() + _REAPED
     while found and time.monotonic() < limit:
         time.sleep(_LOOK)
@@ -200,13 +200,13 @@ def _store(report: Report, folder: StateFolder) -> None:
         _elsewhere(report, database, folder)
         _left_running(report, database, folder)
     except StoreDamaged:
-        pass  # what can be saved of it is said with it
+        pass  # reported together with what can be saved
     except BackgroundJobError as error:
         report.problems.append(str(error))
 
 
 def _left_running(report: Report, database: Database, folder: StateFolder) -> None:
-    """Processes that jobs have left running."""
+    """Report the processes that jobs have left running."""
     jobs = {folder.attempt(relative): job_id for job_id, relative in records.ended_folders(database)}
     for job_id in sorted({jobs[path] for path in leftovers.still_there(jobs)}):
         for each in client().job(job_id).left_running():
@@ -249,7 +249,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
 
 
 def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
-    """Jobs that wait for a place of which nobody is seen."""
+    """Report jobs of places that don't appear to be alive."""
     ids = places.elsewhere(database, place.here())
     found = [records.shown_job(database, job_id) for job_id in ids[:_LISTED]]
     alone = unbroken.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])

@@ -4,11 +4,11 @@ import re
 
 from .redaction import quoted
 
-#: The longest duration, in seconds: ten thousand years, which every clock can still add.
+#: Longest duration, in seconds: ten thousand years, which every clock can still represent.
 LONGEST = 3.2e11
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-#: Takes all that it can and gives nothing back, so that a long text is read once.
+#: Possessive, without backtracking, so that a long text is read only once.
 _PART = re.compile(r"\s*+(\d++(?:\.\d++)?+)\s*+(ms|[smhdw])\s*+")
 
 
@@ -38,11 +38,11 @@ def seconds(value: float | str, what: str = "duration") -> float:
         raise ValueError(_form(value, what))  # noqa: TRY004 - one kind of error
     if not 0 <= value <= LONGEST:  # false for NaN too
         raise ValueError(f"{what} must be finite and not negative; got {quoted(value)}.")
-    return float(value) + 0.0  # of two zeros the one without a sign
+    return float(value) + 0.0  # a zero without a sign
 
 
 def limit(value: float | str, what: str) -> float:
-    """Turn a time limit into seconds: as `seconds`, and more than none."""
+    """Turn a time limit into seconds: as `seconds`, but longer than zero."""
     found = seconds(value, what)
     if not found:
         raise ValueError(f"{what} must be longer than zero, or left out for no limit; got {quoted(value)}.")

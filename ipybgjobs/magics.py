@@ -1,6 +1,6 @@
 """The magics ``%bgjob`` and ``%bgjobs``: thin skins over the client and the command line.
 
-A wrong line costs a one-line UsageError, never a traceback of ours.
+A wrong line raises a one-line UsageError, never an internal traceback.
 """
 
 import time
@@ -62,7 +62,7 @@ class JobMagics(Magics):
         except BackgroundJobError as error:
             raise UsageError(str(error)) from None
         if asked.here:
-            return run()  # what it raises is the user's, with its traceback
+            return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
             self._into.add(asked.into, job)
         if asked.wait:
@@ -77,7 +77,7 @@ class JobMagics(Magics):
         try:
             asked = cellline.parse(line, variables)
             if not asked.explain:
-                allowlist.find(target, desk.settings())  # first, so that nobody mends a cell that may not run
+                allowlist.find(target, desk.settings())  # first, so that no one fixes a cell that may not run
             found = cellcode.read(code)
             found.check(variables, asked.variables, asked.names)
             params = asked.params(code)
@@ -126,7 +126,7 @@ class JobMagics(Magics):
 
 
 def _show_card(job: Job) -> None:
-    """Show a job's card, live where there is a frontend, unless the line that made it ended in a semicolon."""
+    """Show a job's card, live if there is a frontend, unless the line that made it ended in a semicolon."""
     if not job.is_silenced():
         show_live(lambda: {"text/html": job._repr_html_(), "text/plain": repr(job)}, job.id)
 
@@ -155,7 +155,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     instances = [_instance(cls, shell) for cls in traits.CLASSES]
     live = LiveTraits(*instances)
     profile = getattr(shell.profile_dir, "location", None)
-    client.use(Client(profile, live, tell=print))  # not in a notebook's red
+    client.use(Client(profile, live, tell=print))  # not on standard error, which notebooks show in red
     shell.register_magics(JobMagics)
     shell.configurables[:] = [*_without_traits(shell), *instances]  # an interrupt may have left some there
     completion.install(shell)

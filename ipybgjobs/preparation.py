@@ -1,6 +1,6 @@
-"""From a call as somebody asks for it to jobs that may be stored: allowed, its parameters bound, its options checked.
+"""Turn a requested call into jobs that can be stored: check the allowlist, bind the parameters, check the options.
 
-It changes nothing: whoever calls it stores what it returns.
+It changes nothing: its callers store what it returns.
 """
 
 import os
@@ -23,7 +23,7 @@ from .store.submissions import NewGroup, Submission
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call, or several of one target, as somebody asks for it: nothing checked yet.
+    """A requested call, or several of one target, not yet checked.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Asked:
     options : mapping
         Options of `submit`.
     code : mapping or None
-        The target's code as an earlier job got it by value; None: what is defined here.
+        The target's code as an earlier job received it by value; None: the code defined here.
     """
 
     target: str
@@ -51,14 +51,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A call that may be stored as a job.
+    """A call that can be stored as a job.
 
     Parameters
     ----------
     submission : Submission
-        The job, without the ids of those that it comes after.
+        The job, without the ids of the jobs that it depends on.
     options : Options
-        What was asked for.
+        The checked options.
     pickled : bytes or None
         Its parameters that are not plain.
     """
@@ -71,7 +71,7 @@ class Prepared:
 
 @dataclass(slots=True)
 class Trail:
-    """What was found out on the way, as far as it went: each is None until it is known."""
+    """What the preparation has found out so far: each is None until it is known."""
 
     permission: Permission | None = None
     options: Options | None = None
@@ -112,7 +112,7 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
     now : float
         Seconds since the epoch.
     trail : Trail, optional
-        Given what was found out, also where it ends in a refusal.
+        Filled with what was found out, even if the call is refused.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
-    """See to it that there is something by which a job could be known to have run the same source."""
+    """Refuse `reuse` for targets without a source file to compare."""
     if chosen.reuse_since is not None and permission.by_value:
         name = permission.target.removeprefix(f"{NOTEBOOK}.")
         raise InvalidParameters(
@@ -176,7 +176,7 @@ def _submission(split: Split, bound: Bound, chosen: Options, now: float) -> Subm
 
 @dataclass(frozen=True, slots=True)
 class PreparedGroup:
-    """Calls that may be stored as the jobs of a group; a job's own parameters are without the common ones."""
+    """Calls that can be stored as the jobs of a group; a job's own parameters exclude the common ones."""
 
     group: NewGroup
     pickled: bytes | None  #: of the common parameters
@@ -190,7 +190,7 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     Raises
     ------
     BackgroundJobError
-        If anything of any of them does not fit.
+        If anything in any of them does not fit.
     """
     permission = allowlist.find(asked.target, settings)
     shared, given = options.mapping(asked.common, "common"), dict(asked.options)
@@ -218,8 +218,8 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
 
 
 def _check_outputs(bound: Sequence[Bound]) -> None:
-    """See to it that no notebook of a group overwrites what another has written."""
-    outputs = [str(each.params.get("output") or os.sep) for each in bound]  # a class derived from ours may have none
+    """Check that no notebook of a group overwrites the output of another."""
+    outputs = [str(each.params.get("output") or os.sep) for each in bound]  # a subclass may have none
     files = [file for file in outputs if not file.endswith(os.sep)]
     if len(set(files)) < len(files):
         same = next(file for file in files if files.count(file) > 1)

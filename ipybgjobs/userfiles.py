@@ -1,6 +1,6 @@
-"""What the command line writes into the user's configuration files: an entry of the allowlist, or a commented sample.
+"""Write the user's configuration files for the command line: an entry of the allowlist, or a commented sample.
 
-It changes no other entry, writes whole files, and overwrites nothing that somebody wrote.
+It changes no other entry, writes whole files, and never overwrites what a person wrote.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _allow_target(target: str) -> str:
 
 
 def _allow_notebooks(given: str) -> str:
-    """Allow the notebook of a path, or those of a pattern; return the pattern."""
+    """Allow a notebook by its path, or notebooks by a pattern; return the pattern."""
     settings = client().settings()
     pattern = pathpattern.of(given)
     if pattern is None:
@@ -56,7 +56,7 @@ def _allow_notebooks(given: str) -> str:
 
 
 def _change(change: Callable[[dict[str, Any]], None]) -> None:
-    """Change our section of the user's file, one at a time."""
+    """Change the package's section of the user's file, one process at a time."""
     folder = client().folder()
     unbroken.run(lambda: _changed(folder, change), lambda path: f"{path} was changed")
 
@@ -111,13 +111,13 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _as_written(path: str, key: str) -> Any:
-    """The entry of another file, which the user's would hide: it is taken along."""
+    """Return the entry of another file that the user's would hide, so that it can be copied."""
     value = loading.read_file(path)["BackgroundJobs"]["allowed_jobs"][key]
     return json.loads(json.dumps(value, default=_as_json))
 
 
 def _as_json(value: Any) -> str:
-    """What a Python file may hold and JSON may not: folders as paths, exceptions as classes."""
+    """Convert values that a Python file can hold but JSON can't: folders as paths, exceptions as classes."""
     from .configuration.traits import exception_name
 
     return os.fspath(value) if isinstance(value, os.PathLike) else exception_name(value)

@@ -1,6 +1,6 @@
 """The verbs of the command line, one function each: ``jupyter bgjobs VERB`` and ``%bgjobs VERB`` mean the same.
 
-Each calls what a script would call, prints what came of it, and returns the exit status: 0 fine, 1 the job failed or was refused.
+Each calls what a script would call, prints the result, and returns the exit status: 0 success, 1 the job failed or was refused.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def _job(key: str) -> Job:
 
 
 def _chosen(arguments: argparse.Namespace) -> JobList:
-    """The jobs that a verb is about: named, or those of a group."""
+    """Return the jobs that a verb is about: those named, or those of a group."""
     if arguments.group is not None:
         if arguments.jobs:
             raise UsageFault("name jobs or use --group, not both.")

@@ -134,7 +134,7 @@ def test_list_shows_the_newest_first_and_filters(place, cli):
         for words in ("--limit 2", "--state failed", "--name n1", "--target work.echo", "--queue none")
     }
     assert list(ids.values()) == [[4, 3], [4], [2], [3, 2, 1], []]
-    assert cli("list", "--queue", "none").stdout == "No such jobs.\n"
+    assert cli("list", "--queue", "none").stdout == "No matching jobs.\n"
 
 
 def test_list_of_a_store_that_is_not_there_yet(cli):
@@ -431,13 +431,13 @@ def test_config_init_writes_the_sample_once(place, cli):
     assert str(file) in cli("config", "init").stdout
     assert file.read_text() == sample.text()
     file.write_text("# mine\n")
-    assert f"{file} is there already" in refused(cli("config", "init", status=1))
+    assert f"{file} already exists" in refused(cli("config", "init", status=1))
     assert file.read_text() == "# mine\n"
 
 
 def test_config_init_as_json_and_the_result_is_sound(place, cli):
     assert strict(cli("config", "init", "--json").stdout) == {"file": str(place.root / "jupyter" / "ipybgjobs_config.py")}
-    assert "no fault found" in cli("config", "check").stdout
+    assert "no errors found" in cli("config", "check").stdout
 
 
 def test_the_repository_has_the_same_sample():
@@ -482,7 +482,7 @@ def test_config_show_tells_what_counts_and_from_where(place, user, cli):
 
 
 def test_config_check_counts_files_and_targets(cli):
-    assert "no fault found" in cli("config", "check").stdout
+    assert "no errors found" in cli("config", "check").stdout
     assert "work.Trainer.fit" in strict(cli("config", "check", "--json").stdout)["allowed"]
 
 

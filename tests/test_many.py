@@ -807,5 +807,5 @@ def test_a_group_is_one_line_of_the_list_and_opens_by_its_name(sweep, capsys):
         assert main(["list", "--group", key, "--json", "--limit", "100"]) == 0
         assert [job["id"] for job in json.loads(capsys.readouterr().out)] == list(range(31, 1, -1))
     assert main(["list", "--group", "thirty", "--state", "failed"]) == 0
-    assert capsys.readouterr().out == "No such jobs.\n"
+    assert capsys.readouterr().out == "No matching jobs.\n"
     assert main(["wait", "--group", "thirty"]) == 0
