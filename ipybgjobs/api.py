@@ -311,7 +311,7 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
     Raises
     ------
     TimeoutError
-        If `timeout` runs out; the jobs go on.
+        If `timeout` runs out; the jobs keep running.
     """
     return joblist.as_completed(list(jobs), timeout)
 

@@ -56,7 +56,7 @@ class Callbacks:
                     return
 
     def _some_ended(self) -> bool:
-        with contextlib.suppress(Exception):  # a full disk, a folder that is gone: looked at again
+        with contextlib.suppress(Exception):  # a full disk, a missing folder: checked again
             return bool(self._ended(self._ids()))
         return False
 

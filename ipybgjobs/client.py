@@ -130,7 +130,7 @@ class Client:
         if found is not None and found.is_current():
             return found
         if found is not None:
-            found.leave()  # in this thread; the one that opens anew leaves its own
+            found.leave()  # in this thread; each thread leaves its own
         return unbroken.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:

@@ -64,7 +64,7 @@ class Job(JobView):
         Raises
         ------
         TimeoutError
-            If it runs out; the job goes on.
+            If it runs out; the job keeps running.
         """
         for pause in self._pauses(timeout):
             time.sleep(pause)
@@ -157,7 +157,7 @@ class Job(JobView):
         Raises
         ------
         TimeoutError
-            If `timeout` runs out; the job goes on.
+            If `timeout` runs out; the job keeps running.
         JobFailed
             `JobCancelled`, `JobTimeout` or `JobLost` if the job left no exception. The first two hold what the method
             returned despite the interrupt as `value`.

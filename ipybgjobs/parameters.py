@@ -58,7 +58,7 @@ def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
     except InvalidParameters:
         raise
     except (Exception, SystemExit) as error:  # an object may do anything when it is inspected
-        raise _refused(others, "can't be looked at", f"{type(error).__name__}: {error}") from error
+        raise _refused(others, "can't be inspected", f"{type(error).__name__}: {error}") from error
 
 
 def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> t
         return redaction.secret_names(sorted(redaction.names_in(list(groups))), given)
     except (Exception, SystemExit) as error:
         values = {f"params.{name}": value for group in groups for name, value in group.items()}
-        raise _refused(values, "can't be looked at", f"{type(error).__name__}: {error}") from error
+        raise _refused(values, "can't be inspected", f"{type(error).__name__}: {error}") from error
 
 
 def _plain_part(group: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

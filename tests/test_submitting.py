@@ -557,7 +557,7 @@ def test_an_edited_module_just_works(place):
     assert bg.submit("draft.run", {"a": 1}).result(60) == ["old", 1]
     place.module("draft", "def run(a, b): return ['new', a, b]")
     assert bg.submit("draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
-    with pytest.raises(bg.InvalidParameters, match="needs b"):
+    with pytest.raises(bg.InvalidParameters, match="missing the required parameter b"):
         bg.submit("draft.run", {"a": 1})
 
 
