@@ -321,7 +321,9 @@ class Job(JobView):
 
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
         if not record.state.ended:
-            raise InvalidRequest(f"job {self.id} is {record.state}: wait for it to end, or cancel it, then retry it.")
+            raise InvalidRequest(
+                f"job {self.id} can't be retried ({record.state}): wait for it to end, or cancel it, then retry it."
+            )
         self._check_dependencies()
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
         given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}

@@ -142,7 +142,10 @@ def test_the_same_call_gives_the_job_that_has_succeeded_back(calc, capsys):
     capsys.readouterr()
     again = bg.submit(*call, init={"depth": 2}, reuse=True, name="ignored", queue="gpu")
     assert (again, again.id) == (first, first.id)
-    assert capsys.readouterr().err == f"reused job 1, {time.strftime('%H:%M', time.localtime(first.attempts[0].ended_at))}\n"
+    assert (
+        capsys.readouterr().err
+        == f"Reusing job 1 (finished {time.strftime('%H:%M', time.localtime(first.attempts[0].ended_at))}).\n"
+    )
     assert again.result(0) == [2, 0.5, None]
     assert len(bg.jobs()) == 1
     assert len(first.attempts) == 1
@@ -241,7 +244,7 @@ def test_reuse_takes_an_age(calc, capsys):
     age(calc, first, 8 * DAY)
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() - 8 * DAY))[:10]
     assert bg.submit("calc.add", {"a": 1}, reuse="9d").id == 1
-    assert re.search(rf"^reused job 1, {day} \d\d:\d\d$", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(rf"^Reusing job 1 \(finished {day} \d\d:\d\d\)\.$", capsys.readouterr().err, re.MULTILINE)
     assert bg.submit("calc.add", {"a": 1}, reuse=True).id == 1
     second = bg.submit("calc.add", {"a": 1}, reuse="7d").wait(60)
     assert second.id == 2
@@ -249,7 +252,7 @@ def test_reuse_takes_an_age(calc, capsys):
     age(calc, second, 1 * DAY)
     capsys.readouterr()
     assert bg.submit("calc.add", {"a": 1}, reuse=7 * DAY).id == 2
-    assert capsys.readouterr().err.startswith("reused job 2, yesterday ")
+    assert capsys.readouterr().err.startswith("Reusing job 2 (finished yesterday ")
 
 
 @pytest.mark.parametrize("reuse", ["soon", -1, "-7d", float("nan"), [7], "7 fortnights"])
@@ -338,7 +341,7 @@ def test_a_running_job_is_tried_again_in_no_way(calc):
         for params in (None, {"seconds": 1}):
             with pytest.raises(bg.InvalidRequest) as error:
                 each.retry(params=params)
-            assert f"job {each.id} is {each.state}" in one_sentence(str(error.value))
+            assert f"job {each.id} can't be retried ({each.state})" in one_sentence(str(error.value))
             assert "cancel" in str(error.value)
     assert everything(calc) == before
     job.cancel()
@@ -359,7 +362,7 @@ def test_a_job_that_has_succeeded_is_not_tried_again_without_a_change(calc):
     job = bg.submit("calc.add", {"a": 1}).wait(60)
     with pytest.raises(bg.InvalidRequest) as error:
         job.retry()
-    assert "job 1 is succeeded" in one_sentence(str(error.value))
+    assert "job 1 can't be retried (succeeded)" in one_sentence(str(error.value))
     assert job.retry(params={"a": 5}).result(60) == 5
 
 
@@ -922,11 +925,11 @@ REFUSED = {
         ("keep", 2, ["--group"]),
     ],
     "retry": [
-        ("retry 1", 1, ["job 1 is succeeded"]),
-        ("retry 3", 1, ["job 3 is running"]),
-        ("retry 3 seconds=1", 1, ["job 3 is running"]),
-        ("retry 4", 1, ["job 4 is queued"]),
-        ("retry 2 3", 1, ["job 3 is running"]),
+        ("retry 1", 1, ["job 1 can't be retried (succeeded)"]),
+        ("retry 3", 1, ["job 3 can't be retried (running)"]),
+        ("retry 3 seconds=1", 1, ["job 3 can't be retried (running)"]),
+        ("retry 4", 1, ["job 4 can't be retried (queued)"]),
+        ("retry 2 3", 1, ["job 3 can't be retried (running)"]),
         ("retry 2 rate=1", 1, ["rate"]),
         ("retry 2 lr=fast", 1, ["lr", "fast"]),
         ("retry 1 2 lr=5", 1, ["lr"]),
@@ -940,8 +943,8 @@ REFUSED = {
         ("priority 4", 2, ["--to"]),
         ("priority 4 --to high", 2, ["high"]),
         ("priority 4 --to 99999999999999999999", 1, ["priority", "99999999999999999999"]),
-        ("priority 1 --to 5", 1, ["job 1 is succeeded", "queued"]),
-        ("priority 4 3 --to 5", 1, ["job 3 is running"]),
+        ("priority 1 --to 5", 1, ["job 1 is not queued (succeeded)", "queued"]),
+        ("priority 4 3 --to 5", 1, ["job 3 is not queued (running)"]),
     ],
     "pause": [
         ("pause nowhere", 1, ["nowhere", "default, gpu"]),
@@ -976,7 +979,7 @@ def test_a_command_that_makes_no_sense_is_one_sentence_and_changes_nothing(four,
 
 def test_a_job_that_was_cancelled_is_said_to_have_been(run):
     bg.submit("calc.add", {"a": 1}, delay="1h").cancel()
-    assert "job 1 was cancelled already" in run("cancel 1", 1)
+    assert "job 1 was already cancelled" in run("cancel 1", 1)
 
 
 def test_a_limit_of_any_size_lists_everything(run):

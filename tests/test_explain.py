@@ -56,7 +56,9 @@ def test_an_allowed_call_is_explained_with_its_rule_its_code_and_where_everythin
     assert found["allowed_by"] == {"rule": "allowed_jobs['calls.Net']", "file": str(calls.config_file)}
     assert found["callable"] == {"name": "calls.Net.fit", "file": str(calls.code / "calls.py"), "by_value": False}
     assert found["call"] == "calls.Net(lr=1.0).fit(epochs=3, note='1.10')"
-    assert found["init"] == [{"name": "lr", "value": "1.0", "type": "float", "from": "a literal, by the annotation float"}]
+    assert found["init"] == [
+        {"name": "lr", "value": "1.0", "type": "float", "from": "a literal, converted by the annotation float"}
+    ]
     assert [(each["value"], each["type"]) for each in found["params"]] == [("3", "int"), ("'1.10'", "str")]
     assert found["queue"] == {"name": "gpu", "slots": 1, "paused": False}
     assert (found["priority"], found["timeout"]) == (0, 7200.0)
