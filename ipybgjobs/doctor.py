@@ -234,7 +234,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))
         report.fact(
             "supervisor",
-            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
+            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard from {heard} ago",
         )
     for each in unbroken.run(lambda: presence.withheld(folder)):
         report.fact("withheld", f"{each}: the running supervisor has no more, and jobs submitted by this process get the same")

@@ -90,10 +90,10 @@ def test_a_wait_with_a_time_out_ends_by_itself(parents):
 def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, capsys):
     parent = bg.submit("parents.parent", {"queue": "other"})
     child = until(lambda: next(iter(bg.jobs(queue="other", state="running")), None), "its child")
-    until(lambda: "waits for" in parent.status, "the wait")
-    assert parent.status == f"running, waits for job {child.id}"
+    until(lambda: "waiting for" in parent.status, "the wait")
+    assert parent.status == f"running, waiting for job {child.id}"
     cli.run(["show", str(parent.id)])
-    assert f"waits for job {child.id}" in capsys.readouterr().out
+    assert f"waiting for job {child.id}" in capsys.readouterr().out
     time.sleep(standstill._LOOKS + 1)  # as long as a standstill takes to be found
     assert parent.state == "running"
     child.cancel()
