@@ -540,7 +540,7 @@ def test_how_long_one_waits_is_a_duration_as_any_and_what_is_none_is_refused(pla
     waits += [lambda timeout: list(bg.as_completed([job], timeout)), lambda timeout: list(group.as_completed(timeout))]
     for wait in waits:
         for timeout in (float("nan"), "soon", object(), True):
-            with pytest.raises(bg.InvalidParameters, match=r"^timeout is .*; "):
+            with pytest.raises(bg.InvalidParameters, match=r"^timeout must be .*; got "):
                 wait(timeout)
         for timeout in ("50ms", 0.05, -1, 0):
             with pytest.raises(TimeoutError):
