@@ -677,7 +677,7 @@ def test_an_explanation_names_the_pattern_and_says_that_the_file_is_sent_along(d
     explained = bg.client.client().explain(RUN, {"path": str(path)})
     found = explained.to_json()
     assert found["notebook"] == {"pattern": f"{desk.root}/**/*.ipynb"}
-    assert f"  notebook      fits '{desk.root}/**/*.ipynb' of allowed_notebooks\n" in str(explained)
+    assert f"  notebook      matches '{desk.root}/**/*.ipynb' in allowed_notebooks\n" in str(explained)
     assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent with the job")
     bg.client.client().close()
 
