@@ -157,7 +157,7 @@ def test_a_hook_takes_no_slot_and_the_job_has_ended_before_it(hooked):
     assert slow.result(DEADLINE) == {"how": "well"}
     until(lambda: notes(hooked) == ["hook began"], "the hook")
     assert bg.submit("hooked.plain").result(DEADLINE) == 1
-    with pytest.raises(bg.InvalidRequest, match="job 1 can't be removed while its hook is called"):
+    with pytest.raises(bg.InvalidRequest, match="job 1 can't be removed while its hook is running"):
         slow.remove()
     assert bg.clean().jobs == 1
     (hooked.code / "release").touch()

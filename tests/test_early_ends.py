@@ -126,7 +126,7 @@ def test_a_parameter_that_exits_as_it_is_loaded_has_not_run_the_job(early):
 def test_a_parameter_that_exits_as_a_process_of_its_own_loads_it_is_refused(early):
     import early as module
 
-    said = r"^early\.Job can't be looked at in a process of its own: it ended with exit code 0\.$"
+    said = r"^early\.Job could not be inspected in a separate process: it ended with exit code 0\.$"
     with pytest.raises(bg.InvalidTarget, match=said):
         bg.submit("early.Job.run", {"value": module.Exits("loading")})
 

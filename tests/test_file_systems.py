@@ -154,7 +154,7 @@ def test_while_another_process_keeps_the_log_of_a_moved_store_nothing_is_submitt
 @pytest.mark.parametrize("which", ["--locks", "--record_locks"])
 def test_a_file_system_whose_locks_do_not_work_is_refused_in_one_sentence(place, mount, which, error, capsys):
     mounted = mount("lockless", which, error)
-    with pytest.raises(bg.StoreError, match=r"needs locks, and those of its file system, fuse.lockless .*IPYBGJOBS_STATE_DIR"):
+    with pytest.raises(bg.StoreError, match=r"needs file locks, which .* its file system, fuse.lockless.*IPYBGJOBS_STATE_DIR"):
         bg.submit("work.echo", {"value": 1})
     assert not (mounted / "jobs.db").exists()
     assert main(["list"]) == 1

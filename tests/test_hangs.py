@@ -82,7 +82,7 @@ def test_a_supervisor_that_hangs_is_named_within_seconds_wherever_one_looks_and_
     [pid] = of_role(joints, "supervisor")
     marker.touch()
     late = bg.submit("joints.note", {"name": "late"})
-    said = f"the supervisor (PID {pid}) has not been heard of since "
+    said = f"the supervisor (PID {pid}) has not been heard from since "
     until(lambda: said in late.status, "its name", 10)
     assert said in held.status
     assert said in late._repr_html_()

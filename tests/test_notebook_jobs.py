@@ -200,7 +200,7 @@ def test_a_sweep_does_not_overwrite_its_own_outputs(desk):
         [{"parameters": {"n": number}} for number in (1, 2)],
         {"path": str(path), "output": str(desk.root / "out.ipynb")},
     )
-    with pytest.raises(bg.InvalidParameters, match=r"out.ipynb' for several jobs, .*: give a folder\."):
+    with pytest.raises(bg.InvalidParameters, match=r"Several jobs would write to the same output .*out.ipynb': pass a folder\."):
         bg.submit_many(RUN, calls, common=common)
     assert bg.jobs() == []
 
@@ -357,7 +357,7 @@ def test_what_must_be_given_is_asked_for_as_it_is_given(desk):
     path = write(desk, code("n: int\nname: str", "parameters"))
     with pytest.raises(bg.InvalidParameters) as refusal:
         submit(path)
-    assert str(refusal.value) == 'train.ipynb needs n, name; give parameters={"n": …, "name": …}'
+    assert str(refusal.value) == 'train.ipynb is missing the required parameters n, name: pass parameters={"n": …, "name": …}'
 
 
 def test_the_cell_of_the_parameters_is_read_and_never_executed(tmp_path):
@@ -640,7 +640,7 @@ def test_nothing_is_allowed_until_a_pattern_says_so_and_the_line_of_the_refusal_
     path = write(place, code("1"), name=name)
     other = write(place, code("1"), name="other.ipynb")
     place.allow({"ipybgjobs.Notebook": ["run"]})
-    with pytest.raises(bg.JobNotAllowed, match=r"no pattern of BackgroundJobs\.allowed_notebooks fits it") as refusal:
+    with pytest.raises(bg.JobNotAllowed, match=r"it matches no pattern in BackgroundJobs\.allowed_notebooks") as refusal:
         submit(path)
     shell(place, str(refusal.value).rpartition("To allow it: !")[2])
     bg.pause()
@@ -667,7 +667,8 @@ def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place
     assert missing.returncode == 1
     assert (
         missing.stderr
-        == "There is no notebook deep/two.ipynb; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'.\n"
+        == "There is no notebook deep/two.ipynb; to allow notebooks that do not exist yet, use a pattern in quotes: "
+        "'work/**/*.ipynb'.\n"
     )
 
 
@@ -676,8 +677,8 @@ def test_an_explanation_names_the_pattern_and_says_that_the_file_is_sent_along(d
     explained = bg.client.client().explain(RUN, {"path": str(path)})
     found = explained.to_json()
     assert found["notebook"] == {"pattern": f"{desk.root}/**/*.ipynb"}
-    assert f"  notebook      fits '{desk.root}/**/*.ipynb' of allowed_notebooks\n" in str(explained)
-    assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent along")
+    assert f"  notebook      matches '{desk.root}/**/*.ipynb' in allowed_notebooks\n" in str(explained)
+    assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent with the job")
     bg.client.client().close()
 
 
@@ -768,7 +769,7 @@ def test_by_whatever_name_our_class_is_allowed_its_notebooks_are_looked_at(place
 @pytest.mark.parametrize("name", CELL_NAMES)
 def test_by_whatever_name_the_class_of_cells_is_allowed_the_switch_for_code_counts(place, name):
     allow_aliases(place)
-    with pytest.raises(bg.JobNotAllowed, match=r"The code of a cell may not run as a job\. .*allow_notebook_code = True"):
+    with pytest.raises(bg.JobNotAllowed, match=r"The code of a cell can't run as a job\. .*allow_notebook_code = True"):
         bg.submit(f"alias.{name}", {"code": "1"})
 
 
@@ -819,7 +820,7 @@ def test_patterns_of_several_files_are_united_and_a_locked_file_decides_alone(tm
     assert Settings.from_json(json.loads(json.dumps(both.to_json()))) == both
     locked = loaded(tmp_path, system, user, administered=[0])
     assert locked.allowed_notebooks == ("/a/*.ipynb",)
-    with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern there allows it"):
+    with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern in that file can allow it"):
         allowlist.check_demand(demand.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
 
 
@@ -834,11 +835,11 @@ def test_a_notebook_narrows_by_config_and_never_widens(desk):
     bg.client.use(Client(live=LiveTraits(live)))
     path = write(desk, code("1"))
     live.allowed_notebooks = [f"{desk.code}/other/*.ipynb"]
-    with pytest.raises(bg.JobNotAllowed, match=r"%config BackgroundJobs.allowed_notebooks has narrowed them"):
+    with pytest.raises(bg.JobNotAllowed, match=r"%config BackgroundJobs.allowed_notebooks in this notebook excludes it"):
         submit(path)
     allow(desk, f"{desk.root}/elsewhere/*.ipynb")
     live.allowed_notebooks = ["/**"]
-    with pytest.raises(bg.JobNotAllowed, match=r"no pattern of BackgroundJobs.allowed_notebooks fits it"):
+    with pytest.raises(bg.JobNotAllowed, match=r"it matches no pattern in BackgroundJobs.allowed_notebooks"):
         submit(path)
     bg.client.client().close()
 

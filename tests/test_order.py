@@ -372,7 +372,7 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
 
 
 def test_a_deadline_before_the_start_is_refused(gates):
-    with pytest.raises(bg.InvalidParameters, match=r"retry_until is .*, before the start at "):
+    with pytest.raises(bg.InvalidParameters, match=r"retry_until is .*, which is before the start at "):
         bg.submit("gates.quick", delay="2h", retry_until="1h")
     assert bg.jobs() == []
 

@@ -455,7 +455,7 @@ def test_outputs_of_an_earlier_attempt_are_sent_and_a_number_that_there_is_not_i
     assert (answer["attempt"], answer["outputs"][0]["ename"]) == (1, "RuntimeError")
     panel.session.receive({"kind": "outputs", "job": job.id, "attempt": "x"})
     until(lambda: panel.of("trouble"), "the refusal")
-    assert panel.of("trouble")[-1]["text"] == f"attempt is 'x'; job {job.id} has attempts 1 to 2."
+    assert panel.of("trouble")[-1]["text"] == f"There is no attempt 'x': job {job.id} has attempts 1 to 2."
 
 
 # -- what it asks for ------------------------------------------------------------------------------------------------------
@@ -493,12 +493,12 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
 @pytest.mark.parametrize(
     ("verb", "options", "sentence"),
     [
-        ("cancel", {"jobs": [1]}, "job 1 has succeeded already; only a job that has not ended can be cancelled."),
-        ("retry", {"jobs": [1]}, "job 1 is succeeded; only one that failed or was cancelled can be retried: submit it again."),
+        ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only a queued or running job can be cancelled."),
+        ("retry", {"jobs": [1]}, "job 1 can't be retried (succeeded); only a failed or cancelled job can: submit it again."),
         ("remove", {"jobs": [99]}, "There is no job with id 99 in "),
-        ("priority", {"jobs": [1], "to": 3}, "job 1 is succeeded; only a queued job has a place in its queue to change."),
-        ("priority", {"jobs": [1], "to": "high"}, "priority is 'high'"),
-        ("resume", {"queue": "default"}, "The queue default is not paused; jobs of it start as soon as it has a slot."),
+        ("priority", {"jobs": [1], "to": 3}, "job 1 is not queued (succeeded); only the priority of"),
+        ("priority", {"jobs": [1], "to": "high"}, "got 'high'"),
+        ("resume", {"queue": "default"}, "The queue default is not paused; its jobs start as soon as a slot is free."),
         ("pause", {"queue": "nowhere"}, "nowhere"),
         ("cancel", {"jobs": []}, "cancel needs jobs: pass their ids as a list."),
         ("cancel", {"jobs": "all"}, "cancel needs jobs: pass their ids as a list."),

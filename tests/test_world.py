@@ -130,7 +130,7 @@ def test_a_night_in_which_the_machine_sleeps_ends_no_attempt_starts_what_is_due_
     until(lambda: due.status.startswith("queued, starts"), "the delay")
     clock(slept=_NIGHT)
     main(["doctor"])
-    assert "not been heard of" not in capsys.readouterr().out
+    assert "not been heard from" not in capsys.readouterr().out
     assert due.result(20) == 1
     assert held.state == "running"
     held.cancel()
@@ -263,7 +263,7 @@ def test_without_an_inode_a_submit_is_refused_or_kept_and_never_both(place, disk
             bg.submit("work.echo", {"value": value})
             accepted += 1
         except bg.StoreError as error:
-            accepted += "The job is kept" in str(error)
+            accepted += "The job is stored" in str(error)
     shutil.rmtree(many)
     assert len(bg.jobs()) == accepted
     until(lambda: all(job.state == "succeeded" for job in bg.jobs()), "the jobs' ends")
