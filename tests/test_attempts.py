@@ -312,13 +312,13 @@ def test_a_job_that_was_cancelled_before_it_started_can_be_retried_by_hand(tries
 
 def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
     job = bg.submit("tries.sleeps", {"seconds": 0.1}, delay=0.5)
-    with pytest.raises(bg.InvalidRequest, match=f"job {job.id} is queued; only one that failed or was cancelled"):
+    with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \(queued\); only a failed or cancelled job"):
         job.retry()
     running(job)
-    with pytest.raises(bg.InvalidRequest, match=f"job {job.id} is (running|succeeded); only one"):
+    with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \((running|succeeded)\); only a failed"):
         job.retry()
     job.wait(60)
-    with pytest.raises(bg.InvalidRequest, match=r"is succeeded; only one that failed or was cancelled.*submit it again"):
+    with pytest.raises(bg.InvalidRequest, match=r"\(succeeded\); only a failed or cancelled job can: submit it again"):
         job.retry()
     assert outcomes(job) == ["succeeded"]
 
@@ -446,17 +446,17 @@ def test_a_job_that_waits_for_its_retry_can_be_cancelled(runs):
 
 def test_a_job_that_has_ended_can_not_be_cancelled(tries):
     job = bg.submit("tries.sleeps", {"seconds": 0}).wait(60)
-    with pytest.raises(bg.InvalidRequest, match=f"job {job.id} has succeeded already"):
+    with pytest.raises(bg.InvalidRequest, match=f"job {job.id} has already succeeded"):
         job.cancel()
     cancelled = bg.submit("tries.sleeps", delay="1h").cancel()
-    with pytest.raises(bg.InvalidRequest, match=r"has cancelled already|was cancelled already|is cancelled already"):
+    with pytest.raises(bg.InvalidRequest, match=r"was already cancelled"):
         cancelled.cancel()
 
 
 @pytest.mark.parametrize("grace", [-1, "soon", float("nan")])
 def test_a_wrong_grace_is_refused_and_the_job_goes_on(tries, grace):
     job = bg.submit("tries.sleeps", {"seconds": 0}, delay="1h")
-    with pytest.raises(bg.InvalidParameters, match="grace is"):
+    with pytest.raises(bg.InvalidParameters, match="grace must be"):
         job.cancel(grace=grace)
     assert job.state == "queued"
     job.cancel()
@@ -540,7 +540,7 @@ def test_how_long_one_waits_is_a_duration_as_any_and_what_is_none_is_refused(pla
     waits += [lambda timeout: list(bg.as_completed([job], timeout)), lambda timeout: list(group.as_completed(timeout))]
     for wait in waits:
         for timeout in (float("nan"), "soon", object(), True):
-            with pytest.raises(bg.InvalidParameters, match=r"^timeout is .*; "):
+            with pytest.raises(bg.InvalidParameters, match=r"^timeout must be .*; got "):
                 wait(timeout)
         for timeout in ("50ms", 0.05, -1, 0):
             with pytest.raises(TimeoutError):

@@ -142,7 +142,10 @@ def test_the_same_call_gives_the_job_that_has_succeeded_back(calc, capsys):
     capsys.readouterr()
     again = bg.submit(*call, init={"depth": 2}, reuse=True, name="ignored", queue="gpu")
     assert (again, again.id) == (first, first.id)
-    assert capsys.readouterr().err == f"reused job 1, {time.strftime('%H:%M', time.localtime(first.attempts[0].ended_at))}\n"
+    assert (
+        capsys.readouterr().err
+        == f"Reusing job 1 (finished {time.strftime('%H:%M', time.localtime(first.attempts[0].ended_at))}).\n"
+    )
     assert again.result(0) == [2, 0.5, None]
     assert len(bg.jobs()) == 1
     assert len(first.attempts) == 1
@@ -241,7 +244,7 @@ def test_reuse_takes_an_age(calc, capsys):
     age(calc, first, 8 * DAY)
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() - 8 * DAY))[:10]
     assert bg.submit("calc.add", {"a": 1}, reuse="9d").id == 1
-    assert re.search(rf"^reused job 1, {day} \d\d:\d\d$", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(rf"^Reusing job 1 \(finished {day} \d\d:\d\d\)\.$", capsys.readouterr().err, re.MULTILINE)
     assert bg.submit("calc.add", {"a": 1}, reuse=True).id == 1
     second = bg.submit("calc.add", {"a": 1}, reuse="7d").wait(60)
     assert second.id == 2
@@ -249,7 +252,7 @@ def test_reuse_takes_an_age(calc, capsys):
     age(calc, second, 1 * DAY)
     capsys.readouterr()
     assert bg.submit("calc.add", {"a": 1}, reuse=7 * DAY).id == 2
-    assert capsys.readouterr().err.startswith("reused job 2, yesterday ")
+    assert capsys.readouterr().err.startswith("Reusing job 2 (finished yesterday ")
 
 
 @pytest.mark.parametrize("reuse", ["soon", -1, "-7d", float("nan"), [7], "7 fortnights"])
@@ -320,7 +323,7 @@ def test_a_retry_with_other_parameters_comes_after_the_same_jobs(calc):
     first = bg.submit("calc.once", {"marker": str(calc.root / "marker")}, delay=0.3)
     second = bg.submit("calc.add", {"a": 2}, after=first).wait(60)
     assert second.state == "failed"
-    with pytest.raises(bg.InvalidRequest, match="job 2 comes after job 1, which did not succeed: retry job 1 first"):
+    with pytest.raises(bg.InvalidRequest, match="job 2 depends on job 1, which did not succeed: retry job 1 first"):
         second.retry(params={"a": 3})
     first.retry()
     third = second.retry(params={"a": 3})
@@ -338,7 +341,7 @@ def test_a_running_job_is_tried_again_in_no_way(calc):
         for params in (None, {"seconds": 1}):
             with pytest.raises(bg.InvalidRequest) as error:
                 each.retry(params=params)
-            assert f"job {each.id} is {each.state}" in one_sentence(str(error.value))
+            assert f"job {each.id} can't be retried ({each.state})" in one_sentence(str(error.value))
             assert "cancel" in str(error.value)
     assert everything(calc) == before
     job.cancel()
@@ -359,7 +362,7 @@ def test_a_job_that_has_succeeded_is_not_tried_again_without_a_change(calc):
     job = bg.submit("calc.add", {"a": 1}).wait(60)
     with pytest.raises(bg.InvalidRequest) as error:
         job.retry()
-    assert "job 1 is succeeded" in one_sentence(str(error.value))
+    assert "job 1 can't be retried (succeeded)" in one_sentence(str(error.value))
     assert job.retry(params={"a": 5}).result(60) == 5
 
 
@@ -667,7 +670,7 @@ def test_a_submit_that_copies_a_large_parameter_says_so(calc, capsys, value):
     bg.submit("work.echo", {"value": 1}, delay="1h").cancel()
     assert "copied" not in capsys.readouterr().err
     bg.submit("work.echo", {"value": value}, delay="1h").cancel()
-    [note] = re.findall("Note: .* of parameters are copied.*", capsys.readouterr().err)
+    [note] = re.findall("Note: The parameters take .* and are copied.*", capsys.readouterr().err)
     assert re.search(r"\b4\d kB", note)
     assert "value" in note
     assert "path" in note
@@ -696,7 +699,7 @@ def test_a_process_that_vanished_is_told_of_by_signal_peak_memory_and_last_lines
     [attempt] = job.attempts
     assert (attempt.outcome, attempt.signal, attempt.exit_code) == ("lost", number, None)
     assert attempt.peak_memory > 60e6
-    assert re.fullmatch(rf"the process was ended by signal {number} \({name}\), at its peak it used \d+ MB", job.error)
+    assert re.fullmatch(rf"the process was killed by signal {number} \({name}\), peak memory \d+ MB", job.error)
     assert "out of memory" not in job.error
     last = [f"line {line}" for line in range(5, 15)]
     assert [line for line in job.traceback.splitlines() if line.startswith("line ")] == last
@@ -768,7 +771,7 @@ def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     assert bg.job(2).result(60) == [2, None, 0]
     status, said, _ = command("clean")
     assert status == 0
-    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; --yes removes them\n", said)
+    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; add --yes to remove them\n", said)
     assert command("remove", "1")[:2] == (0, "removed job 1\n")
     assert command("remove", "1")[0] == 1
     assert command("remove")[0] == 2
@@ -857,7 +860,7 @@ def test_priority_pause_and_resume_in_a_terminal(run):
     job.wait(60)
     bg.job(2).wait(60)
     assert job.attempts[0].started_at > bg.job(2).attempts[0].started_at
-    assert run("pause") == "paused: default, gpu; running jobs go on\n"
+    assert run("pause") == "paused: default, gpu; running jobs continue\n"
     assert run("resume --json") == {"resumed": ["default", "gpu"]}
     assert run("resume") == "resumed: nothing was paused\n"
 
@@ -922,11 +925,11 @@ REFUSED = {
         ("keep", 2, ["--group"]),
     ],
     "retry": [
-        ("retry 1", 1, ["job 1 is succeeded"]),
-        ("retry 3", 1, ["job 3 is running"]),
-        ("retry 3 seconds=1", 1, ["job 3 is running"]),
-        ("retry 4", 1, ["job 4 is queued"]),
-        ("retry 2 3", 1, ["job 3 is running"]),
+        ("retry 1", 1, ["job 1 can't be retried (succeeded)"]),
+        ("retry 3", 1, ["job 3 can't be retried (running)"]),
+        ("retry 3 seconds=1", 1, ["job 3 can't be retried (running)"]),
+        ("retry 4", 1, ["job 4 can't be retried (queued)"]),
+        ("retry 2 3", 1, ["job 3 can't be retried (running)"]),
         ("retry 2 rate=1", 1, ["rate"]),
         ("retry 2 lr=fast", 1, ["lr", "fast"]),
         ("retry 1 2 lr=5", 1, ["lr"]),
@@ -940,8 +943,8 @@ REFUSED = {
         ("priority 4", 2, ["--to"]),
         ("priority 4 --to high", 2, ["high"]),
         ("priority 4 --to 99999999999999999999", 1, ["priority", "99999999999999999999"]),
-        ("priority 1 --to 5", 1, ["job 1 is succeeded", "queued"]),
-        ("priority 4 3 --to 5", 1, ["job 3 is running"]),
+        ("priority 1 --to 5", 1, ["job 1 is not queued (succeeded)", "queued"]),
+        ("priority 4 3 --to 5", 1, ["job 3 is not queued (running)"]),
     ],
     "pause": [
         ("pause nowhere", 1, ["nowhere", "default, gpu"]),
@@ -951,8 +954,8 @@ REFUSED = {
         ("resume gpu", 1, ["gpu is not paused"]),
     ],
     "cancel": [
-        ("cancel 1", 1, ["job 1 has succeeded already"]),
-        ("cancel 4 1", 1, ["job 1 has succeeded already"]),
+        ("cancel 1", 1, ["job 1 has already succeeded"]),
+        ("cancel 4 1", 1, ["job 1 has already succeeded"]),
         ("cancel 4 --grace soon", 1, ["grace", "soon"]),
         ("cancel 4 --grace -1", 1, ["grace", "-1"]),
         ("cancel --group nobody", 1, ["no group 'nobody'"]),
@@ -976,7 +979,7 @@ def test_a_command_that_makes_no_sense_is_one_sentence_and_changes_nothing(four,
 
 def test_a_job_that_was_cancelled_is_said_to_have_been(run):
     bg.submit("calc.add", {"a": 1}, delay="1h").cancel()
-    assert "job 1 was cancelled already" in run("cancel 1", 1)
+    assert "job 1 was already cancelled" in run("cancel 1", 1)
 
 
 def test_a_limit_of_any_size_lists_everything(run):

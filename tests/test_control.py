@@ -332,16 +332,16 @@ def test_variables_that_act_at_the_start_of_an_interpreter_are_given_to_a_fresh_
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (0, "'gpu' .*0.* whole number, at least 1"),
-        (-1, "'gpu' .*-1.* whole number, at least 1"),
-        (True, "'gpu' .*True.* whole number, at least 1"),
-        ("2", "'gpu' .*'2'.* whole number, at least 1"),
-        (1.5, "'gpu' .*1.5.* whole number, at least 1"),
-        ({"slots": 0}, "'gpu' has slots 0; it is a whole number, at least 1"),
-        ({"slots": True}, "'gpu' has slots True"),
-        ({"slots": 1, "envs": {}}, "'gpu' sets 'envs'; it may set slots and env"),
-        ({"env": ["CARD"]}, "'gpu' has env"),
-        ({"env": {"CARD": 0}}, "the variable 'CARD' to 0; both are text"),
+        (0, "'gpu' .* integer of at least 1; got 0"),
+        (-1, "'gpu' .* integer of at least 1; got -1"),
+        (True, "'gpu' .* integer of at least 1; got True"),
+        ("2", "'gpu' .* integer of at least 1; got '2'"),
+        (1.5, "'gpu' .* integer of at least 1; got 1.5"),
+        ({"slots": 0}, "the slots of the queue 'gpu' must be an integer of at least 1; got 0"),
+        ({"slots": True}, "the slots of the queue 'gpu' must be an integer of at least 1; got True"),
+        ({"slots": 1, "envs": {}}, "'gpu' sets the unknown option 'envs'; the options are slots and env"),
+        ({"env": ["CARD"]}, "the env of the queue 'gpu' must be"),
+        ({"env": {"CARD": 0}}, "the variable 'CARD' to 0; both must be text"),
         ({"env": {"A=B": "0"}}, "the variable 'A=B'"),
         ({"env": {"": "0"}}, "the variable ''"),
     ],
@@ -386,7 +386,7 @@ def test_a_paused_queue_starts_nothing_and_what_runs_goes_on(desk):
     assert later.cancel().state == "cancelled"
     assert bg.resume("one") == ["one"]
     assert waiting.result(60) == "waiting"
-    with pytest.raises(bg.InvalidRequest, match=r"The queue one is not paused; jobs of it start as soon as it has a slot\."):
+    with pytest.raises(bg.InvalidRequest, match=r"The queue one is not paused; its jobs start as soon as a slot is free\."):
         bg.resume("one")
 
 
@@ -422,7 +422,7 @@ def test_a_retry_waits_while_its_queue_is_paused(desk):
 def test_a_queue_is_paused_and_resumed_from_a_terminal(desk, capsys):
     capsys.readouterr()
     assert main(["pause", "one"]) == 0
-    assert capsys.readouterr().out == "paused: one; running jobs go on\n"
+    assert capsys.readouterr().out == "paused: one; running jobs continue\n"
     job = bg.submit("control.note", queue="one")
     desk.probe()
     assert main(["show", str(job.id)]) == 0
@@ -457,7 +457,7 @@ def test_a_job_that_waits_for_another_or_for_its_time_can_be_given_a_priority_to
     second = bg.submit("control.note", after=first).set_priority(3)
     third = bg.submit("control.note", delay="1h").set_priority(4)
     assert (second.priority, third.priority) == (3, 4)
-    assert second.status == f"queued, comes after job {first.id}"
+    assert second.status == f"queued, depends on job {first.id}"
     desk.go("first")
     second.result(60)
     third.cancel()
@@ -466,7 +466,7 @@ def test_a_job_that_waits_for_another_or_for_its_time_can_be_given_a_priority_to
 def test_only_a_queued_job_can_be_given_a_priority(desk):
     job = desk.held()
     for state in ("running", "succeeded"):
-        with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} is {state}; only a queued job has a place in its queue"):
+        with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} is not queued \({state}\); only the priority of"):
             job.set_priority(3)
         desk.go("hold")
         job.wait(60)
@@ -476,7 +476,7 @@ def test_only_a_queued_job_can_be_given_a_priority(desk):
 def test_a_wrong_priority_is_refused_and_the_old_one_stays(desk):
     job = bg.submit("control.note", priority=2, delay="1h")
     for priority in (1.5, "high", None, True, 10**18, -(10**18)):
-        with pytest.raises(bg.InvalidParameters, match=r"priority is .*whole number of at most 18 digits"):
+        with pytest.raises(bg.InvalidParameters, match=r"priority must be an integer of at most 18 digits"):
             job.set_priority(priority)
     assert job.priority == 2
     job.cancel()
@@ -528,12 +528,12 @@ def test_what_comes_after_can_be_named_in_many_ways_and_starts_when_all_have_suc
     several = (first.id, "early", first.uid, [first, second], iter([first, second.id]), JobList([second]), (second.uid,))
     jobs = [bg.submit("control.note", {"name": "late"}, after=each) for each in several]
     assert [job.after for job in jobs][:4] == [[first.id]] * 3 + [[first.id, second.id]]
-    assert [job.status for job in jobs[:2]] == [f"queued, comes after job {first.id}"] * 2
+    assert [job.status for job in jobs[:2]] == [f"queued, depends on job {first.id}"] * 2
     desk.go("first")
     for job in jobs[:3]:
         assert started(job.wait(60)) >= ended(first)
     desk.probe()
-    assert jobs[3].status == f"queued, comes after job {first.id}, job {second.id}"
+    assert jobs[3].status == f"queued, depends on job {first.id}, job {second.id}"
     assert [job.state for job in jobs[3:]] == ["queued"] * 4
     desk.go("second")
     assert all(started(job.wait(60)) >= ended(second) for job in jobs[3:])
@@ -548,9 +548,9 @@ def test_when_a_job_fails_what_needs_its_success_fails_too_and_what_does_not_run
     does_not = bg.submit("control.note", {"name": "does not"}, after_any=[failing, needs])
     desk.go("first")
     assert does_not.result(60) == "does not"
-    assert needs.error == f"job {failing.id} (control.fails), which it comes after, has failed"
-    assert needs_it_too.error == f"job {needs.id} (control.note), which it comes after, has failed"
-    with pytest.raises(bg.JobFailed, match=rf"job {needs.id} .*job {failing.id} \(control\.fails\).* has failed"):
+    assert needs.error == f"job {failing.id} (control.fails), which it depends on, failed"
+    assert needs_it_too.error == f"job {needs.id} (control.note), which it depends on, failed"
+    with pytest.raises(bg.JobFailed, match=rf"job {needs.id} .*job {failing.id} \(control\.fails\).* failed"):
         needs.result(60)
     assert (needs.attempts, needs_it_too.attempts, desk.runs("needs")) == ([], [], 0)
     assert started(does_not) >= ended(failing)
@@ -563,7 +563,7 @@ def test_when_a_job_is_cancelled_what_needs_its_success_fails_and_what_does_not_
         does_not = bg.submit("control.note", after_any=first)
         first.cancel()
         assert does_not.result(60) == "note"
-        assert (needs.state, needs.error) == ("failed", f"job {first.id} ({first.target}), which it comes after, was cancelled")
+        assert (needs.state, needs.error) == ("failed", f"job {first.id} ({first.target}), which it depends on, was cancelled")
         assert needs.attempts == []
 
 
@@ -594,7 +594,7 @@ def test_a_job_may_come_after_a_group(desk):
     desk.go("one")
     group.jobs[0].wait(60)
     desk.probe()
-    assert job.status == f"queued, comes after {', '.join(f'job {each.id}' for each in group)}"
+    assert job.status == f"queued, depends on {', '.join(f'job {each.id}' for each in group)}"
     desk.go("two")
     assert several.results(60) == ["note"] * 2
     assert min(map(started, several)) >= ended(job) >= max(map(ended, group))
@@ -608,7 +608,7 @@ def test_one_failure_in_a_group_counts(desk):
     assert does_not.result(60) == "note"
     assert group.counts == {"succeeded": 1, "failed": 1}
     assert (blocking.state, needs.state) == ("succeeded", "failed")
-    assert needs.error == f"job {group.jobs[1].id} (control.fails), which it comes after, has failed"
+    assert needs.error == f"job {group.jobs[1].id} (control.fails), which it depends on, failed"
 
 
 def test_a_job_that_is_retried_by_rule_has_not_ended_yet(desk):
@@ -630,7 +630,7 @@ def test_a_job_that_is_denied_at_launch_counts_as_failed(desk):
     desk.go("hold")
     assert does_not.result(20) == "note"  # nothing else wakes the supervisor
     assert (blocking.state, outcomes(first), needs.state) == ("succeeded", ["denied"], "failed")
-    assert needs.error == f"job {first.id} (control.sleeps), which it comes after, has failed"
+    assert needs.error == f"job {first.id} (control.sleeps), which it depends on, failed"
 
 
 def test_a_job_may_come_after_one_that_has_ended_already(desk):
@@ -639,7 +639,9 @@ def test_a_job_may_come_after_one_that_has_ended_already(desk):
     cancelled = bg.submit("control.note", delay="1h").cancel()
     assert bg.submit("control.note", after=succeeded, after_any=[failed, cancelled]).result(60) == "note"
     before = len(bg.jobs())
-    with pytest.raises(bg.InvalidRequest, match=f"job {failed.id} has failed, so nothing can come after its success") as refused:
+    with pytest.raises(
+        bg.InvalidRequest, match=f"job {failed.id} failed, so a job that depends on its success can't run"
+    ) as refused:
         bg.submit("control.note", after=[succeeded, failed])
     assert one_sentence(refused.value)
     with pytest.raises(bg.InvalidRequest, match=rf"job {cancelled.id} was cancelled, so .*retry it first, or use after_any\."):
@@ -660,7 +662,7 @@ def test_what_needs_a_job_that_failed_and_was_removed_is_not_retried_without_it(
     succeeded.remove()
     before = len(bg.jobs())
     with pytest.raises(
-        bg.InvalidRequest, match=rf"job {needs_both.id} comes after job {failing.id}, which did not succeed and was removed"
+        bg.InvalidRequest, match=rf"job {needs_both.id} depends on job {failing.id}, which did not succeed and was removed"
     ) as refused:
         needs_both.retry(params)
     assert one_sentence(refused.value)
@@ -691,7 +693,7 @@ def test_a_job_that_is_named_twice_counts_once(desk):
         {"after": [group, first]},
     ]
     jobs = [bg.submit("control.note", **way) for way in ways]
-    assert {job.status for job in jobs} == {f"queued, comes after job {first.id}"}
+    assert {job.status for job in jobs} == {f"queued, depends on job {first.id}"}
     desk.go("hold")
     assert [job.result(20) for job in jobs] == ["note"] * 4
     assert min(map(started, jobs)) >= ended(first)
@@ -728,12 +730,12 @@ def test_a_job_that_failed_with_another_is_retried_by_hand_after_that_one(desk):
     first = bg.submit("control.holds_from_its_second_run", {"name": "first"}, delay=0.2)
     second = bg.submit("control.note", {"name": "second"}, after=first).wait(60)
     assert second.state == "failed"
-    with pytest.raises(bg.InvalidRequest, match=rf"job {second.id} comes after job {first.id}.*: retry job {first.id} first\."):
+    with pytest.raises(bg.InvalidRequest, match=rf"job {second.id} depends on job {first.id}.*: retry job {first.id} first\."):
         second.retry()
     first.retry()
     second.retry()
     desk.probe()
-    assert (second.status, second.attempts) == (f"queued, comes after job {first.id}", [])
+    assert (second.status, second.attempts) == (f"queued, depends on job {first.id}", [])
     desk.go("first")
     assert second.result(60) == "second"
     assert started(second) >= ended(first)
@@ -818,7 +820,7 @@ def test_a_process_that_can_not_be_ended_is_reported(desk, capsys, finish):
         assert is_alive(left)
     finally:
         os.kill(left, signal.SIGKILL)
-    said = f"could not be ended: {left}"
+    said = f"could not be killed: PID {left}"
     state, error = "cancelled", f"cancelled; {said}"
     assert (job.state, job.error, job.attempts[0].error) == (state, error, error)
     assert finish or said in capsys.readouterr().out
@@ -854,7 +856,7 @@ def test_a_job_that_is_still_queued_at_its_deadline_fails(desk):
     for job in jobs:
         assert job.wait(60).error == _DEADLINE
     assert [(job.state, job.attempts) for job in jobs] == [("failed", [])] * 4
-    assert needs.wait(60).error == f"job {jobs[0].id} (control.note), which it comes after, has failed"
+    assert needs.wait(60).error == f"job {jobs[0].id} (control.note), which it depends on, failed"
     with pytest.raises(bg.JobFailed, match=r"retry_until"):
         jobs[0].result(60)
     assert blocking.state == "running"
@@ -1129,50 +1131,50 @@ _PAST = "2020-01-01 10:00"
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"queue": "gpu"}, r"There is no queue 'gpu'; the configuration has default, one, probe \(BackgroundJobs\.queues\)\."),
-        ({"priority": "high"}, "priority is 'high'; it is a whole number"),
-        ({"priority": 1.0}, r"priority is 1\.0; it is a whole number"),
-        ({"delay": -1}, "delay is -1; a duration is finite and not negative"),
-        ({"delay": "-5m"}, "delay is '-5m'; give seconds or text such as"),
-        ({"delay": "soon"}, "delay is 'soon'"),
-        ({"delay": float("inf")}, "delay is inf"),
-        ({"delay": True}, "delay is True"),
-        ({"delay": 1, "at": "22:30"}, "delay and at both say when the job starts; give one of them"),
-        ({"at": "tomorrow"}, "at is 'tomorrow'; give a time such as"),
-        ({"at": "2026-13-01 10:00"}, "at is '2026-13-01 10:00'; give a time"),
-        ({"at": "25:00"}, "at is '25:00'; give a time"),
-        ({"at": 5}, "at is '?5'?; give a time"),
-        ({"at": _PAST}, f"at is '{_PAST}', which is past .* give a time that is still to come"),
-        ({"timeout": -1}, "timeout is -1; a duration is finite and not negative"),
-        ({"timeout": "long"}, "timeout is 'long'"),
+        ({"queue": "gpu"}, r"There is no queue 'gpu'; the configured queues are default, one, probe \(BackgroundJobs\.queues\)"),
+        ({"priority": "high"}, "priority must be an integer .*; got 'high'"),
+        ({"priority": 1.0}, r"priority must be an integer .*; got 1\.0"),
+        ({"delay": -1}, "delay must be finite and not negative; got -1"),
+        ({"delay": "-5m"}, "delay must be seconds or text such as .*; got '-5m'"),
+        ({"delay": "soon"}, "delay must be .*; got 'soon'"),
+        ({"delay": float("inf")}, "delay must be .*; got inf"),
+        ({"delay": True}, "delay must be .*; got True"),
+        ({"delay": 1, "at": "22:30"}, "delay and at both set the start time: pass only one of them"),
+        ({"at": "tomorrow"}, "at must be a time such as .*; got 'tomorrow'"),
+        ({"at": "2026-13-01 10:00"}, "at must be a time such as .*; got '2026-13-01 10:00'"),
+        ({"at": "25:00"}, "at must be a time such as .*; got '25:00'"),
+        ({"at": 5}, "at must be a time such as .*; got '?5'?"),
+        ({"at": _PAST}, f"at must be a time in the future; got '{_PAST}' "),
+        ({"timeout": -1}, "timeout must be finite and not negative; got -1"),
+        ({"timeout": "long"}, "timeout must be .*; got 'long'"),
         ({"retry": -1}, "max_attempts.*-1"),
         ({"retry": 0}, "max_attempts.*0"),
-        ({"retry": True}, "retry is True"),
+        ({"retry": True}, "retry must be .*; got True"),
         ({"retry": {"attempts": 3}}, "retry has no setting 'attempts'"),
         ({"retry": {"delay_seconds": -3}}, "delay_seconds"),
-        ({"retry_until": -1}, "retry_until is -1; a duration is finite and not negative"),
-        ({"retry_until": "soon"}, "retry_until is 'soon'; give a duration such as \"2h\", or a time"),
-        ({"retry_until": _PAST}, f"retry_until is '{_PAST}', which is past"),
-        ({"retry_until": True}, "retry_until is True"),
-        ({"retry_until": "10m", "delay": "1h"}, "retry_until is .*, before the start at "),
+        ({"retry_until": -1}, "retry_until must be finite and not negative; got -1"),
+        ({"retry_until": "soon"}, "retry_until must be a duration such as \"2h\", or a time such as .*; got 'soon'"),
+        ({"retry_until": _PAST}, f"retry_until must be a duration such as \"2h\", or a time in the future; got '{_PAST}'"),
+        ({"retry_until": True}, "retry_until must be .*; got True"),
+        ({"retry_until": "10m", "delay": "1h"}, "retry_until is .*, which is before the start at "),
         ({"after": 99}, "no job .*99"),
         ({"after": -1}, "no job .*-1"),
         ({"after": 1 << 70}, "no job"),
         ({"after": "nobody"}, "nobody"),
         ({"after_any": [99]}, "no job .*99"),
-        ({"after": 1.5}, r"after names 1\.5; give a job, its id, its name, or a group"),
-        ({"after": [None]}, "after names None"),
-        ({"after": [True]}, "after names True"),
-        ({"after_any": [{1: 2}]}, r"after(_any)? names \{1: 2\}"),
-        ({"unique": ""}, "unique is ''; it is a key, as text, or True"),
-        ({"unique": 5}, "unique is 5"),
-        ({"unique": "key", "on_duplicate": "ignore"}, "on_duplicate is 'ignore'; it is one of reject, existing, replace"),
-        ({"on_duplicate": "replace"}, "give unique=True or a key too"),
-        ({"reuse": -1}, "reuse is -1"),
-        ({"reuse": "old"}, "reuse is 'old'"),
-        ({"name": "12"}, "name is '12'; a name is text, and not a number"),
-        ({"name": ""}, "name is ''"),
-        ({"name": 7}, "name is 7"),
+        ({"after": 1.5}, r"after takes a job, its id, its name, or a group; got 1\.5"),
+        ({"after": [None]}, "after takes .*; got None"),
+        ({"after": [True]}, "after takes .*; got True"),
+        ({"after_any": [{1: 2}]}, r"after takes .*; got \{1: 2\}"),
+        ({"unique": ""}, r"unique must be a key \(text\), or True for target and parameters; got ''"),
+        ({"unique": 5}, "unique must be .*; got 5"),
+        ({"unique": "key", "on_duplicate": "ignore"}, "on_duplicate must be one of reject, existing, replace; got 'ignore'"),
+        ({"on_duplicate": "replace"}, "pass unique=True or a key too"),
+        ({"reuse": -1}, "reuse must be .*; got -1"),
+        ({"reuse": "old"}, "reuse must be .*; got 'old'"),
+        ({"name": "12"}, r"name must be text that is not a number \(numbers are job ids\); got '12'"),
+        ({"name": ""}, "name must be .*; got ''"),
+        ({"name": 7}, "name must be .*; got 7"),
     ],
     ids=str,
 )
@@ -1200,18 +1202,18 @@ def test_an_option_that_does_not_exist_is_refused_with_the_one_that_was_meant(de
     [
         ("submit control.note --queue gpu", 1, "There is no queue 'gpu'"),
         ("submit control.note --delay -5m", 2, "--delay"),
-        ("submit control.note --delay=-5m", 1, "delay is '-5m'"),
-        ("submit control.note --at later", 1, "at is 'later'"),
-        ("submit control.note --timeout=-1", 1, "timeout is '-1'"),
+        ("submit control.note --delay=-5m", 1, "delay must be seconds or text such as"),
+        ("submit control.note --at later", 1, "at must be a time such as"),
+        ("submit control.note --timeout=-1", 1, "timeout must be seconds or text such as"),
         ("submit control.note --retry=-1", 1, "max_attempts"),
-        ("submit control.note --retry-until never", 1, "retry_until is 'never'"),
+        ("submit control.note --retry-until never", 1, "retry_until must be a duration such as"),
         ("submit control.note --after 99", 1, "no job with id 99"),
         ("submit control.note --after-any 99", 1, "no job with id 99"),
         ("submit control.note --unique=key --on-duplicate ignore", 2, "ignore"),
-        ("submit control.note --on-duplicate replace", 1, "give unique=True or a key too"),
+        ("submit control.note --on-duplicate replace", 1, "pass unique=True or a key too"),
         ("submit control.note --priority high", 2, "invalid int value: 'high'"),
         ("cancel 99", 1, "no job with id 99"),
-        ("cancel", 2, "say which"),
+        ("cancel", 2, "name the jobs by id, name or uid"),
         ("cancel --group 5", 1, "no group 5"),
         ("retry 99", 1, "no job with id 99"),
         ("priority 99 --to 3", 1, "no job with id 99"),
@@ -1231,25 +1233,29 @@ def test_what_a_terminal_is_refused_is_one_sentence_with_its_status_and_nothing_
 
 
 _REFUSED = [
-    ("submit control.note --after {cancelled}", 1, "job {cancelled} was cancelled, so nothing can come after its success"),
+    (
+        "submit control.note --after {cancelled}",
+        1,
+        "job {cancelled} was cancelled, so a job that depends on its success can't run",
+    ),
     ("submit control.note --after {done},{cancelled}", 1, "job {cancelled} was cancelled"),
     ("submit control.note --unique=key", 1, "job {live} (control.note) is queued and holds this unique key"),
-    ("cancel {done}", 1, "job {done} has succeeded already; only"),
+    ("cancel {done}", 1, "job {done} has already succeeded; only"),
     ("cancel {cancelled}", 1, "job {cancelled} "),
-    ("cancel {live} --grace=-1", 1, "grace is '-1'"),
+    ("cancel {live} --grace=-1", 1, "grace must be seconds or text such as"),
     ("cancel {live} 99", 1, "no job with id 99"),
-    ("cancel {live} --group 1", 2, "give jobs or --group, not both"),
-    ("cancel {live} {done}", 1, "job {done} has succeeded already"),
-    ("retry {live}", 1, "job {live} is queued; only one that failed or was cancelled can be retried"),
-    ("retry {running}", 1, "job {running} is running; only one that failed or was cancelled can be retried"),
-    ("retry {done}", 1, "job {done} is succeeded"),
-    ("retry {running} name=other", 1, "job {running} is running; wait for its end or cancel it"),
-    ("retry {cancelled} {done}", 1, "job {done} is succeeded"),
-    ("priority {done} --to 3", 1, "job {done} is succeeded; only a queued job"),
-    ("priority {running} --to 3", 1, "job {running} is running; only a queued job"),
+    ("cancel {live} --group 1", 2, "name jobs or use --group, not both"),
+    ("cancel {live} {done}", 1, "job {done} has already succeeded"),
+    ("retry {live}", 1, "job {live} can't be retried (queued); only a failed or cancelled job can"),
+    ("retry {running}", 1, "job {running} can't be retried (running); only a failed or cancelled job can"),
+    ("retry {done}", 1, "job {done} can't be retried (succeeded); only"),
+    ("retry {running} name=other", 1, "job {running} can't be retried (running): wait for it to end"),
+    ("retry {cancelled} {done}", 1, "job {done} can't be retried (succeeded); only"),
+    ("priority {done} --to 3", 1, "job {done} is not queued (succeeded); only the priority"),
+    ("priority {running} --to 3", 1, "job {running} is not queued (running); only the priority"),
     ("priority {live} --to high", 2, "invalid int value: 'high'"),
     ("priority {live}", 2, "--to"),
-    ("priority {live} {done} --to 3", 1, "job {done} is succeeded; only a queued job"),
+    ("priority {live} {done} --to 3", 1, "job {done} is not queued (succeeded); only the priority"),
     ("remove {running}", 1, "job {running} is running; only"),
     ("remove {cancelled} {live}", 1, "job {live} is queued; only"),
 ]
