@@ -17,6 +17,8 @@ from typing import Any
 
 import cloudpickle.cloudpickle as _cloudpickle
 
+from . import former_names
+
 _MODULE = "cloudpickle.cloudpickle"
 
 #: Functions of cloudpickle that a pickle names: one makes a class or finds it here, the other then defines it.
@@ -73,7 +75,7 @@ def _make_code(make: Callable[..., Any], arguments: tuple[Any, ...], name: str, 
     return make(*arguments)
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(former_names.Unpickler):
     """Unpickles; a class that already exists here is found, and not defined again."""
 
     def __init__(self, content: bytes) -> None:

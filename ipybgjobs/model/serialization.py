@@ -54,16 +54,18 @@ def dump(value: Any) -> bytes:
 
 
 def load(content: bytes) -> Any:
-    """Load what `dump` wrote; classes that this process has sent or received by value are left as they are."""
+    """Load what `dump` of this or an older version wrote; classes that this process has sent or got by value are left as they are."""
     import sys
 
     if "cloudpickle" in sys.modules:
         from . import by_value
 
         return by_value.load(content)
-    import pickle
+    import io
 
-    return pickle.loads(content)
+    from .former_names import Unpickler
+
+    return Unpickler(io.BytesIO(content)).load()
 
 
 def digest(value: Any) -> str:
