@@ -54,7 +54,7 @@ def dump(value: Any) -> bytes:
 
 
 def load(content: bytes) -> Any:
-    """Load what `dump` of this or an older version wrote; classes that this process has sent or got by value are left as they are."""
+    """Load what `dump` of this or an older version wrote; classes that this process knows by value are left as they are."""
     import sys
 
     if "cloudpickle" in sys.modules:
