@@ -1,10 +1,11 @@
 """Functions for scripts and notebooks: ``import ipybgjobs as bg``, then ``bg.submit(…)``; most make one call to the client."""
 
+import datetime as dt
 import itertools
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from .client import cleaning
 from .client.cleaning import Cleaning
@@ -14,6 +15,7 @@ from .client.jobs.group import Group
 from .client.jobs.job import Job
 from .client.jobs.job_list import JobList
 from .client.submit import options
+from .client.submit.option_table import Dependencies, OnDuplicate, SubmitManyOptions, SubmitOptions
 from .errors import InvalidParameters, JobNotAllowed
 from .model.records import JobState
 from .model.redaction import quoted
@@ -29,14 +31,14 @@ def submit(  # noqa: PLR0913 - the options of a job
     queue: str | None = None,
     priority: int = 0,
     delay: float | str | None = None,
-    at: Any = None,
-    after: Any = (),
-    after_any: Any = (),
+    at: str | dt.datetime | None = None,
+    after: Dependencies | None = (),
+    after_any: Dependencies | None = (),
     timeout: float | str | None = None,
     retry: int | Mapping[str, Any] | None = None,
-    retry_until: Any = None,
+    retry_until: float | str | dt.datetime | None = None,
     unique: str | bool | None = None,
-    on_duplicate: str = "reject",
+    on_duplicate: OnDuplicate = "reject",
     reuse: bool | float | str | None = None,
 ) -> Job:
     """Submit a job: it is on disk when this returns, and runs even if this process ends.
@@ -129,7 +131,7 @@ def submit_many(
     common: Mapping[str, Any] | None = None,
     init: Mapping[str, Any] | None = None,
     name: str | None = None,
-    **options: Any,
+    **options: Unpack[SubmitManyOptions],
 ) -> Group:
     """Submit many jobs of one target in one transaction: all of them, or none.
 
@@ -145,7 +147,7 @@ def submit_many(
         Parameters of the constructor.
     name : str, optional
         A name to find the group by.
-    **options : Any
+    **options : SubmitManyOptions
         Options of `submit`, for every job; not ``unique``, ``on_duplicate``, ``reuse``.
 
     Returns
@@ -179,7 +181,9 @@ def run_background_job(
     cls: type | Callable[..., Any] | str,
     method: str | None = None,
     params: Mapping[str, Any] | None = None,
-    **options: Any,
+    *,
+    init: Mapping[str, Any] | None = None,
+    **options: Unpack[SubmitOptions],
 ) -> Job:
     """Submit a job by class, method name and parameters: the classic helper.
 
@@ -191,7 +195,9 @@ def run_background_job(
         The method's name.
     params : mapping, optional
         Parameters by name.
-    **options : Any
+    init : mapping, optional
+        Parameters of the constructor.
+    **options : SubmitOptions
         As for `submit`.
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
@@ -201,7 +207,7 @@ def run_background_job(
             f"{cls!r} belongs to an instance, and instances are not sent: pass the class, the method's name and init={{…}}."
         )
     key = cls if isinstance(cls, str) else path_of(cls)
-    return submit(key if method is None else f"{key}.{method}", params, **options)
+    return submit(key if method is None else f"{key}.{method}", params, init=init, **options)
 
 
 def path_of(cls: type | Callable[..., Any]) -> str:

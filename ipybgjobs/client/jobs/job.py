@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import DuplicateJob, InvalidRequest, UnknownJob
 from ...model.records import JobRecord, JobState
@@ -20,6 +20,9 @@ from ..submit import encoding, options
 from . import following, notebook_export, reopening, waiting
 from .job_client import Desk
 from .view import JobView
+
+if TYPE_CHECKING:
+    from ..submit.option_table import SubmitOptions
 
 
 class Job(JobView):
@@ -317,8 +320,8 @@ class Job(JobView):
             )
         self._check_dependencies()
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
-        given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
-        given |= {} if record.timeout is None else {"timeout": record.timeout}
+        given: SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
+        given["timeout"] = record.timeout
         given["unique"] = encoding.asked_unique(record.call, record.unique_key)
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}

@@ -13,31 +13,13 @@ from ...errors import ConfigurationError, InvalidParameters
 from ...model import durations, moments, serialization
 from ...model.redaction import quoted
 from ...model.retry import RetryRules
-
-ON_DUPLICATE = ("reject", "existing", "replace")
+from .option_table import DEFAULTS, NAMES, ON_DUPLICATE
 
 #: The largest number that the store can hold; anything above it counts as unlimited.
 _MOST = (1 << 63) - 1
 
 #: Priorities are smaller than this, so that the store can hold them.
 _PRIORITIES = 10**18
-
-#: Every option of a submit.
-NAMES = (
-    "name",
-    "queue",
-    "priority",
-    "delay",
-    "at",
-    "after",
-    "after_any",
-    "timeout",
-    "retry",
-    "retry_until",
-    "unique",
-    "on_duplicate",
-    "reuse",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +84,27 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         near = difflib.get_close_matches(unknown[0], NAMES, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InvalidParameters(f"There is no option {quoted(unknown[0])[1:-1]}; the options are {', '.join(NAMES)}.{hint}")
-    not_before, timed = _start(given.get("delay"), given.get("at"), now)
-    deadline, deadline_timed = _deadline(given.get("retry_until"), now)
+    values = {**DEFAULTS, **given}
+    not_before, timed = _start(values["delay"], values["at"], now)
+    deadline, deadline_timed = _deadline(values["retry_until"], now)
     if deadline is not None and deadline <= not_before:
         raise InvalidParameters(
             f"retry_until is {moments.show(deadline)}, which is before the start at {moments.show(not_before)}."
         )
-    timeout = given.get("timeout")
-    key = unique(given.get("unique"), given.get("on_duplicate", "reject"))
     return Options(
-        name=name(given.get("name")),
-        queue=queue(_else(given.get("queue"), entry.queue or DEFAULT_QUEUE), settings),
-        priority=priority(given.get("priority", 0)),
+        name=name(values["name"]),
+        queue=queue(_else(values["queue"], entry.queue or DEFAULT_QUEUE), settings),
+        priority=priority(values["priority"]),
         not_before=not_before,
         timed=timed,
-        after=(*_after(given.get("after", ()), anyway=False), *_after(given.get("after_any", ()), anyway=True)),
-        timeout=entry.timeout if timeout is None else limit(timeout),
-        rules=rules(entry, given.get("retry")),
+        after=(*_after(values["after"], anyway=False), *_after(values["after_any"], anyway=True)),
+        timeout=entry.timeout if values["timeout"] is None else limit(values["timeout"]),
+        rules=rules(entry, values["retry"]),
         deadline=deadline,
         deadline_timed=deadline_timed,
-        unique=key,
-        on_duplicate=given.get("on_duplicate", "reject"),
-        reuse_since=reuse(given.get("reuse"), now),
+        unique=unique(values["unique"], values["on_duplicate"]),
+        on_duplicate=values["on_duplicate"],
+        reuse_since=reuse(values["reuse"], now),
     )
 
 
