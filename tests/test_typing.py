@@ -1,0 +1,36 @@
+"""What a type checker makes of the public names: correct calls are accepted, wrong ones are refused."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ipybgjobs
+
+ROOT = Path(__file__).parents[1]
+
+
+def _checked(path):
+    command = [sys.executable, "-m", "mypy", "--strict", str(path)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["accepted", "refused"])
+def test_a_type_checker_accepts_correct_calls_and_refuses_wrong_ones(name):
+    pytest.importorskip("mypy")
+    done = _checked(ROOT / "tests" / "typing" / f"{name}.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_type_checker_sees_every_public_name():
+    tree = ast.parse(Path(ipybgjobs.__file__).read_text())
+    [block] = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]
+    imported = {alias.name for node in block.body for alias in node.names}
+    assert imported == set(ipybgjobs.__all__) - {"__version__"}
