@@ -1,25 +1,19 @@
-"""Functions for scripts and notebooks: ``import ipybgjobs as bg``, then ``bg.submit(…)``; most make one call to the client."""
+"""Submitting jobs, one or many, and running a call here; by name, or by class."""
 
 import datetime as dt
 import itertools
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Unpack
 
-from .client import cleaning
-from .client.cleaning import Cleaning
-from .client.client import client
-from .client.jobs import job_list
-from .client.jobs.group import Group
-from .client.jobs.job import Job
-from .client.jobs.job_list import JobList
-from .client.submit import options
-from .client.submit.option_table import Dependencies, OnDuplicate, SubmitManyOptions, SubmitOptions
-from .errors import InvalidParameters, JobNotAllowed
-from .model.records import JobState
-from .model.redaction import quoted
-from .targets import allowlist
+from ..client.client import client
+from ..client.jobs.group import Group
+from ..client.jobs.job import Job
+from ..client.submit.option_table import Dependencies, OnDuplicate, SubmitManyOptions, SubmitOptions
+from ..errors import InvalidParameters, JobNotAllowed
+from ..model.redaction import quoted
+from ..targets import allowlist
 
 
 def submit(  # noqa: PLR0913 - the options of a job
@@ -199,6 +193,15 @@ def run_background_job(
         Parameters of the constructor.
     **options : SubmitOptions
         As for `submit`.
+
+    Raises
+    ------
+    JobNotAllowed
+        If `cls` is an instance or belongs to one, or what it names is not on the allowlist.
+    InvalidParameters
+        If a notebook's class or function is no longer the one that the notebook has, or parameters or options don't fit.
+    BackgroundJobError
+        As `submit`.
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
         raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function: pass the class itself, not an instance.")
@@ -211,7 +214,13 @@ def run_background_job(
 
 
 def path_of(cls: type | Callable[..., Any]) -> str:
-    """Return the dotted path of a class or function: its own, or, if it is re-exported, the one that is allowed."""
+    """Return the dotted path of a class or function: its own, or, if it is re-exported, the one that is allowed.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is from a notebook that has redefined or deleted it.
+    """
     own = f"{cls.__module__}.{cls.__qualname__}"
     settings = client().settings()
     if own in settings.allowed:
@@ -241,150 +250,19 @@ def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapp
     Returns
     -------
     Any
-        What the method returns; what it raises is raised.
+        What the method returns.
+
+    Raises
+    ------
+    JobNotAllowed
+        If the target is not on the allowlist.
+    InvalidTarget
+        If the target can't be imported or called.
+    InvalidParameters
+        If the parameters don't fit.
+    ConfigurationError
+        If a configuration file is broken.
+    BaseException
+        What the method raises.
     """
     return client().prepare_here(target, params, init=init)()
-
-
-def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
-    state: str | None = None,
-    queue: str | None = None,
-    target: str | None = None,
-    name: str | None = None,
-    limit: int = 50,
-    *,
-    group: Group | int | str | None = None,
-) -> JobList:
-    """Return jobs, newest first: a list that is displayed as a table.
-
-    Parameters
-    ----------
-    state, queue, target, name : str, optional
-        Only those that match.
-    limit : int
-        Maximum number of jobs.
-    group : Group or int or str, optional
-        Only jobs of this group, given as a group, or by id, uid or name.
-    """
-    if state is not None and state not in list(JobState):
-        raise InvalidParameters(f"state must be one of {', '.join(JobState)}; got {quoted(state)}.")
-    for what, value in (("queue", queue), ("target", target), ("name", name)):
-        options.text(value, what)
-    chosen = group if isinstance(group, Group) or group is None else client().group(group)
-    group_id = None if chosen is None else chosen.id
-    return client().jobs(limit, state=state, queue=queue, target=target, name=name, group_id=group_id)
-
-
-def job(key: int | str) -> Job:
-    """Return one job.
-
-    Parameters
-    ----------
-    key : int or str
-        Its id, its uid, or its name (the newest so named).
-
-    Raises
-    ------
-    UnknownJob
-        If there is none.
-    """
-    return client().job(key)
-
-
-def group(key: int | str) -> Group:
-    """Return the jobs that were submitted together by one call of `submit_many`.
-
-    Parameters
-    ----------
-    key : int or str
-        The group's id, its uid, or its name (the newest so named).
-
-    Raises
-    ------
-    UnknownJob
-        If there is none.
-    """
-    return client().group(key)
-
-
-def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
-    """Yield jobs as they end.
-
-    Parameters
-    ----------
-    jobs : iterable of Job
-        A list of jobs, or a group.
-    timeout : float or str, optional
-        Seconds, or a duration such as ``"5m"``; None: as long as it takes.
-
-    Raises
-    ------
-    TimeoutError
-        If `timeout` runs out; the jobs keep running.
-    """
-    return job_list.as_completed(list(jobs), timeout)
-
-
-def pause(queue: str | None = None) -> list[str]:
-    """Pause a queue for every notebook until `resume`: none of its jobs start, and running jobs continue.
-
-    Parameters
-    ----------
-    queue : str, optional
-        By default every configured queue.
-
-    Returns
-    -------
-    list of str
-        The queues that are paused.
-    """
-    return client().pause(queue)
-
-
-def resume(queue: str | None = None) -> list[str]:
-    """Resume a paused queue, so that its jobs start again.
-
-    Parameters
-    ----------
-    queue : str, optional
-        By default every paused queue.
-
-    Returns
-    -------
-    list of str
-        The queues that were paused.
-
-    Raises
-    ------
-    InvalidRequest
-        If the queue is not paused.
-    """
-    return client().resume(queue)
-
-
-def clean(
-    state: str | Sequence[str] | None = None,
-    older_than: float | str | None = None,
-    keep_jobs: int | None = None,
-    *,
-    yes: bool = False,
-) -> Cleaning:
-    """Report how many finished jobs would be removed with everything they left, and their size; or remove them.
-
-    Parameters
-    ----------
-    state : str or sequence of str, optional
-        Only jobs in these states.
-    older_than : float or str, optional
-        Only jobs that ended longer ago than this duration.
-    keep_jobs : int, optional
-        Number of most recently finished jobs to keep.
-    yes : bool
-        Whether to remove them.
-
-    Returns
-    -------
-    Cleaning
-        How many, how large, and whether they were removed. Live jobs, and those marked by `keep()`, are never among them.
-    """
-    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)

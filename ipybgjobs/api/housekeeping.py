@@ -1,0 +1,90 @@
+"""Pausing and resuming queues, and removing what nobody needs any more."""
+
+from collections.abc import Sequence
+
+from ..client import cleaning
+from ..client.cleaning import Cleaning
+from ..client.client import client
+
+
+def pause(queue: str | None = None) -> list[str]:
+    """Pause a queue for every notebook until `resume`: none of its jobs start, and running jobs continue.
+
+    Parameters
+    ----------
+    queue : str, optional
+        By default every configured queue.
+
+    Returns
+    -------
+    list of str
+        The queues that are paused.
+
+    Raises
+    ------
+    InvalidParameters
+        If there is no such queue.
+    StoreError
+        If the state folder can't be used.
+    """
+    return client().pause(queue)
+
+
+def resume(queue: str | None = None) -> list[str]:
+    """Resume a paused queue, so that its jobs start again.
+
+    Parameters
+    ----------
+    queue : str, optional
+        By default every paused queue.
+
+    Returns
+    -------
+    list of str
+        The queues that were paused.
+
+    Raises
+    ------
+    InvalidRequest
+        If the queue is not paused.
+    InvalidParameters
+        If there is no such queue.
+    StoreError
+        If the state folder can't be used.
+    """
+    return client().resume(queue)
+
+
+def clean(
+    state: str | Sequence[str] | None = None,
+    older_than: float | str | None = None,
+    keep_jobs: int | None = None,
+    *,
+    yes: bool = False,
+) -> Cleaning:
+    """Report how many finished jobs would be removed with everything they left, and their size; or remove them.
+
+    Parameters
+    ----------
+    state : str or sequence of str, optional
+        Only jobs in these states.
+    older_than : float or str, optional
+        Only jobs that ended longer ago than this duration.
+    keep_jobs : int, optional
+        Number of most recently finished jobs to keep.
+    yes : bool
+        Whether to remove them.
+
+    Returns
+    -------
+    Cleaning
+        How many, how large, and whether they were removed. Live jobs, and those marked by `keep()`, are never among them.
+
+    Raises
+    ------
+    InvalidParameters
+        If `state` is not a state that jobs end in, `older_than` not a duration, or `keep_jobs` not a number of jobs.
+    StoreError
+        If the state folder can't be used.
+    """
+    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)
