@@ -61,7 +61,13 @@ def clean(
     *,
     yes: bool = False,
 ) -> Cleaning:
-    """Remove finished jobs; see `ipybgjobs.clean`."""
+    """Remove finished jobs; see `ipybgjobs.clean`.
+
+    Raises
+    ------
+    InvalidParameters
+        If a state, a duration or a count is none.
+    """
     rule = Rule(
         states=_states(state),
         ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),

@@ -53,6 +53,8 @@ class Notebook:
 
         Raises
         ------
+        InvalidParameters
+            If the notebook can't be run with these parameters.
         CellFailed
             If a cell raises.
         KernelDied

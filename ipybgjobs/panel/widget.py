@@ -30,6 +30,13 @@ class Panel(anywidget.AnyWidget):
         Id of the only job to show, which makes it a card.
     make : callable, optional
         Creates the static form, shown where the widget is not alive; by default the newest jobs as a table, or a card.
+
+    Raises
+    ------
+    UnknownJob
+        If there is no such job.
+    StoreError
+        If the state folder can't be used.
     """
 
     _esm = web.script("widget")

@@ -28,6 +28,9 @@ SHOWN = 50
 class Group:
     """Jobs that were submitted by one call of `submit_many`.
 
+    Everything is read when it is asked for: `UnknownJob` is raised once all of its jobs were removed, `StoreError` if its state
+    folder can't be used.
+
     Parameters
     ----------
     client : GroupDesk
@@ -84,6 +87,8 @@ class Group:
         ------
         TimeoutError
             If it runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration.
         """
         seconds = options.patience(timeout)
 
@@ -108,7 +113,15 @@ class Group:
         return listing.live_in_group(self._client.database(self._folder), self.id)
 
     def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
-        """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
+        """Yield the jobs as they end; as `ipybgjobs.as_completed`.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration.
+        """
         return as_completed(self.jobs, timeout)
 
     def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
@@ -124,7 +137,11 @@ class Group:
         Raises
         ------
         TimeoutError
-            If `timeout` runs out.
+            If `timeout` runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration, or `errors` is neither of the two.
+        BaseException
+            With ``errors="raise"``: as `Job.result` of the first failed job.
         """
         if errors not in ("raise", "return"):
             raise InvalidParameters(f'errors must be "raise" or "return"; got {errors!r}.')
@@ -133,7 +150,18 @@ class Group:
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> Self:
-        """Cancel the jobs that have not ended, and return when they have."""
+        """Cancel the jobs that have not ended, and return when they have.
+
+        Parameters
+        ----------
+        grace : float or str, optional
+            Time allowed for each step; by default `kill_grace_seconds`.
+
+        Raises
+        ------
+        InvalidParameters
+            If `grace` is not a duration.
+        """
         self._client.cancel_group(self._folder, self.id, options.grace_seconds(grace))
         return self.wait()
 
@@ -148,7 +176,13 @@ class Group:
         return len(self._client.remove(self._folder, [job.id for job in self.jobs]))
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas data frame: parameters, state, duration, result; a row for each job."""
+        """Return a pandas data frame: parameters, state, duration, result; a row for each job.
+
+        Raises
+        ------
+        InvalidRequest
+            If pandas is not installed.
+        """
         jobs = {job.id: job for job in self.jobs}
         found = listing.members(self._client.database(self._folder), self.id)
         return dataframe.frame(found, lambda record: result_or_none(jobs[record.id]))

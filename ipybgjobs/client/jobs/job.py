@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ...errors import DuplicateJob, InvalidRequest, UnknownJob
 from ...model.records import JobRecord, JobState
@@ -16,13 +16,10 @@ from ...state import occupancy, replay, results, wake
 from ...state.folder import StateFolder
 from ...store import listing, queries
 from ...system import shield
-from ..submit import encoding, options
+from ..submit import encoding, option_table, options
 from . import following, notebook_export, reopening, waiting
 from .job_client import Desk
 from .view import JobView
-
-if TYPE_CHECKING:
-    from ..submit.option_table import SubmitOptions
 
 
 class Job(JobView):
@@ -57,8 +54,8 @@ class Job(JobView):
 
         Raises
         ------
-        TimeoutError
-            If it runs out; the job keeps running.
+        TimeoutError, InvalidParameters
+            If `timeout` runs out (the job keeps running), or is not a duration.
         """
         for pause in self._pauses(timeout):
             time.sleep(pause)
@@ -150,8 +147,8 @@ class Job(JobView):
 
         Raises
         ------
-        TimeoutError
-            If `timeout` runs out; the job keeps running.
+        TimeoutError, InvalidParameters
+            If `timeout` runs out (the job keeps running), or is not a duration.
         JobFailed
             `JobCancelled`, `JobTimeout` or `JobLost` if the job left no exception. The first two hold what the method
             returned despite the interrupt as `value`.
@@ -172,7 +169,13 @@ class Job(JobView):
         return results.value(self._folder.attempt(last[0].folder or "") if last else None, self.id)
 
     def exception(self, timeout: float | str | None = None) -> BaseException | None:
-        """Wait, and return what the job raised; None if it succeeded."""
+        """Wait, and return what the job raised; None if it succeeded.
+
+        Raises
+        ------
+        TimeoutError, InvalidParameters
+            If `timeout`, as for `wait`, runs out, or is not a duration.
+        """
         self.wait(timeout)
         return self._exception()
 
@@ -275,6 +278,8 @@ class Job(JobView):
             If it has not ended, has succeeded, or depends on a job that has failed.
         DuplicateJob
             If another job holds its unique key.
+        InvalidParameters
+            If the changed parameters don't fit; with them, any error of `ipybgjobs.submit` is possible.
         """
         record = self._record()
         if params is not None:
@@ -320,9 +325,8 @@ class Job(JobView):
             )
         self._check_dependencies()
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
-        given: SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
-        given["timeout"] = record.timeout
-        given["unique"] = encoding.asked_unique(record.call, record.unique_key)
+        given: option_table.SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority}
+        given |= {"retry": rules, "timeout": record.timeout, "unique": encoding.asked_unique(record.call, record.unique_key)}
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
         code = self._pickled("code.", record.call.pickled)
