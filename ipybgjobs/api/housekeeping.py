@@ -26,6 +26,13 @@ def pause(queue: str | None = None) -> list[str]:
         If there is no such queue.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> ipybgjobs.pause("default")
+    ['default']
+    >>> ipybgjobs.resume("default")
+    ['default']
     """
     return client().pause(queue)
 
@@ -51,6 +58,12 @@ def resume(queue: str | None = None) -> list[str]:
         If there is no such queue.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> paused = ipybgjobs.pause()
+    >>> ipybgjobs.resume() == paused
+    True
     """
     return client().resume(queue)
 
@@ -86,5 +99,10 @@ def clean(
         If `state` is not a state that jobs end in, `older_than` not a duration, or `keep_jobs` not a number of jobs.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> ipybgjobs.clean(state="succeeded", older_than="30d")
+    <0 jobs, 0 B on disk would be removed>
     """
     return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)

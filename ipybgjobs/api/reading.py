@@ -41,6 +41,12 @@ def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
         If there is no such group.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> nightly = ipybgjobs.submit("training.square", {"x": 2}, name="nightly").wait()
+    >>> [job.state for job in ipybgjobs.jobs(state="succeeded", name="nightly", limit=1)]
+    ['succeeded']
     """
     if state is not None and state not in list(JobState):
         raise InvalidParameters(f"state must be one of {', '.join(JobState)}; got {quoted(state)}.")
@@ -67,6 +73,12 @@ def job(key: int | str) -> Job:
         If `key` is neither an integer nor text.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> submitted = ipybgjobs.submit("training.square", {"x": 5}, name="report")
+    >>> ipybgjobs.job("report").result()
+    25
     """
     return client().job(key)
 
@@ -87,6 +99,12 @@ def group(key: int | str) -> Group:
         If `key` is neither an integer nor text.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> submitted = ipybgjobs.submit_many("training.square", ipybgjobs.grid(x=range(3)), name="sweep")
+    >>> ipybgjobs.group("sweep").wait().counts
+    {'succeeded': 3}
     """
     return client().group(key)
 
@@ -107,5 +125,13 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
         If `timeout` runs out; the jobs keep running.
     InvalidParameters
         If `timeout` is not a duration.
+
+    Examples
+    --------
+    >>> group = ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}])
+    >>> for job in ipybgjobs.as_completed(group):
+    ...     print(job.params["x"], job.result())
+    1 1
+    2 4
     """
     return job_list.as_completed(list(jobs), timeout)

@@ -97,6 +97,12 @@ def submit(  # noqa: PLR0913 - the options of a job
         If a configuration file is broken.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.Trainer.fit", {"epochs": 3}, init={"lr": 0.1}, timeout="2h")
+    >>> job.result()
+    {'epochs': 3, 'lr': 0.1}
     """
     return client().submit(
         target,
@@ -153,6 +159,12 @@ def submit_many(
     ------
     BackgroundJobError
         As `submit`; then nothing was submitted.
+
+    Examples
+    --------
+    >>> group = ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}, {"x": 3}], name="squares")
+    >>> group.results()
+    [1, 4, 9]
     """
     return client().submit_many(target, calls, common=common, init=init, name=name, **options)
 
@@ -164,6 +176,11 @@ def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
     ------
     InvalidParameters
         If a name is not given several values.
+
+    Examples
+    --------
+    >>> ipybgjobs.grid(lr=[0.1, 0.01], seed=range(2))
+    [{'lr': 0.1, 'seed': 0}, {'lr': 0.1, 'seed': 1}, {'lr': 0.01, 'seed': 0}, {'lr': 0.01, 'seed': 1}]
     """
     for name, choices in values.items():
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
@@ -202,6 +219,12 @@ def run_background_job(
         If a notebook's class or function is no longer the one that the notebook has, or parameters or options don't fit.
     BackgroundJobError
         As `submit`.
+
+    Examples
+    --------
+    >>> from training import Trainer
+    >>> ipybgjobs.run_background_job(Trainer, "fit", {"epochs": 3}).result()
+    {'epochs': 3, 'lr': 0.1}
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
         raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function: pass the class itself, not an instance.")
@@ -264,5 +287,10 @@ def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapp
         If a configuration file is broken.
     BaseException
         What the method raises.
+
+    Examples
+    --------
+    >>> ipybgjobs.run_here("training.square", {"x": 4})
+    16
     """
     return client().prepare_here(target, params, init=init)()

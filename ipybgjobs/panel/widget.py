@@ -37,6 +37,11 @@ class Panel(anywidget.AnyWidget):
         If there is no such job.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> panel = ipybgjobs.Panel()  # shown where it is the last line of a cell
+    >>> panel.close()
     """
 
     _esm = web.script("widget")

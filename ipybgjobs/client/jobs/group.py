@@ -39,6 +39,14 @@ class Group:
         The state folder.
     id : int
         The group's id in this store.
+
+    Examples
+    --------
+    >>> group = ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}])
+    >>> [job.result() for job in group.wait("1m")]
+    [1, 4]
+    >>> group.counts
+    {'succeeded': 2}
     """
 
     def __init__(self, client: GroupDesk, folder: StateFolder, id: int) -> None:  # noqa: A002 - its public name

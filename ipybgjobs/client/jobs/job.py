@@ -35,6 +35,11 @@ class Job(JobView):
         The job's id in this store.
     uid : str
         The job's identifier on any machine.
+
+    Examples
+    --------
+    >>> ipybgjobs.submit("training.square", {"x": 7}).wait("1m").result()
+    49
     """
 
     def __init__(self, client: Desk, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name

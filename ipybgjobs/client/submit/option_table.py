@@ -28,7 +28,14 @@ Dependencies = HasUid | int | str | Iterable[HasUid | int | str]
 
 
 class SubmitManyOptions(TypedDict, total=False):
-    """The options of `submit_many`, which apply to each of its jobs; all can be left out."""
+    """The options of `submit_many`, which apply to each of its jobs; all can be left out.
+
+    Examples
+    --------
+    >>> options: ipybgjobs.SubmitManyOptions = {"timeout": "2h", "retry": 3}
+    >>> ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}], **options).results()
+    [1, 4]
+    """
 
     queue: str | None
     priority: int
@@ -47,7 +54,7 @@ class SubmitOptions(SubmitManyOptions, total=False):
     Examples
     --------
     >>> options: ipybgjobs.SubmitOptions = {"name": "nightly", "timeout": "2h", "retry": 3}
-    >>> ipybgjobs.submit("training.fit", {"epochs": 2}, **options).name
+    >>> ipybgjobs.submit("training.square", {"x": 2}, **options).name
     'nightly'
     """
 
