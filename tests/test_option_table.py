@@ -66,7 +66,7 @@ def test_a_group_takes_the_options_that_fit_several_jobs():
 )
 def test_what_is_passed_on_has_the_types_of_the_options(function, taken):
     [passed_on] = [each for each in inspect.signature(function).parameters.values() if each.kind is each.VAR_KEYWORD]
-    assert passed_on.annotation == typing.Unpack[taken]
+    assert typing.get_type_hints(function)[passed_on.name] == typing.Unpack[taken]
 
 
 def test_the_docstring_of_submit_describes_the_options_in_their_order_with_their_types():

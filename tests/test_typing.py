@@ -12,16 +12,13 @@ import ipybgjobs
 ROOT = Path(__file__).parents[1]
 
 
-def _checked(path):
-    command = [sys.executable, "-m", "mypy", "--strict", str(path)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["accepted", "refused"])
-def test_a_type_checker_accepts_correct_calls_and_refuses_wrong_ones(name):
+def test_a_type_checker_accepts_correct_calls_and_refuses_wrong_ones():
     pytest.importorskip("mypy")
-    done = _checked(ROOT / "tests" / "typing" / f"{name}.py")
+    files = [str(ROOT / "tests" / "typing" / f"{name}.py") for name in ("accepted", "refused")]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", *files], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

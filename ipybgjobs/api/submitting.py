@@ -1,4 +1,7 @@
-"""Submitting jobs, one or many, and running a call here; by name, or by class."""
+"""Submitting jobs, one or many, and running a call here; by name, or by class.
+
+Annotations stand in quotes where a notebook would show them at length.
+"""
 
 import datetime as dt
 import itertools
@@ -26,8 +29,8 @@ def submit(  # noqa: PLR0913 - the options of a job
     priority: int = 0,
     delay: float | str | None = None,
     at: str | dt.datetime | None = None,
-    after: Dependencies | None = (),
-    after_any: Dependencies | None = (),
+    after: "Dependencies | None" = (),
+    after_any: "Dependencies | None" = (),
     timeout: float | str | None = None,
     retry: int | Mapping[str, Any] | None = None,
     retry_until: float | str | dt.datetime | None = None,
@@ -131,7 +134,7 @@ def submit_many(
     common: Mapping[str, Any] | None = None,
     init: Mapping[str, Any] | None = None,
     name: str | None = None,
-    **options: Unpack[SubmitManyOptions],
+    **options: "Unpack[SubmitManyOptions]",
 ) -> Group:
     """Submit many jobs of one target in one transaction: all of them, or none.
 
@@ -194,7 +197,7 @@ def run_background_job(
     params: Mapping[str, Any] | None = None,
     *,
     init: Mapping[str, Any] | None = None,
-    **options: Unpack[SubmitOptions],
+    **options: "Unpack[SubmitOptions]",
 ) -> Job:
     """Submit a job by class, method name and parameters: the classic helper.
 
