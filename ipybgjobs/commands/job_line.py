@@ -193,7 +193,13 @@ def magic_parser() -> argparse.ArgumentParser:
 
 
 def variable_name(text: str) -> str:
-    """Check the name of a variable, for an option's value."""
+    """Check the name of a variable, for an option's value.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not one.
+    """
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not a valid variable name")
     return text
