@@ -185,7 +185,7 @@ def on_submit(owner: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]] | N
 
 
 #: Methods that a class may have, called once its job has ended: with the result, with the exception.
-HOOKS = ("on_success", "failed")
+HOOKS = ("on_success", "on_failure")
 
 
 def hooks(owner: Any) -> tuple[str, ...]:
