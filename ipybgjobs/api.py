@@ -358,9 +358,9 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
-    """Say which ended jobs would be removed with all that they left, with sizes; or remove them.
+    """Say which ended jobs would be removed with all that they left, with sizes; with `dry_run=False` remove them.
 
     Parameters
     ----------
@@ -370,12 +370,12 @@ def clean(
         Only jobs that ended longer ago than this duration.
     keep_jobs : int, optional
         Not the so many that ended last.
-    yes : bool
-        Whether to remove them.
+    dry_run : bool
+        True, the default: only say what would be removed. False: remove it.
 
     Returns
     -------
     Cleaning
         How many, how large, and whether they are gone. Live jobs, and those that were told `keep()`, are never among them.
     """
-    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)
+    return cleaning.clean(client(), state, older_than, keep_jobs, dry_run=dry_run)

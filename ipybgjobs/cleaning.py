@@ -56,9 +56,11 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
     """Remove ended jobs; see `ipybgjobs.clean`."""
+    if not isinstance(dry_run, bool):
+        raise InvalidParameters(f"dry_run is {quoted(dry_run)}; it must be True or False.")
     rule = Rule(
         states=_states(state),
         ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
@@ -66,9 +68,9 @@ def clean(
     )
     folder = client.folder()
     found = removals.removable(client.database(folder), rule, _EVERY)
-    if yes:
-        return _removed(client, folder, found, rule)
-    return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+    if dry_run:
+        return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+    return _removed(client, folder, found, rule)
 
 
 def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:
