@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import cards, frames, options, reopening, standstill, summon, unbroken, waiting
 from .desk import GroupDesk
-from .errors import BackgroundJobError, InvalidParameters, UnknownJob
+from .errors import BackgroundJobError, UnknownJob
 from .folder import StateFolder
 from .handle import Job
 from .joblist import JobList, as_completed, result_or_none
@@ -108,25 +108,23 @@ class Group:
         """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
         return as_completed(self.jobs, timeout)
 
-    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
+    def results(self, timeout: float | str | None = None, *, return_exceptions: bool = False) -> list[Any]:
         """Wait, and return what the jobs returned, in the order of the parameters.
 
         Parameters
         ----------
         timeout : float or str, optional
             Seconds, or a duration such as ``"5m"``; None: as long as it takes.
-        errors : str
-            ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.
+        return_exceptions : bool
+            False: raise the exception of the first job that failed. True: return exceptions in place of results.
 
         Raises
         ------
         TimeoutError
             If `timeout` runs out.
         """
-        if errors not in ("raise", "return"):
-            raise InvalidParameters(f'errors is {errors!r}; it is "raise" or "return".')
         self.wait(timeout)
-        return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
+        return [_result_or_error(job) if return_exceptions else job.result() for job in self.jobs]
 
     @unbroken.told
     def cancel(self, grace: float | str | None = None) -> Self:
