@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ParametersNotLoaded,
         ResultNotKept,
         Retry,
+        Standstill,
         StoreError,
         UnknownJob,
     )
