@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ParametersNotLoaded,
         ResultNotKept,
         Retry,
+        Standstill,
         StoreError,
         UnknownJob,
     )

@@ -47,8 +47,8 @@ HOOKED = """
             note(f"on_success {self.tag} {result} {os.environ.get('FLAVOUR')}")
             print("in the hook", flush=True)
 
-        def failed(self, exception):
-            note(f"failed {type(exception).__name__}: {exception}")
+        def on_failure(self, exception):
+            note(f"on_failure {type(exception).__name__}: {exception}")
 
     class Slow(Hooked):
         def on_success(self, result):
@@ -61,18 +61,18 @@ HOOKED = """
         def on_success(self, result):
             raise RuntimeError("the hook itself")
 
-        async def failed(self, exception):
+        async def on_failure(self, exception):
             await asyncio.sleep(0.01)
             note(f"awaited {exception}")
 
     class NoHooks(Hooked):
         on_success = "a text"
-        failed = ["a", "list"]
+        on_failure = ["a", "list"]
 
     def plain():
         return 1
 
-    on_success = failed = plain
+    on_success = on_failure = plain
 """
 
 CLASSES = {f"hooked.{name}": ["run"] for name in ("Hooked", "Slow", "Faulty", "NoHooks")} | {"hooked": ["plain"]}
@@ -109,14 +109,14 @@ def test_a_job_that_has_succeeded_calls_on_success_with_its_result_in_the_job_s_
 
 def test_a_job_calls_failed_once_after_its_last_attempt_with_what_it_raised(hooked):
     job = ended_with_hook(bg.submit("hooked.Hooked.run", {"how": "badly"}, retry={"max_attempts": 3, "delay_seconds": 0.05}))
-    assert (notes(hooked), len(job.attempts)) == (["failed ValueError: as planned"], 3)
+    assert (notes(hooked), len(job.attempts)) == (["on_failure ValueError: as planned"], 3)
 
 
 @pytest.mark.parametrize(
     ("how", "options", "said"),
     [
-        ("dies", {}, "failed JobLost: job 1 (hooked.Hooked.run): the process was killed by signal 9"),
-        ("sleeps", {"timeout": 0.3}, "failed JobTimeout: job 1 (hooked.Hooked.run): took longer than its timeout"),
+        ("dies", {}, "on_failure JobLost: job 1 (hooked.Hooked.run): the process was killed by signal 9"),
+        ("sleeps", {"timeout": 0.3}, "on_failure JobTimeout: job 1 (hooked.Hooked.run): took longer than its timeout"),
     ],
 )
 def test_failed_is_called_though_the_process_has_vanished_or_was_ended(hooked, how, options, said):
@@ -193,10 +193,10 @@ def test_environment_variables_are_kept_for_the_hook_and_go_after_it(hooked, mon
 
 def test_a_job_that_is_retried_before_its_hook_was_called_calls_the_hook_of_its_new_end(hooked):
     job = ended_with_hook(bg.submit("hooked.Hooked.run", {"how": "badly"}))
-    assert notes(hooked) == ["failed ValueError: as planned"]
+    assert notes(hooked) == ["on_failure ValueError: as planned"]
     job.retry().wait(DEADLINE)
     until(lambda: len(notes(hooked)) == 2, "the second call")
-    assert notes(hooked) == ["failed ValueError: as planned"] * 2
+    assert notes(hooked) == ["on_failure ValueError: as planned"] * 2
 
 
 def test_a_class_that_is_no_longer_allowed_calls_no_hook(hooked):

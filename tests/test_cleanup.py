@@ -492,13 +492,13 @@ def test_clean_says_what_would_go_with_sizes_and_changes_nothing(ended):
 def test_clean_removes_what_it_said_and_no_more(ended, number):
     rule, gone = RULES[number]
     uids = {job.id: job.uid for job in bg.jobs()}
-    said, done = bg.clean(**rule), bg.clean(**rule, yes=True)
+    said, done = bg.clean(**rule), bg.clean(**rule, dry_run=False)
     assert (done.jobs, done.bytes, done.removed) == (len(gone), said.bytes, True)
     assert str(done).startswith(f"removed {len(gone)} job")
     assert {job.id for job in bg.jobs()} == {1, 2, 3, 4, 5} - gone
     assert not {uids[each] for each in gone} & set(folders(ended))
     assert bg.job(5).result() == 3
-    assert bg.clean(**rule, yes=True).jobs == 0
+    assert bg.clean(**rule, dry_run=False).jobs == 0
 
 
 #: Rules that make no sense, and what the refusal names.
@@ -511,6 +511,8 @@ NO_RULES = [
     ({"older_than": -1}, ["older_than", "-1"]),
     ({"keep_jobs": -1}, ["keep_jobs", "-1", "at least 0"]),
     ({"keep_jobs": "all"}, ["keep_jobs", "all"]),
+    ({"dry_run": None}, ["dry_run", "None", "True or False"]),
+    ({"dry_run": 0}, ["dry_run", "0"]),
 ]
 
 
@@ -519,7 +521,7 @@ def test_a_clean_that_makes_no_sense_is_refused_and_removes_nothing(calc):
     before = everything(calc)
     for rule, names in NO_RULES:
         with pytest.raises(bg.InvalidParameters) as error:
-            bg.clean(**rule, yes=True)
+            bg.clean(**{"dry_run": False} | rule)
         said = one_sentence(str(error.value))
         assert [name for name in names if name not in said] == []
         assert everything(calc) == before
@@ -528,14 +530,14 @@ def test_a_clean_that_makes_no_sense_is_refused_and_removes_nothing(calc):
 def test_clean_counts_jobs_that_ended_at_the_same_moment_one_by_one(calc):
     group = bg.submit_many("calc.add", bg.grid(a=range(20)), delay="1h").cancel()
     assert bg.clean(keep_jobs=5).jobs == 15
-    assert bg.clean(keep_jobs=5, yes=True).jobs == 15
+    assert bg.clean(keep_jobs=5, dry_run=False).jobs == 15
     assert [job.params["a"] for job in group] == [15, 16, 17, 18, 19]
 
 
 def test_clean_leaves_live_jobs_alone(calc):
     live = [running(bg.submit("calc.nap")), bg.submit("calc.add", {"a": 1}, delay="1h")]
     bg.submit("calc.add", {"a": 2}).wait(60)
-    assert bg.clean(yes=True, keep_jobs=0).jobs == 1
+    assert bg.clean(dry_run=False, keep_jobs=0).jobs == 1
     assert {job.id for job in bg.jobs()} == {1, 2}
     for job in live:
         assert job.cancel().state == "cancelled"
@@ -558,7 +560,7 @@ def test_clean_takes_many_jobs_and_all_that_is_left_of_a_group(calc):
     group = bg.submit_many("calc.needs", bg.grid(lr=range(1000)), common={"data": {1}}, delay="1h")
     assert len(folders(calc)) == 1
     group.cancel()
-    done = bg.clean(yes=True)
+    done = bg.clean(dry_run=False)
     assert (done.jobs, str(done)) == (1000, "removed 1,000 jobs, 0 B on disk") or str(done).startswith("removed 1,000 jobs, ")
     assert folders(calc) == []
     assert store(calc, "SELECT count(*) FROM groups") == [(0,)]

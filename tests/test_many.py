@@ -324,21 +324,19 @@ def test_results_raise_what_the_first_failed_job_raised_or_return_errors_in_thei
     group = bg.submit_many("sweep.train", bg.grid(lr=[2], seed=[1, 13, 3]))
     with pytest.raises(ValueError, match="seed 13 with 2"):
         group.results(60)
-    first, error, third = group.results(60, errors="return")
+    first, error, third = group.results(60, return_exceptions=True)
     assert (first["score"], third["score"]) == (2, 6)
     assert (type(error), str(error)) == (ValueError, "seed 13 with 2.0")
     assert group.counts == {"succeeded": 2, "failed": 1}
-    with pytest.raises(bg.InvalidParameters, match=r"errors must be \"raise\" or \"return\"; got 'ignore'\."):
-        group.results(errors="ignore")
 
 
 def test_a_result_that_is_not_kept_and_a_cancelled_job_are_errors_in_their_place(sweep):
     group = bg.submit_many("sweep.lambda_of", bg.grid(n=[1, 2]))
-    kept, lost = group.results(60, errors="return")
+    kept, lost = group.results(60, return_exceptions=True)
     assert kept() == 1
     assert isinstance(lost, bg.ResultNotKept)
     cancelled = bg.submit_many("sweep.number", [{"n": 1}], delay="1h").cancel()
-    assert [type(each) for each in cancelled.results(60, errors="return")] == [bg.JobCancelled]
+    assert [type(each) for each in cancelled.results(60, return_exceptions=True)] == [bg.JobCancelled]
     with pytest.raises(bg.JobCancelled):
         cancelled.results(60)
 
@@ -410,7 +408,7 @@ def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
     first = bg.submit_many("sweep.train", bg.grid(seed=[13]), common={"lr": 1}, delay=0.3)
     second = bg.submit_many("sweep.number", bg.grid(n=range(3)), after=first)
     assert second.wait(60).counts == {"failed": 3}
-    for error in second.results(errors="return"):
+    for error in second.results(return_exceptions=True):
         assert "job 1 (sweep.train), which it depends on, failed" in str(error)
 
 
@@ -490,7 +488,7 @@ def test_a_group_is_found_from_another_process(sweep):
         import ipybgjobs as bg
         group = bg.group("far").wait(60)
         print(group)
-        print([str(each) for each in group.results(errors="return")])
+        print([str(each) for each in group.results(return_exceptions=True)])
         print([list(job.params["data"]["x"]) for job in group])
         print(group.to_frame()["state"].tolist())
     """

@@ -59,7 +59,7 @@ GATES = """
         def run(self):
             raise RuntimeError("as planned")
 
-        def failed(self, exception):
+        def on_failure(self, exception):
             note(f"told {exception}")
             while os.path.exists(f"{HERE}/hold"):
                 time.sleep(0.01)

@@ -82,7 +82,7 @@ def test_everything_that_an_old_store_holds_is_there_after_it_and_what_waited_ru
     assert bg.job(3).retry().result(DEADLINE) == 7
     assert bg.job(5).status.startswith("queued, starts at")
     bg.job(5).cancel()
-    assert bg.clean(yes=True).jobs == 5
+    assert bg.clean(dry_run=False).jobs == 5
 
 
 def test_a_supervisor_that_is_started_first_brings_the_store_up_to_date_itself(old, place):

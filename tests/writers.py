@@ -142,7 +142,7 @@ class Writers:
     def clean(self):
         self._bench.clear()  # else each turn takes more lines than the one before
         job = self._bench.ended()
-        return lambda: bg.clean("failed", yes=True), lambda: job.id not in self._bench.ids()
+        return lambda: bg.clean("failed", dry_run=False), lambda: job.id not in self._bench.ids()
 
     def callback(self):
         job, called = self._queued(), []

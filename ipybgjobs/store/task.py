@@ -141,7 +141,7 @@ class Request:
 
 
 #: The hook that each end calls.
-_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "failed"}
+_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "on_failure"}
 
 
 def of_row(row: sqlite3.Row) -> Task | Unread:
