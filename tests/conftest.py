@@ -1,13 +1,10 @@
 """What every test has: a state folder and configuration of its own, and a look for processes that it left behind."""
 
-import os
 import shutil
 import signal
 import sys
 import tempfile
-import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,133 +12,23 @@ import pytest
 from ipybgjobs import client as client_module
 from ipybgjobs import inspection
 from ipybgjobs.client import Client
-from ipybgjobs.handle import Job
+from support.place import ALLOWED, JOBS, TESTS, Place, end
 
-#: Longest that anything in a test may take, in seconds; machines are slow and shared.
-DEADLINE = 60.0
-
-#: Jobs that most tests use.
-JOBS = """
-    import asyncio, os, sys, time
-
-    class Trainer:
-        def __init__(self, lr: float = 0.1):
-            self.lr = lr
-
-        def fit(self, epochs: int = 3, note: str = "") -> dict:
-            for epoch in range(epochs):
-                print("epoch", epoch, flush=True)
-            return {"epochs": epochs, "lr": self.lr}
-
-        def fail(self, message: str = "broken"):
-            raise ValueError(message)
-
-        def sleep(self, seconds: float = 300.0):
-            print("sleeping", flush=True)
-            time.sleep(seconds)
-            return seconds
-
-        @classmethod
-        def name_of_class(cls):
-            return cls.__name__
-
-        @staticmethod
-        def add(a: int, b: int):
-            return a + b
-
-        async def later(self, value):
-            await asyncio.sleep(0.01)
-            return value
-
-    def echo(value):
-        return value
-
-    def once_failing(marker: str):
-        '''Fails until the marker is there, which its first run leaves.'''
-        if not os.path.exists(marker):
-            open(marker, "w").close()
-            raise RuntimeError("first run")
-        return "second run"
-"""
-
-ALLOWED = {
-    "work.Trainer": ["fit", "fail", "sleep", "name_of_class", "add", "later"],
-    "work": ["echo", "once_failing"],
-}
-
-
-class Place:
-    """One test's state folder, configuration file and folder of modules."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.state = root / "state"
-        self.config_file = root / "test_config.py"
-        self.code = root / "code"
-        self.code.mkdir()
-
-    def module(self, name: str, source: str) -> Path:
-        """Write a module that jobs may use."""
-        path = self.code / f"{name}.py"
-        path.write_text(textwrap.dedent(source))
-        return path
-
-    def allow(self, allowed: dict, **settings: object) -> None:
-        """Write the configuration file: an allowlist, and traits as ``Section__trait=value``."""
-        lines = [f"c.BackgroundJobs.allowed_jobs = {allowed!r}", "c.BackgroundJobs.idle_seconds = 0.5"]
-        lines += ["c.RetryPolicy.delay_seconds = 0.2", "c.RetryPolicy.max_attempts = 1"]
-        lines += [f"c.{name.replace('__', '.')} = {value!r}" for name, value in settings.items()]
-        self.config_file.write_text("\n".join(lines) + "\n")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that make another process use this place."""
-        return dict(os.environ)
-
-    def processes(self) -> dict[int, str]:
-        """Living processes of this place, apart from the test's own: by command line or environment."""
-        return {pid: line for pid, line in _all_processes(str(self.root)).items() if pid != os.getpid()}
-
-    def supervisor_pid(self) -> int | None:
-        """The PID of the living supervisor."""
-        return next((pid for pid, line in self.processes().items() if " supervisor " in line), None)
-
-    def log(self, name: str = "background_jobs.log") -> str:
-        """One of the two log files."""
-        path = self.state / "logs" / name
-        return path.read_text() if path.exists() else ""
-
-
-def _all_processes(mark: str) -> dict[int, str]:
-    found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            line = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            environ = Path(f"/proc/{name}/environ").read_bytes().decode(errors="replace")
-            zombie = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        if not zombie and (mark in line or mark in environ):
-            found[int(name)] = line
-    return found
-
-
-def until(condition: Callable[[], object], what: str = "the condition", seconds: float = DEADLINE) -> object:
-    """Poll until a condition is true, and return what it returned; the test fails at the deadline."""
-    limit = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > limit:
-            pytest.fail(f"{what} was not met in {seconds} s")
-        time.sleep(0.01)
+#: Folders whose tests are marked by the folder's name; the inner loop leaves them out.
+MARKED = {"kernel", "browser", "crash"}
 
 
 def pytest_configure() -> None:
     """A run in the background of a shell starts with Ctrl-C ignored, and so would every process that a test interrupts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test bears the marker that its folder is named after, so that none is forgotten."""
+    for item in items:
+        for folder in MARKED & set(item.path.relative_to(TESTS).parts[:-1]):
+            item.add_marker(folder)
 
 
 @pytest.fixture
@@ -168,22 +55,4 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):
             del sys.modules[name]
     shutil.rmtree(runtime, ignore_errors=True)
-    _end(made)
-
-
-def _end(place: Place) -> None:
-    """The supervisor ends when idle; whatever else lives is a leak."""
-    limit = time.monotonic() + 15.0
-    # Twice, since one that ends while it starts another may fall between two reads of /proc.
-    while (place.processes() or place.processes()) and time.monotonic() < limit:
-        time.sleep(0.02)
-    left = place.processes()
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
-    assert not left, f"left behind: {left}"
-
-
-def running(job: Job) -> Job:
-    """Wait until a job runs and has printed something."""
-    until(lambda: job.state == "running" and job.log(), f"job {job.id} running")
-    return job
+    end(made)
