@@ -12,7 +12,7 @@ import pytest
 from ipybgjobs import client as client_module
 from ipybgjobs import inspection
 from ipybgjobs.client import Client
-from support.place import ALLOWED, JOBS, TESTS, Place, end
+from support.place import ALLOWED, TESTS, Place, end
 
 #: Folders whose tests are marked by the folder's name; the inner loop leaves them out.
 MARKED = {"kernel", "browser", "crash"}
@@ -44,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.syspath_prepend(str(made.code))
     monkeypatch.setattr(inspection, "_seen", None)
-    made.module("work", JOBS)
+    made.module("work")
     made.allow(ALLOWED)
     client_module.use(Client())
     before = set(sys.modules)

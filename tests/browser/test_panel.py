@@ -28,49 +28,17 @@ pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 
 APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
 
-JOBS = """
-    import os, sys, time
-
-    def ok(n: int = 1):
-        print("hello", n)
-        return n
-
-    def gate(path: str, steps: int = 4):
-        '''Goes on when a file is there.'''
-        from tqdm import tqdm
-        print("\\x1b[32mgreen\\x1b[0m waits", flush=True)
-        for step in tqdm(range(steps), desc="steps", unit="step"):
-            time.sleep(0.11)  # tqdm looks at its clock ten times a second
-            while step == steps // 2 and not os.path.exists(path):
-                time.sleep(0.02)
-        return "through"
-
-    def fail(message: str = "broken"):
-        raise ValueError(message)
-
-    def train_the_model_with_a_long_name(rate: float, path: str = ""): ...
-
-    def flaky(marker: str):
-        if not os.path.exists(marker):
-            open(marker, "w").close()
-            raise RuntimeError("first run")
-        return "second run"
-
-    def shows(markup: str = ""):
-        from IPython.display import HTML, display
-        print("a line")
-        display(HTML(markup))
-        return {"a": 1}
-"""
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A state folder, allowed jobs and an environment for a whole server."""
     place = Place(tmp_path_factory.mktemp("home"))
-    place.module("gates", JOBS)
+    place.module("gates")
     place.allow(
-        {"gates": ["ok", "gate", "fail", "flaky", "shows", "train_the_model_with_a_long_name"], "ipybgjobs.Notebook": ["run"]},
+        {
+            "gates": ["ok", "gate", "fail", "flaky", "shows", "train_the_model_with_a_long_name"],
+            "ipybgjobs.Notebook": ["run"],
+        },
         BackgroundJobs__queues={"default": 2, "gpu": 1},
         BackgroundJobs__allow_notebook_code=True,
         BackgroundJobs__allowed_notebooks=[f"{place.root}/**/*.ipynb"],

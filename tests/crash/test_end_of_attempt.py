@@ -353,24 +353,6 @@ def test_an_attempt_can_be_cancelled_though_nothing_can_be_written_in_its_folder
         kill_helpers(joints)
 
 
-FILLS_ITS_DISK = """
-    import contextlib, os, time
-    import ipybgjobs as bg
-
-    def fill():
-        path = f"{bg.current_job().folder}/filler"
-        print("began", flush=True)
-        with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
-            while True:
-                file.write(b"x" * 4096)
-        print("full", flush=True)
-        try:
-            time.sleep(300)
-        except KeyboardInterrupt:
-            os.unlink(path)
-            return "finished"
-"""
-
 #: Cancels a job whose attempt folder is on a full file system of its own, and says how it ended.
 _CANCELS = """
 import time
@@ -390,7 +372,7 @@ else:
 
 
 def test_a_job_that_makes_room_and_returns_when_it_is_cancelled_on_a_full_disk_is_cancelled(place):
-    place.module("filling", FILLS_ITS_DISK)
+    place.module("filling")
     place.allow({"filling": ["fill"]}, BackgroundJobs__idle_seconds=0.2, BackgroundJobs__kill_grace_seconds=20.0)
     jobs = place.state / "jobs"
     jobs.mkdir(mode=0o700, parents=True)

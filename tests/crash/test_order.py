@@ -18,54 +18,7 @@ from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor.loop import Supervisor
 from support.place import DEADLINE, running, until
 
-GATES = """
-    import os, signal, time
-
-    HERE = os.path.dirname(__file__)
-
-    def note(text):
-        with open(f"{HERE}/notes", "a") as file:
-            file.write(text + "\\n")
-
-    def gate(name: str, fail: bool = False):
-        '''Begins, waits until its gate is opened, ends.'''
-        note(f"{name} began")
-        print("waiting", flush=True)
-        try:
-            while not os.path.exists(f"{HERE}/{name}"):
-                time.sleep(0.01)
-        finally:
-            note(f"{name} ended")
-        if fail and os.path.exists(f"{HERE}/{name}"):
-            os.unlink(f"{HERE}/{name}")
-            raise RuntimeError("as planned")
-        return name
-
-    def stubborn():
-        '''Listens to no polite signal until its gate is opened.'''
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        note("stubborn began")
-        print("waiting", flush=True)
-        while not os.path.exists(f"{HERE}/stubborn"):
-            time.sleep(0.01)
-        note("stubborn ended")
-
-    def quick(value=0):
-        note(f"quick {value}")
-        return value
-
-    class Told:
-        def run(self):
-            raise RuntimeError("as planned")
-
-        def failed(self, exception):
-            note(f"told {exception}")
-            while os.path.exists(f"{HERE}/hold"):
-                time.sleep(0.01)
-"""
-
-ALLOWED = {"gates": ["gate", "stubborn", "quick"], "gates.Told": ["run"]}
+ALLOWED = {"ordered": ["gate", "stubborn", "quick"], "ordered.Told": ["run"]}
 
 
 class Gates:
@@ -88,14 +41,14 @@ class Gates:
 
 @pytest.fixture
 def gates(place):
-    place.module("gates", GATES)
+    place.module("ordered")
     place.allow(ALLOWED, BackgroundJobs__queues={"default": 4, "other": 1}, BackgroundJobs__kill_grace_seconds=20)
     return Gates(place)
 
 
 def gate(name, **options):
     fail = options.pop("fail", False)
-    return bg.submit("gates.gate", {"name": name, "fail": fail}, **options)
+    return bg.submit("ordered.gate", {"name": name, "fail": fail}, **options)
 
 
 # -- after ------------------------------------------------------------------------------------------------------------
@@ -103,25 +56,25 @@ def gate(name, **options):
 
 def test_a_job_that_is_named_twice_counts_once_and_success_is_needed_where_one_of_them_says_so(gates):
     first = gate("first")
-    twice = bg.submit("gates.quick", after=[first, first.id, "first" if first.name else first.uid])
-    both = bg.submit("gates.quick", after=first, after_any=[first, [first]])
+    twice = bg.submit("ordered.quick", after=[first, first.id, "first" if first.name else first.uid])
+    both = bg.submit("ordered.quick", after=first, after_any=[first, [first]])
     gates.open("first")
     assert (twice.result(DEADLINE), both.result(DEADLINE)) == (0, 0)
     bad = gate("bad", fail=True)
-    both = bg.submit("gates.quick", after=bad, after_any=bad)
+    both = bg.submit("ordered.quick", after=bad, after_any=bad)
     gates.open("bad")
-    assert both.wait(DEADLINE).error == f"job {bad.id} (gates.gate), which it comes after, has failed"
+    assert both.wait(DEADLINE).error == f"job {bad.id} (ordered.gate), which it comes after, has failed"
 
 
 def test_a_group_and_a_member_of_it_count_once(gates):
-    group = bg.submit_many("gates.quick", bg.grid(value=[1, 2]))
-    assert bg.submit("gates.quick", after=[group, group.jobs[0]]).result(DEADLINE) == 0
+    group = bg.submit_many("ordered.quick", bg.grid(value=[1, 2]))
+    assert bg.submit("ordered.quick", after=[group, group.jobs[0]]).result(DEADLINE) == 0
 
 
 def test_what_comes_after_a_job_that_is_denied_goes_on_at_once(gates):
-    denied = bg.submit("gates.gate", {"name": "never"}, delay=1)
-    anyway, needing = bg.submit("gates.quick", after_any=denied), bg.submit("gates.quick", after=denied)
-    gates.place.allow({"gates": ["quick"]})
+    denied = bg.submit("ordered.gate", {"name": "never"}, delay=1)
+    anyway, needing = bg.submit("ordered.quick", after_any=denied), bg.submit("ordered.quick", after=denied)
+    gates.place.allow({"ordered": ["quick"]})
     assert denied.wait(DEADLINE).attempts[0].outcome == "denied"
     assert anyway.result(DEADLINE) == 0
     assert needing.wait(DEADLINE).state == "failed"
@@ -129,7 +82,7 @@ def test_what_comes_after_a_job_that_is_denied_goes_on_at_once(gates):
 
 def test_a_job_waits_again_for_one_that_was_retried_meanwhile(gates):
     first, other = gate("first", fail=True), gate("other")
-    last = bg.submit("gates.quick", {"value": "last"}, after_any=[first, other])
+    last = bg.submit("ordered.quick", {"value": "last"}, after_any=[first, other])
     gates.open("first")
     assert first.wait(DEADLINE).state == "failed"
     first.retry()
@@ -143,22 +96,22 @@ def test_a_job_waits_again_for_one_that_was_retried_meanwhile(gates):
 
 
 def test_a_job_of_another_state_folder_is_not_taken_for_the_one_with_its_number(gates, monkeypatch, tmp_path):
-    bg.submit("gates.quick").wait(DEADLINE)
+    bg.submit("ordered.quick").wait(DEADLINE)
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(tmp_path / "elsewhere"))
-    foreign = bg.submit("gates.quick").wait(DEADLINE)
+    foreign = bg.submit("ordered.quick").wait(DEADLINE)
     monkeypatch.undo()
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(gates.place.state))
     monkeypatch.setenv("IPYBGJOBS_CONFIG", str(gates.place.config_file))
     monkeypatch.syspath_prepend(str(gates.folder))
     with pytest.raises(bg.UnknownJob, match=foreign.uid):
-        bg.submit("gates.quick", after=foreign)
+        bg.submit("ordered.quick", after=foreign)
 
 
 # -- cancel and time-outs ---------------------------------------------------------------------------------------------
 
 
 def test_a_cancel_while_a_timeout_is_being_enforced_is_a_cancel_and_nothing_is_retried(gates):
-    job = running(bg.submit("gates.stubborn", timeout=0.3, retry=3))
+    job = running(bg.submit("ordered.stubborn", timeout=0.3, retry=3))
     until(lambda: list(gates.place.state.glob("jobs/*/1/ending.json")), "the ending")
     database = Database(f"{gates.place.state}/jobs.db", durable=True)
     until(lambda: database.read("SELECT 1 FROM attempts WHERE ending = 'timeout'"), "the time-out")
@@ -174,9 +127,9 @@ def test_a_cancel_while_a_timeout_is_being_enforced_is_a_cancel_and_nothing_is_r
 
 
 def test_a_job_that_was_replaced_twice_over_has_ended_before_the_last_one_starts(gates):
-    first = running(bg.submit("gates.stubborn", unique="key"))
-    second = bg.submit("gates.quick", {"value": 2}, unique="key", on_duplicate="replace")
-    third = bg.submit("gates.quick", {"value": 3}, unique="key", on_duplicate="replace")
+    first = running(bg.submit("ordered.stubborn", unique="key"))
+    second = bg.submit("ordered.quick", {"value": 2}, unique="key", on_duplicate="replace")
+    third = bg.submit("ordered.quick", {"value": 3}, unique="key", on_duplicate="replace")
     assert second.wait(DEADLINE).state == "cancelled"
     assert (first.state, third.state, third.after) == ("running", "queued", [first.id, second.id])
     gates.open("stubborn")
@@ -201,7 +154,7 @@ def test_a_job_that_was_replaced_can_not_be_retried_beside_the_one_that_replaced
 
 
 def test_failed_is_called_though_the_deadline_passes_while_the_job_waits_for_its_retry(gates):
-    job = bg.submit("gates.Told.run", retry={"max_attempts": 2, "delay_seconds": 4}, retry_until=6, queue="other")
+    job = bg.submit("ordered.Told.run", retry={"max_attempts": 2, "delay_seconds": 4}, retry_until=6, queue="other")
     until(lambda: job.attempts and job.attempts[0].outcome, "the first attempt")
     bg.pause("other")
     job.wait(DEADLINE)
@@ -214,7 +167,7 @@ def test_failed_is_called_though_the_deadline_passes_while_the_job_waits_for_its
 def test_the_environment_of_a_job_that_is_retried_while_its_hook_runs_goes_when_nothing_needs_it(gates, monkeypatch):
     gates.open("hold")
     monkeypatch.setenv("API_TOKEN", "the-first-secret")
-    job = bg.submit("gates.Told.run").wait(DEADLINE)
+    job = bg.submit("ordered.Told.run").wait(DEADLINE)
     until(gates.notes, "the hook")
     monkeypatch.setenv("API_TOKEN", "the-second-secret")
     job.retry().wait(DEADLINE)
@@ -231,8 +184,8 @@ def test_the_environment_of_a_job_that_is_retried_while_its_hook_runs_goes_when_
 def test_a_job_is_reused_whatever_way_its_folder_stands_on_the_path(gates, monkeypatch):
     monkeypatch.chdir(gates.place.root)
     monkeypatch.setattr(sys, "path", ["code/../code", *[each for each in sys.path if each != str(gates.folder)]])
-    first = bg.submit("gates.quick", {"value": 1}).wait(DEADLINE)
-    assert bg.submit("gates.quick", {"value": 1}, reuse=True) == first
+    first = bg.submit("ordered.quick", {"value": 1}).wait(DEADLINE)
+    assert bg.submit("ordered.quick", {"value": 1}, reuse=True) == first
 
 
 def test_a_job_that_has_succeeded_after_a_retry_by_hand_is_reused(gates):
@@ -263,7 +216,7 @@ def test_a_job_that_ends_between_the_look_for_it_and_the_commit_is_reused(gates,
 
 def test_failed_jobs_are_retried_together_with_those_that_come_after_them(gates):
     first = gate("first", fail=True)
-    second = bg.submit("gates.quick", {"value": 2}, after=first)
+    second = bg.submit("ordered.quick", {"value": 2}, after=first)
     gates.open("first")
     assert second.wait(DEADLINE).state == "failed"
     retried = bg.jobs(state="failed").retry()
@@ -276,14 +229,14 @@ def test_failed_jobs_are_retried_together_with_those_that_come_after_them(gates)
 
 def test_several_jobs_are_cancelled_though_the_end_of_one_ends_another(gates):
     first, last = running(gate("first")), running(gate("last"))
-    second = bg.submit("gates.quick", after=first)
+    second = bg.submit("ordered.quick", after=first)
     bg.jobs().cancel()
     assert [job.state for job in (first, second, last)] == ["cancelled", "cancelled", "cancelled"] or second.state == "failed"
     assert last.state == "cancelled"
 
 
 def test_a_job_that_was_kept_after_a_clean_had_begun_stays(gates):
-    jobs = [bg.submit("gates.quick", {"value": number}).wait(DEADLINE) for number in range(3)]
+    jobs = [bg.submit("ordered.quick", {"value": number}).wait(DEADLINE) for number in range(3)]
     database = Database(f"{gates.place.state}/jobs.db", durable=True)
     rule = removals.Rule(states=("succeeded",))
     found = [job_id for job_id, _ in removals.removable(database, rule, 10)]
@@ -322,12 +275,12 @@ def test_the_thread_that_calls_back_outlives_what_fails_in_it(gates):
 
 
 def test_a_supervisor_makes_its_folders_anew_where_somebody_has_removed_them(gates):
-    bg.submit("gates.quick").wait(DEADLINE)
+    bg.submit("ordered.quick").wait(DEADLINE)
     gates.idle()
     for path in sorted((gates.place.state / "jobs").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     (gates.place.state / "jobs").rmdir()
-    assert bg.submit("gates.quick", {"value": 8}).result(DEADLINE) == 8
+    assert bg.submit("ordered.quick", {"value": 8}).result(DEADLINE) == 8
 
 
 def test_many_commands_of_on_finish_are_run_a_few_at_a_time(gates):
@@ -335,7 +288,7 @@ def test_many_commands_of_on_finish_are_run_a_few_at_a_time(gates):
     script.write_text(f'#!/bin/sh\necho "$1" >> {gates.place.root}/told\nls /proc > /dev/null\n')
     script.chmod(0o700)
     gates.place.allow(ALLOWED, BackgroundJobs__on_finish=[str(script), "{id}"])
-    group = bg.submit_many("gates.quick", bg.grid(value=range(40)), delay=1000).cancel()
+    group = bg.submit_many("ordered.quick", bg.grid(value=range(40)), delay=1000).cancel()
     told = gates.place.root / "told"
     until(lambda: told.exists() and len(told.read_text().split()) == 40, "the commands")
     assert sorted(map(int, told.read_text().split())) == [job.id for job in group]
@@ -345,7 +298,7 @@ def test_many_commands_of_on_finish_are_run_a_few_at_a_time(gates):
 
 
 def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_the_clock_was_set_back(gates):
-    bg.submit("gates.quick").wait(DEADLINE)
+    bg.submit("ordered.quick").wait(DEADLINE)
     gates.idle()
     lock = FileLock.acquire(f"{gates.place.state}/supervisor.{where.here()}.lock", wait=True)
     wall = {"ahead": 0.0}
@@ -357,8 +310,8 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
         return records.job(supervisor.database, delayed.id).state
 
     try:
-        delayed = bg.submit("gates.quick", {"value": "delayed"}, delay=1.5)
-        waiting = bg.submit("gates.quick", {"value": "waiting"}, after_any=delayed)
+        delayed = bg.submit("ordered.quick", {"value": "delayed"}, delay=1.5)
+        waiting = bg.submit("ordered.quick", {"value": "waiting"}, after_any=delayed)
         supervisor.tick(woken=True)
         wall["ahead"] = -3600.0
         until(lambda: tick() == "succeeded", "the delayed job")
@@ -373,14 +326,14 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
 
 def test_a_deadline_before_the_start_is_refused(gates):
     with pytest.raises(bg.InvalidParameters, match=r"retry_until is .*, before the start at "):
-        bg.submit("gates.quick", delay="2h", retry_until="1h")
+        bg.submit("ordered.quick", delay="2h", retry_until="1h")
     assert bg.jobs() == []
 
 
 def test_a_job_whose_time_has_come_but_that_waits_for_a_slot_is_queued_and_no_more(gates):
     gates.place.allow(ALLOWED, BackgroundJobs__queues={"default": 1})
     blocking = running(gate("first"))
-    delayed = bg.submit("gates.quick", delay=0.1)
+    delayed = bg.submit("ordered.quick", delay=0.1)
     assert delayed.status.startswith("queued, starts at") or delayed.status == "queued"
     until(lambda: delayed.status == "queued", "its time")
     gates.open("first")

@@ -37,22 +37,6 @@ from support.rows import rows
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-WORK = """
-    import os, time
-
-    HERE = os.path.dirname(__file__)
-
-    def hold(name="first"):
-        with open(f"{HERE}/ran.{name}", "a") as file:
-            file.write("once\\n")
-        while not os.path.exists(f"{HERE}/release"):
-            time.sleep(0.02)
-        return os.readlink("/proc/self/ns/pid")
-
-    def namespace():
-        return os.readlink("/proc/self/ns/pid")
-"""
-
 #: What the first process of a container runs: a script that ends with it, given line by line.
 _FIRST = """
 import json, os, subprocess, sys
@@ -103,7 +87,7 @@ _LIVING: list[Container] = []
 
 @pytest.fixture
 def places(place) -> Iterator[Place]:
-    place.module("places_work", WORK)
+    place.module("places_work")
     place.allow({"places_work": ["hold", "namespace"]}, BackgroundJobs__queues={"default": 1, "other": 1})
     yield place
     (place.code / "release").touch()

@@ -26,25 +26,6 @@ from support.processes import alive, kill, kill_helpers, of_role, send, stopped,
 from support.rows import attempt_folder, ended, outcomes, rows
 from support.startup_code import hooked
 
-FAMILY = """
-    import os, subprocess, sys, time
-    from pathlib import Path
-
-    HERE = Path(__file__).parent
-
-    def family(wait: bool = True):
-        '''Starts a child in its session, and one in a session of its own, which its shell has left.'''
-        near = subprocess.Popen(["sleep", "600"])
-        subprocess.run(["sh", "-c", f"setsid sleep 600 >/dev/null 2>&1 & echo $! > {HERE}/far"], check=True)
-        alive = [line for line in (HERE / "pids").read_text().split()] if (HERE / "pids").exists() else []
-        alive = [pid for pid in alive if os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat").read().split()[2] != "Z"]
-        (HERE / "pids").write_text(f"{near.pid} {(HERE / 'far').read_text().strip()}")
-        print("family", alive, flush=True)
-        while wait and not alive and not (HERE / "second").exists():
-            time.sleep(0.02)
-        return alive
-"""
-
 
 @pytest.fixture
 def joints(place: Place) -> Place:
@@ -369,7 +350,7 @@ def test_an_interpreter_that_is_gone_is_named_at_its_own_job_and_at_no_other(joi
 
 @pytest.mark.parametrize("orphaned", [False, True], ids=["its fork server lives", "its fork server has died"])
 def test_children_of_a_killed_worker_end_before_the_next_attempt_starts(joints, orphaned):
-    joints.module("family", FAMILY)
+    joints.module("family")
     joints.allow({"family": ["family"]}, RetryPolicy__max_attempts=2, BackgroundJobs__idle_seconds=0.2)
     job = bg.submit("family.family")
     until(lambda: "family" in job.log(), "its run")
@@ -387,21 +368,8 @@ def test_children_of_a_killed_worker_end_before_the_next_attempt_starts(joints, 
             send(pid, signal.SIGKILL)
 
 
-LOUD = """
-    import subprocess, time
-    from pathlib import Path
-
-    def loud():
-        here = Path(__file__).parent
-        subprocess.run(["sh", "-c", f"setsid sleep 600 & echo $! > {here}/pids"], check=True)
-        print("loud", flush=True)
-        while not (here / "second").exists():
-            time.sleep(0.02)
-"""
-
-
 def test_what_still_prints_to_the_log_of_a_killed_worker_ends_though_its_fork_server_has_died(joints):
-    joints.module("loud", LOUD)
+    joints.module("loud")
     joints.allow({"loud": ["loud"]}, RetryPolicy__max_attempts=1, BackgroundJobs__idle_seconds=0.2)
     job = bg.submit("loud.loud")
     until(lambda: "loud" in job.log(), "its run")
@@ -413,7 +381,7 @@ def test_what_still_prints_to_the_log_of_a_killed_worker_ends_though_its_fork_se
 
 
 def test_children_that_a_success_leaves_stay_though_another_worker_is_killed(joints):
-    joints.module("family", FAMILY)
+    joints.module("family")
     joints.allow({"family": ["family"], "joints": ["hold"]}, BackgroundJobs__idle_seconds=0.2)
     killed = bg.submit("joints.hold", {"name": "held"})
     until(lambda: ran(joints, "held"), "its run")

@@ -56,16 +56,6 @@ _COUNT = """
     before(readings.Readings, "learn", note, lambda *_: True)
 """
 
-FAILING = """
-    import time
-    from pathlib import Path
-
-    def fails_late():
-        while not (Path(__file__).parent / "go").exists():
-            time.sleep(0.02)
-        raise OSError("late")
-"""
-
 
 @pytest.fixture
 def joints(place):
@@ -123,7 +113,7 @@ def test_rows_that_are_not_parsed_are_told_and_those_that_were_used_last_are_kep
 
 
 def test_an_attempt_that_fails_and_a_cancel_of_its_job_meet_in_one_transaction(joints):
-    joints.module("failing", FAILING)
+    joints.module("failing")
     joints.allow({"failing": ["fails_late"]}, BackgroundJobs__idle_seconds=0.2)
     noted = joints.root / "noted"
     supervisor = driven(joints, _COUNT.replace("NOTED", str(noted)))

@@ -18,67 +18,15 @@ from ipybgjobs.folder import StateFolder
 from ipybgjobs.settings import Settings
 from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor import tidying
+from support.jobs import functions, source
 from support.place import ALLOWED, DEADLINE, Place, running, until
 
-CALC = """
-    import os, signal, time
-
-    class Model:
-        def __init__(self, depth: int = 1):
-            self.depth = depth
-
-        def fit(self, lr: float = 0.1, data=None):
-            print("fitting", flush=True)
-            return [self.depth, lr, None if data is None else int(data["x"].sum())]
-
-    def add(a: int, b: int = 0):
-        return a + b
-
-    def fails(lr: float = 0.1, token: str = ""):
-        raise ValueError(f"lr {lr}")
-
-    def needs(lr: float, data=None, token: str = ""):
-        if lr < 1:
-            raise ValueError("too small")
-        return [lr, None if data is None else len(data), len(token)]
-
-    def once(marker: str):
-        if not os.path.exists(marker):
-            open(marker, "w").close()
-            raise RuntimeError("first run")
-        return "second run"
-
-    def lost_result():
-        return (each for each in ())
-
-    def nap(seconds: float = 300.0, tag: str = ""):
-        print("napping", flush=True)
-        time.sleep(seconds)
-
-    def writes(size: int):
-        print("x" * size)
-        return size
-
-    def vanishes(number: int = 9):
-        block = bytearray(60_000_000)
-        block[::4096] = b"1" * len(block[::4096])
-        for line in range(15):
-            print("line", line, flush=True)
-        os.kill(os.getpid(), number)
-        time.sleep(300)
-
-    def works(seconds: float):
-        limit = time.process_time() + seconds
-        while time.process_time() < limit:
-            pass
-"""
-
-NAMES = re.findall(r"^    def (\w+)\(", CALC, re.MULTILINE)
+NAMES = functions("calc")
 
 
 @pytest.fixture
 def calc(place):
-    place.module("calc", CALC)
+    place.module("calc")
     permit(place)
     return place
 
@@ -188,20 +136,20 @@ def test_a_set_is_the_same_parameter_in_the_next_kernel(calc):
 def test_a_changed_source_is_another_job_and_the_old_source_the_old_one(calc):
     first = bg.submit("calc.add", {"a": 1}, reuse=True)
     assert first.result(60) == 1
-    calc.module("calc", CALC.replace("return a + b", "return a + b + 100"))
+    calc.module("calc", source("calc").replace("return a + b", "return a + b + 100"))
     changed = bg.submit("calc.add", {"a": 1}, reuse=True)
     assert (changed.id, changed.result(60)) == (2, 101)
-    calc.module("calc", CALC)
+    calc.module("calc")
     assert bg.submit("calc.add", {"a": 1}, reuse=True).id == 1
 
 
 def test_a_job_whose_source_was_edited_between_submit_and_run_is_never_reused(calc):
     bg.pause()
     first = bg.submit("calc.add", {"a": 1}, reuse=True)
-    calc.module("calc", CALC.replace("return a + b", "return a + b + 100"))
+    calc.module("calc", source("calc").replace("return a + b", "return a + b + 100"))
     bg.resume()
     assert first.result(60) == 101
-    calc.module("calc", CALC)
+    calc.module("calc")
     again = bg.submit("calc.add", {"a": 1}, reuse=True)
     assert (again.id, again.result(60)) == (2, 1)
     assert bg.submit("calc.add", {"a": 1}, reuse=True).id == 2

@@ -21,23 +21,6 @@ from support.place import ALLOWED, DEADLINE, REPOSITORY, running, until
 MODULE = [sys.executable, "-m", "ipybgjobs"]
 JUPYTER = [str(Path(sys.executable).parent / "jupyter"), "bgjobs"]
 
-KINDS = """
-    import collections
-
-    def nothing():
-        return float("nan")
-
-    def keyed():
-        return {(1, 2): {3: {4}}, None: float("inf")}
-
-    def chatters(lines: int):
-        for number in range(lines):
-            print(number, "\N{CHECK MARK}")
-
-    def keeps(password: str):
-        return len(password)
-"""
-
 
 @pytest.fixture
 def cli(place):
@@ -62,7 +45,7 @@ def cli(place):
 
 @pytest.fixture
 def kinds(place):
-    place.module("kinds", KINDS)
+    place.module("kinds")
     place.allow(ALLOWED | {"kinds": ["nothing", "keyed", "chatters", "keeps"]})
     return place
 

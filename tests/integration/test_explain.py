@@ -12,19 +12,10 @@ from ipybgjobs.cli import main
 from ipybgjobs.client import client
 from support.place import until
 
-CALLS = """
-    class Net:
-        def __init__(self, lr: float = 0.1):
-            self.lr = lr
-
-        def fit(self, epochs: int = 1, note: str = "", api_token=None, table=None):
-            raise SystemExit("it has run")
-"""
-
 
 @pytest.fixture
 def calls(place):
-    place.module("calls", CALLS)
+    place.module("calls")
     entry = {"allowed_methods": ["fit"], "timeout": "2h", "queue": "gpu", "max_attempts": 4, "delay_seconds": 60, "jitter": 0.5}
     place.allow({"calls.Net": entry, "work": ["echo"]}, BackgroundJobs__queues={"default": 2, "gpu": 1})
     return place

@@ -15,45 +15,12 @@ from ipybgjobs import cli
 from ipybgjobs.joblist import JobList
 from support.place import ALLOWED, DEADLINE, until
 
-JOBS = """
-    import ipybgjobs as bg
-
-    class Config:
-        def __init__(self, rate):
-            self.rate = rate
-
-    class Trained(Exception):
-        pass
-
-    class Uses:
-        def earlier(self, job: bg.Job):
-            return job.id, job.result(60)
-
-        def untyped(self, job, group):
-            return job.result(60), [each.result(60) for each in group], len(group)
-
-        def several(self, jobs: list):
-            return sum(job.result(60) for job in jobs)
-
-        def itself(self):
-            return bg.job(bg.current_job().id)
-
-        def configured(self, config, note=""):
-            return config.rate
-
-        def gives(self):
-            return Config(3)
-
-        def raises(self):
-            raise Trained("on purpose")
-"""
-
 NAMES = ["earlier", "untyped", "several", "itself", "configured", "gives", "raises"]
 
 
 @pytest.fixture
 def handles(place):
-    place.module("handled", JOBS)
+    place.module("handled")
     place.allow(ALLOWED | {"handled.Uses": NAMES}, BackgroundJobs__queues={"default": 3})
     return place
 

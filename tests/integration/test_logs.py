@@ -13,13 +13,6 @@ from ipybgjobs.store import records
 from support.place import ALLOWED, DEADLINE, running, until
 
 ERRORS = "background_jobs_errors.log"
-HOLD = """
-    import os, time
-
-    def hold(path):
-        while not os.path.exists(path):
-            time.sleep(0.02)
-"""
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (INFO|WARNING|ERROR) job \d+ .*")
 
 
@@ -239,7 +232,7 @@ def test_an_end_that_a_supervisor_recorded_and_did_not_live_to_tell_is_told_once
 
 @pytest.mark.parametrize("configuration", ["slow", "broken"])
 def test_no_file_is_rotated_by_a_supervisor_that_has_not_read_the_configuration_yet(place, configuration):
-    place.module("hold", HOLD)
+    place.module("hold")
     place.allow({"hold": ["hold"]}, JobLogs__max_bytes=0)
     log, read = place.state / "logs" / "background_jobs.log", place.root / "read"
     job = bg.submit("hold.hold", {"path": str(place.root / "release")})

@@ -18,22 +18,6 @@ from ipybgjobs.store import records
 from ipybgjobs.store.database import Database
 from support.place import DEADLINE, until
 
-CODE = """
-    import os
-
-    def work(fail: bool = False, mark: str = ""):
-        '''Version 1.'''
-        if mark and not os.path.exists(mark):
-            open(mark, "w").close()
-            raise RuntimeError("first run")
-        if fail:
-            raise ValueError("broken")
-        return 1
-
-    def dies():
-        os.kill(os.getpid(), 9)
-"""
-
 
 def git(folder, *words):
     settings = ["-c", "user.name=Eva", "-c", "user.email=eva@example.org", "-c", "commit.gpgsign=false"]
@@ -43,7 +27,7 @@ def git(folder, *words):
 
 @pytest.fixture
 def repository(place):
-    place.module("coded", CODE)
+    place.module("coded")
     place.allow({"coded": ["work", "dies"]})
     git(place.code, "init", "-q")
     git(place.code, "add", "coded.py")
@@ -53,7 +37,7 @@ def repository(place):
 
 def edit(place, version):
     """Change the module, and its date for sure."""
-    path = place.module("coded", CODE.replace("Version 1", f"Version {version}"))
+    path = place.module("coded", source("coded").replace("Version 1", f"Version {version}"))
     os.utime(path, (1e9 + version, 1e9 + version))
 
 

@@ -77,22 +77,9 @@ def feed_threads():
 
 def file_job(place):
     """A job that goes on when a file is there, and that file."""
-    place.module("gates", GATE)
-    place.allow({"gates": ["gate"], "work": ["echo"], "work.Trainer": ["fit", "fail", "sleep"]})
+    place.module("panel_jobs")
+    place.allow({"panel_jobs": ["gate"], "work": ["echo"], "work.Trainer": ["fit", "fail", "sleep"]})
     return place.root / "gate"
-
-
-GATE = """
-    import os, time
-    import ipybgjobs as bg
-
-    def gate(path: str):
-        bg.report(1, 4, "half way to the half")
-        print("waits", flush=True)
-        while not os.path.exists(path):
-            time.sleep(0.02)
-        return 1
-"""
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------------
@@ -103,11 +90,11 @@ def test_a_panel_begins_with_the_newest_rows_and_then_hears_only_of_what_changes
     old = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     panel.look()
     until(lambda: panel.of("rows"), "all rows")
-    job = bg.submit("gates.gate", {"path": str(gate)}, name="train", queue="default", priority=3)
+    job = bg.submit("panel_jobs.gate", {"path": str(gate)}, name="train", queue="default", priority=3)
     until(lambda: panel.rows().get(job.id, {}).get("state") == "running", "its row")
     row = panel.rows()[job.id]
     assert (row["name"], row["queue"], row["priority"], row["attempt"], row["allowed"]) == ("train", "default", 3, 1, 1)
-    assert row["call"].startswith("gates.gate(path=")
+    assert row["call"].startswith("panel_jobs.gate(path=")
     progress = until(lambda: [far for delta in panel.of("delta") for far in delta.get("progress", [])], "its progress")
     job_id, share, done, total, unit, _, _, message = progress[-1]
     assert (job_id, share, done, total, unit, message) == (job.id, 0.25, 1.0, 4.0, "", "half way to the half")
@@ -342,8 +329,8 @@ def test_a_view_that_appears_hears_what_is_paused_also_where_no_job_has_changed(
 def test_what_runs_is_among_the_first_rows_however_much_came_after_it(place, monkeypatch):
     monkeypatch.setattr(session, "FIRST", 3)
     gate = file_job(place)
-    place.allow({"gates": ["gate"], "work": ["echo"]}, BackgroundJobs__queues={"default": 1})
-    job = bg.submit("gates.gate", {"path": str(gate)})
+    place.allow({"panel_jobs": ["gate"], "work": ["echo"]}, BackgroundJobs__queues={"default": 1})
+    job = bg.submit("panel_jobs.gate", {"path": str(gate)})
     until(lambda: job.state == "running", "a running job")
     bg.submit_many("work.echo", [{"value": number} for number in range(10)])
     panel = Panel()
@@ -388,7 +375,7 @@ def test_a_panel_that_breaks_harms_no_other(panel, place):
 
 def test_an_opened_job_is_followed_from_the_end_of_its_log_and_a_closed_one_is_not(panel, place):
     gate = file_job(place)
-    job = bg.submit("gates.gate", {"path": str(gate)})
+    job = bg.submit("panel_jobs.gate", {"path": str(gate)})
     panel.look(open=job.id)
     until(lambda: any("waits" in message["text"] for message in panel.of("log")), "its log")
     assert panel.of("log")[0]["anew"]
@@ -569,7 +556,7 @@ def test_a_state_folder_that_was_made_anew_is_the_one_that_is_shown_and_submitte
 
 def test_a_job_that_is_tried_again_shows_its_own_time_and_not_how_it_failed_before(panel, place):
     gate = file_job(place)
-    job = bg.submit("gates.gate", {"path": str(gate)})
+    job = bg.submit("panel_jobs.gate", {"path": str(gate)})
     until(lambda: job.state == "running", "the job running")
     job.cancel()
     first = job.wait(DEADLINE)._record()

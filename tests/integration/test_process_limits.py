@@ -12,26 +12,9 @@ import pytest
 import ipybgjobs as bg
 from support.place import until
 
-AROUND = """
-    import os, resource, sys, time, warnings
-
-    def look():
-        return {
-            "open files": resource.getrlimit(resource.RLIMIT_NOFILE),
-            "core": resource.getrlimit(resource.RLIMIT_CORE),
-            "niceness": os.getpriority(os.PRIO_PROCESS, 0),
-            "processors": sorted(os.sched_getaffinity(0)),
-            "zone": time.strftime("%Z", time.localtime(0)),
-            "optimize": sys.flags.optimize,
-            "warnings": sys.warnoptions,
-            "utf8": sys.flags.utf8_mode,
-            "asserts": __debug__,
-        }
-"""
-
 SUBMIT = """
 import json, sys, ipybgjobs as bg
-job = bg.submit("around.look", delay=sys.argv[1] or None)
+job = bg.submit("limits.look", delay=sys.argv[1] or None)
 found = None if sys.argv[1] else job.result(60)
 print(json.dumps([found, job.withheld, job.attempts and job.attempts[0].launched_by]))
 """
@@ -39,8 +22,8 @@ print(json.dumps([found, job.withheld, job.attempts and job.attempts[0].launched
 
 @pytest.fixture
 def around(place):
-    place.module("around", AROUND)
-    place.allow({"around": ["look"]})
+    place.module("limits")
+    place.allow({"limits": ["look"]})
     return place
 
 
@@ -116,7 +99,7 @@ def test_what_the_system_withholds_is_said_and_keeps_no_job_from_running(around)
         [sys.executable, "-m", "ipybgjobs", "show", "2"], env=around.environment, capture_output=True, text=True, check=True
     ).stdout
     assert "withheld by the system: niceness 5, not 0" in shown
-    for verb in (["submit", "--explain", "around.look"], ["doctor"]):
+    for verb in (["submit", "--explain", "limits.look"], ["doctor"]):
         said = subprocess.run(
             [*without, sys.executable, "-m", "ipybgjobs", *verb],
             env=around.environment | {"PYTHONPATH": str(around.code)},
@@ -134,7 +117,7 @@ def test_a_context_that_an_older_version_has_taken_changes_no_limit(around):
     text = json.loads(take([], {}, 0o22).to_text())
     del text["allotment"], text["flags"]
     assert Context.from_text(json.dumps(text)).allotment is None
-    assert bg.submit("around.look").result(60)["optimize"] == sys.flags.optimize
+    assert bg.submit("limits.look").result(60)["optimize"] == sys.flags.optimize
 
 
 def test_limits_of_who_started_the_supervisor_keep_no_one_elses_job_waiting(around):

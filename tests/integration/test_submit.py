@@ -16,65 +16,6 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs import attempt, inspection
 
-SHAPES = """
-    import abc, pathlib
-    from typing import Literal
-
-    class Base:
-        def inherited(self, n: int):
-            return [type(self).__name__, n]
-
-    class Child(Base):
-        pass
-
-    class Model:
-        colour = "red"
-
-        def __init__(self, size: int, *, label: str = "m"):
-            self.size, self.label = size, label
-
-        def describe(self):
-            return f"{self.label}{self.size}"
-
-        @property
-        def summary(self):
-            return "summary"
-
-        @classmethod
-        async def made(cls, n):
-            return [cls.__name__, n]
-
-        class Part:
-            def weigh(self):
-                return "light"
-
-    class Abstract(abc.ABC):
-        @abc.abstractmethod
-        def run(self): ...
-
-    def positional(a, b=2, c=3, /, d=4):
-        return [a, b, c, d]
-
-    def anything(first, **rest):
-        return [first, rest]
-
-    def typed(n: int = 0, mode: Literal["fast", "slow"] = "fast", pin: int = 0):
-        return [n, mode]
-
-    def file(path: pathlib.Path):
-        return [type(path).__mro__[1].__name__, str(path)]
-
-    def total(table, array):
-        return [type(table).__name__, float(table["x"].sum()), array.tolist()]
-
-    def kinds(values):
-        return [type(value).__name__ for value in values]
-
-    def generate(marker):
-        open(marker, "w").close()
-        yield 1
-"""
-
 SHAPES_ALLOWED = {
     "shapes": ["positional", "anything", "typed", "file", "total", "kinds", "generate", "absent"],
     "shapes.Model": ["describe", "made", "colour", "summary", "absent"],
@@ -86,7 +27,7 @@ SHAPES_ALLOWED = {
 
 @pytest.fixture
 def shapes(place):
-    place.module("shapes", SHAPES)
+    place.module("shapes")
     place.allow(SHAPES_ALLOWED, BackgroundJobs__idle_seconds=0.1)
     return place
 
@@ -742,25 +683,8 @@ def test_two_hundred_submits_in_a_loop_run_in_order(place):
     assert {len(job.attempts) for job in jobs} == {1}
 
 
-PREPARED = """
-    class Fetcher:
-        def fetch(self, url: str, tries: int = 3):
-            return [url, tries]
-
-        @classmethod
-        def on_submit(cls, method, params):
-            if not params["url"].startswith("https:"):
-                raise ValueError(f"{params['url']} is not safe")
-            return {**params, "url": params["url"] + "?by=" + method, "tries": params.get("tries", 3) + 1}
-
-    class Form:
-        def on_submit(self):
-            return "a method of its own"
-"""
-
-
 def test_a_class_may_check_and_prepare_parameters_at_submit(place):
-    place.module("net", PREPARED)
+    place.module("net")
     place.allow({"net.Fetcher": ["fetch"], "net.Form": ["on_submit"]})
     with pytest.raises(bg.InvalidParameters, match=r"Fetcher.fetch\(\) refuses: http://a is not safe"):
         bg.submit("net.Fetcher.fetch", {"url": "http://a"})

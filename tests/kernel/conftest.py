@@ -2,7 +2,6 @@
 
 import pytest
 
-from support.clocks import CLOCK
 from support.kernels import Kernel, Server
 from support.notebooks import allow
 from support.place import until
@@ -24,7 +23,7 @@ def kernels(place):
 
 @pytest.fixture
 def clocks(place):
-    place.module("clocks", CLOCK)
+    place.module("clocks")
     place.allow({"clocks.Clock": ["tick"], "clocks": ["hold"]}, BackgroundJobs__queues={"default": 10})
     yield place
     (place.code / "enough").touch()  # a test that fails leaves no job behind

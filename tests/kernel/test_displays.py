@@ -150,26 +150,6 @@ DIFFERENT = {
 if sys.version_info >= (3, 12):  # whose json names the number, so a kernel's warning is another one than before
     DIFFERENT["display({'application/json': {'a': [float('inf')]}}, raw=True)"] = "likewise inf"
 
-RUNNER = """
-    import json, os
-
-    def run(path):
-        import IPython
-        from IPython.display import display
-        import ipybgjobs
-        from ipybgjobs.worker import outputs, run, shell, telling
-
-        folder = ipybgjobs.current_job().folder
-        for number, cell in enumerate(json.load(open(path))):
-            outputs.Outputs(folder).begin()
-            try:
-                shell.run_cell(cell, f"<cell {number}>", {})
-            except BaseException as error:
-                run._show_exception(folder, telling.tell(error))
-            outputs.Outputs(folder).begin()
-            outputs.Outputs(folder).display({"text/x-end": str(number)}, {}, None, update=False)
-"""
-
 
 def brief(outputs):
     """Outputs without what has no meaning: whose stream a text is, addresses, counts; of an error name and message."""
@@ -217,7 +197,7 @@ def different(found, right):
 
 def test_a_job_shows_what_a_kernel_shows_but_for_the_listed_differences(place, right, monkeypatch):
     monkeypatch.chdir(place.code)
-    place.module("cells", RUNNER)
+    place.module("cells")
     place.allow({"cells": ["run"]})
     (place.root / "cells.json").write_text(json.dumps([IMPORTS, *CELLS]))
     job = bg.submit("cells.run", {"path": str(place.root / "cells.json")}).wait(DEADLINE)

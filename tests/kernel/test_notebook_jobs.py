@@ -650,38 +650,6 @@ def test_a_pattern_struck_off_since_the_submit_denies_the_job_at_launch(desk):
     assert not (desk.code / "ran").exists()
 
 
-#: A module of the user's in which our classes have other names.
-ALIASES = """
-import functools
-
-import ipybgjobs
-from ipybgjobs import Cell, Notebook
-
-Again = Notebook
-
-class Mine(Notebook):
-    pass
-
-class Other:
-    Inner = Notebook
-    run = Notebook.run
-
-class MyCell(Cell):
-    pass
-
-run_cell = Cell.run
-bound = Notebook().run
-part = functools.partial(Cell.run)
-
-class Careless(Notebook):
-    async def run(self, path: str, text: str = ""):
-        return text
-
-    @classmethod
-    def on_submit(cls, method, params):
-        return params
-"""
-
 #: Names of a class or module there, and of what is called, that are our class of notebooks.
 NOTEBOOK_NAMES = ["Notebook.run", "Again.run", "Mine.run", "Other.Inner.run", "bound", "Careless.run"]
 
@@ -690,7 +658,7 @@ CELL_NAMES = ["Cell.run", "MyCell.run", "run_cell", "part"]
 
 
 def allow_aliases(place, **settings):
-    place.module("alias", ALIASES)
+    place.module("alias")
     allowed = {}
     for name in [*NOTEBOOK_NAMES, *CELL_NAMES]:
         owner, _, method = f"alias.{name}".rpartition(".")

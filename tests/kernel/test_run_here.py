@@ -6,35 +6,15 @@ import textwrap
 import pytest
 
 import ipybgjobs as bg
+from support.jobs import source
 from support.kernels import Kernel
-
-BENCH = """
-    class Bench:
-        def __init__(self, factor: int = 1):
-            self.factor = factor
-
-        def times(self, number: int, rows=None, fail: bool = False):
-            local = number * self.factor
-            if fail:
-                raise ZeroDivisionError(f"here it is {local}")
-            if rows is not None:
-                rows.append("changed by the job")
-            return [local, rows, type(number).__name__]
-
-        async def later(self, number: int):
-            return number + 1
-
-    def gives_up():
-        import ipybgjobs
-        raise ipybgjobs.Fail("no use")
-"""
 
 ALLOWED = {"bench.Bench": ["times", "later"], "bench": ["gives_up"]}
 
 
 @pytest.fixture
 def bench(place):
-    os.utime(place.module("bench", BENCH), (1e9, 1e9))  # older than any process
+    os.utime(place.module("bench"), (1e9, 1e9))  # older than any process
     place.allow(ALLOWED)
     return place
 
@@ -81,7 +61,7 @@ def test_only_what_is_allowed_and_fits_runs_here_too(kernel):
 def test_a_file_that_was_edited_is_imported_again_and_that_is_said(kernel, bench):
     kernel.ok("import bench")
     assert kernel.value("bg.run_here('bench.Bench.times', {'number': 2})")[0] == 2
-    bench.module("bench", BENCH.replace("number * self.factor", "number * self.factor + 100"))
+    bench.module("bench", source("bench").replace("number * self.factor", "number * self.factor + 100"))
     reply = kernel.ok("print(bg.run_here('bench.Bench.times', {'number': 2})[0])")
     assert reply.stdout.splitlines() == ["Note: bench has changed since it was imported here, and was imported again.", "102"]
     assert kernel.ok("print(bg.run_here('bench.Bench.times', {'number': 3})[0])").stdout == "103\n"

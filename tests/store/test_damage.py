@@ -23,24 +23,11 @@ from support.place import ALLOWED, Place, until
 
 DAY = 86_400.0
 
-WAITS = """
-    import os, time
-
-    def until_there(path: str, most: float = 60.0):
-        limit = time.monotonic() + most
-        while not os.path.exists(path) and time.monotonic() < limit:
-            time.sleep(0.02)
-        return "came"
-
-    def login(password: str):
-        raise ValueError(f"refused for {password}")
-"""
-
 
 @pytest.fixture
 def kept(place: Place) -> Place:
     """A place whose supervisor ends as soon as it has nothing to do."""
-    place.module("waits", WAITS)
+    place.module("waits")
     place.allow(ALLOWED | {"waits": ["until_there", "login"]}, BackgroundJobs__idle_seconds=0.05)
     return place
 

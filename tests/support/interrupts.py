@@ -254,14 +254,14 @@ MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
 def main():
-    from .place import ALLOWED, JOBS, Place
+    from .place import ALLOWED, Place
 
     with tempfile.TemporaryDirectory(dir=MEMORY) as root:
         place = Place(Path(root))
         os.environ |= {"IPYBGJOBS_STATE_DIR": str(place.state), "IPYBGJOBS_CONFIG": str(place.config_file)}
         os.environ |= {"JUPYTER_CONFIG_DIR": f"{root}/jupyter", "IPYTHONDIR": f"{root}/ipython"}
         sys.path.insert(0, str(place.code))
-        place.module("work", JOBS)
+        place.module("work")
         place.module("more", "def added():\n    return 1\n")
         place.allow(ALLOWED)
         client_module.use(Client())

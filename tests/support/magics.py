@@ -5,31 +5,6 @@ import os
 from .kernels import LIVE, Kernel
 from .place import Place
 
-STUDIO = """
-    import pathlib
-
-    class Model:
-        def __init__(self, lr: float = 0.1, layers=()):
-            self.lr, self.layers = lr, layers
-
-        def fit(self, epochs: int = 1, note: str = ""):
-            print("fitting")
-            return [self.lr, self.layers, epochs, note]
-
-    def describe(value):
-        return [type(value).__name__, repr(value)]
-
-    def tag(version: str, path: pathlib.Path = None):
-        return [version, str(path)]
-
-    def total(table):
-        return [type(table).__name__, float(table["a"].sum())]
-
-    def fails(message="broken"):
-        raise LookupError(message)
-"""
-
-
 ALLOWED = {
     "studio.Model": ["fit"],
     "studio": ["describe", "tag", "total", "fails"],
@@ -42,7 +17,7 @@ class Notebook(Kernel):
 
     def __init__(self, root):
         self.place = Place(root)
-        self.place.module("studio", STUDIO)
+        self.place.module("studio")
         (self.place.code / "shelf").mkdir()
         (self.place.code / "shelf" / "__init__.py").write_text("from ._impl import Book\n")
         (self.place.code / "shelf" / "_impl.py").write_text("class Book:\n    def read(self):\n        return 'read'\n")

@@ -11,57 +11,14 @@ import pytest
 
 from ipybgjobs.handle import Job
 
+from .jobs import source
+
 #: Longest that anything in a test may take, in seconds; machines are slow and shared.
 DEADLINE = 60.0
 
 #: The folder of all tests, and the one of the whole project.
 TESTS = Path(__file__).parents[1]
 REPOSITORY = TESTS.parent
-
-
-#: Jobs that most tests use.
-JOBS = """
-    import asyncio, os, sys, time
-
-    class Trainer:
-        def __init__(self, lr: float = 0.1):
-            self.lr = lr
-
-        def fit(self, epochs: int = 3, note: str = "") -> dict:
-            for epoch in range(epochs):
-                print("epoch", epoch, flush=True)
-            return {"epochs": epochs, "lr": self.lr}
-
-        def fail(self, message: str = "broken"):
-            raise ValueError(message)
-
-        def sleep(self, seconds: float = 300.0):
-            print("sleeping", flush=True)
-            time.sleep(seconds)
-            return seconds
-
-        @classmethod
-        def name_of_class(cls):
-            return cls.__name__
-
-        @staticmethod
-        def add(a: int, b: int):
-            return a + b
-
-        async def later(self, value):
-            await asyncio.sleep(0.01)
-            return value
-
-    def echo(value):
-        return value
-
-    def once_failing(marker: str):
-        '''Fails until the marker is there, which its first run leaves.'''
-        if not os.path.exists(marker):
-            open(marker, "w").close()
-            raise RuntimeError("first run")
-        return "second run"
-"""
 
 
 ALLOWED = {
@@ -80,10 +37,10 @@ class Place:
         self.code = root / "code"
         self.code.mkdir()
 
-    def module(self, name: str, source: str) -> Path:
-        """Write a module that jobs may use."""
+    def module(self, name: str, text: str | None = None) -> Path:
+        """Write a module that jobs may use: the one of that name in `tests/jobs`, or another text."""
         path = self.code / f"{name}.py"
-        path.write_text(textwrap.dedent(source))
+        path.write_text(source(name) if text is None else textwrap.dedent(text))
         return path
 
     def allow(self, allowed: dict, **settings: object) -> None:

@@ -172,12 +172,6 @@ def test_what_has_no_signature_takes_everything_as_it_is():
 # -- positional-only --------------------------------------------------------------------------------------------------
 
 
-POSITIONAL = """
-    def order(a, b=2, c=3, /, d=4, **rest):
-        return [a, b, c, d, rest]
-"""
-
-
 @pytest.mark.parametrize(
     ("given", "result"),
     [
@@ -187,13 +181,13 @@ POSITIONAL = """
     ],
 )
 def test_positional_only_parameters_are_given_by_name_and_passed_in_order(place, given, result):
-    place.module("orders", POSITIONAL)
+    place.module("orders")
     place.allow({"orders": ["order"]})
     assert bg.submit("orders.order", given).result(60) == result
 
 
 def test_a_positional_only_parameter_left_out_before_a_given_one_never_shifts_it(place):
-    place.module("orders", POSITIONAL)
+    place.module("orders")
     place.allow({"orders": ["order"]})
     assert bg.submit("orders.order", {"a": 1, "c": 9}).result(60) == [1, 2, 9, 4, {}]
 

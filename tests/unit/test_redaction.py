@@ -12,15 +12,6 @@ from ipybgjobs.redaction import BLANK, SECRET_NAMES
 #: Machines are slow and shared.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-VAULT = """
-    def unlock(**given):
-        value = given.popitem()[1]
-        while isinstance(value, (dict, tuple, list)):
-            value = list(value.values() if isinstance(value, dict) else value)[-1]
-        print("got it")
-        raise KeyError(value)
-"""
-
 
 def shown(params=None, init=None, pickled=None, secrets=()):
     return str(Call("lab.Trainer.fit", init or {}, params or {}, pickled or {}, secrets))
@@ -254,7 +245,7 @@ def test_the_secret_values_of_a_call_are_those_inside_of_a_secret_and_under_a_se
     ids=["plain", "with quotes", "at depth", "inside of a secret", "in a tuple"],
 )
 def test_a_secret_that_a_job_raises_is_in_no_text_that_is_shown(place, params):
-    place.module("vault", VAULT)
+    place.module("vault")
     place.allow({"vault": ["unlock"]})
     job = bg.submit("vault.unlock", params).wait(60)
     assert job.error.startswith("KeyError")
