@@ -16,6 +16,7 @@ from ipybgjobs.origin import Origin
 from ipybgjobs.source import Source
 from ipybgjobs.store import records
 from ipybgjobs.store.database import Database
+from support.jobs import module_text
 from support.place import DEADLINE, until
 
 
@@ -37,7 +38,7 @@ def repository(place):
 
 def edit(place, version):
     """Change the module, and its date for sure."""
-    path = place.module("coded", source("coded").replace("Version 1", f"Version {version}"))
+    path = place.module("coded", module_text("coded").replace("Version 1", f"Version {version}"))
     os.utime(path, (1e9 + version, 1e9 + version))
 
 

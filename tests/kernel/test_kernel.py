@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ipybgjobs as bg
-from support.jobs import source
+from support.jobs import module_text
 from support.kernels import gone
 from support.place import DEADLINE, running, until
 
@@ -173,7 +173,7 @@ def test_a_job_s_processes_share_nothing_with_the_kernel(clocks, kernels):
 def test_a_look_at_an_edited_module_leaves_the_kernel_without_children(clocks, kernels):
     kernel = kernels()
     kernel.ok(SUBMIT)
-    clocks.module("clocks", source("clocks").replace("enough: str", "enough: str, loud: bool = False"))
+    clocks.module("clocks", module_text("clocks").replace("enough: str", "enough: str, loud: bool = False"))
     kernel.ok("%bgjob clocks.Clock.tick enough=enough loud=True")
     assert children(kernel.pid) == []
 

@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 import ipybgjobs as bg
-from support.jobs import source
+from support.jobs import module_text
 from support.kernels import Kernel
 
 ALLOWED = {"bench.Bench": ["times", "later"], "bench": ["gives_up"]}
@@ -61,7 +61,7 @@ def test_only_what_is_allowed_and_fits_runs_here_too(kernel):
 def test_a_file_that_was_edited_is_imported_again_and_that_is_said(kernel, bench):
     kernel.ok("import bench")
     assert kernel.value("bg.run_here('bench.Bench.times', {'number': 2})")[0] == 2
-    bench.module("bench", source("bench").replace("number * self.factor", "number * self.factor + 100"))
+    bench.module("bench", module_text("bench").replace("number * self.factor", "number * self.factor + 100"))
     reply = kernel.ok("print(bg.run_here('bench.Bench.times', {'number': 2})[0])")
     assert reply.stdout.splitlines() == ["Note: bench has changed since it was imported here, and was imported again.", "102"]
     assert kernel.ok("print(bg.run_here('bench.Bench.times', {'number': 3})[0])").stdout == "103\n"

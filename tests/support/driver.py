@@ -87,3 +87,12 @@ def driven(place: Place, supervisor: str, forkserver: str = "") -> "subprocess.P
 def script(place: Place, code: str, *arguments: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     return subprocess.Popen(command, cwd=place.code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+LAUNCH = {
+    "claimed, not committed": "after(starting.Starter, 'claim', die, lambda result, *_: result[0])",
+    "committed, no folder": "starting.Starter.launch = die",
+    "a folder, no request": "before(os, 'open', die, lambda path, *_: attempt.REQUEST in str(path))",
+    "a request, not sent": "before(LocalExecutor, 'launch', die, lambda _, launches: launches)",
+    "sent": "after(LocalExecutor, 'launch', die, lambda _, __, launches: launches)",
+}

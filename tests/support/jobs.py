@@ -6,11 +6,11 @@ from pathlib import Path
 FOLDER = Path(__file__).parents[1] / "jobs"
 
 
-def source(name: str) -> str:
+def module_text(name: str) -> str:
     """Read a module."""
     return (FOLDER / f"{name}.py").read_text()
 
 
 def functions(name: str) -> list[str]:
     """The names of a module's functions, in their order."""
-    return [each.name for each in ast.parse(source(name)).body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [each.name for each in ast.parse(module_text(name)).body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]

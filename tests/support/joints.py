@@ -1,6 +1,8 @@
 """Jobs of the module `joints`, which leave a trace of each run; how they are allowed, counted and let go."""
 
-from .place import Place
+import ipybgjobs as bg
+
+from .place import Place, until
 
 METHODS = ["note", "brief", "hold", "fails", "stubborn", "die_at_outcome", "slow_result"]
 
@@ -24,3 +26,10 @@ def ran(place: Place, name: str) -> int:
 
 def release(place: Place) -> None:
     (place.code / "release").touch()
+
+
+def held(place: Place, name: str = "held", **options: object) -> bg.Job:
+    """A job that runs until it is released."""
+    job = bg.submit("joints.hold", {"name": name}, **options)
+    until(lambda: ran(place, name), f"the run of {name}")
+    return job

@@ -11,7 +11,7 @@ import pytest
 
 from ipybgjobs.handle import Job
 
-from .jobs import source
+from .jobs import module_text
 
 #: Longest that anything in a test may take, in seconds; machines are slow and shared.
 DEADLINE = 60.0
@@ -40,7 +40,7 @@ class Place:
     def module(self, name: str, text: str | None = None) -> Path:
         """Write a module that jobs may use: the one of that name in `tests/jobs`, or another text."""
         path = self.code / f"{name}.py"
-        path.write_text(source(name) if text is None else textwrap.dedent(text))
+        path.write_text(module_text(name) if text is None else textwrap.dedent(text))
         return path
 
     def allow(self, allowed: dict, **settings: object) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+from pathlib import Path
 
 from ipybgjobs.process import identity, wakeup
 
@@ -77,3 +78,15 @@ def wake(place: Place) -> None:
 
 def has_socket(place: Place) -> bool:
     return any(place.state.glob("wakeup*.sock"))
+
+
+def forge_start(place: Place, pid: int, **changes: object) -> Path:
+    """Let the start marker name another process, as if the worker's PID had been given away."""
+    path = attempt_folder(place) / "started.json"
+    started = json.loads(path.read_text())
+    started["process"]["pid"] = pid
+    started["process"] |= changes.pop("process", {})
+    forged = path.with_suffix(".forged")
+    forged.write_text(json.dumps(started | changes))
+    forged.rename(path)
+    return path

@@ -52,3 +52,7 @@ def copied_row(place: Place, /, **changes: object) -> int:
     values = tuple(changes[name] for name in names if name in changes)
     rows(place, f"INSERT INTO jobs ({', '.join(names)}) SELECT {chosen} FROM jobs WHERE id = 1", values)
     return rows(place, "SELECT max(id) FROM jobs")[0][0]
+
+
+def notice(place: Place) -> str:
+    return (rows(place, "SELECT notice FROM supervisors") or [("",)])[0][0] or ""

@@ -1,67 +1,21 @@
-"""Many jobs at once: groups by one call, lists of jobs, and the filters of `bg.jobs`; all in the store, seen from any process."""
+"""Many jobs by one call: all or none are stored, and they end, are found again and looked at together."""
 
-import itertools
 import json
-import os
 import random
 import re
-import sqlite3
 import subprocess
 import sys
 import textwrap
-import time
 
 import pandas as pd
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs import client as client_module
-from ipybgjobs.call import Call
 from ipybgjobs.jobgroup import Group
-from ipybgjobs.joblist import JobList
-from ipybgjobs.models import JobState, Owner
-from ipybgjobs.process import identity
-from ipybgjobs.retry import RetryRules
-from ipybgjobs.store import submissions
-from ipybgjobs.store.database import Database
-from ipybgjobs.store.submissions import NewGroup, Submission, Surroundings
-from support.jobs import functions
-from support.place import ALLOWED, DEADLINE, Place, running, until
+from support.place import ALLOWED, DEADLINE, running, until
+from support.sweep import SWEEP, folders, one_sentence, pretty, rows
 
-NAMES = functions("sweep")
-
-
-@pytest.fixture
-def sweep(place):
-    """A place with a module for sweeps, and slots for eight."""
-    place.module("sweep")
-    place.allow(ALLOWED | {"sweep": NAMES}, BackgroundJobs__queues={"default": 8, "one": 1}, BackgroundJobs__idle_seconds=0.1)
-    return place
-
-
-def rows(place: Place, sql: str) -> list:
-    """What the store holds, read past all code of ours."""
-    connection = sqlite3.connect(place.state / "jobs.db")
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
-
-
-def folders(place: Place) -> list[str]:
-    jobs = place.state / "jobs"
-    return sorted(os.listdir(jobs)) if jobs.exists() else []
-
-
-def one_sentence(error) -> str:
-    """What a refusal says: one line that ends as a sentence does."""
-    text = str(error.value)
-    assert "\n" not in text
-    assert text[-1] in ".?…"
-    return text
-
-
-# -- grid -------------------------------------------------------------------------------------------------------------
+# -- grid ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_grid_has_every_combination_and_its_last_name_varies_fastest():
@@ -85,7 +39,7 @@ def test_a_grid_refuses_a_name_without_several_values(value):
     assert "list" in said
 
 
-# -- all or nothing ---------------------------------------------------------------------------------------------------
+# -- all or nothing -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -157,7 +111,7 @@ def test_a_store_that_refuses_in_the_middle_leaves_nothing_behind(sweep):
     assert rows(sweep, "SELECT count(*) FROM groups") == [(0,)]
 
 
-# -- what is stored ---------------------------------------------------------------------------------------------------
+# -- what is stored -----------------------------------------------------------------------------------------------------
 
 
 def test_common_parameters_are_stored_once_and_shown_in_every_job(sweep):
@@ -232,14 +186,14 @@ def test_secrets_are_blanked_wherever_a_group_is_shown(sweep):
 def test_a_pickled_secret_that_jobs_share_is_blanked_too(sweep):
     group = bg.submit_many("work.echo", [{}], common={"value": {1, 2}})
     assert group.results(60) == [{1, 2}]
-    sweep.allow(ALLOWED | {"sweep": NAMES}, BackgroundJobs__secret_names=["data"])
+    sweep.allow(ALLOWED | {"sweep": SWEEP}, BackgroundJobs__secret_names=["data"])
     group = bg.submit_many("sweep.train", [{"lr": 1}], common={"data": {"deep-s3cret"}})
     assert group.results(60) == [{"score": 0.0, "rows": 1}]
     assert "s3cret" not in repr(group.jobs[0]) + group._repr_html_() + str(group.to_frame().to_dict()) + sweep.log()
 
 
 def test_large_parameters_that_are_copied_are_told_of_common_and_own(sweep, capsys):
-    sweep.allow(ALLOWED | {"sweep": NAMES}, BackgroundJobs__warn_param_bytes=20_000)
+    sweep.allow(ALLOWED | {"sweep": SWEEP}, BackgroundJobs__warn_param_bytes=20_000)
     frame = pd.DataFrame({"x": range(5000)})
 
     def said(calls, **common):
@@ -253,7 +207,7 @@ def test_large_parameters_that_are_copied_are_told_of_common_and_own(sweep, caps
     assert "data" in note
 
 
-# -- their ends -------------------------------------------------------------------------------------------------------
+# -- their ends ---------------------------------------------------------------------------------------------------------
 
 
 def test_three_hundred_jobs_complete_and_their_results_are_in_order(sweep):
@@ -324,7 +278,7 @@ def test_waiting_for_a_group_has_a_limit_and_leaves_the_jobs_alone(sweep):
 
 
 def test_cancelling_a_group_ends_the_running_and_the_queued_and_leaves_those_that_have_ended(sweep):
-    sweep.allow(ALLOWED | {"sweep": NAMES}, BackgroundJobs__queues={"default": 2})
+    sweep.allow(ALLOWED | {"sweep": SWEEP}, BackgroundJobs__queues={"default": 2})
     group = bg.submit_many("sweep.nap", [{"seconds": 0.0}] + [{"seconds": 300.0}] * 20)
     jobs = list(group)
     jobs[0].wait(60)
@@ -379,50 +333,7 @@ def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
         assert "job 1 (sweep.train), which it comes after, has failed" in str(error)
 
 
-# -- as they end ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", ["group", "function", "list"])
-def test_each_job_is_given_out_once_as_it_ends(sweep, way):
-    gates = [sweep.root / f"gate{n}" for n in range(4)]
-    group = bg.submit_many("sweep.waits_for", [{"path": str(gate), "n": n} for n, gate in enumerate(gates)])
-    given = {
-        "group": lambda: group.as_completed(60),
-        "function": lambda: bg.as_completed(group, timeout=60),
-        "list": lambda: bg.as_completed((job for job in [*group, *group]), 60),
-    }[way]()
-    seen = []
-    for n in (3, 1, 0, 2):
-        gates[n].touch()
-        seen.append(next(given).result())
-    assert seen == [3, 1, 0, 2]
-    assert list(given) == []
-
-
-def test_as_completed_gives_out_what_has_ended_then_says_that_the_time_is_up(sweep):
-    group = bg.submit_many("sweep.nap", [{"seconds": 300.0}, {"seconds": 0.0}])
-    group.jobs[1].wait(60)
-    for given in (group.as_completed(0.05), bg.as_completed(group, 0.05)):
-        assert next(given).id == 2
-        with pytest.raises(TimeoutError, match=r"1 jobs? (has|have) not ended in 0\.05 s; (it goes|they go) on"):
-            next(given)
-    assert group.counts == {"running": 1, "succeeded": 1}
-    group.cancel()
-    assert sorted(job.id for job in group.as_completed(0)) == [1, 2]
-    assert list(bg.as_completed([])) == []
-
-
-def test_jobs_of_several_submits_end_in_one_loop_failed_and_cancelled_ones_too(sweep):
-    jobs = [
-        bg.submit("work.echo", {"value": 1}),
-        bg.submit("work.Trainer.fail"),
-        bg.submit("work.echo", {"value": 1}, delay="1h").cancel(),
-    ]
-    ended = {job.id: str(job.state) for job in bg.as_completed(jobs, 60)}
-    assert ended == {1: "succeeded", 2: "failed", 3: "cancelled"}
-
-
-# -- found again ------------------------------------------------------------------------------------------------------
+# -- found again --------------------------------------------------------------------------------------------------------
 
 
 def test_a_group_is_found_by_id_uid_and_name_the_newest_so_named(sweep):
@@ -487,275 +398,7 @@ def test_a_group_whose_submitter_was_killed_runs_to_its_end(sweep):
     assert bg.group("orphans").results(60) == list(range(30))
 
 
-# -- how they look ----------------------------------------------------------------------------------------------------
-
-
-def pretty(value) -> str:
-    from IPython.lib.pretty import pretty as show
-
-    return show(value)
-
-
-def test_a_group_is_one_line_that_opens(sweep):
-    group = bg.submit_many("sweep.train", bg.grid(lr=[1], seed=[1, 13]), name="<b>bold</b>").wait(60)
-    assert repr(group) == "<group 1 · <b>bold</b> · sweep.train · 2 jobs: 1 succeeded, 1 failed>"
-    html = group._repr_html_()
-    assert html.count("<details>") == html.count("</details>") == 1
-    summary = html.partition("<summary>")[2].partition("</summary>")[0]
-    assert summary == "group 1 · &lt;b&gt;bold&lt;/b&gt; · sweep.train · 2 jobs: 1 succeeded, 1 failed"
-    opened = html.partition("</summary>")[2]
-    assert "sweep.train(lr=1.0, seed=13)" in opened
-    assert "ValueError: seed 13 with 1.0" in opened
-    assert "<b>bold" not in html
-
-
-def test_a_name_with_line_breaks_stays_on_its_line(sweep):
-    group = bg.submit_many("sweep.number", [{"n": 1}], name="two\nlines\x1b[31m").wait(60)
-    assert "\n" not in repr(group)
-    assert "\x1b" not in repr(group) + group._repr_html_()
-
-
-def test_a_list_of_jobs_shows_itself_as_a_table_in_html_and_in_text(sweep):
-    bg.submit("work.Trainer.fail", {"message": "<script>alert(1)</script>"}, name="<i>x</i>").wait(60)
-    bg.submit("work.echo", {"value": "line\nbreak"}).wait(60)
-    jobs = bg.jobs()
-    assert isinstance(jobs, JobList)
-    html = jobs._repr_html_()
-    assert html.count("<tr>") == 3
-    assert [f">{title}</th>" in html for title in ("id", "job", "state", "submitted", "elapsed", "error")] == [True] * 6
-    assert re.search(r">2</td>.*work\.echo.*succeeded.*>1</td>.*fail.*failed", html, re.DOTALL)
-    assert "<script>" not in html
-    assert "<i>" not in html
-    lines = pretty(jobs).splitlines()
-    assert [line.split(" · ")[0] for line in lines] == ["job 2", "job 1"]
-    assert pretty(bg.jobs(state="queued")) == "no jobs"
-
-
-def test_slices_of_a_list_of_jobs_are_lists_of_jobs(sweep):
-    group = bg.submit_many("sweep.number", bg.grid(n=range(5))).wait(60)
-    jobs = group.jobs
-    assert [type(part) for part in (jobs[1:3], jobs[::-1], jobs[:0])] == [JobList] * 3
-    assert [job.params["n"] for job in jobs[1:3]] == [1, 2]
-    assert [job.params["n"] for job in jobs[::-1]] == [4, 3, 2, 1, 0]
-    assert isinstance(jobs[0], bg.Job)
-    assert isinstance(jobs[-1], bg.Job)
-    assert jobs[1:3].wait(60) == jobs[1:3]
-    assert jobs[1:3].to_frame()["n"].tolist() == [1, 2]
-
-
-def test_a_list_of_jobs_takes_the_verbs_of_a_job(sweep):
-    marks = sweep.root / "marks"
-    marks.mkdir()
-    bg.submit_many("sweep.fails_at_first", bg.grid(n=[1, 3]), common={"folder": str(marks)}).wait(60)
-    waiting = bg.submit("work.echo", {"value": 1}, delay="1h")
-    assert [job.id for job in bg.jobs().cancel()] == [waiting.id]
-    assert bg.jobs().cancel() == []
-    retried = bg.jobs(state="failed").retry()
-    assert {job.id for job in retried} == {1, 2}
-    assert retried.wait(60)
-    assert {str(job.state) for job in retried} == {"succeeded"}
-
-
-def test_trying_all_failed_ones_again_takes_a_chain_in_its_order(sweep):
-    marker = sweep.root / "marker"
-    first = bg.submit("work.once_failing", {"marker": str(marker)}, delay=0.3)
-    second = bg.submit("work.echo", {"value": 2}, after=first)
-    assert second.wait(60).state == "failed"
-    bg.jobs(state="failed").retry().wait(60)
-    assert (first.result(60), second.result(60)) == ("second run", 2)
-
-
-# -- as a data frame --------------------------------------------------------------------------------------------------
-
-
-def test_a_group_as_a_data_frame_has_parameters_state_duration_and_result(sweep):
-    group = bg.submit_many(
-        "sweep.train", bg.grid(lr=[0.5], seed=[2, 13], state=["mine"]), common={"label": "c"}, queue="one"
-    ).wait(60)
-    frame = group.to_frame()
-    assert list(frame.columns) == [
-        "job",
-        "lr",
-        "seed",
-        "params.state",
-        "label",
-        "name",
-        "target",
-        "queue",
-        "state",
-        "attempts",
-        "submitted",
-        "seconds",
-        "result",
-        "error",
-    ]
-    first, second = frame.to_dict("records")
-    assert (first["job"], first["lr"], first["seed"], first["params.state"]) == (1, 0.5, 2, "mine")
-    assert (first["state"], first["result"]) == ("succeeded", {"score": 1.0, "rows": None})
-    assert pd.isna(first["error"])
-    assert (second["state"], second["result"]) == ("failed", None)
-    assert second["error"] == "ValueError: seed 13 with 0.5"
-    assert (frame["queue"].tolist(), frame["attempts"].tolist(), frame["label"].tolist()) == (["one"] * 2, [1] * 2, ["c"] * 2)
-    assert (frame["seconds"] >= 0).all()
-    assert str(frame["submitted"].dtype).endswith("UTC]")
-    assert abs(frame["submitted"].iloc[0].timestamp() - time.time()) < 600
-
-
-def test_a_data_frame_holds_results_of_any_type_and_jobs_without_one(sweep):
-    frames = [pd.DataFrame({"x": [1]}), [1, 2], {"a": 1}, {3}, None]
-    group = bg.submit_many("work.echo", [{"value": value} for value in frames]).wait(60)
-    results = group.to_frame()["result"].tolist()
-    pd.testing.assert_frame_equal(results[0], frames[0])
-    assert results[1:] == [[1, 2], {"a": 1}, {3}, None]
-    waiting = bg.submit_many("sweep.number", [{"n": 1}], delay="1h")
-    row = waiting.to_frame().iloc[0]
-    assert (row["state"], row["result"]) == ("queued", None)
-    assert pd.isna(row["seconds"])
-    waiting.cancel()
-
-
-def test_any_jobs_as_a_data_frame_with_results_if_asked(sweep):
-    bg.submit("sweep.number", {"n": 4}).wait(60)
-    bg.submit("work.echo", {"value": pd.DataFrame({"x": [1]})}, name="pickled").wait(60)
-    frame = bg.jobs().to_frame()
-    assert frame["job"].tolist() == [2, 1]
-    assert "result" not in frame
-    assert frame["value"].iloc[0] == "<DataFrame 1×1>"
-    assert pd.isna(frame["value"].iloc[1])
-    assert frame["name"].tolist()[0] == "pickled"
-    assert bg.jobs(target="sweep.number").to_frame(results=True)["result"].tolist() == [4]
-    empty = bg.jobs(state="queued").to_frame()
-    assert (len(empty), "state" in empty) == (0, True)
-
-
-def test_without_pandas_a_data_frame_is_refused_and_all_else_works(sweep, monkeypatch):
-    group = bg.submit_many("sweep.number", [{"n": 1}]).wait(60)
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(bg.InvalidRequest, match="pip install pandas"):
-        group.to_frame()
-    assert group.results() == [1]
-
-
-# -- filters ----------------------------------------------------------------------------------------------------------
-
-TARGETS = ("work.echo", "work.Trainer.fit", "sweep.number")
-QUEUES = ("default", "gpu", "a queue's name")
-LABELS = (None, "one", "two", "it's \N{SNOWMAN}")
-
-
-@pytest.fixture
-def crowd(place):
-    """Several hundred jobs of another host, in every state, of every target, queue, name and group; nobody runs them."""
-    folder = client_module.client().folder()
-    database = Database(folder.database, durable=False)
-    draw = random.Random(17)
-    owner = Owner("elsewhere", "another")
-    surroundings = Surroundings("{}", "{}", "digest")
-
-    def made(target):
-        return Submission(
-            uid=draw.randbytes(16).hex(),
-            call=Call(target, {}, {"n": 1}, {}),
-            positional=(),
-            name=draw.choice(LABELS),
-            queue=draw.choice(QUEUES),
-            priority=draw.randrange(3),
-            not_before=0.0,
-            submitted_at=100.0,
-            rules=RetryRules(),
-            timeout=None,
-            owner=owner,
-        )
-
-    for number in range(6):
-        target = draw.choice(TARGETS)
-        group = NewGroup(draw.randbytes(16).hex(), f"g{number % 2}", Call(target, {}, {}, {}), 100.0)
-        submissions.submit_group(database, group, [made(target) for _ in range(draw.randrange(1, 40))], surroundings)
-        for _ in range(20):
-            submissions.submit(database, made(draw.choice(TARGETS)), surroundings)
-    with database.transaction() as connection:
-        for job_id in range(1, connection.execute("SELECT max(id) FROM jobs").fetchone()[0] + 1):
-            connection.execute("UPDATE jobs SET state = ? WHERE id = ?", (draw.choice(list(JobState)), job_id))
-    database.close()
-    return place
-
-
-def naive(every, limit, filters):
-    """What the filters mean, job by job."""
-    found = [job for job in every if all(job[column] == value for column, value in filters.items())]
-    return [job["id"] for job in found[::-1]][:limit]
-
-
-def test_any_combination_of_filters_finds_what_a_look_at_each_job_finds(crowd):
-    columns = ("id", "state", "queue", "target", "name", "group")
-    every = [
-        dict(zip(columns, row, strict=True)) for row in rows(crowd, "SELECT id, state, queue, target, name, group_id FROM jobs")
-    ]
-    every.sort(key=lambda job: job["id"])
-    choices = {
-        "state": [None, "failed", "queued"],
-        "queue": [None, *QUEUES[1:], "nowhere"],
-        "target": [None, TARGETS[0], "work.nothing"],
-        "name": [None, *LABELS[2:]],
-        "group": [None, 1, 4],
-    }
-    sizes = set()
-    for values in itertools.product(*choices.values()):
-        filters = {name: value for name, value in zip(choices, values, strict=True) if value is not None}
-        for limit in (5, 1000):
-            found = [job.id for job in bg.jobs(**filters, limit=limit)]
-            assert found == naive(every, limit, filters), (filters, limit)
-            sizes.add(len(found))
-    assert {0, 1, 5, len(every)} <= sizes
-    assert len(bg.jobs()) == 50
-
-
-def test_a_limit_of_any_size_is_a_limit(crowd):
-    total = rows(crowd, "SELECT count(*) FROM jobs")[0][0]
-    for limit, expected in ((0, 0), (1, 1), (10**6, total), (10**30, total)):
-        assert len(bg.jobs(limit=limit)) == expected
-    for filters in ({"state": "failed", "queue": "gpu"}, {"state": "failed"}, {"target": TARGETS[0], "state": "running"}):
-        assert bg.jobs(**filters, limit=0) == []
-        assert bg.jobs(**filters, limit=10**30) == bg.jobs(**filters, limit=1000) != []
-
-
-@pytest.mark.parametrize(
-    ("filters", "names"),
-    [
-        ({"state": "done"}, ["done", "succeeded", "cancelled"]),
-        ({"state": ""}, ["''", "queued"]),
-        ({"limit": -1}, ["limit", "-1", "at least 0"]),
-        ({"limit": 1.5}, ["limit", "1.5", "whole number"]),
-        ({"limit": True}, ["limit", "True"]),
-        ({"limit": "ten"}, ["limit", "ten"]),
-    ],
-)
-def test_a_filter_that_makes_no_sense_is_refused(place, filters, names):
-    with pytest.raises(bg.InvalidParameters) as error:
-        bg.jobs(**filters)
-    said = one_sentence(error)
-    assert [name for name in names if name not in said] == []
-
-
-def test_a_filter_that_nothing_can_match_finds_nothing(place):
-    bg.submit("work.echo", {"value": 1}, name="x").wait(60)
-    for filters in ({"queue": "\ud800"}, {"name": "\ud800"}, {"target": "no\0thing"}, {"queue": "\ud800", "state": "failed"}):
-        assert bg.jobs(**filters) == []
-
-
-def test_filters_follow_a_real_job_through_its_states(sweep):
-    group = bg.submit_many("sweep.nap", [{"seconds": 300.0}], name="follow")
-    job = running(group.jobs[0])
-    where = {"target": "sweep.nap", "queue": "default", "group": group}
-    assert bg.jobs(state="running", **where) == [job]
-    assert bg.jobs(state="queued", **where) == []
-    group.cancel()
-    assert bg.jobs(state="running", **where) == []
-    assert bg.jobs(state="cancelled", **where) == [job]
-    assert identity.host() in {row[0] for row in rows(sweep, "SELECT host FROM jobs")}
-
-
-# -- in a terminal ----------------------------------------------------------------------------------------------------
+# -- in a terminal ------------------------------------------------------------------------------------------------------
 
 
 def test_a_group_is_one_line_of_the_list_and_opens_by_its_name(sweep, capsys):
