@@ -1,5 +1,6 @@
 """What every test has: a state folder and configuration of its own, and a look for processes that it left behind."""
 
+import contextlib
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ from ipybgjobs import client as client_module
 from ipybgjobs import inspection
 from ipybgjobs.client import Client
 from support.place import ALLOWED, TESTS, Place, end
+from support.processes import end_attempts
 
 #: Folders whose tests are marked by the folder's name; the inner loop leaves them out.
 MARKED = {"kernel", "browser", "crash"}
@@ -27,32 +29,64 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test bears the marker that its folder is named after, so that none is forgotten."""
     for item in items:
-        for folder in MARKED & set(item.path.relative_to(TESTS).parts[:-1]):
-            item.add_marker(folder)
+        for folder in MARKED:
+            if TESTS / folder in item.path.parents:
+                item.add_marker(folder)
+
+
+def forget_modules(folder: Path) -> None:
+    """Another module of the same name is imported anew."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "") or "").startswith(f"{folder}/"):
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def opened(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A place of its own, with the module `work` allowed; processes left behind fail the test."""
+    made = Place(root)
+    patch.setenv("IPYBGJOBS_STATE_DIR", str(made.state))
+    patch.setenv("IPYBGJOBS_CONFIG", str(made.config_file))
+    patch.setenv("JUPYTER_CONFIG_DIR", str(root / "jupyter"))
+    patch.setenv("JUPYTER_DATA_DIR", str(root / "jupyter-data"))
+    runtime = tempfile.mkdtemp(prefix="bgjobs-")  # short, since sockets' addresses are
+    patch.setenv("JUPYTER_RUNTIME_DIR", runtime)
+    patch.setenv("IPYTHONDIR", str(root / "ipython"))
+    patch.syspath_prepend(str(made.code))
+    patch.setattr(inspection, "_seen", None)
+    made.module("work")
+    made.allow(ALLOWED)
+    outer = client_module._client
+    client_module.use(Client())
+    forget_modules(root.parent)  # those of a place that this one stands in for
+    yield made
+    client_module.client().close()
+    client_module.use(outer)
+    forget_modules(root)
+    shutil.rmtree(runtime, ignore_errors=True)
+    end(made)
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A place of its own, with the module `work` allowed; processes left behind fail the test."""
-    made = Place(tmp_path)
-    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(made.state))
-    monkeypatch.setenv("IPYBGJOBS_CONFIG", str(made.config_file))
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter-data"))
-    runtime = tempfile.mkdtemp(prefix="bgjobs-")  # short, since sockets' addresses are
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", runtime)
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.syspath_prepend(str(made.code))
-    monkeypatch.setattr(inspection, "_seen", None)
-    made.module("work")
-    made.allow(ALLOWED)
-    client_module.use(Client())
-    before = set(sys.modules)
-    yield made
-    client_module.client().close()
-    client_module.use(None)
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):
-            del sys.modules[name]
-    shutil.rmtree(runtime, ignore_errors=True)
-    end(made)
+    """A place for one test."""
+    with opened(tmp_path, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def kept_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A place for all tests of a file; ask for `shared_place`."""
+    with pytest.MonkeyPatch.context() as patch, opened(tmp_path_factory.mktemp("shared"), patch) as made:
+        made.is_shared = True
+        yield made
+
+
+@pytest.fixture
+def shared_place(kept_place: Place) -> Iterator[Place]:
+    """A place that other tests of the file use too, one after another: for jobs of which each test looks only at its own.
+
+    Starting a supervisor and its fork server takes ten times as long as most jobs.
+    """
+    yield kept_place
+    end_attempts(kept_place)

@@ -17,17 +17,35 @@ def control(place):
     return made
 
 
-@pytest.fixture
-def tries(place):
+def allow_tries(place):
     place.module("tries")
     place.allow({"tries": TRIES}, BackgroundJobs__idle_seconds=0.1)
     return place
 
 
 @pytest.fixture
-def runs(tries):
+def tries(shared_place):
+    return allow_tries(shared_place)
+
+
+@pytest.fixture
+def tries_alone(place):
+    """The same in a place of its own."""
+    return allow_tries(place)
+
+
+@pytest.fixture
+def runs(tries, tmp_path):
     """A folder with one file for each run of a job."""
-    folder = tries.root / "runs"
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def runs_alone(tries_alone, tmp_path):
+    """The same beside a place of its own."""
+    folder = tmp_path / "runs"
     folder.mkdir()
     return folder
 

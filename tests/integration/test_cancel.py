@@ -22,11 +22,11 @@ def test_a_queued_job_that_is_cancelled_never_starts(tries):
         job.result(60)
 
 
-def test_a_running_job_that_is_cancelled_can_clean_up(tries):
-    job = running(bg.submit("tries.cleans_up", {"path": str(tries.root / "clean")}))
+def test_a_running_job_that_is_cancelled_can_clean_up(tries_alone):
+    job = running(bg.submit("tries.cleans_up", {"path": str(tries_alone.root / "clean")}))
     job.cancel()
     assert (job.state, outcomes(job)) == ("cancelled", ["cancelled"])
-    assert (tries.root / "clean").exists()
+    assert (tries_alone.root / "clean").exists()
     assert job.log().startswith("sleeping\n")
     with pytest.raises(bg.JobCancelled, match=f"job {job.id} "):
         job.result(60)
@@ -42,8 +42,8 @@ def test_cancel_ends_the_whole_tree_also_those_in_sessions_of_their_own(tries):
     assert job.state == "cancelled"
 
 
-def test_an_attempt_that_ignores_the_end_of_its_time_is_killed(tries):
-    tries.allow({"tries": TRIES}, BackgroundJobs__kill_grace_seconds=0.2, BackgroundJobs__idle_seconds=0.1)
+def test_an_attempt_that_ignores_the_end_of_its_time_is_killed(tries_alone):
+    tries_alone.allow({"tries": TRIES}, BackgroundJobs__kill_grace_seconds=0.2, BackgroundJobs__idle_seconds=0.1)
     [attempt] = bg.submit("tries.is_deaf", timeout=1.5).wait(60).attempts
     assert (attempt.outcome, attempt.signal) == ("timeout", 9)
 
@@ -76,10 +76,10 @@ def test_a_job_that_returns_after_its_time_has_run_out_has_failed_and_its_value_
     assert caught.value.value == value
 
 
-def test_a_job_that_was_complete_before_it_was_cancelled_has_succeeded(tries):
+def test_a_job_that_was_complete_before_it_was_cancelled_has_succeeded(tries_alone):
     """Its method has returned; what keeps the process is a thread."""
     job = running(bg.submit("tries.leaves_a_thread"))
-    folder = tries.state / "jobs" / job.uid / "1"
+    folder = tries_alone.state / "jobs" / job.uid / "1"
     until((folder / "outcome.json").exists, "its outcome")
     job.cancel(grace=0.2)
     assert job.result(60) == "complete"
@@ -91,10 +91,10 @@ def test_a_job_that_interrupts_itself_and_returns_has_succeeded(tries):
     assert job.result(60) == "finished"
 
 
-def test_a_cancelled_job_is_never_retried(tries):
+def test_a_cancelled_job_is_never_retried(tries_alone):
     job = running(bg.submit("tries.sleeps", retry=AT_ONCE))
     job.cancel()
-    until(lambda: not tries.processes(), "the end of the supervisor, which has nothing left to do")
+    until(lambda: not tries_alone.processes(), "the end of the supervisor, which has nothing left to do")
     assert (job.state, outcomes(job)) == ("cancelled", ["cancelled"])
 
 

@@ -18,11 +18,21 @@ from support.place import ALLOWED, DEADLINE, until
 NAMES = ["earlier", "untyped", "several", "itself", "configured", "gives", "raises"]
 
 
-@pytest.fixture
-def handles(place):
+def allow_handles(place):
     place.module("handled")
     place.allow(ALLOWED | {"handled.Uses": NAMES}, BackgroundJobs__queues={"default": 3})
     return place
+
+
+@pytest.fixture
+def handles(shared_place):
+    return allow_handles(shared_place)
+
+
+@pytest.fixture
+def handles_alone(place):
+    """The same in a place of its own."""
+    return allow_handles(place)
 
 
 def echo(value):
@@ -58,16 +68,16 @@ def test_a_handle_of_a_removed_job_or_group_is_copied_and_says_that_it_was_remov
     assert "removed" in repr(copy.deepcopy(group))
 
 
-def test_a_handle_whose_store_is_gone_is_loaded_and_its_use_makes_no_store(handles):
+def test_a_handle_whose_store_is_gone_is_loaded_and_its_use_makes_no_store(handles_alone):
     content = pickle.dumps(echo(5))
     bg.client.client().close()
-    until(lambda: not handles.processes(), "the end of the supervisor")
-    shutil.move(handles.state, f"{handles.state}.moved")
+    until(lambda: not handles_alone.processes(), "the end of the supervisor")
+    shutil.move(handles_alone.state, f"{handles_alone.state}.moved")
     code = "import pickle, sys; job = pickle.load(sys.stdin.buffer); print('loaded', job.id); job.state"
     done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=False)
     assert done.stdout == b"loaded 1\n"
-    assert f"StoreError: The store {handles.state}/jobs.db can't be opened: No such file" in done.stderr.decode()
-    assert not handles.state.exists()
+    assert f"StoreError: The store {handles_alone.state}/jobs.db can't be opened: No such file" in done.stderr.decode()
+    assert not handles_alone.state.exists()
 
 
 def test_a_handle_is_found_by_its_uid_where_its_id_is_another_s(handles):
@@ -113,8 +123,8 @@ def test_a_handle_is_used_in_another_process(handles):
 
 
 @pytest.fixture
-def retried(handles):
-    job = bg.submit("work.once_failing", {"marker": str(handles.root / "marker")}, retry=2).wait(DEADLINE)
+def retried(handles, tmp_path):
+    job = bg.submit("work.once_failing", {"marker": str(tmp_path / "marker")}, retry=2).wait(DEADLINE)
     assert (job.state, len(job.attempts)) == ("succeeded", 2)
     return job
 
@@ -215,16 +225,16 @@ print(sent, sent.target, len(sent.outputs()), repr(sent.log()), len(bg.jobs().to
 """
 
 
-def test_where_a_class_is_gone_every_reader_says_what_is_missing_and_what_to_do(handles):
+def test_where_a_class_is_gone_every_reader_says_what_is_missing_and_what_to_do(handles_alone):
     import handled
 
     sent = bg.submit("handled.Uses.configured", {"config": handled.Config(2)}).wait(DEADLINE)
     given, raised = bg.submit("handled.Uses.gives").wait(DEADLINE), bg.submit("handled.Uses.raises").wait(DEADLINE)
-    (handles.code / "handled.py").unlink()
-    shutil.rmtree(handles.code / "__pycache__", ignore_errors=True)
+    (handles_alone.code / "handled.py").unlink()
+    shutil.rmtree(handles_alone.code / "__pycache__", ignore_errors=True)
     numbers = [str(job.id) for job in (sent, given, raised)]
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, *numbers], capture_output=True, text=True, check=False, env=handles.environment
+        [sys.executable, "-c", ELSEWHERE, *numbers], capture_output=True, text=True, check=False, env=handles_alone.environment
     )
     assert done.returncode == 0, done.stderr
     params, retried, here, result, exception, _ = done.stdout.splitlines()

@@ -19,7 +19,15 @@ NAMES = functions("hostile")
 
 
 @pytest.fixture
-def hostile(place):
+def hostile(shared_place):
+    shared_place.module("hostile")
+    shared_place.allow({"hostile": NAMES}, BackgroundJobs__idle_seconds=0.1, BackgroundJobs__exit_grace_seconds=0.5)
+    return shared_place
+
+
+@pytest.fixture
+def hostile_alone(place):
+    """The same in a place of its own."""
     place.module("hostile")
     place.allow({"hostile": NAMES}, BackgroundJobs__idle_seconds=0.1, BackgroundJobs__exit_grace_seconds=0.5)
     return place
@@ -176,11 +184,11 @@ def test_an_exception_that_can_not_be_sent_leaves_its_text(hostile, what, error)
         assert error in str(caught.value)
 
 
-def test_an_exception_of_a_type_that_can_not_be_imported_here_leaves_its_text(hostile, monkeypatch):
-    (hostile.root / "there").mkdir()
-    (hostile.root / "there" / "only_there.py").write_text("class Error(Exception): pass\n")
+def test_an_exception_of_a_type_that_can_not_be_imported_here_leaves_its_text(hostile_alone, monkeypatch):
+    (hostile_alone.root / "there").mkdir()
+    (hostile_alone.root / "there" / "only_there.py").write_text("class Error(Exception): pass\n")
     with monkeypatch.context() as patch:
-        patch.syspath_prepend(str(hostile.root / "there"))
+        patch.syspath_prepend(str(hostile_alone.root / "there"))
         job, _ = ended("raises", {"what": "unimportable"})
     with pytest.raises(bg.JobFailed, match="Error: from there") as caught:
         job.result(60)
@@ -230,8 +238,8 @@ def test_a_job_that_closes_its_streams_can_still_fail(hostile, what):
     assert "in fails_after_closing" in job.traceback
 
 
-def test_output_of_two_hundred_megabytes_is_there_where_it_may_be_and_its_end_is_read_quickly(hostile):
-    hostile.allow({"hostile": NAMES}, BackgroundJobs__idle_seconds=0.1, BackgroundJobs__max_output_bytes=None)
+def test_output_of_two_hundred_megabytes_is_there_where_it_may_be_and_its_end_is_read_quickly(hostile_alone):
+    hostile_alone.allow({"hostile": NAMES}, BackgroundJobs__idle_seconds=0.1, BackgroundJobs__max_output_bytes=None)
     job, _ = ended("prints", {"megabytes": 200, "line": "x" * 99})
     began = time.monotonic()
     assert job.log(tail=1) == "the last line\n"
@@ -343,9 +351,9 @@ def test_a_large_group_of_exceptions_is_recorded_at_once(hostile):
 
 
 @pytest.mark.parametrize("child_waits", [0, 0.4])
-def test_a_job_that_forks_and_returns_twice_has_one_outcome(hostile, child_waits):
+def test_a_job_that_forks_and_returns_twice_has_one_outcome(hostile_alone, child_waits):
     job, attempt = ended("forks", {"child_waits": child_waits})
-    until(lambda: not hostile.processes(), "the end of the child")
+    until(lambda: not hostile_alone.processes(), "the end of the child")
     assert sorted(job.log().split()) == ["child", "parent"]
     assert (attempt.outcome, job.result(60), len(job.attempts)) == ("succeeded", "parent", 1)
 
@@ -359,9 +367,9 @@ ENDS = ["returns", "raises", "is interrupted", "leaves a thread", "sys.exit(3)",
         "sys.exit('bye')", "sys.exit(259)", "sys.exit(True)"]  # fmt: skip
 
 
-def test_a_fork_in_a_job_ends_as_the_fork_of_a_script_does(hostile):
-    hostile.module("forked")
-    script = hostile.module("fork_script")
+def test_a_fork_in_a_job_ends_as_the_fork_of_a_script_does(hostile_alone):
+    hostile_alone.module("forked")
+    script = hostile_alone.module("fork_script")
     jobs = [bg.submit("hostile.forks_and_the_child_ends", {"how": how}) for how in ENDS]
     for how, job in zip(ENDS, jobs, strict=True):
         plain = subprocess.run([sys.executable, script, how], capture_output=True, text=True, check=False, cwd=script.parent)
@@ -375,9 +383,9 @@ def _without_frames(text):
     return sorted(line for line in text.splitlines() if not line.startswith("  "))
 
 
-def test_a_fork_that_stays_behind_records_nothing(hostile):
+def test_a_fork_that_stays_behind_records_nothing(hostile_alone):
     job, attempt = ended("forks_and_vanishes")
-    until(lambda: not hostile.processes(), "the end of the child")
+    until(lambda: not hostile_alone.processes(), "the end of the child")
     assert (job.state, attempt.outcome, job.attempts) == (
         "failed",
         "lost",
@@ -409,8 +417,8 @@ def test_an_interrupt_as_a_job_ends_is_told_or_too_late(hostile, module, name, c
 
 
 @pytest.mark.parametrize("name", ["leaves_threads", "hangs_at_exit"])
-def test_threads_and_handlers_that_never_end_hold_the_slot_for_the_grace_alone(hostile, name):
-    hostile.allow(
+def test_threads_and_handlers_that_never_end_hold_the_slot_for_the_grace_alone(hostile_alone, name):
+    hostile_alone.allow(
         {"hostile": NAMES},
         BackgroundJobs__queues={"default": 1},
         BackgroundJobs__idle_seconds=0.1,

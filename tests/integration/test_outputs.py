@@ -23,7 +23,15 @@ NAMES = functions("shows")
 
 
 @pytest.fixture
-def shows(place):
+def shows(shared_place):
+    shared_place.module("shows")
+    shared_place.allow({"shows": NAMES, "shows.Hooked": ["run"]})
+    return shared_place
+
+
+@pytest.fixture
+def shows_alone(place):
+    """The same in a place of its own."""
     place.module("shows")
     place.allow({"shows": NAMES, "shows.Hooked": ["run"]})
     return place
@@ -172,10 +180,10 @@ def test_a_notebook_that_can_not_be_written_is_told_in_one_sentence(shows, tmp_p
 # -- a log that is too long -------------------------------------------------------------------------------------------
 
 
-def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_is_said(shows):
-    shows.allow({"shows": NAMES}, BackgroundJobs__max_output_bytes=1_000_000)
+def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_is_said(shows_alone):
+    shows_alone.allow({"shows": NAMES}, BackgroundJobs__max_output_bytes=1_000_000)
     job = bg.submit("shows.floods", {"hold": "go", "lines": 200_000})
-    path = shows.state / "jobs" / job.uid / "1" / "output.log"
+    path = shows_alone.state / "jobs" / job.uid / "1" / "output.log"
     until(lambda: path.exists() and path.stat().st_size > 10_000_000, "the flood")
     until(lambda: path.stat().st_blocks * 512 < 1_200_000, "the limit, while it runs")
     text = job.log()
@@ -183,7 +191,7 @@ def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_i
     assert re.search(r"\n… \d+ MB of output were dropped here \(BackgroundJobs.max_output_bytes\) …\n", text)
     assert "\0" not in text
     assert len(text) < 1_300_000
-    (shows.code / "go").touch()
+    (shows_alone.code / "go").touch()
     job.wait(DEADLINE)
     assert job.log().endswith("the end\n")
     assert job.log(tail=2).splitlines()[1] == "the end"
@@ -201,7 +209,7 @@ def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_i
 # -- progress ---------------------------------------------------------------------------------------------------------
 
 
-def test_bars_of_tqdm_are_the_progress_of_the_job(shows):
+def test_bars_of_tqdm_are_the_progress_of_the_job(shows_alone):
     pytest.importorskip("tqdm")
     job = bg.submit("shows.bars", {"hold": "go"})
     until(lambda: job.progress and len(job.progress.bars) == 2, "two bars")
@@ -209,20 +217,20 @@ def test_bars_of_tqdm_are_the_progress_of_the_job(shows):
     assert (outer.label, outer.total, inner.label, inner.total) == ("outer", 2, "inner", 3)
     until(lambda: job.progress.fraction == 1.0 and len(job.progress.bars) == 1, "the end of the loops")
     assert re.fullmatch(r"running, 100 %, \S+ it/s: outer", job.status)
-    (shows.code / "go").touch()
+    (shows_alone.code / "go").touch()
     job.wait(DEADLINE)
     [stream] = job.outputs()
     assert stream.text.splitlines()[0].startswith("outer: 100%")
     assert "inner" not in stream.text, "a bar that did not stay has gone"
 
 
-def test_a_job_says_how_far_it_is_and_who_it_is(shows):
+def test_a_job_says_how_far_it_is_and_who_it_is(shows_alone):
     job = running(bg.submit("shows.reports", {"hold": "go"}, name="counted"))
     until(lambda: job.progress, "the report")
     assert (job.progress.done, job.progress.total, job.progress.fraction) == (3, 4, 0.75)
     assert re.fullmatch(r"running, 75 %(, .* left)?: three of four", job.status)
     assert job.log() == f"{job.id} counted 1 True\n"
-    (shows.code / "go").touch()
+    (shows_alone.code / "go").touch()
     assert job.result(DEADLINE) == sum(range(200_000))
     assert [(bar.label, bar.done) for bar in job.progress.bars] == [("", 3)], "the inner loop has gone"
 
@@ -282,14 +290,14 @@ def test_progress_is_said_in_a_few_words_on_one_line(bars, message, said):
 # -- following --------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_followed_as_it_prints_and_to_its_end(shows, capsys, monkeypatch):
+def test_a_job_is_followed_as_it_prints_and_to_its_end(shows_alone, capsys, monkeypatch):
     job = bg.submit("shows.slowly", {"hold": "go"})
     seen = io.StringIO()
 
     def write(text):
         seen.write(text)
         if seen.getvalue() == "one\nzwei: ä":
-            (shows.code / "go").touch()
+            (shows_alone.code / "go").touch()
 
     monkeypatch.setattr(sys.stdout, "write", write)
     job.follow()
@@ -304,7 +312,7 @@ def test_a_job_that_is_retried_is_followed_through_its_attempts(shows, capsys, t
     assert said.endswith("RuntimeError: first run\n--- attempt 2 ---\nthis time\n")
 
 
-def test_an_interrupt_leaves_the_job_running_and_says_so(shows, capsys, monkeypatch):
+def test_an_interrupt_leaves_the_job_running_and_says_so(shows_alone, capsys, monkeypatch):
     from ipybgjobs.process.notice import Notice
 
     job = running(bg.submit("shows.slowly", {"hold": "go"}))
@@ -318,9 +326,9 @@ def test_an_interrupt_leaves_the_job_running_and_says_so(shows, capsys, monkeypa
         f"job {job.id} goes on (running); job.follow() shows it again, job.cancel() ends it.\n"
     )
     monkeypatch.undo()
-    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(shows.state))
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(shows_alone.state))
     assert job.state == "running"
-    (shows.code / "go").touch()
+    (shows_alone.code / "go").touch()
     job.wait(DEADLINE)
 
 
@@ -387,8 +395,8 @@ def test_records_that_a_crash_has_cut_short_are_passed_over(tmp_path):
 # -- what a review found ----------------------------------------------------------------------------------------------
 
 
-def test_a_look_for_a_module_and_finders_of_the_job_do_not_keep_it_from_displaying(shows):
-    shows.module(
+def test_a_look_for_a_module_and_finders_of_the_job_do_not_keep_it_from_displaying(shows_alone):
+    shows_alone.module(
         "finders",
         """
         import importlib.util, sys
@@ -424,14 +432,14 @@ def test_a_look_for_a_module_and_finders_of_the_job_do_not_keep_it_from_displayi
             display(HTML("<b>x</b>"))
         """,
     )
-    shows.allow({"finders": ["run"]})
+    shows_alone.allow({"finders": ["run"]})
     for kind in ("probing", "delegating", "wrapping"):
         job = bg.submit("finders.run", {"kind": kind}).wait(DEADLINE)
         assert brief(job.outputs()) == [("display_data", {"text/html": "<b>x</b>"})], (kind, job.error)
 
 
-def test_what_is_said_of_progress_harms_neither_the_job_nor_who_looks(shows):
-    shows.module(
+def test_what_is_said_of_progress_harms_neither_the_job_nor_who_looks(shows_alone):
+    shows_alone.module(
         "says",
         """
         import os, threading, time
@@ -456,12 +464,12 @@ def test_what_is_said_of_progress_harms_neither_the_job_nor_who_looks(shows):
                 time.sleep(0.01)
         """,
     )
-    shows.allow({"says": ["run"]})
-    job = bg.submit("says.run", {"hold": str(shows.code / "go")})
+    shows_alone.allow({"says": ["run"]})
+    job = bg.submit("says.run", {"hold": str(shows_alone.code / "go")})
     until(lambda: job.progress and job.progress.message == "newest", "the newest report, though nothing follows it")
     assert [(bar.label, bar.done) for bar in job.progress.bars] == [("", 2)]
     assert job.status.startswith("running, 20 %")
-    (shows.code / "go").touch()
+    (shows_alone.code / "go").touch()
     job.result(DEADLINE)
 
 
@@ -478,11 +486,11 @@ def test_progress_that_makes_no_sense_is_none(tmp_path, text):
     assert str(advance.of_attempt(str(tmp_path))) == "0: m"
 
 
-def test_a_secret_is_blanked_in_outputs_and_in_the_notebook(shows, tmp_path):
-    shows.module(
+def test_a_secret_is_blanked_in_outputs_and_in_the_notebook(shows_alone, tmp_path):
+    shows_alone.module(
         "leaky", "def run(token: str):\n    print('using', token)\n    raise ValueError('bad token ' + token + ' \\ud800')\n"
     )
-    shows.allow({"leaky": ["run"]})
+    shows_alone.allow({"leaky": ["run"]})
     job = bg.submit("leaky.run", {"token": "a-very-secret-token"}).wait(DEADLINE)
     job.save_notebook(tmp_path / "kept.ipynb")
     assert "a-very-secret-token" not in str(job.outputs()) + (tmp_path / "kept.ipynb").read_text()
@@ -573,13 +581,13 @@ def test_an_update_of_what_was_cleared_shows_nothing(tmp_path):
     assert [each["data"]["text/plain"] for each in found] == ["other"]
 
 
-def test_a_look_that_exits_does_not_unmake_a_success(shows):
-    shows.module(
+def test_a_look_that_exits_does_not_unmake_a_success(shows_alone):
+    shows_alone.module(
         "looks",
         "import sys\nclass Exits:\n    def _repr_html_(self): sys.exit(3)\n    def __repr__(self): return 'Exits()'\n"
         "def run():\n    return Exits()\n",
     )
-    shows.allow({"looks": ["run"]})
+    shows_alone.allow({"looks": ["run"]})
     assert bg.submit("looks.run").wait(DEADLINE).state == "succeeded"
 
 

@@ -215,15 +215,15 @@ def test_a_queue_is_paused_and_resumed_from_a_terminal(control, capsys):
 
 
 @pytest.mark.parametrize("slots", [1, 3])
-def test_never_more_than_a_queue_has_slots_run_at_once(tries, runs, slots):
-    tries.allow({"tries": TRIES}, BackgroundJobs__queues={"default": slots}, BackgroundJobs__idle_seconds=0.1)
-    jobs = [bg.submit("tries.counts_those_beside_it", {"folder": str(runs)}) for _ in range(8)]
+def test_never_more_than_a_queue_has_slots_run_at_once(tries_alone, runs_alone, slots):
+    tries_alone.allow({"tries": TRIES}, BackgroundJobs__queues={"default": slots}, BackgroundJobs__idle_seconds=0.1)
+    jobs = [bg.submit("tries.counts_those_beside_it", {"folder": str(runs_alone)}) for _ in range(8)]
     beside = [job.result(60) for job in jobs]
     assert max(beside) == slots
 
 
-def test_a_full_queue_holds_up_no_other(tries):
-    tries.allow({"tries": TRIES}, BackgroundJobs__queues={"default": 1, "gpu": 1}, BackgroundJobs__idle_seconds=0.1)
+def test_a_full_queue_holds_up_no_other(tries_alone):
+    tries_alone.allow({"tries": TRIES}, BackgroundJobs__queues={"default": 1, "gpu": 1}, BackgroundJobs__idle_seconds=0.1)
     blocking = running(bg.submit("tries.sleeps"))
     waiting = bg.submit("tries.sleeps", {"seconds": 0})
     assert bg.submit("tries.sleeps", {"seconds": 0}, queue="gpu").wait(60).state == "succeeded"
@@ -232,8 +232,8 @@ def test_a_full_queue_holds_up_no_other(tries):
     assert waiting.wait(60).state == "succeeded"
 
 
-def test_a_higher_priority_goes_first_and_then_the_oldest(tries):
-    tries.allow({"tries": TRIES}, BackgroundJobs__queues={"default": 1}, BackgroundJobs__idle_seconds=0.1)
+def test_a_higher_priority_goes_first_and_then_the_oldest(tries_alone):
+    tries_alone.allow({"tries": TRIES}, BackgroundJobs__queues={"default": 1}, BackgroundJobs__idle_seconds=0.1)
     blocking = running(bg.submit("tries.sleeps"))
     priorities = [0, -5, 10, 0, 10]
     jobs = [bg.submit("tries.sleeps", {"seconds": 0}, priority=priority) for priority in priorities]

@@ -111,10 +111,10 @@ def test_a_job_may_say_that_it_is_no_use(tries):
     assert (job.error, outcomes(job)) == ("Fail: no use", ["error"])
 
 
-def test_an_entry_of_the_allowlist_has_settings_of_its_own(tries, runs):
+def test_an_entry_of_the_allowlist_has_settings_of_its_own(tries_alone, runs_alone):
     entry = {"allowed_methods": TRIES, "max_attempts": 2, "delay_seconds": 0, "queue": "slow", "timeout": "1s"}
-    tries.allow({"tries": entry}, BackgroundJobs__queues={"slow": 1}, RetryPolicy__max_attempts=5)
-    failing = bg.submit("tries.works_on_run", {"folder": str(runs), "run": 99}).wait(60)
+    tries_alone.allow({"tries": entry}, BackgroundJobs__queues={"slow": 1}, RetryPolicy__max_attempts=5)
+    failing = bg.submit("tries.works_on_run", {"folder": str(runs_alone), "run": 99}).wait(60)
     assert (failing.queue, outcomes(failing)) == ("slow", ["error"] * 2)
     late = bg.submit("tries.sleeps", retry=1).wait(60)
     assert outcomes(late) == ["timeout"]
@@ -122,14 +122,16 @@ def test_an_entry_of_the_allowlist_has_settings_of_its_own(tries, runs):
     assert (patient.queue, patient.state) == ("default", "succeeded")
 
 
-def test_a_job_that_waits_for_its_retry_takes_no_slot_and_no_process(tries, runs):
-    tries.allow({"tries": TRIES}, BackgroundJobs__queues={"default": 1})
-    waiting = bg.submit("tries.works_on_run", {"folder": str(runs), "run": 2}, retry={"max_attempts": 2, "delay_seconds": 300})
+def test_a_job_that_waits_for_its_retry_takes_no_slot_and_no_process(tries_alone, runs_alone):
+    tries_alone.allow({"tries": TRIES}, BackgroundJobs__queues={"default": 1})
+    waiting = bg.submit(
+        "tries.works_on_run", {"folder": str(runs_alone), "run": 2}, retry={"max_attempts": 2, "delay_seconds": 300}
+    )
     until(lambda: waiting.attempts and waiting.attempts[0].outcome, "the first failure")
     assert bg.submit("tries.sleeps", {"seconds": 0}).wait(60).state == "succeeded"
 
     def roles():  # the origin of the attempts is looked for meanwhile
-        return sorted(line.split()[2] for line in tries.processes().values())
+        return sorted(line.split()[2] for line in tries_alone.processes().values())
 
     until(lambda: roles() == ["forkserver", "supervisor"], "the two processes that stay")
     waiting.cancel()

@@ -16,11 +16,11 @@ from support.place import DEADLINE
 
 
 @pytest.fixture
-def jobs(place):
-    place.module("likekernel")
+def jobs(shared_place):
+    shared_place.module("likekernel")
     names = ["variables", "draw", "interactive", "figures", "bundle", "own", "clears", "without_streams", "prints_nowhere"]
-    place.allow({"likekernel": names})
-    return place
+    shared_place.allow({"likekernel": names})
+    return shared_place
 
 
 def run(name, params=None):

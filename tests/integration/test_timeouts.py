@@ -15,14 +15,14 @@ _DEADLINE = "its deadline (retry_until) has passed"
 # -- time-outs ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_attempt_that_takes_longer_than_its_timeout_is_ended(tries):
-    job = bg.submit("tries.cleans_up", {"path": str(tries.root / "clean")}, timeout="1500ms")
+def test_an_attempt_that_takes_longer_than_its_timeout_is_ended(tries_alone):
+    job = bg.submit("tries.cleans_up", {"path": str(tries_alone.root / "clean")}, timeout="1500ms")
     with pytest.raises(bg.JobTimeout, match=r"tries\.cleans_up.*took longer than its timeout"):
         job.result(60)
     [attempt] = job.attempts
     assert (job.state, attempt.outcome) == ("failed", "timeout")
     assert 1.5 <= attempt.ended_at - attempt.started_at < 20
-    assert (tries.root / "clean").exists()
+    assert (tries_alone.root / "clean").exists()
     assert "KeyboardInterrupt" in job.traceback
 
 

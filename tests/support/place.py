@@ -1,10 +1,12 @@
 """One test's place: a state folder, a configuration file and a folder of modules; and waiting with a deadline."""
 
+import contextlib
 import os
+import select
 import signal
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ DEADLINE = 60.0
 TESTS = Path(__file__).parents[1]
 REPOSITORY = TESTS.parent
 
-
+#: What may run of the module `work`.
 ALLOWED = {
     "work.Trainer": ["fit", "fail", "sleep", "name_of_class", "add", "later"],
     "work": ["echo", "once_failing"],
@@ -36,6 +38,7 @@ class Place:
         self.config_file = root / "test_config.py"
         self.code = root / "code"
         self.code.mkdir()
+        self.is_shared = False  #: whether its supervisor stays for the next test
 
     def module(self, name: str, text: str | None = None) -> Path:
         """Write a module that jobs may use: the one of that name in `tests/jobs`, or another text."""
@@ -45,9 +48,10 @@ class Place:
 
     def allow(self, allowed: dict, **settings: object) -> None:
         """Write the configuration file: an allowlist, and traits as ``Section__trait=value``."""
-        lines = [f"c.BackgroundJobs.allowed_jobs = {allowed!r}", "c.BackgroundJobs.idle_seconds = 0.5"]
+        lines = [f"c.BackgroundJobs.allowed_jobs = {allowed!r}", "c.BackgroundJobs.idle_seconds = 0.2"]
         lines += ["c.RetryPolicy.delay_seconds = 0.2", "c.RetryPolicy.max_attempts = 1"]
         lines += [f"c.{name.replace('__', '.')} = {value!r}" for name, value in settings.items()]
+        lines += ["c.BackgroundJobs.idle_seconds = 1.0"] if self.is_shared else []
         self.config_file.write_text("\n".join(lines) + "\n")
 
     @property
@@ -70,17 +74,26 @@ class Place:
 
 
 def _all_processes(mark: str) -> dict[int, str]:
-    found = {}
+    """Living processes that bear a mark in their command line or environment; read by the shortest way, as tests ask often."""
+    found, sought = {}, mark.encode()
     for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            line = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            environ = Path(f"/proc/{name}/environ").read_bytes().decode(errors="replace")
-            zombie = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        if not zombie and (mark in line or mark in environ):
-            found[int(name)] = line
+        line = _content(f"/proc/{name}/cmdline")
+        if (sought in line or sought in _content(f"/proc/{name}/environ")) and _lives(name):
+            found[int(name)] = line.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
+    except OSError:
+        return b""
+
+
+def _lives(name: str) -> bool:
+    state = _content(f"/proc/{name}/stat").rpartition(b")")[2].split()[:1]
+    return state not in ([], [b"Z"])
 
 
 def until(condition: Callable[[], object], what: str = "the condition", seconds: float = DEADLINE) -> object:
@@ -99,12 +112,25 @@ def end(place: Place) -> None:
     """The supervisor ends when idle; whatever else lives is a leak."""
     limit = time.monotonic() + 15.0
     # Twice, since one that ends while it starts another may fall between two reads of /proc.
-    while (place.processes() or place.processes()) and time.monotonic() < limit:
-        time.sleep(0.02)
-    left = place.processes()
+    while (left := place.processes() or place.processes()) and time.monotonic() < limit:
+        _wait_for_any(left, limit - time.monotonic())
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert not left, f"left behind: {left}"
+
+
+def _wait_for_any(pids: Iterable[int], seconds: float) -> None:
+    """Wait until one of some processes has ended, or a second is over."""
+    with contextlib.ExitStack() as opened:
+        ends = select.poll()
+        for pid in pids:
+            try:
+                descriptor = os.pidfd_open(pid)
+            except ProcessLookupError:
+                return
+            opened.callback(os.close, descriptor)
+            ends.register(descriptor, select.POLLIN)
+        ends.poll(max(0.0, min(seconds, 1.0)) * 1000)
 
 
 def running(job: Job) -> Job:

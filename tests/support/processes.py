@@ -90,3 +90,9 @@ def forge_start(place: Place, pid: int, **changes: object) -> Path:
     forged.write_text(json.dumps(started | changes))
     forged.rename(path)
     return path
+
+
+def end_attempts(place: Place) -> None:
+    """A supervisor and its fork server may stay for the next test; an attempt, and what it has started, may not."""
+    helpers = lambda: {*of_role(place, "supervisor"), *of_role(place, "forkserver")}  # noqa: E731 - asked again and again
+    until(lambda: place.processes().keys() <= helpers(), "the end of what the test has started", 15.0)
