@@ -14,12 +14,6 @@ from support.jobs import module_text
 from support.kernels import gone
 from support.place import DEADLINE, running, until
 
-# -- a kernel, as a notebook has it; test_magics.py uses it too ----------------------------------------------------------
-
-
-# -- a job that shows that it lives --------------------------------------------------------------------------------------
-
-
 SUBMIT = "%load_ext ipybgjobs\njob = %bgjob clocks.Clock.tick enough=enough --name clock"
 
 

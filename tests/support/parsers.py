@@ -75,12 +75,15 @@ class Parser:
         Words that mean something to it, for texts that are nearly right.
     long : tuple of (str, str, str)
         How long texts begin, what they repeat, how they end.
+    lines : int
+        How often a line is repeated at most: IPython reads a whole cell again for each magic in it.
     """
 
     read: Callable[[str], object]
     errors: tuple[type[Exception], ...] = ()
     parts: tuple[str, ...] = ()
     long: tuple[tuple[str, str, str], ...] = field(default=())
+    lines: int = 5000
 
     def __call__(self, text: str) -> str | None:
         """Have a text read; return how it was refused, None where it was not. Another error than those documented is raised."""
@@ -422,6 +425,7 @@ PARSERS: dict[str, Parser] = {
             "(",
         ),
         (("", "%%time\n", "x"), ("x = ", "-", "1"), ("x = ", "(", ""), ("", "x = 1\n", "")),
+        lines=100,
     ),
     "terminal": Parser(
         terminal.settled,

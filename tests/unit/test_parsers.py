@@ -35,7 +35,8 @@ def nearly_right(name):
 def repeated(name):
     """Words that mean something, many times, since a stack has an end."""
     counts = st.sampled_from([3, 100, 1001, 5000])
-    return st.builds(lambda before, part, count, after: before + part * count + after,
+    most = {True: PARSERS[name].lines, False: 5000}  # by whether a part is a line
+    return st.builds(lambda before, part, count, after: before + part * min(count, most["\n" in part]) + after,
                      nearly_right(name), st.sampled_from(PARSERS[name].parts), counts, nearly_right(name))  # fmt: skip
 
 
