@@ -2,7 +2,7 @@
 
 ``%load_ext ipybgjobs`` then ``%bgjob module.Class.method key=value``, or ``ipybgjobs.submit(…)`` in a script.
 
-Names are loaded when they are first used, since every process of ours imports this module.
+Names are loaded on first use, because every ipybgjobs process imports this module.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -140,21 +140,21 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Provide the magics; what ``%load_ext ipybgjobs`` calls."""
+    """Register the magics; called by ``%load_ext ipybgjobs``."""
     from .magics import load_ipython_extension as load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Take the magics away again."""
+    """Remove the magics again."""
     from .magics import unload_ipython_extension as unload
 
     unload(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Say what the dashboard's extension of Jupyter Server is."""
+    """Return the dashboard's extension point for Jupyter Server."""
     from .dashboard.server import Dashboard
 
     return [{"module": "ipybgjobs.dashboard.server", "app": Dashboard}]

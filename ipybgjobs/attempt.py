@@ -1,21 +1,20 @@
-"""The attempt folder: the protocol between supervisor and worker, and all that is known of an attempt.
+"""The attempt folder: the protocol between supervisor and worker, and everything known about an attempt.
 
-Names every file; writes whole or not at all; reads what a crash may have cut short, and what somebody may have put in a file's
-place. What the files say is in `reports`. It knows neither the store nor a process. Every worker loads it, so it imports next to
-nothing.
+Names every file; writes whole or not at all; reads files that a crash may have cut short or that someone may have replaced.
+`reports` parses their content. It never touches the store or a process. Every worker loads it, so it imports next to nothing.
 
 ===================  ==========================================  =======================================
 file                 written by                                  says
 ===================  ==========================================  =======================================
 ``request.json``     supervisor, before the launch               what to call, where, with what
-``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
+``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: no one may
 ``output.log``       worker and its children                     everything printed, in order; tracebacks uncut
-``withheld.json``    worker, before user code                    what the system did not let it have of its submitter's limits
+``withheld.json``    worker, before user code                    which of its submitter's limits the system did not grant
 ``waiting.json``     worker, while its job waits for others      for which jobs
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
-``progress.json``    worker, a few times a second                how far it is
-``dropped.json``     supervisor                                  which part of a log that was too long is gone
+``progress.json``    worker, a few times a second                its progress
+``dropped.json``     supervisor                                  which part of an overlong log was dropped
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled, uncut
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
@@ -28,7 +27,7 @@ import errno
 import json
 import os
 import stat
-from _thread import get_ident  # threading itself is no cheap import
+from _thread import get_ident  # threading itself is slow to import
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -57,24 +56,24 @@ PARAMETERS = "parameters.pkl"
 #: Beside the attempts: what a job keeps for its next attempt.
 KEPT = "kept"
 
-#: Where a hook is called, beside the attempts.
+#: Beside the attempts: where a hook is called.
 HOOK = "hook"
 
-#: Exit codes of a worker that could not write its outcome: that of ``sysexits.h`` for an error of input and output, and two that
-#: nobody else uses, for a right that its process has no longer, and for a limit of it.
+#: Exit codes of a worker that could not write its outcome: ``EX_IOERR`` of ``sysexits.h``, and two that nothing else uses, for a
+#: permission that its process has lost, and for one of its limits.
 OUTCOME_NOT_WRITTEN, OUTCOME_FORBIDDEN, OUTCOME_LIMITED = 74, 174, 175
 
 _PRIVATE = 0o600
 
-#: What a hard link answers on a file system that has none: numbers of errors.
+#: Error numbers of a hard link on a file system that has none.
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
-#: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can take.
+#: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can handle.
 LONGEST_JSON = 8 << 20
 
 
 def open_private(path: str, flags: int) -> int:
-    """Open a file of this user's own, which is made if need be and can be opened again, whatever the umask takes.
+    """Open a private file, creating it if necessary, so that it can be opened again whatever the umask.
 
     Raises
     ------
@@ -84,13 +83,13 @@ def open_private(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode) and mode & _PRIVATE != _PRIVATE:
-        with contextlib.suppress(OSError):  # a file system that keeps no modes
+        with contextlib.suppress(OSError):  # a file system that stores no modes
             os.fchmod(descriptor, _PRIVATE)
     return descriptor
 
 
 def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = False, mode: int = _PRIVATE) -> None:
-    """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
+    """Write a file so that a reader sees all of it or nothing; `durable`: on disk when this returns; `mode`: as for `os.open`.
 
     The content may come in pieces.
 
@@ -120,25 +119,25 @@ def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = 
 
 
 def write_new(folder: str, name: str, value: Any) -> None:
-    """Write one of the JSON files that nobody looks for before its writer says so."""
+    """Write one of the JSON files that is not read before its writer announces it."""
     descriptor = open_private(f"{folder}/{name}", os.O_WRONLY | os.O_TRUNC)
     with open(descriptor, "wb") as file:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
 
 def write_empty(folder: str, name: str) -> None:
-    """Make a file that says all by being there; it needs a name, and no space.
+    """Create an empty file, whose existence is the message; it needs a name but no disk space.
 
     Raises
     ------
     OSError
-        If it can't be made.
+        If it can't be created.
     """
     os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
 
 
 def sync_folder(path: str) -> None:
-    """Make the names in a folder durable."""
+    """Make the directory entries of a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -152,7 +151,7 @@ def write_json(folder: str, name: str, value: Any) -> None:
 
 
 def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dict[str, Any] | None:
-    """Read one of the JSON files; None where it is absent, not whole, longer than `longest` bytes, or not a JSON object."""
+    """Read one of the JSON files; None if it is absent, incomplete, longer than `longest` bytes, or not a JSON object."""
     try:
         with opened(f"{folder}/{name}") as file:
             size = os.fstat(file.fileno()).st_size
@@ -163,12 +162,12 @@ def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dic
 
 
 def opened(path: str) -> "io.BufferedReader":
-    """Open a file to read it; never waits, whatever somebody has put in its place.
+    """Open a file for reading; never blocks, whatever has been put in its place.
 
     Raises
     ------
     FileNotFoundError
-        If there is none, or something that is not a file: a folder, a pipe, a device.
+        If there is none, or it is not a regular file but a folder, a pipe or a device.
     OSError
         If it can't be read.
     """
@@ -180,7 +179,7 @@ def opened(path: str) -> "io.BufferedReader":
 
 
 def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None = None) -> bool:
-    """Create ``started.json`` unless it is there; whoever is first decides whether the attempt runs.
+    """Create ``started.json`` unless it exists; the first process to do so decides whether the attempt runs.
 
     Parameters
     ----------
@@ -189,7 +188,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
     claim : dict
         What the file says.
     hold : callable, optional
-        Given the open file before it has its name; it stays open. What this returns is in the file as ``held``.
+        Called with the open file before it has its name; it stays open. Its return value is written to the file as ``held``.
 
     Returns
     -------
@@ -205,7 +204,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
 
 
 def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
-    """The file has its name once it is whole."""
+    """Claim with a hard link: the file gets its name once it is complete."""
     partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
     descriptor = open_private(partial, os.O_RDWR | os.O_TRUNC)
     first = False
@@ -223,7 +222,7 @@ def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], boo
 
 
 def _claim_by_name(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
-    """Where there are no links: the file has its name first, and whoever reads it before it is whole looks for the process."""
+    """Claim without links: the file has its name first, and a reader that finds it incomplete looks for the process."""
     try:
         descriptor = open_private(f"{folder}/{STARTED}", os.O_RDWR | os.O_EXCL)
     except FileExistsError:
@@ -240,9 +239,9 @@ def _write_claim(descriptor: int, claim: dict[str, Any], hold: Callable[[int], b
 
 
 def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:
-    """Read a log, all of it or its last `lines`, of these the last `longest` bytes; one that can't be read is empty.
+    """Read a log: all of it, or its last `lines`, cut to the last `longest` bytes; an unreadable log is empty.
 
-    Only what is asked for is read, and nothing before the offset `floor`.
+    Only what is needed is read, and nothing before the offset `floor`.
     """
     try:
         with opened(path) as file:

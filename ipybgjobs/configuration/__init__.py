@@ -1,5 +1,5 @@
-"""Configuration: which files count (`sources`), what they may set (`traits`), and what they say together (`loading`).
+"""Configuration: which files are read (`sources`), what they may set (`traits`), and the settings they result in (`loading`).
 
-The files are the authority. They are never taken from the current folder: opening somebody's folder must not run their
+The files are the authority. They are never taken from the current folder: opening another person's folder must not run its
 configuration.
 """

@@ -1,14 +1,14 @@
-"""A launch without a fork: sound in a process that has several threads."""
+"""A launch without a fork: safe in a process that has several threads."""
 
 from typing import Any
 
 from .. import attempt
 from ..process import launch
 
-#: Said to a worker that adopts its descendants' orphans itself, since whoever starts it can't do it for it.
+#: Tells a worker to adopt its descendants' orphans itself, since its starter can't set that up for it.
 ADOPT = "adopt"
 
-#: Said to a worker before the number of the descriptor over which it tells that it has begun.
+#: Precedes the number of the descriptor over which a worker reports that it has begun.
 TELLS = "tells="
 
 
@@ -18,14 +18,14 @@ def start(request: dict[str, Any], telling: int) -> int:
     Parameters
     ----------
     request : dict
-        A `Launch` as it comes by the channel.
+        A `Launch` as received over the channel.
     telling : int
-        The descriptor over which it tells that it has begun.
+        The descriptor over which it reports that it has begun.
 
     Returns
     -------
     int
-        Its PID; whoever reaps waits for it.
+        Its PID; the caller has to reap it.
 
     Raises
     ------
@@ -35,5 +35,5 @@ def start(request: dict[str, Any], telling: int) -> int:
     output = request["output"] or f"{request['folder']}/{attempt.OUTPUT}"
     words = [*request["command"], ADOPT, f"{TELLS}{telling}"]
     child = launch.in_session(words, output, request["environment"], "/", keep=[telling])
-    child.returncode = 0  # it is waited for by whoever reaps all children, and not by this object
+    child.returncode = 0  # it is reaped with all other children, and not by this object
     return child.pid

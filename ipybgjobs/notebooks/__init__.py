@@ -1,4 +1,4 @@
-"""Notebooks as jobs: `ipybgjobs.Notebook`, and what it needs to check one at submit and to run it.
+"""Notebooks as jobs: `ipybgjobs.Notebook`, with the code to check a notebook at submit and to run it.
 
-It knows neither store nor client; a worker loads it only for a job that is a notebook.
+It knows neither store nor client; a worker loads it only for a notebook job.
 """

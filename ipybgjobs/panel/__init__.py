@@ -1,6 +1,6 @@
-"""The live panel: what it shows, what its buttons do, and how it learns of changes, over a notebook's comm or a page's socket.
+"""The live panel: its contents, its buttons, and its updates, over a notebook's comm or a page's socket.
 
-``rows`` says a job as a row · ``board`` reads rows and changes from the store · ``feed`` is the one thread that looks ·
-``details`` says one job in full · ``commands`` does what a button asks · ``session`` is the talk with one panel ·
-``widget`` and ``display`` put it into a notebook. What a browser shows is in the folder ``web``.
+``rows`` turns a job into a row · ``board`` reads rows and changes from the store · ``feed`` is the one thread that watches ·
+``details`` describes one job in full · ``commands`` carries out the buttons' commands · ``session`` is the conversation with
+one panel · ``widget`` and ``display`` show it in a notebook. The code for the browser is in the folder ``web``.
 """

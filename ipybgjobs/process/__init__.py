@@ -1,17 +1,17 @@
-"""What belongs to the platform, one module a thing; nothing outside this package imports a POSIX-only module.
+"""Platform-specific code, one module per subject; nothing outside this package imports a POSIX-only module.
 
 ========  =====================================================
 module    what it is for
 ========  =====================================================
-lock      a lock held for life, by file
+lock      a lifelong lock on a file
 wakeup    a hint that the store has changed
-identity  who a process is; never a PID alone
-place     where processes see each other; never a host name
-launch    processes that are nobody's children
+identity  identifying a process; never by PID alone
+place     the scope in which processes see each other; never a host name
+launch    starting detached processes
 tree      finding and ending all of a worker's processes
-question  a short-lived child that is asked something
-worker    what a worker's process sets up for itself
+question  a short-lived child that answers a question
+worker    the setup of a worker's process
 ========  =====================================================
 
-Linux is what has been written and run; each module says what another platform has to provide.
+Only Linux is implemented and tested; each module says what another platform has to provide.
 """

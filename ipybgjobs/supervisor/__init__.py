@@ -1,27 +1,27 @@
-"""The supervisor: one detached process for each state folder and place, on demand; it ends when idle.
+"""The supervisor: one detached process for each state folder and place, started on demand; it exits when idle.
 
-It holds no truth in memory: one `tick` collects what has ended, enforces time-outs and cancels, answers requests, and starts
-what has a slot. Starting up after a crash is just the first tick.
+It keeps no state of record in memory: one `tick` collects ended attempts, enforces timeouts and cancels, answers requests, and
+starts jobs that have a slot. Starting up after a crash is just the first tick.
 
 ==========  ======================================================================
 module      what it is for
 ==========  ======================================================================
-main        the process: the lock for life, waiting, ending in the right order
-loop        the tick: look, decide in one transaction, do
-deciding    what that transaction decides, in named steps
-starting    which queued jobs start: slots, priorities, the allowlist once more
-aftermath   what the end of a job means for others: order, hooks, notification
-effects     the transaction under way, and what is to follow it
+main        the process: the lifelong lock, waiting, shutting down in order
+loop        the tick: observe, decide in one transaction, act
+deciding    the decisions of that transaction, in named steps
+starting    the queued jobs to start: slots, priorities, the allowlist once more
+aftermath   consequences of a job's end: dependencies, hooks, notification
+effects     the current transaction, and the actions to follow it
 notifying   the command of `on_finish`
-limiting    logs that grow too long
-origins     where the code of an attempt comes from
-backoff     how long launches wait after one that could not be made
-running     the attempts under way, and finding them again after a crash
-verdict     from an attempt folder and an exit status to how the attempt ended
-ending      ending a tree step by step, without ever waiting
-leaving     attempts whose process has gone, until nothing of them is left
-policies    the configuration files again, in a short-lived child
-tidying     retention, and folders that belong to no job, in small steps
+limiting    shortening logs that grow too long
+origins     finding out where the code of an attempt comes from
+backoff     the pause after a launch that failed
+running     the current attempts, and finding them again after a crash
+verdict     determining how an attempt ended, from its folder and exit status
+ending      ending a process tree step by step, without ever waiting
+leaving     attempts whose process is gone, until nothing of them is left
+policies    evaluating the configuration files again, in a short-lived child
+tidying     retention, and removing folders without a job, in small steps
 joblogs     background_jobs.log and background_jobs_errors.log
 ==========  ======================================================================
 """

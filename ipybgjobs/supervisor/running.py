@@ -1,7 +1,7 @@
-"""The attempts under way, and how they are found again: after a crash of the supervisor, or of a fork server.
+"""The current attempts, and finding them again after a crash of the supervisor or of a fork server.
 
-What is found is looked at by its folder: an attempt that has not started is voided and launched again, one that runs is watched,
-one that has gone is judged. What a folder says, anybody may have written: one that makes no sense costs its own attempt.
+Each is checked by its folder: an attempt that has not started is voided and launched again, one that runs is watched, and one
+that is gone is judged. Any program may have written a folder: an invalid one costs only its own attempt.
 """
 
 import contextlib
@@ -33,57 +33,57 @@ class Running:
     job_id: int
     number: int
     folder: str
-    deadline: float | None = None  #: on the monotonic clock, which a machine's sleep doesn't advance; None: no timeout
+    deadline: float | None = None  #: on the monotonic clock, which does not advance while the machine sleeps; None: no timeout
     until: float | None = None  #: the job's own deadline, in seconds since the epoch
-    memory_kills: int | None = None  #: what the kernel had counted at the launch; None: not known
+    memory_kills: int | None = None  #: the kernel's count at the launch; None: unknown
     ending: Ending | None = None
-    remains: list[int] = field(default_factory=list)  #: processes that could not be ended
-    left_running: list[int] = field(default_factory=list)  #: processes that it has left running, and that are to stay
-    voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
-    begun: bool = False  #: it is known to have begun: it is never launched again as if it had not, whatever its folder says
-    elsewhere: bool = False  #: in another place: only its lock can be seen
-    adopted: str | None = None  #: who said that its process is gone, where that can't be seen
+    remains: list[int] = field(default_factory=list)  #: processes that could not be killed
+    left_running: list[int] = field(default_factory=list)  #: processes that it left running, and that may stay
+    voided_at: float = field(default_factory=time.monotonic)  #: when it turned out that it has to be launched again
+    begun: bool = False  #: it is known to have begun, so it is never launched again, whatever its folder says
+    elsewhere: bool = False  #: in another place: only its lock is visible
+    adopted: str | None = None  #: who confirmed that its process is gone, if that can't be observed
     problem: str | None = None  #: why it could not be launched
     late: bool = False  #: its timeout has been enforced
-    refused: str | None = None  #: why it could not be launched though it was claimed
-    trouble: str | None = None  #: what went wrong when it was looked at
+    refused: str | None = None  #: why it could not be launched after it was claimed
+    trouble: str | None = None  #: what went wrong when it was checked
 
     @property
     def is_hook(self) -> bool:
-        """Whether it calls a hook of a job that has ended."""
+        """Return whether it is the call of a finished job's hook."""
         return self.number == 0
 
     def is_late(self, monotonic: float, clock: float) -> bool:
-        """Whether its timeout or its job's deadline is over, and still to be enforced."""
+        """Return whether its timeout or its job's deadline has passed and is still to be enforced."""
         return not self.late and self.left(monotonic, clock) <= 0
 
     def left(self, monotonic: float, clock: float) -> float:
-        """Seconds until it has to end; infinite where nothing says so."""
+        """Return the seconds until it has to end; infinite if it has no limit."""
         limits = [math.inf if self.deadline is None else self.deadline - monotonic]
         limits += [] if self.until is None else [self.until - clock]
         return min(limits)
 
 
 class Attempts:
-    """What the supervisor has in hand, by attempt folder."""
+    """The attempts that the supervisor is handling, by attempt folder."""
 
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
-        self.leaving: dict[str, Leaving] = {}  #: whose process has gone; still in `running`
+        self.leaving: dict[str, Leaving] = {}  #: those whose process is gone; still in `running`
         self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
         self.voided: dict[str, Running] = {}  #: to be launched again
-        self.unclear: set[str] = set()  #: to be looked at again; still in `running`
+        self.unclear: set[str] = set()  #: to be checked again; still in `running`
 
     def any(self) -> bool:
-        """Whether there is anything."""
+        """Return whether there are any attempts."""
         return bool(self.running or self.ended or self.voided)
 
     def in_hand(self) -> list[Running]:
-        """All of them, those that are to be launched again included."""
+        """Return all of them, including those that are to be launched again."""
         return [*self.running.values(), *self.voided.values()]
 
     def void(self, run: Running) -> None:
-        """Have an attempt launched again that has not started, and never will in its folder."""
+        """Mark an attempt to be launched again that has not started, and never will in its folder."""
         run.voided_at = time.monotonic()
         self.unclear.discard(run.folder)
         self.running.pop(run.folder, None)
@@ -91,7 +91,7 @@ class Attempts:
         self.voided[run.folder] = run
 
     def hold(self, run: Running, *, is_unclear: bool) -> None:
-        """Have an attempt in hand that was found."""
+        """Add an attempt that was found."""
         self.running[run.folder] = run
         if is_unclear:
             self.unclear.add(run.folder)
@@ -99,37 +99,37 @@ class Attempts:
             self.unclear.discard(run.folder)
 
     def refuse(self, run: Running, reason: str) -> None:
-        """Have an attempt denied that was claimed, and can't be launched."""
+        """Mark a claimed attempt that can't be launched as denied."""
         run.refused = reason
         self.running[run.folder], self.ended[run.folder] = run, Exit(run.folder)
 
     def give_up(self, run: Running, trouble: str) -> None:
-        """Have an attempt end that can't be looked at."""
+        """Mark an attempt that can't be inspected as ended."""
         run.trouble = trouble
         self.running[run.folder], self.ended[run.folder] = run, Exit(run.folder)
 
     def forget(self, folder: str) -> None:
-        """Let go of an attempt whose end, or whose next launch, is in the store."""
+        """Forget an attempt whose end or next launch is in the store."""
         for held in (self.running, self.leaving, self.ended, self.voided):
             held.pop(folder, None)
         self.unclear.discard(folder)
 
 
 class Found(Enum):
-    """What a look at an attempt folder finds."""
+    """The status of an attempt, as its folder shows it."""
 
     VOID = "void"  #: it has not started, and never will
     WATCHED = "watched"
     GONE = "gone"
     ELSEWHERE = "elsewhere"
-    UNCLEAR = "unclear"  #: no descriptor, no space: to be looked at again
+    UNCLEAR = "unclear"  #: out of descriptors or disk space: to be checked again
 
 
 def look(folder: str, executor: LocalExecutor) -> Found:
-    """Find out about an attempt that somebody else launched.
+    """Determine the status of an attempt that another process launched.
 
-    The start marker decides: where there is none, it is created as void, and whoever creates it first wins. A process that has
-    begun, and taken its marker away, is found all the same.
+    The start marker decides: if there is none, it is created as void, and the first to create it wins. A process that has begun
+    and removed its marker is found anyway.
     """
     try:
         return _look(folder, executor)
@@ -140,7 +140,7 @@ def look(folder: str, executor: LocalExecutor) -> Found:
 def _look(folder: str, executor: LocalExecutor) -> Found:
     try:
         started = Started(void=True) if attempt.claim_start(folder, {"void": True}) else reports.started(folder) or Started()
-    except (FileNotFoundError, NotADirectoryError):  # claimed, and not even a folder, or none any more
+    except (FileNotFoundError, NotADirectoryError):  # claimed, but its folder was never created or is gone
         started = Started(void=True)
     if started.void:
         return _look_without_marker(folder, executor)
@@ -151,7 +151,7 @@ def _look(folder: str, executor: LocalExecutor) -> Found:
 
 
 def _look_without_marker(folder: str, executor: LocalExecutor) -> Found:
-    """There is no marker, or it is void: nobody starts any more; whether somebody had before, and took it away, is seen apart."""
+    """Determine the status without a marker, or with a void one: no process can start any more, but one may have removed it."""
     process = _unmarked(folder)
     if process is not None and executor.watch(folder, process):
         return Found.WATCHED
@@ -159,16 +159,16 @@ def _look_without_marker(folder: str, executor: LocalExecutor) -> Found:
 
 
 def _unmarked(folder: str) -> ProcessIdentity | None:
-    """The process that has begun an attempt whose marker is gone: it still holds the file from which that was made.
+    """Return the process that began an attempt whose marker is gone: it still holds the file from which the marker was made.
 
-    One that was too late to begin has closed its file before that lost its name.
+    A process that was too late to begin closed its file before the file lost its name.
     """
     leader = tree.leader_that_holds(f"{folder}/{attempt.STARTED}.")
     return None if leader is None else identity.current(leader)
 
 
 def _process(folder: str, started: Started) -> ProcessIdentity | None:
-    """The process that a start marker names; where a job has spoiled its marker, the one that writes the attempt's log."""
+    """Return the process that a start marker names; if a job has damaged its marker, the one that writes the attempt's log."""
     if started.process is not None and started.process[0] != os.getpid():
         return ProcessIdentity(*started.process)
     writer = tree.leader_that_writes(f"{folder}/{attempt.OUTPUT}")
@@ -176,9 +176,9 @@ def _process(folder: str, started: Started) -> ProcessIdentity | None:
 
 
 def never_started(folder: str) -> bool:
-    """Whether an attempt whose process has ended had not started, so that it can be launched again as if it had not been.
+    """Return whether an attempt whose process has ended never started, so that it can be launched again.
 
-    The process has left neither a start marker nor an outcome, and nobody else will start in this folder.
+    The process left neither a start marker nor an outcome, and no other process will start in this folder.
     """
     if os.path.lexists(f"{folder}/{attempt.OUTCOME}"):
         return False
@@ -190,14 +190,14 @@ def never_started(folder: str) -> bool:
 
 
 def began(folder: str, started_at: float | None, clock: Callable[[], float] = time.time) -> float:
-    """When an attempt began, on the monotonic clock: as its worker wrote in this boot, else as its row says.
+    """Return when an attempt began, on the monotonic clock: from its worker's record of this boot, otherwise from its row.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
     started_at : float or None
-        What the row says, in seconds since the epoch; None: now.
+        The time in the row, in seconds since the epoch; None: now.
     clock : callable
         Seconds since the epoch.
     """
@@ -208,7 +208,7 @@ def began(folder: str, started_at: float | None, clock: Callable[[], float] = ti
 
 
 def is_gone_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process, whose PID can't be seen here, is gone for certain; not while that can't be told."""
+    """Return whether a process whose PID is not visible here is certainly gone; False while that can't be determined."""
     try:
         return occupancy.is_attempt_gone(folder, reports.started(folder) or Started())
     except OSError as error:
@@ -216,12 +216,12 @@ def is_gone_elsewhere(folder: str) -> bool:
 
 
 def last_words(folder: str) -> str:
-    """What the process of an attempt printed last, in a line."""
-    return attempt.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "supervisor.err may say why"
+    """Return the last line that the process of an attempt printed."""
+    return attempt.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "see supervisor.err"
 
 
 def begin_ending(running: Running, reason: Outcome, grace: float, executor: LocalExecutor) -> Ending | None:
-    """Begin to end an attempt; None where it is enough to void its start, or where its processes can't be seen."""
+    """Begin to end an attempt; None if voiding its start is enough, or if its processes are not visible."""
     folder = running.folder
     started = Started(void=True)
     with contextlib.suppress(OSError):  # no folder yet, or a full disk

@@ -1,16 +1,16 @@
-"""Runs one attempt: it knows an attempt folder, and nothing of the store.
+"""Runs one attempt: it knows an attempt folder, and never the store.
 
 ========  ==========================================================
 module    what it is for
 ========  ==========================================================
-context   becoming the caller: environment, folder, path
-run       claim, call, record, leave
-outcome   what is written about the end: result or exception
-imports   acting the moment the job imports something
-outputs   what the job displays, as records
+context   taking on the caller's environment, folder and path
+run       claim, call, record, exit
+outcome   recording the end: result or exception
+imports   acting as soon as the job imports a module
+outputs   displays of the job, as records
 shell     IPython in a job, once the job imports it
 bars      tqdm's bars as progress, once the job imports it
 ========  ==========================================================
 
-Every import here costs each job; so only the standard library's lightest modules are imported at the top.
+Every import here slows down each job, so only the lightest modules of the standard library are imported at the top.
 """

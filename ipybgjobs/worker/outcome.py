@@ -1,6 +1,6 @@
-"""What is written about an attempt's end: the result whole, or the exception with its traceback.
+"""Record an attempt's end: the complete result, or the exception with its traceback.
 
-Never raises an error of a user's object that is written; an interrupt passes.
+Never raises an error of the user's objects that it writes; an interrupt passes through.
 """
 
 from typing import Any
@@ -10,15 +10,15 @@ from ..process.worker import Terminated
 from . import telling
 from .telling import Told
 
-#: A plain result up to this size stands in the outcome itself.
+#: A plain result up to this size is stored in the outcome itself.
 _INLINE = 65536
 
-#: Names of a type and its bases that are kept.
+#: Largest number of names of a type and its bases that are kept.
 _MOST_NAMES = 200
 
 
 def succeeded(folder: str, value: Any) -> dict[str, Any]:
-    """Keep a return value; one that can't be kept leaves its repr, and the reason."""
+    """Save a return value; for one that can't be saved, record its repr and the reason."""
     if plain.is_plain(value) and (not isinstance(value, (str, list, dict)) or _small(value)):
         return {"status": "succeeded", "result": {"plain": value}}
     try:
@@ -33,7 +33,7 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
 
 
 def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of which each stands for itself: in the place of one that can't be kept, the error that says so."""
+    """Return values that are saved one by one; a value that can't be saved is replaced by an error that says so."""
     found = dict(values)
     for name, value in values.items():
         try:
@@ -41,7 +41,7 @@ def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
         except Terminated:
             raise
         except (Exception, SystemExit) as error:
-            reason = f"{name}, a {telling.name(type(value))}, can't be kept: {telling.reason(error)}"
+            reason = f"{name} ({telling.name(type(value))}) could not be saved: {telling.reason(error)}"
             found[name] = errors.ResultNotKept(reason, telling.representation(value))
     return found
 
@@ -51,7 +51,7 @@ def _small(value: str | list[Any] | dict[str, Any]) -> bool:
 
 
 def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
-    """Keep an exception: its names for the retry rules, its text, and itself where it can be pickled."""
+    """Save an exception: its names for the retry policy, its text, and the object itself if it can be pickled."""
     outcome: dict[str, Any] = {
         "status": "error",
         "type": told.kind,
@@ -70,13 +70,13 @@ def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
 
 
 def _names(kind: type[BaseException]) -> list[str]:
-    """Names of a type and its bases, bare and dotted."""
+    """Return the names of a type and its bases, bare and dotted."""
     found = [name for cls in type.mro(kind) for name in {cls.__name__, telling.name(cls)}]
     return found[:_MOST_NAMES]
 
 
 def _names_of_builtin(name: str) -> list[str]:
-    """An exception of another process, and what it is a kind of, for the retry rules."""
+    """Return the names of an exception of another process and of its bases, for the retry policy."""
     import builtins
 
     found = getattr(builtins, name, None)
@@ -88,7 +88,7 @@ def _after(error: errors.Retry) -> float | None:
     try:
         return None if error.after is None else durations.seconds(error.after, "after")
     except ValueError:
-        return None  # the policy's delay, since the given one says nothing
+        return None  # the policy's delay, since the given one is not valid
 
 
 def _keep_exception(folder: str, error: BaseException) -> bool:

@@ -190,7 +190,7 @@ def test_states_arrive_and_buttons_work_while_a_long_cell_runs(server, page, des
     until(lambda: "cancelled" in state(panel, second), "the cancel")
     until(lambda: said(panel) == f"job {second} was cancelled", "what came of it")
     row(panel, broken).get_by_role("button", name=f"Retry job {broken}").click()
-    until(lambda: said(panel) == f"job {broken} is tried again", "the retry")
+    until(lambda: said(panel) == f"job {broken} retried", "the retry")
     until(lambda: "failed, 2 of 2" in state(panel, broken), "its second attempt")
     assert notebook.prompt(2) == "[*]:"
     shot(page, f"{app}-busy")
@@ -366,7 +366,7 @@ def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, pag
     assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
     page.keyboard.press("Enter")  # opens it, and the focus is in its detail
     until(lambda: panel.locator(".b-detail").is_visible(), "the detail")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Close the detail"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Close details"
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Cancel this job"
     page.keyboard.press("Enter")

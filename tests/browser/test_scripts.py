@@ -201,7 +201,7 @@ def test_a_command_that_can_not_be_sent_says_so_and_leaves_no_job_waiting(page):
         const panel = ours.mount(root, transport, first([row(1, "queued")])); panel.draw();
         window.broken = true; await panel.act("cancel", [1]); window.broken = false;
         return [panel.said, panel.table.busy.size]; }}"""
-    assert page.evaluate(script) == ["Not connected: nothing was asked.", 0]
+    assert page.evaluate(script) == ["Not connected: the request was not sent.", 0]
 
 
 def test_the_clock_of_the_other_side_is_learned_from_each_sign_of_life(page):
@@ -244,7 +244,7 @@ def test_the_queue_that_is_chosen_stays_chosen_when_its_last_job_goes(page):
 def test_a_card_of_a_job_that_is_gone_names_it(page):
     script = f"""() => {{ {MOCK}
         const card = ours.mount(root, transport, {{ ...first([]), only: 7 }}); card.draw(); return root.innerText; }}"""
-    assert "job 7, which was removed" in page.evaluate(script)
+    assert "job 7 (removed)" in page.evaluate(script)
 
 
 def test_what_an_earlier_attempt_has_shown_is_asked_for_and_stays_when_the_attempts_are_drawn_again(page):

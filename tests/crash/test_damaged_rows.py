@@ -205,7 +205,7 @@ def test_a_queued_row_that_no_client_wrote_is_denied_or_never_due_and_keeps_no_o
     for name, number in numbers.items():
         until(lambda number=number: state_of(odd, number) == "failed", f"the end of the row with {name}", 20)
         [[error]] = rows(odd, "SELECT error FROM jobs WHERE id = ?", (number,))
-        assert "no client of ipybgjobs wrote its row" in error, name
+        assert "its database row was not written by ipybgjobs" in error, name
     assert complaints(odd) == ""
     listed = {job.id: repr(job) for job in bg.jobs(limit=100)}
     assert set(numbers.values()) | {1, good.id} == set(listed)
@@ -245,7 +245,7 @@ def test_a_request_that_no_client_wrote_is_told_and_keeps_no_other_from_being_an
         rows(odd, sql, (job.id, place, verb, options))
     cancel(job)
     assert job.state == "cancelled"
-    assert odd.log().count("can't be read: no client of ipybgjobs wrote it") == 5
+    assert odd.log().count("can't be read: it was not written by ipybgjobs") == 5
     assert complaints(odd) == ""
 
 
@@ -391,7 +391,7 @@ def test_a_very_long_message_is_cut_and_the_log_has_all_of_it(odd):
     [attempt] = job.attempts
     assert attempt.error.startswith("ValueError: xxx")
     assert len(attempt.error) <= 500
-    assert "the middle of this text is left out here; the job's log has all of it" in attempt.traceback
+    assert "the middle of this text is omitted here; the job's log has the full text" in attempt.traceback
     assert len(attempt.traceback) <= 101_000
     assert (peak < 150 << 20, longest < 2.0) == (True, True), (peak, longest)
     assert (odd.state / "jobs" / job.uid / "1" / "output.log").stat().st_size > 100_000_000

@@ -77,7 +77,7 @@ def test_a_parameter_that_exits_as_it_is_loaded_has_not_run_the_job(early):
 def test_a_parameter_that_exits_as_a_process_of_its_own_loads_it_is_refused(early):
     import early as module
 
-    said = r"^early\.Job can't be looked at in a process of its own: it ended with exit code 0\.$"
+    said = r"^early\.Job could not be inspected in a separate process: it ended with exit code 0\.$"
     with pytest.raises(bg.InvalidTarget, match=said):
         bg.submit("early.Job.run", {"value": module.Exits("loading")})
 
@@ -86,7 +86,7 @@ def test_a_result_that_exits_as_it_is_pickled_is_one_that_can_not_be_kept(early)
     job = bg.submit("early.Job.run", {"do": "can't be pickled"}).wait(DEADLINE)
     assert (job.state, job.error) == (
         "succeeded",
-        "its return value, a early.Exits, can't be kept: SystemExit: sys.exit(0)",
+        "its return value (early.Exits) could not be saved: SystemExit: sys.exit(0)",
     )
 
 

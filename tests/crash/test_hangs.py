@@ -85,7 +85,7 @@ def test_a_supervisor_that_hangs_is_named_within_seconds_wherever_one_looks_and_
     [pid] = of_role(joints, "supervisor")
     marker.touch()
     late = bg.submit("joints.note", {"name": "late"})
-    said = f"the supervisor (PID {pid}) has not been heard of since "
+    said = f"the supervisor (PID {pid}) has not been heard from since "
     until(lambda: said in late.status, "its name", 10)
     assert said in held.status
     assert said in late._repr_html_()
@@ -119,9 +119,9 @@ def test_whoever_holds_the_store_is_named_by_those_who_see_the_supervisor_wait_f
     until(lambda: ran(joints, "held"), "its run")
     with Holder(joints) as holder:
         release(joints)
-        said = f"the store is held by the process {holder.pid} ("
+        said = f"the store is locked by process {holder.pid} ("
         until(lambda: said in job.status, "its name", 15)
-        assert f"if it hangs, end it (kill -KILL {holder.pid})" in overview.text(10, "submit")
+        assert f"if it hangs, kill it (kill -KILL {holder.pid})" in overview.text(10, "submit")
     assert job.wait(DEADLINE).state == "succeeded"
     until(lambda: supervisor.poll() is not None, "the supervisor's end")
 
@@ -130,8 +130,8 @@ def test_doctor_names_whoever_holds_the_store_where_no_supervisor_waits_for_it(j
     bg.submit("joints.note", {"name": "first"}).wait(DEADLINE)
     until(lambda: not of_role(joints, "supervisor"), "the end of the idle supervisor")
     with Holder(joints) as holder:
-        assert any(f"the store is held by the process {holder.pid} (" in problem for problem in doctor.examine().problems)
-    assert not any("held by" in problem for problem in doctor.examine().problems)
+        assert any(f"the store is locked by process {holder.pid} (" in problem for problem in doctor.examine().problems)
+    assert not any("locked by" in problem for problem in doctor.examine().problems)
 
 
 @pytest.mark.parametrize("number", [None, signal.SIGSTOP], ids=["hangs", "is stopped"])
@@ -144,7 +144,7 @@ def test_whoever_waits_to_write_is_told_within_seconds_whom_it_waits_for_and_goe
             os.kill(holder.pid, number)
         submitting = threading.Thread(target=waiting.submit, args=("joints.note", {"name": "second"}))
         submitting.start()
-        said = f"Note: waiting to write to the store, for 3 s so far: the store is held by the process {holder.pid} ("
+        said = f"Note: waiting to write to the store for 3 s so far: the store is locked by process {holder.pid} ("
         until(lambda: notes, "a note", 10)
         assert notes[0].startswith(said)
         assert f"(kill -KILL {holder.pid})" in notes[0]

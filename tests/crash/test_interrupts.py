@@ -87,8 +87,8 @@ def test_signals_at_random_moments_leave_whole_jobs_also_within_the_commit(bench
 def test_an_interrupt_while_a_request_is_waited_for_says_that_it_stands(bench, ctrl_c, verb):
     job = bench.ended() if verb == "retry" else bg.submit("work.echo", {"value": 1})
     said = {
-        "retry": f"the retry of job {job.id} was asked for, and goes on",
-        "cancel": f"job {job.id} is being cancelled; the cancellation goes on",
+        "retry": f"the retry of job {job.id} was requested, and continues",
+        "cancel": f"job {job.id} is being cancelled; the cancellation continues",
     }[verb]
     with pytest.raises(KeyboardInterrupt) as caught, interrupted_after(0.3):
         getattr(job, verb)()

@@ -312,5 +312,5 @@ def test_the_doctor_says_where_nobody_waits_for_supervisors_that_end(leaves, rea
     if reaps:
         assert said == ""
     else:
-        assert said.startswith("PROBLEM         1 process that has ended is still in the process table (zombies), since PID 1 (")
+        assert said.startswith("PROBLEM         1 process that has ended is still in the process table (zombies), because PID 1")
         assert "docker run --init" in said

@@ -63,7 +63,7 @@ def test_a_job_that_is_named_twice_counts_once_and_success_is_needed_where_one_o
     bad = gate("bad", fail=True)
     both = bg.submit("ordered.quick", after=bad, after_any=bad)
     gates.open("bad")
-    assert both.wait(DEADLINE).error == f"job {bad.id} (ordered.gate), which it comes after, has failed"
+    assert both.wait(DEADLINE).error == f"job {bad.id} (ordered.gate), which it depends on, failed"
 
 
 def test_a_group_and_a_member_of_it_count_once(gates):
@@ -325,7 +325,7 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
 
 
 def test_a_deadline_before_the_start_is_refused(gates):
-    with pytest.raises(bg.InvalidParameters, match=r"retry_until is .*, before the start at "):
+    with pytest.raises(bg.InvalidParameters, match=r"retry_until is .*, which is before the start at "):
         bg.submit("ordered.quick", delay="2h", retry_until="1h")
     assert bg.jobs() == []
 

@@ -31,7 +31,7 @@ def test_a_queued_job_of_another_place_is_not_claimed(joints):
     until(lambda: not joints.processes(), "the end of the supervisor, for whom there is nothing to do")
     assert (job.state, job.attempts, ran(joints, "theirs")) == ("queued", [], 0)
     assert "elsewhere" in job.status
-    assert "never heard of" in job.status
+    assert "never heard from" in job.status
     with pytest.raises(bg.InvalidRequest, match=r"elsewhere.*bgjobs adopt 1"):
         job.cancel()
 
@@ -58,7 +58,7 @@ def test_a_running_job_of_another_place_is_not_declared_lost(joints):
     until(lambda: not joints.processes(), "the end of the supervisor")
     assert (job.state, outcomes(job)) == ("running", [(1, None)])
     assert "elsewhere" in job.status
-    assert "last heard 2 h" in job.status
+    assert "last heard from 2 h" in job.status
 
 
 # -- another PID namespace of this host ---------------------------------------------------------------------------------

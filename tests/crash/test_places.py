@@ -240,7 +240,7 @@ def test_an_attempt_is_not_lost_while_a_process_in_another_namespace_holds_its_l
     until(lambda: ran(places, "second") == 1, "the run of the job that waited there")
     assert first.status.startswith("running elsewhere (other")
     assert outcomes(first) == [None]
-    with pytest.raises(bg.InvalidRequest, match="still runs on other"):
+    with pytest.raises(bg.InvalidRequest, match="is still running on other"):
         bg_adopt(first)
     (places.code / "release").touch()
     assert first.result(DEADLINE) != mine()
@@ -292,7 +292,7 @@ def test_without_proof_a_job_stays_elsewhere_until_a_person_adopts_it(unlocked, 
     with pytest.raises(bg.InvalidRequest, match="jupyter bgjobs adopt 2"):
         bg.submit("places_work.hold", {"name": "second"}, unique="key", on_duplicate="replace")
     assert main(["doctor"]) == 1
-    assert re.search("Nobody is seen on far-away.*adopt --all", capsys.readouterr().out)
+    assert re.search("Nothing appears to be running on far-away.*adopt --all", capsys.readouterr().out)
     assert main(["adopt", "2", "--json"]) == 0
     [said] = json.loads(capsys.readouterr().out)
     assert said["id"] == 2
@@ -301,11 +301,11 @@ def test_without_proof_a_job_stays_elsewhere_until_a_person_adopts_it(unlocked, 
     assert main(["adopt", "--all"]) == 0
     until(lambda: outcomes(first) == ["lost"], "the first attempt's end")
     [lost] = first.attempts
-    assert re.match(r"adopted by \S+ on \S+, who says that nothing of it is left on far-away", lost.error)
+    assert re.match(r"adopted by \S+ on \S+, who confirmed that nothing of it is still running on far-away", lost.error)
     (places.code / "release").touch()
     assert (first.result(DEADLINE), second.result(DEADLINE)) == (mine(), mine())
     assert main(["adopt", "1"]) == 1
-    assert "only a job that is elsewhere and has not ended can be adopted" in capsys.readouterr().err
+    assert "only an unfinished job that is elsewhere can be adopted" in capsys.readouterr().err
     assert main(["adopt", "--all"]) == 0
     assert "nothing to adopt" in capsys.readouterr().out
 

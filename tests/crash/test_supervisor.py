@@ -194,7 +194,7 @@ def test_a_client_that_is_stopped_within_its_transaction_is_named(joints):
     until(lambda: ran(joints, "held"), "its run")
     client = stopped_writer(joints)
     try:
-        assert f"the store is held by the process {client.pid} (" in job.status
+        assert f"the store is locked by process {client.pid} (" in job.status
         assert f"which is stopped: continue it (kill -CONT {client.pid})" in overview.text(10, "submit")
     finally:
         client.send_signal(signal.SIGCONT)
@@ -211,7 +211,7 @@ def test_whoever_waits_for_a_stopped_writer_in_vain_is_told_its_name(joints, mon
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
     patient = Client()
     try:
-        with pytest.raises(StoreError, match=rf"is locked. The store is held by the process {client.pid} .*which is stopped"):
+        with pytest.raises(StoreError, match=rf"is locked. The store is locked by process {client.pid} .*which is stopped"):
             patient.submit("joints.note", {"name": "second"})
     finally:
         client.send_signal(signal.SIGCONT)
@@ -229,7 +229,7 @@ def test_a_configuration_that_takes_long_is_named_and_read_anew_once_it_is_mende
     job = bg.submit("joints.note", {"name": "late"}, delay=1.0)
     sound = joints.config_file.read_text()
     joints.config_file.write_text("import time\ntime.sleep(600)\n" + sound)
-    until(lambda: "takes long, since" in job.status, "the notice", 20)
+    until(lambda: "has been slow since" in job.status, "the notice", 20)
     assert str(joints.config_file) in job.status
     joints.config_file.write_text(sound)
     assert job.result(20) == "late"
@@ -280,8 +280,8 @@ def test_where_no_process_is_to_be_had_jobs_wait_with_a_notice_and_go_on_by_them
     marker.touch()
     supervisor = driven(joints, "", _NO_FORK.replace("MARKER", str(marker)))
     job = bg.submit("joints.note", {"name": "once"})
-    until(lambda: "no process can be had" in notice(joints), "the notice", 20)
-    until(lambda: "no process can be had" in job.status, "the same in its status", 5)
+    until(lambda: "the limit on processes is reached" in notice(joints), "the notice", 20)
+    until(lambda: "the limit on processes is reached" in job.status, "the same in its status", 5)
     until(lambda: job.state == "queued", "its place in the queue", 5)
     assert rows(joints, "SELECT count(*) FROM attempts") == [(0,)]
     began = time.monotonic()
@@ -298,7 +298,7 @@ def test_launches_that_fail_wait_longer_each_time_and_at_most_a_minute_until_one
     now, pauses = [0.0], []
     held = Backoff(lambda: now[0])
     for _ in range(8):
-        held.failed("no process can be had")
+        held.failed("the limit on processes is reached")
         held.failed("another of the same moment")
         pauses.append(held.left)
         assert held.waits

@@ -130,7 +130,7 @@ def test_a_night_in_which_the_machine_sleeps_ends_no_attempt_starts_what_is_due_
     until(lambda: due.status.startswith("queued, starts"), "the delay")
     clock(slept=_NIGHT)
     main(["doctor"])
-    assert "not been heard of" not in capsys.readouterr().out
+    assert "not been heard from" not in capsys.readouterr().out
     assert due.result(20) == 1
     assert held.state == "running"
     held.cancel()
@@ -263,7 +263,7 @@ def test_without_an_inode_a_submit_is_refused_or_kept_and_never_both(place, disk
             bg.submit("work.echo", {"value": value})
             accepted += 1
         except bg.StoreError as error:
-            accepted += "The job is kept" in str(error)
+            accepted += "The job is stored" in str(error)
     shutil.rmtree(many)
     assert len(bg.jobs()) == accepted
     until(lambda: all(job.state == "succeeded" for job in bg.jobs()), "the jobs' ends")
@@ -364,12 +364,12 @@ def test_with_few_descriptors_a_job_runs_or_the_refusal_says_what_to_raise(place
     ("within", "reason"),
     [
         (("--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs none /proc && exec "$0" "$@"'), "/proc is not mounted"),
-        (("--pid", "--fork"), "/proc shows the processes of another PID namespace than this process's"),
+        (("--pid", "--fork"), "/proc belongs to another PID namespace than this process"),
     ],
     ids=["no /proc", "another's /proc"],
 )
 def test_where_processes_can_not_be_told_apart_one_sentence_says_so(place, within, reason):
-    said = f"Jobs can't be run or looked at here, since {reason}: mount it (mount -t proc proc /proc)."
+    said = f"Jobs can't be run or inspected here, since {reason}: mount it (mount -t proc proc /proc)."
     for words in (("submit", "work.echo", "value=1"), ("list",), ("doctor",)):
         command = ["unshare", "--user", *within, sys.executable, "-m", "ipybgjobs", *words]
         done = subprocess.run(command, cwd=place.code, capture_output=True, text=True, timeout=DEADLINE, check=False)
@@ -387,6 +387,6 @@ def test_a_state_folder_whose_path_is_no_utf_8_has_jobs_that_run(place, monkeypa
 
 def test_a_path_that_is_too_long_for_a_store_is_said_to_be(place, monkeypatch):
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", f"{place.root}/{'d' * 200}/{'d' * 200}/{'d' * 100}")
-    with pytest.raises(bg.StoreError, match=r"Its path has \d+ bytes, and SQLite opens none of more than 503: set "):
+    with pytest.raises(bg.StoreError, match=r"Its path has \d+ bytes, and SQLite supports at most 503: set "):
         bg.submit("work.echo", {"value": 1})
     until(lambda: not place.processes(), "the end of whatever was started")

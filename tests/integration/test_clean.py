@@ -240,7 +240,7 @@ def test_a_submit_that_copies_a_large_parameter_says_so(calc, capsys, value):
     bg.submit("work.echo", {"value": 1}, delay="1h").cancel()
     assert "copied" not in capsys.readouterr().err
     bg.submit("work.echo", {"value": value}, delay="1h").cancel()
-    [note] = re.findall("Note: .* of parameters are copied.*", capsys.readouterr().err)
+    [note] = re.findall("Note: The parameters take .* and are copied.*", capsys.readouterr().err)
     assert re.search(r"\b4\d kB", note)
     assert "value" in note
     assert "path" in note

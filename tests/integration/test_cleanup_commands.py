@@ -56,7 +56,7 @@ def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     assert bg.job(2).result(60) == [2, None, 0]
     status, said, _ = command("clean")
     assert status == 0
-    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; --yes removes them\n", said)
+    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; add --yes to remove them\n", said)
     assert command("remove", "1")[:2] == (0, "removed job 1\n")
     assert command("remove", "1")[0] == 1
     assert command("remove")[0] == 2
@@ -145,7 +145,7 @@ def test_priority_pause_and_resume_in_a_terminal(run):
     job.wait(60)
     bg.job(2).wait(60)
     assert job.attempts[0].started_at > bg.job(2).attempts[0].started_at
-    assert run("pause") == "paused: default, gpu; running jobs go on\n"
+    assert run("pause") == "paused: default, gpu; running jobs continue\n"
     assert run("resume --json") == {"resumed": ["default", "gpu"]}
     assert run("resume") == "resumed: nothing was paused\n"
 
@@ -210,11 +210,11 @@ REFUSED = {
         ("keep", 2, ["--group"]),
     ],
     "retry": [
-        ("retry 1", 1, ["job 1 is succeeded"]),
-        ("retry 3", 1, ["job 3 is running"]),
-        ("retry 3 seconds=1", 1, ["job 3 is running"]),
-        ("retry 4", 1, ["job 4 is queued"]),
-        ("retry 2 3", 1, ["job 3 is running"]),
+        ("retry 1", 1, ["job 1 can't be retried (succeeded)"]),
+        ("retry 3", 1, ["job 3 can't be retried (running)"]),
+        ("retry 3 seconds=1", 1, ["job 3 can't be retried (running)"]),
+        ("retry 4", 1, ["job 4 can't be retried (queued)"]),
+        ("retry 2 3", 1, ["job 3 can't be retried (running)"]),
         ("retry 2 rate=1", 1, ["rate"]),
         ("retry 2 lr=fast", 1, ["lr", "fast"]),
         ("retry 1 2 lr=5", 1, ["lr"]),
@@ -228,8 +228,8 @@ REFUSED = {
         ("priority 4", 2, ["--to"]),
         ("priority 4 --to high", 2, ["high"]),
         ("priority 4 --to 99999999999999999999", 1, ["priority", "99999999999999999999"]),
-        ("priority 1 --to 5", 1, ["job 1 is succeeded", "queued"]),
-        ("priority 4 3 --to 5", 1, ["job 3 is running"]),
+        ("priority 1 --to 5", 1, ["job 1 is not queued (succeeded)", "queued"]),
+        ("priority 4 3 --to 5", 1, ["job 3 is not queued (running)"]),
     ],
     "pause": [
         ("pause nowhere", 1, ["nowhere", "default, gpu"]),
@@ -239,8 +239,8 @@ REFUSED = {
         ("resume gpu", 1, ["gpu is not paused"]),
     ],
     "cancel": [
-        ("cancel 1", 1, ["job 1 has succeeded already"]),
-        ("cancel 4 1", 1, ["job 1 has succeeded already"]),
+        ("cancel 1", 1, ["job 1 has already succeeded"]),
+        ("cancel 4 1", 1, ["job 1 has already succeeded"]),
         ("cancel 4 --grace soon", 1, ["grace", "soon"]),
         ("cancel 4 --grace -1", 1, ["grace", "-1"]),
         ("cancel --group nobody", 1, ["no group 'nobody'"]),
@@ -264,7 +264,7 @@ def test_a_command_that_makes_no_sense_is_one_sentence_and_changes_nothing(four,
 
 def test_a_job_that_was_cancelled_is_said_to_have_been(run):
     bg.submit("calc.add", {"a": 1}, delay="1h").cancel()
-    assert "job 1 was cancelled already" in run("cancel 1", 1)
+    assert "job 1 was already cancelled" in run("cancel 1", 1)
 
 
 def test_a_limit_of_any_size_lists_everything(run):

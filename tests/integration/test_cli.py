@@ -116,7 +116,7 @@ def test_list_shows_the_newest_first_and_filters(place, cli):
         for words in ("--limit 2", "--state failed", "--name n1", "--target work.echo", "--queue none")
     }
     assert list(ids.values()) == [[4, 3], [4], [2], [3, 2, 1], []]
-    assert cli("list", "--queue", "none").stdout == "No such jobs.\n"
+    assert cli("list", "--queue", "none").stdout == "No matching jobs.\n"
 
 
 def test_list_of_a_store_that_is_not_there_yet(cli):
@@ -230,17 +230,17 @@ def test_a_secret_is_in_no_output(kinds, cli):
     ("words", "said"),
     [
         ("submit work.Trainer.predict", "not on the allowlist"),
-        ("submit work.echo", "needs value"),
+        ("submit work.echo", "is missing the required parameter value"),
         ("submit work.Trainer.fit epochs=many", "does not fit int"),
         ("submit work.echo value=1 --queue gpu", "There is no queue 'gpu'"),
-        ("list --state sleeping", "There is no state 'sleeping'"),
+        ("list --state sleeping", "got 'sleeping'"),
         ("log 99", "no job with id 99"),
         ("show nobody", "nobody"),
         ("allow work.Trainer._hidden", "_hidden is a private name"),
         ("allow work.__dict__.items", "__dict__ is a private name"),
-        ("allow Trainer", "is not a target"),
-        ("demo --folder /proc/demo", "The demo can't write into /proc/demo: No such file or directory; give another --folder."),
-        ("allow __main__.Mine.fit", "put it in a module"),
+        ("allow Trainer", "is not a valid target"),
+        ("demo --folder /proc/demo", "The demo can't write to /proc/demo: No such file or directory; choose another --folder."),
+        ("allow __main__.Mine.fit", "move it to a module"),
     ],
 )
 def test_what_is_refused_is_told_in_one_line_with_status_1(place, capsys, words, said):
@@ -261,13 +261,13 @@ def test_what_is_refused_is_told_in_one_line_with_status_1(place, capsys, words,
         ("submit work.echo --frob", "--frob"),
         ("log", "required: JOB"),
         ("log 1 --tail many", "--tail: 'many' is not a number of lines"),
-        ("dashboard --port 65536", "--port: '65536' is not a port: give a number from 0 to 65535"),
+        ("dashboard --port 65536", "--port: '65536' is not a port: pass a number from 0 to 65535"),
         ("dashboard --port many", "--port: 'many' is not a port"),
         ("log 1 --tail -1", "--tail: '-1' is not a number of lines"),
         ("log 1 --tail 1.5", "--tail: '1.5' is not a number of lines"),
-        ("wait 1 --timeout soon", "--timeout: it is 'soon'; give seconds or text such as"),
-        ("result 1 --timeout nan", "--timeout: it is 'nan'; give seconds or text such as"),
-        ("wait", "say which"),
+        ("wait 1 --timeout soon", "--timeout: it must be seconds or text such as"),
+        ("result 1 --timeout nan", "--timeout: it must be seconds or text such as"),
+        ("wait", "name the jobs by id, name or uid"),
         ("config frob", "invalid choice: 'frob'"),
         ("allow", "required: target"),
     ],
@@ -380,7 +380,7 @@ def test_what_is_allowed_already_is_not_written_again(user, cli):
 
 def test_allow_says_where_another_file_decides(place, user, cli):
     refusal = refused(cli("allow", "work.Trainer.predict", status=1))
-    assert f"{place.config_file} is of higher rank and decides work.Trainer: add it there" in refusal
+    assert f"{place.config_file} ranks higher and decides work.Trainer: add it there" in refusal
     assert "not on the allowlist" in refused(cli("submit", "work.Trainer.predict", status=1))
 
 
@@ -413,13 +413,13 @@ def test_config_init_writes_the_sample_once(place, cli):
     assert str(file) in cli("config", "init").stdout
     assert file.read_text() == sample.text()
     file.write_text("# mine\n")
-    assert f"{file} is there already" in refused(cli("config", "init", status=1))
+    assert f"{file} already exists" in refused(cli("config", "init", status=1))
     assert file.read_text() == "# mine\n"
 
 
 def test_config_init_as_json_and_the_result_is_sound(place, cli):
     assert strict(cli("config", "init", "--json").stdout) == {"file": str(place.root / "jupyter" / "ipybgjobs_config.py")}
-    assert "no fault found" in cli("config", "check").stdout
+    assert "no errors found" in cli("config", "check").stdout
 
 
 def test_the_repository_has_the_same_sample():
@@ -464,7 +464,7 @@ def test_config_show_tells_what_counts_and_from_where(place, user, cli):
 
 
 def test_config_check_counts_files_and_targets(cli):
-    assert "no fault found" in cli("config", "check").stdout
+    assert "no errors found" in cli("config", "check").stdout
     assert "work.Trainer.fit" in strict(cli("config", "check", "--json").stdout)["allowed"]
 
 
@@ -488,7 +488,7 @@ def test_a_broken_file_is_named_with_its_line(place, cli, text, said):
 
 def test_doctor_finds_no_problem_and_changes_nothing(place, cli):
     said = cli("doctor").stdout
-    assert "No problem found." in said
+    assert "No problems found." in said
     assert not place.state.exists()
     assert bg.submit("work.echo", {"value": 1}).result(60) == 1
     said = strict(cli("doctor", "--json").stdout)
@@ -524,7 +524,7 @@ def test_the_demo_runs_to_its_end_and_shows_the_result(place, cli, tmp_path):
     folder = tmp_path / "demo"
     try:
         said = cli("demo", "--folder", folder, seconds=240).stdout
-        assert re.search(r"process \d+, was ended by SIGKILL", said)
+        assert re.search(r"process \d+, was killed with SIGKILL", said)
         assert re.search(r"'accuracy': 0\.9\d*", said)
         assert "epoch 20 accuracy" in said
         for name in ("1-submit", "2-tomorrow"):
@@ -541,7 +541,7 @@ def test_a_submit_from_a_folder_that_is_gone_is_refused_in_one_sentence(place):
     done = subprocess.run(
         command, cwd=gone, env=place.environment | {"PYTHONPATH": str(place.code)}, capture_output=True, text=True, check=False
     )
-    said = "The working directory of this process is gone: change to one that is there, and submit again.\n"
+    said = "The working directory no longer exists: change to an existing one and submit again.\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 

@@ -31,7 +31,7 @@ class Dashboard:
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=place.code)
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"The jobs: (http://127\.0\.0\.1:(\d+)/bgjobs/)\?token=(\w+)  \(Ctrl-C .*\)\n", line)
+        found = re.fullmatch(r"Dashboard: (http://127\.0\.0\.1:(\d+)/bgjobs/)\?token=(\w+)  \(Ctrl-C .*\)\n", line)
         assert found, f"{line}{self.errors.read_text()}"
         self.address, self.port, self.token = found[1], int(found[2]), found[3]
 

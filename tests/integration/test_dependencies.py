@@ -16,12 +16,12 @@ def test_what_comes_after_can_be_named_in_many_ways_and_starts_when_all_have_suc
     several = (first.id, "early", first.uid, [first, second], iter([first, second.id]), JobList([second]), (second.uid,))
     jobs = [bg.submit("control.note", {"name": "late"}, after=each) for each in several]
     assert [job.after for job in jobs][:4] == [[first.id]] * 3 + [[first.id, second.id]]
-    assert [job.status for job in jobs[:2]] == [f"queued, comes after job {first.id}"] * 2
+    assert [job.status for job in jobs[:2]] == [f"queued, depends on job {first.id}"] * 2
     control.go("first")
     for job in jobs[:3]:
         assert started(job.wait(60)) >= ended(first)
     control.probe()
-    assert jobs[3].status == f"queued, comes after job {first.id}, job {second.id}"
+    assert jobs[3].status == f"queued, depends on job {first.id}, job {second.id}"
     assert [job.state for job in jobs[3:]] == ["queued"] * 4
     control.go("second")
     assert all(started(job.wait(60)) >= ended(second) for job in jobs[3:])
@@ -36,9 +36,9 @@ def test_when_a_job_fails_what_needs_its_success_fails_too_and_what_does_not_run
     does_not = bg.submit("control.note", {"name": "does not"}, after_any=[failing, needs])
     control.go("first")
     assert does_not.result(60) == "does not"
-    assert needs.error == f"job {failing.id} (control.fails), which it comes after, has failed"
-    assert needs_it_too.error == f"job {needs.id} (control.note), which it comes after, has failed"
-    with pytest.raises(bg.JobFailed, match=rf"job {needs.id} .*job {failing.id} \(control\.fails\).* has failed"):
+    assert needs.error == f"job {failing.id} (control.fails), which it depends on, failed"
+    assert needs_it_too.error == f"job {needs.id} (control.note), which it depends on, failed"
+    with pytest.raises(bg.JobFailed, match=rf"job {needs.id} .*job {failing.id} \(control\.fails\).* failed"):
         needs.result(60)
     assert (needs.attempts, needs_it_too.attempts, control.runs("needs")) == ([], [], 0)
     assert started(does_not) >= ended(failing)
@@ -51,7 +51,7 @@ def test_when_a_job_is_cancelled_what_needs_its_success_fails_and_what_does_not_
         does_not = bg.submit("control.note", after_any=first)
         first.cancel()
         assert does_not.result(60) == "note"
-        assert (needs.state, needs.error) == ("failed", f"job {first.id} ({first.target}), which it comes after, was cancelled")
+        assert (needs.state, needs.error) == ("failed", f"job {first.id} ({first.target}), which it depends on, was cancelled")
         assert needs.attempts == []
 
 
@@ -82,7 +82,7 @@ def test_a_job_may_come_after_a_group(control):
     control.go("one")
     group.jobs[0].wait(60)
     control.probe()
-    assert job.status == f"queued, comes after {', '.join(f'job {each.id}' for each in group)}"
+    assert job.status == f"queued, depends on {', '.join(f'job {each.id}' for each in group)}"
     control.go("two")
     assert several.results(60) == ["note"] * 2
     assert min(map(started, several)) >= ended(job) >= max(map(ended, group))
@@ -96,7 +96,7 @@ def test_one_failure_in_a_group_counts(control):
     assert does_not.result(60) == "note"
     assert group.counts == {"succeeded": 1, "failed": 1}
     assert (blocking.state, needs.state) == ("succeeded", "failed")
-    assert needs.error == f"job {group.jobs[1].id} (control.fails), which it comes after, has failed"
+    assert needs.error == f"job {group.jobs[1].id} (control.fails), which it depends on, failed"
 
 
 def test_a_job_that_is_retried_by_rule_has_not_ended_yet(control):
@@ -118,7 +118,7 @@ def test_a_job_that_is_denied_at_launch_counts_as_failed(control):
     control.go("hold")
     assert does_not.result(20) == "note"  # nothing else wakes the supervisor
     assert (blocking.state, outcomes(first), needs.state) == ("succeeded", ["denied"], "failed")
-    assert needs.error == f"job {first.id} (control.sleeps), which it comes after, has failed"
+    assert needs.error == f"job {first.id} (control.sleeps), which it depends on, failed"
 
 
 def test_a_job_may_come_after_one_that_has_ended_already(control):
@@ -127,7 +127,9 @@ def test_a_job_may_come_after_one_that_has_ended_already(control):
     cancelled = bg.submit("control.note", delay="1h").cancel()
     assert bg.submit("control.note", after=succeeded, after_any=[failed, cancelled]).result(60) == "note"
     before = len(bg.jobs())
-    with pytest.raises(bg.InvalidRequest, match=f"job {failed.id} has failed, so nothing can come after its success") as refused:
+    with pytest.raises(
+        bg.InvalidRequest, match=f"job {failed.id} failed, so a job that depends on its success can't run"
+    ) as refused:
         bg.submit("control.note", after=[succeeded, failed])
     assert one_sentence(refused.value)
     with pytest.raises(bg.InvalidRequest, match=rf"job {cancelled.id} was cancelled, so .*retry it first, or use after_any\."):
@@ -148,7 +150,7 @@ def test_what_needs_a_job_that_failed_and_was_removed_is_not_retried_without_it(
     succeeded.remove()
     before = len(bg.jobs())
     with pytest.raises(
-        bg.InvalidRequest, match=rf"job {needs_both.id} comes after job {failing.id}, which did not succeed and was removed"
+        bg.InvalidRequest, match=rf"job {needs_both.id} depends on job {failing.id}, which did not succeed and was removed"
     ) as refused:
         needs_both.retry(params)
     assert one_sentence(refused.value)
@@ -179,7 +181,7 @@ def test_a_job_that_is_named_twice_counts_once(control):
         {"after": [group, first]},
     ]
     jobs = [bg.submit("control.note", **way) for way in ways]
-    assert {job.status for job in jobs} == {f"queued, comes after job {first.id}"}
+    assert {job.status for job in jobs} == {f"queued, depends on job {first.id}"}
     control.go("hold")
     assert [job.result(20) for job in jobs] == ["note"] * 4
     assert min(map(started, jobs)) >= ended(first)
@@ -216,12 +218,12 @@ def test_a_job_that_failed_with_another_is_retried_by_hand_after_that_one(contro
     first = bg.submit("control.holds_from_its_second_run", {"name": "first"}, delay=0.2)
     second = bg.submit("control.note", {"name": "second"}, after=first).wait(60)
     assert second.state == "failed"
-    with pytest.raises(bg.InvalidRequest, match=rf"job {second.id} comes after job {first.id}.*: retry job {first.id} first\."):
+    with pytest.raises(bg.InvalidRequest, match=rf"job {second.id} depends on job {first.id}.*: retry job {first.id} first\."):
         second.retry()
     first.retry()
     second.retry()
     control.probe()
-    assert (second.status, second.attempts) == (f"queued, comes after job {first.id}", [])
+    assert (second.status, second.attempts) == (f"queued, depends on job {first.id}", [])
     control.go("first")
     assert second.result(60) == "second"
     assert started(second) >= ended(first)

@@ -32,7 +32,7 @@ def test_a_module_found_anywhere_else_is_refused_and_its_code_does_not_run(place
     (place.root / allowed_folder).mkdir()
     library(place.code, "another", place.root / "ran")
     place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / allowed_folder)}})
-    with refused(place, bg.JobNotAllowed, f"library is allowed only from .*{allowed_folder}, and it is not there"):
+    with refused(place, bg.JobNotAllowed, f"library is allowed only from .*{allowed_folder}, but it is not there"):
         bg.submit("library.Thing.run")
     assert not (place.root / "ran").exists()
 
@@ -61,7 +61,7 @@ def test_a_module_that_is_a_link_out_of_its_folder_is_refused_before_it_runs(pla
     target.symlink_to(place.root / "elsewhere" / "library.py")
     key = {"library.py": "library.Thing", "pack/library.py": "pack.library.Thing", "pack/__init__.py": "pack.Thing"}[link]
     place.allow({key: {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
-    with refused(place, bg.JobNotAllowed, "is allowed only from .*shared; it was found in .*elsewhere/library.py"):
+    with refused(place, bg.JobNotAllowed, "is allowed only from .*shared, but it was found in .*elsewhere/library.py"):
         bg.submit(f"{key}.run")
     assert not (place.root / "ran").exists()
 
@@ -82,7 +82,7 @@ def test_an_edited_module_just_works(place):
     assert bg.submit("draft.run", {"a": 1}).result(60) == ["old", 1]
     place.module("draft", "def run(a, b): return ['new', a, b]")
     assert bg.submit("draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
-    with pytest.raises(bg.InvalidParameters, match="needs b"):
+    with pytest.raises(bg.InvalidParameters, match="missing the required parameter b"):
         bg.submit("draft.run", {"a": 1})
 
 

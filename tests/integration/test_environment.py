@@ -105,7 +105,7 @@ def test_variables_that_act_at_the_start_of_python_need_a_fresh_process(supervis
     found = job.result(60)
     launched_by, reason = how(job)
     assert launched_by == "fresh process"
-    assert "variables that act at its start" in reason
+    assert "variable that acts when it starts" in reason
     assert found["path"] == [os.path.abspath(entry) for entry in sys.path]
     if name == "PYTHONHASHSEED":
         here = subprocess.run([sys.executable, "-c", "print(hash('text'))"], capture_output=True, text=True, check=True)

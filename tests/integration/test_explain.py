@@ -47,7 +47,9 @@ def test_an_allowed_call_is_explained_with_its_rule_its_code_and_where_everythin
     assert found["allowed_by"] == {"rule": "allowed_jobs['calls.Net']", "file": str(calls.config_file)}
     assert found["callable"] == {"name": "calls.Net.fit", "file": str(calls.code / "calls.py"), "by_value": False}
     assert found["call"] == "calls.Net(lr=1.0).fit(epochs=3, note='1.10')"
-    assert found["init"] == [{"name": "lr", "value": "1.0", "type": "float", "from": "a literal, by the annotation float"}]
+    assert found["init"] == [
+        {"name": "lr", "value": "1.0", "type": "float", "from": "a literal, converted by the annotation float"}
+    ]
     assert [(each["value"], each["type"]) for each in found["params"]] == [("3", "int"), ("'1.10'", "str")]
     assert found["queue"] == {"name": "gpu", "slots": 1, "paused": False}
     assert (found["priority"], found["timeout"]) == (0, 7200.0)
@@ -99,10 +101,10 @@ def test_the_text_has_a_line_for_each_fact(calls):
     assert head == "calls.Net.fit would run"
     said = {line[:16].strip(): line[16:] for line in reversed(lines)}
     assert said["allowed by"] == f"allowed_jobs['calls.Net'] in {calls.config_file}"
-    assert said["params"] == "epochs=3: int, as given, by the annotation int"
+    assert said["params"] == "epochs=3: int, as given, converted by the annotation int"
     assert said["queue"] == "gpu, 1 slot"
-    assert said["attempts"].startswith("1 of 4: the start, not before ")
-    assert "2 of 4: 1 m after attempt 1 has failed, and up to 50% more, not before " in text
+    assert said["attempts"].startswith("1 of 4: at the start, not before ")
+    assert "2 of 4: 1 m after attempt 1 fails, plus up to 50% jitter, not before " in text
     assert said["timeout"] == "2 h for each attempt"
 
 
@@ -136,8 +138,8 @@ def test_a_job_that_would_be_reused_is_named(explain):
         ("nowhere.run", "nowhere.run is not on the allowlist", set()),
         ("calls.Net.fit epochs=many", "epochs='many' does not fit int", {"allowed_by", "queue", "attempts"}),
         ("calls.Net.fit --queue cpu", "There is no queue 'cpu'", {"allowed_by"}),
-        ("work.echo", "echo() needs value", {"allowed_by", "queue"}),
-        ("work.echo value=1 --after 7", "There is no job yet", {"allowed_by", "call", "callable", "params"}),
+        ("work.echo", "echo() is missing the required parameter value", {"allowed_by", "queue"}),
+        ("work.echo value=1 --after 7", "There are no jobs yet", {"allowed_by", "call", "callable", "params"}),
         ("__main__.Mine.fit", "c.BackgroundJobs.allow_notebook_code = True", set()),
     ],
 )

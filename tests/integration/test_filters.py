@@ -108,7 +108,7 @@ def test_a_limit_of_any_size_is_a_limit(crowd):
         ({"state": "done"}, ["done", "succeeded", "cancelled"]),
         ({"state": ""}, ["''", "queued"]),
         ({"limit": -1}, ["limit", "-1", "at least 0"]),
-        ({"limit": 1.5}, ["limit", "1.5", "whole number"]),
+        ({"limit": 1.5}, ["limit", "1.5", "integer"]),
         ({"limit": True}, ["limit", "True"]),
         ({"limit": "ten"}, ["limit", "ten"]),
     ],

@@ -198,10 +198,10 @@ def test_large_parameters_that_are_copied_are_told_of_common_and_own(sweep, caps
 
     def said(calls, **common):
         bg.submit_many("sweep.train", calls, common=common, delay="1h").cancel()
-        return re.findall(r"Note: (.+ of parameters are copied.*)\n", capsys.readouterr().err)
+        return re.findall(r"Note: (The parameters take .+ and are copied.*)\n", capsys.readouterr().err)
 
     [note] = said([{"lr": 1}], data=frame)
-    assert re.fullmatch(r"4\d kB of parameters .*data <DataFrame 5000×1>.* a path .*", note)
+    assert re.fullmatch(r"The parameters take 4\d kB \(.*data <DataFrame 5000×1>.*\) .* a path .*", note)
     assert said([{"lr": 1, "data": {1}}]) == []
     [note] = said([{"lr": 1, "data": frame}, {"lr": 2, "data": frame}])
     assert "data" in note
@@ -247,7 +247,7 @@ def test_results_raise_what_the_first_failed_job_raised_or_return_errors_in_thei
     assert (first["score"], third["score"]) == (2, 6)
     assert (type(error), str(error)) == (ValueError, "seed 13 with 2.0")
     assert group.counts == {"succeeded": 2, "failed": 1}
-    with pytest.raises(bg.InvalidParameters, match=r"errors is 'ignore'; it is \"raise\" or \"return\"\."):
+    with pytest.raises(bg.InvalidParameters, match=r"errors must be \"raise\" or \"return\"; got 'ignore'\."):
         group.results(errors="ignore")
 
 
@@ -269,7 +269,7 @@ def test_waiting_for_a_group_has_a_limit_and_leaves_the_jobs_alone(sweep):
         with pytest.raises(TimeoutError) as error:
             wait(0.05)
         assert "0.05 s" in str(error.value) or "0.0" in str(error.value)
-    with pytest.raises(TimeoutError, match=r"group 1 · slow · .* 1 running, 1 succeeded; not all have ended in 0 s\."):
+    with pytest.raises(TimeoutError, match=r"group 1 · slow · .* 1 running, 1 succeeded; not all of them finished within 0 s\."):
         group.wait(0)
     assert group.counts == {"running": 1, "succeeded": 1}
     assert group.cancel() is group
@@ -330,7 +330,7 @@ def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
     second = bg.submit_many("sweep.number", bg.grid(n=range(3)), after=first)
     assert second.wait(60).counts == {"failed": 3}
     for error in second.results(errors="return"):
-        assert "job 1 (sweep.train), which it comes after, has failed" in str(error)
+        assert "job 1 (sweep.train), which it depends on, failed" in str(error)
 
 
 # -- found again --------------------------------------------------------------------------------------------------------
@@ -415,5 +415,5 @@ def test_a_group_is_one_line_of_the_list_and_opens_by_its_name(sweep, capsys):
         assert main(["list", "--group", key, "--json", "--limit", "100"]) == 0
         assert [job["id"] for job in json.loads(capsys.readouterr().out)] == list(range(31, 1, -1))
     assert main(["list", "--group", "thirty", "--state", "failed"]) == 0
-    assert capsys.readouterr().out == "No such jobs.\n"
+    assert capsys.readouterr().out == "No matching jobs.\n"
     assert main(["wait", "--group", "thirty"]) == 0

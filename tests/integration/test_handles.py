@@ -144,7 +144,7 @@ def test_log_and_outputs_of_an_earlier_attempt_are_reached_by_its_number(retried
 def test_a_tail_that_is_not_a_number_of_lines_is_refused(retried, tail):
     with pytest.raises(bg.InvalidParameters) as caught:
         retried.log(tail=tail)
-    assert str(caught.value) == f"tail is {tail!r}; it is a whole number, at least 0."
+    assert str(caught.value) == f"tail must be an integer of at least 0; got {tail!r}."
 
 
 def test_a_tail_of_no_lines_is_empty(retried):
@@ -163,7 +163,7 @@ WAITS = {
 @pytest.mark.parametrize("timeout", ["soon", float("nan"), True, [1]])
 @pytest.mark.parametrize("how", WAITS)
 def test_a_wait_says_what_it_may_last(retried, how, timeout):
-    with pytest.raises(bg.InvalidParameters, match=r"timeout is .*; (give seconds or text such as|a duration is finite)"):
+    with pytest.raises(bg.InvalidParameters, match=r"timeout must be (seconds or text such as|finite and not negative)"):
         WAITS[how](retried, timeout)
 
 
@@ -192,14 +192,14 @@ def test_an_attempt_that_there_is_not_is_refused_and_the_refusal_says_which_ther
     for look, number in itertools.product(looks, (0, 3, -1, "1", True, 1.0)):
         with pytest.raises(bg.InvalidParameters) as caught:
             look(attempt=number)
-        assert str(caught.value) == f"attempt is {number!r}; job {retried.id} has attempts 1 to 2."
+        assert str(caught.value) == f"There is no attempt {number!r}: job {retried.id} has attempts 1 to 2."
 
 
 def test_the_command_line_prints_an_earlier_attempt_s_log(retried, capsys):
     assert cli.main(["log", str(retried.id), "--attempt", "1", "--tail", "1"]) == 0
     assert capsys.readouterr().out == "RuntimeError: first run\n"
     assert cli.main(["log", str(retried.id), "--attempt", "3"]) == 1
-    assert capsys.readouterr().err == f"attempt is 3; job {retried.id} has attempts 1 to 2.\n"
+    assert capsys.readouterr().err == f"There is no attempt 3: job {retried.id} has attempts 1 to 2.\n"
     assert cli.main(["log", str(retried.id), "--attempt", "1", "-f"]) == 2
 
 
@@ -241,8 +241,8 @@ def test_where_a_class_is_gone_every_reader_says_what_is_missing_and_what_to_do(
     reason = "ModuleNotFoundError: No module named 'handled'"
     sentence = f"ParametersNotLoaded: The parameters of job {sent.id} can't be loaded here: {reason}. They"
     assert all(line.startswith(sentence) for line in (params, retried, here))
-    assert params.endswith("importable under the same names, or submit the job anew.")
+    assert params.endswith("importable under the same names, or submit the job again.")
     assert result.startswith(
-        f"ResultNotKept: job {given.id} has succeeded, but its return value can't be loaded here: ModuleNotFound"
+        f"ResultNotKept: job {given.id} succeeded, but its return value can't be loaded here: ModuleNotFound"
     )
     assert exception == "JobFailed"

@@ -58,7 +58,7 @@ def test_a_job_calls_failed_once_after_its_last_attempt_with_what_it_raised(hook
 @pytest.mark.parametrize(
     ("how", "options", "said"),
     [
-        ("dies", {}, "failed JobLost: job 1 (hooked.Hooked.run): the process was ended by signal 9"),
+        ("dies", {}, "failed JobLost: job 1 (hooked.Hooked.run): the process was killed by signal 9"),
         ("sleeps", {"timeout": 0.3}, "failed JobTimeout: job 1 (hooked.Hooked.run): took longer than its timeout"),
     ],
 )
@@ -100,7 +100,7 @@ def test_a_hook_takes_no_slot_and_the_job_has_ended_before_it(hooked):
     assert slow.result(DEADLINE) == {"how": "well"}
     until(lambda: notes(hooked) == ["hook began"], "the hook")
     assert bg.submit("hooked.plain").result(DEADLINE) == 1
-    with pytest.raises(bg.InvalidRequest, match="job 1 can't be removed while its hook is called"):
+    with pytest.raises(bg.InvalidRequest, match="job 1 can't be removed while its hook is running"):
         slow.remove()
     assert bg.clean().jobs == 1
     (hooked.code / "release").touch()
@@ -175,7 +175,7 @@ def test_the_command_of_on_finish_is_run_for_every_end_without_a_shell_in_the_jo
     assert sorted(finished(hooked)) == [
         f"1 succeeded|hooked.NoHooks.run|{name}||lemon",
         "2 failed|hooked.NoHooks.run|bad|ValueError: as planned|lemon",
-        "3 failed|hooked.plain|after|job 2 (hooked.NoHooks.run), which it comes after, has failed|lemon",
+        "3 failed|hooked.plain|after|job 2 (hooked.NoHooks.run), which it depends on, failed|lemon",
         "4 cancelled|hooked.plain|off||lemon",
     ]
     assert not (hooked.root / "run-by-a-shell").exists()
@@ -184,13 +184,13 @@ def test_the_command_of_on_finish_is_run_for_every_end_without_a_shell_in_the_jo
 def test_a_command_that_can_not_be_run_is_told_in_the_log_and_harms_nothing(hooked):
     hooked.allow(CLASSES, BackgroundJobs__on_finish=["no-such-program", "{id}"])
     assert bg.submit("hooked.plain").result(DEADLINE) == 1
-    text = "job 1: on_finish can't be run: there is no program no-such-program"
+    text = "job 1: on_finish could not be run: the program no-such-program was not found"
     until(lambda: text in hooked.log("background_jobs_errors.log"), "the log")
 
 
 def test_a_field_that_does_not_exist_is_refused_where_it_is_written(hooked):
     hooked.allow(CLASSES, BackgroundJobs__on_finish=["echo", "{password}"])
-    with pytest.raises(bg.ConfigurationError, match=r"on_finish has the field \{password\}; the fields are id, uid"):
+    with pytest.raises(bg.ConfigurationError, match=r"on_finish uses the unknown field \{password\}; the fields are id, uid"):
         bg.submit("hooked.plain")
 
 
@@ -260,11 +260,11 @@ def test_a_job_that_the_kernel_kills_for_want_of_memory_says_so_and_one_killed_b
         until(lambda: not (cgroup / "cgroup.procs").read_text(), "the end of its processes")
     finally:
         cgroup.rmdir()
-    assert "ended by signal 9 (SIGKILL), at its peak it used " in hungry.error
-    assert hungry.error.endswith("likely out of memory: the kernel has killed for want of it meanwhile")
+    assert "killed by signal 9 (SIGKILL), peak memory " in hungry.error
+    assert hungry.error.endswith("likely out of memory: the kernel's OOM killer was active while it ran")
     assert hungry.traceback == "Its last lines:\neating\n"
     assert "signal 9" in killed.error
-    assert "memory" not in killed.error
+    assert "out of memory" not in killed.error
 
 
 # -- the clock --------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def test_a_module_of_an_archive_is_found_again_or_refused(folders, monkeypatch, 
         assert importpath.folders_first(["zipped"]) == ()
         monkeypatch.chdir(folders / "b")
         if relative:  # whose place Python itself has forgotten
-            with pytest.raises(bg.InvalidTarget, match=r"zipped was imported here from code\.zip/zipped\.py, .* would find none"):
+            with pytest.raises(bg.InvalidTarget, match=r"zipped was imported here from code\.zip/zipped\.py, .* not find it"):
                 importpath.folders_first(["zipped"])
         else:
             sys.path.remove(str(folders / "a" / "code.zip"))
@@ -128,12 +128,12 @@ def test_where_no_folder_leads_to_it_the_refusal_says_why(folders, monkeypatch, 
     importlib.import_module("training")
     (folders / "a" / "training.py").unlink()
     monkeypatch.chdir(folders / there)
-    found = f"would find {folders / 'b' / 'training.py'}" if there else "would find none"
+    found = f"would find {folders / 'b' / 'training.py'}" if there else "would not find it"
     with pytest.raises(bg.InvalidTarget) as error:
         bg.submit("training.fit")
     assert str(error.value) == (
-        f"training was imported here from {folders / 'a' / 'training.py'}, and a job started in {folders / there} {found}: "
-        "restart the kernel and import it again, so that both mean the same file."
+        f"training was imported here from {folders / 'a' / 'training.py'}, but a job started in {folders / there} {found}: "
+        "restart the kernel and import it again, so that both use the same file."
     ).replace(f"{folders}/ ", f"{folders} ")
 
 

@@ -117,7 +117,7 @@ def test_what_users_ask_for_is_recorded_before_what_comes_of_it(logs):
     call = "work.Trainer.sleep()"
     wanted = [
         f"job {job.id} was cancelled before it started",
-        f"job {job.id} is retried, as asked",
+        f"job {job.id} queued for a manual retry",
         f"job {job.id} attempt 1 of 1 {call} started",
         f"job {job.id} attempt 1 of 1 {call} was cancelled",
     ]

@@ -279,7 +279,7 @@ def test_of_a_notebook_that_shows_too_much_each_cell_says_what_was_dropped_of_it
     assert (texts(displays)[0][:10], texts(displays)[-1]) == ("display 0 ", "'after'")
     [note] = [text for text in texts(displays) if "dropped" in text]
     said = re.fullmatch(
-        r"\n… (\S+) MB of output, (\d+) displays among it, was dropped here \(BackgroundJobs.max_output_bytes\) …\n", note
+        r"\n… (\S+) MB of output, including (\d+) displays, was dropped here \(BackgroundJobs.max_output_bytes\) …\n", note
     )
     assert int(said[2]) == 301 - (len(displays) - 1)
     assert texts(large)[0] == "a line\n"

@@ -108,7 +108,7 @@ def test_what_can_not_be_kept_says_so_and_the_job_goes_on(shows):
     job = run("strange")
     assert job.result() == "done"
     first, *_, last, result = job.outputs()
-    assert first.text.startswith("[a display could not be kept: TypeError: Object of type object")
+    assert first.text.startswith("[a display could not be saved: TypeError: Object of type object")
     assert "\\xff\\xfe binary" in first.text
     assert first.text.count("x") >= 10_000_000
     assert (last.data["text/plain"], result.data["text/plain"]) == ("'after closing'", "'done'")
@@ -128,7 +128,7 @@ def test_a_job_whose_output_can_not_be_written_goes_on_and_its_record_says_what_
 def test_an_outcome_that_can_not_be_written_is_told(shows):
     job = run("no_room")
     assert (job.state, job.attempts[0].outcome, job.attempts[0].exit_code) == ("failed", "lost", 74)
-    assert job.error.startswith("its outcome could not be written: the disk is full, or the attempt's folder is gone")
+    assert job.error.startswith("its outcome could not be written: the disk is full, or the attempt's folder no longer exists")
 
 
 def test_a_job_that_displays_nothing_pays_nothing(shows):
@@ -188,7 +188,7 @@ def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_i
     until(lambda: path.stat().st_blocks * 512 < 1_200_000, "the limit, while it runs")
     text = job.log()
     assert text.startswith("line 0 ")
-    assert re.search(r"\n… \d+ MB of output were dropped here \(BackgroundJobs.max_output_bytes\) …\n", text)
+    assert re.search(r"\n… \d+ MB of output was dropped here \(BackgroundJobs.max_output_bytes\) …\n", text)
     assert "\0" not in text
     assert len(text) < 1_300_000
     (shows_alone.code / "go").touch()
@@ -198,11 +198,11 @@ def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_i
     assert path.stat().st_blocks * 512 < 1_200_000
     first, shown, last = job.outputs()
     assert (first.text[:7], shown.data["text/plain"], last.text) == ("line 0 ", "'in the middle'", "the end\n")
-    assert "of output were dropped here" in first.text
+    assert "of output was dropped here" in first.text
     seen = io.StringIO()
     for text in following.follow(job):
         seen.write(text)
-    assert seen.getvalue().count("of output were dropped here") == 1
+    assert seen.getvalue().count("of output was dropped here") == 1
     assert seen.getvalue().endswith("the end\n")
 
 
@@ -323,7 +323,7 @@ def test_an_interrupt_leaves_the_job_running_and_says_so(shows_alone, capsys, mo
     monkeypatch.setattr(Notice, "wait", interrupted)
     job.follow()
     assert capsys.readouterr().out.endswith(
-        f"job {job.id} goes on (running); job.follow() shows it again, job.cancel() ends it.\n"
+        f"job {job.id} continues (running); job.follow() follows it again, job.cancel() stops it.\n"
     )
     monkeypatch.undo()
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(shows_alone.state))
@@ -529,7 +529,7 @@ def test_where_no_hole_can_be_made_the_head_is_kept_and_what_comes_after_and_the
             file.write(b"after %d\n" % number)
     text = TextLog(str(tmp_path)).text()
     assert text.startswith("line of text\n")
-    assert "MB of output were dropped here" in text
+    assert "MB of output was dropped here" in text
     assert text.endswith("\nafter 2\n")
     assert "\0" not in text
     assert TextLog(str(tmp_path)).tail(1) == "after 2\n"

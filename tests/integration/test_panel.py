@@ -354,7 +354,7 @@ def test_a_panel_acts_on_the_store_that_it_shows_whatever_store_is_used_now(pane
     refused = panel.ask("pause", queue="default")
     assert (
         refused["text"]
-        == f"This panel shows {place.state}, and the state folder is now {place.root / 'other'}: show a new panel."
+        == f"This panel shows {place.state}, but the state folder is now {place.root / 'other'}: open a new panel."
     )
 
 
@@ -427,7 +427,9 @@ def test_outputs_that_are_too_large_are_named_and_the_newest_are_kept(panel, pla
     panel.session.receive({"kind": "outputs", "job": job.id})
     until(lambda: panel.of("outputs"), "its outputs")
     large, small = panel.of("outputs")[0]["outputs"]
-    assert large["text"] == f"[text/plain, text/html, 3.0 MB, is not shown here: bg.job({job.id}).show() shows all]\n"
+    assert (
+        large["text"] == f"[text/plain, text/html, 3.0 MB, is too large to show here: bg.job({job.id}).show() shows everything]\n"
+    )
     assert small["data"]["text/html"] == "<b>small</b>"
 
 
@@ -440,7 +442,7 @@ def test_outputs_of_an_earlier_attempt_are_sent_and_a_number_that_there_is_not_i
     assert (answer["attempt"], answer["outputs"][0]["ename"]) == (1, "RuntimeError")
     panel.session.receive({"kind": "outputs", "job": job.id, "attempt": "x"})
     until(lambda: panel.of("trouble"), "the refusal")
-    assert panel.of("trouble")[-1]["text"] == f"attempt is 'x'; job {job.id} has attempts 1 to 2."
+    assert panel.of("trouble")[-1]["text"] == f"There is no attempt 'x': job {job.id} has attempts 1 to 2."
 
 
 # -- what it asks for ------------------------------------------------------------------------------------------------------
@@ -451,14 +453,14 @@ def test_buttons_do_what_the_api_does_and_say_what_came_of_it(panel, place):
     running = bg.submit("work.Trainer.sleep", {"seconds": 300.0})
     until(lambda: running.state == "running", "a running job")
     assert panel.ask("cancel", jobs=[running.id])["text"] == f"job {running.id} was cancelled"
-    assert panel.ask("retry", jobs=[failed.id])["text"] == f"job {failed.id} is tried again"
+    assert panel.ask("retry", jobs=[failed.id])["text"] == f"job {failed.id} retried"
     failed.wait(DEADLINE)
     assert len(failed.attempts) == 2
-    assert panel.ask("pause", queue="default")["text"] == "queue default paused: what runs goes on"
+    assert panel.ask("pause", queue="default")["text"] == "queue default paused; running jobs continue"
     waiting = bg.submit("work.echo", {"value": 1})
     assert panel.ask("priority", jobs=[waiting.id], to=4)["text"] == "1 job given priority 4"
     assert waiting.priority == 4
-    assert panel.ask("resume", queue="default")["text"] == "queue default goes on"
+    assert panel.ask("resume", queue="default")["text"] == "queue default resumed"
     waiting.wait(DEADLINE)
     assert panel.ask("remove", jobs=[waiting.id, failed.id])["text"] == "2 jobs removed"
     assert [job.id for job in bg.jobs()] == [running.id]
@@ -470,25 +472,25 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
     running = bg.submit("work.Trainer.sleep")
     until(lambda: running.state == "running", "a running job")
     answer = panel.ask("remove", jobs=[ended[0].id, ended[1].id, running.id, 99])
-    assert answer["text"] == "2 jobs removed; 1 not: they have not ended, or their hook is still to be called; 1 were gone"
+    assert answer["text"] == "2 jobs removed; 1 not: unfinished, or with a pending hook; 1 had been removed"
     answer = panel.ask("cancel", jobs=[running.id, 98])
-    assert answer["text"] == f"job {running.id} was cancelled; 1 were gone"
+    assert answer["text"] == f"job {running.id} was cancelled; 1 had been removed"
 
 
 @pytest.mark.parametrize(
     ("verb", "options", "sentence"),
     [
-        ("cancel", {"jobs": [1]}, "job 1 has succeeded already; only a job that has not ended can be cancelled."),
-        ("retry", {"jobs": [1]}, "job 1 is succeeded; only one that failed or was cancelled can be retried: submit it again."),
+        ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only a queued or running job can be cancelled."),
+        ("retry", {"jobs": [1]}, "job 1 can't be retried (succeeded); only a failed or cancelled job can: submit it again."),
         ("remove", {"jobs": [99]}, "There is no job with id 99 in "),
-        ("priority", {"jobs": [1], "to": 3}, "job 1 is succeeded; only a queued job has a place in its queue to change."),
-        ("priority", {"jobs": [1], "to": "high"}, "priority is 'high'"),
-        ("resume", {"queue": "default"}, "The queue default is not paused; jobs of it start as soon as it has a slot."),
+        ("priority", {"jobs": [1], "to": 3}, "job 1 is not queued (succeeded); only the priority of"),
+        ("priority", {"jobs": [1], "to": "high"}, "got 'high'"),
+        ("resume", {"queue": "default"}, "The queue default is not paused; its jobs start as soon as a slot is free."),
         ("pause", {"queue": "nowhere"}, "nowhere"),
-        ("cancel", {"jobs": []}, "cancel needs jobs: give their ids as a list."),
-        ("cancel", {"jobs": "all"}, "cancel needs jobs: give their ids as a list."),
-        ("cancel", {"jobs": [True]}, "cancel needs jobs: give their ids as a list."),
-        ("explode", {}, "A panel knows no 'explode'; it knows cancel, retry, remove, priority, pause, resume."),
+        ("cancel", {"jobs": []}, "cancel needs jobs: pass their ids as a list."),
+        ("cancel", {"jobs": "all"}, "cancel needs jobs: pass their ids as a list."),
+        ("cancel", {"jobs": [True]}, "cancel needs jobs: pass their ids as a list."),
+        ("explode", {}, "Unknown command 'explode'; available: cancel, retry, remove, priority, pause, resume."),
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_sentence_and_changes_nothing(panel, place, verb, options, sentence):

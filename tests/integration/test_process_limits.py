@@ -93,7 +93,7 @@ def test_what_the_system_withholds_is_said_and_keeps_no_job_from_running(around)
     waiting = started_by(around, *without, *less)
     found, withheld, _ = submitted(around, *without)
     assert (found["open files"], found["niceness"]) == ([256, 256], 5)
-    assert any(each.startswith("limit of open files 256, not ") for each in withheld)
+    assert any(each.startswith("limit on open files 256, not ") for each in withheld)
     assert "niceness 5, not 0" in withheld
     shown = subprocess.run(
         [sys.executable, "-m", "ipybgjobs", "show", "2"], env=around.environment, capture_output=True, text=True, check=True
@@ -107,7 +107,7 @@ def test_what_the_system_withholds_is_said_and_keeps_no_job_from_running(around)
             text=True,
             check=False,
         ).stdout
-        assert "niceness 5, not 0: the supervisor that runs has no more" in said
+        assert "niceness 5, not 0: the running supervisor has no more" in said
     waiting.cancel()
 
 

@@ -109,16 +109,16 @@ def test_variables_that_act_at_the_start_of_an_interpreter_are_given_to_a_fresh_
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (0, "'gpu' .*0.* whole number, at least 1"),
-        (-1, "'gpu' .*-1.* whole number, at least 1"),
-        (True, "'gpu' .*True.* whole number, at least 1"),
-        ("2", "'gpu' .*'2'.* whole number, at least 1"),
-        (1.5, "'gpu' .*1.5.* whole number, at least 1"),
-        ({"slots": 0}, "'gpu' has slots 0; it is a whole number, at least 1"),
-        ({"slots": True}, "'gpu' has slots True"),
-        ({"slots": 1, "envs": {}}, "'gpu' sets 'envs'; it may set slots and env"),
-        ({"env": ["CARD"]}, "'gpu' has env"),
-        ({"env": {"CARD": 0}}, "the variable 'CARD' to 0; both are text"),
+        (0, "'gpu' .* integer of at least 1; got 0"),
+        (-1, "'gpu' .* integer of at least 1; got -1"),
+        (True, "'gpu' .* integer of at least 1; got True"),
+        ("2", "'gpu' .* integer of at least 1; got '2'"),
+        (1.5, "'gpu' .* integer of at least 1; got 1.5"),
+        ({"slots": 0}, "the slots of the queue 'gpu' must be an integer of at least 1; got 0"),
+        ({"slots": True}, "the slots of the queue 'gpu' must be an integer of at least 1; got True"),
+        ({"slots": 1, "envs": {}}, "'gpu' sets the unknown option 'envs'; the options are slots and env"),
+        ({"env": ["CARD"]}, "the env of the queue 'gpu' must be"),
+        ({"env": {"CARD": 0}}, "the variable 'CARD' to 0; both must be text"),
         ({"env": {"A=B": "0"}}, "the variable 'A=B'"),
         ({"env": {"": "0"}}, "the variable ''"),
     ],
@@ -163,7 +163,7 @@ def test_a_paused_queue_starts_nothing_and_what_runs_goes_on(control):
     assert later.cancel().state == "cancelled"
     assert bg.resume("one") == ["one"]
     assert waiting.result(60) == "waiting"
-    with pytest.raises(bg.InvalidRequest, match=r"The queue one is not paused; jobs of it start as soon as it has a slot\."):
+    with pytest.raises(bg.InvalidRequest, match=r"The queue one is not paused; its jobs start as soon as a slot is free\."):
         bg.resume("one")
 
 
@@ -199,7 +199,7 @@ def test_a_retry_waits_while_its_queue_is_paused(control):
 def test_a_queue_is_paused_and_resumed_from_a_terminal(control, capsys):
     capsys.readouterr()
     assert main(["pause", "one"]) == 0
-    assert capsys.readouterr().out == "paused: one; running jobs go on\n"
+    assert capsys.readouterr().out == "paused: one; running jobs continue\n"
     job = bg.submit("control.note", queue="one")
     control.probe()
     assert main(["show", str(job.id)]) == 0
@@ -266,7 +266,7 @@ def test_how_long_one_waits_is_a_duration_as_any_and_what_is_none_is_refused(pla
     waits += [lambda timeout: list(bg.as_completed([job], timeout)), lambda timeout: list(group.as_completed(timeout))]
     for wait in waits:
         for timeout in (float("nan"), "soon", object(), True):
-            with pytest.raises(bg.InvalidParameters, match=r"^timeout is .*; "):
+            with pytest.raises(bg.InvalidParameters, match=r"^timeout must be .*; got "):
                 wait(timeout)
         for timeout in ("50ms", 0.05, -1, 0):
             with pytest.raises(TimeoutError):

@@ -29,7 +29,7 @@ def test_a_process_that_vanished_is_told_of_by_signal_peak_memory_and_last_lines
     [attempt] = job.attempts
     assert (attempt.outcome, attempt.signal, attempt.exit_code) == ("lost", number, None)
     assert attempt.peak_memory > 60e6
-    assert re.fullmatch(rf"the process was ended by signal {number} \({name}\), at its peak it used \d+ MB", job.error)
+    assert re.fullmatch(rf"the process was killed by signal {number} \({name}\), peak memory \d+ MB", job.error)
     assert "out of memory" not in job.error
     last = [f"line {line}" for line in range(5, 15)]
     assert [line for line in job.traceback.splitlines() if line.startswith("line ")] == last

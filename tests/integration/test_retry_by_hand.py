@@ -40,13 +40,13 @@ def test_a_job_that_was_cancelled_before_it_started_can_be_retried_by_hand(tries
 
 def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
     job = bg.submit("tries.sleeps", {"seconds": 0.1}, delay=0.5)
-    with pytest.raises(bg.InvalidRequest, match=f"job {job.id} is queued; only one that failed or was cancelled"):
+    with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \(queued\); only a failed or cancelled job"):
         job.retry()
     running(job)
-    with pytest.raises(bg.InvalidRequest, match=f"job {job.id} is (running|succeeded); only one"):
+    with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \((running|succeeded)\); only a failed"):
         job.retry()
     job.wait(60)
-    with pytest.raises(bg.InvalidRequest, match=r"is succeeded; only one that failed or was cancelled.*submit it again"):
+    with pytest.raises(bg.InvalidRequest, match=r"\(succeeded\); only a failed or cancelled job can: submit it again"):
         job.retry()
     assert outcomes(job) == ["succeeded"]
 
@@ -95,7 +95,7 @@ def test_a_retry_with_other_parameters_comes_after_the_same_jobs(calc):
     first = bg.submit("calc.once", {"marker": str(calc.root / "marker")}, delay=0.3)
     second = bg.submit("calc.add", {"a": 2}, after=first).wait(60)
     assert second.state == "failed"
-    with pytest.raises(bg.InvalidRequest, match="job 2 comes after job 1, which did not succeed: retry job 1 first"):
+    with pytest.raises(bg.InvalidRequest, match="job 2 depends on job 1, which did not succeed: retry job 1 first"):
         second.retry(params={"a": 3})
     first.retry()
     third = second.retry(params={"a": 3})
@@ -113,7 +113,7 @@ def test_a_running_job_is_tried_again_in_no_way(calc):
         for params in (None, {"seconds": 1}):
             with pytest.raises(bg.InvalidRequest) as error:
                 each.retry(params=params)
-            assert f"job {each.id} is {each.state}" in one_sentence(str(error.value))
+            assert f"job {each.id} can't be retried ({each.state})" in one_sentence(str(error.value))
             assert "cancel" in str(error.value)
     assert everything(calc) == before
     job.cancel()
@@ -134,5 +134,5 @@ def test_a_job_that_has_succeeded_is_not_tried_again_without_a_change(calc):
     job = bg.submit("calc.add", {"a": 1}).wait(60)
     with pytest.raises(bg.InvalidRequest) as error:
         job.retry()
-    assert "job 1 is succeeded" in one_sentence(str(error.value))
+    assert "job 1 can't be retried (succeeded)" in one_sentence(str(error.value))
     assert job.retry(params={"a": 5}).result(60) == 5

@@ -21,7 +21,10 @@ def test_the_same_call_gives_the_job_that_has_succeeded_back(calc, capsys):
     capsys.readouterr()
     again = bg.submit(*call, init={"depth": 2}, reuse=True, name="ignored", queue="gpu")
     assert (again, again.id) == (first, first.id)
-    assert capsys.readouterr().err == f"reused job 1, {time.strftime('%H:%M', time.localtime(first.attempts[0].ended_at))}\n"
+    assert (
+        capsys.readouterr().err
+        == f"Reusing job 1 (finished {time.strftime('%H:%M', time.localtime(first.attempts[0].ended_at))}).\n"
+    )
     assert again.result(0) == [2, 0.5, None]
     assert len(bg.jobs()) == 1
     assert len(first.attempts) == 1
@@ -120,7 +123,7 @@ def test_reuse_takes_an_age(calc, capsys):
     age(calc, first, 8 * DAY)
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() - 8 * DAY))[:10]
     assert bg.submit("calc.add", {"a": 1}, reuse="9d").id == 1
-    assert re.search(rf"^reused job 1, {day} \d\d:\d\d$", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(rf"^Reusing job 1 \(finished {day} \d\d:\d\d\)\.$", capsys.readouterr().err, re.MULTILINE)
     assert bg.submit("calc.add", {"a": 1}, reuse=True).id == 1
     second = bg.submit("calc.add", {"a": 1}, reuse="7d").wait(60)
     assert second.id == 2
@@ -128,7 +131,7 @@ def test_reuse_takes_an_age(calc, capsys):
     age(calc, second, 1 * DAY)
     capsys.readouterr()
     assert bg.submit("calc.add", {"a": 1}, reuse=7 * DAY).id == 2
-    assert capsys.readouterr().err.startswith("reused job 2, yesterday ")
+    assert capsys.readouterr().err.startswith("Reusing job 2 (finished yesterday ")
 
 
 @pytest.mark.parametrize("reuse", ["soon", -1, "-7d", float("nan"), [7], "7 fortnights"])

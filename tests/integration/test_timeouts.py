@@ -64,7 +64,7 @@ def test_a_job_that_is_still_queued_at_its_deadline_fails(control):
     for job in jobs:
         assert job.wait(60).error == _DEADLINE
     assert [(job.state, job.attempts) for job in jobs] == [("failed", [])] * 4
-    assert needs.wait(60).error == f"job {jobs[0].id} (control.note), which it comes after, has failed"
+    assert needs.wait(60).error == f"job {jobs[0].id} (control.note), which it depends on, failed"
     with pytest.raises(bg.JobFailed, match=r"retry_until"):
         jobs[0].result(60)
     assert blocking.state == "running"

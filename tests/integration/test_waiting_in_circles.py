@@ -30,7 +30,7 @@ def test_a_job_that_waits_for_a_job_of_its_own_full_queue_is_told_so(parents):
         error = job.exception(DEADLINE)
         assert isinstance(error, bg.Standstill)
         assert f"which can't start: the only slot of the queue {way} is taken by a job that waits." in str(error)
-        assert f"Submit what a job waits for to another queue, or give {way} more slots (BackgroundJobs.queues)." in str(error)
+        assert f"to another queue, or give {way} more slots (BackgroundJobs.queues)." in str(error)
     children = bg.jobs(target="work.echo")
     assert {job.result(DEADLINE) for job in children} == {1, 2, 5}  # they have the slots now
     assert len(children) == len(ways) + 2
@@ -60,10 +60,10 @@ def test_a_wait_with_a_time_out_ends_by_itself(parents):
 def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, capsys):
     parent = bg.submit("parents.parent", {"queue": "other"})
     child = until(lambda: next(iter(bg.jobs(queue="other", state="running")), None), "its child")
-    until(lambda: "waits for" in parent.status, "the wait")
-    assert parent.status == f"running, waits for job {child.id}"
+    until(lambda: "waiting for" in parent.status, "the wait")
+    assert parent.status == f"running, waiting for job {child.id}"
     cli.run(["show", str(parent.id)])
-    assert f"waits for job {child.id}" in capsys.readouterr().out
+    assert f"waiting for job {child.id}" in capsys.readouterr().out
     time.sleep(standstill._LOOKS + 1)  # as long as a standstill takes to be found
     assert parent.state == "running"
     child.cancel()

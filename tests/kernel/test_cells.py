@@ -254,7 +254,7 @@ def test_what_can_not_come_back_keeps_nothing_else_away(notebook):
     notebook.ok("%%bgjob --out model,rows --name apart;\nmodel = {1: 2}\nrows = (i for i in range(3))")
     said = notebook.ok("job = bg.job('apart').wait(60)").stdout
     number = notebook.value("job.id")
-    lost = "rows was not set: rows, a generator, can't be kept: TypeError: cannot pickle 'generator' object"
+    lost = "rows was not set: rows (generator) could not be saved: TypeError: cannot pickle 'generator' object"
     assert said == f"model set by job {number}; {lost}\n"
     assert notebook.value("model") == {1: 2}
     assert notebook.value("'rows' in globals()") is False
@@ -300,7 +300,7 @@ def test_a_cell_that_fails_sets_nothing_and_says_so(notebook):
 def test_a_name_that_the_cell_has_not_set_after_all_fails_the_job(notebook):
     assert notebook.cell("if not []:\n    pass\nelse:\n    q = 1", "--out q") == (
         "failed",
-        "NameError: --out asks for q, which the cell has not set.",
+        "NameError: --out asks for q, which the cell did not set.",
     )
 
 
@@ -350,29 +350,29 @@ def test_what_a_cell_reads_of_the_notebook(reads, code):
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
-        ("", "print(number)", "number is a variable of the notebook, which the job doesn't have: add --in number."),
-        ("", "print(x, number)", "number, x are variables of the notebook, which the job doesn't have: add --in number,x."),
-        ("--in x", "print(x, number)", "number is a variable"),
+        ("", "print(number)", "The cell uses number from the notebook, which is not sent to the job: add --in number."),
+        ("", "print(x, number)", "The cell uses number, x from the notebook, which are not sent to the job: add --in number,x."),
+        ("--in x", "print(x, number)", "The cell uses number from the notebook"),
         ("", "math.pi", "begin the cell with `import math`."),
         ("", "paths.sep", "begin the cell with `import posixpath as paths`"),
         ("", "math.pi + number", "begin the cell with `import math` and add --in number."),
         ("--in missing", "missing", "--in missing: this notebook has no variable missing."),
-        ("--in 1x", "1", "'1x' is not the name of a variable"),
+        ("--in 1x", "1", "'1x' is not a valid variable name"),
         ("--in x,lock", "lock", "variables is a dict whose 'lock' is a lock, which can't be sent to another process"),
         ("--out z", "y = 1", "--out z: the cell does not set z."),
-        ("--out if", "y = 1", "'if' is not the name of a variable"),
+        ("--out if", "y = 1", "'if' is not a valid variable name"),
         ("--in", "y = 1", "expected one argument"),
-        ("studio.describe", "1", "takes no target: studio.describe is too much"),
-        ("--in x, number", "1", "several names are written --in x,y"),
-        ("value=1", "1", "takes no target: value=1"),
+        ("studio.describe", "1", "takes no target: unexpected argument studio.describe"),
+        ("--in x, number", "1", "write several names as --in x,y"),
+        ("value=1", "1", "takes no target: unexpected argument value=1"),
         ("--here", "1", "unrecognized arguments: --here"),
         ("--frob", "1", "--frob"),
         ("--queue gpu", "1", "There is no queue 'gpu'"),
         ("--name 'x", "1", "' is not closed in"),
-        ("", "# nothing", "There is no code below %%bgjob"),
-        ("", "y = 1\nz = (", "The cell is not Python: '(' was never closed in line 2 of the code: z = ("),
-        ("", "return 1", "'return' outside function in line 1 of the code"),
-        ("", "y = '\0'", "The cell is not Python"),
+        ("", "# nothing", "The %%bgjob cell is empty"),
+        ("", "y = 1\nz = (", "The cell is not valid Python: '(' was never closed on line 2 of the code: z = ("),
+        ("", "return 1", "'return' outside function on line 1 of the code"),
+        ("", "y = '\0'", "The cell is not valid Python"),
     ],
 )
 def test_a_wrong_cell_costs_one_line(notebook, line, code, said):
@@ -452,7 +452,7 @@ def test_of_a_long_text_the_last_lines_are_shown_whole(notebook):
     ends = "line 8999"
     texts = notebook.listen(lambda shown: any(ends in data.get("text/plain", "") for data in shown.get(cell, {}).values()))[cell]
     note, first, *_ = next(data["text/plain"] for data in texts if ends in data["text/plain"]).splitlines()
-    assert note == "… (job.log() has all of it)"
+    assert note == "… (job.log() shows all of it)"
     assert first.startswith("line ")
 
 
@@ -478,7 +478,7 @@ def test_a_cell_is_explained(notebook):
     assert notebook.ok("%bgjob --explain Point.grow by=much").stdout.startswith("__main__.Point.grow would be refused: ")
     notebook.switch(on=False)
     said = notebook.ok("%%bgjob --explain\n1").stdout
-    assert said.startswith("ipybgjobs.Cell.run would be refused: The code of a cell may not run as a job.")
+    assert said.startswith("ipybgjobs.Cell.run would be refused: The code of a cell can't run as a job.")
     assert notebook.jobs() == before
 
 
@@ -527,7 +527,7 @@ def test_what_a_class_was_at_submit_is_what_runs_and_is_tried_again(notebook):
     assert notebook.value("job.retry({'fail': False}).result(60)") == "old"
     assert notebook.value("bg.run_background_job(Changing, 'value', {}).result(60)") == "new"
     assert notebook.run("bg.run_background_job(Old, 'value', {})").evalue == (
-        "The notebook has another Changing by now, or none: give the one that is there."
+        "Changing has since been redefined or deleted in this notebook: pass the current one."
     )
 
 
@@ -545,10 +545,10 @@ def test_a_job_of_a_class_of_the_notebook_runs_here_too(notebook):
     ("line", "said"),
     [
         ("Point.grow by=much", "by='much' does not fit int"),
-        ("Point.grow", "grow() needs by"),
+        ("Point.grow", "grow() is missing the required parameter by"),
         ("Point.grow by=1 size=2", "size is a parameter of the constructor: write %bgjob Point(size=value).grow"),
         ("Point.missing", "Point has no method missing"),
-        ("Point.grow by=1 --reuse", "reuse compares source files, and Point.grow is defined in the notebook: put it in a module"),
+        ("Point.grow by=1 --reuse", "reuse compares source files, but Point.grow is defined in the notebook: move it to"),
         ("Point._hidden", "_hidden is a private name"),
         ("__main__.Missing.fit", "Missing does not exist: the notebook has no Missing"),
         ("Holder.run", "Holder can't be sent to another process"),
@@ -576,8 +576,8 @@ def test_another_kernel_retries_a_job_of_a_class_that_it_does_not_have(notebook)
 @pytest.mark.parametrize(
     ("code", "begins"),
     [
-        ("%%bgjob\nprint(number)", "The code of a cell may not run as a job. To allow it: put "),
-        ("%bgjob Point.grow by=2", "Point.grow is defined in the notebook, where a process of its own can't find it: "),
+        ("%%bgjob\nprint(number)", "The code of a cell can't run as a job. To allow it: put "),
+        ("%bgjob Point.grow by=2", "Point.grow is defined in the notebook, where a separate process can't import it: "),
         ("%bgjob double value=2", "double is defined in the notebook"),
     ],
 )
@@ -586,20 +586,20 @@ def test_without_the_switch_nothing_of_the_notebook_runs_and_the_refusal_says_ho
     refusal = notebook.refuses(code)
     assert refusal.startswith(begins)
     file = notebook.place.root / "JUPYTER_CONFIG_DIR" / "ipybgjobs_config.py"
-    assert f"put c.BackgroundJobs.allow_notebook_code = True into {file}." in refusal
+    assert f"put c.BackgroundJobs.allow_notebook_code = True in {file}." in refusal
 
 
 def test_the_notebook_can_only_switch_it_off(notebook):
     restore = "get_ipython().config.pop('BackgroundJobs', None)\n%reload_ext ipybgjobs"
     notebook.switch(on=False)
     notebook.ok("%config BackgroundJobs.allow_notebook_code = True")
-    assert "may not run" in notebook.refuses("%%bgjob\n1")
+    assert "can't run as a job" in notebook.refuses("%%bgjob\n1")
     notebook.ok(restore)
     notebook.switch(on=True)
     try:
         notebook.ok("%config BackgroundJobs.allow_notebook_code = False")
         for code in ("%%bgjob\n1", "%bgjob double value=1"):
-            assert "%config BackgroundJobs.allow_notebook_code = False has narrowed them" in notebook.refuses(code)
+            assert "%config BackgroundJobs.allow_notebook_code = False in this notebook turns it off" in notebook.refuses(code)
     finally:
         notebook.ok(restore)
     notebook.ok("%%bgjob ;\n1")
@@ -615,7 +615,7 @@ def test_what_waits_when_it_is_switched_off_is_denied_at_launch(notebook, code):
         connection.execute("UPDATE jobs SET not_before = 0 WHERE name = 'struck'")
     connection.close()
     notebook.ok("job = bg.job('struck')\njob.set_priority(1)")  # which wakes the supervisor
-    assert notebook.value("job.wait(60).error").endswith("it is not, or no longer, on the allowlist; nothing was started")
+    assert notebook.value("job.wait(60).error").endswith("it is not on the allowlist (any more); nothing was started")
     assert notebook.value("[str(each.outcome) for each in job.attempts]") == ["denied"]
 
 

@@ -55,7 +55,7 @@ def test_many_jobs(place, monkeypatch):
     assert len(set(re.findall(r"^(\d+) \{'alpha'", text(ended), re.MULTILINE))) == 12
     assert text(frame).split()[:3] == ["mean", "min", "max"]
     assert re.fullmatch(r"0\.[89]\d*", text(last))
-    assert "reused job 13, " in text(again)
+    assert "Reusing job 13 (finished " in text(again)
     assert text(again).endswith("True")
     assert re.search(r"job 14 .* cancelled\n", text(jobs))
     assert "12 succeeded" in text(jobs)

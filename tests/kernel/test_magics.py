@@ -216,15 +216,15 @@ def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(n
         ("", "A job needs a target"),
         ("# nothing", "A job needs a target"),
         ("value=1", "A job needs a target"),
-        ("studio.describe", "describe() needs value; give value=…"),
+        ("studio.describe", "describe() is missing the required parameter value: pass value=…"),
         ("studio.describe 1", "'1' is not a parameter: write key=value"),
-        ("studio.describe value = 1", "without spaces around the equals sign"),
+        ("studio.describe value = 1", 'with no spaces around "="'),
         ("studio.describe value=", 'value= has no value; for the empty text, write value=""'),
         ("studio.describe value=1 value=2", "value is given twice"),
         ("studio.describe valeu=1", "Did you mean value?"),
-        ("studio.describe value=true", 'write value=True for the value, value="true" for the text'),
-        ("studio.describe value=null", 'write value=None for the value, value="null" for the text'),
-        ("studio.describe value=number", 'Write value=$number for it, value="number" for the text'),
+        ("studio.describe value=true", 'write value=True for the value, or value="true" for the text'),
+        ("studio.describe value=null", 'write value=None for the value, or value="null" for the text'),
+        ("studio.describe value=number", 'Write value=$number for its value, or value="number" for the text'),
         ("studio.describe value=$missing", "this notebook has no variable missing"),
         ("studio.describe value=number.bit_length()", "neither a Python literal nor a bare word"),
         ("studio.describe value='a", "' is not closed in"),
@@ -236,11 +236,11 @@ def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(n
         ("--frob studio.describe value=1", "--frob"),
         ("studio.describe value=1 --priority high", "invalid int value: 'high'"),
         ("studio.describe value=1 --name", "expected one argument"),
-        ("studio.describe value=1 --delay soon", "delay is 'soon'"),
+        ("studio.describe value=1 --delay soon", "got 'soon'"),
         ("studio.describe value=1 --queue gpu", "There is no queue 'gpu'"),
         ("studio.Model._hidden", "_hidden is a private name"),
         ("studio.Model.fitt", "Did you mean studio.Model.fit?"),
-        ("studio", "is not a target"),
+        ("studio", "is not a valid target"),
     ],
 )
 def test_a_wrong_line_costs_one_line(notebook, line, said):
@@ -266,7 +266,7 @@ def test_a_class_of_the_notebook_is_told_to_move_into_a_module(notebook):
         notebook.run("bg.submit('__main__.Mine.fit')").evalue,
     ):
         assert refusal.startswith("Mine.fit is defined in the notebook")
-        assert "put it in a module" in refusal
+        assert "move it to a module" in refusal
 
 
 def test_an_error_of_the_api_is_no_usage_error_but_has_the_same_words(notebook):
@@ -326,7 +326,7 @@ def test_config_lists_the_traits_with_their_help(notebook):
 def test_what_only_a_file_can_set_is_refused_as_such(configured, setting):
     configured.ok(f"%config {setting}")
     trait = setting.partition(" ")[0]
-    assert f"{trait} counts only in a configuration file" in configured.refuses("%bgjob studio.describe value=1")
+    assert f"{trait} takes effect only in a configuration file" in configured.refuses("%bgjob studio.describe value=1")
 
 
 def test_a_wrong_value_changes_nothing_and_the_extension_can_be_loaded_again(configured):
@@ -371,15 +371,15 @@ def test_a_job_submitted_by_a_verb_is_a_job_of_this_notebook(notebook):
         ("log 999999", "no job with id 999999"),
         ("cancel no-such-name", "no-such-name"),
         ("list --limit many", "invalid int value"),
-        ("list --state sleeping", "There is no state 'sleeping'"),
+        ("list --state sleeping", "got 'sleeping'"),
         ("log 'x", "' is not closed in"),
         ("log 1 --tail=-3", "'-3' is not a number of lines"),
         (
             "submit studio.describe value=$number",
-            'value=$number: %bgjobs sends no variables; %bgjob does, and job.retry({"value": number}).',
+            'value=$number: %bgjobs does not send variables; use %bgjob, or job.retry({"value": number}).',
         ),
-        ("retry 1 value=$number", "value=$number: %bgjobs sends no variables"),
-        ("dashboard --no-browser", "The dashboard needs a process of its own"),
+        ("retry 1 value=$number", "value=$number: %bgjobs does not send variables"),
+        ("dashboard --no-browser", "The dashboard must run in its own process"),
     ],
 )
 def test_a_wrong_verb_costs_one_line(notebook, line, said):

@@ -140,7 +140,7 @@ def test_a_sweep_does_not_overwrite_its_own_outputs(desk):
         [{"parameters": {"n": number}} for number in (1, 2)],
         {"path": str(path), "output": str(desk.root / "out.ipynb")},
     )
-    with pytest.raises(bg.InvalidParameters, match=r"out.ipynb' for several jobs, .*: give a folder\."):
+    with pytest.raises(bg.InvalidParameters, match=r"Several jobs would write to the same output .*out.ipynb': pass a folder\."):
         bg.submit_many(RUN, calls, common=common)
     assert bg.jobs() == []
 
@@ -153,7 +153,7 @@ def test_what_appears_at_the_output_s_place_while_the_job_waits_is_not_overwritt
     before = theirs.read_bytes()
     bg.resume()
     assert job.wait(60).state == "failed"
-    assert f"output is '{desk.root}/out.ipynb', which is there and is not a job's output" in job.error
+    assert f"output '{desk.root}/out.ipynb' already exists and was not written by a job" in job.error
     assert theirs.read_bytes() == before
 
 
@@ -175,7 +175,7 @@ def test_two_jobs_that_run_at_once_with_one_output_keep_both(desk):
     assert slow.result(60) == f"{desk.root}/out-job{slow.id}.ipynb"
     assert printed(read(place)) == ["fast\n"]
     assert printed(read(slow.result())) == ["begun\n", "slow\n"]
-    assert f"[{place} has been replaced by something else: this notebook's output continues in {slow.result()}]\n" in slow.log()
+    assert f"[{place} was replaced by another file: this notebook's output continues in {slow.result()}]\n" in slow.log()
 
 
 def test_what_appears_at_the_output_s_place_while_the_job_runs_is_not_overwritten(desk):
@@ -297,7 +297,7 @@ def test_what_must_be_given_is_asked_for_as_it_is_given(desk):
     path = write(desk, code("n: int\nname: str", "parameters"))
     with pytest.raises(bg.InvalidParameters) as refusal:
         submit(path)
-    assert str(refusal.value) == 'train.ipynb needs n, name; give parameters={"n": …, "name": …}'
+    assert str(refusal.value) == 'train.ipynb is missing the required parameters n, name: pass parameters={"n": …, "name": …}'
 
 
 def test_the_cell_of_the_parameters_is_read_and_never_executed(tmp_path):
@@ -358,7 +358,7 @@ def test_a_kernel_that_dies_leaves_a_sentence_and_what_was_done(desk):
     job = submit(write(desk, code("print('one')"), text("# Death"), code(die)), output=desk.root / "out.ipynb")
     assert type(job.exception(60)) is bg.KernelDied
     kept = desk.root / "out.ipynb"
-    assert job.error == f"KernelDied: the kernel died in cell 2 of 2 (Death) by signal 9; what was done is kept in {kept}"
+    assert job.error == f"KernelDied: the kernel died in cell 2 of 2 (Death) (signal 9); the output so far is saved in {kept}"
     assert printed(read(kept)) == ["one\n", "before\n"]
     assert job.log().startswith("one\nbefore\n")
 
@@ -430,7 +430,7 @@ def test_a_retry_goes_on_from_the_cell_that_failed(desk):
     assert job.attempts[0].error == "CellFailed: cell 4 of 4: OSError: first run"
     assert (desk.code / "ran").read_text() == "x"
     assert printed(read(job.result())) == ["", "", "x\n", "2\n"]
-    assert job.log() == f"[1 of 4 cells had succeeded in {desk.root}/out.ipynb, and are left out]\n2\n"
+    assert job.log() == f"[1 of 4 cells already succeeded in {desk.root}/out.ipynb and are skipped]\n2\n"
 
 
 def test_a_notebook_that_ended_itself_ends_there_again_when_it_is_resumed(desk):
@@ -473,38 +473,38 @@ def bad(place, name):
         "missing": (
             "missing.ipynb",
             {},
-            "There is no notebook {code}/missing.ipynb that can be read: No such file or directory.",
+            "The notebook {code}/missing.ipynb can't be read: No such file or directory.",
         ),
-        "a folder": ("", {}, "There is no notebook {code} that can be read: Is a directory."),
-        "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is not a notebook: it holds no JSON."),
+        "a folder": ("", {}, "The notebook {code} can't be read: Is a directory."),
+        "no JSON": ("text.ipynb", {}, "{code}/text.ipynb is not a notebook: it does not contain valid JSON."),
         "deep JSON": (
             "deep.ipynb",
             {},
-            "{code}/deep.ipynb is not a notebook that can be run: it is nested too deeply, or too large.",
+            "{code}/deep.ipynb can't be run: it is too deeply nested or too large.",
         ),
-        "a list": ("list.ipynb", {}, "{code}/list.ipynb is not a notebook that can be run: it has no nbformat and cells"),
-        "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, and can't be upgraded: "),
+        "a list": ("list.ipynb", {}, "{code}/list.ipynb can't be run: it has no nbformat or no cells"),
+        "format 3": ("old.ipynb", {}, "{code}/old.ipynb has the old format 3, which could not be upgraded: "),
         "not valid": ("odd.ipynb", {}, "{code}/odd.ipynb is not a valid notebook: "),
         "no such kernel": (
             "r.ipynb",
             {},
-            '{code}/r.ipynb asks for the kernel nowhere, which is not here; there is python3: give kernel="…"',
+            '{code}/r.ipynb asks for the kernel nowhere, which is not installed: pass kernel="…"',
         ),
         "no kernel": ("nameless.ipynb", {}, "{code}/nameless.ipynb is written in julia and names no kernel"),
-        "no parameters cell": ("sound.ipynb", {"parameters": {"a": 1}}, 'has no cell tagged "parameters", so it takes no a'),
+        "no parameters cell": ("sound.ipynb", {"parameters": {"a": 1}}, 'has no cell tagged "parameters", so it does not take a'),
         "no folder": (
             "sound.ipynb",
             {"output": "file/out/"},
             "output 'file/out/' can't be written: {code}/file is not a folder.",
         ),
-        "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output is 'out.txt': it ends in .ipynb, or is a folder: out.txt/"),
-        "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is not a valid notebook: a part of it has no metadata."),
-        "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output is 'r.ipynb', which is there and is not a job's output"),
+        "no notebook": ("sound.ipynb", {"output": "out.txt"}, "output must end in .ipynb or be a folder (out.txt/"),
+        "odder": ("odder.ipynb", {}, "{code}/odder.ipynb is not a valid notebook: part of it has no metadata."),
+        "somebody's": ("sound.ipynb", {"output": "r.ipynb"}, "output 'r.ipynb' already exists and was not written by a job"),
         "a pipe": ("pipe.ipynb", {}, "{code}/pipe.ipynb is not a notebook: it is not a regular file."),
         "into a pipe": (
             "sound.ipynb",
             {"output": "pipe.ipynb"},
-            "output is 'pipe.ipynb', which is there and is not a job's output",
+            "output 'pipe.ipynb' already exists and was not written by a job",
         ),
         "itself": ("sound.ipynb", {"output": "./sound.ipynb"}, "the notebook itself, which is never overwritten"),
         "read-only": ("sound.ipynb", {"output": "/proc/x.ipynb"}, "output '/proc/x.ipynb' can't be written: /proc: "),
@@ -532,9 +532,9 @@ def test_bad_input_costs_one_sentence_and_nothing_is_submitted(desk, monkeypatch
 
 
 def test_bad_notebooks_of_others(desk):
-    with pytest.raises(bg.InvalidParameters, match="asks for the kernel r, which is not here"):
+    with pytest.raises(bg.InvalidParameters, match="asks for the kernel r, which is not installed"):
         submit(OTHERS / "notimplemented_translator.ipynb")
-    with pytest.raises(bg.InvalidParameters, match=r"The cell tagged parameters of .* can't be read"):
+    with pytest.raises(bg.InvalidParameters, match=r"The cell tagged parameters in .* can't be parsed"):
         submit(OTHERS / "complex_parameters.ipynb", parameters={"a": 1})
 
 
@@ -580,7 +580,7 @@ def test_nothing_is_allowed_until_a_pattern_says_so_and_the_line_of_the_refusal_
     path = write(place, code("1"), name=name)
     other = write(place, code("1"), name="other.ipynb")
     place.allow({"ipybgjobs.Notebook": ["run"]})
-    with pytest.raises(bg.JobNotAllowed, match=r"no pattern of BackgroundJobs\.allowed_notebooks fits it") as refusal:
+    with pytest.raises(bg.JobNotAllowed, match=r"it matches no pattern in BackgroundJobs\.allowed_notebooks") as refusal:
         submit(path)
     shell(place, str(refusal.value).rpartition("To allow it: !")[2])
     bg.pause()
@@ -607,7 +607,8 @@ def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place
     assert missing.returncode == 1
     assert (
         missing.stderr
-        == "There is no notebook deep/two.ipynb; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'.\n"
+        == "There is no notebook deep/two.ipynb; to allow notebooks that do not exist yet, use a pattern in quotes: "
+        "'work/**/*.ipynb'.\n"
     )
 
 
@@ -616,8 +617,8 @@ def test_an_explanation_names_the_pattern_and_says_that_the_file_is_sent_along(d
     explained = bg.client.client().explain(RUN, {"path": str(path)})
     found = explained.to_json()
     assert found["notebook"] == {"pattern": f"{desk.root}/**/*.ipynb"}
-    assert f"  notebook      fits '{desk.root}/**/*.ipynb' of allowed_notebooks\n" in str(explained)
-    assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent along")
+    assert f"  notebook      matches '{desk.root}/**/*.ipynb' in allowed_notebooks\n" in str(explained)
+    assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent with the job")
     bg.client.client().close()
 
 
@@ -646,7 +647,7 @@ def test_a_pattern_struck_off_since_the_submit_denies_the_job_at_launch(desk):
     bg.resume()
     for job in jobs:
         assert job.wait(60).attempts[-1].outcome == "denied"
-        assert f"no pattern of allowed_notebooks fits '{path}', or no longer" in job.error
+        assert f"no pattern in allowed_notebooks matches '{path}' (any more)" in job.error
     assert not (desk.code / "ran").exists()
 
 
@@ -676,7 +677,7 @@ def test_by_whatever_name_our_class_is_allowed_its_notebooks_are_looked_at(place
 @pytest.mark.parametrize("name", CELL_NAMES)
 def test_by_whatever_name_the_class_of_cells_is_allowed_the_switch_for_code_counts(place, name):
     allow_aliases(place)
-    with pytest.raises(bg.JobNotAllowed, match=r"The code of a cell may not run as a job\. .*allow_notebook_code = True"):
+    with pytest.raises(bg.JobNotAllowed, match=r"The code of a cell can't run as a job\. .*allow_notebook_code = True"):
         bg.submit(f"alias.{name}", {"code": "1"})
 
 
@@ -706,7 +707,7 @@ def test_a_worker_whose_class_demands_what_the_files_do_not_permit_calls_nothing
 
 @pytest.mark.parametrize("key", ["ipybgjobs.notebooks.job.Notebook", "ipybgjobs.cell.Cell", "ipybgjobs", "ipybgjobs.api"])
 def test_of_this_package_an_entry_allows_notebooks_alone_by_their_documented_name(tmp_path, key):
-    with pytest.raises(bg.ConfigurationError, match=r"of this package only ipybgjobs\.Notebook can be allowed, by that name"):
+    with pytest.raises(bg.ConfigurationError, match=r"of this package, only ipybgjobs\.Notebook can be allowed, under that name"):
         loaded(tmp_path, ("user", f"c.BackgroundJobs.allowed_jobs = {{{key!r}: ['run']}}"))
 
 
@@ -727,7 +728,7 @@ def test_patterns_of_several_files_are_united_and_a_locked_file_decides_alone(tm
     assert Settings.from_json(json.loads(json.dumps(both.to_json()))) == both
     locked = loaded(tmp_path, system, user, administered=[0])
     assert locked.allowed_notebooks == ("/a/*.ipynb",)
-    with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern there allows it"):
+    with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern in that file can allow it"):
         allowlist.check_demand(demand.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
 
 
@@ -742,11 +743,11 @@ def test_a_notebook_narrows_by_config_and_never_widens(desk):
     bg.client.use(Client(live=LiveTraits(live)))
     path = write(desk, code("1"))
     live.allowed_notebooks = [f"{desk.code}/other/*.ipynb"]
-    with pytest.raises(bg.JobNotAllowed, match=r"%config BackgroundJobs.allowed_notebooks has narrowed them"):
+    with pytest.raises(bg.JobNotAllowed, match=r"%config BackgroundJobs.allowed_notebooks in this notebook excludes it"):
         submit(path)
     allow(desk, f"{desk.root}/elsewhere/*.ipynb")
     live.allowed_notebooks = ["/**"]
-    with pytest.raises(bg.JobNotAllowed, match=r"no pattern of BackgroundJobs.allowed_notebooks fits it"):
+    with pytest.raises(bg.JobNotAllowed, match=r"it matches no pattern in BackgroundJobs.allowed_notebooks"):
         submit(path)
     bg.client.client().close()
 

@@ -71,11 +71,11 @@ def test_a_kernel_that_drops_messages_makes_the_job_say_how_many(desk):
     spec = {"kernelspec": {"name": "lines", "display_name": "Lines", "language": "lines"}}
     few = submit(write(desk, code("5"), name="few.ipynb", **spec), output=desk.root / "few.ipynb")
     few.result(60)
-    assert "did not come" not in few.log()
+    assert "did not arrive" not in few.log()
     many = submit(write(desk, code("30000"), name="many.ipynb", **spec), output=desk.root / "many.ipynb").wait(120)
     text = printed(read(desk.root / "many.ipynb"))[0]
     kept = sum(line.endswith("x") for line in text.splitlines())
-    told = re.search(r"\[(\d+) messages of the kernel did not come: what is shown is not complete\]", many.log())
+    told = re.search(r"\[(\d+) messages of the kernel did not arrive: the output shown is incomplete\]", many.log())
     assert told is not None if kept < 30_000 else told is None
     assert told is None or int(told[1]) >= 30_000 - kept
     assert (told is None) or told[0] in text
@@ -175,7 +175,7 @@ def test_a_figure_that_only_a_page_could_draw_is_told(desk):
     draw = "%matplotlib notebook\nimport matplotlib.pyplot as plt\n_ = plt.plot([1, 2])"
     job = submit(write(desk, code(draw)), output=desk.root / "out.ipynb")
     job.result(60)
-    assert "is drawn by an open page alone, and is not kept: use %matplotlib inline" in job.log()
+    assert "needs an open page and is not saved: use %matplotlib inline" in job.log()
 
 
 # -- which kernel --------------------------------------------------------------------------------------------------------
@@ -185,9 +185,11 @@ def test_another_kernel_is_chosen_by_name_and_the_output_names_it(desk):
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     install_kernel(desk, "mine", argv, "Python")
     path = write(desk, code("n = 1", "parameters"), code("print(n)"), kernelspec={"name": "gone", "display_name": "Gone"})
-    with pytest.raises(bg.InvalidParameters, match=r"asks for the kernel gone, which is not here; .*mine.*: give kernel="):
+    with pytest.raises(
+        bg.InvalidParameters, match=r"asks for the kernel gone, which is not installed: pass kernel=.*available: .*mine"
+    ):
         submit(path)
-    with pytest.raises(bg.InvalidParameters, match=r"^kernel='none' is not here; there is .*mine"):
+    with pytest.raises(bg.InvalidParameters, match=r"^kernel='none' is not installed; available: .*mine"):
         submit(path, kernel="none")
     job = submit(path, kernel="mine", parameters={"n": 2}, output=desk.root / "out.ipynb")
     job.result(60)
@@ -277,7 +279,7 @@ def tolerated():
 
 
 @pytest.mark.parametrize("name", sorted(tolerated()))
-@pytest.mark.filterwarnings("ignore:.*not quite a valid notebook")
+@pytest.mark.filterwarnings("ignore:.*not a fully valid notebook")
 def test_what_nbclient_runs_is_read(tmp_path, name):
     path = tmp_path / "odd.ipynb"
     path.write_text(json.dumps(tolerated()[name]))
@@ -289,7 +291,7 @@ def test_what_nbclient_runs_is_read(tmp_path, name):
 def test_an_odd_notebook_runs_is_told_once_at_submit_and_its_log_has_nothing_of_ours(desk):
     path = desk.code / "odd.ipynb"
     path.write_text(json.dumps(tolerated()["top key"] | {"cells": tolerated()["same id"]["cells"]}))
-    with pytest.warns(UserWarning, match="odd.ipynb is run although it is not quite a valid notebook: Additional properties"):
+    with pytest.warns(UserWarning, match="odd.ipynb is not a fully valid notebook, but is run anyway: Additional properties"):
         job = submit(path, output=desk.root / "out.ipynb")
     job.result(60)
     assert job.log() == "ran\n"

@@ -70,7 +70,7 @@ def test_the_later_job_for_a_variable_counts_and_a_wrong_name_is_refused(start, 
     bg.job(2).wait(DEADLINE)
     assert kernel.ok("1;").stdout == "answer is the result of job 2\n"
     reply = kernel.run("%bgjob --into 1x back.held name=now")
-    assert "'1x' is not the name of a variable" in reply.stderr
+    assert "'1x' is not a valid variable name" in reply.stderr
     bg.job(1).cancel()
 
 
@@ -90,7 +90,7 @@ def test_a_job_is_followed_in_its_cell_and_an_interrupt_leaves_it_running(start,
     reply = kernel.run("job = %bgjob --wait back.held name=late")
     thread.join()
     assert reply.status == "ok", reply.everything
-    said = "job 2 goes on (running); job.follow() shows it again, job.cancel() ends it.\n"
+    said = "job 2 continues (running); job.follow() follows it again, job.cancel() stops it.\n"
     assert reply.stdout in (f"begun\n\n{said}", f"\n{said}"), "it may come before the first line is shown"
     assert bg.job(2).state == "running"
     bg.job(2).cancel()

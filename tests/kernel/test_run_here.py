@@ -63,7 +63,7 @@ def test_a_file_that_was_edited_is_imported_again_and_that_is_said(kernel, bench
     assert kernel.value("bg.run_here('bench.Bench.times', {'number': 2})")[0] == 2
     bench.module("bench", module_text("bench").replace("number * self.factor", "number * self.factor + 100"))
     reply = kernel.ok("print(bg.run_here('bench.Bench.times', {'number': 2})[0])")
-    assert reply.stdout.splitlines() == ["Note: bench has changed since it was imported here, and was imported again.", "102"]
+    assert reply.stdout.splitlines() == ["Note: bench has changed since it was imported here, so it was imported again.", "102"]
     assert kernel.ok("print(bg.run_here('bench.Bench.times', {'number': 3})[0])").stdout == "103\n"
 
 

@@ -112,18 +112,18 @@ def test_a_new_store_beside_job_folders_says_so_and_touches_none_of_them(kept, c
     age(kept, 30)
     capsys.readouterr()
     assert bg.submit("work.echo", {"value": 3}).result(60) == 3
-    assert f"Note: 2 job folders in {kept.state}/jobs belong to a store that is no longer there" in capsys.readouterr().err
+    assert f"Note: 2 job folders in {kept.state}/jobs belong to a store that no longer exists" in capsys.readouterr().err
     idle(kept)
     assert bg.submit("work.echo", {"value": 4}).result(60) == 4  # another supervisor has looked for strays, too
-    assert "no longer there" not in capsys.readouterr().err
+    assert "no longer exists" not in capsys.readouterr().err
     idle(kept)
     assert (kept.state / "jobs" / first.uid / "1" / "outcome.json").exists()
     status, said = run(capsys, "doctor")
     assert status == 1
-    assert "2 jobs have no row, and can be had from their folders: `jupyter bgjobs doctor --rescue` saves that." in said
+    assert "2 jobs have no row, and can be restored from their folders. `jupyter bgjobs doctor --rescue` saves them." in said
     assert run(capsys, "doctor", "--rescue") == (
         0,
-        f"Saved in {kept.state}/jobs.db: 2 jobs that only their folders told of.\n",
+        f"Saved in {kept.state}/jobs.db: 2 jobs known only from their folders.\n",
     )
     assert bg.job(first.uid).result(0) == {1, 2}
     assert bg.job(second.uid).result(0) == {"epochs": 1, "lr": 0.1}
@@ -136,7 +136,7 @@ def test_doctor_names_job_folders_without_any_store_and_makes_none(kept, capsys)
     bg.submit("work.echo", {"value": 1}).wait(60)
     idle(kept)
     move_aside(kept)
-    assert "1 job has no row, and can be had from their folders" in run(capsys, "doctor")[1]
+    assert "1 job has no row, and can be restored from their folders" in run(capsys, "doctor")[1]
     assert not (kept.state / "jobs.db").exists()
 
 
@@ -237,7 +237,7 @@ def test_of_a_store_that_is_no_database_any_more_all_comes_from_the_folders(kept
     idle(kept)
     forget(kept)
     (kept.state / "jobs.db").write_bytes(b"these are somebody's notes " * 1000)
-    with pytest.raises(bg.StoreError, match="The file is damaged: `jupyter bgjobs doctor` says what of it can be saved"):
+    with pytest.raises(bg.StoreError, match="The file is damaged: `jupyter bgjobs doctor` reports what can be saved"):
         bg.jobs()
     answer = json.loads(run(capsys, "doctor", "--rescue", "--json")[1])
     assert answer["saved"] == 1
@@ -250,7 +250,7 @@ def test_nothing_is_rescued_beside_a_supervisor_or_a_job_that_runs(kept, capsys,
     until(lambda: job.state == "running", "the job running")
     status, said = run(capsys, "doctor", "--rescue")
     assert (status, said.count("\n")) == (1, 1)
-    assert "A supervisor works on" in said
+    assert "A supervisor is working on" in said
     (tmp_path / "go").touch()
     job.wait(60)
 
@@ -266,13 +266,13 @@ def test_a_supervisor_whose_store_is_damaged_lets_go_and_says_so_and_what_runs_g
     overwrite(kept.state / "jobs.db", 100, (kept.state / "jobs.db").stat().st_size - 100)
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     assert "malformed" in (kept.state / "damage.json").read_text()
-    assert "The supervisor has let go of it; jobs that run go on." in kept.log("background_jobs_errors.log")
+    assert "The supervisor has closed it; running jobs continue." in kept.log("background_jobs_errors.log")
     forget(kept)
     with pytest.raises(bg.StoreError, match="damaged"):
         bg.submit("work.echo", {"value": 1})
     status, said = run(capsys, "doctor", "--rescue")
     assert status == 1
-    assert "runs: wait for its end, then rescue" in said
+    assert "is running: wait for it to end, then rescue" in said
     (tmp_path / "go").touch()
     until((kept.state / "jobs" / job.uid / "1" / "outcome.json").exists, "the job's end")
     idle(kept)  # the fork server has waited for it, and has started nothing
@@ -293,10 +293,10 @@ def test_damage_that_only_a_supervisor_meets_is_told_at_the_next_verb_and_what_r
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the supervisor's end")
     doctor = subprocess.run([sys.executable, "-m", "ipybgjobs", "doctor"], capture_output=True, text=True, check=False)
     assert "1 job can be read" in doctor.stdout
-    assert kept.log("background_jobs_errors.log").count("has let go of it") == 1  # no other supervisor has come meanwhile
+    assert kept.log("background_jobs_errors.log").count("has closed it") == 1  # no other supervisor has come meanwhile
     bg.resume("default")
     waiting = bg.submit("work.echo", {"value": 2})
-    assert "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved" in capsys.readouterr().err
+    assert "The file is damaged: `jupyter bgjobs doctor` reports what can be saved" in capsys.readouterr().err
     until(lambda: kept.supervisor_pid() is None, "no supervisor, and none that is started again and again")
     assert locked(kept.state / "jobs.db")
     assert "2 jobs can be read" in run(capsys, "doctor")[1]

@@ -122,7 +122,7 @@ def test_a_fork_made_within_a_transaction_of_another_thread_is_refused_the_store
             over.wait(60)
 
     def child() -> int:
-        with pytest.raises(bg.StoreError, match="forked while its parent worked"):
+        with pytest.raises(bg.StoreError, match="forked while its parent was using"):
             bg.submit("work.echo", {"value": 1})
         return 0
 

@@ -126,7 +126,7 @@ def _folder(path: Path) -> StateFolder:
 def test_an_own_folder_that_others_could_fill_is_refused_and_after_it_is_closed_what_they_put_there(shared):
     state = folder_of(ALICE, shared / "state", 0o777)
     as_user(MALLORY, (state / "jobs").mkdir)
-    with pytest.raises(bg.StoreError, match=rf"others may write it \(mode 0777\).*close it \(chmod -R go-rwx {state}\)"):
+    with pytest.raises(bg.StoreError, match=rf"others can write to it \(mode 0777\).*close it \(chmod -R go-rwx {state}\)"):
         as_user(ALICE, lambda: create(state))
     assert mode(state) == 0o777
     as_user(ALICE, lambda: state.chmod(0o700))
@@ -162,7 +162,7 @@ def test_a_link_of_another_user_is_refused_and_where_it_leads_is_left_as_it_was(
         (path / "jobs").symlink_to(home)
         os.lchown(path / "jobs", MALLORY, MALLORY)
     before = (sorted(home.iterdir()), mode(home))
-    with pytest.raises(bg.StoreError, match=f"link that user {MALLORY} has made|jobs in it belongs to user {MALLORY}"):
+    with pytest.raises(bg.StoreError, match=f"link that user {MALLORY} made|jobs in it belongs to user {MALLORY}"):
         as_user(ALICE, lambda: create(path))
     assert (sorted(home.iterdir()), mode(home)) == before
 
@@ -211,7 +211,7 @@ def test_what_ends_after_another_user_has_exchanged_the_folder_is_told_in_the_on
     until(lambda: not place.processes(), "the end of all")
     assert contents(above / "state") == planted
     assert (above / "away" / "jobs" / job.uid / "1" / "exit.json").exists()
-    assert "has let go of it" in (above / "away" / "logs" / "background_jobs_errors.log").read_text()
+    assert "has closed it" in (above / "away" / "logs" / "background_jobs_errors.log").read_text()
 
 
 def test_a_folder_that_was_moved_away_is_not_made_anew_by_what_worked_in_it(place):
@@ -221,7 +221,7 @@ def test_a_folder_that_was_moved_away_is_not_made_anew_by_what_worked_in_it(plac
     until(lambda: not place.processes(), "the end of all")
     assert not place.state.exists()
     assert (away / "jobs" / job.uid / "1" / "exit.json").exists()
-    assert "has let go of it" in (away / "logs" / "background_jobs_errors.log").read_text()
+    assert "has closed it" in (away / "logs" / "background_jobs_errors.log").read_text()
 
 
 class _Evil:
@@ -276,14 +276,14 @@ def test_own_links_are_followed_to_the_folder_and_out_of_it(place, tmp_path, mon
 def test_links_in_a_circle_are_refused_in_one_sentence(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(bg.StoreError, match="which may lead in a circle"):
+    with pytest.raises(bg.StoreError, match="which may form a loop"):
         ownership.resolve(str(tmp_path / "a" / "state"))
 
 
 def test_a_folder_above_that_everybody_may_write_is_refused_unless_it_is_sticky(tmp_path):
     (tmp_path / "above").mkdir()
     (tmp_path / "above").chmod(0o777)
-    with pytest.raises(bg.StoreError, match=rf"everybody may write {tmp_path}/above.*\(chmod o-w {tmp_path}/above\)"):
+    with pytest.raises(bg.StoreError, match=rf"every user can write to {tmp_path}/above.*\(chmod o-w {tmp_path}/above\)"):
         create(tmp_path / "above" / "state")
     assert list((tmp_path / "above").iterdir()) == []
     (tmp_path / "above").chmod(0o1777)
@@ -297,7 +297,7 @@ def test_what_others_may_have_changed_is_refused_until_somebody_has_looked_and_c
     Database(str(state / "jobs.db"), durable=True).close()
     (state / name).chmod(0o770)
     what = f"{name} in it" if name else "it"
-    with pytest.raises(bg.StoreError, match=rf"others may write {what} \(mode 0770\).*close it \(chmod -R go-rwx {state}\)"):
+    with pytest.raises(bg.StoreError, match=rf"others can write to {what} \(mode 0770\).*close it \(chmod -R go-rwx {state}\)"):
         create(state)
     subprocess.run(["chmod", "-R", "go-rwx", state], check=True)
     create(state)
@@ -360,15 +360,15 @@ def mount(shared: Path) -> Iterator[Callable[..., Path]]:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((f"--force-user={ALICE}",), rf"what you make there is given to user {ALICE}, and you are user 0"),
-        (("--perms=0755", "--chmod-ignore"), r"its volume keeps no modes \(this one stays 0755\)"),
+        ((f"--force-user={ALICE}",), rf"what you create there belongs to user {ALICE}, but you are user 0"),
+        (("--perms=0755", "--chmod-ignore"), r"its volume does not store modes \(this one stays 0755\)"),
     ],
 )
 def test_a_volume_that_gives_everything_another_owner_or_keeps_no_modes_is_refused_and_left_empty(mount, options, said):
     volume = mount(*options)
     with pytest.raises(bg.StoreError, match=said) as refused:
         create(volume / "state")
-    assert "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder that you have made yourself" in str(refused.value)
+    assert "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder that you created yourself" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert list(volume.iterdir()) == []
 
@@ -396,7 +396,7 @@ def test_an_opening_that_is_refused_is_one_sentence_in_a_terminal_and_in_doctor(
     assert cli.main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert (
-        "others may write it (mode 0777), and so may have changed what is there: look at it, and where all is yours close it"
+        "others can write to it (mode 0777), and so may have changed what is there: check it, and if it is all yours, close it"
         in said
     )
     place.state.chmod(0o700)

@@ -83,7 +83,7 @@ def test_a_store_of_a_newer_version_is_refused_in_one_sentence_and_unharmed(stor
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = store.path.read_bytes()
     message = refusal(store.path)
-    assert f"newer version of ipybgjobs (schema {SCHEMA + 1}, this one knows {SCHEMA})" in message
+    assert f"newer version of ipybgjobs (schema {SCHEMA + 1}, this one is {SCHEMA})" in message
     assert "upgrade ipybgjobs" in message
     assert store.path.read_bytes() == before
 
@@ -101,13 +101,13 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
 def test_a_file_that_is_no_database_is_refused_and_unharmed(tmp_path):
     path = tmp_path / "jobs.db"
     path.write_bytes(b"these are somebody's notes " * 100)
-    assert "The file is damaged: `jupyter bgjobs doctor` says what of it can be saved" in refusal(path)
+    assert "The file is damaged: `jupyter bgjobs doctor` reports what can be saved" in refusal(path)
     assert path.read_bytes() == b"these are somebody's notes " * 100
 
 
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path):
     (tmp_path / "jobs.db").mkdir()
-    assert "unable to open database file. The folder must be one that you can write." in refusal(tmp_path / "jobs.db")
+    assert "unable to open database file. Make sure that you can write to the folder." in refusal(tmp_path / "jobs.db")
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path):
@@ -271,7 +271,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(store):
 
 def test_a_store_that_can_only_be_read_says_so(store):
     store.database.read("PRAGMA query_only = ON")
-    with pytest.raises(bg.StoreError, match=r"readonly database\. The folder must be one that you can write\."):
+    with pytest.raises(bg.StoreError, match=r"readonly database\. Make sure that you can write to the folder\."):
         store.submit()
 
 

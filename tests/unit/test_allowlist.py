@@ -148,7 +148,7 @@ def test_something_far_off_suggests_nothing():
 
 
 def test_an_unlisted_method_is_told_what_is_listed_for_its_class_and_where():
-    assert "which has fit, evaluate for training.Trainer (/etc/x.py)" in refusal("Trainer.save")
+    assert "which lists fit, evaluate for training.Trainer (/etc/x.py)" in refusal("Trainer.save")
 
 
 @pytest.mark.parametrize(

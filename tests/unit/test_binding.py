@@ -116,7 +116,7 @@ def test_a_method_without_parameters_says_so():
 
 
 def test_missing_parameters_are_all_named():
-    assert refusal(lambda a, b, c=1, *, d: None, {"b": 1}) == "fit() needs a, d; give a=…, d=…"
+    assert refusal(lambda a, b, c=1, *, d: None, {"b": 1}) == "fit() is missing the required parameters a, d: pass a=…, d=…"
 
 
 def test_self_is_no_parameter_of_a_method():

@@ -185,7 +185,7 @@ def test_other_programs_sections_are_left_alone(files):
     files.add("c.ServerApp.port = 8888\nc.InteractiveShellApp.exec_lines = ['import this']")
     settings = files.load()
     assert settings.allowed == {}
-    assert settings.files[0].status == "read, sets nothing of ours"
+    assert settings.files[0].status == "read, contains no ipybgjobs settings"
 
 
 @pytest.mark.parametrize(
@@ -333,11 +333,11 @@ def test_the_line_named_is_the_one_that_counts(files, before):
         ({"a.A": 5}, "must list method names"),
         ({"a.A": [5]}, "must list method names"),
         ({"a.A": {}}, "must list method names"),
-        ({"a.A": {"methods": ["fit"]}}, "sets 'methods'; it may set allowed_methods"),
+        ({"a.A": {"methods": ["fit"]}}, "sets the unknown option 'methods'; the options are allowed_methods"),
         ({"a.A": {"allowed_methods": ["fit"], "max_attempt": 3}}, "Did you mean max_attempts?"),
         ({"a.A": {"allowed_methods": ["fit"], "max_attempts": 0}}, "max_attempts"),
-        ({"a.A": {"allowed_methods": ["fit"], "timeout": "long"}}, "timeout is 'long'"),
-        ({"a.A": {"allowed_methods": ["fit"], "timeout": 0}}, "timeout is 0, in which nothing can run"),
+        ({"a.A": {"allowed_methods": ["fit"], "timeout": "long"}}, "got 'long'"),
+        ({"a.A": {"allowed_methods": ["fit"], "timeout": 0}}, "timeout must be longer than zero"),
         ({"a.A": {"allowed_methods": ["fit"], "queue": ["gpu"]}}, "queue"),
         ({"a.A": {"allowed_methods": ["fit"], "queue": 5}}, "queue"),
         ({"a.A": {"allowed_methods": ["fit"], "from": 5}}, "from"),
@@ -345,8 +345,8 @@ def test_the_line_named_is_the_one_that_counts(files, before):
         ({"a.A": {"allowed_methods": ["fit"], "from": ""}}, "from"),
         ({"a.A": ["_fit"]}, "only public methods"),
         ({"a.A": ["__init__"]}, "only public methods"),
-        ({"a.A": ["A.fit"]}, "by their bare name"),
-        ({"a.A": ["*"]}, "by their bare name"),
+        ({"a.A": ["A.fit"]}, "by its bare name"),
+        ({"a.A": ["*"]}, "by its bare name"),
         ({"a.*": ["fit"]}, "the dotted path"),
         ({"": ["fit"]}, "the dotted path"),
         ({"a b": ["fit"]}, "the dotted path"),
@@ -365,7 +365,7 @@ def test_allowed_jobs_of_another_form_are_refused_by_file_key_and_rule(files, en
 def test_a_broken_file_of_any_rank_stops_everything(files):
     files.add("1 / 0")
     files.add(allowing(**{"a.A": ["one"]}), suffix=".json")
-    assert "Nothing runs until it is mended" in files.refusal()
+    assert "No job will start until it is fixed" in files.refusal()
 
 
 # -- which files count ------------------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def test_a_broken_file_of_any_rank_stops_everything(files):
 
 def test_the_variable_names_a_file_that_must_be_there(place, monkeypatch):
     monkeypatch.setenv("IPYBGJOBS_CONFIG", str(place.root / "gone.py"))
-    with pytest.raises(bg.ConfigurationError, match=r"IPYBGJOBS_CONFIG names .*gone\.py, which is not there"):
+    with pytest.raises(bg.ConfigurationError, match=r"IPYBGJOBS_CONFIG names .*gone\.py, which does not exist"):
         Client().settings()
 
 
@@ -474,10 +474,10 @@ def test_the_state_folder_is_the_variable_s_the_trait_s_or_jupyter_s(place, monk
 
 def test_a_relative_state_folder_is_refused_since_it_would_move_with_the_working_directory(place, monkeypatch):
     monkeypatch.delenv("IPYBGJOBS_STATE_DIR")
-    with pytest.raises(bg.ConfigurationError, match=r"^BackgroundJobs\.state_dir is 'jobs', which is another folder after each"):
+    with pytest.raises(bg.ConfigurationError, match=r"^BackgroundJobs\.state_dir must be an absolute path, .*; got 'jobs'\.$"):
         loading.state_folder(Settings(state_dir="jobs"))
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", "./jobs")
-    with pytest.raises(bg.ConfigurationError, match=r"^IPYBGJOBS_STATE_DIR is '\./jobs', .*: give an absolute path\.$"):
+    with pytest.raises(bg.ConfigurationError, match=r"^IPYBGJOBS_STATE_DIR must be an absolute path, .*; got '\./jobs'\.$"):
         bg.submit("work.echo", {"value": 1})
 
 
@@ -747,7 +747,7 @@ def test_a_notebook_adds_names_of_secrets_and_takes_none_away(notebook):
 )
 def test_what_counts_only_in_a_file_is_refused_in_a_notebook(notebook, section, name, value):
     notebook.config(section, **{name: value})
-    with pytest.raises(bg.ConfigurationError, match=f"{name} counts only in a configuration file"):
+    with pytest.raises(bg.ConfigurationError, match=f"{name} takes effect only in a configuration file"):
         notebook.settings  # noqa: B018 - reading is what raises
 
 
@@ -793,7 +793,7 @@ def test_under_a_lock_only_the_administrator_switches_code_of_a_notebook(files, 
 @pytest.mark.parametrize("key", ["ipybgjobs.Cell", "__main__", "__main__.Mine"])
 def test_no_entry_allows_code_of_a_notebook(files, key):
     files.add(f"c.BackgroundJobs.allowed_jobs = {{{key!r}: ['run']}}", "user")
-    with pytest.raises(bg.ConfigurationError, match=r"allow_notebook_code = True, by no entry"):
+    with pytest.raises(bg.ConfigurationError, match=r"set c\.BackgroundJobs\.allow_notebook_code = True instead"):
         files.load()
 
 
@@ -845,4 +845,4 @@ def test_a_user_without_a_home_is_told_in_a_sentence_which_variable_to_set(place
     done = run_as_unknown(place, *arguments)
     [line] = done.stderr.strip().splitlines()
     assert "User 54321 has no home folder" in line
-    assert "set HOME, or " in line
+    assert "set HOME or " in line

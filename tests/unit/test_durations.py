@@ -57,19 +57,19 @@ def test_numbers_and_text_with_units_become_seconds(given_value, expected):
     ],
 )
 def test_text_that_is_no_duration_is_refused_with_an_example(wrong):
-    with pytest.raises(ValueError, match=r'timeout is .*"30s", "5m", "2h"'):
+    with pytest.raises(ValueError, match=r'timeout must be .*"30s", "5m", "2h"'):
         durations.seconds(wrong, "timeout")
 
 
 @pytest.mark.parametrize("wrong", ["-5", "nan", "inf", -1, -0.001, math.nan, math.inf, -math.inf, True, False, None, [5], b"5s"])
 def test_a_value_that_is_negative_infinite_or_no_number_is_refused_by_name(wrong):
-    with pytest.raises(ValueError, match="delay is "):
+    with pytest.raises(ValueError, match="delay must be "):
         durations.seconds(wrong, "delay")
 
 
 @pytest.mark.parametrize("endless", ["9" * 400 + "s", "1" + "0" * 306 + "d", 10**400], ids=["text", "by its unit", "int"])
 def test_a_number_too_large_to_be_finite_is_refused(endless):
-    with pytest.raises(ValueError, match="delay is "):
+    with pytest.raises(ValueError, match="delay must be "):
         durations.seconds(endless, "delay")
 
 

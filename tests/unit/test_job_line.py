@@ -135,12 +135,12 @@ def test_a_variable_is_taken_by_value_also_in_a_literal(typed, value):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("x=$nothing", 'this notebook has no variable nothing; for the text, write "$nothing"'),
+        ("x=$nothing", 'this notebook has no variable nothing; to pass the text, write "$nothing"'),
         ("x=[$nothing]", "this notebook has no variable nothing"),
-        ("x=frame", 'frame is a variable here. Write x=$frame for it, x="frame" for the text.'),
+        ("x=frame", 'frame is a variable here. Write x=$frame for its value, or x="frame" for the text.'),
         (
             "x=$frame.values",
-            "is neither a Python literal nor a bare word: $ sends a variable as it is; give its part a name first",
+            "is neither a Python literal nor a bare word: $ sends a variable as it is; assign its part to a variable first",
         ),
         ("x=$i+1", "x="),
         ("x=frame()", "is neither a Python literal nor a bare word"),
@@ -150,7 +150,7 @@ def test_a_variable_is_taken_by_value_also_in_a_literal(typed, value):
         ("x=__import__('os')", "is neither a Python literal nor a bare word"),
         ("x=", 'x= has no value; for the empty text, write x="".'),
         ("epochs", "'epochs' is not a parameter: write key=value"),
-        ("epochs = 50", "'epochs' is not a parameter: write key=value, without spaces"),
+        ("epochs = 50", "'epochs' is not a parameter: write key=value, with no spaces"),
         ("epochs= 50", "epochs= has no value"),
         ("=50", "'=50' is not a parameter"),
         ("a.b=1", "'a.b=1' is not a parameter"),

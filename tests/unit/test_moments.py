@@ -62,21 +62,21 @@ def test_a_time_that_daylight_saving_leaves_out_is_refused(zone):
 
 @pytest.mark.parametrize("text", ["tomorrow", "", "25:00", "2026-13-01", "2026-11-24 22:60", 5, None, 1.5, b"22:30", "now", "\n"])
 def test_what_is_no_time_is_refused_in_one_sentence(text):
-    with pytest.raises(ValueError, match=r"at is .*; give a time such as") as caught:
+    with pytest.raises(ValueError, match=r"at must be a time such as") as caught:
         moments.parse(text, NOW)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["2026-11-24 11:59Z", "1969-12-31", "2026-11-24 12:00:00+00:00"])
 def test_a_time_that_is_past_is_refused(text):
-    with pytest.raises(ValueError, match=r"which is past .*; give a time that is still to come"):
+    with pytest.raises(ValueError, match=r"must be a time in the future; got "):
         moments.parse(text, NOW)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01", dt.datetime.min.replace(tzinfo=dt.UTC)])
 def test_a_time_beyond_the_clocks_is_refused(zone, moment):
     zone("Asia/Tokyo")
-    with pytest.raises(ValueError, match=r"at is '0001-01-01.*(out of range|past)"):
+    with pytest.raises(ValueError, match=r"at (is|must be a time in the future; got) '0001-01-01"):
         moments.parse(moment, NOW)
 
 

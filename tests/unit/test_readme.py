@@ -45,7 +45,7 @@ def test_what_the_table_says_of_a_group_exists():
 
 
 def test_every_option_of_a_submit_is_named_and_no_other():
-    [line] = re.findall(r"^Options of a submit:(.*?)\.", README, re.MULTILINE | re.DOTALL)
+    [line] = re.findall(r"^Options for submitting:(.*?)\.", README, re.MULTILINE | re.DOTALL)
     assert re.findall(r"--[\w-]+", line) == [f"--{name.replace('_', '-')}" for name in options.NAMES]
 
 
