@@ -30,7 +30,7 @@ def test_the_example_goes_on_where_it_was_killed(place):
     loss = job.result(60)
     first, second = (epochs((place.state / each.folder / "output.log").read_text()) for each in job.attempts)
     assert [each.outcome for each in job.attempts] == ["lost", "succeeded"]
-    assert second[0] in (first[-1], first[-1] + 1)  # it may have been killed between the checkpoint and the line
+    assert second[0] in (first[-1] + 1, first[-1] + 2)  # it may have been killed between the checkpoint and the line
     assert second[0] > 3
     assert abs(loss - 0.9**40) < 1e-9
 

@@ -23,11 +23,28 @@ JUPYTER = [str(Path(sys.executable).parent / "jupyter"), "bgjobs"]
 
 
 @pytest.fixture
-def cli(place):
-    """Runs a command line in the folder of the modules."""
+def cli(place, capfd, monkeypatch):
+    """Runs a command line in the folder of the modules: by its entry in a process of its own, else in this one."""
 
-    def run(*words, entry=MODULE, status=0, seconds=DEADLINE, **variables):
-        done = subprocess.run(
+    def within(*words):
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.chdir(place.code)
+            status = main([str(word) for word in words])
+        return subprocess.CompletedProcess(words, status, *capfd.readouterr())
+
+    def run(*words, entry=None, status=0, seconds=DEADLINE, **variables):
+        done = (
+            within(*words)
+            if entry is None and not variables
+            else command(*words, entry=entry or MODULE, seconds=seconds, **variables)
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr or words[0] == "result"
+        return done
+
+    def command(*words, entry, seconds, **variables):
+        return subprocess.run(
             [*entry, *map(str, words)],
             cwd=place.code,
             env=place.environment | variables,
@@ -36,9 +53,6 @@ def cli(place):
             timeout=seconds,
             check=False,
         )
-        assert done.returncode == status, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr or words[0] == "result"
-        return done
 
     return run
 

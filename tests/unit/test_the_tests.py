@@ -13,7 +13,7 @@ from support.place import TESTS
 FOLDERS = {
     "unit": {"kernels", "browser", "driver"},
     "store": {"kernels", "browser", "driver"},
-    "integration": {"kernels", "magics", "notebooks"},
+    "integration": {"kernels", "magics", "notebooks", "browser"},
     "crash": {"kernels", "magics", "browser"},
     "kernel": {"browser"},
     "browser": set(),
