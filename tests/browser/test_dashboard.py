@@ -1,4 +1,4 @@
-"""The panel as a page of its own: `jupyter bgjobs dashboard` on loopback, with a token; its server, and the page in a real browser."""
+"""The panel as a page of its own: `jupyter bgjobs dashboard` on loopback, with a token; its server, and in a real browser."""
 
 import asyncio
 import json

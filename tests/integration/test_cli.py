@@ -30,7 +30,10 @@ def cli(place, capfd, monkeypatch):
         capfd.readouterr()
         with monkeypatch.context() as patch:
             patch.chdir(place.code)
-            status = main([str(word) for word in words])
+            try:
+                status = main([str(word) for word in words])
+            except SystemExit as left:  # help, and the version
+                status = left.code
         return subprocess.CompletedProcess(words, status, *capfd.readouterr())
 
     def run(*words, entry=None, status=0, seconds=DEADLINE, **variables):
