@@ -256,7 +256,7 @@ def test_a_value_that_raises_when_it_is_looked_at_is_refused_by_the_name_of_its_
         ({"retry": {"delay_seconds": []}}, "delay_seconds"),
         ({"retry": {"backoff_factor": 0.5}}, "backoff_factor"),
         ({"retry": {"jitter": 2}}, "jitter"),
-        ({"retry": {"never_retry": [int]}}, "no exception"),
+        ({"retry": {"never_retry": [int]}}, "is not an exception"),
         ({"name": "12"}, "name must be .*; got '12'"),
         ({"name": " "}, "name must be .*; got ' '"),
         ({"name": 3}, "name must be .*; got 3"),

@@ -786,7 +786,7 @@ def test_under_a_lock_only_the_administrator_switches_code_of_a_notebook(files, 
     settings = files.load(administered=[system])
     assert settings.notebook_code == (system if allowed else None)
     if not allowed:
-        with pytest.raises(bg.JobNotAllowed, match=r"only c\.BackgroundJobs\.allow_notebook_code = True there"):
+        with pytest.raises(bg.JobNotAllowed, match=r"only c\.BackgroundJobs\.allow_notebook_code = True in that file"):
             allowlist.find("ipybgjobs.Cell.run", settings)
 
 
