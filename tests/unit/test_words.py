@@ -47,18 +47,26 @@ def of_notebook(path):
         yield number, "".join(cell["source"])
 
 
+def of_script(path):
+    """Strings and comments of JavaScript."""
+    text = path.read_text()
+    for found in re.finditer(r"""//[^\n]*|/\*.*?\*/|"[^"\n]*"|'[^'\n]*'|`[^`]*`""", text, re.DOTALL):
+        yield text.count("\n", 0, found.start()) + 1, found[0]
+
+
 def of_lines(path):
     """Everything, line by line."""
     yield from enumerate(path.read_text().splitlines(), 1)
 
 
-READERS = {".py": of_python, ".md": of_markdown, ".ipynb": of_notebook}
-READERS |= dict.fromkeys((".js", ".css", ".html", ".sql", ".yml", ".yaml"), of_lines)
+# Not SQL: a numbered file of the schema stays as it is, comments included.
+READERS = {".py": of_python, ".md": of_markdown, ".ipynb": of_notebook, ".js": of_script}
+READERS |= dict.fromkeys((".css", ".html", ".yml", ".yaml"), of_lines)
 
 
 @cache
 def texts():
-    """All that is read by users and by those who work on the package, as (where, text)."""
+    """All that is read by users and by those who work on the package, as (where, text); a single word is a name in the code."""
     files = [path for folder in ("ipybgjobs", "docs", "notebooks", "config", ".github") for path in (ROOT / folder).rglob("*")]
     files += ROOT.glob("*.md")
     return [
@@ -66,6 +74,7 @@ def texts():
         for path in sorted(files)
         if path.suffix in READERS
         for line, text in READERS[path.suffix](path)
+        if " " in text.strip()
     ]
 
 
@@ -90,6 +99,9 @@ def test_strings_in_pieces_comments_and_paragraphs_are_read_whole(tmp_path):
     code.write_text('"""One\ntwo."""\nx = f"three {1} " "four"\n# five\n# six\ny = 1  # seven\n')
     read = [" ".join(text.split()) for _, text in of_python(code)]
     assert sorted(read) == ["One two.", "five six seven", "three {} four"]
+    script = tmp_path / "script.js"
+    script.write_text("const text = `a ${b} c`; // why\n/* one\ntwo */ f('d');\n")
+    assert list(of_script(script)) == [(1, "`a ${b} c`"), (1, "// why"), (2, "/* one\ntwo */"), (3, "'d'")]
     page = tmp_path / "page.md"
     page.write_text("One\ntwo `three`.\n\n    four\n\n## Words\n\nfive\n\n## Six\n")
     assert [(line, " ".join(text.split())) for line, text in of_markdown(page)] == [(1, "One two `…`."), (10, "## Six")]
