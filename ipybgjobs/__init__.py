@@ -8,6 +8,7 @@ Names are loaded on first use, because every ipybgjobs process imports this modu
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._version import __version__
     from .api import (
         as_completed,
         clean,
@@ -51,9 +52,8 @@ if TYPE_CHECKING:
     from .notebooks.job import Notebook
     from .panel.widget import Panel
 
-__version__ = "0.1.0"
-
 _PLACES = {
+    "__version__": "_version",
     "current_job": "inside",
     "progress": "inside",
     "report": "inside",

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import __version__, durations, jobline, redaction, unbroken, verbs
+from . import durations, jobline, redaction, unbroken, verbs
+from ._version import __version__
 from .errors import BackgroundJobError
 from .jobline import UsageFault
 

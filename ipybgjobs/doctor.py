@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from . import __version__, durations, leftovers, occupancy, ownership, presence, rescue, sizes, unbroken, usage
+from . import durations, leftovers, occupancy, ownership, presence, rescue, sizes, unbroken, usage
+from ._version import __version__
 from .client import client
 from .configuration import loading, sources
 from .errors import BackgroundJobError, StoreDamaged, StoreError

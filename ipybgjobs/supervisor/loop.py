@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import __version__, damage
+from .. import damage
+from .._version import __version__
 from ..errors import StoreDamaged, StoreError
 from ..executors.local import LocalExecutor
 from ..folder import StateFolder

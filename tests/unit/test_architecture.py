@@ -3,9 +3,12 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ PACKAGE = Path(ipybgjobs.__file__).parent
 #: Lowest first; a module imports only from its own row or from rows above it.
 LAYERS = [
     [
+        "_version",
         "errors",
         "durations",
         "moments",
@@ -218,3 +222,74 @@ print(roles.PACKAGE_ROOT)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(tmp_path)
+
+
+#: A checkout's; where the tests run beside an installation, what is declared is still read here.
+PROJECT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
+
+
+def declared():
+    """The packages that this one depends on, also those of an extra for users: canonical names."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    extras = [lines for name, lines in project["optional-dependencies"].items() if name not in ("test", "check")]
+    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in sum(extras, project["dependencies"])}
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def packages_imported(path):
+    """Names of other people's packages that a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module]
+        else:
+            continue
+        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"ipybgjobs"}
+
+
+def test_every_package_that_is_imported_is_declared():
+    distributions = metadata.packages_distributions()
+    missing = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in modules()
+        for name in packages_imported(path)
+        if not {canonical(each) for each in distributions.get(name, [name])} & declared()
+    }
+    assert not missing
+
+
+def test_the_version_stands_in_one_place():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert "version" in project["project"]["dynamic"]
+    assert (PROJECT / project["tool"]["hatch"]["version"]["path"]).read_text().count(ipybgjobs.__version__) == 1
+    assert metadata.version("ipybgjobs") == ipybgjobs.__version__
+    elsewhere = re.compile(rf"(?<![\d.]){re.escape(ipybgjobs.__version__)}(?![\d.])")
+    assert [path.name for path in modules() if elsewhere.search(path.read_text())] == ["_version.py"]
+
+
+def imported_at_start(path):
+    """Modules of ours that are imported as soon as a module is: not those that a function imports, or a type checker."""
+    inside = path.relative_to(PACKAGE).with_suffix("").parts
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*inside[: len(inside) - node.level], *(node.module or "").split(".")]
+            base = [part for part in base if part]
+            yield from (module_at([*base, alias.name]) or module_at(base) for alias in node.names)
+
+
+def module_at(parts):
+    """The file of a module by the parts of its name; None if it is the package itself, or no module."""
+    at = PACKAGE.joinpath(*parts)
+    return next((path for path in (at.with_suffix(".py"), at / "__init__.py") if parts and path.exists()), None)
+
+
+def test_no_imports_run_in_a_circle():
+    left = {path: set(imported_at_start(path)) - {None, path} for path in modules()}
+    while ready := {path for path, needed in left.items() if not needed & left.keys()}:
+        for path in ready:
+            del left[path]
+    assert not left, f"a circle among {sorted(str(path.relative_to(PACKAGE)) for path in left)}"
