@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..client import rescue
 from ..client.client import client
 from ..client.jobs import leftover_processes, supervision

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..errors import StoreDamaged, StoreError
 from ..executors.local import LocalExecutor
 from ..model.records import Owner
