@@ -14,6 +14,10 @@ controls
     Requests, priorities, pauses: what users change about jobs.
 database
     Opening, migrating, transactions.
+duplicates
+    Jobs that serve as well as a new one.
+insertion
+    One mapping of column to value makes an INSERT.
 journal
     Which journal fits the file system.
 listing

@@ -1,6 +1,5 @@
 """Reading one job, its attempts, and what concerns it; changes nothing."""
 
-import contextlib
 import functools
 import json
 import sqlite3
@@ -221,25 +220,6 @@ def failed_dependency(database: Database, job_id: int) -> tuple[int, bool] | Non
         ORDER BY state IS NULL DESC LIMIT 1"""
     rows = database.read(sql, (job_id,))
     return (rows[0][0], bool(rows[0][1])) if rows else None
-
-
-def live_holder(database: Database, key: str) -> int | None:
-    """Return the live job that holds a unique key."""
-    sql = "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced"
-    rows = database.read(sql, (key,))
-    return rows[0][0] if rows else None
-
-
-def reusable(database: Database, fingerprint: str | None, since: float | None) -> JobRecord | None:
-    """Return the newest job that has succeeded with the same fingerprint and whose result is kept; none if one is None."""
-    if fingerprint is None or since is None:
-        return None
-    sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
-        ORDER BY jobs.id DESC LIMIT 1"""
-    rows = database.read(sql, (fingerprint, since))
-    with contextlib.suppress(Unreadable):  # then it is run anew
-        return job_record(rows[0]) if rows else None
-    return None
 
 
 def queues_in_use(database: Database) -> list[str]:
