@@ -10,7 +10,7 @@ from conftest import ALLOWED, DEADLINE, running, until
 
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
-from ipybgjobs.store import queries
+from ipybgjobs.store import supervisors
 
 ERRORS = "background_jobs_errors.log"
 HOLD = """
@@ -39,7 +39,7 @@ def end_of(path):
 
 def notices():
     client = client_module.client()
-    return [row["notice"] for row in queries.supervisors(client.database(client.folder()))]
+    return [each.notices.to_text() for each in supervisors.heard(client.database(client.folder()))]
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ queries
     Reading one job, its attempts, and what concerns it.
 removals
     Jobs that go, with their attempts.
+requests
+    What users ask the supervisor of a job's place for.
 restoring
     Writing what was saved of a damaged store into a sound one.
 row_cache
@@ -44,6 +46,8 @@ sqlite_errors
     What SQLite's errors mean, and what to do.
 submissions
     New jobs and groups.
+supervisors
+    Who supervises which place, or did.
 takeover
     Taking over the jobs of places that are gone.
 task

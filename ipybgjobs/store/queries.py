@@ -1,5 +1,6 @@
 """Reading one job, its attempts, and what concerns it; changes nothing."""
 
+import contextlib
 import functools
 import json
 import sqlite3
@@ -201,6 +202,29 @@ def hook(database: Database, job_id: int) -> Attempt | None:
     return _read_attempt(rows[0], database) if rows else None
 
 
+def last_ends(database: Database, place: str) -> list[Attempt]:
+    """Read the attempts that ended in the last transaction of a place's supervisor, which gives all of them the same time.
+
+    Only the newest of each job, and none that was never launched; what can't be read is left out.
+    """
+    found = []
+    for row in database.read(_LAST_ENDS, {"place": place}):
+        with contextlib.suppress(Unreadable):
+            found.append(_attempt(row))
+    return found
+
+
+#: Jobs that wait for a retry have no end of their own.
+_LAST_ENDS = """WITH ends AS (
+        SELECT attempts.* FROM attempts JOIN jobs ON jobs.id = attempts.job_id AND attempts.number = jobs.attempt
+        WHERE jobs.id IN (
+            SELECT id FROM jobs WHERE ended_at = (
+                SELECT ended_at FROM jobs WHERE ended_at IS NOT NULL AND place = :place ORDER BY ended_at DESC LIMIT 1)
+            UNION SELECT id FROM jobs WHERE state = 'queued' AND place = :place)
+        AND attempts.place = :place AND attempts.number > 0 AND attempts.folder IS NOT NULL)
+    SELECT * FROM ends WHERE ended_at = (SELECT max(ended_at) FROM ends)"""
+
+
 def dependencies(database: Database, job_id: int) -> list[int]:
     """Read the ids of the jobs that a job comes after."""
     return [row[0] for row in database.read("SELECT on_id FROM dependencies WHERE job_id = ? ORDER BY on_id", (job_id,))]
@@ -345,17 +369,3 @@ def has_request(database: Database, job_ids: list[int]) -> bool:
     """Whether what somebody asked for about one of the jobs is still to be answered."""
     sql = "SELECT 1 FROM requests WHERE job_id IN (SELECT value FROM json_each(?)) LIMIT 1"
     return bool(database.read(sql, (json.dumps(job_ids),)))
-
-
-def supervisors(database: Database) -> list[sqlite3.Row]:
-    """Read who supervises, or did: rows of the table ``supervisors``, but for those that can't be read."""
-    return [row for row in database.read("SELECT * FROM supervisors ORDER BY heard_at DESC") if _is_sound(row)]
-
-
-def _is_sound(row: sqlite3.Row) -> bool:
-    try:
-        columns.whole(row, "pid")
-        columns.moment(row, "heard_at")
-        return all(columns.label(row, name) for name in ("place", "host", "version"))
-    except Unreadable:
-        return False

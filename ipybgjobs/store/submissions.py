@@ -17,6 +17,7 @@ from . import columns, duplicates, places
 from .database import Database
 from .duplicates import KeyHolder
 from .insertion import SqlValue, insert, insert_many, insert_selected
+from .requests import CancelRequest, request_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +290,6 @@ def _duplicate(holder: KeyHolder) -> str:
     )
 
 
-#: Options of a cancel that ends a job as it is configured.
-_AS_CONFIGURED = json.dumps({"grace": None})
-
-
 def _give_way(connection: sqlite3.Connection, holder: KeyHolder, job: Submission) -> None:
     """Let a live job give its unique key away, and ask for its cancellation."""
     if holder.place != job.owner.place:
@@ -301,10 +298,8 @@ def _give_way(connection: sqlite3.Connection, holder: KeyHolder, job: Submission
             f"that place no longer exists, run `jupyter bgjobs adopt {holder.id}` first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder.id,))
-    connection.execute(
-        "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-        (holder.id, holder.place, _AS_CONFIGURED, job.submitted_at),
-    )
+    request = request_columns(CancelRequest(), job.submitted_at)
+    insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **request})
 
 
 def _leaving(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:

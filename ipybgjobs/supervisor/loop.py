@@ -263,7 +263,7 @@ class Supervisor:
     def _tell_untold(self) -> None:
         """Say what a supervisor before this one had recorded when it died, and not said, once it is known where to."""
         if not self.has_decided:
-            self._untold = unlogged_ends.last_ends(self.database, self.owner.place)
+            self._untold = queries.last_ends(self.database, self.owner.place)
         if self._untold and self.policies.is_read:
             everything, _ = self.policies.latest.logs.files(self._folder.logs)
             for message in unlogged_ends.find(self.database, self._untold, everything):
@@ -301,8 +301,7 @@ class Supervisor:
         now = self._clock()
         self.policies.look()
         with self.database.looking() as connection:
-            variables = Transitions(connection, self.owner, now).environment
-            ends = self._judge.look(Schedule(connection, self.owner, now), variables)
+            ends = self._judge.look(Schedule(connection, self.owner, now))
         monotonic = time.monotonic()
         silent = monotonic - self._heard_at >= _HEARTBEAT
 
