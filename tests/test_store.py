@@ -20,7 +20,7 @@ from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import controls, listing, queries, schedule, submissions, supervisors
 from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
-from ipybgjobs.store.requests import RetryRequest
+from ipybgjobs.store.requests import CancelRequest, RetryRequest
 from ipybgjobs.store.schedule import Schedule
 from ipybgjobs.store.submissions import Submission, Surroundings
 from ipybgjobs.store.task import Environment
@@ -438,7 +438,7 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
     assert controls.request_cancel(store.database, [other], None, 301.0) == 1
     assert controls.request_cancel(store.database, [job], None, 299.0) == 1
     found = store.change("requests")
-    assert [(each.id, each.verb, each.grace) for each in found] == [(1, "cancel", 2.5), (3, "cancel", None)]
+    assert [(each.id, each.asked) for each in found] == [(1, CancelRequest(2.5)), (3, CancelRequest(None))]
     store.change("answered", 1)
     assert [each.id for each in store.change("requests")] == [3]
 
