@@ -1,6 +1,8 @@
 """The store: one SQLite file, the truth about jobs and attempts. All SQL is here.
 
-It never starts a process and never decides what should happen to a job: clients and the supervisor do.
+It never starts a process and never decides what should happen to a job: clients and the supervisor do. No row leaves it, only
+frozen values. A new column is a file in ``sql/``, a key of the row that `submissions` or `transitions` writes, and a field of the
+value that `queries` or `task` reads.
 
 Modules
 -------
