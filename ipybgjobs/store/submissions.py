@@ -16,7 +16,7 @@ from ..model.retry import RetryRules
 from . import columns, duplicates, places
 from .database import Database
 from .duplicates import KeyHolder
-from .insertion import SqlValue, insert, insert_many, insert_selected
+from .insertion import NewRow, SqlValue, insert, insert_many, insert_selected
 from .requests import CancelRequest, request_columns
 
 
@@ -95,14 +95,14 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     UnknownJob
         If a job that it comes after is not there.
     """
-    row = job_row(job)
+    row, cancel = job_row(job), request_columns(CancelRequest(), job.submitted_at)
     with database.transaction() as connection:
         served = _served(connection, job)
         if served is not None:
             return served.id, served.uid
         holder = duplicates.key_holder(connection, job.unique_key)
         if holder is not None:
-            _give_way(connection, holder, job)
+            _give_way(connection, holder, job.owner, cancel)
         after = (*job.after, *_leaving(connection, job.unique_key))
         places.note_here(connection, database.folder)
         needs, blockers = _needs(connection, after)
@@ -290,16 +290,15 @@ def _duplicate(holder: KeyHolder) -> str:
     )
 
 
-def _give_way(connection: sqlite3.Connection, holder: KeyHolder, job: Submission) -> None:
+def _give_way(connection: sqlite3.Connection, holder: KeyHolder, owner: Owner, cancel: NewRow) -> None:
     """Let a live job give its unique key away, and ask for its cancellation."""
-    if holder.place != job.owner.place:
+    if holder.place != owner.place:
         raise InvalidRequest(
             f"job {holder.id} holds this unique key, and is elsewhere, on {holder.host}: it can be replaced only there. If "
             f"that place no longer exists, run `jupyter bgjobs adopt {holder.id}` first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder.id,))
-    request = request_columns(CancelRequest(), job.submitted_at)
-    insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **request})
+    insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **cancel})
 
 
 def _leaving(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:
