@@ -73,9 +73,9 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
-    """Report how many finished jobs would be removed with everything they left, and their size; or remove them.
+    """Report how many finished jobs would be removed with all they left, and their size; `dry_run=False` removes them.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def clean(
         Only jobs that ended longer ago than this duration.
     keep_jobs : int, optional
         Number of most recently finished jobs to keep.
-    yes : bool
-        Whether to remove them.
+    dry_run : bool
+        True, the default: only report what would be removed. False: remove it.
 
     Returns
     -------
@@ -96,7 +96,8 @@ def clean(
     Raises
     ------
     InvalidParameters
-        If `state` is not a state that jobs end in, `older_than` not a duration, or `keep_jobs` not a number of jobs.
+        If `state` is not a state that jobs end in, `older_than` not a duration, `keep_jobs` not a number of jobs, or
+        `dry_run` not a bool.
     StoreError
         If the state folder can't be used.
 
@@ -105,4 +106,4 @@ def clean(
     >>> ipybgjobs.clean(state="succeeded", older_than="30d")
     <0 jobs, 0 B on disk would be removed>
     """
-    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)
+    return cleaning.clean(client(), state, older_than, keep_jobs, dry_run=dry_run)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from ...errors import BackgroundJobError, InvalidParameters, UnknownJob
+from ...errors import BackgroundJobError, UnknownJob
 from ...model.records import GroupRecord, JobState
 from ...state import wake
 from ...state.folder import StateFolder
@@ -132,15 +132,15 @@ class Group:
         """
         return as_completed(self.jobs, timeout)
 
-    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
+    def results(self, timeout: float | str | None = None, *, return_exceptions: bool = False) -> list[Any]:
         """Wait, and return what the jobs returned, in the order of the parameters.
 
         Parameters
         ----------
         timeout : float or str, optional
             Seconds, or a duration such as ``"5m"``; None: as long as it takes.
-        errors : str
-            ``"raise"``: raise the exception of the first failed job; ``"return"``: return exceptions in place of results.
+        return_exceptions : bool
+            False: raise the exception of the first failed job. True: return exceptions in place of results.
 
         Raises
         ------
@@ -151,10 +151,8 @@ class Group:
         BaseException
             With ``errors="raise"``: as `Job.result` of the first failed job.
         """
-        if errors not in ("raise", "return"):
-            raise InvalidParameters(f'errors must be "raise" or "return"; got {errors!r}.')
         self.wait(timeout)
-        return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
+        return [_result_or_error(job) if return_exceptions else job.result() for job in self.jobs]
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> Self:

@@ -14,10 +14,10 @@ from ...errors import DuplicateJob, InvalidRequest, UnknownJob
 from ...model.records import JobRecord, JobState
 from ...state import occupancy, replay, results, wake
 from ...state.folder import StateFolder
-from ...store import listing, queries
+from ...store import duplicates, listing, queries
 from ...system import shield
 from ..submit import encoding, option_table, options
-from . import following, notebook_export, reopening, waiting
+from . import following, html, notebook_export, reopening, waiting
 from .job_client import Desk
 from .view import JobView
 
@@ -310,9 +310,10 @@ class Job(JobView):
 
     def _check_retry(self, record: JobRecord) -> None:
         self._check_dependencies()
-        holder = None if record.unique_key is None else queries.live_holder(self._database(), record.unique_key)
+        with self._database().looking() as connection:
+            holder = duplicates.key_holder(connection, record.unique_key)
         if holder is not None:
-            raise DuplicateJob(f"job {holder} holds the unique key of job {self.id}: wait for it to end, or cancel it.")
+            raise DuplicateJob(f"job {holder.id} holds the unique key of job {self.id}: wait for it to end, or cancel it.")
 
     def _check_dependencies(self) -> None:
         earlier, removed = queries.failed_dependency(self._database(), self.id) or (None, False)
@@ -399,12 +400,10 @@ class Job(JobView):
             return f"<job {self.id}, which was removed>"
 
     def _repr_html_(self) -> str:
-        from .html import card, note
-
         try:
-            return card(self._record(), self.status, time.time())
+            return html.card(self._record(), self.status, time.time())
         except UnknownJob:
-            return note(f"job {self.id}, which was removed")
+            return html.note(f"job {self.id}, which was removed")
 
     def is_silenced(self) -> bool:
         """Return whether the line that made this job, in this cell, ended in a semicolon, which hides its card."""
