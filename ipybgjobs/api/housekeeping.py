@@ -1,4 +1,4 @@
-"""Pausing and resuming queues, and removing what nobody needs any more."""
+"""Pausing and resuming queues, and removing jobs that are no longer needed."""
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ def clean(
     Raises
     ------
     InvalidParameters
-        If `state` is not a state that jobs end in, `older_than` not a duration, `keep_jobs` not a number of jobs, or
+        If `state` is not a state of finished jobs, `older_than` not a duration, `keep_jobs` not a number of jobs, or
         `dry_run` not a bool.
     StoreError
         If the state folder can't be used.

@@ -64,6 +64,7 @@ assert_type(job.wait("5m"), Job)
 assert_type(job.exception(), BaseException | None)
 assert_type(job.attempts, list[bg.Attempt])
 assert_type(group.counts, dict[str, int])
+assert_type(group.results(return_exceptions=True), list[Any])
 assert_type(bg.pause("gpu"), list[str])
 assert_type(bg.clean(older_than="30d").jobs, int)
 

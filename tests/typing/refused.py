@@ -35,4 +35,5 @@ for_one: SubmitManyOptions = {"reuse": True}  # type: ignore[typeddict-unknown-k
 
 assert_type(bg.submit("training.fit"), bg.Group)  # type: ignore[assert-type]
 bg.job(3.5)  # type: ignore[arg-type]
+bg.clean(yes=True)  # type: ignore[call-arg]
 bg.clean(keep_jobs="all")  # type: ignore[arg-type]

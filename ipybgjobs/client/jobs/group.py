@@ -147,9 +147,9 @@ class Group:
         TimeoutError
             If `timeout` runs out; the jobs keep running.
         InvalidParameters
-            If `timeout` is not a duration, or `errors` is neither of the two.
+            If `timeout` is not a duration.
         BaseException
-            With ``errors="raise"``: as `Job.result` of the first failed job.
+            Unless `return_exceptions` is true: as `Job.result` of the first failed job.
         """
         self.wait(timeout)
         return [_result_or_error(job) if return_exceptions else job.result() for job in self.jobs]
