@@ -27,6 +27,7 @@ ROOMS = [
     "worker",
     "notebooks",
     "executors",
+    "executors.local",
     "supervisor",
     "client.submit",
     "client.jobs",
@@ -119,7 +120,17 @@ def test_each_room_says_what_it_is_for_what_it_never_does_and_lists_its_modules(
 
 @pytest.mark.parametrize("folder", ["worker", "executors"])
 def test_workers_and_executors_never_import_the_store(folder):
-    assert all("store" not in imported_rooms(path) for path in (PACKAGE / folder).glob("*.py"))
+    assert all("store" not in imported_rooms(path) for path in (PACKAGE / folder).rglob("*.py"))
+
+
+def test_only_the_start_of_a_process_knows_an_executor_by_name():
+    """All others know the protocol and its values; the registry finds an executor by a text, as it will find others' own."""
+    known = {path for path in modules() if "executors.local" in imported_rooms(path) and room(path) != "executors.local"}
+    assert known == {PACKAGE / "start.py"}
+    named = {
+        path for path in (PACKAGE / "supervisor").glob("*.py") if re.search(r"LocalExecutor|[\"']local[\"']", path.read_text())
+    }
+    assert not named
 
 
 def test_only_the_supervisor_writes_transitions():

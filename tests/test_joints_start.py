@@ -130,7 +130,7 @@ def after(owner, name, act, when=lambda *_: True):
 from ipybgjobs.state import attempt
 
 if sys.argv[1] == "forkserver":
-    from ipybgjobs.executors import forkserver
+    from ipybgjobs.executors.local import forkserver
     from ipybgjobs.system import worker
     from ipybgjobs.worker import run
 {forkserver}
@@ -138,15 +138,15 @@ if sys.argv[1] == "forkserver":
     sys.exit()
 
 from ipybgjobs.state import wake as summon
-from ipybgjobs.executors import server
-from ipybgjobs.executors.local import LocalExecutor
+from ipybgjobs.executors.local import server
+from ipybgjobs.executors.local.executor import LocalExecutor
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.system import identity, place, tree
 from ipybgjobs.system.lock import FileLock
 from ipybgjobs.system.wakeup import Listener
 from ipybgjobs.store import database
 from ipybgjobs.store.database import Database
-from ipybgjobs.supervisor import attempt_status, loop, starts
+from ipybgjobs.supervisor import loop, starts
 from ipybgjobs.supervisor import main as program
 
 command = server.command
@@ -390,7 +390,7 @@ def test_a_client_killed_before_the_wake_up_of_an_idle_supervisor_leaves_a_job_t
 
 _LAUNCH = {
     "claimed, not committed": "after(starts.Starter, 'claim', die, lambda result, *_: result[0])",
-    "committed, no folder": "starting.Starter.launch = die",
+    "committed, no folder": "starts.Starter.launch = die",
     "a folder, no request": "before(os, 'open', die, lambda path, *_: attempt.REQUEST in str(path))",
     "a request, not sent": "before(LocalExecutor, 'launch', die, lambda _, launches: launches)",
     "sent": "after(LocalExecutor, 'launch', die, lambda _, __, launches: launches)",
@@ -420,7 +420,7 @@ def test_a_worker_whose_folder_was_taken_away_before_it_began_ends_without_a_tra
 def test_supervisors_killed_around_a_launch_again_and_again_do_not_use_up_the_attempts(joints):
     for patch in (_LAUNCH["committed, no folder"], _LAUNCH["a request, not sent"], _LAUNCH["a folder, no request"]):
         # Without a fork server that would start another.
-        dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{textwrap.dedent(patch)}")
+        dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{textwrap.dedent(patch)}")
         if not rows(joints, "SELECT * FROM jobs"):
             bg.submit("joints.note", {"name": "once"})
         assert dead.wait(DEADLINE) == -signal.SIGKILL
@@ -470,7 +470,7 @@ def test_a_worker_that_comes_too_late_to_claim_its_start_runs_nothing(joints):
 
 
 def test_a_cancel_of_an_attempt_that_a_dead_supervisor_never_launched_ends_it_unstarted(joints):
-    dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{_LAUNCH['committed, no folder']}")
+    dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{_LAUNCH['committed, no folder']}")
     job = bg.submit("joints.note", {"name": "never"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     assert state_of(joints) == "running"
@@ -797,7 +797,7 @@ def test_a_method_struck_off_while_its_job_waits_for_a_slot_is_denied(joints):
 
 @pytest.mark.parametrize("allowed", [["hold"], None], ids=["method struck off", "entry struck off"])
 def test_a_method_struck_off_between_a_dead_supervisors_claim_and_the_next_launch_is_denied(joints, allowed):
-    dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{_LAUNCH['committed, no folder']}")
+    dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{_LAUNCH['committed, no folder']}")
     job = bg.submit("joints.note", {"name": "struck"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     joints.allow({"work": ["echo"]} if allowed is None else {"joints": allowed}, RetryPolicy__max_attempts=3)
@@ -965,7 +965,7 @@ def test_how_and_why_an_attempt_was_launched_is_recorded(joints, monkeypatch):
 
 
 def test_an_attempt_that_is_launched_again_another_way_says_so(joints, monkeypatch):
-    dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{_LAUNCH['committed, no folder']}")
+    dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{_LAUNCH['committed, no folder']}")
     job = bg.submit("joints.note", {"name": "once"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     monkeypatch.setenv("MALLOC_ARENA_MAX", "3")  # what the next supervisor starts with

@@ -52,7 +52,7 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
         damage.note(folder, str(error))
         return
     listener = Listener(supervisor.held)
-    supervisor.executor.prepare()
+    supervisor.executor.warm_up()
     turn.close()
     try:
         _supervise(supervisor, listener, folder, pulse)
@@ -77,7 +77,7 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, 
             _serve(supervisor, listener, folder, pulse)
             pulse.promise(LONGEST_STEP)
             listener.close()
-            if supervisor.executor.is_stranded or not supervisor.has_work():
+            if supervisor.executor.can_launch_nothing or not supervisor.has_work():
                 return
             listener = Listener(supervisor.held)
     finally:
@@ -90,7 +90,7 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
     woken, idle_since = True, None
     while True:
         patience = _turn(supervisor, folder, ready, woken=woken)
-        if supervisor.executor.is_stranded:
+        if supervisor.executor.can_launch_nothing:
             return
         idle_since = None if patience is not None else (idle_since or time.monotonic())
         if idle_since is not None:

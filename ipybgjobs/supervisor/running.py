@@ -5,9 +5,10 @@ It never looks at a folder or a process.
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .termination import Ending
+from ..executors.executor import Cancellation
 
 
 @dataclass(slots=True)
@@ -20,9 +21,9 @@ class Running:
     deadline: float | None = None  #: on the monotonic clock, which a machine's sleep doesn't advance; None: no timeout
     until: float | None = None  #: the job's own deadline, in seconds since the epoch
     memory_kills: int | None = None  #: what the kernel had counted at the launch; None: not known
-    ending: Ending | None = None
-    remains: list[int] = field(default_factory=list)  #: processes that could not be ended
-    left_running: list[int] = field(default_factory=list)  #: processes that it has left running, and that are to stay
+    ending: Cancellation | None = None
+    remains: Sequence[int] = ()  #: processes that could not be ended
+    left_running: Sequence[int] = ()  #: processes that it has left running, and that are to stay
     voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
     begun: bool = False  #: it is known to have begun: it is never launched again as if it had not, whatever its folder says
     elsewhere: bool = False  #: in another place: only its lock can be seen

@@ -7,6 +7,8 @@ Modules
 -------
 child
     A short-lived child process that answers a question in JSON.
+exit_status
+    What the exit status of a process says.
 filesystem
     What kind of file system a folder is on, and whether locks work across machines there.
 identity

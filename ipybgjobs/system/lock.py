@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-import weakref
+from _weakref import ref  # weakref itself loads more, which every fork of a fork server would bear
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
@@ -19,7 +19,7 @@ _PRIVATE = 0o600
 _WIDTH = 20
 
 #: What this process holds alone, by its `id`.
-_alone: "dict[int, weakref.ref[FileLock]]" = {}
+_alone: "dict[int, ref[FileLock]]" = {}
 #: What a lock answers on a file system that has none: numbers of errors.
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -51,7 +51,7 @@ class FileLock:
         """Take the lock alone; None if somebody else holds it and `wait` is false."""
         taken = cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         if taken is not None:
-            _alone[id(taken)] = weakref.ref(taken)
+            _alone[id(taken)] = ref(taken)
         return taken
 
     @classmethod

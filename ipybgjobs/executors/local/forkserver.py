@@ -19,12 +19,12 @@ import sys
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
-from ..state import attempt, occupancy
-from ..state.folder import StateFolder
-from ..system import identity, mark, private_file, tree, worker
-from ..system import launch as launching
-from ..system.open_folder import HeldFolder
-from ..worker import run
+from ...state import attempt, occupancy
+from ...state.folder import StateFolder
+from ...system import identity, mark, private_file, tree, worker
+from ...system import launch as launching
+from ...system.open_folder import HeldFolder
+from ...worker import run
 from .channel import Channel
 from .orphans import Orphans
 from .succession import Succession

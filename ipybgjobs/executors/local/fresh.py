@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..state import attempt
-from ..system import launch, worker
+from ...state import attempt
+from ...system import launch, worker
 
 #: Said to a worker that adopts its descendants' orphans itself, since whoever starts it can't do it for it.
 ADOPT = "adopt"

@@ -6,8 +6,8 @@ A worker adopts what its descendants orphan, so a process whose worker lives is 
 from collections.abc import Container
 from typing import Any
 
-from ..system import identity, mark, tree
-from ..system.identity import ProcessState
+from ...system import identity, mark, tree
+from ...system.identity import ProcessState
 
 
 class Orphans:

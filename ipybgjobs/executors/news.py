@@ -1,0 +1,30 @@
+"""What an executor reports of the attempts that it was given, as frozen values."""
+
+from dataclasses import dataclass
+
+from .exit import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An attempt that could not be launched, and why: it has not run, and never will in its folder."""
+
+    folder: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """An attempt that has a process: so launches work."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """An attempt whose end nobody would report any more, since whatever launched it is gone or silent: it has to be found."""
+
+    folder: str
+
+
+News = Exit | Refusal | Launched | Unwatched
