@@ -4,13 +4,13 @@ It makes managers and starts nothing.
 """
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 
 import zmq
 from jupyter_client.manager import AsyncKernelManager
 
+from ..system import filesystem
 from . import kernels
 
 #: How often a kernel is started whose ports another process has taken meanwhile.
@@ -79,19 +79,7 @@ def _place(folder: str | None) -> str | None:
             place = tempfile.mkdtemp(prefix="k", dir=parent)
         except OSError:
             continue
-        if _holds_sockets(place):
+        if filesystem.holds_sockets(place, _SOCKET):
             return place
         os.rmdir(place)
     return None
-
-
-def _holds_sockets(place: str) -> bool:
-    """Whether a file system knows sockets: some network ones don't."""
-    address = f"{place}/{_SOCKET}"
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.bind(address)
-        os.unlink(address)
-    except OSError:
-        return False
-    return True

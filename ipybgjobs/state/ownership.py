@@ -13,7 +13,7 @@ import os
 import stat
 
 from ..errors import StoreError
-from ..system import private_file
+from ..system import identity, private_file
 
 #: Links that a path may lead through; as many as Linux follows.
 _MOST_LINKS = 40
@@ -76,7 +76,7 @@ def _target(path: str, link: str, found: os.stat_result, links: int) -> str:
 
 def _trusted() -> set[int]:
     """Whose links are followed: this user's and root's, by whatever number a user namespace shows root."""
-    return {os.geteuid(), 0, os.stat("/").st_uid}
+    return {identity.user(), 0, os.stat("/").st_uid}
 
 
 def check(folder: str, *, made: bool = False) -> None:
@@ -98,7 +98,7 @@ def check(folder: str, *, made: bool = False) -> None:
         found = os.stat(resolve(folder))
     except OSError:
         return
-    if found.st_uid != os.geteuid():
+    if found.st_uid != identity.user():
         raise refusal(folder, _of_another(found.st_uid, made=made))
     if made and found.st_mode & 0o077:
         raise refusal(
@@ -116,9 +116,10 @@ def check(folder: str, *, made: bool = False) -> None:
 def _of_another(uid: int, *, made: bool) -> str:
     if made:
         return (
-            f"what you make there is given to user {uid}, and you are user {os.geteuid()}, so the volume can't say what is yours"
+            f"what you make there is given to user {uid}, and you are user {identity.user()}, "
+            "so the volume can't say what is yours"
         )
-    return f"it belongs to user {uid}, who could make you run anything, and you are user {os.geteuid()}: run this as its owner"
+    return f"it belongs to user {uid}, who could make you run anything, and you are user {identity.user()}: run this as its owner"
 
 
 def _open_to_others(what: str, found: os.stat_result, folder: str) -> str:
@@ -134,11 +135,11 @@ def _check_entry(folder: str, entry: "os.DirEntry[str]") -> None:
         return
     try:
         found = os.lstat(entry.path)
-        if stat.S_ISLNK(found.st_mode) and found.st_uid == os.geteuid():
+        if stat.S_ISLNK(found.st_mode) and found.st_uid == identity.user():
             found = os.stat(resolve(entry.path))
     except OSError:
         return  # gone since, or a link to nothing
-    if found.st_uid != os.geteuid():
+    if found.st_uid != identity.user():
         raise refusal(
             folder,
             f"{entry.name} in it belongs to user {found.st_uid}, who could make you run anything: look at it, and take it away",
@@ -171,6 +172,6 @@ def read(path: str) -> bytes:
     """
     with private_file.opened(path) as file:
         owner = os.fstat(file.fileno()).st_uid
-        if owner != os.geteuid():
+        if owner != identity.user():
             raise StoreError(f"{path} belongs to user {owner}, who could make you run anything, so it is not read.")
         return file.read()

@@ -7,9 +7,7 @@ One whose interpreter was thrown away gives way to one that another interpreter 
 """
 
 import contextlib
-import math
 import os
-import select
 import sys
 import time
 
@@ -23,9 +21,6 @@ from ..system.wakeup import Listener
 from .decisions import AGAIN
 from .heartbeat import LONGEST_STEP, Pulse
 from .loop import FALLBACK, Supervisor
-
-#: Seconds that one call of poll can wait; its argument is a C integer of milliseconds.
-_LONGEST_POLL = 1_000_000
 
 
 def main(state_dir: str, next_lock: int) -> None:
@@ -100,7 +95,7 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
             patience = min(left, FALLBACK, supervisor.until_fold())
         if not supervisor.database.turn.kept_out:
             pulse.promise(patience or 0.0)
-        ready = _wait(supervisor, listener, patience or 0.0)
+        ready = listener.wait(supervisor.filenos(), patience or 0.0)
         woken = listener.fileno() in ready
         if woken:
             listener.drain()
@@ -124,10 +119,3 @@ def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken
     except StoreError:
         return AGAIN
     return patience
-
-
-def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int]:
-    waiting = select.poll()
-    for descriptor in (listener.fileno(), *supervisor.filenos()):
-        waiting.register(descriptor, select.POLLIN)
-    return {descriptor for descriptor, _ in waiting.poll(math.ceil(min(seconds, _LONGEST_POLL) * 1000))}

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from _weakref import ref  # weakref itself loads more, which every fork of a fork server would bear
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
@@ -132,6 +132,11 @@ def _drop_inherited() -> None:
 
 
 os.register_at_fork(after_in_child=_drop_inherited)
+
+
+def around_forks(before: Callable[[], object], after_in_parent: Callable[[], object]) -> None:
+    """Call functions around each fork of this process, so that what holds locks which no fork inherits can be closed."""
+    os.register_at_fork(before=before, after_in_parent=after_in_parent)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

@@ -39,6 +39,17 @@ def open_private(path: str, flags: int) -> int:
     return descriptor
 
 
+def open_without_waiting(path: str, flags: int) -> int:
+    """Open a file, made with mode 0600 if need be, as `open` has its opener do; a pipe in its place is not waited for.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened.
+    """
+    return os.open(path, flags | os.O_NONBLOCK, _PRIVATE)
+
+
 def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = False, mode: int = _PRIVATE) -> None:
     """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
 

@@ -12,6 +12,11 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 BLOCK = 4096
 
 
+def allocated(status: os.stat_result) -> int:
+    """Return the bytes that a file takes on disk, its holes not counted."""
+    return status.st_blocks * 512
+
+
 def punch(path: str, begin: int, end: int) -> bool:
     """Give a part of a file back to the disk, where it reads as zeros from then on; False where that can't be done."""
     library = ctypes.CDLL(None)

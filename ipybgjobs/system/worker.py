@@ -74,6 +74,11 @@ def unwind_on_terminate() -> None:
     os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)
 
 
+def use_time_zone() -> None:
+    """Have the C library take the time zone from this process's environment variables as they are now."""
+    time.tzset()
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Let an interrupt, and a request to end, wait until a block is through; for what takes moments."""

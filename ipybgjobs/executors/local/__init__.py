@@ -20,8 +20,6 @@ launch_kinds
     Whether a fork can run a job, and why not.
 leftovers
     Ending what an attempt has left running.
-orphans
-    What dead workers left behind, and whose it was.
 server
     One fork server, as its supervisor sees it.
 succession
