@@ -103,6 +103,10 @@ class Children:
         finally:
             os._exit(_UNUSABLE)
 
+    def add(self, pid: int, folder: str) -> None:
+        """Take in a child that was not forked but started."""
+        self.folders[pid] = folder
+
     def kill(self, folder: str) -> None:
         """End a child with its session, if it has not been reaped."""
         for pid in [pid for pid, started in self.folders.items() if started == folder]:

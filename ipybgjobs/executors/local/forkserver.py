@@ -103,7 +103,7 @@ class ForkServer:
     def _start_fresh(self, launch: dict[str, Any]) -> None:
         from . import fresh
 
-        self._children.folders[fresh.start(launch, self._children.begins)] = launch["folder"]
+        self._children.add(fresh.start(launch, self._children.begins), launch["folder"])
 
     def _become_worker(self, launch: dict[str, Any]) -> None:
         """In the child: never returns."""
