@@ -13,7 +13,7 @@ from typing import Any
 from ...state.folder import StateFolder
 from ...system import exit_status, identity, launch
 from ...system.identity import ProcessIdentity
-from ..executor import AttemptStatus, Capabilities, Finding
+from ..executor import AttemptStatus, Capabilities, Executor, Finding
 from ..exit import Exit, recorded
 from ..launch_request import LaunchChoice, LaunchKind, LaunchRequest
 from ..news import Launched, News, Refusal, Unwatched
@@ -26,7 +26,7 @@ from .termination import Ending
 #: Seconds until a fork server is tried again that has yet to take what it was sent.
 _RESEND = 0.03
 
-
+#: All that there is: an attempt is a process of this machine, and a child of a process of ours.
 CAPABILITIES = Capabilities(
     kinds=frozenset((LaunchKind.FORK, LaunchKind.FRESH)),
     ends_whole_tree=True,
@@ -36,8 +36,8 @@ CAPABILITIES = Capabilities(
 )
 
 
-class LocalExecutor:
-    """Launches attempts here, and notices their ends; see `Executor`.
+class LocalExecutor(Executor):
+    """Launches attempts here, and notices their ends.
 
     Parameters
     ----------
