@@ -6,6 +6,7 @@ import pytest
 
 from ipybgjobs.executors import registry
 from ipybgjobs.executors.conformance import ExecutorConformance
+from ipybgjobs.executors.launch_request import LaunchKind
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,10 @@ class TestLocal(ExecutorConformance):
 
     def break_launches(self, folder):
         os.mkdir(folder.errors)  # a fork server has nowhere to say what goes wrong, and is not started
+
+
+def test_what_the_store_says_of_a_launch_is_the_value_of_its_kind():
+    assert {kind.name: kind.value for kind in LaunchKind} == {"FORK": "fork", "FRESH": "fresh process"}
 
 
 def test_the_executor_that_runs_attempts_unless_told_otherwise_has_a_name():
