@@ -50,7 +50,7 @@ class AttemptStatus(Enum):
     WATCHED = "watched"  #: it runs, and its end will be reported
     GONE = "gone"  #: it has begun, and its process has gone
     ELSEWHERE = "elsewhere"  #: it runs where only its lock can be seen; its end will be reported
-    UNCLEAR = "unclear"  #: it can't be told now: no descriptor, no space
+    UNCLEAR = "unclear"  #: out of descriptors or disk space: to be checked again
 
 
 @dataclass(frozen=True, slots=True)

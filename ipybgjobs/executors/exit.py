@@ -9,7 +9,7 @@ from ..system.identity import ProcessIdentity
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of an attempt's process; what nobody saw is None.
+    """The end of an attempt's process; unknown values are None.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Exit:
 
 
 def recorded(folder: str) -> Exit:
-    """Return the end that is recorded in an attempt folder; nothing is known of it where nothing is recorded."""
+    """Return the end of an attempt as an orphaned fork server recorded it; unknown if it wrote nothing."""
     left = reports.left(folder) or reports.Left()
     code, signal = exit_status.decode(left.status)
     orphans = tuple(ProcessIdentity(*each) for each in left.orphans)

@@ -29,11 +29,11 @@ class LaunchRequest:
     folder : str
         The attempt folder, which holds its request. No two launches share one.
     command : sequence of str
-        What to execute, where a process of its own is started for it.
+        Command to execute if it is not a fork.
     environment : dict of str to str
-        Environment variables; no file holds them.
+        Environment variables, which are never written to a file.
     output : str or None
-        The file that it prints to; None: the folder's own.
+        File for its output; None: the one in the folder.
     kind : LaunchKind
         How it is launched.
     """

@@ -7,7 +7,7 @@ from .exit import Exit
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An attempt that could not be launched, and why: it has not run, and never will in its folder."""
+    """An attempt that could not be launched and has not run, with the reason."""
 
     folder: str
     reason: str

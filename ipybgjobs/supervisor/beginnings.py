@@ -14,9 +14,9 @@ from ..system import identity, private_file
 
 
 def never_started(folder: str) -> bool:
-    """Whether an attempt whose process has ended had not started, so that it can be launched again as if it had not been.
+    """Return whether an attempt whose process has ended never started, so that it can be launched again.
 
-    The process has left neither a start marker nor an outcome, and nobody else will start in this folder.
+    The process left neither a start marker nor an outcome, and no other process will start in this folder.
     """
     if os.path.lexists(f"{folder}/{attempt.OUTCOME}"):
         return False
@@ -28,14 +28,14 @@ def never_started(folder: str) -> bool:
 
 
 def began(folder: str, started_at: float | None, clock: Callable[[], float] = time.time) -> float:
-    """When an attempt began, on the monotonic clock: as its worker wrote in this boot, else as its row says.
+    """Return when an attempt began, on the monotonic clock: from its worker's record of this boot, otherwise from its row.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
     started_at : float or None
-        What the row says, in seconds since the epoch; None: now.
+        The time in the row, in seconds since the epoch; None: now.
     clock : callable
         Seconds since the epoch.
     """
@@ -46,5 +46,5 @@ def began(folder: str, started_at: float | None, clock: Callable[[], float] = ti
 
 
 def last_words(folder: str) -> str:
-    """What the process of an attempt printed last, in a line."""
-    return private_file.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "supervisor.err may say why"
+    """Return the last line that the process of an attempt printed."""
+    return private_file.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "see supervisor.err"

@@ -15,7 +15,7 @@ from .origins import Origins
 from .running import Running
 from .starts import Starter
 
-#: Longest that a hook may take, in seconds.
+#: Longest duration of a hook, in seconds.
 LONGEST_HOOK = 600.0
 
 
@@ -60,7 +60,7 @@ class Launcher:
             self.starter.hold(task, run.problem)
             self.attempts.void(run)
             return None
-        except ValueError as error:  # what of its row only a launch looks at
+        except ValueError as error:  # a part of its row that only a launch reads
             self.attempts.refuse(run, f"{task.target} was denied: {error}; nothing was started")
             return None
         self._take_in_hand(run, start)

@@ -1,7 +1,7 @@
 """The children of a process that forks: started, heard, waited for, and what the death of each has left. POSIX alone.
 
-Nothing here is known of what a child does; it is told apart by the folder of which its mark is made. A worker adopts what its
-descendants orphan, so an orphan is only seen here once its worker has died. Imports next to nothing, since every fork bears it.
+It never knows what a child does; a child is identified by the folder that its mark is made of. A worker adopts the orphans of its
+descendants, so an orphan appears here only once its worker has died. Imports next to nothing, since every fork bears it.
 """
 
 import contextlib
@@ -146,10 +146,10 @@ class Children:
             self._begun.discard(pid)
 
     def _left_by(self, reaped: int, folder: str | None) -> list[dict[str, Any]]:
-        """Return the identity of each process that was not known before and bears the mark of a child that has been reaped.
+        """Return the identity of each new process that carries the mark of a child that has been reaped.
 
-        Of those without a mark that several children may have left, only the ones in the session of this one. What an orphan
-        leaves is nobody's.
+        Of the processes without a mark that several children may have left, only those in the session of this one. What an
+        orphan leaves belongs to no attempt.
         """
         everybody = tree.children()
         others = [state for state in everybody if state.pid not in self.folders]
@@ -162,6 +162,6 @@ class Children:
 
 
 def _is_of(state: ProcessState, child: int, worn: int | None, *, ambiguous: bool) -> bool:
-    """Whether a child that has died has left a process."""
+    """Return whether a process was left by a given dead child."""
     found = mark.of_process(state.pid)
     return (state.session == child or not ambiguous) if found is None else found == worn

@@ -1,7 +1,7 @@
-"""Looks at an allowed target: whether it exists, what it takes, and whether these parameters fit.
+"""Inspect an allowed target: whether it exists, what it takes, and whether the given parameters fit.
 
-It looks in this process where it can. Where the source has changed since it was imported here, or where the module may be
-found in one folder only, a fresh process looks: so an edited .py beside the notebook just works, and nothing is reloaded here.
+It inspects in this process if possible. If the source has changed since it was imported here, or if the module is allowed from
+one folder only, a fresh process inspects it: so an edited .py beside the notebook just works, and nothing is reloaded here.
 """
 
 import contextlib
@@ -25,25 +25,27 @@ from . import binding, bytecode, demands, import_path, inspection_cache, loaded_
 from .allowlist import Permission
 from .loaded_modules import Imports
 
-#: Longest that a fresh process may take to import a module and look at it, in seconds.
+#: Longest time that a fresh process may take to import a module and inspect it, in seconds.
 LONGEST_LOOK = 120.0
 
-#: Longest that it runs on when nobody waits for it any more, in seconds.
+#: Longest time that it runs on when no process waits for it any more, in seconds.
 _GLANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Parameters that fit, converted."""
+    """Checked and converted parameters."""
 
     init: dict[str, Any]
     params: dict[str, Any]
-    positional: tuple[str, ...]  #: names of parameters that can't be given by name
+    positional: tuple[str, ...]  #: names of parameters that can't be passed by name
     source: str | None = None  #: the file of the target
-    hooks: tuple[str, ...] = ()  #: hooks that its class has
-    code: dict[str, bytes] = field(default_factory=dict)  #: the class or function itself, pickled, where it is sent by value
-    annotations: dict[str, str] = field(default_factory=dict)  #: by which they were converted, by ``init.NAME``, ``params.NAME``
-    demand: str | None = None  #: what it demands beyond its entry, as `demands.of` says
+    hooks: tuple[str, ...] = ()  #: hooks that its class defines
+    code: dict[str, bytes] = field(default_factory=dict)  #: the class or function itself, pickled, if it is sent by value
+    annotations: dict[str, str] = field(
+        default_factory=dict
+    )  #: annotations that converted them, by ``init.NAME``, ``params.NAME``
+    demand: str | None = None  #: what it demands beyond its entry, from `demands.of`
     first: tuple[str, ...] = ()  #: folders that go first on a job's import path
 
 
@@ -63,13 +65,13 @@ def look(
     Parameters
     ----------
     permission : Permission
-        The target, which the allowlist has passed.
+        The allowed target.
     init, params : mapping
         Parameters of the constructor and of the method.
     secrets : tuple of str
-        Names whose values are in no message.
+        Names whose values appear in no message.
     code : mapping, optional
-        The target's code as an earlier job got it by value; by default what is defined here.
+        The target's code as an earlier job received it by value; by default the code defined here.
 
     Raises
     ------
@@ -88,8 +90,8 @@ def look(
 def look_at_all(
     permission: Permission, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
 ) -> list[Bound]:
-    """Check the parameters of several calls of one target; as `look`, the target looked at once."""
-    global _seen  # noqa: PLW0603 - one memory of imports a process
+    """Check the parameters of several calls of one target; as `look`, but the target is inspected only once."""
+    global _seen  # noqa: PLW0603 - one record of imports per process
     _seen = _seen or Imports()
     key = permission.entry.key
     if permission.by_value:
@@ -105,7 +107,7 @@ def look_at_all(
 
 
 def _look_elsewhere(asked: "_Question", first: tuple[str, ...]) -> list[Bound]:
-    """Have a fresh process look, unless one has looked at the same files already."""
+    """Have a fresh process inspect the target, unless one has already inspected the same files."""
     key = (asked.permission.target, asked.permission.entry.only_from, first, *import_path.absolute())
     target = _kept.get(key)
     if target is not None:
@@ -123,13 +125,13 @@ def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
 
 
 def stale(key: str) -> list[str]:
-    """Modules of a class that this process has imported and that have changed on disk since; bases come first."""
+    """Return the imported modules of a class that have since changed on disk, those of the bases first."""
     seen = _seen or Imports()
     return [name for name in loaded_modules.in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
 
 
 def imported_again(names: Iterable[str]) -> None:
-    """Take note that modules were imported here a second time."""
+    """Record that modules were imported here again."""
     if _seen is not None:
         _seen.renew(names)
 
@@ -141,13 +143,13 @@ def look_here(
     secrets: tuple[str, ...],
     code: Mapping[str, bytes] | None = None,
 ) -> list[Bound]:
-    """Look in this process; imports the module, or loads the code that an earlier job got."""
+    """Inspect in this process: import the module, or load the code that an earlier job received."""
     return _bound(_target(permission, code), init, calls, secrets)
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What parameters are checked against; `owner`: the class or module, None where it is another process's."""
+    """The signatures to check parameters against; `owner`: the class or module, None if it is in another process."""
 
     owner: Any
     method: str
@@ -168,7 +170,7 @@ def _target(permission: Permission, code: Mapping[str, bytes] | None) -> _Target
     constructor = _constructor(owner, label) if instance else None
     function = resolve.static_attribute(owner, method) if instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InvalidTarget(f"{label}.{method} is a generator, and calling it runs nothing: return a list.")
+        raise InvalidTarget(f"{label}.{method} is a generator function, so calling it would run nothing: return a list instead.")
     shape = binding.shape(function, f"{label}.{method}()", skip_first=instance)
     common = Bound(
         init={},
@@ -201,7 +203,7 @@ def _bound(target: _Target, init: Mapping[str, Any], calls: Sequence[Mapping[str
 
 @contextlib.contextmanager
 def _hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
-    """Let no refusal show a secret of what was given, whoever wrote its text: a converter, or the class itself."""
+    """Keep secret values out of the text of any refusal, whether a converter or the class itself wrote it."""
     try:
         yield
     except BackgroundJobError as error:
@@ -216,24 +218,24 @@ def _of_call(common: Bound, shape: binding.Shape | None, params: dict[str, Any])
 
 
 def _code(permission: Permission) -> dict[str, bytes]:
-    """What has to be sent for a target that nobody else can import: the outermost class, or the function."""
+    """Return what to send for a target that no other process can import: its outermost class, or the function."""
     name = permission.target.split(".")[1]
     try:
         return {name: serialization.dump(getattr(resolve.resolve(NOTEBOOK), name))}
     except Exception as error:
         raise InvalidTarget(
-            f"{name} can't be sent to another process: {error}. Make what can't be sent inside of it, or put it in a module."
+            f"{name} can't be sent to another process: {error}. Create what can't be sent inside it, or move it to a module."
         ) from error
 
 
 def _annotations(group: str, shape: binding.Shape | None) -> dict[str, str]:
-    """The annotations of a signature as text."""
+    """Return the annotations of a signature as text."""
     slots = shape.slots if shape else ()
     return {f"{group}.{slot.name}": slot.annotated for slot in slots if slot.annotated}
 
 
 def _prepared(owner: Any, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Let the class prepare parameters that fit; its refusal is one of ours."""
+    """Let the class prepare the checked parameters; its refusal becomes one of this package's errors."""
     prepare = resolve.on_submit(owner)
     if prepare is None:
         return params
@@ -247,7 +249,7 @@ def _prepared(owner: Any, method: str, params: dict[str, Any]) -> dict[str, Any]
 
 
 def _bind_all(bind: Callable[[Mapping[str, Any]], dict[str, Any]], calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Bind the parameters of each call; of several, the one that doesn't fit is named by its number."""
+    """Bind the parameters of each call; if one of several doesn't fit, the error gives its number."""
     found = []
     for number, params in enumerate(calls):
         try:
@@ -260,7 +262,7 @@ def _bind_all(bind: Callable[[Mapping[str, Any]], dict[str, Any]], calls: Sequen
 
 
 def _by_position(shape: binding.Shape | None, params: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Name the parameters to pass by position; one left out before a given one is given its default."""
+    """Return the names of parameters to pass by position; one omitted before a given one gets its default."""
     slots = [slot for slot in shape.slots if slot.positional] if shape else []
     while slots and slots[-1].name not in params:
         slots.pop()
@@ -278,7 +280,9 @@ def _constructor(owner: type, label: str) -> binding.Shape | None:
 def _bound_init(shape: binding.Shape | None, label: str, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
     unnamed = [slot.name for slot in shape.slots if slot.positional and slot.name in init] if shape else []
     if unnamed:
-        raise InvalidParameters(f"The constructor {label}() takes {unnamed[0]} by position only, which a job can't give it.")
+        raise InvalidParameters(
+            f"The constructor {label}() takes {unnamed[0]} as a positional-only parameter, which jobs do not support."
+        )
     try:
         return binding.bind(shape, init, secrets)
     except InvalidParameters as error:
@@ -288,7 +292,7 @@ def _bound_init(shape: binding.Shape | None, label: str, init: Mapping[str, Any]
 
 
 def _check_owner(constructor: binding.Shape | None, shape: binding.Shape | None, form: str, given: Iterable[str]) -> None:
-    """See to it that none of a method's parameters is meant for the constructor."""
+    """Check that none of a method's parameters is meant for the constructor."""
     if constructor is None or shape is None or shape.open:
         return
     others = {slot.name for slot in constructor.slots} - {slot.name for slot in shape.slots}
@@ -300,12 +304,12 @@ def _check_owner(constructor: binding.Shape | None, shape: binding.Shape | None,
 
 def _no_constructor(label: str, method: str, init: Mapping[str, Any]) -> dict[str, Any]:
     if init:
-        raise InvalidParameters(f"{label}.{method} is called without an instance; leave out the constructor's parameters.")
+        raise InvalidParameters(f"{label}.{method} is called without an instance: leave out the constructor's parameters.")
     return {}
 
 
 class _Question(NamedTuple):
-    """What a fresh process is asked: as `look_here`."""
+    """The question to a fresh process: the arguments of `look_here`."""
 
     permission: Permission
     init: dict[str, Any]
@@ -315,7 +319,7 @@ class _Question(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What a fresh process says: what was asked; and the target, if it means the same in any process, with its files."""
+    """The answer of a fresh process; with the target and its files, if the target means the same in any process."""
 
     bound: list[Bound]
     target: _Target | None = None
@@ -335,15 +339,15 @@ def _look_in_fresh_process(asked: _Question, first: Sequence[str] = ()) -> _Answ
         answer = None
     if answer is None:
         last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"it ended with exit code {status}"
-        raise InvalidTarget(f"{permission.entry.key} can't be looked at in a process of its own: {last}.")
+        raise InvalidTarget(f"{permission.entry.key} could not be inspected in a separate process: {last}.")
     if isinstance(answer, BackgroundJobError):
         raise answer
     return _Answer(*answer)
 
 
 def _ask(question: bytes) -> tuple[int, bytes, bytes]:
-    """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
-    with tempfile.TemporaryFile() as answers:  # not its standard output, where start-up hooks may print
+    """Ask a fresh process; return its exit status, answer and errors. It ends with the process that waits for it."""
+    with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
         words = command("inspection", str(answers.fileno()))
         with launch.piped(words, answers.fileno()) as asked:
             try:
@@ -356,21 +360,21 @@ def _ask(question: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _errors(asked: "subprocess.Popen[bytes]", question: bytes) -> bytes:
-    """Wait for a process that is asked something; return what it said on standard error."""
+    """Send a question to a process and wait for it; return its standard error."""
     limit = time.monotonic() + LONGEST_LOOK
     unsent: bytes | None = question
     while True:
         try:
             return asked.communicate(unsent, timeout=_GLANCE)[1]
         except subprocess.TimeoutExpired:
-            unsent = None  # it goes on with what it was given first
+            unsent = None  # communicate continues with the first input
             shield.check()
             if time.monotonic() > limit:
                 raise
 
 
 def _to_keep(target: _Target, key: str) -> tuple[_Target | None, tuple[list[Any], ...]]:
-    """What of a target may be kept by who has asked: nothing of a class that prepares parameters, or has types of its own."""
+    """Return what the asking process may keep: nothing of a class that prepares parameters, or has types of its own."""
     names = [name for name in loaded_modules.in_order(key) if name not in sys.builtin_module_names]
     files = [bytecode.source_of(sys.modules[name]) for name in names]
     portable = inspection_cache.is_portable(target.constructor) and inspection_cache.is_portable(target.shape)
@@ -380,9 +384,9 @@ def _to_keep(target: _Target, key: str) -> tuple[_Target | None, tuple[list[Any]
 
 
 def main(descriptor: int) -> None:
-    """Answer a question from standard input on a descriptor; what the user's module prints goes nowhere."""
+    """Answer a question from standard input on a descriptor; the output of the user's module is discarded."""
     os.set_inheritable(descriptor, False)
-    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
+    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, because what follows may need it
     permission, init, calls, secrets, code = pickle.load(sys.stdin.buffer)
     answer: tuple[Any, ...] | BackgroundJobError
     try:

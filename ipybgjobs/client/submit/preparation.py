@@ -1,6 +1,6 @@
-"""From a call as somebody asks for it to jobs that may be stored: allowed, its parameters bound, its options checked.
+"""Turn a requested call into jobs that can be stored: check the allowlist, bind the parameters, check the options.
 
-It changes nothing: whoever calls it stores what it returns.
+It changes nothing: its callers store what it returns.
 """
 
 import os
@@ -25,7 +25,7 @@ from .options import Options
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call, or several of one target, as somebody asks for it: nothing checked yet.
+    """A requested call, or several of one target, not yet checked.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Asked:
     options : mapping
         Options of `submit`.
     code : mapping or None
-        The target's code as an earlier job got it by value; None: what is defined here.
+        The target's code as an earlier job received it by value; None: the code defined here.
     """
 
     target: str
@@ -53,14 +53,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A call that may be stored as a job.
+    """A call that can be stored as a job.
 
     Parameters
     ----------
     submission : Submission
-        The job, without the ids of those that it comes after.
+        The job, without the ids of the jobs that it depends on.
     options : Options
-        What was asked for.
+        The checked options.
     pickled : bytes or None
         Its parameters that are not plain.
     """
@@ -73,7 +73,7 @@ class Prepared:
 
 @dataclass(slots=True)
 class Trail:
-    """What was found out on the way, as far as it went: each is None until it is known."""
+    """What the preparation has found out so far: each is None until it is known."""
 
     permission: Permission | None = None
     options: Options | None = None
@@ -114,7 +114,7 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
     now : float
         Seconds since the epoch.
     trail : Trail, optional
-        Given what was found out, also where it ends in a refusal.
+        Filled with what was found out, even if the call is refused.
 
     Raises
     ------
@@ -133,11 +133,11 @@ def prepare(asked: Asked, settings: Settings, now: float, trail: Trail | None = 
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
-    """See to it that there is something by which a job could be known to have run the same source."""
+    """Refuse `reuse` for targets without a source file to compare."""
     if chosen.reuse_since is not None and permission.by_value:
         name = permission.target.removeprefix(f"{NOTEBOOK}.")
         raise InvalidParameters(
-            f"reuse compares source files, and {name} is defined in the notebook: put it in a module, or leave reuse out."
+            f"reuse compares source files, but {name} is defined in the notebook: move it to a module, or leave out reuse."
         )
 
 
@@ -178,7 +178,7 @@ def _submission(split: Split, bound: Bound, chosen: Options, now: float) -> Subm
 
 @dataclass(frozen=True, slots=True)
 class PreparedGroup:
-    """Calls that may be stored as the jobs of a group; a job's own parameters are without the common ones."""
+    """Calls that can be stored as the jobs of a group; a job's own parameters exclude the common ones."""
 
     group: NewGroup
     pickled: bytes | None  #: of the common parameters
@@ -192,7 +192,7 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
     Raises
     ------
     BackgroundJobError
-        If anything of any of them does not fit.
+        If anything in any of them does not fit.
     """
     permission = allowlist.find(asked.target, settings)
     shared, given = options.mapping(asked.common, "common"), dict(asked.options)
@@ -220,12 +220,12 @@ def prepare_many(asked: Asked, settings: Settings, now: float) -> PreparedGroup:
 
 
 def _check_outputs(bound: Sequence[Bound]) -> None:
-    """See to it that no notebook of a group overwrites what another has written."""
-    outputs = [str(each.params.get("output") or os.sep) for each in bound]  # a class derived from ours may have none
+    """Check that no notebook of a group overwrites the output of another."""
+    outputs = [str(each.params.get("output") or os.sep) for each in bound]  # a subclass may have none
     files = [file for file in outputs if not file.endswith(os.sep)]
     if len(set(files)) < len(files):
         same = next(file for file in files if files.count(file) > 1)
-        raise InvalidParameters(f"output is {same!r} for several jobs, of which each would overwrite the others': give a folder.")
+        raise InvalidParameters(f"Several jobs would write to the same output {same!r}: pass a folder.")
 
 
 _NOT_FOR_MANY = ("unique", "on_duplicate", "reuse")
@@ -233,11 +233,13 @@ _NOT_FOR_MANY = ("unique", "on_duplicate", "reuse")
 
 def _check_calls(own: Sequence[Mapping[str, Any]], shared: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     if not own:
-        raise InvalidParameters("There is nothing to submit: give a list of parameters, one dict for each job.")
+        raise InvalidParameters("There is nothing to submit: pass a list of parameters, one dict per job.")
     for number, each in enumerate(own):
         twice = [key for key in each if key in shared]
         if twice:
-            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: give it once.")
+            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: pass it only once.")
     refused = [option for option in _NOT_FOR_MANY if given.get(option) not in (None, "reject")]
     if refused:
-        raise InvalidParameters(f"submit_many takes no {refused[0]}: it is about one job; submit those one by one.")
+        raise InvalidParameters(
+            f"submit_many does not take {refused[0]}, which applies to a single job: submit those jobs one by one."
+        )

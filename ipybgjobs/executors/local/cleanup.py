@@ -1,7 +1,7 @@
-"""Attempts whose process has gone, until all that can be known of their end is known, and nothing that is to end is left.
+"""Attempts whose process is gone, until their end is fully known and no process that has to end is left.
 
-It never waits: each is looked at again until then. An exit report is awaited only of a fork server of ours that lives. What a
-worker left behind is ended where the worker did not end by itself, or was being ended; else that is a setting's choice.
+It never waits: each attempt is checked again until then. An exit report is awaited only from a living fork server of ours. The
+processes that a worker left are ended if it did not end by itself or was being ended; otherwise a setting decides.
 """
 
 import time
@@ -15,21 +15,21 @@ from ..exit import Exit, recorded
 from .leftovers import Sweep
 from .termination import Ending
 
-#: Seconds that a fork server without supervisor is given to write how its child ended.
+#: Seconds that a fork server without a supervisor has to record how its child ended.
 PATIENCE = 2.0
 
 
 class Leaving:
-    """One attempt whose process has gone.
+    """One attempt whose process is gone.
 
     Parameters
     ----------
     end : Exit
-        What was seen of its end; where it was not seen, its exit report is awaited.
+        What is known of its end; if nobody saw it, its exit report is awaited.
     grace : float or None
-        Seconds that is given to what a worker has left that ended by itself; None: that stays.
+        Seconds that processes left by a worker that ended by itself have to terminate; None: they stay.
     find_ending : callable
-        Returns how it is being ended; None where it ended by itself.
+        Returns how it is being ended; None if it ended by itself.
     clock : callable
         The monotonic clock, in seconds.
     """
@@ -53,7 +53,7 @@ class Leaving:
         self._sweep: Sweep | None = None
 
     def step(self) -> Exit | None:
-        """Do what is due; return the end once nothing is."""
+        """Take the steps that are due; return the end once nothing is left to do."""
         if not self._end.was_seen:
             self._end = recorded(self._end.folder)
             if not self._end.was_seen and self._is_about_to_report():
@@ -70,17 +70,17 @@ class Leaving:
         return alive and self._clock() < self._report_until
 
     def _begin(self) -> Sweep:
-        """Find out what is to end of what the attempt has left, and how."""
+        """Determine which of the processes that the attempt left have to end, and how."""
         if self._find_ending() is not None or reports.outcome(self._end.folder) is None:
             return Sweep(self._left, 0.0, self._clock)
-        seen = self._end.was_seen  # then what the worker left has become an orphan of who saw it
+        seen = self._end.was_seen  # then the processes that the worker left are children of the process that saw its end
         if self._grace is None or (seen and not self._end.left):
             self.left_running = [process.pid for process in self._end.left if identity.is_alive(process)]
             return Sweep(list, 0.0, self._clock)
         return Sweep(self._left, self._grace, self._clock)
 
     def _left(self) -> list[ProcessState]:
-        """Whatever of the attempt still lives."""
+        """Return the attempt's processes that are still alive."""
         folder, process, ending = self._end.folder, self._started.process, self._find_ending()
         known = [] if ending is None else ending.known()
         known += tree.writers(f"{folder}/{attempt.OUTPUT}")
@@ -91,7 +91,7 @@ class Leaving:
 
 
 def _launcher(started: Started) -> ProcessIdentity | None:
-    """The fork server that may still write how an attempt ended; None where none does: its worker was init's child, say."""
+    """Return the fork server that may still record how an attempt ended; None if none will, as for a child of init."""
     if started.launcher is None or occupancy.of_attempt(started).key != place.here():
         return None
     launcher = ProcessIdentity(*started.launcher)

@@ -1,7 +1,7 @@
-"""Attempts on this machine: launched by a fork server, watched by it or, where it is not their parent, by a process handle.
+"""Attempts on this machine: launched by a fork server, watched by it or, if it is not their parent, by a process handle.
 
-Its caller waits on `filenos` and then polls. It never blocks. A fork server that does not answer is given up: another
-launches what it has not, and what it has launched is watched by handles.
+The caller waits on `filenos` and then polls. Nothing here blocks. A fork server that does not answer is given up: another one
+launches the attempts that it has not, and those that it has launched are watched by handles.
 """
 
 import os
@@ -52,15 +52,15 @@ class LocalExecutor(Executor):
         self._clock = clock
         self._kinds = LaunchKinds(os.environ)
         self._servers: list[Server] = []  # the last one launches; the others wait for what they launched
-        self._silent: list[tuple[Server, float]] = []  # given up since they do not answer; each with seconds since the epoch
+        self._silent: list[tuple[Server, float]] = []  # given up because they do not answer; each with seconds since the epoch
         self._left: list[Server] = []  # that end by themselves, once what they launched has ended
         self._departing = Departing(clock)
-        self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a server's
+        self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a child of a server
         self._elsewhere: dict[
             str, bool
-        ] = {}  # attempts of which only the lock is seen, by folder: whether their end was reported
+        ] = {}  # by folder of attempts of which only the lock is visible: whether their end was reported
         self._endings: dict[str, Ending] = {}  # of attempts that are being ended, by folder
-        self._begun: set[str] = set()  # attempts that have begun, of those whose server has died or is silent, by folder
+        self._begun: set[str] = set()  # folders of attempts that have begun and whose server has died or is silent
         self._news: list[News] = []  # that came otherwise than by a descriptor
 
     @property
@@ -79,46 +79,44 @@ class LocalExecutor(Executor):
         self.ensure_fork_server()
 
     def ensure_fork_server(self) -> str | None:
-        """Have a fork server that knows what is installed; return why there is none."""
+        """Ensure that a fork server knows the installed packages; return the reason if there is none."""
         if self._servers and self._servers[-1].packages == packages():
             return None
         try:
             self._servers.append(Server(self._folder, self._clock))
         except OSError as error:
-            # One that is there still launches: an environment that was thrown away is no reason to stop those of others.
-            return None if self._servers else f"no fork server can be started: {launch.reason(error)}"
+            # An existing one can still launch: an environment that was deleted must not stop the jobs of others.
+            return None if self._servers else f"the fork server could not be started: {launch.reason(error)}"
         return None
 
     @property
     def can_launch_nothing(self) -> bool:
-        """Whether its interpreter is gone, and there is no fork server from before."""
+        """Return whether the interpreter is gone, and there is no earlier fork server."""
         return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:
-        """Descriptors that become readable when there is news."""
+        """Return the descriptors that become readable when there is news."""
         return [*(server.channel.fileno() for server in self._servers), *self._handles]
 
     def seconds_until_due(self) -> float | None:
-        """Seconds until a fork server is to be looked at; None where none is."""
+        """Return the seconds until a fork server needs to be checked; None if there is none."""
         if any(server.channel.pending for server in self._servers):
             return _RESEND
         return min((found for server in self._servers if (found := server.patience()) is not None), default=None)
 
     @property
     def problem(self) -> str | None:
-        """Which fork server does not answer; None where all do."""
+        """Describe the fork server that does not answer; None if all do."""
         if not self._silent:
             return None
         server, since = self._silent[-1]
         clock = time.strftime("%H:%M:%S", time.localtime(since))
-        return (
-            f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one launches jobs in its place"
-        )
+        return f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one is launching jobs instead"
 
     # -- attempts -------------------------------------------------------------------------------------------------
 
     def launch(self, requests: Sequence[LaunchRequest]) -> None:
-        """Start attempts; what can't be started is refused."""
+        """Start attempts; those that can't be started are refused."""
         if not requests:
             return
         reason = self.ensure_fork_server()
@@ -129,7 +127,7 @@ class LocalExecutor(Executor):
             self._servers[-1].launch(each)
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
-        """Find out what has become of an attempt that somebody else launched, and watch it if it runs."""
+        """Determine what has become of an attempt that another process launched, and watch it if it runs."""
         status = finding.find(folder, self._watch)
         if status is AttemptStatus.ELSEWHERE and declared_gone:
             status = AttemptStatus.GONE
@@ -141,7 +139,7 @@ class LocalExecutor(Executor):
         return Finding(status, known or folder in self._begun)
 
     def _watch(self, folder: str, process: ProcessIdentity) -> bool:
-        """Watch the process of an attempt that another launched; False if it has ended."""
+        """Watch the process of an attempt that another supervisor launched; False if it has ended."""
         handle = identity.open_handle(process)
         if handle is None:
             return False
@@ -157,7 +155,7 @@ class LocalExecutor(Executor):
         return ending
 
     def _kill(self, folder: str) -> bool:
-        """Have the process of an attempt killed by whoever launched or watches it; False if nobody does."""
+        """Kill the process of an attempt through the server or handle that watches it; False if none does."""
         for server in self._servers:
             if folder in server.folders:
                 server.channel.send({"kill": folder})
@@ -207,16 +205,16 @@ class LocalExecutor(Executor):
         return [_exit(report["folder"], report) for report in reports]
 
     def _lose(self, server: Server) -> None:
-        """A fork server has died: what it launched is looked at, and what it has not is refused."""
+        """Handle the death of a fork server: check the attempts that it launched, and refuse the others."""
         if not server.has_launched and server.folders:
-            reason = "the fork server ended before it could launch anything; supervisor.err says why"
+            reason = "the fork server exited before it launched anything; see supervisor.err"
             self._news += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
         self._abandon(server)
         self._departing.add(server)
 
     def _give_up(self, server: Server) -> None:
-        """A fork server does not answer: it is to launch nothing more, should it go on."""
+        """Give up a fork server that does not answer: it must launch nothing more, even if it resumes."""
         self._silent.append((server, time.time() - server.silent_for))
         self._abandon(server)
         server.channel.send({"abandoned": True})
@@ -253,7 +251,7 @@ class LocalExecutor(Executor):
         self._departing.add(server)
 
     def leave(self) -> None:
-        """Let go of what runs: each fork server stays until its children have ended, and starts no supervisor."""
+        """Leave running attempts alone: each fork server stays until its children have ended, and starts no supervisor."""
         for server in self._servers:
             server.channel.send({"abandoned": True})
             server.channel.close()
@@ -261,7 +259,7 @@ class LocalExecutor(Executor):
         self._servers.clear()
 
     def close(self) -> None:
-        """Let the fork servers end; only when nothing runs."""
+        """Stop the fork servers; only when nothing runs."""
         for server in list(self._servers):
             self._dismiss(server)
         for server, _ in self._silent:
@@ -275,7 +273,7 @@ class LocalExecutor(Executor):
 
 
 def _exit(folder: str, report: dict[str, Any]) -> Exit:
-    """What a fork server has said of an end."""
+    """Return the end that a fork server has reported."""
     orphans = tuple(ProcessIdentity(**each) for each in report.get("left", ()))
     begun = report.get("begun") is True
     code, signal = exit_status.decode(report.get("status"))

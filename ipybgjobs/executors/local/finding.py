@@ -19,10 +19,10 @@ Watch = Callable[[str, ProcessIdentity], bool]
 
 
 def find(folder: str, watch: Watch) -> AttemptStatus:
-    """Find out about an attempt that somebody else launched.
+    """Determine the status of an attempt that another process launched.
 
-    The start marker decides: where there is none, it is created as void, and whoever creates it first wins. A process that has
-    begun, and taken its marker away, is found all the same.
+    The start marker decides: if there is none, it is created as void, and the first to create it wins. A process that has begun
+    and removed its marker is found anyway.
     """
     try:
         return _find(folder, watch)
@@ -33,7 +33,7 @@ def find(folder: str, watch: Watch) -> AttemptStatus:
 def _find(folder: str, watch: Watch) -> AttemptStatus:
     try:
         started = Started(void=True) if attempt.claim_start(folder, {"void": True}) else reports.started(folder) or Started()
-    except (FileNotFoundError, NotADirectoryError):  # claimed, and not even a folder, or none any more
+    except (FileNotFoundError, NotADirectoryError):  # claimed, but its folder was never created or is gone
         started = Started(void=True)
     if started.void:
         return _find_without_marker(folder, watch)
@@ -44,7 +44,7 @@ def _find(folder: str, watch: Watch) -> AttemptStatus:
 
 
 def _find_without_marker(folder: str, watch: Watch) -> AttemptStatus:
-    """There is no marker, or it is void: nobody starts any more; whether somebody had before, and took it away, is seen apart."""
+    """Determine the status without a marker, or with a void one: no process can start any more, but one may have removed it."""
     process = unmarked_process(folder)
     if process is not None and watch(folder, process):
         return AttemptStatus.WATCHED
@@ -52,16 +52,16 @@ def _find_without_marker(folder: str, watch: Watch) -> AttemptStatus:
 
 
 def unmarked_process(folder: str) -> ProcessIdentity | None:
-    """The process that has begun an attempt whose marker is gone: it still holds the file from which that was made.
+    """Return the process that began an attempt whose marker is gone: it still holds the file from which the marker was made.
 
-    One that was too late to begin has closed its file before that lost its name.
+    A process that was too late to begin closed its file before the file lost its name.
     """
     leader = tree.leader_that_holds(f"{folder}/{attempt.STARTED}.")
     return None if leader is None else identity.current(leader)
 
 
 def marked_process(folder: str, started: Started) -> ProcessIdentity | None:
-    """The process that a start marker names; where a job has spoiled its marker, the one that writes the attempt's log."""
+    """Return the process that a start marker names; if a job has damaged its marker, the one that writes the attempt's log."""
     if started.process is not None and started.process[0] != os.getpid():
         return ProcessIdentity(*started.process)
     writer = tree.leader_that_writes(f"{folder}/{attempt.OUTPUT}")
@@ -69,7 +69,7 @@ def marked_process(folder: str, started: Started) -> ProcessIdentity | None:
 
 
 def is_gone_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process, whose PID can't be seen here, is gone for certain; not while that can't be told."""
+    """Return whether a process whose PID is not visible here is certainly gone; False while that can't be determined."""
     try:
         return occupancy.is_attempt_gone(folder, reports.started(folder) or Started())
     except OSError as error:

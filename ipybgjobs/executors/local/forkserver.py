@@ -1,12 +1,12 @@
 """The fork server: a process of its own that starts attempts and sees how they end.
 
-Single-threaded, without user code and without a database handle; so a fork of it is cheap and sound. It is told what to
-launch over a channel, and reports each end with exit status and resource use. A report is kept
-until it is acknowledged. If the supervisor dies, the channel closes: it launches no more, writes the reports that nobody
-acknowledged to the attempt folders, starts a supervisor until one holds the lock, and stays until what it started has ended.
+It is single-threaded and has no user code and no database handle, so forking it is cheap and safe. It receives launches
+over a channel, and reports each end with exit status and resource use. A report is kept until it is acknowledged. If the
+supervisor dies, the channel closes: the fork server then launches nothing more, writes the unacknowledged reports to the
+attempt folders, starts supervisors until one holds the lock, and stays until everything that it started has ended.
 
-A fork of a process with several threads would not be sound. Where something has started one (a ``sitecustomize``), each launch is
-a fresh process. What can't be launched is refused with the reason, and was not started.
+Forking a process with several threads is unsafe. If something has started a thread (a ``sitecustomize``), each launch is
+a fresh process. An attempt that can't be launched is refused with the reason, and was not started.
 """
 
 import contextlib
@@ -28,18 +28,18 @@ from .succession import Succession
 
 
 def main(state_dir: str, descriptor: int) -> None:
-    """Serve until the supervisor says goodbye, or is gone and everything has ended."""
+    """Serve until the supervisor says goodbye, or until it is gone and everything has ended."""
     tree.adopt_orphans()
     identity.learn_constants()
     folder = StateFolder(state_dir)
     gc.collect()
-    gc.freeze()  # and it stays frozen in the workers: a collection there would touch, and so copy, every page
-    with contextlib.closing(occupancy.enter(folder)):  # while it lives, its place is not gone
+    gc.freeze()  # objects stay frozen in the workers: a collection there would touch, and so copy, every page
+    with contextlib.closing(occupancy.enter(folder)):  # while it lives, its place counts as alive
         ForkServer(folder, socket.socket(fileno=descriptor)).serve()
 
 
 class ForkServer:
-    """What the process knows: who it started, and what it has yet to report."""
+    """The state of the process: the children that it started and the reports that it still has to make."""
 
     def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
         self._held = HeldFolder(folder.path)
@@ -48,10 +48,10 @@ class ForkServer:
         self._succession = Succession(folder, self._supervisor)
         self._children = Children()
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
-        self._followed = True  # whether a supervisor that is gone is to be followed by another
+        self._followed = True  # whether to start a new supervisor when this one is gone
 
     def serve(self) -> None:
-        """Launch and reap until there is nobody to serve and nothing to reap."""
+        """Launch and reap until there is no supervisor to serve and nothing to reap."""
         while self._channel is not None or self._children.folders or self._succession.open:
             ended, heard = self._wait()
             self._succession.step()
@@ -68,7 +68,7 @@ class ForkServer:
         return self._children.wait(channel, self._succession.patience(), sending=sending)
 
     def _obey(self, channel: Channel) -> None:
-        """Do what has been said."""
+        """Carry out the received messages."""
         messages, there = channel.receive()
         goodbye = False
         for message in messages:
@@ -90,7 +90,7 @@ class ForkServer:
             self._orphaned(begin=self._followed)
 
     def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
-        """Start an attempt; return what is to be said of it."""
+        """Start an attempt; return the message about it."""
         try:
             if identity.is_single_threaded():
                 self._children.fork(launch["folder"], lambda: self._become_worker(launch))
@@ -106,7 +106,7 @@ class ForkServer:
         self._children.add(fresh.start(launch, self._children.begins), launch["folder"])
 
     def _become_worker(self, launch: dict[str, Any]) -> None:
-        """In the child: never returns."""
+        """Run the worker in the child; never returns."""
         folder = launch["folder"]
         os.dup2(self._children.begins, worker.TELLING)
         worker.reset_signals()
@@ -128,7 +128,7 @@ class ForkServer:
         self._channel.send(report)
 
     def _orphaned(self, *, begin: bool) -> None:
-        """The supervisor is gone, or has given this fork server up and found another: then none is to begin."""
+        """Handle the loss of the supervisor: it is gone, or has given up this fork server, and then none is to start."""
         for folder, report in self._unacknowledged.items():
             self._keep(folder, report)
         self._unacknowledged.clear()
@@ -136,6 +136,6 @@ class ForkServer:
             self._succession.begin()
 
     def _keep(self, folder: str, report: dict[str, Any]) -> None:
-        """Write how an attempt ended to its folder, wherever that is now; where it can't be done, nobody saw it."""
+        """Write how an attempt ended to its folder, wherever that is now; if that fails, its end is unknown."""
         with contextlib.suppress(OSError):
             private_file.write_json(self._held.reach(folder), attempt.EXIT, report)

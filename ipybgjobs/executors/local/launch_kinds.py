@@ -18,7 +18,7 @@ class LaunchKinds:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._startup = startup_key(environment)
-        self._is_sound = identity.is_single_threaded()  # whoever starts a thread here does it in a fork server, too
+        self._is_sound = identity.is_single_threaded()  # code that starts a thread here also does so in a fork server
 
     def choose(self, startup: str, variables: Iterable[str]) -> LaunchChoice:
         """Choose; see `Executor.choose`."""
@@ -27,9 +27,9 @@ class LaunchKinds:
 
     def _reason_against_fork(self, startup: str, variables: Iterable[str]) -> str | None:
         if startup != self._startup:
-            return "another interpreter, or its options or variables that act at its start differ from the supervisor's"
+            return "its interpreter, or an option or variable that acts when it starts, differs from the supervisor's"
         if not self._is_sound:
-            return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
+            return "something starts a thread when this interpreter starts (sitecustomize, a .pth file), so forking is unsafe"
         if any(map(acts_at_start, variables)):
-            return "its queue sets variables that act at an interpreter's start"
+            return "its queue sets variables that act when an interpreter starts"
         return None
