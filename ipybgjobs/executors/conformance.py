@@ -1,4 +1,4 @@
-"""What every executor must do, as tests with real attempts. It needs no test runner; any that collects ``test_`` methods runs it.
+"""Tests that every executor must pass, with real attempts. They run under any runner that collects ``test_`` methods.
 
 In a test module, subclass `ExecutorConformance` and say how the executor is made::
 
@@ -7,7 +7,7 @@ In a test module, subclass `ExecutorConformance` and say how the executor is mad
             return MyExecutor(folder)
 
 Each test has a state folder of its own below ``tmp_path``, the folder that pytest makes for a test. Attempts run a small module
-that is written there, so they have to see that folder. Nothing here knows an executor by name.
+that is written there, so they have to see that folder. Nothing here names an executor.
 """
 
 import os
@@ -145,10 +145,10 @@ class Bench:
         return private_file.tail(self.mark(folder)).count("run")
 
     def release(self, folder: str) -> None:
-        """Let an attempt that holds go on."""
+        """Let an attempt that holds finish."""
         Path(f"{self.mark(folder)}.release").touch()
 
-    # -- what the executor says -----------------------------------------------------------------------------------
+    # -- what the executor reports -----------------------------------------------------------------------------------
 
     def turn(self) -> None:
         """Wait a moment for news, and take it."""
@@ -248,7 +248,7 @@ class ExecutorConformance:
             bench.executor.acknowledge([request.folder for request in requests])
 
     def test_an_end_says_how_where_the_executor_claims_to_know(self, tmp_path: Path) -> None:
-        """An exit code is no signal, and a signal no exit code."""
+        """An exit code is never reported as a signal, or the reverse."""
         with self.bench(tmp_path) as bench:
             self.needs(bench.executor.capabilities.knows_exit_status)
             left, crashed = bench.end(bench.launch("leave", code=3)), bench.end(bench.launch("crash"))
@@ -282,7 +282,7 @@ class ExecutorConformance:
     # -- find -----------------------------------------------------------------------------------------------------
 
     def test_an_attempt_that_was_not_launched_is_voided_and_a_late_launch_runs_nothing(self, tmp_path: Path) -> None:
-        """Whoever creates the start marker first decides."""
+        """The first to create the start marker decides."""
         with self.bench(tmp_path) as bench:
             request = bench.prepare("note")
             found = bench.executor.find(request.folder)
@@ -360,8 +360,8 @@ class ExecutorConformance:
 
     # -- the supervisor's life ------------------------------------------------------------------------------------
 
-    def test_one_that_has_nothing_to_do_says_nothing_and_closes(self, tmp_path: Path) -> None:
-        """Being ready is no news."""
+    def test_an_executor_without_attempts_reports_nothing_and_closes(self, tmp_path: Path) -> None:
+        """Getting ready to launch reports nothing."""
         with self.bench(tmp_path) as bench:
             bench.executor.warm_up()
             bench.executor.acknowledge([])

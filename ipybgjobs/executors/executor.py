@@ -1,11 +1,11 @@
-"""What an executor is: the one thing that a supervisor knows of where attempts run. It launches nothing itself.
+"""The protocol of an executor: all that a supervisor knows about where attempts run. It launches nothing itself.
 
-An executor is given attempt folders, launches each at most once, and reports each end. It never opens the store and decides
-nothing about a job. The start marker in a folder is created once, by the attempt or by whoever voids it; so a launch that comes
+An executor gets attempt folders, launches each at most once, and reports how each ends. It never opens the store and decides
+nothing about a job. The start marker in a folder is created once, either by the attempt or to void it, so a launch that comes
 late runs nothing. No method waits.
 
-To add one: write a package beside ``local`` with a class that has these methods, name it in `registry`, and run `conformance`
-on it.
+To add an executor, write a package beside ``local`` with a class that has these methods, name it in `registry`, and run
+`conformance` on it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,12 +20,12 @@ from .news import News
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an executor can do; `conformance` holds it to that.
+    """What an executor can do; `conformance` checks it.
 
     Parameters
     ----------
     kinds : frozenset of LaunchKind
-        How it launches.
+        The kinds of launch that it has.
     ends_whole_tree : bool
         A cancelled attempt leaves none of the processes that it has started, those in sessions of their own included.
     knows_exit_status : bool
@@ -44,12 +44,12 @@ class Capabilities:
 
 
 class AttemptStatus(Enum):
-    """What has become of an attempt that somebody else launched."""
+    """What has become of an attempt that another process launched."""
 
     VOID = "void"  #: it has not begun, and never will in its folder
     WATCHED = "watched"  #: it runs, and its end will be reported
-    GONE = "gone"  #: it has begun, and its process has gone
-    ELSEWHERE = "elsewhere"  #: it runs where only its lock can be seen; its end will be reported
+    GONE = "gone"  #: it has begun, and its process is gone
+    ELSEWHERE = "elsewhere"  #: it runs where only its lock is visible; its end will be reported
     UNCLEAR = "unclear"  #: out of descriptors or disk space: to be checked again
 
 
@@ -66,35 +66,35 @@ class Cancellation(Protocol):
 
     @property
     def is_unwatched(self) -> bool:
-        """Whether nobody will report the end of the process, if there is one."""
+        """Return whether the end of the process, if there is one, will not be reported."""
 
     def step(self) -> None:
-        """Do what is due."""
+        """Take the steps that are due."""
 
 
 class Cleanup(Protocol):
-    """An attempt whose process has gone, until all that can be known of its end is known and what must not stay has ended."""
+    """An attempt whose process is gone, until its end is fully known and the processes that must not stay have ended."""
 
     @property
     def survivors(self) -> Sequence[int]:
-        """PIDs of processes that could not be ended."""
+        """Return the PIDs of processes that could not be killed."""
 
     @property
     def left_running(self) -> Sequence[int]:
-        """PIDs of processes that it has left running and that are to stay."""
+        """Return the PIDs of processes that it left running and that may stay."""
 
     def step(self) -> Exit | None:
-        """Do what is due; return the end once nothing is."""
+        """Take the steps that are due; return the end once nothing is left to do."""
 
 
 class Executor(Protocol):
-    """Launches attempts, and reports what becomes of them."""
+    """Launches attempts and reports what becomes of them."""
 
     # -- attempts -------------------------------------------------------------------------------------------------
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """Return what it can do."""
 
     def choose(self, startup: str, variables: Iterable[str]) -> LaunchChoice:
         """Choose how an attempt is launched.
@@ -108,23 +108,23 @@ class Executor(Protocol):
         """
 
     def launch(self, requests: Sequence[LaunchRequest]) -> None:
-        """Start attempts; whether that worked, `poll` reports."""
+        """Start attempts; `poll` reports whether that worked."""
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
-        """Find out what has become of an attempt that somebody else launched, or that is unwatched; then watch it, if it runs.
+        """Determine what has become of an attempt that is unwatched or that another process launched, and watch it if it runs.
 
-        One that has not begun is voided: no launch of it runs any more.
+        An attempt that has not begun is voided: no launch of it will run any more.
 
         Parameters
         ----------
         folder : str
             The attempt folder.
         declared_gone : bool
-            Whether a person has said that its process is gone, where that can't be seen.
+            Whether a person has confirmed that its process is gone, where that can't be observed.
         """
 
     def poll(self, ready: Iterable[int]) -> list[News]:
-        """Return what has happened: each end once, unless it is not acknowledged and another executor finds it.
+        """Return what has happened. Each end is reported once; if it is not acknowledged, the next executor finds it.
 
         Parameters
         ----------
@@ -133,31 +133,31 @@ class Executor(Protocol):
         """
 
     def cancel(self, folder: str, reason: str, grace: float) -> Cancellation | None:
-        """Begin to end an attempt; None where it is enough that it is void now, or where its processes can't be reached.
+        """Begin to end an attempt; None if voiding its start is enough, or if its processes can't be reached.
 
         Parameters
         ----------
         folder : str
             The attempt folder.
         reason : str
-            ``cancelled`` or ``timeout``; the attempt can read it.
+            ``cancelled`` or ``timeout``, which the attempt can read.
         grace : float
-            Seconds that it is given after each request to end.
+            Seconds that it has after each request to end.
         """
 
     def clean_up(self, end: Exit, grace: float | None) -> Cleanup:
-        """Begin to end what an attempt has left running, and to wait for what is not known of its end yet.
+        """Begin to end what an attempt left running, and to collect what is not yet known about its end.
 
         Parameters
         ----------
         end : Exit
-            What is known of its end.
+            What is known about its end.
         grace : float or None
-            Seconds that is given to what an attempt has left that ended by itself; None: that stays.
+            Seconds that processes left by an attempt that ended by itself have to terminate; None: they stay.
         """
 
     def acknowledge(self, folders: Sequence[str]) -> None:
-        """Forget attempts: their ends are in the store."""
+        """Forget attempts whose ends are in the store."""
 
     # -- the supervisor's life ------------------------------------------------------------------------------------
 
@@ -165,21 +165,21 @@ class Executor(Protocol):
         """Get ready to launch before there is anything to launch."""
 
     def filenos(self) -> list[int]:
-        """Descriptors that become readable when there is news."""
+        """Return the descriptors that become readable when there is news."""
 
     def seconds_until_due(self) -> float | None:
-        """Seconds until `poll` has something to do, whether or not there is news; None: nothing."""
+        """Return the seconds until `poll` has something to do even without news; None: nothing."""
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with it, for people to read; None where nothing is."""
+        """Return what is wrong with it, as a text for users; None if nothing is."""
 
     @property
     def can_launch_nothing(self) -> bool:
-        """Whether it can never launch anything any more: another supervisor has to."""
+        """Return whether it can never launch anything any more, so that another supervisor has to."""
 
     def leave(self) -> None:
-        """Let go of what runs: that keeps running, and its ends are recorded for whoever finds it."""
+        """Leave what runs: it keeps running, and its end is recorded for the next executor. Only `close` may follow."""
 
     def close(self) -> None:
-        """End; only when nothing runs."""
+        """End the executor; only when nothing runs."""

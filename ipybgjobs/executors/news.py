@@ -1,4 +1,4 @@
-"""What an executor reports of the attempts that it was given, as frozen values."""
+"""What an executor reports about the attempts that it got, as frozen values."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """An attempt that has a process: so launches work."""
+    """An attempt that has got a process, which shows that launches work."""
 
     folder: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unwatched:
-    """An attempt whose end nobody would report any more, since whatever launched it is gone or silent: it has to be found."""
+    """An attempt whose end will not be reported, because what launched it is gone or silent: it has to be found."""
 
     folder: str
 

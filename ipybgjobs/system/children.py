@@ -1,7 +1,8 @@
-"""The children of a process that forks: started, heard, waited for, and what the death of each has left. POSIX alone.
+"""The children of a process that forks: starting, hearing and reaping them, and what each leaves behind. POSIX only.
 
-It never knows what a child does; a child is identified by the folder that its mark is made of. A worker adopts the orphans of its
-descendants, so an orphan appears here only once its worker has died. Imports next to nothing, since every fork bears it.
+It never knows what a child does; a child is identified by the folder that its mark is made of. A worker adopts the orphans of
+its descendants, so an orphan appears here only once its worker has died. Every fork carries this module, so it imports next to
+nothing.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ class Reaped(NamedTuple):
     status: int  #: as from `os.wait`
     peak_memory: int  #: bytes
     cpu_seconds: float
-    begun: bool  #: whether it has said that it had begun
+    begun: bool  #: whether it has reported its start
     left: list[dict[str, Any]]  #: the identity of each process that its death has orphaned
 
 
@@ -36,9 +37,9 @@ class Children:
     def __init__(self) -> None:
         self.folders: dict[int, str] = {}  #: of living children, by PID
         self._strangers: set[int] = set()  # orphans that became children of this process, known from one reaping to the next
-        self._begun: set[int] = set()  # PIDs of children that have said so, until they are reaped
+        self._begun: set[int] = set()  # PIDs of children that have reported their start, until they are reaped
         self._ended, wake = os.pipe()
-        self._telling, self.begins = os.pipe()  #: begins: the descriptor on which a child says that it has begun
+        self._telling, self.begins = os.pipe()  #: begins: the descriptor on which a child reports its start
         for end in (self._ended, wake, self._telling, self.begins):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -81,7 +82,7 @@ class Children:
         Parameters
         ----------
         folder : str
-            The folder of which its mark is made. Where that is gone, nobody is there to be told what goes wrong.
+            The folder that its mark is made of. If that is gone, an error of the child is not reported.
         become : callable
             What the child does.
 
@@ -104,7 +105,7 @@ class Children:
             os._exit(_UNUSABLE)
 
     def add(self, pid: int, folder: str) -> None:
-        """Take in a child that was not forked but started."""
+        """Add a child that was started without a fork."""
         self.folders[pid] = folder
 
     def kill(self, folder: str) -> None:
@@ -117,19 +118,19 @@ class Children:
     # -- hearing and reaping --------------------------------------------------------------------------------------
 
     def begun(self) -> list[str]:
-        """Return the folders of living children that have said that they have begun."""
+        """Return the folders of living children that have reported their start."""
         self._listen()
         return [self.folders[pid] for pid in self._begun if pid in self.folders]
 
     def _listen(self) -> None:
-        """Hear which children have begun; one says so before it can end."""
+        """Note which children have begun; each reports it before it can end."""
         with contextlib.suppress(BlockingIOError):
             while said := os.read(self._telling, worker.BYTES_OF_PID << 12):
                 starts = range(0, len(said), worker.BYTES_OF_PID)
                 self._begun.update(int.from_bytes(said[at : at + worker.BYTES_OF_PID], "little") for at in starts)
 
     def reap(self) -> Iterator[Reaped]:
-        """Wait for those that have ended, one by one; also for orphans, of which nothing is said."""
+        """Reap the children that have ended, one by one; orphans are reaped too, but not reported."""
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""What the exit status of a process says, as the system gives it to whoever waits for the process."""
+"""What the exit status of a process says, as the system returns it to the process that waits. It waits for nothing."""
 
 import os
 
@@ -9,7 +9,7 @@ def decode(status: int | None) -> tuple[int | None, int | None]:
     Parameters
     ----------
     status : int or None
-        As from `os.wait`; None where nobody saw it.
+        As from `os.wait`; None if it is unknown.
     """
     if status is None:
         return None, None

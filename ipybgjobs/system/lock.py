@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 import time
-from _weakref import ref  # weakref itself loads more, which every fork of a fork server would bear
+from _weakref import ref  # weakref loads more, and every fork of a fork server would carry it
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 

@@ -25,7 +25,7 @@ class Leaving:
     Parameters
     ----------
     end : Exit
-        What is known of its end; if nobody saw it, its exit report is awaited.
+        What is known of its end; if its exit status is unknown, its exit report is awaited.
     grace : float or None
         Seconds that processes left by a worker that ended by itself have to terminate; None: they stay.
     find_ending : callable

@@ -23,10 +23,10 @@ from .launch_kinds import LaunchKinds
 from .server import Departing, Server, packages
 from .termination import Ending
 
-#: Seconds until a fork server is tried again that has yet to take what it was sent.
+#: Seconds until the next send to a fork server that has not yet accepted everything.
 _RESEND = 0.03
 
-#: All that there is: an attempt is a process of this machine, and a child of a process of ours.
+#: All of them, because an attempt is a process of this machine and the child of a fork server.
 CAPABILITIES = Capabilities(
     kinds=frozenset((LaunchKind.FORK, LaunchKind.FRESH)),
     ends_whole_tree=True,
@@ -167,11 +167,11 @@ class LocalExecutor(Executor):
         return False
 
     def clean_up(self, end: Exit, grace: float | None) -> Leaving:
-        """Begin to end what an attempt has left running, and to wait for its exit report."""
+        """Begin to end what an attempt left running, and to wait for its exit report."""
         return Leaving(end, grace, lambda: self._endings.get(end.folder))
 
     def poll(self, ready: Iterable[int]) -> list[News]:
-        """Return the attempts that have ended, could not be launched, were launched, or are watched by nobody any more."""
+        """Return the attempts that have ended, could not be launched, were launched, or are not watched any more."""
         descriptors = set(ready)
         exits: list[Exit] = []
         for server in list(self._servers):
@@ -188,7 +188,7 @@ class LocalExecutor(Executor):
         return [*exits, *others, *self._gone_elsewhere()]
 
     def _gone_elsewhere(self) -> list[Exit]:
-        """Return, once, the attempts whose lock was all that could be seen, and is free."""
+        """Return, once, the attempts of which only the lock was visible, and whose lock is free."""
         gone = [folder for folder, said in self._elsewhere.items() if not said and finding.is_gone_elsewhere(folder)]
         self._elsewhere.update(dict.fromkeys(gone, True))
         return [recorded(folder) for folder in gone]
@@ -222,13 +222,13 @@ class LocalExecutor(Executor):
         self.ensure_fork_server()
 
     def _abandon(self, server: Server) -> None:
-        """Expect nothing more of a fork server: whether its attempts run has to be looked at."""
+        """Expect nothing more from a fork server: its attempts have to be checked."""
         self._servers.remove(server)
         self._news += [Unwatched(folder) for folder in server.folders]
         self._begun |= server.begun & server.folders
 
     def acknowledge(self, folders: Sequence[str]) -> None:
-        """Forget attempts: their ends are in the store."""
+        """Forget attempts whose ends are in the store."""
         for server in list(self._servers):
             if folders:
                 server.channel.send({"acknowledge": list(folders)})
