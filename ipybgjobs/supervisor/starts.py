@@ -12,7 +12,7 @@ from ..executors.executor import Executor
 from ..executors.launch_request import LaunchChoice, LaunchRequest
 from ..state import attempt
 from ..state.folder import StateFolder
-from ..store.task import Claim, Task, Unread, variables
+from ..store.task import Claim, Environment, Task, Unread
 from ..store.transitions import Way
 from ..system import private_file
 from ..system.roles import command
@@ -127,7 +127,7 @@ class Starter:
         step.change.deny(job.id, number + 1, reason)
         return reason
 
-    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: str) -> Start:
+    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: Environment) -> Start:
         number, launches = task.record.attempt + 1, task.void_launches + 1
         relative = _folder_of(task, number, launches)
         start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
@@ -172,7 +172,7 @@ class Starter:
             If the job's environment variables were not written by ipybgjobs.
         """
         context = start.task.context
-        environment = variables(start.environment) | start.slot_environment
+        environment = start.environment.variables() | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         private_file.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         if not os.access(context.executable, os.X_OK):

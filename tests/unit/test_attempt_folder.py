@@ -30,7 +30,7 @@ RACE = """
 
 FULL = """
     import resource, signal, sys
-    from ipybgjobs.state import attempt
+    from ipybgjobs.system import private_file
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     try:
