@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -130,7 +129,7 @@ async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
                 await client.async_execute_cell(cell, index)
                 _print_cell(cell)
         if kill:
-            os.kill(pid, signal.SIGKILL)
+            await kernel.provisioner.kill()
             with contextlib.suppress(Exception):
                 await kernel.shutdown_kernel(now=True)
     nbformat.write(notebook, path)

@@ -16,7 +16,7 @@ def main(role: str, arguments: list[str]) -> None:
         telling = [int(each.removeprefix("tells=")) for each in arguments[1:] if each.startswith("tells=")]
         run.main(arguments[0], telling=telling[0] if telling else None)
     elif role == "forkserver":
-        from ipybgjobs.executors import forkserver
+        from ipybgjobs.executors.local import forkserver
 
         forkserver.main(arguments[0], int(arguments[1]))
     elif role == "supervisor":

@@ -5,7 +5,6 @@ contrary to what the person says, is not ended: it can't be reached from here.
 """
 
 import getpass
-import os
 from collections.abc import Sequence
 
 from ..errors import InvalidRequest
@@ -99,4 +98,4 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no variable names it, and the user has no entry
-        return f"user {os.getuid()}"
+        return f"user {identity.real_user()}"

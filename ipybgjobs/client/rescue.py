@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import StoreDamaged, StoreError
-from ..executors.local import exit_from_folder
+from ..executors.exit import recorded
 from ..model import redaction
 from ..model.call import Call
 from ..model.records import Outcome, Owner
@@ -263,7 +263,7 @@ def _known_attempt(folder: StateFolder, number: int, relative: str, call: Call) 
     path = folder.attempt(relative)
     reason = (private_file.read_json(path, attempt.ENDING) or {}).get("reason")
     ending = Outcome(reason) if isinstance(reason, str) and reason in set(Outcome) else None
-    verdict, _ = judge(exit_from_folder(path), ending, lambda: call.hidden)
+    verdict, _ = judge(recorded(path), ending, lambda: call.hidden)
     started = (private_file.read_json(path, attempt.STARTED) or {}).get("started_at")
     ended = (private_file.read_json(path, attempt.OUTCOME) or {}).get("ended_at")
     changed = os.stat(path).st_mtime

@@ -177,8 +177,7 @@ def _state(report: Report, folder: StateFolder) -> bool:
     while not os.path.exists(nearest):
         nearest = os.path.dirname(nearest)
     report.fact("file system", filesystem.describe(nearest))
-    free = os.statvfs(nearest)
-    report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
+    report.fact("free space", f"{filesystem.free_bytes(nearest) / 1e9:.1f} GB")
     if not os.access(nearest, os.W_OK):
         report.problems.append(f"Can't write to {nearest}: choose another state folder (BackgroundJobs.state_dir).")
     if not os.path.exists(folder.database):

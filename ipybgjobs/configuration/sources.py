@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import ConfigurationError
+from ..system import identity
 
 #: Administrators' folders: fixed, whatever the environment says.
 SYSTEM_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
@@ -119,7 +120,8 @@ def in_home(find: Callable[[], str], variable: str) -> str:
         return find()
     except RuntimeError:
         raise ConfigurationError(
-            f"User {os.getuid()} has no home folder (HOME is not set, and the system has no entry): set HOME or {variable}."
+            f"User {identity.real_user()} has no home folder (HOME is not set, and the system has no entry): "
+            f"set HOME or {variable}."
         ) from None
 
 
@@ -147,7 +149,7 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 def user_can_write(path: str) -> bool:
     """Return whether this user could change or replace the file; for a link, also the file that it points to."""
-    if os.access(path, os.W_OK) or os.stat(path).st_uid == os.getuid():
+    if os.access(path, os.W_OK) or os.stat(path).st_uid == identity.real_user():
         return True
     return any(_can_exchange(step) for step in _steps(path))
 
@@ -170,5 +172,5 @@ def _can_exchange(path: str) -> bool:
     """Return whether this user could rename or remove a path; in a sticky folder, only its owner or the folder's owner can."""
     folder = os.path.dirname(path)
     status = os.stat(folder)
-    sticky = status.st_mode & stat.S_ISVTX and os.getuid() not in (status.st_uid, os.lstat(path).st_uid)
-    return status.st_uid == os.getuid() or (os.access(folder, os.W_OK) and not sticky)
+    sticky = status.st_mode & stat.S_ISVTX and identity.real_user() not in (status.st_uid, os.lstat(path).st_uid)
+    return status.st_uid == identity.real_user() or (os.access(folder, os.W_OK) and not sticky)

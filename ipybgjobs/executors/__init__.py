@@ -1,21 +1,22 @@
-"""How an attempt is launched, and how its end is noticed. New executors go here.
+"""How an attempt is launched, and how its end is noticed. New executors go here, each a package beside ``local``.
 
-An executor knows attempt folders; it never opens the store.
+An executor knows attempt folders; it never opens the store. A supervisor knows `executor` and `registry`, and no executor by
+name.
 
 Modules
 -------
-channel
-    The channel between supervisor and fork server.
-forkserver
-    The process that forks: single-threaded, without user code.
-fresh
-    A launch without a fork.
 local
     Attempts on this machine.
-orphans
-    What dead workers left behind, and whose it was.
-server
-    One fork server, as its supervisor sees it.
-succession
-    Who follows a supervisor that has died.
+conformance
+    What every executor must do, as tests.
+executor
+    What an executor is, as a protocol.
+exit
+    How an attempt's process ended.
+launch_request
+    An attempt to be launched, and the kinds of launch.
+news
+    What an executor reports.
+registry
+    The executors by name.
 """

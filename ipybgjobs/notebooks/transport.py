@@ -4,13 +4,13 @@ It creates managers and starts nothing.
 """
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 
 import zmq
 from jupyter_client.manager import AsyncKernelManager
 
+from ..system import filesystem
 from . import kernels
 
 #: Number of tries to start a kernel whose ports another process has taken meanwhile.
@@ -81,19 +81,7 @@ def _place(folder: str | None) -> str | None:
             place = tempfile.mkdtemp(prefix="k", dir=parent)
         except OSError:
             continue
-        if _holds_sockets(place):
+        if filesystem.holds_sockets(place, _SOCKET):
             return place
         os.rmdir(place)
     return None
-
-
-def _holds_sockets(place: str) -> bool:
-    """Return whether a file system supports sockets: some network ones do not."""
-    address = f"{place}/{_SOCKET}"
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.bind(address)
-        os.unlink(address)
-    except OSError:
-        return False
-    return True

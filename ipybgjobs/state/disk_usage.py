@@ -4,6 +4,8 @@ import contextlib
 import os
 import time
 
+from ..system import sparse
+
 
 def of_folder(path: str) -> int:
     """Return the bytes that the files below a folder take; files that vanish meanwhile are not counted."""
@@ -14,7 +16,7 @@ def of_folder(path: str) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     total += of_folder(entry.path)
                 else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    total += sparse.allocated(entry.stat(follow_symlinks=False))
     return total
 
 

@@ -12,7 +12,7 @@ import os
 import stat
 
 from ..errors import StoreError
-from ..system import private_file
+from ..system import identity, private_file
 
 #: Most links in a path; as many as Linux follows.
 _MOST_LINKS = 40
@@ -74,7 +74,7 @@ def _target(path: str, link: str, found: os.stat_result, links: int) -> str:
 
 def _trusted() -> set[int]:
     """Return the users whose links are followed: this user and root, with whatever number a user namespace shows for root."""
-    return {os.geteuid(), 0, os.stat("/").st_uid}
+    return {identity.user(), 0, os.stat("/").st_uid}
 
 
 def check(folder: str, *, made: bool = False) -> None:
@@ -96,7 +96,7 @@ def check(folder: str, *, made: bool = False) -> None:
         found = os.stat(resolve(folder))
     except OSError:
         return
-    if found.st_uid != os.geteuid():
+    if found.st_uid != identity.user():
         raise refusal(folder, _of_another(found.st_uid, made=made))
     if made and found.st_mode & 0o077:
         raise refusal(
@@ -115,10 +115,10 @@ def check(folder: str, *, made: bool = False) -> None:
 def _of_another(uid: int, *, made: bool) -> str:
     if made:
         return (
-            f"what you create there belongs to user {uid}, but you are user {os.geteuid()}, "
+            f"what you create there belongs to user {uid}, but you are user {identity.user()}, "
             "so the volume can't show what is yours"
         )
-    return f"it belongs to user {uid}, who could make you run anything, but you are user {os.geteuid()}: run this as its owner"
+    return f"it belongs to user {uid}, who could make you run anything, but you are user {identity.user()}: run this as its owner"
 
 
 def _open_to_others(what: str, found: os.stat_result, folder: str) -> str:
@@ -134,11 +134,11 @@ def _check_entry(folder: str, entry: "os.DirEntry[str]") -> None:
         return
     try:
         found = os.lstat(entry.path)
-        if stat.S_ISLNK(found.st_mode) and found.st_uid == os.geteuid():
+        if stat.S_ISLNK(found.st_mode) and found.st_uid == identity.user():
             found = os.stat(resolve(entry.path))
     except OSError:
         return  # gone since, or a link to nothing
-    if found.st_uid != os.geteuid():
+    if found.st_uid != identity.user():
         raise refusal(
             folder,
             f"{entry.name} in it belongs to user {found.st_uid}, who could make you run anything: check it, and remove it",
@@ -171,6 +171,6 @@ def read(path: str) -> bytes:
     """
     with private_file.opened(path) as file:
         owner = os.fstat(file.fileno()).st_uid
-        if owner != os.geteuid():
+        if owner != identity.user():
             raise StoreError(f"{path} belongs to user {owner}, who could make you run anything, so it was not read.")
         return file.read()

@@ -13,6 +13,7 @@ import time
 import weakref
 
 from ..errors import StoreError
+from ..system import lock
 
 #: Longest time that a fork waits for other threads to finish their work in a store, in seconds.
 LONGEST_WAIT = 1.0
@@ -101,4 +102,4 @@ def _forget_own() -> None:
     _inherited[:] = [seat for seat in _inherited if seat.pid != os.getpid()]
 
 
-os.register_at_fork(before=_vacate_all, after_in_parent=_forget_own)
+lock.around_forks(_vacate_all, _forget_own)

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import StoreDamaged, StoreError
 from ..state import occupancy, ownership
 from ..state.folder import StateFolder
-from ..system import identity, place, shield, wakeup
+from ..system import identity, place, private_file, shield, wakeup
 from ..system.lock import FileLock, is_held
 from . import journal, sqlite_errors
 from .connection import Seat, check_inherited
@@ -177,9 +177,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         check_inherited(self.path)
         if not os.path.exists(self.path):
-            made = os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600)
-            os.fchmod(made, 0o600)  # the umask may have removed the owner's rights too; SQLite's other files inherit this mode
-            os.close(made)
+            os.close(private_file.open_private(self.path, os.O_RDWR))  # SQLite's other files inherit its mode
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)

@@ -1,9 +1,9 @@
 """Explain SQLite's errors and advise what to do; opens no file of the store."""
 
-import contextlib
 import os
 import sqlite3
 
+from ..system import filesystem
 from . import lock_holder
 
 #: Longest path of a store, in bytes: SQLite has room for 512, including a suffix of its own and a terminator.
@@ -15,20 +15,13 @@ def is_damage(error: sqlite3.Error) -> bool:
     return "malformed" in str(error) or "not a database" in str(error)
 
 
-def _is_full(path: str) -> bool:
-    """Return whether the disk has no space or no inodes left, which SQLite may report as an I/O error."""
-    with contextlib.suppress(OSError):
-        found = os.statvfs(os.path.dirname(path))
-        return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
-    return False
-
-
 def advice(error: sqlite3.Error, path: str) -> str:
     """Return advice in one or two sentences."""
     text = str(error)
     if "locked" in text and (named := lock_holder.writer(path, only_stopped=False)) is not None:
         return f"{named[0].upper()}{named[1:]}."
-    if "full" in text or (("I/O" in text or "unable to open" in text) and _is_full(path)):
+    # SQLite may report a full disk as an I/O error.
+    if "full" in text or (("I/O" in text or "unable to open" in text) and filesystem.is_full(os.path.dirname(path))):
         return "The disk is full: free some space."
     if "unable to open" in text and (length := len(os.fsencode(path))) > _LONGEST_PATH:
         return (

@@ -7,10 +7,10 @@ Modules
 -------
 aftermath
     What the end of a job means for others: dependents, hooks, notification.
-attempt_status
-    How an attempt is found again, by its folder.
 attempts
     The attempts under way.
+beginnings
+    Whether and when an attempt has begun, by its folder.
 clock_changes
     What a change of the clock moves.
 collection
@@ -21,8 +21,6 @@ decisions
     What one transaction decides.
 effects
     What a transaction decided, done after its commit.
-exits
-    Attempts whose process has gone, until all of their end is known.
 heartbeat
     By when a supervisor is to be heard of again.
 job_logs
@@ -31,8 +29,8 @@ judgement
     How attempts ended, found out before the transaction that records it.
 launch_backoff
     How long launches wait after one that failed.
-leftovers
-    Ending what an attempt has left running.
+launches
+    Launching what was claimed.
 log_limit
     Keeping logs within their limit.
 loop
@@ -51,8 +49,6 @@ starts
     Which queued jobs start now.
 takeovers
     When to look for places that are gone.
-termination
-    Ending an attempt's processes step by step.
 transaction
     A transaction that does nothing but its statements.
 unlogged_ends

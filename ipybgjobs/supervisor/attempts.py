@@ -3,11 +3,11 @@
 import time
 from typing import TYPE_CHECKING
 
-from ..executors.local import Exit
+from ..executors.exit import Exit
 from .running import Running
 
 if TYPE_CHECKING:
-    from .exits import Leaving
+    from ..executors.executor import Cleanup
 
 
 class Attempts:
@@ -15,7 +15,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
-        self.leaving: dict[str, Leaving] = {}  #: those whose process is gone; still in `running`
+        self.leaving: dict[str, Cleanup] = {}  #: those whose process is gone; still in `running`
         self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
         self.voided: dict[str, Running] = {}  #: to be launched again
         self.unclear: set[str] = set()  #: to be checked again; still in `running`

@@ -5,15 +5,15 @@ it never waits.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from ..executors.local import Exit, LocalExecutor, exit_from_folder
+from ..executors.executor import AttemptStatus, Cleanup, Executor
+from ..executors.exit import Exit, recorded
+from ..executors.news import Launched, News, Refusal, Unwatched
 from ..model.records import Outcome
-from . import attempt_status, log_limit
-from .attempt_status import Found
+from . import beginnings, log_limit
 from .attempts import Attempts
 from .configurations import Policies
-from .exits import Leaving
 from .launch_backoff import Backoff
 from .running import Running
 
@@ -25,7 +25,7 @@ class Collector:
     ----------
     attempts : Attempts
         The attempts that the supervisor is handling.
-    executor : LocalExecutor
+    executor : Executor
         Launches attempts, and notices their ends.
     policies : Policies
         The configuration files' settings.
@@ -33,7 +33,7 @@ class Collector:
         Informed about which launches worked.
     """
 
-    def __init__(self, attempts: Attempts, executor: LocalExecutor, policies: Policies, backoff: Backoff) -> None:
+    def __init__(self, attempts: Attempts, executor: Executor, policies: Policies, backoff: Backoff) -> None:
         self._attempts = attempts
         self._executor = executor
         self._policies = policies
@@ -48,15 +48,15 @@ class Collector:
 
     def find(self, run: Running) -> None:
         """Determine the status of an attempt that was launched by another supervisor or by a fork server that is gone."""
-        found = attempt_status.look(run.folder, self._executor)
-        run.begun |= found in (Found.WATCHED, Found.GONE, Found.ELSEWHERE) or run.folder in self._executor.begun
-        if found is Found.VOID and not run.begun:
+        found = self._executor.find(run.folder, declared_gone=run.adopted is not None)
+        run.begun |= found.begun
+        if found.status is AttemptStatus.VOID and not run.begun:
             self._attempts.void(run)
             return
-        self._attempts.hold(run, is_unclear=found is Found.UNCLEAR)
-        run.elsewhere = found is Found.ELSEWHERE and run.adopted is None
-        if found in (Found.GONE, Found.VOID) or (found is Found.ELSEWHERE and not run.elsewhere):
-            self._leave(run, exit_from_folder(run.folder))
+        self._attempts.hold(run, is_unclear=found.status is AttemptStatus.UNCLEAR)
+        run.elsewhere = found.status is AttemptStatus.ELSEWHERE
+        if found.status in (AttemptStatus.GONE, AttemptStatus.VOID):
+            self._leave(run, recorded(run.folder))
 
     def collect(self, ready: Iterable[int]) -> None:
         """Collect attempts that have ended or could not be launched, and continue with those that are ending.
@@ -66,30 +66,31 @@ class Collector:
         ready : iterable of int
             Descriptors of the executor that have news.
         """
-        self._collect_ends(ready)
-        self._collect_launches()
-        for folder in {*self._executor.orphaned(), *self._attempts.unclear}:
+        news = self._executor.poll(ready)
+        for end in news:
+            if isinstance(end, Exit):
+                self._take(end)
+        self._learn_of_launches(news)
+        unwatched = {each.folder for each in news if isinstance(each, Unwatched)}
+        for folder in {*unwatched, *self._attempts.unclear}:
             self._look_again(folder)
-        for run in list(self._attempts.running.values()):
-            if run.elsewhere and attempt_status.is_gone_elsewhere(run.folder):
-                self.attend(run, functools.partial(self._leave, run, exit_from_folder(run.folder)))
-        for leaving in list(self._attempts.leaving.values()):
-            self.attend(leaving.run, functools.partial(self._go_on_leaving, leaving))
+        for folder, cleanup in list(self._attempts.leaving.items()):
+            run = self._attempts.running[folder]
+            self.attend(run, functools.partial(self._go_on_leaving, run, cleanup))
 
-    def _collect_ends(self, ready: Iterable[int]) -> None:
-        for end in self._executor.ended(ready):
-            run = self._attempts.running.get(end.folder)
-            if run is None:
-                self._executor.acknowledge([end.folder])  # it was voided before it started
-            else:
-                self.attend(run, functools.partial(self._leave, run, end))
+    def _take(self, end: Exit) -> None:
+        run = self._attempts.running.get(end.folder)
+        if run is None:
+            self._executor.acknowledge([end.folder])  # it was voided before it started
+        else:
+            self.attend(run, functools.partial(self._leave, run, end))
 
-    def _collect_launches(self) -> None:
-        for refusal in self._executor.refused():
-            self._backoff.failed(refusal.reason)
-            self._look_again(refusal.folder)
-        if self._executor.launched:
-            self._executor.launched = False
+    def _learn_of_launches(self, news: Sequence[News]) -> None:
+        for refusal in news:
+            if isinstance(refusal, Refusal):
+                self._backoff.failed(refusal.reason)
+                self._look_again(refusal.folder)
+        if any(isinstance(each, Launched) for each in news):
             self._backoff.worked()
 
     def _look_again(self, folder: str) -> None:
@@ -101,17 +102,19 @@ class Collector:
         """Handle a process that is gone: if it never began, it is launched again; otherwise its end is determined."""
         if end.folder in self._attempts.leaving or end.folder in self._attempts.ended:
             return
-        if not (run.begun or end.begun) and attempt_status.never_started(end.folder):
-            run.problem = f"its process ended before it could begin: {attempt_status.last_words(end.folder)}"
+        if not (run.begun or end.begun) and beginnings.never_started(end.folder):
+            run.problem = f"its process ended before it could begin: {beginnings.last_words(end.folder)}"
             self._attempts.void(run)
             return
         latest = self._policies.latest
-        self._attempts.leaving[end.folder] = Leaving(run, end, latest.kill_grace_seconds if latest.end_children else None)
+        grace = latest.kill_grace_seconds if latest.end_children else None
+        self._attempts.leaving[end.folder] = self._executor.clean_up(end, grace)
 
-    def _go_on_leaving(self, leaving: Leaving) -> None:
-        end = leaving.step()
+    def _go_on_leaving(self, run: Running, cleanup: Cleanup) -> None:
+        end = cleanup.step()
         if end is None:
             return
+        run.remains, run.left_running = cleanup.survivors, cleanup.left_running
         self._attempts.leaving.pop(end.folder, None)
         if self._policies.latest.max_output_bytes is not None:
             log_limit.shorten(end.folder, self._policies.latest.max_output_bytes)
@@ -124,7 +127,7 @@ class Collector:
         self.attend(run, functools.partial(self._begin_ending, run, reason, grace))
 
     def _begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
-        run.ending = attempt_status.begin_ending(run, reason, grace, self._executor)
+        run.ending = self._executor.cancel(run.folder, reason, grace)
 
     def go_on_ending(self) -> None:
         """Take the next steps for the attempts that are being ended."""
@@ -136,4 +139,4 @@ class Collector:
         assert run.ending is not None
         run.ending.step()
         if run.ending.is_unwatched and not run.elsewhere:
-            self._leave(run, exit_from_folder(run.folder))
+            self._leave(run, recorded(run.folder))

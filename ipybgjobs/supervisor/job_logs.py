@@ -16,6 +16,7 @@ from typing import Any
 from ..configuration.settings import KEEP_ALL, LogSettings
 from ..model import redaction
 from ..state.folder import StateFolder
+from ..system import private_file
 from ..system.open_folder import HeldFolder
 
 #: Largest number of records that wait for settings; beyond it, the oldest are dropped.
@@ -40,7 +41,7 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
     def _open(self) -> Any:
         os.makedirs(os.path.dirname(self.baseFilename), mode=0o700, exist_ok=True)
-        return open(self.baseFilename, "a", encoding="utf-8", opener=_private)
+        return open(self.baseFilename, "a", encoding="utf-8", opener=private_file.open_without_waiting)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's name
         import sys
@@ -50,10 +51,6 @@ class _Rotating(logging.handlers.RotatingFileHandler):
 
 def _reason(error: BaseException | None) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK, 0o600)  # never wait for a pipe in its place
 
 
 @dataclass(frozen=True, slots=True)

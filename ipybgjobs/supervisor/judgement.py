@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..executors.local import Exit
+from ..executors.exit import Exit
 from ..model import redaction
 from ..model.records import Outcome
 from ..model.retry import Failure

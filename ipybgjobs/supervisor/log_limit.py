@@ -36,7 +36,7 @@ def shorten(folder: str, limit: int) -> None:
     path = f"{folder}/{attempt.OUTPUT}"
     try:
         status = os.lstat(path)
-        if not stat.S_ISREG(status.st_mode) or status.st_blocks * 512 <= limit:
+        if not stat.S_ISREG(status.st_mode) or sparse.allocated(status) <= limit:
             return
         half = limit // 2
         known = reports.dropped(folder)

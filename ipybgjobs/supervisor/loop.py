@@ -16,7 +16,7 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import StoreDamaged, StoreError
-from ..executors.local import LocalExecutor
+from ..executors import registry
 from ..model.records import Owner
 from ..state import damage
 from ..state.folder import StateFolder
@@ -26,19 +26,18 @@ from ..store.notices import Notices
 from ..store.schedule import Schedule
 from ..store.task import Claim, Task
 from ..store.transitions import Transitions
-from ..system import identity, launch, oom, place
+from ..system import identity, oom, place
 from ..system.open_folder import HeldFolder
-from ..targets.context import startup_key
-from . import log_limit, termination, unlogged_ends
-from .attempt_status import began
+from . import beginnings, log_limit, unlogged_ends
 from .attempts import Attempts
 from .clock_changes import Timing
 from .collection import Collector
 from .configurations import Policies
 from .decisions import AGAIN, Decider
-from .effects import Effects, Start
+from .effects import Effects
 from .job_logs import JobLogs, Message
 from .judgement import Judge
+from .launches import LONGEST_HOOK, Launcher
 from .log_limit import Limiter
 from .notification import Notifier
 from .origins import Origins
@@ -51,14 +50,14 @@ from .transaction import Transactions
 #: Seconds between two checks of the store without a wake-up, while there is work.
 FALLBACK = 5.0
 
+#: Seconds between two checks of attempts that are being ended, and between two tries of what the store has refused.
+INTERVAL = 0.03
+
 #: Seconds after which deleted secrets are purged from the store's log; each purge slows down the next commits.
 FOLD_AFTER = 2.0
 
 #: Seconds between two checks of the configuration files while a job waits for a slot.
 _CONFIGURATION_LOOK = 0.5
-
-#: Longest duration of a hook, in seconds.
-_LONGEST_HOOK = 600.0
 
 #: Seconds after which the heartbeat is written: together with another change, and on its own.
 _HEARTBEAT, _SILENCE = 10.0, 30.0
@@ -91,9 +90,9 @@ class Supervisor:
         self._clock = clock
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
-        self.executor = LocalExecutor(folder)
+        self.executor = registry.create(registry.DEFAULT, folder)
         self.policies = Policies()
-        self._starter = Starter(folder, self.policies, startup_key(os.environ))
+        self._starter = Starter(folder, self.policies, self.executor)
         self._logs = JobLogs(folder, self.held)
         self._backoff = self._starter.backoff
         self._attempts = Attempts()
@@ -105,6 +104,7 @@ class Supervisor:
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
+        self._launcher = Launcher(self._attempts, self._starter, self.executor, self._memory_kills, self._origins, self._logs)
         self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # not yet in the store
         self._heir = Heir(folder, self.database, self.owner)
         self._timing = Timing(self.database, self.owner, clock, since_boot)
@@ -129,20 +129,21 @@ class Supervisor:
 
     def patience(self) -> float | None:
         """Return the seconds until something is due; None: nothing will be due without a wake-up."""
-        if self.executor.pending or self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
-            return termination.INTERVAL
+        if self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
+            return INTERVAL
+        executor_due = self.executor.seconds_until_due()
         if self._attempts.ended or self._attempts.voided or self._attempts.unclear or self._refused:
-            return AGAIN
+            return AGAIN if executor_due is None else min(AGAIN, executor_due)
         monotonic, clock = time.monotonic(), self._clock()
         lefts = [run.left(monotonic, clock) for run in self._attempts.running.values() if not run.late]
         dues = [left for left in lefts if left < math.inf]
         dues += [self._tidier.wait()] if self._tidier.busy else []
-        dues += [termination.INTERVAL] if self._notifier.busy else []
+        dues += [INTERVAL] if self._notifier.busy else []
         dues += [log_limit.INTERVAL] if self._attempts.running and self.policies.latest.max_output_bytes else []
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
         limit = self.policies.limit()
         dues += [] if limit is None else [limit - monotonic]
-        dues += [left for left in (self.executor.patience(), self._backoff.left) if left is not None]
+        dues += [left for left in (executor_due, self._backoff.left) if left is not None]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
         heir = self._heir.wait()
@@ -206,12 +207,12 @@ class Supervisor:
 
     def _resume(self, run: Running, claim: Claim) -> None:
         """Continue with an attempt that another supervisor left."""
-        timeout, until = _LONGEST_HOOK if run.is_hook else None, None
+        timeout, until = LONGEST_HOOK if run.is_hook else None, None
         if isinstance(claim.job, Task):
             self.policies.settings(claim.job.context)
             timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
         self._collector.find(run)
-        run.deadline = None if timeout is None else began(run.folder, claim.started_at) + timeout
+        run.deadline = None if timeout is None else beginnings.began(run.folder, claim.started_at) + timeout
         run.until = until
         if claim.ending and run.folder in self._attempts.running:
             self._collector.begin_ending(run, claim.ending, claim.grace)
@@ -229,7 +230,7 @@ class Supervisor:
         if not self.database.is_there():
             raise StoreDamaged(f"The store {self.database.path} or its write-ahead log was removed or replaced while open.")
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
-            self._fold_at = None if self.database.fold() else time.monotonic() + termination.INTERVAL
+            self._fold_at = None if self.database.fold() else time.monotonic() + INTERVAL
         self._follow_clock()
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
@@ -339,7 +340,7 @@ class Supervisor:
         self._notifier.add(effects.notices)
         for message in effects.messages:
             self._logs.write(message)
-        self._launch(effects.starts)
+        self._launcher.launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
         if effects.adopted:
             self._find_new()
@@ -347,32 +348,6 @@ class Supervisor:
             run.late = True
         for run, reason, grace in effects.endings:
             self._collector.begin_ending(run, reason, grace)
-
-    def _launch(self, starts: list[Start]) -> None:
-        launches = []
-        for start in starts:
-            task, record = start.task, start.task.record
-            timeout = record.timeout if start.number else _LONGEST_HOOK
-            run = Running(task.id, start.number, start.folder)
-            try:
-                launches.append(self._starter.launch(start))
-            except OSError as error:
-                run.problem = f"job {task.id} can't be started: {launch.reason(error)}"
-                self._starter.hold(task, run.problem)
-                self._attempts.void(run)
-                continue
-            except ValueError as error:  # a part of its row that only a launch reads
-                self._attempts.refuse(run, f"{task.target} was denied: {error}; nothing was started")
-                continue
-            run.deadline = None if timeout is None else time.monotonic() + timeout
-            run.until = record.deadline if start.number else None
-            run.memory_kills = self._memory_kills.lately()
-            self._attempts.running[start.folder] = run
-            if start.number:
-                self._origins.want((task.id, start.number), task.context, None if task.source is None else task.source.path)
-                head = f"job {task.id} attempt {start.number} of {record.allowed_attempts}"
-                self._logs.write(Message(f"{head} {record.call} started"))
-        self.executor.launch(launches)
 
     def _follow_settings(self) -> None:
         settings = self.policies.logs

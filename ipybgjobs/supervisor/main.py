@@ -7,9 +7,7 @@ one. A supervisor whose interpreter was deleted gives way to one started by anot
 """
 
 import contextlib
-import math
 import os
-import select
 import sys
 import time
 
@@ -23,9 +21,6 @@ from ..system.wakeup import Listener
 from .decisions import AGAIN
 from .heartbeat import LONGEST_STEP, Pulse
 from .loop import FALLBACK, Supervisor
-
-#: Longest wait of one poll call, in seconds; its argument is a C integer of milliseconds.
-_LONGEST_POLL = 1_000_000
 
 
 def main(state_dir: str, next_lock: int) -> None:
@@ -52,7 +47,7 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
         damage.note(folder, str(error))
         return
     listener = Listener(supervisor.held)
-    supervisor.executor.prepare()
+    supervisor.executor.warm_up()
     turn.close()
     try:
         _supervise(supervisor, listener, folder, pulse)
@@ -77,7 +72,7 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, 
             _serve(supervisor, listener, folder, pulse)
             pulse.promise(LONGEST_STEP)
             listener.close()
-            if supervisor.executor.is_stranded or not supervisor.has_work():
+            if supervisor.executor.can_launch_nothing or not supervisor.has_work():
                 return
             listener = Listener(supervisor.held)
     finally:
@@ -90,7 +85,7 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
     woken, idle_since = True, None
     while True:
         patience = _turn(supervisor, folder, ready, woken=woken)
-        if supervisor.executor.is_stranded:
+        if supervisor.executor.can_launch_nothing:
             return
         idle_since = None if patience is not None else (idle_since or time.monotonic())
         if idle_since is not None:
@@ -100,7 +95,7 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
             patience = min(left, FALLBACK, supervisor.until_fold())
         if not supervisor.database.turn.kept_out:
             pulse.promise(patience or 0.0)
-        ready = _wait(supervisor, listener, patience or 0.0)
+        ready = listener.wait(supervisor.filenos(), patience or 0.0)
         woken = listener.fileno() in ready
         if woken:
             listener.drain()
@@ -124,10 +119,3 @@ def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken
     except StoreError:
         return AGAIN
     return patience
-
-
-def _wait(supervisor: Supervisor, listener: Listener, seconds: float) -> set[int]:
-    waiting = select.poll()
-    for descriptor in (listener.fileno(), *supervisor.filenos()):
-        waiting.register(descriptor, select.POLLIN)
-    return {descriptor for descriptor, _ in waiting.poll(math.ceil(min(seconds, _LONGEST_POLL) * 1000))}

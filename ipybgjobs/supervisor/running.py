@@ -5,9 +5,10 @@ It never looks at a folder or a process.
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .termination import Ending
+from ..executors.executor import Cancellation
 
 
 @dataclass(slots=True)
@@ -20,9 +21,9 @@ class Running:
     deadline: float | None = None  #: on the monotonic clock, which does not advance while the machine sleeps; None: no timeout
     until: float | None = None  #: the job's own deadline, in seconds since the epoch
     memory_kills: int | None = None  #: the kernel's count at the launch; None: unknown
-    ending: Ending | None = None
-    remains: list[int] = field(default_factory=list)  #: processes that could not be killed
-    left_running: list[int] = field(default_factory=list)  #: processes that it left running, and that may stay
+    ending: Cancellation | None = None
+    remains: Sequence[int] = ()  #: processes that could not be killed
+    left_running: Sequence[int] = ()  #: processes that it left running, and that may stay
     voided_at: float = field(default_factory=time.monotonic)  #: when it turned out that it has to be launched again
     begun: bool = False  #: it is known to have begun, so it is never launched again, whatever its folder says
     elsewhere: bool = False  #: in another place: only its lock is visible

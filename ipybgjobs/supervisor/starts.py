@@ -1,6 +1,6 @@
 """Select the queued jobs to start now, and build their requests: slots, priorities, and the allowlist once more.
 
-The claim is committed before anything is launched; a claim without a launch is found and repeated (see `attempt_status`).
+The claim is committed before anything is launched; a claim without a launch is found and repeated (see `collection`).
 """
 
 import errno
@@ -8,15 +8,15 @@ import os
 from typing import Any
 
 from ..configuration.settings import QueueSettings, Settings
-from ..executors.server import Launch
+from ..executors.executor import Executor
+from ..executors.launch_request import LaunchChoice, LaunchRequest
 from ..state import attempt
 from ..state.folder import StateFolder
 from ..store.task import Claim, Environment, Task, Unread
 from ..store.transitions import Way
-from ..system import identity, private_file
+from ..system import private_file
 from ..system.roles import command
 from ..targets import allowlist, demands
-from ..targets.context import acts_at_start
 from .configurations import Policies
 from .effects import Start, Step
 from .launch_backoff import Backoff
@@ -31,15 +31,14 @@ class Starter:
         The state folder.
     policies : Policies
         The current settings of the configuration files.
-    startup : str
-        Fingerprint of this interpreter's start: a job with another one needs a fresh process.
+    executor : Executor
+        Launches attempts, and chooses how.
     """
 
-    def __init__(self, folder: StateFolder, policies: Policies, startup: str) -> None:
+    def __init__(self, folder: StateFolder, policies: Policies, executor: Executor) -> None:
         self._folder = folder
         self._policies = policies
-        self._startup = startup
-        self._is_sound = identity.is_single_threaded()  # code that starts a thread here also does so in a fork server
+        self._executor = executor
         self.backoff = Backoff()
         self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
         self.waiting = False  #: whether a job waits for a slot: then the configuration is checked for more slots
@@ -156,20 +155,13 @@ class Starter:
         return start
 
     def _way(self, start: Start) -> Way:
-        reason = self._fresh_reason(start)
-        return Way("fork" if reason is None else "fresh process", reason, start.slot)
+        choice = self._choice(start)
+        return Way(choice.kind.value, choice.reason, start.slot)
 
-    def _fresh_reason(self, start: Start) -> str | None:
-        """Explain why a fork of this interpreter can't run the job; None: it can."""
-        if start.task.context.startup != self._startup:
-            return "its interpreter, or an option or variable that acts when it starts, differs from the supervisor's"
-        if not self._is_sound:
-            return "something starts a thread when this interpreter starts (sitecustomize, a .pth file), so forking is unsafe"
-        if any(map(acts_at_start, start.slot_environment)):
-            return "its queue sets variables that act when an interpreter starts"
-        return None
+    def _choice(self, start: Start) -> LaunchChoice:
+        return self._executor.choose(start.task.context.startup, start.slot_environment)
 
-    def launch(self, start: Start) -> Launch:
+    def launch(self, start: Start) -> LaunchRequest:
         """Write the attempt folder, and return how to launch it.
 
         Raises
@@ -183,13 +175,12 @@ class Starter:
         environment = start.environment.variables() | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         private_file.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
-        fresh = self._fresh_reason(start) is not None
         if not os.access(context.executable, os.X_OK):
             raise FileNotFoundError(
                 errno.ENOENT, "its interpreter no longer exists: reinstall it, or cancel the job", context.executable
             )
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
-        return Launch(start.folder, worker, environment, self._output(start), forked=not fresh)
+        return LaunchRequest(start.folder, worker, environment, self._output(start), self._choice(start).kind)
 
     def _request(self, start: Start) -> dict[str, Any]:
         task, record, context = start.task, start.task.record, start.task.context

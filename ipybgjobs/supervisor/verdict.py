@@ -3,12 +3,11 @@
 The worker's own report comes first; the exit status is used only if the worker died without a report.
 """
 
-import os
 import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..executors.local import Exit
+from ..executors.exit import Exit
 from ..model import redaction, sizes
 from ..model.records import Outcome
 from ..model.retry import Failure
@@ -57,7 +56,7 @@ def judge(
         Returns whether the OOM killer killed any process while the attempt ran; called only if this one was killed.
     """
     report = reports.outcome(end.folder)
-    code, number = _status(end.status)
+    code, number = end.exit_code, end.signal
     seen: dict[str, Any] = {"exit_code": code, "signal": number, "peak_memory": end.peak_memory, "cpu_seconds": end.cpu_seconds}
     seen["source"] = None if report is None else report.source
     if report is not None and report.succeeded and not (ending and report.interrupted):
@@ -80,12 +79,6 @@ def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
     """Return the last lines that a process that disappeared printed."""
     text = private_file.tail(f"{folder}/{attempt.OUTPUT}", _LAST_LINES, longest=_LONGEST_TRACEBACK)
     return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
-
-
-def _status(status: int | None) -> tuple[int | None, int | None]:
-    if status is None:
-        return None, None
-    return (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
 
 
 def _failure(report: Report) -> Failure:

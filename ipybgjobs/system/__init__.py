@@ -7,6 +7,10 @@ Modules
 -------
 child
     A short-lived child process that answers a question in JSON.
+children
+    The children of a process that forks, and what each has left.
+exit_status
+    What the exit status of a process says.
 filesystem
     What kind of file system a folder is on, and whether locks work across machines there.
 identity

@@ -124,6 +124,35 @@ def _is_local(kind: str) -> bool:
     return kind in _LOCAL and kind not in _NETWORK
 
 
+def free_bytes(path: str) -> int:
+    """Return the space that is left for this user on the file system that holds a path."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def is_full(path: str) -> bool:
+    """Return whether the file system that holds a path has no space or no inodes left; False if that can't be determined."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return False
+    return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
+
+
+def holds_sockets(folder: str, name: str) -> bool:
+    """Return whether a socket can be created in a folder under a free name: some network file systems do not support them."""
+    import socket  # here, since a worker loads this module
+
+    address = f"{folder}/{name}"
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(address)
+        os.unlink(address)
+    except OSError:
+        return False
+    return True
+
+
 def locks(path: str) -> Locks:
     """Return how far a lock on a file in a folder reaches."""
     mount = _mount(path)

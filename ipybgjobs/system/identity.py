@@ -190,6 +190,16 @@ def kill_by_handle(handle: int) -> None:
         signal.pidfd_send_signal(handle, signal.SIGKILL)
 
 
+def user() -> int:
+    """Return the number of the user whose rights this process has."""
+    return os.geteuid()
+
+
+def real_user() -> int:
+    """Return the number of the user who has started this process, whatever rights it has."""
+    return os.getuid()
+
+
 def umask() -> int:
     """Return the file mode creation mask of this process, without changing it for its other threads."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:

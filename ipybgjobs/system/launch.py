@@ -122,6 +122,27 @@ def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Pop
         os.close(descriptor)
 
 
+def piped(command: Sequence[str], answers: int) -> "subprocess.Popen[bytes]":
+    """Start a child whose standard input and outputs are pipes, and which answers on a descriptor that it inherits.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments.
+    answers : int
+        The descriptor.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    import subprocess
+
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=[answers])
+
+
 def _opened(errors: str) -> int:
     """Open an error file for appending; one that has grown large is moved aside first, replacing the previous one."""
     with contextlib.suppress(OSError):

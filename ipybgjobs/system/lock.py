@@ -9,8 +9,8 @@ import errno
 import fcntl
 import os
 import time
-import weakref
-from collections.abc import Iterator
+from _weakref import ref  # weakref loads more, and every fork of a fork server would carry it
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
@@ -19,7 +19,7 @@ _PRIVATE = 0o600
 _WIDTH = 20
 
 #: The locks that this process holds exclusively, by `id`.
-_alone: "dict[int, weakref.ref[FileLock]]" = {}
+_alone: "dict[int, ref[FileLock]]" = {}
 #: Error numbers of locking on a file system without locks.
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -51,7 +51,7 @@ class FileLock:
         """Take the lock exclusively; None if another process holds it and `wait` is false."""
         taken = cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         if taken is not None:
-            _alone[id(taken)] = weakref.ref(taken)
+            _alone[id(taken)] = ref(taken)
         return taken
 
     @classmethod
@@ -132,6 +132,11 @@ def _drop_inherited() -> None:
 
 
 os.register_at_fork(after_in_child=_drop_inherited)
+
+
+def around_forks(before: Callable[[], object], after_in_parent: Callable[[], object]) -> None:
+    """Call functions around each fork of this process, so that what holds locks which no fork inherits can be closed."""
+    os.register_at_fork(before=before, after_in_parent=after_in_parent)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

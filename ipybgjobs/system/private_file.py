@@ -39,6 +39,17 @@ def open_private(path: str, flags: int) -> int:
     return descriptor
 
 
+def open_without_waiting(path: str, flags: int) -> int:
+    """Open a file, made with mode 0600 if need be, as an opener for `open`; it never waits for a pipe in its place.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened.
+    """
+    return os.open(path, flags | os.O_NONBLOCK, _PRIVATE)
+
+
 def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = False, mode: int = _PRIVATE) -> None:
     """Write a file so that a reader sees all of it or nothing; `durable`: on disk when this returns; `mode`: as for `os.open`.
 

@@ -12,6 +12,11 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 BLOCK = 4096
 
 
+def allocated(status: os.stat_result) -> int:
+    """Return the bytes that a file takes on disk, its holes not counted."""
+    return status.st_blocks * 512
+
+
 def punch(path: str, begin: int, end: int) -> bool:
     """Free a part of a file on disk, which then reads as zeros; False if that is not possible."""
     library = ctypes.CDLL(None)

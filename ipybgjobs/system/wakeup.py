@@ -8,15 +8,20 @@ the folder's path: anyone can send to it, which at worst wakes a supervisor need
 import contextlib
 import errno
 import hashlib
+import math
 import os
+import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import place
 from .open_folder import HeldFolder
 
 #: Error numbers of binding a socket on a file system without sockets.
 _NO_SOCKETS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+#: Longest wait of one poll call, in seconds; its argument is a C integer of milliseconds.
+_LONGEST_POLL = 1_000_000
 
 
 def name() -> str:
@@ -89,6 +94,21 @@ class Listener:
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
         return self._socket.fileno()
+
+    def wait(self, others: Iterable[int], seconds: float) -> set[int]:
+        """Wait for a hint or for other descriptors; return those that have news, this one's included.
+
+        Parameters
+        ----------
+        others : iterable of int
+            Descriptors.
+        seconds : float
+            Longest time.
+        """
+        waiting = select.poll()
+        for descriptor in (self.fileno(), *others):
+            waiting.register(descriptor, select.POLLIN)
+        return {descriptor for descriptor, _ in waiting.poll(math.ceil(min(seconds, _LONGEST_POLL) * 1000))}
 
     def drain(self) -> None:
         """Forget the hints received so far."""

@@ -74,6 +74,11 @@ def unwind_on_terminate() -> None:
     os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)
 
 
+def use_time_zone() -> None:
+    """Have the C library take the time zone from this process's environment variables as they are now."""
+    time.tzset()
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Delay interrupts and termination until the end of a block; only for short blocks."""

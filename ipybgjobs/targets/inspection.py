@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..configuration.settings import NOTEBOOK
 from ..errors import BackgroundJobError, InvalidParameters, InvalidTarget
 from ..model import redaction, serialization
-from ..system import shield
+from ..system import launch, shield
 from ..system.roles import command
 from . import binding, bytecode, demands, import_path, inspection_cache, loaded_modules, resolve
 from .allowlist import Permission
@@ -349,8 +349,7 @@ def _ask(question: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It ends with the process that waits for it."""
     with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
         words = command("inspection", str(answers.fileno()))
-        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        with subprocess.Popen(words, pass_fds=[answers.fileno()], **pipes) as asked:
+        with launch.piped(words, answers.fileno()) as asked:
             try:
                 errors = _errors(asked, question)
             except BaseException:

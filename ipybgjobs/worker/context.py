@@ -6,12 +6,11 @@ Anything that the system withholds is recorded in the attempt folder, and never 
 import contextlib
 import os
 import sys
-import time
 import types
 from typing import Any, NoReturn
 
 from ..state import attempt
-from ..system import limits, private_file
+from ..system import limits, private_file, worker
 from . import streams
 
 _NO_KEYBOARD = "A background job has no keyboard: pass the value as a parameter"
@@ -37,7 +36,7 @@ def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> 
     if dict(os.environ) != environment:
         os.environ.clear()
         os.environ.update(environment)
-        time.tzset()
+        worker.use_time_zone()
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:] = request["path"]
     sys.path_importer_cache.clear()  # importlib.invalidate_caches would import importlib.metadata, from 3.12 on

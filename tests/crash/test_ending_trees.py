@@ -27,7 +27,7 @@ def joints(place: Place) -> Place:
 
 
 _ENDING = {
-    "the reason is committed": "attempt_status.begin_ending = die",
+    "the reason is committed": "LocalExecutor.cancel = die",
     "before the first signal": "tree.interrupt = die",
     "after the first signal": "after(tree, 'interrupt', die)",
     "after the second signal": "after(tree, 'terminate', die)",
@@ -78,7 +78,7 @@ def test_an_ending_goes_on_at_the_next_opening_where_supervisor_and_fork_server_
         joints,
         """
         servers = []
-        after(LocalExecutor, "prepare", lambda self: servers.append(self._servers[-1].process.pid))
+        after(LocalExecutor, "ensure_fork_server", lambda self: servers.append(self._servers[-1].process.pid))
         def both(*_):
             os.kill(servers[-1], signal.SIGKILL)
             die()

@@ -43,7 +43,7 @@ def test_a_worker_whose_folder_was_taken_away_before_it_began_ends_without_a_tra
 def test_supervisors_killed_around_a_launch_again_and_again_do_not_use_up_the_attempts(joints):
     for patch in (LAUNCH["committed, no folder"], LAUNCH["a request, not sent"], LAUNCH["a folder, no request"]):
         # Without a fork server that would start another.
-        dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{textwrap.dedent(patch)}")
+        dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{textwrap.dedent(patch)}")
         if not rows(joints, "SELECT * FROM jobs"):
             bg.submit("joints.note", {"name": "once"})
         assert dead.wait(DEADLINE) == -signal.SIGKILL
@@ -93,7 +93,7 @@ def test_a_worker_that_comes_too_late_to_claim_its_start_runs_nothing(joints):
 
 
 def test_a_cancel_of_an_attempt_that_a_dead_supervisor_never_launched_ends_it_unstarted(joints):
-    dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{LAUNCH['committed, no folder']}")
+    dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{LAUNCH['committed, no folder']}")
     job = bg.submit("joints.note", {"name": "never"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     assert state_of(joints) == "running"
@@ -176,7 +176,7 @@ def test_how_and_why_an_attempt_was_launched_is_recorded(joints, monkeypatch):
 
 
 def test_an_attempt_that_is_launched_again_another_way_says_so(joints, monkeypatch):
-    dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{LAUNCH['committed, no folder']}")
+    dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{LAUNCH['committed, no folder']}")
     job = bg.submit("joints.note", {"name": "once"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     monkeypatch.setenv("MALLOC_ARENA_MAX", "3")  # what the next supervisor starts with

@@ -63,7 +63,7 @@ def test_a_method_struck_off_while_its_job_waits_for_a_slot_is_denied(joints):
 
 @pytest.mark.parametrize("allowed", [["hold"], None], ids=["method struck off", "entry struck off"])
 def test_a_method_struck_off_between_a_dead_supervisors_claim_and_the_next_launch_is_denied(joints, allowed):
-    dead = driven(joints, f"LocalExecutor.prepare = lambda self: None\n{LAUNCH['committed, no folder']}")
+    dead = driven(joints, f"LocalExecutor.ensure_fork_server = lambda self: None\n{LAUNCH['committed, no folder']}")
     job = bg.submit("joints.note", {"name": "struck"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     joints.allow({"work": ["echo"]} if allowed is None else {"joints": allowed}, RetryPolicy__max_attempts=3)

@@ -129,7 +129,7 @@ def test_a_job_of_another_virtual_environment_runs_in_it(supervised):
     assert os.path.realpath(job.result(60)["prefix"]) == os.path.realpath(folder)
     launched_by, reason = how(job)
     assert launched_by == "fresh process"
-    assert "another interpreter" in reason
+    assert "its interpreter" in reason
     assert supervised.supervisor_pid() == before
     assert bg.submit("around.look").result(60)["prefix"] == sys.prefix
 

@@ -43,7 +43,7 @@ def after(owner, name, act, when=lambda *_: True):
 from ipybgjobs.state import attempt
 
 if sys.argv[1] == "forkserver":
-    from ipybgjobs.executors import forkserver
+    from ipybgjobs.executors.local import forkserver
     from ipybgjobs.system import worker
     from ipybgjobs.worker import run
 {forkserver}
@@ -51,15 +51,15 @@ if sys.argv[1] == "forkserver":
     sys.exit()
 
 from ipybgjobs.state import wake
-from ipybgjobs.executors import server
-from ipybgjobs.executors.local import LocalExecutor
+from ipybgjobs.executors.local import server
+from ipybgjobs.executors.local.executor import LocalExecutor
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.system import identity, place, tree
 from ipybgjobs.system.lock import FileLock
 from ipybgjobs.system.wakeup import Listener
 from ipybgjobs.store import database
 from ipybgjobs.store.database import Database
-from ipybgjobs.supervisor import attempt_status, loop, starts
+from ipybgjobs.supervisor import loop, starts
 from ipybgjobs.supervisor import main as program
 
 command = server.command

@@ -30,6 +30,7 @@ ROOMS = [
     "worker",
     "notebooks",
     "executors",
+    "executors.local",
     "supervisor",
     "client.submit",
     "client.jobs",
@@ -45,8 +46,35 @@ ROOMS = [
 ]
 ROW = {name: row for row, name in enumerate(ROOMS)}
 
-POSIX_ONLY = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "ctypes"}
-POSIX_CALLS = {"fork", "setsid", "setpgid", "kill", "killpg", "wait4", "waitpid", "pidfd_open", "prctl"}
+#: What belongs to a platform, and so into `system` alone: modules, names of modules that are everywhere (as regular expressions:
+#: what typeshed says is not there on Windows, and what sends signals), options of `subprocess.Popen`, fields of a `stat`, paths.
+PLATFORM_MODULES = {
+    "_winapi", "ctypes", "fcntl", "grp", "msvcrt", "nt", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "winreg",
+}  # fmt: skip
+PLATFORM_NAMES = {
+    "os": r"""
+        O_(?!(RDONLY|WRONLY|RDWR|APPEND|CREAT|EXCL|TRUNC)$)\w+ | W[A-Z]+ | NGROUPS_MAX | SEEK_(DATA|HOLE)
+        | (EX|P|SCHED|RTLD|ST|POSIX|PRIO|MFD|EFD|GRND|SPLICE_F|XATTR|CLD|RWF)_\w+ | F_(T|U)?LOCK | F_TEST
+        | [fl]?ch(own|root|flags) | fchmod | fchdir | fork(pty)? | wait\w* | kill(pg)? | nice | mk(fifo|nod)
+        | makedev | major | minor
+        | openpty | login_tty | pipe2 | set_blocking | register_at_fork | spawn[lv]pe? | posix_\w+ | pidfd_open | eventfd\w*
+        | (get|set)(e|re|res)?[ug]id | (get|set)(groups|pgid|pgrp|priority|sid) | initgroups | getgrouplist
+        | getloadavg | getrandom
+        | f?statvfs | f?pathconf\w* | sysconf\w* | confstr\w* | uname | environb | getenvb | ctermid | ttyname | tc[gs]etpgrp
+        | p(read|write)v? | readv | writev | lockf | sendfile | splice | sync | fdatasync | copy_file_range | memfd_create | fwalk
+        | (get|set|list|remove)xattr | sched_\w+
+    """,
+    "signal": r"""
+        SIG(?!(ABRT|BREAK|FPE|ILL|INT|SEGV|TERM|_DFL|_IGN)$)[A-Z_0-9]+ | ITIMER\w+ | alarm | pause | [gs]etitimer | pidfd_\w+
+        | pthread_\w+ | sig(interrupt|pending|wait|timedwait|waitinfo) | set_wakeup_fd
+    """,
+    "select": r"(?!(select|error)$)\w+",
+    "socket": r"AF_(UNIX|NETLINK|PACKET|VSOCK|ALG) | (send|recv)_fds",
+    "time": r"CLOCK_\w+ | clock_\w+ | tzset | pthread_\w+",
+}
+PLATFORM_OPTIONS = {"creationflags", "pass_fds", "preexec_fn", "process_group", "start_new_session", "startupinfo"}
+PLATFORM_FIELDS = {"st_blocks", "st_blksize", "st_rdev", "st_flags"}
+PLATFORM_PATHS = re.compile(r"/(proc|sys|dev)(/|$)|/bin/")
 
 
 def modules():
@@ -122,7 +150,17 @@ def test_each_room_says_what_it_is_for_what_it_never_does_and_lists_its_modules(
 
 @pytest.mark.parametrize("folder", ["worker", "executors"])
 def test_workers_and_executors_never_import_the_store(folder):
-    assert all("store" not in imported_rooms(path) for path in (PACKAGE / folder).glob("*.py"))
+    assert all("store" not in imported_rooms(path) for path in (PACKAGE / folder).rglob("*.py"))
+
+
+def test_only_the_start_of_a_process_knows_an_executor_by_name():
+    """All others know the protocol and its values; the registry finds an executor by a text, as it will find others' own."""
+    known = {path for path in modules() if "executors.local" in imported_rooms(path) and room(path) != "executors.local"}
+    assert known == {PACKAGE / "start.py"}
+    named = {
+        path for path in (PACKAGE / "supervisor").glob("*.py") if re.search(r"LocalExecutor|[\"']local[\"']", path.read_text())
+    }
+    assert not named
 
 
 def test_only_the_supervisor_writes_transitions():
@@ -136,18 +174,53 @@ def _imported_names(path):
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_what_belongs_to_posix_stands_behind_the_process_package(path):
-    if room(path) == "system" or path.name == "forkserver.py":
+def test_what_belongs_to_a_platform_stands_in_the_room_for_it(path):
+    if room(path) == "system":
         return
-    tree = ast.parse(path.read_text())
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    called = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in {"os", "signal"}
-    }
-    assert not imported & POSIX_ONLY
-    assert not called & POSIX_CALLS - ({"kill"} if path.name == "demo.py" else set())
+    found = sorted(set(of_a_platform(ast.parse(path.read_text()))))
+    assert not found, f"{path.name}: give these a function in system/"
+
+
+def of_a_platform(tree):
+    """What of a module belongs to a platform."""
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, described) and ast.get_docstring(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in PLATFORM_MODULES)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if is_of_a_platform(node.module, alias.name))
+        elif isinstance(node, ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            if node.attr in PLATFORM_FIELDS or is_of_a_platform(owner, node.attr):
+                yield f"{owner}.{node.attr}"
+        elif isinstance(node, ast.keyword) and node.arg in PLATFORM_OPTIONS:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield from [node.value] if PLATFORM_PATHS.match(node.value) else []
+
+
+def is_of_a_platform(module, name):
+    return module in PLATFORM_MODULES or bool(re.fullmatch(PLATFORM_NAMES.get(module, "(?!)"), name, re.VERBOSE))
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import os, fcntl", ["fcntl"]),
+        ("from os import fork, path", ["os.fork"]),
+        ("os.getuid(); os.O_NONBLOCK; os.O_RDWR; os.WNOHANG; os.walk; os.execve", ["os.O_NONBLOCK", "os.WNOHANG", "os.getuid"]),
+        ("signal.SIGKILL; signal.SIGINT; signal.Signals(9)", ["signal.SIGKILL"]),
+        ("socket.AF_UNIX; socket.socketpair(); select.select; select.poll()", ["select.poll", "socket.AF_UNIX"]),
+        ("time.tzset(); time.time()", ["time.tzset"]),
+        ("status.st_blocks; status.st_size", ["status.st_blocks"]),
+        ("Popen(words, pass_fds=[3], stdin=None)", ["pass_fds"]),
+        ("open(f'/proc/{pid}/stat'); 'a/proc/'; '/process'", ["/proc/"]),
+        ("'/proc/self is read'", []),
+    ],
+)
+def test_what_belongs_to_a_platform_is_found(code, found):
+    assert sorted(set(of_a_platform(ast.parse(code)))) == found
 
 
 def test_the_public_names_are_importable_sorted_and_lazy():

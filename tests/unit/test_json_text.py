@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipybgjobs.executors.channel import Channel
+from ipybgjobs.executors.local.channel import Channel
 from ipybgjobs.model import json_text
 from ipybgjobs.notebooks import document
 from ipybgjobs.store import queries

@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipybgjobs.errors import ResultNotKept
-from ipybgjobs.executors import local
+from ipybgjobs.executors import exit as ends
+from ipybgjobs.executors.executor import AttemptStatus
+from ipybgjobs.executors.local import finding
 from ipybgjobs.state import attempt, outputs, progress, reports, results
 from ipybgjobs.state.text_log import TextLog
-from ipybgjobs.supervisor import attempt_status, log_limit
+from ipybgjobs.supervisor import beginnings, log_limit
 from ipybgjobs.supervisor.verdict import judge
 from ipybgjobs.system import identity, private_file
 
@@ -48,11 +50,9 @@ VALUES = st.recursive(
 NAMES = [attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.OUTPUTS, attempt.ENDING]
 
 
-class Nobody:
-    """An executor that watches nothing."""
-
-    def watch(self, folder, process):
-        return identity.is_alive(process)
+def watch_nothing(_folder, process):
+    """What an executor does that has nothing to watch with."""
+    return identity.is_alive(process)
 
 
 def read_all(folder):
@@ -70,13 +70,13 @@ def read_all(folder):
     TextLog(folder).piece(0, 10)
     json.dumps(found, default=str)
     log_limit.shorten(folder, 4096)
-    attempt_status.began(folder, None)
-    attempt_status.is_gone_elsewhere(folder)
+    beginnings.began(folder, None)
+    finding.is_gone_elsewhere(folder)
     for outcome in ("error", "cancelled", "timeout", "lost"):
         assert isinstance(results.exception(folder, outcome, "job 1", None), BaseException)
     with contextlib.suppress(ResultNotKept):
         results.value(folder, 1)
-    judge(local.exit_from_folder(folder), None)
+    judge(ends.recorded(folder), None)
 
 
 @PATIENT
@@ -139,27 +139,24 @@ def test_whatever_stands_in_the_place_of_a_file_is_not_waited_for(tmp_path, make
 def test_what_can_not_be_a_process_is_none(tmp_path, process):
     private_file.write_json(str(tmp_path), attempt.STARTED, {"process": process, "pid_namespace": identity.pid_namespace()})
     assert reports.started(str(tmp_path)) == reports.Started(pid_namespace=identity.pid_namespace())
-    assert attempt_status.look(str(tmp_path), Nobody()) is attempt_status.Found.GONE
+    assert finding.find(str(tmp_path), watch_nothing) is AttemptStatus.GONE
 
 
 def test_a_marker_that_names_the_supervisor_itself_leads_to_no_process(tmp_path):
     own = {"process": identity.current().to_json(), "pid_namespace": identity.pid_namespace()}
     private_file.write_json(str(tmp_path), attempt.STARTED, own)
     assert reports.started(str(tmp_path)).process == tuple(identity.current())
-    assert attempt_status.look(str(tmp_path), Nobody()) is attempt_status.Found.GONE
+    assert finding.find(str(tmp_path), watch_nothing) is AttemptStatus.GONE
 
 
-class Exhausted:
-    """An executor that has no descriptor left."""
-
-    def watch(self, folder, process):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+def watch_without_descriptors(_folder, _process):
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_an_attempt_that_can_not_be_looked_at_for_want_of_descriptors_is_looked_at_again(tmp_path):
     launcher = {"process": identity.current(os.getppid()).to_json(), "pid_namespace": identity.pid_namespace()}
     private_file.write_json(str(tmp_path), attempt.STARTED, launcher)
-    assert attempt_status.look(str(tmp_path), Exhausted()) is attempt_status.Found.UNCLEAR
+    assert finding.find(str(tmp_path), watch_without_descriptors) is AttemptStatus.UNCLEAR
 
 
 def test_only_what_has_left_neither_marker_nor_outcome_has_never_started(tmp_path):
@@ -169,7 +166,7 @@ def test_only_what_has_left_neither_marker_nor_outcome_has_never_started(tmp_pat
     private_file.write_json(told, attempt.OUTCOME, {"status": "succeeded"})
     private_file.write_json(marked, attempt.STARTED, {"process": identity.current().to_json()})
     private_file.write_json(voided, attempt.STARTED, {"void": True})
-    found = [attempt_status.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
+    found = [beginnings.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
     assert found == [True, False, False, True, False]
     assert not attempt.claim_start(silent, {"pid": 1})
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..state import attempt
-from ..system import launch, worker
+from ...state import attempt
+from ...system import launch, worker
 
 #: Tells a worker to adopt its descendants' orphans itself, since its starter can't set that up for it.
 ADOPT = "adopt"

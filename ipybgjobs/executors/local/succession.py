@@ -4,9 +4,9 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from ..errors import StoreError
-from ..state import wake
-from ..state.folder import StateFolder
+from ...errors import StoreError
+from ...state import wake
+from ...state.folder import StateFolder
 
 #: Seconds: a supervisor that dies younger than the first is replaced only after the second.
 _YOUNG, _PAUSE = 2.0, 1.0

@@ -1,44 +1,42 @@
 """Attempts on this machine: launched by a fork server, watched by it or, if it is not their parent, by a process handle.
 
-The caller waits on `filenos` and then calls `ended`. Nothing here blocks. A fork server that does not answer is given up:
-another one launches the attempts that it has not, and those that it has launched are watched by handles.
+The caller waits on `filenos` and then polls. Nothing here blocks. A fork server that does not answer is given up: another one
+launches the attempts that it has not, and those that it has launched are watched by handles.
 """
 
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from ..state import reports
-from ..state.folder import StateFolder
-from ..system import identity, launch
-from ..system.identity import ProcessIdentity
-from .server import Departing, Launch, Server, packages
+from ...state.folder import StateFolder
+from ...system import exit_status, identity, launch
+from ...system.identity import ProcessIdentity
+from ..executor import AttemptStatus, Capabilities, Executor, Finding
+from ..exit import Exit, recorded
+from ..launch_request import LaunchChoice, LaunchKind, LaunchRequest
+from ..news import Launched, News, Refusal, Unwatched
+from . import finding, termination
+from .cleanup import Leaving
+from .launch_kinds import LaunchKinds
+from .server import Departing, Server, packages
+from .termination import Ending
+
+#: Seconds until the next send to a fork server that has not yet accepted everything.
+_RESEND = 0.03
+
+#: All of them, because an attempt is a process of this machine and the child of a fork server.
+CAPABILITIES = Capabilities(
+    kinds=frozenset((LaunchKind.FORK, LaunchKind.FRESH)),
+    ends_whole_tree=True,
+    knows_exit_status=True,
+    measures_usage=True,
+    finds_after_restart=True,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """The end of an attempt's process; unknown values are None."""
-
-    folder: str
-    status: int | None = None  #: as from `os.wait`
-    peak_memory: int | None = None  #: bytes
-    cpu_seconds: float | None = None
-    left: tuple[ProcessIdentity, ...] = field(default=())  #: processes that its end made orphans
-    begun: bool = False  #: whether it is known to have begun, whatever its start marker says
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An attempt that could not be launched and has not run, with the reason."""
-
-    folder: str
-    reason: str
-
-
-class LocalExecutor:
+class LocalExecutor(Executor):
     """Launches attempts here, and notices their ends.
 
     Parameters
@@ -52,16 +50,35 @@ class LocalExecutor:
     def __init__(self, folder: StateFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._clock = clock
+        self._kinds = LaunchKinds(os.environ)
         self._servers: list[Server] = []  # the last one launches; the others wait for what they launched
         self._silent: list[tuple[Server, float]] = []  # given up because they do not answer; each with seconds since the epoch
+        self._left: list[Server] = []  # that end by themselves, once what they launched has ended
         self._departing = Departing(clock)
         self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a child of a server
-        self._orphans: list[str] = []  # folders of attempts whose server has died
-        self._refused: list[Refusal] = []
-        self.begun: set[str] = set()  #: folders of attempts that have begun and whose server has died or is silent
-        self.launched = False  #: whether an attempt has been launched since this was last set to false
+        self._elsewhere: dict[
+            str, bool
+        ] = {}  # by folder of attempts of which only the lock is visible: whether their end was reported
+        self._endings: dict[str, Ending] = {}  # of attempts that are being ended, by folder
+        self._begun: set[str] = set()  # folders of attempts that have begun and whose server has died or is silent
+        self._news: list[News] = []  # that came otherwise than by a descriptor
 
-    def prepare(self) -> str | None:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        return CAPABILITIES
+
+    def choose(self, startup: str, variables: Iterable[str]) -> LaunchChoice:
+        """Choose how an attempt is launched."""
+        return self._kinds.choose(startup, variables)
+
+    # -- fork servers ---------------------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Start a fork server before there is anything to launch."""
+        self.ensure_fork_server()
+
+    def ensure_fork_server(self) -> str | None:
         """Ensure that a fork server knows the installed packages; return the reason if there is none."""
         if self._servers and self._servers[-1].packages == packages():
             return None
@@ -73,21 +90,18 @@ class LocalExecutor:
         return None
 
     @property
-    def is_stranded(self) -> bool:
-        """Return whether nothing can be launched any more: the interpreter is gone, and there is no earlier fork server."""
+    def can_launch_nothing(self) -> bool:
+        """Return whether the interpreter is gone, and there is no earlier fork server."""
         return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:
         """Return the descriptors that become readable when there is news."""
         return [*(server.channel.fileno() for server in self._servers), *self._handles]
 
-    @property
-    def pending(self) -> bool:
-        """Return whether a fork server has not yet accepted everything that it was sent."""
-        return any(server.channel.pending for server in self._servers)
-
-    def patience(self) -> float | None:
+    def seconds_until_due(self) -> float | None:
         """Return the seconds until a fork server needs to be checked; None if there is none."""
+        if any(server.channel.pending for server in self._servers):
+            return _RESEND
         return min((found for server in self._servers if (found := server.patience()) is not None), default=None)
 
     @property
@@ -99,18 +113,32 @@ class LocalExecutor:
         clock = time.strftime("%H:%M:%S", time.localtime(since))
         return f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one is launching jobs instead"
 
-    def launch(self, launches: Sequence[Launch]) -> None:
+    # -- attempts -------------------------------------------------------------------------------------------------
+
+    def launch(self, requests: Sequence[LaunchRequest]) -> None:
         """Start attempts; those that can't be started are refused."""
-        if not launches:
+        if not requests:
             return
-        reason = self.prepare()
+        reason = self.ensure_fork_server()
         if reason is not None:
-            self._refused += [Refusal(each.folder, reason) for each in launches]
+            self._news += [Refusal(each.folder, reason) for each in requests]
             return
-        for each in launches:
+        for each in requests:
             self._servers[-1].launch(each)
 
-    def watch(self, folder: str, process: ProcessIdentity) -> bool:
+    def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
+        """Determine what has become of an attempt that another process launched, and watch it if it runs."""
+        status = finding.find(folder, self._watch)
+        if status is AttemptStatus.ELSEWHERE and declared_gone:
+            status = AttemptStatus.GONE
+        if status is AttemptStatus.ELSEWHERE:
+            self._elsewhere[folder] = False
+        else:
+            self._elsewhere.pop(folder, None)
+        known = status in (AttemptStatus.WATCHED, AttemptStatus.GONE, AttemptStatus.ELSEWHERE)
+        return Finding(status, known or folder in self._begun)
+
+    def _watch(self, folder: str, process: ProcessIdentity) -> bool:
         """Watch the process of an attempt that another supervisor launched; False if it has ended."""
         handle = identity.open_handle(process)
         if handle is None:
@@ -118,7 +146,15 @@ class LocalExecutor:
         self._handles[handle] = folder
         return True
 
-    def kill(self, folder: str) -> bool:
+    def cancel(self, folder: str, reason: str, grace: float) -> Ending | None:
+        """Begin to end an attempt with all that it has started."""
+        is_elsewhere = folder in self._elsewhere
+        ending = termination.begin(folder, reason, grace, lambda: self._kill(folder), is_elsewhere=is_elsewhere)
+        if ending is not None:
+            self._endings[folder] = ending
+        return ending
+
+    def _kill(self, folder: str) -> bool:
         """Kill the process of an attempt through the server or handle that watches it; False if none does."""
         for server in self._servers:
             if folder in server.folders:
@@ -130,10 +166,14 @@ class LocalExecutor:
                 return True
         return False
 
-    def ended(self, ready: Iterable[int]) -> list[Exit]:
-        """Return the attempts whose processes have ended."""
-        exits: list[Exit] = []
+    def clean_up(self, end: Exit, grace: float | None) -> Leaving:
+        """Begin to end what an attempt left running, and to wait for its exit report."""
+        return Leaving(end, grace, lambda: self._endings.get(end.folder))
+
+    def poll(self, ready: Iterable[int]) -> list[News]:
+        """Return the attempts that have ended, could not be launched, were launched, or are not watched any more."""
         descriptors = set(ready)
+        exits: list[Exit] = []
         for server in list(self._servers):
             server.channel.flush()
             if server.channel.fileno() in descriptors:
@@ -144,14 +184,21 @@ class LocalExecutor:
         for server in [each for each in self._servers if each.look()]:
             self._give_up(server)
         self._departing.step()
-        return exits
+        others, self._news = self._news, []
+        return [*exits, *others, *self._gone_elsewhere()]
+
+    def _gone_elsewhere(self) -> list[Exit]:
+        """Return, once, the attempts of which only the lock was visible, and whose lock is free."""
+        gone = [folder for folder, said in self._elsewhere.items() if not said and finding.is_gone_elsewhere(folder)]
+        self._elsewhere.update(dict.fromkeys(gone, True))
+        return [recorded(folder) for folder in gone]
 
     def _reports(self, server: Server) -> list[Exit]:
         messages, there = server.receive()
         reports = [message for message in messages if "folder" in message]
         refused = [Refusal(message["refused"], message["reason"]) for message in messages if "refused" in message]
-        self._refused += refused
-        self.launched |= any("launched" in message for message in messages)
+        self._news += refused
+        self._news += [Launched(message["launched"]) for message in messages if "launched" in message]
         server.folders.difference_update([report["folder"] for report in reports], [each.folder for each in refused])
         if not there:
             self._lose(server)
@@ -161,41 +208,36 @@ class LocalExecutor:
         """Handle the death of a fork server: check the attempts that it launched, and refuse the others."""
         if not server.has_launched and server.folders:
             reason = "the fork server exited before it launched anything; see supervisor.err"
-            self._refused += [Refusal(folder, reason) for folder in server.folders]
+            self._news += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
-        self._orphans += server.folders
-        self.begun |= server.begun & server.folders
-        self._servers.remove(server)
+        self._abandon(server)
         self._departing.add(server)
 
     def _give_up(self, server: Server) -> None:
         """Give up a fork server that does not answer: it must launch nothing more, even if it resumes."""
         self._silent.append((server, time.time() - server.silent_for))
-        self._servers.remove(server)
-        self._orphans += server.folders
-        self.begun |= server.begun & server.folders
+        self._abandon(server)
         server.channel.send({"abandoned": True})
         server.channel.close()
-        self.prepare()
+        self.ensure_fork_server()
 
-    def orphaned(self) -> list[str]:
-        """Return, once, the folders of attempts whose fork server has died or is silent, so that the caller checks them."""
-        orphans, self._orphans = self._orphans, []
-        return orphans
-
-    def refused(self) -> list[Refusal]:
-        """Return, once, the attempts that could not be launched."""
-        refused, self._refused = self._refused, []
-        return refused
+    def _abandon(self, server: Server) -> None:
+        """Expect nothing more from a fork server: its attempts have to be checked."""
+        self._servers.remove(server)
+        self._news += [Unwatched(folder) for folder in server.folders]
+        self._begun |= server.begun & server.folders
 
     def acknowledge(self, folders: Sequence[str]) -> None:
-        """Confirm that reports are safely in the store."""
+        """Forget attempts whose ends are in the store."""
         for server in list(self._servers):
             if folders:
                 server.channel.send({"acknowledge": list(folders)})
             if server is not self._servers[-1] and not server.folders:
                 self._dismiss(server)
-        self.begun.difference_update(folders)
+        self._begun.difference_update(folders)
+        for folder in folders:
+            self._elsewhere.pop(folder, None)
+            self._endings.pop(folder, None)
         for server, since in list(self._silent):
             server.folders.difference_update(folders)
             if not server.folders or server.process.poll() is not None:
@@ -213,6 +255,7 @@ class LocalExecutor:
         for server in self._servers:
             server.channel.send({"abandoned": True})
             server.channel.close()
+        self._left += self._servers
         self._servers.clear()
 
     def close(self) -> None:
@@ -221,6 +264,7 @@ class LocalExecutor:
             self._dismiss(server)
         for server, _ in self._silent:
             server.process.kill()
+        for server in (*self._left, *(server for server, _ in self._silent)):
             self._departing.add(server)
         self._departing.close()
         for handle in self._handles:
@@ -228,15 +272,9 @@ class LocalExecutor:
         self._handles.clear()
 
 
-def exit_from_folder(folder: str) -> Exit:
-    """Return the end of an attempt as an orphaned fork server recorded it; unknown if it wrote nothing."""
-    left = reports.left(folder) or reports.Left()
-    orphans = tuple(ProcessIdentity(*each) for each in left.orphans)
-    return Exit(folder, left.status, left.peak_memory, left.cpu_seconds, orphans, left.begun)
-
-
 def _exit(folder: str, report: dict[str, Any]) -> Exit:
     """Return the end that a fork server has reported."""
     orphans = tuple(ProcessIdentity(**each) for each in report.get("left", ()))
     begun = report.get("begun") is True
-    return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"), orphans, begun)
+    code, signal = exit_status.decode(report.get("status"))
+    return Exit(folder, code, signal, report.get("peak"), report.get("cpu"), orphans, begun)

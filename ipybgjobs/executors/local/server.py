@@ -8,42 +8,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from typing import Any
 
-from ..state.folder import StateFolder
-from ..system import launch
-from ..system.roles import command
+from ...state.folder import StateFolder
+from ...system import launch
+from ...system.roles import command
+from ..launch_request import LaunchKind, LaunchRequest
 from .channel import Channel
 
 #: Seconds between two pings while it has something to do; seconds that it may take to answer.
 _ASK, PATIENCE = 2.0, 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """An attempt to be launched.
-
-    Parameters
-    ----------
-    folder : str
-        The attempt folder, with its request.
-    command : sequence of str
-        Command to execute if it is not a fork.
-    environment : dict of str to str
-        Environment variables; they are sent over the channel, and never written to a file.
-    output : str or None
-        File for its output; None: the one in the folder.
-    forked : bool
-        Whether it runs in a fork of the fork server itself.
-    """
-
-    folder: str
-    command: Sequence[str]
-    environment: dict[str, str]
-    output: str | None = None
-    forked: bool = True
 
 
 class Server:
@@ -81,10 +56,10 @@ class Server:
             ours.close()
             raise
 
-    def launch(self, one: Launch) -> None:
+    def launch(self, request: LaunchRequest) -> None:
         """Request the launch of an attempt."""
-        self.folders.add(one.folder)
-        self.channel.send({"launch": asdict(one)})
+        self.folders.add(request.folder)
+        self.channel.send({"launch": _message(request)})
         self._ask()
 
     def receive(self) -> tuple[list[dict[str, Any]], bool]:
@@ -123,6 +98,17 @@ class Server:
     def silent_for(self) -> float:
         """Return the seconds since it last answered, or was pinged."""
         return self._clock() - (self._heard if self._asked is None else self._asked)
+
+
+def _message(request: LaunchRequest) -> dict[str, Any]:
+    """A request as a fork server gets it, which loads none of what a request is made of."""
+    return {
+        "folder": request.folder,
+        "command": list(request.command),
+        "environment": request.environment,
+        "output": request.output,
+        "forked": request.kind is LaunchKind.FORK,
+    }
 
 
 def packages() -> tuple[tuple[str, int], ...]:

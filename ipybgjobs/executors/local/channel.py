@@ -4,7 +4,7 @@ import json
 import socket
 from typing import Any
 
-from ..model import json_text
+from ...model import json_text
 
 _CHUNK = 1 << 16
 

@@ -5,11 +5,14 @@ descendants, and stays until they are gone, so that all of them can be found.
 """
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 
-from ..state import attempt
-from ..system import identity, private_file, tree
+from ...state import attempt, occupancy, reports
+from ...state.reports import Started
+from ...system import identity, private_file, tree
+from . import finding
 
 #: Seconds between two checks.
 INTERVAL = 0.03
@@ -106,3 +109,30 @@ def _note(folder: str, reason: str) -> None:
     except OSError:
         with contextlib.suppress(OSError):  # for example no folder, and then there will be no outcome either
             private_file.write_empty(folder, attempt.ENDING)
+
+
+def begin(folder: str, reason: str, grace: float, kill: Callable[[], bool], *, is_elsewhere: bool) -> Ending | None:
+    """Begin to end an attempt; None if voiding its start is enough, or if its processes are not visible.
+
+    Parameters
+    ----------
+    folder, reason, grace, kill
+        As for `Ending`.
+    is_elsewhere : bool
+        Whether it was found where only its lock can be seen.
+    """
+    started = Started(void=True)
+    with contextlib.suppress(OSError):  # no folder yet, or a full disk
+        attempt.claim_start(folder, {"void": True})
+    if os.path.lexists(f"{folder}/{attempt.STARTED}"):
+        started = reports.started(folder) or Started()
+    here = occupancy.is_here(started)
+    if is_elsewhere and not here:
+        return None
+    if started.void:
+        process = finding.unmarked_process(folder)
+        if process is None:
+            return None
+    else:
+        process = finding.marked_process(folder, started if here else Started())
+    return Ending(folder, process, reason, grace, kill=kill)

@@ -6,8 +6,8 @@ The search is repeated until none is found.
 import time
 from collections.abc import Callable
 
-from ..system import tree
-from ..system.identity import ProcessState
+from ...system import tree
+from ...system.identity import ProcessState
 
 #: Seconds within which killed processes have to be gone.
 LONGEST = 1.0
@@ -32,7 +32,7 @@ class Sweep:
         self._kill_from = clock() + grace
         self._known: list[ProcessState] = []
         self._asked: set[int] = set()
-        self.remains: list[int] = []  #: PIDs of processes that could not be killed
+        self.survivors: list[int] = []  #: PIDs of processes that could not be killed
 
     def step(self) -> bool:
         """Take the steps that are due; return whether nothing more can be done."""
@@ -45,7 +45,7 @@ class Sweep:
         elif now < self._kill_from + LONGEST:
             tree.kill_all(self._known)
         else:
-            self.remains = [state.pid for state in self._known]
+            self.survivors = [state.pid for state in self._known]
             return True
         return False
 

@@ -12,21 +12,18 @@ a fresh process. An attempt that can't be launched is refused with the reason, a
 import contextlib
 import gc
 import os
-import select
-import signal
 import socket
-import sys
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
-from ..state import attempt, occupancy
-from ..state.folder import StateFolder
-from ..system import identity, mark, private_file, tree, worker
-from ..system import launch as launching
-from ..system.open_folder import HeldFolder
-from ..worker import run
+from ...state import attempt, occupancy
+from ...state.folder import StateFolder
+from ...system import identity, mark, private_file, tree, worker
+from ...system import launch as launching
+from ...system.children import Children, Reaped
+from ...system.open_folder import HeldFolder
+from ...worker import run
 from .channel import Channel
-from .orphans import Orphans
 from .succession import Succession
 
 
@@ -49,37 +46,26 @@ class ForkServer:
         self._channel: Channel | None = Channel(channel)
         self._supervisor = os.getppid()
         self._succession = Succession(folder, self._supervisor)
-        self._folders: dict[int, str] = {}  # of living children, by PID
-        self._orphans = Orphans()
+        self._children = Children()
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._followed = True  # whether to start a new supervisor when this one is gone
-        self._children, wake = os.pipe()
-        self._telling, self._begins = os.pipe()
-        self._begun: set[int] = set()  # PIDs of children that have reported their start, until they are reaped
-        for end in (self._children, wake, self._telling, self._begins):
-            os.set_blocking(end, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a fresh process would inherit
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
         """Launch and reap until there is no supervisor to serve and nothing to reap."""
-        while self._channel is not None or self._folders or self._succession.open:
-            ready = self._wait()
+        while self._channel is not None or self._children.folders or self._succession.open:
+            ended, heard = self._wait()
             self._succession.step()
-            if self._children in ready:
-                os.read(self._children, 4096)
-                self._reap()
-            if self._channel is not None and self._channel.fileno() in ready:
+            if ended:
+                for child in self._children.reap():
+                    self._report(child)
+            if self._channel is not None and heard:
                 self._channel.flush()
                 self._obey(self._channel)
 
-    def _wait(self) -> set[int]:
-        waiting = select.poll()
-        waiting.register(self._children, select.POLLIN)
-        if self._channel is not None:
-            waiting.register(self._channel, select.POLLIN | (select.POLLOUT if self._channel.pending else 0))
-        return {descriptor for descriptor, _ in waiting.poll(self._succession.patience())}
+    def _wait(self) -> tuple[bool, bool]:
+        channel = None if self._channel is None else self._channel.fileno()
+        sending = self._channel is not None and self._channel.pending
+        return self._children.wait(channel, self._succession.patience(), sending=sending)
 
     def _obey(self, channel: Channel) -> None:
         """Carry out the received messages."""
@@ -93,11 +79,9 @@ class ForkServer:
             if there and "launch" in message:
                 channel.send(self._launch(message["launch"]))
             if "kill" in message:
-                self._kill(message["kill"])
+                self._children.kill(message["kill"])
             if "ping" in message:
-                self._listen()
-                begun = [self._folders[pid] for pid in self._begun if pid in self._folders]
-                channel.send({"pong": message["ping"], "begun": begun})
+                channel.send({"pong": message["ping"], "begun": self._children.begun()})
         if there and not goodbye:
             return
         self._channel = None
@@ -108,41 +92,23 @@ class ForkServer:
     def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
         """Start an attempt; return the message about it."""
         try:
-            pid = self._fork(launch) if identity.is_single_threaded() else self._start_fresh(launch)
+            if identity.is_single_threaded():
+                self._children.fork(launch["folder"], lambda: self._become_worker(launch))
+            else:
+                self._start_fresh(launch)
         except OSError as error:
             return {"refused": launch["folder"], "reason": launching.reason(error)}
-        self._folders[pid] = launch["folder"]
         return {"launched": launch["folder"]}
 
-    def _start_fresh(self, launch: dict[str, Any]) -> int:
+    def _start_fresh(self, launch: dict[str, Any]) -> None:
         from . import fresh
 
-        return fresh.start(launch, self._begins)
-
-    def _fork(self, launch: dict[str, Any]) -> int:
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            self._become_worker(launch)
-        except BaseException:
-            if os.path.isdir(launch["folder"]):  # else it was moved away with the store, and nobody needs the report
-                sys.excepthook(*sys.exc_info())
-                sys.stderr.flush()
-        finally:
-            os._exit(70)
-
-    def _kill(self, folder: str) -> None:
-        """Kill a worker with its session, if it has not been reaped."""
-        for pid in [pid for pid, started in self._folders.items() if started == folder]:
-            for kill in (os.killpg, os.kill):  # the latter reaches a child that has no session yet
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    kill(pid, signal.SIGKILL)
+        self._children.add(fresh.start(launch, self._children.begins), launch["folder"])
 
     def _become_worker(self, launch: dict[str, Any]) -> None:
         """Run the worker in the child; never returns."""
         folder = launch["folder"]
-        os.dup2(self._begins, worker.TELLING)
+        os.dup2(self._children.begins, worker.TELLING)
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
@@ -152,35 +118,13 @@ class ForkServer:
             run.main(folder, launch["environment"], worker.TELLING)
         os.execve(launch["command"][0], [*launch["command"], f"{worker.TELLS}{worker.TELLING}"], launch["environment"])
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            folder = self._folders.pop(pid, None)
-            left = self._orphans.of(pid, self._folders, folder)
-            if folder is not None:  # else a process that a worker left behind: adopted, and reaped like any other
-                used = {"peak": usage.ru_maxrss * 1024, "cpu": usage.ru_utime + usage.ru_stime}
-                self._listen()
-                self._report(folder, {"status": status, "left": left, "begun": pid in self._begun, **used})
-            self._begun.discard(pid)
-
-    def _listen(self) -> None:
-        """Note which children have begun; each reports it before it can end."""
-        with contextlib.suppress(BlockingIOError):
-            while said := os.read(self._telling, worker.BYTES_OF_PID << 12):
-                starts = range(0, len(said), worker.BYTES_OF_PID)
-                self._begun.update(int.from_bytes(said[at : at + worker.BYTES_OF_PID], "little") for at in starts)
-
-    def _report(self, folder: str, report: dict[str, Any]) -> None:
-        report["folder"] = folder
+    def _report(self, child: Reaped) -> None:
+        report = {"folder": child.folder, "status": child.status, "left": child.left, "begun": child.begun}
+        report |= {"peak": child.peak_memory, "cpu": child.cpu_seconds}
         if self._channel is None:
-            self._keep(folder, report)
+            self._keep(child.folder, report)
             return
-        self._unacknowledged[folder] = report
+        self._unacknowledged[child.folder] = report
         self._channel.send(report)
 
     def _orphaned(self, *, begin: bool) -> None:

@@ -7,19 +7,16 @@ processes that a worker left are ended if it did not end by itself or was being 
 import time
 from collections.abc import Callable
 
-from ..executors.local import Exit, exit_from_folder
-from ..state import attempt, occupancy, reports
-from ..state.reports import Started
-from ..system import identity, mark, place, tree
-from ..system.identity import ProcessIdentity, ProcessState
+from ...state import attempt, occupancy, reports
+from ...state.reports import Started
+from ...system import identity, mark, place, tree
+from ...system.identity import ProcessIdentity, ProcessState
+from ..exit import Exit, recorded
 from .leftovers import Sweep
-from .running import Running
+from .termination import Ending
 
 #: Seconds that a fork server without a supervisor has to record how its child ended.
 PATIENCE = 2.0
-
-#: Seconds between two checks.
-INTERVAL = 0.01
 
 
 class Leaving:
@@ -27,37 +24,45 @@ class Leaving:
 
     Parameters
     ----------
-    run : Running
-        The attempt.
     end : Exit
-        What is known of its end; without a status, its exit report is awaited.
+        What is known of its end; if its exit status is unknown, its exit report is awaited.
     grace : float or None
         Seconds that processes left by a worker that ended by itself have to terminate; None: they stay.
+    find_ending : callable
+        Returns how it is being ended; None if it ended by itself.
     clock : callable
         The monotonic clock, in seconds.
     """
 
-    def __init__(self, run: Running, end: Exit, grace: float | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.run = run
+    def __init__(
+        self,
+        end: Exit,
+        grace: float | None,
+        find_ending: Callable[[], Ending | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.survivors: list[int] = []  #: PIDs of processes that could not be ended
+        self.left_running: list[int] = []  #: PIDs of processes that it has left running, and that are to stay
         self._end = end
+        self._find_ending = find_ending
         self._grace = grace
         self._clock = clock
         self._report_until = clock() + PATIENCE
-        self._started = reports.started(run.folder) or Started()
-        self._launcher = _launcher(self._started) if end.status is None else None
+        self._started = reports.started(end.folder) or Started()
+        self._launcher = _launcher(self._started) if not end.was_seen else None
         self._sweep: Sweep | None = None
 
     def step(self) -> Exit | None:
         """Take the steps that are due; return the end once nothing is left to do."""
-        if self._end.status is None:
-            self._end = exit_from_folder(self.run.folder)
-            if self._end.status is None and self._is_about_to_report():
+        if not self._end.was_seen:
+            self._end = recorded(self._end.folder)
+            if not self._end.was_seen and self._is_about_to_report():
                 return None
         if self._sweep is None:
             self._sweep = self._begin()
         if not self._sweep.step():
             return None
-        self.run.remains = self._sweep.remains
+        self.survivors = self._sweep.survivors
         return self._end
 
     def _is_about_to_report(self) -> bool:
@@ -66,20 +71,18 @@ class Leaving:
 
     def _begin(self) -> Sweep:
         """Determine which of the processes that the attempt left have to end, and how."""
-        if self.run.ending is not None or reports.outcome(self.run.folder) is None:
+        if self._find_ending() is not None or reports.outcome(self._end.folder) is None:
             return Sweep(self._left, 0.0, self._clock)
-        seen = (
-            self._end.status is not None
-        )  # then the processes left by the worker are now children of the process that saw its end
+        seen = self._end.was_seen  # then the processes that the worker left are children of the process that saw its end
         if self._grace is None or (seen and not self._end.left):
-            self.run.left_running = [process.pid for process in self._end.left if identity.is_alive(process)]
+            self.left_running = [process.pid for process in self._end.left if identity.is_alive(process)]
             return Sweep(list, 0.0, self._clock)
         return Sweep(self._left, self._grace, self._clock)
 
     def _left(self) -> list[ProcessState]:
         """Return the attempt's processes that are still alive."""
-        folder, process = self.run.folder, self._started.process
-        known = [] if self.run.ending is None else self.run.ending.known()
+        folder, process, ending = self._end.folder, self._started.process, self._find_ending()
+        known = [] if ending is None else ending.known()
         known += tree.writers(f"{folder}/{attempt.OUTPUT}")
         if occupancy.is_here(self._started):
             worker = None if process is None else ProcessIdentity(*process)

@@ -1,0 +1,45 @@
+"""An attempt to be launched, and the kinds of launch. How a kind works is its executor's business."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LaunchKind(StrEnum):
+    """How an attempt gets its process; the value is what the store and users are shown."""
+
+    FORK = "fork"  #: of a process that has loaded what every attempt needs
+    FRESH = "fresh process"  #: of the interpreter that submitted the job
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchChoice:
+    """The kind of launch that an attempt gets, and why it is not the quickest one; None where it is."""
+
+    kind: LaunchKind
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """An attempt to be launched.
+
+    Parameters
+    ----------
+    folder : str
+        The attempt folder, which holds its request. No two launches share one.
+    command : sequence of str
+        Command to execute if it is not a fork.
+    environment : dict of str to str
+        Environment variables, which are never written to a file.
+    output : str or None
+        File for its output; None: the one in the folder.
+    kind : LaunchKind
+        How it is launched.
+    """
+
+    folder: str
+    command: Sequence[str]
+    environment: dict[str, str]
+    output: str | None = None
+    kind: LaunchKind = LaunchKind.FORK

@@ -1,0 +1,34 @@
+"""The executors by name; each is loaded when it is first asked for. It never launches anything."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ..state.folder import StateFolder
+from .executor import Executor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The one that runs an attempt unless something else is said.
+DEFAULT = "local"
+
+#: Where each is, written as an entry point is: nothing imports an executor by name.
+_PLACES = {"local": "ipybgjobs.executors.local.executor:LocalExecutor"}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all executors."""
+    return tuple(_PLACES)
+
+
+def create(name: str, folder: StateFolder) -> Executor:
+    """Return a new executor for a state folder.
+
+    Raises
+    ------
+    KeyError
+        If there is no executor of that name.
+    """
+    module, _, attribute = _PLACES[name].partition(":")
+    make: Callable[[StateFolder], Executor] = getattr(importlib.import_module(module), attribute)
+    return make(folder)
