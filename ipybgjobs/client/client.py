@@ -331,13 +331,13 @@ class Client:
         """Ask the supervisors to cancel the unfinished jobs of a group."""
         self._writer(folder).cancel_group(group_id, grace, time.time())
 
-    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
-        """Give a queued job another priority; False if it is not queued."""
-        return self._writer(folder).set_priority(job_id, options.priority(priority))
+    def set_priority(self, folder: StateFolder, job_ids: Sequence[int], priority: int) -> list[int]:
+        """Give the queued ones of these jobs another priority, and return their ids."""
+        return self._writer(folder).set_priority(job_ids, priority)
 
-    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention, or stop exempting it."""
-        self._writer(folder).keep(job_id, kept=kept)
+    def keep(self, folder: StateFolder, job_ids: Sequence[int], *, kept: bool) -> list[int]:
+        """Exempt jobs from clean and retention, or stop exempting them; return the ids of those that exist."""
+        return self._writer(folder).keep(job_ids, kept=kept)
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
         """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""

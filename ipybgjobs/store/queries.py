@@ -214,22 +214,6 @@ def remaining_dependencies(database: Database, job_id: int) -> tuple[list[int], 
     return [row[0] for row in rows if not row["anyway"]], [row[0] for row in rows if row["anyway"]]
 
 
-def failed_dependency(database: Database, job_id: int) -> tuple[int, bool] | None:
-    """Return an unsuccessful job whose success another needs, and whether it was removed; None if there is none."""
-    sql = """SELECT on_id, state IS NULL FROM dependencies LEFT JOIN jobs ON jobs.id = on_id
-        WHERE job_id = ? AND NOT anyway AND coalesce(state, 'failed') IN ('failed', 'cancelled')
-        ORDER BY state IS NULL DESC LIMIT 1"""
-    rows = database.read(sql, (job_id,))
-    return (rows[0][0], bool(rows[0][1])) if rows else None
-
-
-def live_holder(database: Database, key: str) -> int | None:
-    """Return the live job that holds a unique key."""
-    sql = "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced"
-    rows = database.read(sql, (key,))
-    return rows[0][0] if rows else None
-
-
 def reusable(database: Database, fingerprint: str | None, since: float | None) -> JobRecord | None:
     """Return the newest successful job with the same fingerprint whose result is kept; None if an argument is None."""
     if fingerprint is None or since is None:
