@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..configuration import loading, sources
+from ..configuration import loading
 from ..configuration.live import LiveTraits
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, InvalidRequest, UnknownJob
@@ -29,9 +29,10 @@ from ..store.removals import Rule
 from ..store.submissions import Prospect, Surroundings
 from ..system import identity, lifetime, place, private_file, shield
 from ..targets import allowlist, inspection
-from ..targets.context import Camera, working_directory
+from ..targets.context import Camera
 from . import dependencies, writer
 from .callbacks import Callbacks
+from .current_settings import CurrentSettings
 from .jobs import supervision
 from .jobs.group import Group
 from .jobs.job import Job
@@ -63,12 +64,9 @@ class Client:
         self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
     ) -> None:
         self._tell = tell
-        self._profile = profile
-        self._live = live
-        self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
+        self._settings = CurrentSettings(profile, live)
         self._databases: dict[str, Database] = {}
         self._opening: dict[int, threading.Lock] = {}  # by process: a thread that does not exist in a fork may hold its parent's
-        self._sources: tuple[Any, list[sources.Source]] | None = None
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
@@ -85,19 +83,7 @@ class Client:
         ConfigurationError
             If a file is broken.
         """
-        found = self._found()
-        signature = sources.signature(source.path for source in found)
-        if self._read is None or self._read[:2] != (found, signature):
-            self._read = (found, signature, loading.load(found))
-        settings = self._read[2]
-        return settings if self._live is None else self._live.apply(settings)
-
-    def _found(self) -> list[sources.Source]:
-        """Return which files apply; searched again when a variable that decides it has changed."""
-        key = (working_directory(), *map(os.environ.get, sources.DECIDING))
-        if self._sources is None or self._sources[0] != key:
-            self._sources = (key, sources.find(self._profile))
-        return self._sources[1]
+        return self._settings.read()
 
     def folder(self) -> StateFolder:
         """Return the state folder, creating it if necessary."""
@@ -378,7 +364,7 @@ class Client:
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._camera.take(self._found(), environment, shield.run(identity.umask), first)
+        context = self._camera.take(self._settings.files(), environment, shield.run(identity.umask), first)
         return Surroundings(context, *self._environment[1:])
 
 

@@ -69,16 +69,18 @@ def apply(control: Control, jobs: Iterable[AnyJob], *, strict: bool) -> Changed[
     BackgroundJobError
         If `strict`, and a job can't be changed.
     """
-    fit, refused = _divided(control, jobs)
-    _raise_first(refused, strict=strict)
-    done = [job for part, records in fit if part.jobs for job in _requested(control, part, records, refused)]
-    _raise_first(refused, strict=strict)
-    return Changed(done, refused)
+    wanted = list(dict.fromkeys(jobs))
+    fit, refused = _divided(control, wanted)
+    _raise_first(wanted, refused, strict=strict)
+    done = {job for part, records in fit if part.jobs for job in _requested(control, part, records, refused)}
+    _raise_first(wanted, refused, strict=strict)
+    return Changed([job for job in wanted if job in done], {job: refused[job] for job in wanted if job in refused})
 
 
 def check(control: Control, jobs: Iterable[AnyJob]) -> None:
     """Raise the first refusal that `apply` would raise; changes nothing."""
-    _raise_first(_divided(control, jobs)[1], strict=True)
+    wanted = list(jobs)
+    _raise_first(wanted, _divided(control, wanted)[1], strict=True)
 
 
 _Fit = list[tuple[Batch[AnyJob], Mapping[AnyJob, JobRecord]]]
@@ -103,18 +105,19 @@ def _requested(
     refused: dict[AnyJob, BackgroundJobError],
 ) -> list[AnyJob]:
     """Request a change, add what was refused only then, and return the jobs that were changed."""
-    granted = set(control.request(part, records))
-    left = part.only(job for job in part.jobs if job not in granted)
+    granted = list(control.request(part, records))
+    left = part.only(records.keys() - set(granted))
     if left.jobs:
         now = left.records()
         why = {job: control.failure(job, record) for job, record in now.items()} | dict(control.refusals(left, now))
         refused |= {job: why.get(job) or _removed(job) for job in left.jobs}
-    return [job for job in part.jobs if job in granted]
+    return granted
 
 
-def _raise_first(refused: Mapping[AnyJob, BackgroundJobError], *, strict: bool) -> None:
-    if strict and refused:
-        raise next(iter(refused.values()))
+def _raise_first(wanted: Iterable[AnyJob], refused: Mapping[AnyJob, BackgroundJobError], *, strict: bool) -> None:
+    for job in wanted:
+        if strict and job in refused:
+            raise refused[job]
 
 
 def _removed(job: JobView) -> UnknownJob:

@@ -211,7 +211,8 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
     ended: list[Job] = []
 
     def some_ended() -> bool:
-        ended[:] = [job for part in parts for job in part.ended()]
+        found = {job for part in parts for job in part.ended()}
+        ended[:] = [job for job in jobs if job in found]
         return bool(ended)
 
     def late() -> str:
