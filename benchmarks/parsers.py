@@ -16,7 +16,7 @@ for name in ("IPYBGJOBS_STATE_DIR", "IPYBGJOBS_CONFIG", "JUPYTER_CONFIG_DIR", "J
     os.environ[name] = f"{ROOT}/{name.lower()}"
 Path(os.environ["IPYBGJOBS_CONFIG"]).write_text("")
 
-from parsers import PARSERS, processor_seconds  # noqa: E402 - after the variables that it reads
+from support.parsers import PARSERS, processor_seconds  # noqa: E402 - after the variables that it reads
 
 SHORT, LONG, RUNS = 250_000, 1_000_000, 3
 

@@ -8,6 +8,7 @@ Names are loaded on first use, because every ipybgjobs process imports this modu
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._version import __version__
     from .api import as_completed, clean, grid, group, job, jobs, pause, resume, run_background_job, run_here, submit, submit_many
     from .client.jobs.group import Group
     from .client.jobs.job import Job
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         ParametersNotLoaded,
         ResultNotKept,
         Retry,
+        Standstill,
         StoreError,
         UnknownJob,
     )
@@ -38,9 +40,8 @@ if TYPE_CHECKING:
     from .panel.widget import Panel
     from .state.current_job import current_job, progress, report
 
-__version__ = "0.1.0"
-
 _PLACES = {
+    "__version__": "_version",
     "current_job": "state.current_job",
     "progress": "state.current_job",
     "report": "state.current_job",

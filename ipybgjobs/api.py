@@ -361,9 +361,9 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
-    """Report how many finished jobs would be removed with everything they left, and their size; or remove them.
+    """Report how many finished jobs would be removed with all they left, and their size; `dry_run=False` removes them.
 
     Parameters
     ----------
@@ -373,12 +373,12 @@ def clean(
         Only jobs that ended longer ago than this duration.
     keep_jobs : int, optional
         Number of most recently finished jobs to keep.
-    yes : bool
-        Whether to remove them.
+    dry_run : bool
+        True, the default: only report what would be removed. False: remove it.
 
     Returns
     -------
     Cleaning
         How many, how large, and whether they were removed. Live jobs, and those marked by `keep()`, are never among them.
     """
-    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)
+    return cleaning.clean(client(), state, older_than, keep_jobs, dry_run=dry_run)

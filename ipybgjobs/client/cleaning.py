@@ -59,9 +59,11 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
     """Remove finished jobs; see `ipybgjobs.clean`."""
+    if not isinstance(dry_run, bool):
+        raise InvalidParameters(f"dry_run must be True or False; got {quoted(dry_run)}.")
     rule = Rule(
         states=_states(state),
         ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
@@ -69,9 +71,9 @@ def clean(
     )
     folder = client.folder()
     found = removals.removable(client.database(folder), rule, _EVERY)
-    if yes:
-        return _removed(client, folder, found, rule)
-    return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+    if dry_run:
+        return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+    return _removed(client, folder, found, rule)
 
 
 def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:

@@ -204,7 +204,7 @@ def keep(arguments: argparse.Namespace) -> int:
 
 def clean(arguments: argparse.Namespace) -> int:
     """Report which finished jobs would be removed, with sizes; with --yes, remove them."""
-    done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, yes=arguments.yes)
+    done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, dry_run=not arguments.yes)
     hint = "" if done.removed or not done.jobs else "; add --yes to remove them"
     _say(arguments, f"{done}{hint}", {"jobs": done.jobs, "bytes": done.bytes, "removed": done.removed})
     return 0

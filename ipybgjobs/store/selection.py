@@ -36,12 +36,6 @@ def failed_dependencies(database: Database, job_ids: Sequence[int]) -> dict[int,
     return {row[0]: FailedDependency(row[1], bool(row[2])) for row in database.read(sql, (ids, ids))}
 
 
-def live_holders(database: Database, keys: Iterable[str]) -> dict[str, int]:
-    """Return the live jobs that hold these unique keys, by key."""
-    sql = f"SELECT unique_key, id FROM jobs WHERE unique_key {_CHOSEN} AND state IN ('queued', 'running') AND NOT replaced"
-    return {row[0]: row[1] for row in database.read(sql, (json.dumps(list(keys)),))}
-
-
 def live_elsewhere(database: Database, group_id: int, here: str) -> list[JobRecord]:
     """Read the unfinished jobs of a group that belong to another place than this one."""
     sql = f"{JOBS} WHERE jobs.group_id = ? AND jobs.state IN ('queued', 'running') AND jobs.place != ? ORDER BY jobs.id"

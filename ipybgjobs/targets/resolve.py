@@ -185,7 +185,7 @@ def on_submit(owner: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]] | N
 
 
 #: Optional methods, called once a job of the class has ended: one with the result, one with the exception.
-HOOKS = ("on_success", "failed")
+HOOKS = ("on_success", "on_failure")
 
 
 def hooks(owner: Any) -> tuple[str, ...]:

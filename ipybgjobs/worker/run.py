@@ -242,7 +242,7 @@ def _call_hook(request: dict[str, Any], instance: Any) -> Any:
         return instance.on_success(results.value(hook["attempt"], request["job"]["id"]))
     written = reports.outcome(hook["attempt"])
     traceback = None if written is None else written.traceback
-    return instance.failed(results.exception(hook["attempt"], hook["outcome"], hook["error"], traceback))
+    return instance.on_failure(results.exception(hook["attempt"], hook["outcome"], hook["error"], traceback))
 
 
 def _sent(request: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ...errors import BackgroundJobError, DuplicateJob, InvalidRequest, UnknownJ
 from ...model.records import JobRecord, JobState
 from ...state import occupancy
 from ...state.folder import StateFolder
-from ...store import queries, selection
+from ...store import duplicates, queries, selection
 from ...system import shield
 from . import waiting
 from .batch import AnyJob, Batch, batches
@@ -203,9 +203,10 @@ def _not_to_be_retried(job: JobView, state: JobState) -> InvalidRequest:
 def _duplicates(part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> dict[AnyJob, BackgroundJobError]:
     """Return those whose unique key another job holds."""
     keys = {job: record.unique_key for job, record in records.items() if record.unique_key is not None}
-    holders = selection.live_holders(part.database(), keys.values()) if keys else {}
+    with part.database().looking() as connection:
+        holders = duplicates.key_holders(connection, keys.values()) if keys else {}
     said = "job {} holds the unique key of job {}: wait for it to end, or cancel it."
-    return {job: DuplicateJob(said.format(holders[key], job.id)) for job, key in keys.items() if key in holders}
+    return {job: DuplicateJob(said.format(holders[key].id, job.id)) for job, key in keys.items() if key in holders}
 
 
 def failed_dependencies(part: Batch[AnyJob]) -> dict[AnyJob, BackgroundJobError]:

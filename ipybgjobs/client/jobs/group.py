@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from ...errors import BackgroundJobError, InvalidParameters, UnknownJob
+from ...errors import BackgroundJobError, UnknownJob
 from ...model.records import GroupRecord, JobRecord
 from ...state import wake
 from ...state.folder import StateFolder
@@ -125,25 +125,23 @@ class Group:
         """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
         return as_completed(self.jobs, timeout)
 
-    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
+    def results(self, timeout: float | str | None = None, *, return_exceptions: bool = False) -> list[Any]:
         """Wait, and return what the jobs returned, in the order of the parameters.
 
         Parameters
         ----------
         timeout : float or str, optional
             Seconds, or a duration such as ``"5m"``; None: as long as it takes.
-        errors : str
-            ``"raise"``: raise the exception of the first failed job; ``"return"``: return exceptions in place of results.
+        return_exceptions : bool
+            False: raise the exception of the first failed job. True: return exceptions in place of results.
 
         Raises
         ------
         TimeoutError
             If `timeout` runs out.
         """
-        if errors not in ("raise", "return"):
-            raise InvalidParameters(f'errors must be "raise" or "return"; got {errors!r}.')
         self.wait(timeout)
-        return self.jobs.results(return_exceptions=errors == "return")
+        return self.jobs.results(return_exceptions=return_exceptions)
 
     def exceptions(self, timeout: float | str | None = None) -> list[BaseException | None]:
         """Wait, and return what the jobs raised, in the order of the parameters; None for each that succeeded.
