@@ -16,6 +16,8 @@ cleaning
     Removing ended jobs by state, age and count.
 client
     The way in: submit, read, change.
+current_settings
+    The settings as they are now.
 dependencies
     What a new job depends on, named by id, name or object.
 rescue

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from ..configuration import loading, sources
+from ..configuration import loading
 from ..configuration.live import LiveTraits
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, InvalidRequest, UnknownJob
@@ -29,9 +29,10 @@ from ..store.removals import Rule
 from ..store.submissions import Prospect, Surroundings
 from ..system import identity, lifetime, place, private_file, shield
 from ..targets import allowlist, inspection
-from ..targets.context import Camera, working_directory
+from ..targets.context import Camera
 from . import dependencies, writer
 from .callbacks import Callbacks
+from .current_settings import CurrentSettings
 from .jobs import supervision
 from .jobs.group import Group
 from .jobs.job import Job
@@ -64,12 +65,9 @@ class Client:
         self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
     ) -> None:
         self._tell = tell
-        self._profile = profile
-        self._live = live
-        self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
+        self._settings = CurrentSettings(profile, live)
         self._databases: dict[str, Database] = {}
         self._opening: dict[int, threading.Lock] = {}  # by process: a thread that does not exist in a fork may hold its parent's
-        self._sources: tuple[Any, list[sources.Source]] | None = None
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
@@ -86,19 +84,7 @@ class Client:
         ConfigurationError
             If a file is broken.
         """
-        found = self._found()
-        signature = sources.signature(source.path for source in found)
-        if self._read is None or self._read[:2] != (found, signature):
-            self._read = (found, signature, loading.load(found))
-        settings = self._read[2]
-        return settings if self._live is None else self._live.apply(settings)
-
-    def _found(self) -> list[sources.Source]:
-        """Return which files apply; searched again when a variable that decides it has changed."""
-        key = (working_directory(), *map(os.environ.get, sources.DECIDING))
-        if self._sources is None or self._sources[0] != key:
-            self._sources = (key, sources.find(self._profile))
-        return self._sources[1]
+        return self._settings.read()
 
     def folder(self) -> StateFolder:
         """Return the state folder, creating it if necessary."""
@@ -341,13 +327,13 @@ class Client:
         """Ask the supervisors to cancel the unfinished jobs of a group."""
         self._writer(folder).cancel_group(group_id, grace, time.time())
 
-    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
-        """Give a queued job another priority; False if it is not queued."""
-        return self._writer(folder).set_priority(job_id, options.priority(priority))
+    def set_priority(self, folder: StateFolder, job_ids: Sequence[int], priority: int) -> list[int]:
+        """Give the queued ones of these jobs another priority, and return their ids."""
+        return self._writer(folder).set_priority(job_ids, priority)
 
-    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention, or stop exempting it."""
-        self._writer(folder).keep(job_id, kept=kept)
+    def keep(self, folder: StateFolder, job_ids: Sequence[int], *, kept: bool) -> list[int]:
+        """Exempt jobs from clean and retention, or stop exempting them; return the ids of those that exist."""
+        return self._writer(folder).keep(job_ids, kept=kept)
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
         """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""
@@ -388,7 +374,7 @@ class Client:
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._camera.take(self._found(), environment, shield.run(identity.umask), first)
+        context = self._camera.take(self._settings.files(), environment, shield.run(identity.umask), first)
         return Surroundings(context, *self._environment[1:])
 
 

@@ -120,20 +120,27 @@ class Writer:
 
         shield.run(effect, lambda asked: _cancellation(f"group {group_id}", 1) if asked else None)
 
-    def set_priority(self, job_id: int, priority: int) -> bool:
-        """Give a queued job another priority; False if it is not queued."""
+    def set_priority(self, job_ids: Sequence[int], priority: int) -> list[int]:
+        """Give the queued ones of these jobs another priority, and return their ids."""
 
-        def effect() -> bool:
-            changed = controls.set_priority(self._database, job_id, priority)
+        def effect() -> list[int]:
+            changed = controls.set_priority(self._database, job_ids, priority)
             wake(self._folder)
             return changed
 
-        return shield.run(effect, lambda changed: f"job {job_id} now has priority {priority}" if changed else None)
+        def said(changed: list[int]) -> str | None:
+            return f"{_named(changed)} now {'has' if len(changed) == 1 else 'have'} priority {priority}" if changed else None
 
-    def keep(self, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention, or stop exempting it."""
-        said = f"job {job_id} is {'kept' if kept else 'no longer kept'}"
-        shield.run(lambda: controls.keep(self._database, job_id, kept=kept), lambda _: said)
+        return shield.run(effect, said)
+
+    def keep(self, job_ids: Sequence[int], *, kept: bool) -> list[int]:
+        """Exempt jobs from clean and retention, or stop exempting them; return the ids of those that exist."""
+
+        def said(changed: list[int]) -> str | None:
+            how = "kept" if kept else "no longer kept"
+            return f"{_named(changed)} {'is' if len(changed) == 1 else 'are'} {how}" if changed else None
+
+        return shield.run(lambda: controls.keep(self._database, job_ids, kept=kept), said)
 
     def remove(self, job_ids: Sequence[int], rule: Rule | None) -> list[str]:
         """Remove finished jobs that still match a rule; return the uids of those removed."""

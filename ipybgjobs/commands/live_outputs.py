@@ -13,6 +13,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from ..client.jobs import attempt_folders
 from ..client.jobs.job import Job
 from ..errors import BackgroundJobError, UnknownJob
 from ..model.records import JobState, Outcome
@@ -82,7 +83,7 @@ class LiveDisplay:
         if sign == self._read and not last:
             return False
         self._read = sign
-        bundles = [_bundle(output) for output in self._job._plain_outputs()]  # noqa: SLF001 - its own package
+        bundles = [_bundle(output) for output in self._job.plain_outputs()]
         if last:
             bundles += _end(self._job)
         bundles += [_EMPTY] * (len(self._shown) - len(bundles))  # outputs that were shown and then cleared
@@ -92,7 +93,7 @@ class LiveDisplay:
 
     def _sign(self) -> object:
         """Return a value that changes when the job prints or displays something, or begins another attempt."""
-        folder = self._job._newest_folder()  # noqa: SLF001 - its own package
+        folder = attempt_folders.newest(self._job.state_folder, self._job.attempts)
         return folder, *(_size(f"{folder}/{name}") for name in (attempt.OUTPUT, attempt.OUTPUTS, attempt.OUTCOME))
 
     def _show(self, number: int, bundle: _Bundle) -> None:

@@ -106,7 +106,7 @@ class JobMagics(Magics):
     def _silence(self, job: Job) -> None:
         """Keep a job from showing its card at the end of this cell."""
         assert self.shell is not None
-        job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
+        job.silence(self.shell.execution_count)
 
     def _variables(self) -> dict[str, Any]:
         """Return the variables that the user has defined, without those of IPython."""
@@ -136,7 +136,7 @@ class JobMagics(Magics):
 def _show_card(job: Job) -> None:
     """Show a job's card, live if there is a frontend, unless the line that made it ended in a semicolon."""
     if not job.is_silenced():
-        show_live(lambda: {"text/html": job._repr_html_(), "text/plain": repr(job)}, job.id)
+        show_live(lambda: {"text/html": job.to_html(), "text/plain": repr(job)}, job.id)
 
 
 def _whole_target(target: str, variables: dict[str, Any]) -> str:

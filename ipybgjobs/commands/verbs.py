@@ -18,7 +18,7 @@ from ..client.client import client
 from ..client.jobs import as_json
 from ..client.jobs.job import Job
 from ..client.jobs.job_list import JobList
-from ..errors import BackgroundJobError, InvalidRequest, RemoteTraceback
+from ..errors import BackgroundJobError, RemoteTraceback
 from ..model.records import JobState
 from ..panel import overview
 from ..targets import context
@@ -131,11 +131,11 @@ def wait(arguments: argparse.Namespace) -> int:
 
 def cancel(arguments: argparse.Namespace) -> int:
     """Cancel jobs, and wait until they have ended."""
-    chosen = _chosen(arguments)
-    ended = [job for job in chosen if job.state.ended] if arguments.group is None else []
-    if ended:
-        ended[0].cancel(arguments.grace)  # which refuses, and says why
-    _say_jobs(arguments, chosen.cancel(arguments.grace))
+    cancelled = _chosen(arguments).cancel(arguments.grace, strict=arguments.group is None)
+    _say_jobs(arguments, cancelled)
+    for job, reason in cancelled.skipped.items():
+        if not job.state.ended:  # it is elsewhere, out of reach
+            raise reason
     return 0
 
 
@@ -159,31 +159,19 @@ def retry(arguments: argparse.Namespace) -> int:
         chosen = api.jobs(state=JobState.FAILED, limit=_EVERY)
     else:
         chosen = _chosen(argparse.Namespace(jobs=keys, group=arguments.group))
-    fit = tuple(state for state in JobState if state.ended) if changed else (JobState.FAILED, JobState.CANCELLED)
-    unfit = [job for job in chosen if keys and job.state not in fit]
-    if unfit:
-        unfit[0].retry(changed or None)  # which refuses, and says why, before any is changed
-    one_by_one = changed or len(keys) == 1  # then a refusal says why
-    retried = [job.retry(changed or None) for job in chosen] if one_by_one else chosen.retry()
-    _say_jobs(arguments, retried)
-    left = [] if changed else [str(job.id) for job in chosen if job not in retried]
-    if keys and left:
-        raise InvalidRequest(
-            f"not retried: job {', '.join(left)}. Only failed or cancelled jobs can be, and only after the jobs that they "
-            "depend on."
-        )
+    _say_jobs(arguments, _retried_changed(chosen, changed) if changed else chosen.retry(strict=bool(keys)))
     return 0
+
+
+def _retried_changed(jobs: JobList, params: dict[str, Any]) -> list[Job]:
+    """Submit each job anew with changed parameters; one that has not ended refuses before any is submitted."""
+    live = [job for job in jobs if not job.state.ended]
+    return [job.retry(params) for job in live[:1] or jobs]
 
 
 def priority(arguments: argparse.Namespace) -> int:
     """Change the priority of queued jobs."""
-    chosen = _chosen(arguments)
-    if arguments.group is not None:
-        chosen = JobList(job for job in chosen if job.state is JobState.QUEUED)
-    unfit = [job for job in chosen if job.state is not JobState.QUEUED]
-    for job in unfit[:1] or chosen:  # the first that is not queued refuses, before any is changed
-        job.set_priority(arguments.to)
-    _say_jobs(arguments, chosen)
+    _say_jobs(arguments, _chosen(arguments).set_priority(arguments.to, strict=arguments.group is None))
     return 0
 
 
@@ -203,23 +191,14 @@ def resume(arguments: argparse.Namespace) -> int:
 
 def remove(arguments: argparse.Namespace) -> int:
     """Remove finished jobs."""
-    chosen = _chosen(arguments)
-    live = [job for job in chosen if not job.state.ended]
-    if live:
-        raise InvalidRequest(f"job {live[0].id} is {live[0].state}; only finished jobs can be removed: cancel it first.")
-    removed = [job.id for job in chosen]
-    for job in chosen:
-        job.remove()
+    removed = [job.id for job in _chosen(arguments).remove(strict=True)]
     _say(arguments, f"removed {', '.join(f'job {each}' for each in removed)}", {"removed": removed})
     return 0
 
 
 def keep(arguments: argparse.Namespace) -> int:
     """Exempt jobs from clean and retention; with --no, no longer."""
-    chosen = _chosen(arguments)
-    for job in chosen:
-        job.keep(not arguments.no)
-    _say_jobs(arguments, chosen)
+    _say_jobs(arguments, _chosen(arguments).keep(not arguments.no, strict=True))
     return 0
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..client.jobs.group import Group
 from ..client.jobs.job import Job
 from ..model import moments, sizes
 from ..model.records import Attempt, JobState
@@ -14,7 +13,7 @@ from ..model.redaction import one_line
 
 def line(job: Job) -> str:
     """Return a job as one line."""
-    record = job._record()  # noqa: SLF001 - its own package
+    record = job.record()
     return record.line(time.time(), job.status)
 
 
@@ -26,7 +25,7 @@ def line_with_size(job: Job) -> str:
 
 def details(job: Job) -> list[str]:
     """Return the lines that describe a job with its attempts."""
-    record = job._record()  # noqa: SLF001 - likewise
+    record = job.record()
     lines = [line(job), f"  uid        {job.uid}", f"  queue      {one_line(record.queue)}, priority {record.priority}"]
     lines += [f"  submitted  {moments.show(record.submitted_at)}"]
     facts = {
@@ -51,12 +50,6 @@ def details(job: Job) -> list[str]:
 def _attempt_line(what: str, attempt: Attempt) -> str:
     slot = "" if attempt.slot is None else f"slot {attempt.slot} · "
     return f"  {what}  {moments.show(attempt.started_at)}  {slot}{attempt.line()}"
-
-
-def group_as_json(group: Group) -> dict[str, Any]:
-    """Return what the command line shows of a group, as JSON values."""
-    record = group._record()  # noqa: SLF001 - likewise
-    return {"id": record.id, "uid": record.uid, "name": record.name, "target": record.target, "counts": record.counts}
 
 
 def jsonable(value: Any) -> Any:

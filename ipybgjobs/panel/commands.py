@@ -6,7 +6,7 @@ from typing import Any
 from ..client.client import Client
 from ..client.jobs.job import Job
 from ..client.jobs.job_list import JobList
-from ..errors import BackgroundJobError, InvalidRequest
+from ..errors import InvalidRequest
 from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store import changes, queries
@@ -73,11 +73,10 @@ def _cancel(jobs: JobList, _message: dict[str, Any]) -> str:
     if len(jobs) == 1:
         jobs[0].cancel()
         return _how_it_ended(jobs[0])
-    within = [job for job in jobs if not job._is_out_of_reach()]  # noqa: SLF001 - its own package
-    ended = JobList(within).cancel()
-    cancelled = [job for job in ended if job.state is JobState.CANCELLED]
-    rest = f"; {len(jobs) - len(cancelled)} not: finished already, or elsewhere" if len(cancelled) < len(jobs) else ""
-    return f"{_count(cancelled)} cancelled{rest}"
+    done = jobs.cancel()
+    late = [job for job in done if job.state is not JobState.CANCELLED]
+    reasons = [*map(_how_it_ended, late), *map(str, done.skipped.values())]
+    return _result(len(done) - len(late), "cancelled", reasons)
 
 
 def _how_it_ended(job: Job) -> str:
@@ -88,37 +87,26 @@ def _how_it_ended(job: Job) -> str:
 def _retry(jobs: JobList, _message: dict[str, Any]) -> str:
     if len(jobs) == 1:
         return f"job {jobs[0].retry().id} retried"
-    retried = jobs.retry()
-    rest = f"; {len(jobs) - len(retried)} not: only failed or cancelled jobs can be" if len(retried) < len(jobs) else ""
-    return f"{_count(retried)} retried{rest}"
+    return _changed(jobs.retry(), "retried")
 
 
 def _remove(jobs: JobList, _message: dict[str, Any]) -> str:
-    if len(jobs) == 1:
-        jobs[0].remove()
-        return "1 job removed"
-    gone = jobs[0]._remove(jobs) if jobs else 0  # noqa: SLF001 - its own package
-    left = len(jobs) - gone
-    rest = f"; {left} not: unfinished, or with a pending hook" if left else ""
-    return f"{'1 job' if gone == 1 else f'{gone:,} jobs'} removed{rest}"
+    return _changed(jobs.remove(strict=len(jobs) == 1), "removed")
 
 
 def _priority(jobs: JobList, message: dict[str, Any]) -> str:
-    return _each(jobs, lambda job: job.set_priority(message.get("to", 0)), f"given priority {message.get('to', 0)}")
+    priority = message.get("to", 0)
+    return _changed(jobs.set_priority(priority, strict=len(jobs) == 1), f"given priority {priority}")
 
 
-def _each(jobs: JobList, do: Callable[[Job], object], done: str) -> str:
-    """Apply a function to each job; for one job a failure raises, for several the failures are counted."""
-    refused: list[str] = []
-    for job in jobs:
-        try:
-            do(job)
-        except BackgroundJobError as error:
-            if len(jobs) == 1:
-                raise
-            refused.append(str(error))
-    rest = f"; {len(refused)} not: {refused[0]}" if refused else ""
-    return f"{_count(jobs[len(refused) :])} {done}{rest}"
+def _changed(done: JobList, how: str) -> str:
+    return _result(len(done), how, [str(reason) for reason in done.skipped.values()])
+
+
+def _result(count: int, how: str, reasons: Sequence[str]) -> str:
+    """Return how many jobs were changed, and of the others how many were not, with the first reason."""
+    rest = f"; {len(reasons):,} not: {reasons[0].rstrip('.')}" if reasons else ""
+    return f"{'1 job' if count == 1 else f'{count:,} jobs'} {how}{rest}"
 
 
 def _pause(client: Client, message: dict[str, Any]) -> str:
@@ -127,10 +115,6 @@ def _pause(client: Client, message: dict[str, Any]) -> str:
 
 def _resume(client: Client, message: dict[str, Any]) -> str:
     return f"queue {', '.join(client.resume(message.get('queue'))) or 'none'} resumed"
-
-
-def _count(jobs: Sequence[Job]) -> str:
-    return "1 job" if len(jobs) == 1 else f"{len(jobs):,} jobs"
 
 
 _OF_JOBS: dict[str, Callable[[JobList, dict[str, Any]], str]] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..client.jobs import attempt_folders
 from ..client.jobs.job import Job
 from ..errors import BackgroundJobError
 from . import details
@@ -79,7 +80,7 @@ class OpenJobs:
             except BackgroundJobError:
                 one.stale = True
                 raise
-        folder = one.job._newest_folder()  # noqa: SLF001 - its own package
+        folder = attempt_folders.newest(one.job.state_folder, one.job.attempts)
         if folder is not None and (one.tail is None or one.tail.folder != folder):
             one.tail = Tail(folder)
         more = one.tail.more() if one.tail is not None else None

@@ -82,7 +82,7 @@ def _static_form(job: int | None) -> Callable[[], Bundle]:
     if job is None:
         return overview.bundle
     handle = client_module.client().job(job)
-    return lambda: {"text/html": handle._repr_html_(), "text/plain": repr(handle)}
+    return lambda: {"text/html": handle.to_html(), "text/plain": repr(handle)}
 
 
 def _sender(panel: "weakref.ref[Panel]") -> Callable[[dict[str, Any]], None]:

@@ -44,6 +44,8 @@ salvage
     Reading what can be read of a damaged store.
 schedule
     What may start, and what waits for what.
+selection
+    Several chosen jobs, read by one statement.
 sqlite_errors
     What SQLite's errors mean, and what to do.
 submissions

@@ -6,18 +6,19 @@ Nothing here changes a job's state; only the supervisor does.
 import json
 from collections.abc import Iterable, Mapping
 
-from ..errors import UnknownJob
-from ..model.records import JobState, Owner
+from ..model.records import Owner
 from . import places
 from .database import Database
 from .insertion import NewRow, insert_many, insert_selected
 from .requests import AdoptRequest, CancelRequest, RetryRequest, request_columns
 from .submissions import Surroundings, context_id, environment_id
 
+_CHOSEN = "id IN (SELECT value FROM json_each(:wanted))"
+
 
 def request_cancel(database: Database, job_ids: Iterable[int], grace: float | None, now: float) -> int:
     """Ask each place's supervisor to cancel the unfinished ones of these jobs, and return how many."""
-    return _request_cancel(database, "id IN (SELECT value FROM json_each(:wanted))", json.dumps(list(job_ids)), grace, now)
+    return _request_cancel(database, _CHOSEN, json.dumps(list(job_ids)), grace, now)
 
 
 def request_cancel_of_group(database: Database, group_id: int, grace: float | None, now: float) -> int:
@@ -53,26 +54,21 @@ def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner,
         insert_many(connection, "requests", rows)
 
 
-def set_priority(database: Database, job_id: int, priority: int) -> bool:
-    """Give a queued job another priority; False if it is not queued."""
+def set_priority(database: Database, job_ids: Iterable[int], priority: int) -> list[int]:
+    """Give the queued ones of these jobs another priority, and return their ids."""
+    sql = f"UPDATE jobs SET priority = :value WHERE {_CHOSEN} AND state = 'queued' RETURNING id"
+    return _changed(database, sql, priority, job_ids)
+
+
+def keep(database: Database, job_ids: Iterable[int], *, kept: bool) -> list[int]:
+    """Exempt jobs from clean and retention, or revoke that; return the ids of those that exist."""
+    return _changed(database, f"UPDATE jobs SET kept = :value WHERE {_CHOSEN} RETURNING id", kept, job_ids)
+
+
+def _changed(database: Database, sql: str, value: int, job_ids: Iterable[int]) -> list[int]:
+    values = {"value": value, "wanted": json.dumps(list(job_ids))}
     with database.transaction() as connection:
-        cursor = connection.execute(
-            "UPDATE jobs SET priority = ? WHERE id = ? AND state = ?", (priority, job_id, JobState.QUEUED)
-        )
-    return cursor.rowcount == 1
-
-
-def keep(database: Database, job_id: int, *, kept: bool) -> None:
-    """Exempt a job from clean and retention, or revoke that.
-
-    Raises
-    ------
-    UnknownJob
-        If the job is gone.
-    """
-    with database.transaction() as connection:
-        if not connection.execute("UPDATE jobs SET kept = ? WHERE id = ?", (kept, job_id)).rowcount:
-            raise UnknownJob(f"Job {job_id} is no longer in {database.path}.")
+        return [row["id"] for row in connection.execute(sql, values).fetchall()]
 
 
 def pause(database: Database, queues: Iterable[str], now: float) -> None:

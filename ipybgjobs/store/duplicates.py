@@ -3,7 +3,9 @@
 Each look is made twice: by a client beforehand, and in the transaction of a submit, which decides.
 """
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..model.records import JobRecord, JobState
@@ -23,15 +25,25 @@ class KeyHolder:
     host: str
 
 
+_HOLDERS = """SELECT id, uid, target, state, place, host, unique_key FROM jobs
+    WHERE unique_key {} AND state IN ('queued', 'running') AND NOT replaced"""
+
+
 def key_holder(connection: sqlite3.Connection, key: str | None) -> KeyHolder | None:
     """Read the live job that holds a unique key."""
     if key is None:
         return None
-    sql = """SELECT id, uid, target, state, place, host FROM jobs
-        WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced"""
-    row = connection.execute(sql, (key,)).fetchone()
-    if row is None:
-        return None
+    row = connection.execute(_HOLDERS.format("= ?"), (key,)).fetchone()
+    return None if row is None else _holder(row)
+
+
+def key_holders(connection: sqlite3.Connection, keys: Iterable[str]) -> dict[str, KeyHolder]:
+    """Read the live jobs that hold these unique keys, by key."""
+    rows = connection.execute(_HOLDERS.format("IN (SELECT value FROM json_each(?))"), (json.dumps(list(keys)),)).fetchall()
+    return {row["unique_key"]: _holder(row) for row in rows}
+
+
+def _holder(row: sqlite3.Row) -> KeyHolder:
     return KeyHolder(
         id=row["id"],
         uid=columns.any_text(row, "uid"),

@@ -237,15 +237,6 @@ def remaining_dependencies(database: Database, job_id: int) -> tuple[list[int], 
     return [row[0] for row in rows if not row["anyway"]], [row[0] for row in rows if row["anyway"]]
 
 
-def failed_dependency(database: Database, job_id: int) -> tuple[int, bool] | None:
-    """Return an unsuccessful job whose success another needs, and whether it was removed; None if there is none."""
-    sql = """SELECT on_id, state IS NULL FROM dependencies LEFT JOIN jobs ON jobs.id = on_id
-        WHERE job_id = ? AND NOT anyway AND coalesce(state, 'failed') IN ('failed', 'cancelled')
-        ORDER BY state IS NULL DESC LIMIT 1"""
-    rows = database.read(sql, (job_id,))
-    return (rows[0][0], bool(rows[0][1])) if rows else None
-
-
 def queues_in_use(database: Database) -> list[str]:
     """Read the queues that have waiting jobs, whether or not they are still configured."""
     rows = database.read("SELECT DISTINCT queue FROM jobs WHERE state = 'queued' AND typeof(queue) = 'text' ORDER BY queue")

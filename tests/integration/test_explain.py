@@ -164,5 +164,5 @@ def test_a_broken_configuration_file_is_explained(calls, capsys):
 def test_what_is_explained_is_what_is_submitted(calls):
     found = client().explain("work.echo", {"value": [1]}, queue="gpu", priority=3).to_json()
     job = bg.submit("work.echo", {"value": [1]}, queue="gpu", priority=3)
-    assert (found["call"], found["queue"]["name"], found["priority"]) == (str(job._record().call), job.queue, job.priority)
+    assert (found["call"], found["queue"]["name"], found["priority"]) == (str(job.record().call), job.queue, job.priority)
     job.wait(60)

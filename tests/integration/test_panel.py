@@ -472,7 +472,8 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
     running = bg.submit("work.Trainer.sleep")
     until(lambda: running.state == "running", "a running job")
     answer = panel.ask("remove", jobs=[ended[0].id, ended[1].id, running.id, 99])
-    assert answer["text"] == "2 jobs removed; 1 not: unfinished, or with a pending hook; 1 had been removed"
+    reason = f"job {running.id} is running; only a finished job can be removed: cancel it first"
+    assert answer["text"] == f"2 jobs removed; 1 not: {reason}; 1 had been removed"
     answer = panel.ask("cancel", jobs=[running.id, 98])
     assert answer["text"] == f"job {running.id} was cancelled; 1 had been removed"
 
@@ -561,10 +562,10 @@ def test_a_job_that_is_tried_again_shows_its_own_time_and_not_how_it_failed_befo
     job = bg.submit("panel_jobs.gate", {"path": str(gate)})
     until(lambda: job.state == "running", "the job running")
     job.cancel()
-    first = job.wait(DEADLINE)._record()
+    first = job.wait(DEADLINE).record()
     panel.ask("retry", jobs=[job.id])
     until(lambda: job.state == "running", "its next attempt")
-    again = job._record()
+    again = job.record()
     assert again.started_at >= first.ended_at
     assert again.error == "cancelled"
     assert "cancelled" not in again.line(again.started_at + 1)

@@ -8,7 +8,7 @@ import pytest
 from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs.client.jobs import as_json, html
+from ipybgjobs.client.jobs import as_json, attempt_folders, html
 from ipybgjobs.commands import cli, job_line
 from ipybgjobs.commands.job_line import UsageFault
 from ipybgjobs.model.redaction import BLANK
@@ -77,7 +77,14 @@ def test_a_secret_is_on_no_surface(lab, tmp_path, kind, capsys):
 
 def test_the_panel_shows_no_secret_of_the_environment_and_none_that_a_job_reports(lab):
     job = bg.submit("lab.shows", {"value": {"password": SECRET}}).wait(60)
-    seen = json.dumps([details.detail(job), details.outputs(job), rows.progress(job.id, job._newest_folder())], default=repr)
+    seen = json.dumps(
+        [
+            details.detail(job),
+            details.outputs(job),
+            rows.progress(job.id, attempt_folders.newest(job.state_folder, job.attempts)),
+        ],
+        default=repr,
+    )
     assert SECRET not in seen
     assert VARIABLE not in seen
 
@@ -166,5 +173,5 @@ def test_the_queue_s_name_is_no_markup_in_a_card(place):
     name = "<img src=x onerror=alert(1)>"
     place.allow({"work": ["echo"]}, BackgroundJobs__queues={name: 1})
     job = bg.submit("work.echo", {"value": 1}, queue=name)
-    assert "<img" not in html.card(job._record(), "queued", 0.0)
+    assert "<img" not in html.card(job.record(), "queued", 0.0)
     job.wait(60)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs.client.jobs import deadlock
+from ipybgjobs.client.jobs import attempt_folders, deadlock
 from ipybgjobs.client.jobs.deadlock import Scene
 from ipybgjobs.commands import cli
 from ipybgjobs.state import attempt, current_job
@@ -71,7 +71,7 @@ def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, ca
     assert parent.state == "running"
     child.cancel()
     assert isinstance(parent.exception(DEADLINE), bg.JobCancelled)
-    assert not os.path.exists(f"{parent._newest_folder()}/{attempt.WAITING}")
+    assert not os.path.exists(f"{attempt_folders.newest(parent.state_folder, parent.attempts)}/{attempt.WAITING}")
 
 
 def test_what_a_job_has_not_said_for_some_time_does_not_count(tmp_path):

@@ -284,7 +284,7 @@ def test_a_widget_of_a_job_is_shown_as_its_text(notebook):
 
 def test_outputs_below_a_cell_wait_for_no_import_of_nbformat(place):
     code = "import sys, ipybgjobs as bg, ipybgjobs.commands.live_outputs\njob = bg.submit('work.echo', {'value': 1}).wait(60)\n"
-    code += "ipybgjobs.commands.live_outputs.LiveDisplay(job, None)\njob._plain_outputs()\nassert 'nbformat' not in sys.modules"
+    code += "ipybgjobs.commands.live_outputs.LiveDisplay(job, None)\njob.plain_outputs()\nassert 'nbformat' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=place.code, env=place.environment)
 
 

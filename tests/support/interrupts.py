@@ -181,7 +181,7 @@ class Bench:
         self.other.execute("UPDATE jobs SET priority = ? WHERE id = ?", (self.turns, self.anchor))
         self.other.execute("COMMIT")
         assert bg.job(self.anchor).priority == self.turns, f"{where}: a stale read"
-        self.client.keep(self.folder, self.anchor, kept=bool(self.turns % 2))
+        self.client.keep(self.folder, [self.anchor], kept=bool(self.turns % 2))
         assert not self.client.database(self.folder).connection.in_transaction, where
         assert set(os.listdir(self.folder.jobs)) == self.needed(), f"{where}: folders and rows differ"
 

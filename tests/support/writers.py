@@ -14,6 +14,7 @@ import nbformat
 
 import ipybgjobs as bg
 from ipybgjobs.client import adoption
+from ipybgjobs.client.jobs.job_list import JobList
 from ipybgjobs.commands import cli
 from ipybgjobs.panel import commands
 from ipybgjobs.system import place
@@ -134,6 +135,25 @@ class Writers:
     def priority(self):
         job = self._queued()
         return lambda: job.set_priority(7), lambda: self._row("SELECT priority FROM jobs WHERE id = ?", job.id) == 7
+
+    def priority_of_list(self):
+        jobs = JobList([self._queued(), self._queued()])
+        sql = "SELECT count(*) FROM jobs WHERE id IN (?, ?) AND priority = 7"
+        return lambda: jobs.set_priority(7), lambda: self._both(sql, jobs)
+
+    def keep_list(self):
+        jobs = JobList([self._queued(), self._queued()])
+        return jobs.keep, lambda: self._both("SELECT count(*) FROM jobs WHERE id IN (?, ?) AND kept", jobs)
+
+    def remove_list(self):
+        jobs = JobList([self._bench.ended(), self._bench.ended()])
+        return jobs.remove, lambda: not self._both("SELECT count(*) FROM jobs WHERE id IN (?, ?)", jobs)
+
+    def _both(self, sql, jobs):
+        """Whether a count of two jobs is two, which it is for both or for none."""
+        count = self._row(sql, *(job.id for job in jobs))
+        assert count in (0, 2)
+        return bool(count)
 
     def keep(self):
         job = self._queued()

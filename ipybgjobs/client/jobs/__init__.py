@@ -6,6 +6,12 @@ Modules
 -------
 as_json
     A job as JSON values, for programs.
+attempt_folders
+    Which folder belongs to which attempt.
+batch
+    Several jobs of one state folder, read and watched together.
+controls
+    What a person may change about jobs, for one and for many.
 dataframe
     Jobs as a pandas data frame.
 deadlock
@@ -19,13 +25,15 @@ html
 job
     `Job`: a handle on one job.
 job_client
-    What these objects need of the client, as protocols.
+    What these objects need of the client, as a protocol.
 job_list
     `JobList`: several jobs, with the verbs of one for all.
 leftover_processes
     Processes that attempts have left running.
 notebook_export
     A job as a notebook.
+outcome
+    What a job that has ended returned or raised.
 reopening
     Handles that come out of a pickle.
 supervision

@@ -9,7 +9,7 @@ from .view import JobView
 
 def as_json(job: JobView) -> dict[str, Any]:
     """Return what the command line shows of a job, as JSON values."""
-    record = job._record()  # noqa: SLF001 - its own package
+    record = job.record()
     return {
         "id": record.id,
         "uid": record.uid,

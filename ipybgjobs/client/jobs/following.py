@@ -35,12 +35,12 @@ def follow(job: JobView) -> Iterator[str]:
             followed.add((each.number, each.folder))
         if ended and not new:
             return
-        with contextlib.suppress(OSError), contextlib.closing(Notice(job._folder.path)) as notice:  # noqa: SLF001 - its own package
+        with contextlib.suppress(OSError), contextlib.closing(Notice(job.state_folder.path)) as notice:
             notice.wait(_LOOK)  # the store's write-ahead log is in this folder
 
 
 def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
-    folder = job._folder.attempt(one.folder or "")  # noqa: SLF001 - likewise
+    folder = job.state_folder.attempt(one.folder or "")
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     position = 0
     with contextlib.closing(Notice(folder)) as notice:

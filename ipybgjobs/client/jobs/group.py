@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import BackgroundJobError, UnknownJob
-from ...model.records import GroupRecord, JobState
+from ...model.records import GroupRecord, JobRecord
 from ...state import wake
 from ...state.folder import StateFolder
-from ...store import listing
-from ...system import shield
+from ...store import listing, selection
+from ...system import place, shield
 from ..submit import options
-from . import dataframe, deadlock, html, reopening, waiting
+from . import controls, deadlock, html, reopening, waiting
+from .controls import Cancel
 from .job import Job
-from .job_client import GroupDesk
-from .job_list import JobList, as_completed, result_or_none
+from .job_client import JobClient
+from .job_list import JobList, as_completed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ class Group:
 
     Parameters
     ----------
-    client : GroupDesk
+    client : JobClient
         The client whose store it is in.
     folder : StateFolder
         The state folder.
@@ -49,12 +50,19 @@ class Group:
     {'succeeded': 2}
     """
 
-    def __init__(self, client: GroupDesk, folder: StateFolder, id: int) -> None:  # noqa: A002 - its public name
+    def __init__(self, client: JobClient, folder: StateFolder, id: int) -> None:  # noqa: A002 - its public name
         self._client = client
         self._folder = folder
         self.id = id
 
-    def _record(self) -> GroupRecord:
+    def record(self) -> GroupRecord:
+        """Return what the store says about the group, read at once.
+
+        Raises
+        ------
+        UnknownJob
+            If its last job was removed.
+        """
         found = listing.group(self._client.database(self._folder), self.id)
         if found is None:
             raise UnknownJob(f"Group {self.id} is no longer in {self._folder.path}: its last job was removed.")
@@ -65,23 +73,29 @@ class Group:
     @property
     def uid(self) -> str:
         """The group's identifier on any machine."""
-        return self._record().uid
+        return self.record().uid
 
     @property
     def name(self) -> str | None:
         """The group's name, if it has one."""
-        return self._record().name
+        return self.record().name
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of jobs in each state; only states that have any."""
-        return self._record().counts
+        return self.record().counts
 
     @property
     def jobs(self) -> JobList:
         """The jobs, in the order of the parameters."""
-        found = listing.members(self._client.database(self._folder), self.id)
-        return JobList(Job(self._client, self._folder, record.id, record.uid) for record in found)
+        return self._handles(listing.members(self._client.database(self._folder), self.id))
+
+    def _elsewhere(self) -> JobList:
+        """Return the unfinished jobs that belong to another place."""
+        return self._handles(selection.live_elsewhere(self._client.database(self._folder), self.id, place.here()))
+
+    def _handles(self, records: list[JobRecord]) -> JobList:
+        return JobList(Job(self._client, self._folder, record.id, record.uid) for record in records)
 
     def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until all jobs have ended.
@@ -101,7 +115,7 @@ class Group:
         seconds = options.patience(timeout)
 
         def late() -> str:
-            return f"{self._record().line()}; not all of them finished within {seconds:g} s."
+            return f"{self.record().line()}; not all of them finished within {seconds:g} s."
 
         def look() -> None:
             shield.run(lambda: wake.see_to(self._folder))
@@ -152,23 +166,33 @@ class Group:
             Unless `return_exceptions` is true: as `Job.result` of the first failed job.
         """
         self.wait(timeout)
-        return [_result_or_error(job) if return_exceptions else job.result() for job in self.jobs]
+        return self.jobs.results(return_exceptions=return_exceptions)
+
+    def exceptions(self, timeout: float | str | None = None) -> list[BaseException | None]:
+        """Wait, and return what the jobs raised, in the order of the parameters; None for each that succeeded.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out; the jobs keep running.
+        """
+        self.wait(timeout)
+        return self.jobs.exceptions()
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the jobs that have not ended, and return when they have.
 
-        Parameters
-        ----------
-        grace : float or str, optional
-            Time allowed for each step; by default `kill_grace_seconds`.
-
         Raises
         ------
         InvalidParameters
             If `grace` is not a duration.
+        InvalidRequest
+            If a job is elsewhere, where no supervisor would notice; then none is cancelled.
         """
-        self._client.cancel_group(self._folder, self.id, options.grace_seconds(grace))
+        seconds = options.grace_seconds(grace)
+        controls.check(Cancel(seconds), self._elsewhere())
+        self._client.cancel_group(self._folder, self.id, seconds)
         return self.wait()
 
     @shield.told
@@ -179,7 +203,24 @@ class Group:
     @shield.told
     def remove(self) -> int:
         """Remove the finished jobs with everything they left; return how many."""
-        return len(self._client.remove(self._folder, [job.id for job in self.jobs]))
+        return len(self.jobs.remove())
+
+    @shield.told
+    def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - as `Job.keep`
+        """Exempt the jobs from `clean` and from the configured retention; ``group.keep(False)`` ends that."""
+        self.jobs.keep(kept)
+        return self
+
+    @shield.told
+    def set_priority(self, priority: int) -> JobList:
+        """Change the priority of the queued jobs, and return them: higher runs first.
+
+        Raises
+        ------
+        InvalidParameters
+            If it is not an integer.
+        """
+        return self.jobs.set_priority(priority)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas data frame: parameters, state, duration, result; a row for each job.
@@ -189,12 +230,10 @@ class Group:
         InvalidRequest
             If pandas is not installed.
         """
-        jobs = {job.id: job for job in self.jobs}
-        found = listing.members(self._client.database(self._folder), self.id)
-        return dataframe.frame(found, lambda record: result_or_none(jobs[record.id]))
+        return self.jobs.to_frame(results=True)
 
     def __len__(self) -> int:
-        return self._record().total
+        return self.record().total
 
     def __bool__(self) -> bool:
         return True
@@ -216,7 +255,7 @@ class Group:
 
     def __repr__(self) -> str:
         try:
-            return f"<{self._record().line()}>"
+            return f"<{self.record().line()}>"
         except UnknownJob:
             return f"<group {self.id}, whose jobs were removed>"
 
@@ -228,14 +267,4 @@ class Group:
 
     def _html(self) -> str:
         newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)
-        return html.group(self._record(), newest, time.time())
-
-
-def _result_or_error(job: Job) -> Any:
-    error = job.exception()
-    if error is not None or job.state is not JobState.SUCCEEDED:
-        return error
-    try:
-        return job.result()
-    except Exception as problem:
-        return problem
+        return html.group(self.record(), newest, time.time())

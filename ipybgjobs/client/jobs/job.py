@@ -7,18 +7,19 @@ pickle holds the state folder and the uid.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Self
 
-from ...errors import DuplicateJob, InvalidRequest, UnknownJob
-from ...model.records import JobRecord, JobState
-from ...state import occupancy, replay, results, wake
+from ...errors import InvalidRequest, UnknownJob
+from ...model.records import JobRecord
+from ...state import replay
 from ...state.folder import StateFolder
-from ...store import duplicates, listing, queries
+from ...store import queries
 from ...system import shield
 from ..submit import encoding, option_table, options
-from . import following, html, notebook_export, reopening, waiting
-from .job_client import Desk
+from . import batch, controls, following, notebook_export, outcome, reopening, waiting
+from .controls import Cancel, Keep, Remove, Retry, SetPriority
+from .job_client import JobClient
 from .view import JobView
 
 
@@ -27,7 +28,7 @@ class Job(JobView):
 
     Parameters
     ----------
-    client : Desk
+    client : JobClient
         The client whose store it is in.
     folder : StateFolder
         The state folder.
@@ -42,9 +43,8 @@ class Job(JobView):
     49
     """
 
-    def __init__(self, client: Desk, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
+    def __init__(self, client: JobClient, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
         super().__init__(client, folder, id, uid)
-        self._client = client
         self._silent: int | None = None  # the cell in which a semicolon hides its card
 
     # -- its end --------------------------------------------------------------------------------------------------
@@ -74,27 +74,20 @@ class Job(JobView):
             return f"job {self.id} did not finish within {seconds:g} s; it is still {self.status}."
 
         def look() -> None:
-            self._see_to_supervisor()
+            alone.see_to_supervisor()
             beat()
             waits()
 
-        with self._noted_wait(lambda: [self.id], seconds) as waits:
+        alone = batch.of(self)
+        with alone.noted_wait(seconds) as waits:
             yield from waiting.pauses(lambda: self.state.ended, seconds, late, look)
-
-    def _see_to_supervisor(self) -> None:
-        shield.run(lambda: wake.see_to(self._folder))  # it takes locks that must not stay held
-
-    def _ended_of(self, jobs: "Sequence[Job]") -> "list[Job]":
-        """Return those of several jobs of this store that have ended."""
-        ended = listing.ended_states(self._database(), [job.id for job in jobs])
-        return [job for job in jobs if job.id in ended]
 
     def _teller(self) -> Callable[[], None]:
         """Return a function that prints once why the job waits: for a retry, or because something keeps it from starting."""
         told: set[str] = set()
 
         def tell() -> None:
-            record = self._record()
+            record = self.record()
             held = self._held(record)
             line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} is waiting: {held}"
             if (record.retrying or held) and line not in told:
@@ -164,14 +157,7 @@ class Job(JobView):
         """
         for pause in self._pauses(timeout, self._teller()):
             time.sleep(pause)
-        return self._result()
-
-    def _result(self) -> Any:
-        error = self._exception()
-        if error is not None:
-            raise error
-        last = self.attempts[-1:]
-        return results.value(self._folder.attempt(last[0].folder or "") if last else None, self.id)
+        return outcome.result(self)
 
     def exception(self, timeout: float | str | None = None) -> BaseException | None:
         """Wait, and return what the job raised; None if it succeeded.
@@ -182,22 +168,7 @@ class Job(JobView):
             If `timeout`, as for `wait`, runs out, or is not a duration.
         """
         self.wait(timeout)
-        return self._exception()
-
-    def _exception(self) -> BaseException | None:
-        record = self._record()
-        if record.state is JobState.SUCCEEDED:
-            return None
-        last = self.attempts[-1:]
-        if record.state is JobState.CANCELLED:
-            ended = last[0] if last and last[0].outcome == "cancelled" else None  # otherwise it was cancelled before it ran again
-            folder = None if ended is None or ended.folder is None else self._folder.attempt(ended.folder)
-            return results.exception(folder, "cancelled", f"job {self.id} was cancelled ({record.call.target})", None)
-        message = f"job {self.id} ({record.call.target}): {record.error}"
-        if not last or last[0].error != record.error:  # it failed without another attempt, because of its deadline or another job
-            return results.exception(None, None, message, None)
-        folder = None if last[0].folder is None else self._folder.attempt(last[0].folder)
-        return results.exception(folder, last[0].outcome, message, self.traceback)
+        return outcome.exception(self)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()
@@ -205,7 +176,7 @@ class Job(JobView):
     async def _awaited(self) -> Any:
         for pause in self._pauses(None):
             await asyncio.sleep(pause)
-        return self._result()
+        return outcome.result(self)
 
     # -- changes --------------------------------------------------------------------------------------------------
 
@@ -225,27 +196,8 @@ class Job(JobView):
         InvalidRequest
             If the job has ended, or is elsewhere, where no supervisor would notice.
         """
-        seconds, state = options.grace_seconds(grace), self.state
-        if state.ended:
-            had = "was" if state is JobState.CANCELLED else "has"
-            raise InvalidRequest(f"job {self.id} {had} already {state}; only a queued or running job can be cancelled.")
-        self._request_cancel([self], seconds)
+        controls.apply(Cancel(options.grace_seconds(grace)), [self], strict=True)
         return self.wait()
-
-    def _is_out_of_reach(self) -> bool:
-        """Return whether the job has not ended, and is elsewhere, where no supervisor would notice a request."""
-        record = self._record()
-        return not record.state.ended and not shield.run(lambda: occupancy.hears(self._folder, record.owner.place))
-
-    def _request_cancel(self, jobs: "Sequence[Job]", seconds: float | None) -> None:
-        """Request the cancellation of those of several jobs of this store that have not ended."""
-        for job in jobs:
-            if job._is_out_of_reach():  # noqa: SLF001 - of its own class
-                raise InvalidRequest(
-                    f"job {job.id} is {job.status}: it can only be cancelled there. If that machine or container no longer "
-                    f"exists, run `jupyter bgjobs adopt {job.id}` first."
-                )
-        self._client.cancel(self._folder, [job.id for job in jobs], seconds)
 
     @shield.told
     def set_priority(self, priority: int) -> Self:
@@ -258,8 +210,7 @@ class Job(JobView):
         InvalidRequest
             If the job is not queued.
         """
-        if not self._client.set_priority(self._folder, self.id, priority):
-            raise InvalidRequest(f"job {self.id} is not queued ({self.state}); only the priority of a queued job can be changed.")
+        controls.apply(SetPriority(options.priority(priority)), [self], strict=True)
         return self
 
     @shield.told
@@ -286,50 +237,18 @@ class Job(JobView):
         InvalidParameters
             If the changed parameters don't fit; with them, any error of `ipybgjobs.submit` is possible.
         """
-        record = self._record()
         if params is not None:
-            return self._retry_changed(record, params)
-        if record.state not in (JobState.FAILED, JobState.CANCELLED):
-            fix = "submit it again" if record.state is JobState.SUCCEEDED else "wait for it to end, or cancel it"
-            raise InvalidRequest(f"job {self.id} can't be retried ({record.state}); only a failed or cancelled job can: {fix}.")
-        self._check_retry(record)
-        if not self._retry([self]):
-            raise InvalidRequest(
-                f"job {self.id} was not retried: another job holds its unique key, or a job that it depends on failed."
-            )
+            return self._retry_changed(self.record(), params)
+        controls.apply(Retry(), [self], strict=True)
         return self
-
-    def _retry(self, jobs: "Sequence[Job]") -> "list[Job]":
-        """Request another attempt of several jobs of this store; return those that got one."""
-        before = {job.id: job._record().attempt for job in jobs}  # noqa: SLF001 - of its own class
-        self._client.retry(self._folder, sorted(before))  # dependencies first
-        answered = lambda: not queries.has_request(self._database(), list(before))  # noqa: E731 - named for the reader
-        waiting.wait(answered, None, str, self._see_to_supervisor)
-        now = {job.id: job._record() for job in jobs}  # noqa: SLF001 - likewise
-        return [job for job in jobs if not now[job.id].state.ended or now[job.id].attempt > before[job.id]]
-
-    def _check_retry(self, record: JobRecord) -> None:
-        self._check_dependencies()
-        with self._database().looking() as connection:
-            holder = duplicates.key_holder(connection, record.unique_key)
-        if holder is not None:
-            raise DuplicateJob(f"job {holder.id} holds the unique key of job {self.id}: wait for it to end, or cancel it.")
-
-    def _check_dependencies(self) -> None:
-        earlier, removed = queries.failed_dependency(self._database(), self.id) or (None, False)
-        if removed:
-            raise InvalidRequest(
-                f"job {self.id} depends on job {earlier}, which did not succeed and was removed: submit job {self.id} again."
-            )
-        if earlier is not None:
-            raise InvalidRequest(f"job {self.id} depends on job {earlier}, which did not succeed: retry job {earlier} first.")
 
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
         if not record.state.ended:
             raise InvalidRequest(
                 f"job {self.id} can't be retried ({record.state}): wait for it to end, or cancel it, then retry it."
             )
-        self._check_dependencies()
+        for refusal in controls.failed_dependencies(batch.of(self)).values():
+            raise refusal
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
         given: option_table.SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority}
         given |= {"retry": rules, "timeout": record.timeout, "unique": encoding.asked_unique(record.call, record.unique_key)}
@@ -348,20 +267,12 @@ class Job(JobView):
         InvalidRequest
             If it has not ended, or its hook has not run yet.
         """
-        state = self.state
-        if not state.ended:
-            raise InvalidRequest(f"job {self.id} is {state}; only a finished job can be removed: cancel it first.")
-        if not self._client.remove(self._folder, [self.id]):
-            raise InvalidRequest(f"job {self.id} can't be removed while its hook is running or a retry is pending.")
-
-    def _remove(self, jobs: "Sequence[Job]") -> int:
-        """Remove those of several jobs of this store that have ended."""
-        return len(self._client.remove(self._folder, [job.id for job in jobs]))
+        controls.apply(Remove(), [self], strict=True)
 
     @shield.told
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
         """Exempt the job from `clean` and from the configured retention; `job.keep(False)` ends that."""
-        self._client.keep(self._folder, self.id, kept=kept)
+        controls.apply(Keep(kept), [self], strict=True)
         return self
 
     def run_here(self) -> Any:
@@ -395,15 +306,25 @@ class Job(JobView):
 
     def __repr__(self) -> str:
         try:
-            return f"<{self._record().line(time.time())}>"
+            return f"<{self.record().line(time.time())}>"
         except UnknownJob:
             return f"<job {self.id}, which was removed>"
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Return the job's card, as static HTML."""
+        from .html import card, note
+
         try:
-            return html.card(self._record(), self.status, time.time())
+            return card(self.record(), self.status, time.time())
         except UnknownJob:
-            return html.note(f"job {self.id}, which was removed")
+            return note(f"job {self.id}, which was removed")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def silence(self, cell: int) -> None:
+        """Hide the job's card at the end of a cell, given by its execution count."""
+        self._silent = cell
 
     def is_silenced(self) -> bool:
         """Return whether the line that made this job, in this cell, ended in a semicolon, which hides its card."""

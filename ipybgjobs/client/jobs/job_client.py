@@ -1,21 +1,46 @@
-"""Protocols for what jobs and groups need from the client: the store, and the changes that a person may ask for."""
+"""What jobs, groups and lists need from the client: the store, and the changes that a person may ask for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Unpack
 
+from ...configuration.settings import Settings
 from ...state.folder import StateFolder
+from ...store.database import Database
 from ..submit.option_table import SubmitOptions
-from .view import Reader
 
 
-class Desk(Reader, Protocol):
-    """What a job needs from the client."""
+class JobClient(Protocol):
+    """The client, as its jobs see it; each change is one request for all the jobs that it names."""
+
+    def database(self, folder: StateFolder) -> Database:
+        """Open the store."""
+
+    def settings(self) -> Settings:
+        """Return the settings of the configuration files."""
+
+    def group(self, key: int | str) -> Any:
+        """Return a group."""
+
+    def see_to(self, folder: StateFolder) -> None:
+        """Make sure that a supervisor runs."""
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
         """Ask the supervisors to cancel jobs."""
 
+    def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
+        """Ask the supervisors to cancel the unfinished jobs of a group."""
+
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt."""
+
+    def set_priority(self, folder: StateFolder, job_ids: Sequence[int], priority: int) -> list[int]:
+        """Give queued jobs another priority; return the ids of those that were queued."""
+
+    def keep(self, folder: StateFolder, job_ids: Sequence[int], *, kept: bool) -> list[int]:
+        """Exempt jobs from clean and retention; return the ids of those that exist."""
+
+    def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
+        """Remove jobs that have ended; return the uids of those removed."""
 
     def submit(
         self,
@@ -32,21 +57,5 @@ class Desk(Reader, Protocol):
     def prepare_here(self, target: str, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:
         """Return a function that runs a call in this process."""
 
-    def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
-        """Give a queued job another priority."""
-
-    def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention."""
-
-    def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
-        """Remove jobs that have ended."""
-
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
         """Call a function when a job has ended."""
-
-
-class GroupDesk(Desk, Protocol):
-    """What a group needs from the client in addition."""
-
-    def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
-        """Ask the supervisors to cancel the unfinished jobs of a group."""

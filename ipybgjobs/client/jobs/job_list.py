@@ -1,25 +1,47 @@
-"""Several jobs as a list that is displayed as a table, and that waits for, cancels and retries all of them."""
+"""`JobList`: several jobs, displayed as a table, with the verbs of a job for all of them; and waiting for them as they end.
 
+It never asks once for each job: jobs of one state folder are read and changed together.
+"""
+
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
-from ...model.records import JobRecord, JobState
+from ...model.records import JobRecord
 from ...system import shield
 from ..submit import options
-from . import dataframe, html, waiting
+from . import batch, controls, dataframe, html, outcome, waiting
+from .controls import Cancel, Control, Keep, Remove, Retry, SetPriority
 from .job import Job
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Most skipped jobs whose reasons are displayed.
+_SHOWN = 3
+
 
 class JobList(list[Job]):
-    """Jobs, in the order in which they were requested."""
+    """Jobs, in the order in which they were requested; of one state folder or of several.
 
-    def _records(self) -> list[JobRecord]:
-        return [job._record() for job in self]  # noqa: SLF001 - its own package
+    A verb changes the jobs that it fits, all at once, and returns them; `skipped` of what it returns says why it left the others
+    alone. With ``strict=True`` it raises that instead, before anything is changed.
+
+    Parameters
+    ----------
+    jobs : iterable of Job, optional
+        The jobs.
+    skipped : mapping, optional
+        The jobs that the verb which returns this list has skipped, each with the error that `Job` would have raised.
+    """
+
+    def __init__(self, jobs: Iterable[Job] = (), skipped: Mapping[Job, BackgroundJobError] | None = None) -> None:
+        super().__init__(jobs)
+        self.skipped = dict(skipped or {})
+
+    # -- their ends -----------------------------------------------------------------------------------------------
 
     def wait(self, timeout: float | str | None = None) -> Self:
         """Wait until all have ended.
@@ -31,42 +53,103 @@ class JobList(list[Job]):
         InvalidParameters
             If `timeout` is not a duration.
         """
-        seconds = options.patience(timeout)
-        limit = None if seconds is None else time.monotonic() + seconds
-        for job in self:
-            job.wait(None if limit is None else max(0.0, limit - time.monotonic()))
+        for _ in as_completed(self, timeout):
+            pass
         return self
 
+    def results(self, timeout: float | str | None = None, *, return_exceptions: bool = False) -> list[Any]:
+        """Wait, and return what the jobs returned, in their order.
+
+        Parameters
+        ----------
+        timeout : float or str, optional
+            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+        return_exceptions : bool
+            False: raise the exception of the first job that failed. True: return exceptions in place of results.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out; the jobs keep running.
+        """
+        self.wait(timeout)
+        return [outcome.result_or_exception(job) if return_exceptions else outcome.result(job) for job in self]
+
+    def exceptions(self, timeout: float | str | None = None) -> list[BaseException | None]:
+        """Wait, and return what the jobs raised, in their order; None for each that succeeded.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out; the jobs keep running.
+        """
+        self.wait(timeout)
+        return [outcome.exception(job) for job in self]
+
+    # -- changes --------------------------------------------------------------------------------------------------
+
+    def _apply(self, control: Control, *, strict: bool) -> "JobList":
+        changed = controls.apply(control, self, strict=strict)
+        return JobList(changed.done, changed.refused)
+
     @shield.told
-    def cancel(self, grace: float | str | None = None) -> "JobList":
-        """Cancel the unfinished jobs, all at once, and return them when they have ended.
+    def cancel(self, grace: float | str | None = None, *, strict: bool = False) -> "JobList":
+        """Cancel the unfinished jobs, and return them when they have ended.
 
         Parameters
         ----------
         grace : float or str, optional
-            Time allowed for each step; by default `kill_grace_seconds`.
+            Time allowed for each step, as for `Job.cancel`; by default `kill_grace_seconds`.
+        strict : bool
+            Whether to raise if one can't be cancelled, before any is.
 
         Raises
         ------
         InvalidParameters
             If `grace` is not a duration.
-        InvalidRequest
-            If a job is elsewhere, where no supervisor would notice.
         """
-        seconds = options.grace_seconds(grace)
-        live = JobList(job for job in self if not job.state.ended)
-        if live:
-            live[0]._request_cancel(live, seconds)  # noqa: SLF001 - its own package
-        return live.wait()
+        return self._apply(Cancel(options.grace_seconds(grace)), strict=strict).wait()
 
     @shield.told
-    def retry(self) -> "JobList":
+    def retry(self, *, strict: bool = False) -> "JobList":
         """Add one attempt to the failed and cancelled jobs, and return them.
 
-        Jobs whose unique key is taken, or that depend on a job that still fails, are skipped.
+        Jobs whose unique key is taken, or that depend on another job that still fails, are skipped; `strict`: raise instead.
         """
-        chosen = [job for job in self if job.state in (JobState.FAILED, JobState.CANCELLED)]
-        return JobList(chosen[0]._retry(chosen) if chosen else [])  # noqa: SLF001 - likewise
+        return self._apply(Retry(), strict=strict)
+
+    @overload
+    def remove(self, job: Job, /) -> None: ...
+    @overload
+    def remove(self, *, strict: bool = False) -> "JobList": ...
+    def remove(self, job: Job | None = None, *, strict: bool = False) -> "JobList | None":
+        """Remove the finished jobs with everything they left, for good, and return them; `strict`: raise if one can't be.
+
+        ``jobs.remove(job)``, as of any list, only takes that job out of this list.
+        """
+        return self._removed(strict=strict) if job is None else super().remove(job)
+
+    @shield.told
+    def _removed(self, *, strict: bool) -> "JobList":
+        return self._apply(Remove(), strict=strict)
+
+    @shield.told
+    def keep(self, kept: bool = True, *, strict: bool = False) -> "JobList":  # noqa: FBT001, FBT002 - as `Job.keep`
+        """Exempt the jobs from `clean` and from the configured retention; ``jobs.keep(False)`` ends that."""
+        return self._apply(Keep(kept), strict=strict)
+
+    @shield.told
+    def set_priority(self, priority: int, *, strict: bool = False) -> "JobList":
+        """Change the priority of the queued jobs, and return them: higher runs first; `strict`: raise if one is not queued.
+
+        Raises
+        ------
+        InvalidParameters
+            If it is not an integer.
+        """
+        return self._apply(SetPriority(options.priority(priority)), strict=strict)
+
+    # -- how they look --------------------------------------------------------------------------------------------
 
     def to_frame(self, *, results: bool = False) -> "pd.DataFrame":
         """Return a pandas data frame: parameters, state, duration and so on, a row for each job.
@@ -81,8 +164,10 @@ class JobList(list[Job]):
         InvalidRequest
             If pandas is not installed.
         """
-        jobs = {job.id: job for job in self}
-        return dataframe.frame(self._records(), (lambda record: result_or_none(jobs[record.id])) if results else None)
+        found = batch.records(self)
+        records = [found.get(job) or job.record() for job in self]  # which raises for one that was removed
+        jobs = {job.uid: job for job in self}
+        return dataframe.frame(records, (lambda record: outcome.result_or_none(jobs[record.uid])) if results else None)
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Job: ...
@@ -92,25 +177,26 @@ class JobList(list[Job]):
         found = super().__getitem__(index)
         return JobList(found) if isinstance(found, list) else found
 
+    def _shown(self) -> tuple[list[JobRecord], list[str]]:
+        """Return the jobs to show, and what is to be said below them."""
+        found = batch.records(self)
+        removed = [f"job {job.id} was removed" for job in self if job not in found]
+        reasons = [*removed, *map(str, self.skipped.values())]
+        more = len(reasons) - _SHOWN
+        return [found[job] for job in self if job in found], reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
+
     def _repr_html_(self) -> str:
-        return html.table(self._records(), time.time())
+        now, (records, notes) = time.time(), self._shown()
+        if notes and not records:
+            return "".join(map(html.note, notes))
+        return html.table_of([html.row(record, now) for record in records], notes)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
-        now = time.time()
-        printer.text("\n".join(record.line(now) for record in self._records()) or "no jobs")
+        now, (records, notes) = time.time(), self._shown()
+        printer.text("\n".join([*(record.line(now) for record in records), *notes]) or "no jobs")
 
 
-def result_or_none(job: Job) -> Any:
-    """Return what a job returned; None if it has not succeeded, or its return value was not saved."""
-    if job.state is not JobState.SUCCEEDED:
-        return None
-    try:
-        return job._result()  # noqa: SLF001 - likewise
-    except BackgroundJobError:
-        return None
-
-
-def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Iterator[Job]:
+def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
     """Yield jobs as they end; as `ipybgjobs.as_completed`.
 
     Raises
@@ -124,23 +210,33 @@ def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Itera
     seconds = options.patience(timeout)
     limit = None if seconds is None else time.monotonic() + seconds
     while left:
-        first = next(iter(left))
-        ended: list[Job] = []
-
-        def some_ended() -> bool:
-            ended[:] = first._ended_of(list(left))  # noqa: SLF001, B023 - likewise; called in this iteration only
-            return bool(ended)  # noqa: B023 - likewise
-
-        rest = None if limit is None else max(0.0, limit - time.monotonic())
-        late = f"{len(left)} jobs did not finish within {seconds or 0:g} s; they keep running."
-        ids = [job.id for job in left]
-        with first._noted_wait(lambda ids=ids: ids, seconds) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
-
-            def look() -> None:
-                first._see_to_supervisor()  # noqa: SLF001, B023 - likewise
-                waits()
-
-            waiting.wait(some_ended, rest, lambda text=late: text, look)  # type: ignore[misc]
-        for job in ended:
+        for job in _next_ended(list(left), seconds, limit):
             del left[job]
             yield job
+
+
+def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> list[Job]:
+    """Wait until some jobs have ended, and return these."""
+    parts = batch.batches(jobs)
+    ended: list[Job] = []
+
+    def some_ended() -> bool:
+        found = {job for part in parts for job in part.ended()}
+        ended[:] = [job for job in jobs if job in found]
+        return bool(ended)
+
+    def late() -> str:
+        what, rest = ("1 job", "it keeps") if len(jobs) == 1 else (f"{len(jobs):,} jobs", "they keep")
+        return f"{what} did not finish within {seconds or 0:g} s; {rest} running."
+
+    remaining = None if limit is None else max(0.0, limit - time.monotonic())
+    with contextlib.ExitStack() as noted:
+        beats = [noted.enter_context(part.noted_wait(seconds)) for part in parts]
+
+        def look() -> None:
+            for part, beat in zip(parts, beats, strict=True):
+                part.see_to_supervisor()
+                beat()
+
+        waiting.wait(some_ended, remaining, late, look)
+    return ended

@@ -23,7 +23,7 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
     """
     import nbformat
 
-    record = job._record()  # noqa: SLF001 - its own package
+    record = job.record()
     facts = as_json(job)
     title = f"# job {record.id}: {record.call.target}\n\n{job.status}, submitted {moments.show(record.submitted_at)}"
     cell = nbformat.v4.new_code_cell(call_as_code(job), outputs=job.outputs())
@@ -49,7 +49,7 @@ _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language"
 
 def call_as_code(job: JobView) -> str:
     """Return Python code that submits the same call again; values that are not plain are described, and secrets blanked."""
-    call = job._record().call  # noqa: SLF001 - its own package
+    call = job.record().call
     lines = ["import ipybgjobs as bg", "", "job = bg.submit("]
     lines.append(f"    {call.target!r},")
     for name, shown in (("params", _shown(call.shown("params"))), ("init", _shown(call.shown("init")))):

@@ -2,12 +2,9 @@
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
-from ...configuration.settings import Settings
-from ...errors import BackgroundJobError, InvalidParameters, ParametersNotLoaded
+from ...errors import BackgroundJobError, ParametersNotLoaded
 from ...model import durations, redaction, serialization
 from ...model.records import Attempt, JobRecord, JobState
 from ...state import attempt, disk_usage, outputs, ownership, reports
@@ -20,24 +17,9 @@ from ...store.database import Database
 from ...system import place, private_file
 from ...targets import origin
 from ..submit import options
-from . import deadlock, leftover_processes, supervision
+from . import attempt_folders, deadlock, leftover_processes, supervision
+from .job_client import JobClient
 from .leftover_processes import Leftover
-
-
-class Reader(Protocol):
-    """What reading a job needs from the client."""
-
-    def database(self, folder: StateFolder) -> Database:
-        """Open the store."""
-
-    def settings(self) -> Settings:
-        """Return the settings of the configuration files."""
-
-    def group(self, key: int | str) -> Any:
-        """Return a group."""
-
-    def see_to(self, folder: StateFolder) -> None:
-        """Make sure that a supervisor runs."""
 
 
 class JobView:
@@ -48,7 +30,7 @@ class JobView:
 
     Parameters
     ----------
-    client : Reader
+    client : JobClient
         The client whose store it is in.
     folder : StateFolder
         The state folder.
@@ -58,17 +40,27 @@ class JobView:
         The job's identifier on any machine.
     """
 
-    def __init__(self, client: Reader, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
-        self._reader = client
+    def __init__(self, client: JobClient, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
+        self._client = client
         self._folder = folder
         self.id = id
         self.uid = uid
 
-    def _record(self) -> JobRecord:
-        """Return the job for display: if its row can't be read, its error says so."""
+    @property
+    def client(self) -> JobClient:
+        """The client that reads and changes it."""
+        return self._client
+
+    @property
+    def state_folder(self) -> StateFolder:
+        """The state folder that it is in."""
+        return self._folder
+
+    def record(self) -> JobRecord:
+        """Return what the store says about the job, read at once; if its row can't be read, its error says so."""
         found = queries.shown_job(self._database(), self.uid)
         if not found.state.ended:
-            self._reader.see_to(self._folder)
+            self._client.see_to(self._folder)
         return found
 
     def _whole_record(self) -> JobRecord:
@@ -76,14 +68,14 @@ class JobView:
         return queries.job(self._database(), self.uid)
 
     def _database(self) -> Database:
-        return self._reader.database(self._folder)
+        return self._client.database(self._folder)
 
     # -- what it is -----------------------------------------------------------------------------------------------
 
     @property
     def target(self) -> str:
         """The dotted path of what runs."""
-        return self._record().call.target
+        return self.record().call.target
 
     @property
     def params(self) -> dict[str, Any]:
@@ -160,17 +152,17 @@ class JobView:
     @property
     def name(self) -> str | None:
         """The job's name, if it has one."""
-        return self._record().name
+        return self.record().name
 
     @property
     def queue(self) -> str:
         """The queue it waits or waited in."""
-        return self._record().queue
+        return self.record().queue
 
     @property
     def priority(self) -> int:
         """Higher runs first; it can be changed while the job is queued."""
-        return self._record().priority
+        return self.record().priority
 
     @property
     def after(self) -> list[int]:
@@ -180,13 +172,13 @@ class JobView:
     @property
     def retried_from(self) -> int | None:
         """The job whose parameters were changed for this one."""
-        return self._record().retried_from
+        return self.record().retried_from
 
     @property
     def group(self) -> Any:
         """The group that it was submitted in; None if it was submitted alone."""
-        group_id = self._record().group_id
-        return None if group_id is None else self._reader.group(group_id)
+        group_id = self.record().group_id
+        return None if group_id is None else self._client.group(group_id)
 
     @property
     def disk_bytes(self) -> int:
@@ -200,13 +192,13 @@ class JobView:
         """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
         found = queries.state(self._database(), self.id)
         if not found.ended:
-            self._reader.see_to(self._folder)
+            self._client.see_to(self._folder)
         return found
 
     @property
     def status(self) -> str:
         """The state in words, with the time of a retry."""
-        record = self._record()
+        record = self.record()
         if not record.state.ended and record.owner.place != place.here():
             return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
         if record.state is JobState.QUEUED and record.blockers:
@@ -219,10 +211,6 @@ class JobView:
             others = ", ".join(f"job {each}" for each in self._waits_for())
             told += [f"waiting for {others}" if others else "", str(self.progress or "")]
         return ", ".join(filter(None, told))
-
-    def _noted_wait(self, left: Callable[[], Sequence[int]], timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
-        """Note that the job of this process waits for jobs of this store; see `standstill.noted`."""
-        return deadlock.noted(deadlock.Store(self._folder, self._database, self._reader.settings), left, timeout)
 
     def _waits_for(self) -> list[int]:
         """Return the jobs that the newest attempt waits for, as it reports."""
@@ -256,7 +244,7 @@ class JobView:
     @property
     def error(self) -> str | None:
         """The last failure on one line, also while the job waits for a retry; None if there was none."""
-        return self._record().error
+        return self.record().error
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -295,22 +283,15 @@ class JobView:
         """Return the processes that attempts of this job left running when they ended, and that still run here."""
         attempts = [*self.attempts, *filter(None, [self.hook])]
         ended = [self._folder.attempt(each.folder) for each in attempts if each.folder and each.ended_at]
-        return leftover_processes.of_attempts(ended, self._record().call.hidden) if ended else []
+        return leftover_processes.of_attempts(ended, self.record().call.hidden) if ended else []
 
     def _newest_folder(self) -> str | None:
         """Return the folder of the newest attempt that was launched."""
-        folders = [each.folder for each in self.attempts if each.folder]
-        return self._folder.attempt(folders[-1]) if folders else None
+        return attempt_folders.newest(self._folder, self.attempts)
 
     def _folder_of(self, number: int | None) -> str | None:
         """Return the folder of an attempt, or of the newest; None if it was not launched."""
-        if number is None:
-            return self._newest_folder()
-        attempts = {each.number: each for each in self.attempts}
-        if type(number) is not int or number not in attempts:
-            raise InvalidParameters(f"There is no attempt {number!r}: {_numbers(self.id, list(attempts))}.")
-        folder = attempts[number].folder
-        return None if folder is None else self._folder.attempt(folder)
+        return self._newest_folder() if number is None else attempt_folders.numbered(self._folder, self.id, self.attempts, number)
 
     def outputs(self, attempt: int | None = None) -> list[Any]:
         """Return what an attempt printed and displayed, and what it returned, as a list of nbformat outputs.
@@ -327,11 +308,11 @@ class JobView:
         """
         from nbformat import from_dict
 
-        return [from_dict(output) for output in self._plain_outputs(attempt)]
+        return [from_dict(output) for output in self.plain_outputs(attempt)]
 
-    def _plain_outputs(self, number: int | None = None) -> list[dict[str, Any]]:
-        """Return the outputs as dicts, without nbformat, whose import takes seconds."""
-        folder = self._folder_of(number)
+    def plain_outputs(self, attempt: int | None = None) -> list[dict[str, Any]]:
+        """Return the same outputs as plain dicts, without nbformat, whose import takes seconds."""
+        folder = self._folder_of(attempt)
         if folder is None:
             return []
         report = reports.outcome(folder)
@@ -358,13 +339,6 @@ class JobView:
         if folder is None:
             return ""
         return TextLog(folder).text() if lines is None else TextLog(folder).tail(lines)
-
-
-def _numbers(job_id: int, numbers: list[int]) -> str:
-    """Return which attempts a job has, in words."""
-    if not numbers:
-        return f"job {job_id} has had no attempts yet"
-    return f"job {job_id} has " + ("attempt 1 only" if numbers == [1] else f"attempts {numbers[0]} to {numbers[-1]}")
 
 
 def _since(what: str, differences: list[str]) -> list[str]:

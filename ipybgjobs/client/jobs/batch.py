@@ -1,0 +1,91 @@
+"""Several jobs of one state folder, read and watched together: one statement for all of them, not one for each.
+
+It never changes a job; `controls` does.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+from ...model.records import JobRecord
+from ...state import wake
+from ...state.folder import StateFolder
+from ...store import listing, selection
+from ...store.database import Database
+from ...system import shield
+from . import deadlock
+from .job_client import JobClient
+from .view import JobView
+
+AnyJob = TypeVar("AnyJob", bound=JobView)
+
+
+class Batch(Generic[AnyJob]):
+    """Jobs of one client that are in one state folder.
+
+    Parameters
+    ----------
+    client : JobClient
+        Their client.
+    folder : StateFolder
+        Their state folder.
+    jobs : sequence of JobView
+        The jobs, each once.
+    """
+
+    def __init__(self, client: JobClient, folder: StateFolder, jobs: Sequence[AnyJob]) -> None:
+        self.client = client
+        self.folder = folder
+        self.jobs = jobs
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of the jobs."""
+        return [job.id for job in self.jobs]
+
+    def database(self) -> Database:
+        """Open their store."""
+        return self.client.database(self.folder)
+
+    def only(self, jobs: Iterable[AnyJob]) -> "Batch[AnyJob]":
+        """Return a batch of fewer jobs."""
+        return Batch(self.client, self.folder, list(jobs))
+
+    def records(self) -> dict[AnyJob, JobRecord]:
+        """Read the jobs; those that were removed are missing."""
+        found = selection.jobs(self.database(), [job.uid for job in self.jobs])
+        if not all(record.state.ended for record in found.values()):
+            self.client.see_to(self.folder)
+        return {job: found[job.uid] for job in self.jobs if job.uid in found}
+
+    def ended(self) -> list[AnyJob]:
+        """Return the jobs that have ended; one that was removed has."""
+        ended = listing.ended_states(self.database(), self.ids)
+        return [job for job in self.jobs if job.id in ended]
+
+    def noted_wait(self, timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
+        """Note that the job of this process waits for these jobs; see `deadlock.noted`."""
+        store = deadlock.Store(self.folder, self.database, self.client.settings)
+        return deadlock.noted(store, lambda: self.ids, timeout)
+
+    def see_to_supervisor(self) -> None:
+        """Make sure that a supervisor runs."""
+        shield.run(lambda: wake.see_to(self.folder))  # it takes locks that must not stay held
+
+
+def of(job: AnyJob) -> Batch[AnyJob]:
+    """Return a batch of one job."""
+    return Batch(job.client, job.state_folder, [job])
+
+
+def batches(jobs: Iterable[AnyJob]) -> list[Batch[AnyJob]]:
+    """Divide jobs by client and state folder; a job that comes twice is in its batch once."""
+    found: dict[tuple[int, str], dict[AnyJob, None]] = {}
+    for job in jobs:
+        found.setdefault((id(job.client), job.state_folder.path), {})[job] = None
+    return [of(next(iter(part))).only(part) for part in found.values()]
+
+
+def records(jobs: Iterable[AnyJob]) -> dict[AnyJob, JobRecord]:
+    """Read jobs of any state folders; those that were removed are missing."""
+    return {job: record for part in batches(jobs) for job, record in part.records().items()}

@@ -1,0 +1,283 @@
+"""What a person may change about jobs, for one and for many: one request for all of them that are in one state folder.
+
+Jobs that a control does not fit are left alone, each with the error that says why: `Job` raises it, `JobList` returns it. A new
+control is a new class here. It never waits for a job to end.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic
+
+from ...errors import BackgroundJobError, DuplicateJob, InvalidRequest, UnknownJob
+from ...model.records import JobRecord, JobState
+from ...state import occupancy
+from ...state.folder import StateFolder
+from ...store import duplicates, queries, selection
+from ...system import shield
+from . import waiting
+from .batch import AnyJob, Batch, batches
+from .view import JobView
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Generic[AnyJob]):
+    """What became of a change.
+
+    Parameters
+    ----------
+    done : list
+        The jobs that were changed.
+    refused : mapping
+        The others, each with the error that says why.
+    """
+
+    done: list[AnyJob] = field(default_factory=list)
+    refused: dict[AnyJob, BackgroundJobError] = field(default_factory=dict)
+
+
+class Control(ABC):
+    """Something that a person may ask of jobs, with what that needs to know."""
+
+    @abstractmethod
+    def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
+        """Return the jobs that can't be changed, with the reasons."""
+
+    @abstractmethod
+    def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
+        """Change the jobs of a batch, and return those that were changed."""
+
+    @abstractmethod
+    def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:
+        """Return why a job that seemed fit was not changed after all."""
+
+
+def apply(control: Control, jobs: Iterable[AnyJob], *, strict: bool) -> Changed[AnyJob]:
+    """Make a change to jobs.
+
+    Parameters
+    ----------
+    control : Control
+        The change.
+    jobs : iterable of JobView
+        The jobs.
+    strict : bool
+        Whether to raise the first refusal, before anything is changed.
+
+    Raises
+    ------
+    BackgroundJobError
+        If `strict`, and a job can't be changed.
+    """
+    wanted = list(dict.fromkeys(jobs))
+    fit, refused = _divided(control, wanted)
+    _raise_first(wanted, refused, strict=strict)
+    done = {job for part, records in fit if part.jobs for job in _requested(control, part, records, refused)}
+    _raise_first(wanted, refused, strict=strict)
+    return Changed([job for job in wanted if job in done], {job: refused[job] for job in wanted if job in refused})
+
+
+def check(control: Control, jobs: Iterable[AnyJob]) -> None:
+    """Raise the first refusal that `apply` would raise; changes nothing."""
+    wanted = list(jobs)
+    _raise_first(wanted, _divided(control, wanted)[1], strict=True)
+
+
+_Fit = list[tuple[Batch[AnyJob], Mapping[AnyJob, JobRecord]]]
+
+
+def _divided(control: Control, jobs: Iterable[AnyJob]) -> tuple[_Fit[AnyJob], dict[AnyJob, BackgroundJobError]]:
+    """Return the jobs that can be changed, in batches with their records, and the refusals of the others."""
+    fit, refused = list[tuple[Batch[AnyJob], Mapping[AnyJob, JobRecord]]](), dict[AnyJob, BackgroundJobError]()
+    for part in batches(jobs):
+        records = part.records()
+        unfit = {job: _removed(job) for job in part.jobs if job not in records} | dict(control.refusals(part, records))
+        refused |= {job: unfit[job] for job in part.jobs if job in unfit}
+        kept = {job: record for job, record in records.items() if job not in unfit}
+        fit.append((part.only(kept), kept))
+    return fit, refused
+
+
+def _requested(
+    control: Control,
+    part: Batch[AnyJob],
+    records: Mapping[AnyJob, JobRecord],
+    refused: dict[AnyJob, BackgroundJobError],
+) -> list[AnyJob]:
+    """Request a change, add what was refused only then, and return the jobs that were changed."""
+    granted = list(control.request(part, records))
+    left = part.only(records.keys() - set(granted))
+    if left.jobs:
+        now = left.records()
+        why = {job: control.failure(job, record) for job, record in now.items()} | dict(control.refusals(left, now))
+        refused |= {job: why.get(job) or _removed(job) for job in left.jobs}
+    return granted
+
+
+def _raise_first(wanted: Iterable[AnyJob], refused: Mapping[AnyJob, BackgroundJobError], *, strict: bool) -> None:
+    for job in wanted:
+        if strict and job in refused:
+            raise refused[job]
+
+
+def _removed(job: JobView) -> UnknownJob:
+    return UnknownJob(f"Job {job.id} is no longer in {job.state_folder.database}.")
+
+
+# -- the controls -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Control):
+    """End jobs that have not ended; `grace`: seconds allowed for each step, or None for the configured ones."""
+
+    grace: float | None
+
+    def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
+        """Refuse those that have ended, and those that are elsewhere, where no supervisor would notice."""
+        deaf = _deaf_places(part.folder, records.values())
+        ended = {job: _already(job, record.state) for job, record in records.items() if record.state.ended}
+        return ended | {
+            job: out_of_reach(job) for job, record in records.items() if job not in ended and record.owner.place in deaf
+        }
+
+    def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
+        """Ask the supervisors."""
+        part.client.cancel(part.folder, part.ids, self.grace)
+        return records
+
+    def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:
+        """Return why a job was not cancelled."""
+        return _already(job, record.state)
+
+
+def _already(job: JobView, state: JobState) -> InvalidRequest:
+    had = "was" if state is JobState.CANCELLED else "has"
+    return InvalidRequest(f"job {job.id} {had} already {state}; only a queued or running job can be cancelled.")
+
+
+def _deaf_places(folder: StateFolder, records: Iterable[JobRecord]) -> set[str]:
+    """Return the places of unfinished jobs where no supervisor would notice a request."""
+    places = {record.owner.place for record in records if not record.state.ended}
+    return {key for key in places if not shield.run(lambda key=key: occupancy.hears(folder, key))}  # type: ignore[misc]
+
+
+def out_of_reach(job: JobView) -> InvalidRequest:
+    """Return the refusal to cancel a job from here."""
+    return InvalidRequest(
+        f"job {job.id} is {job.status}: it can only be cancelled there. If that machine or container no longer "
+        f"exists, run `jupyter bgjobs adopt {job.id}` first."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Control):
+    """Add one attempt to failed and cancelled jobs, with this process's environment."""
+
+    def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
+        """Refuse those in another state, those that need a job which did not succeed, and those whose unique key is taken."""
+        fit = {job: record for job, record in records.items() if record.state in (JobState.FAILED, JobState.CANCELLED)}
+        unfit = {job: _not_to_be_retried(job, record.state) for job, record in records.items() if job not in fit}
+        return unfit | _duplicates(part, fit) | failed_dependencies(part.only(fit))
+
+    def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
+        """Ask this place's supervisor, and wait for its answer."""
+        ids = sorted(part.ids)  # dependencies first
+        part.client.retry(part.folder, ids)
+        waiting.wait(lambda: not queries.has_request(part.database(), ids), None, str, part.see_to_supervisor)
+        now = part.records()
+        return [job for job in now if not now[job].state.ended or now[job].attempt > records[job].attempt]
+
+    def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:  # noqa: ARG002 - other controls need it
+        """Return why a job was not retried."""
+        return InvalidRequest(
+            f"job {job.id} was not retried: another job holds its unique key, or a job that it depends on failed."
+        )
+
+
+def _not_to_be_retried(job: JobView, state: JobState) -> InvalidRequest:
+    fix = "submit it again" if state is JobState.SUCCEEDED else "wait for it to end, or cancel it"
+    return InvalidRequest(f"job {job.id} can't be retried ({state}); only a failed or cancelled job can: {fix}.")
+
+
+def _duplicates(part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> dict[AnyJob, BackgroundJobError]:
+    """Return those whose unique key another job holds."""
+    keys = {job: record.unique_key for job, record in records.items() if record.unique_key is not None}
+    with part.database().looking() as connection:
+        holders = duplicates.key_holders(connection, keys.values()) if keys else {}
+    said = "job {} holds the unique key of job {}: wait for it to end, or cancel it."
+    return {job: DuplicateJob(said.format(holders[key].id, job.id)) for job, key in keys.items() if key in holders}
+
+
+def failed_dependencies(part: Batch[AnyJob]) -> dict[AnyJob, BackgroundJobError]:
+    """Return those that need the success of a job outside the batch which did not succeed."""
+    failed = selection.failed_dependencies(part.database(), part.ids) if part.jobs else {}
+    return {job: _depends(job, failed[job.id]) for job in part.jobs if job.id in failed}
+
+
+def _depends(job: JobView, on: selection.FailedDependency) -> InvalidRequest:
+    if on.removed:
+        return InvalidRequest(
+            f"job {job.id} depends on job {on.id}, which did not succeed and was removed: submit job {job.id} again."
+        )
+    return InvalidRequest(f"job {job.id} depends on job {on.id}, which did not succeed: retry job {on.id} first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Remove(Control):
+    """Remove finished jobs with their outputs, logs and results."""
+
+    def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:  # noqa: ARG002
+        """Refuse those that have not ended."""
+        said = "job {} is {}; only a finished job can be removed: cancel it first."
+        live = {job: record.state for job, record in records.items() if not record.state.ended}
+        return {job: InvalidRequest(said.format(job.id, state)) for job, state in live.items()}
+
+    def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
+        """Remove them in one transaction, then their folders."""
+        gone = set(part.client.remove(part.folder, part.ids))
+        return [job for job in records if job.uid in gone]
+
+    def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:  # noqa: ARG002 - other controls need it
+        """Return why a job was not removed."""
+        return InvalidRequest(f"job {job.id} can't be removed while its hook is running or a retry is pending.")
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Control):
+    """Exempt jobs from clean and from the configured retention, or stop exempting them."""
+
+    kept: bool
+
+    def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:  # noqa: ARG002
+        """Refuse none."""
+        return {}
+
+    def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
+        """Change their rows."""
+        changed = set(part.client.keep(part.folder, part.ids, kept=self.kept))
+        return [job for job in records if job.id in changed]
+
+    def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:  # noqa: ARG002 - other controls need it
+        """Return why a job was not changed: only one that is gone is not."""
+        return _removed(job)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPriority(Control):
+    """Give queued jobs another priority."""
+
+    priority: int
+
+    def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:  # noqa: ARG002
+        """Refuse those that are not queued."""
+        return {job: self.failure(job, record) for job, record in records.items() if record.state is not JobState.QUEUED}
+
+    def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
+        """Change their rows."""
+        changed = set(part.client.set_priority(part.folder, part.ids, self.priority))
+        return [job for job in records if job.id in changed]
+
+    def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:
+        """Return why a job's priority was not changed."""
+        return InvalidRequest(f"job {job.id} is not queued ({record.state}); only the priority of a queued job can be changed.")

@@ -1,0 +1,42 @@
+"""Reading several chosen jobs at once, by one statement however many they are; changes nothing."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ..model.records import JobRecord
+from .database import Database
+from .queries import JOBS, shown
+
+_CHOSEN = "IN (SELECT value FROM json_each(?))"
+
+
+class FailedDependency(NamedTuple):
+    """A job that did not succeed, and that another needs the success of."""
+
+    id: int
+    removed: bool
+
+
+def jobs(database: Database, uids: Iterable[str]) -> dict[str, JobRecord]:
+    """Read jobs to show, by uid; those that were removed are missing."""
+    rows = database.read(f"{JOBS} WHERE jobs.uid {_CHOSEN}", (json.dumps(list(uids)),))
+    return {record.uid: record for record in map(shown, rows)}
+
+
+def failed_dependencies(database: Database, job_ids: Sequence[int]) -> dict[int, FailedDependency]:
+    """Return which of these jobs need the success of a job outside them that did not succeed, and of which.
+
+    Of several such jobs, one that was removed is returned: it can't be retried.
+    """
+    ids = json.dumps(list(job_ids))
+    sql = f"""SELECT job_id, on_id, state IS NULL FROM dependencies LEFT JOIN jobs ON jobs.id = on_id
+        WHERE job_id {_CHOSEN} AND NOT anyway AND coalesce(state, 'failed') IN ('failed', 'cancelled') AND NOT on_id {_CHOSEN}
+        ORDER BY state IS NULL"""
+    return {row[0]: FailedDependency(row[1], bool(row[2])) for row in database.read(sql, (ids, ids))}
+
+
+def live_elsewhere(database: Database, group_id: int, here: str) -> list[JobRecord]:
+    """Read the unfinished jobs of a group that belong to another place than this one."""
+    sql = f"{JOBS} WHERE jobs.group_id = ? AND jobs.state IN ('queued', 'running') AND jobs.place != ? ORDER BY jobs.id"
+    return [shown(row) for row in database.read(sql, (group_id, here))]
