@@ -138,11 +138,13 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
 
     Raises
     ------
-    InvalidRequest, UnknownJob
+    DuplicateJob, InvalidRequest, UnknownJob
         As `submit`.
     """
     head, rows = _group_values(group), [_values(job) for job in jobs]
     with database.transaction() as connection:
+        for number, job in enumerate(jobs):
+            _free_key(connection, job, number)
         places.note_here(connection, database.folder)
         group_id = int(connection.execute(_INSERT_GROUP, head).lastrowid or 0)
         needs, blockers = _needs(connection, jobs[0].after)
@@ -150,7 +152,34 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
         every = [(*row, *shared, _is_ready(job, blockers)) for job, row in zip(jobs, rows, strict=True)]
         connection.executemany(_INSERT, every)
         connection.executemany(_DEPEND_GROUP, [(on, anyway, group_id) for on, anyway in needs])
+        for job in jobs:
+            _follow_replaced(connection, job)
     return group_id
+
+
+def _free_key(connection: sqlite3.Connection, job: Submission, number: int) -> None:
+    """Have the unique key of a job of a group free, or refuse the group."""
+    holder = _holder(connection, job.unique_key)
+    if holder is None:
+        return
+    if job.on_duplicate != "replace":
+        raise DuplicateJob(
+            f"call {number}: job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: "
+            'wait for its end or cancel it, leave the call out, or submit with on_duplicate="replace".'
+        )
+    _give_way(connection, holder, job)
+
+
+def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
+    """Have a job of a group come after those also that have given it their unique key."""
+    leaving = _leaving(connection, job.unique_key) if job.unique_key is not None else []
+    if not leaving:
+        return
+    needs, blockers = _needs(connection, (*job.after, *leaving))
+    job_id = connection.execute("SELECT id FROM jobs WHERE uid = ?", (job.uid,)).fetchone()["id"]
+    connection.execute("DELETE FROM dependencies WHERE job_id = ?", (job_id,))
+    connection.executemany(_DEPEND, [(on, anyway, job_id) for on, anyway in needs])
+    connection.execute("UPDATE jobs SET blockers = ?, ready = ? WHERE id = ?", (blockers, _is_ready(job, blockers), job_id))
 
 
 _INSERT_GROUP = "INSERT INTO groups (uid, name, target, common, pickled, hidden, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
