@@ -22,7 +22,7 @@ from ipybgjobs.configuration.settings import Settings
 from ipybgjobs.configuration.traits import BackgroundJobs
 from ipybgjobs.model import globs
 from ipybgjobs.notebooks import injection, signature
-from ipybgjobs.targets import allowlist, demands
+from ipybgjobs.targets import demands, target_rules
 
 RUN = "ipybgjobs.Notebook.run"
 NATIVE = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -823,7 +823,7 @@ def test_patterns_of_several_files_are_united_and_a_locked_file_decides_alone(tm
     locked = loaded(tmp_path, system, user, administered=[0])
     assert locked.allowed_notebooks == ("/a/*.ipynb",)
     with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern there allows it"):
-        allowlist.check_demand(demands.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
+        target_rules.of(demands.NOTEBOOK).check(RUN, {"path": "/b/x.ipynb"}, locked)
 
 
 @pytest.mark.parametrize("wrong", ["['work/*.ipynb']", "['/w/../v/*.ipynb']", "'w/*.ipynb'", "[5]"])

@@ -15,7 +15,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.system import private_file
-from ipybgjobs.targets import inspection
+from ipybgjobs.targets import inspection_process
 
 SHAPES = """
     import abc, pathlib
@@ -581,8 +581,8 @@ def test_a_module_that_was_broken_works_once_it_is_mended(place):
 @pytest.fixture
 def looks(monkeypatch):
     """The fresh processes that were asked; each runs."""
-    found, ask = [], inspection._ask
-    monkeypatch.setattr(inspection, "_ask", lambda question: found.append(1) or ask(question))
+    found, ask = [], inspection_process.ask
+    monkeypatch.setattr(inspection_process, "ask", lambda question: found.append(1) or ask(question))
     return found
 
 

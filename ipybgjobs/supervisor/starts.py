@@ -15,7 +15,7 @@ from ..store.task import Claim, Task, Unread, variables
 from ..store.transitions import Way
 from ..system import identity, private_file
 from ..system.roles import command
-from ..targets import allowlist, demands
+from ..targets import allowlist, target_rules
 from ..targets.context import acts_at_start
 from .configurations import Policies
 from .effects import Start, Step
@@ -205,7 +205,7 @@ class Starter:
                 "names": [*record.call.secrets, *start.settings.secret_names],
                 "values": record.call.hidden,
             },
-            "permits": allowlist.permits(record.call.params, start.settings),
+            "permits": target_rules.permits(record.call.params, start.settings),
             "init": record.call.init,
             "params": record.call.params,
             "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
@@ -257,12 +257,7 @@ def _forbidden(task: Task, settings: Settings) -> str | None:
     """Why the files do not allow what a job asks for; None if they do."""
     if not allowlist.is_allowed(task.target, settings):
         return "it is not, or no longer, on the allowlist"
-    if not allowlist.runs_notebook(task.target):
-        return None
-    params = task.record.call.params
-    if demands.NOTEBOOK not in allowlist.permits(params, settings):
-        return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
-    return None
+    return target_rules.of_name(task.target).denial(task.record.call.params, settings)
 
 
 def _denied(job: Task | Unread, why: str) -> str:

@@ -8,18 +8,24 @@ allowlist
     Whether a name may run, and by which entry.
 binding
     Parameters checked against a signature and converted.
+bound_call
+    Calls whose parameters fit, converted.
 bytecode
     Loading modules as their sources are, and hashing what ran.
 context
     Interpreter, working directory, path, limits and environment of the submitter.
 demands
     What a target requires beyond its entry in the allowlist.
+examination
+    What is asked about calls of a target, and the answer, step by step.
 import_path
     The ``sys.path`` that a job gets.
 inspection
-    Looking at an allowed target: it exists, and these parameters fit.
+    Looking at an allowed target, whatever tells about it: it exists, and these parameters fit.
 inspection_cache
     What a fresh process found out about a target, while its files are the same.
+inspection_process
+    The process of its own that looks at a target, asked and answering.
 loaded_modules
     Whether what this process has imported is still as it is on disk.
 origin
@@ -28,4 +34,10 @@ resolve
     From a dotted path to the class, module or function itself.
 source
     Looks at the file that a target comes from.
+submit_hook
+    The step in which a class's ``on_submit`` prepares parameters.
+target_rules
+    What our own classes ask of a call beyond the allowlist.
+target_signature
+    What a target takes and needs, as a frozen value.
 """

@@ -1,19 +1,16 @@
 """Whether a name may run: from a target as typed to the entry that allows it, or the reason why none does.
 
-It imports nothing of the user's, and answers from `Settings` alone; of a notebook's path it follows the links.
+It imports nothing of the user's, and answers from `Settings` alone. What a target asks of its parameters too: `target_rules`.
 """
 
 import difflib
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
+from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, Settings
 from ..errors import JobNotAllowed
-from ..model import globs
-from ..model.redaction import cut, one_line, quoted
-from . import demands
+from ..model.redaction import quoted
 
 #: Longest target; a module's path ends well before.
 _LONGEST = 1000
@@ -59,7 +56,7 @@ def find(target: str, settings: Settings) -> Permission:
     _check_form(target)
     key, _, method = target.rpartition(".")
     if _is_of_notebook(key) and settings.notebook_code is None:
-        raise JobNotAllowed(_switched_off(target, settings))
+        raise JobNotAllowed(switched_off(target, settings))
     entry = _entry(key, method, settings) or _by_bare_name(key, settings)
     if entry is None:
         raise JobNotAllowed(_unlisted(target, settings))
@@ -104,87 +101,6 @@ def _private(target: str) -> list[str]:
     return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
-def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-    """See to it that what a target demands beyond its entry is permitted: a notebook's path, the code of a cell.
-
-    Parameters
-    ----------
-    demanded : str or None
-        As `demands.of` says.
-    target : str
-        The full dotted path.
-    params : mapping
-        Its parameters, as they fit.
-    settings : Settings
-        What the configuration files say.
-
-    Raises
-    ------
-    JobNotAllowed
-        If it is not; the message says what to do.
-    """
-    if demanded == demands.CODE and settings.notebook_code is None:
-        raise JobNotAllowed(_switched_off(CELL, settings))
-    if demanded == demands.NOTEBOOK:
-        path = params.get("path")
-        if not isinstance(path, str):
-            raise JobNotAllowed(
-                f"{target} runs a notebook: its parameter path must say which, as text, and a pattern must fit it."
-            )
-        _check_notebook(path, settings)
-
-
-def _check_notebook(path: str, settings: Settings) -> None:
-    if not fits_notebook(path, settings):
-        raise JobNotAllowed(_unlisted_notebook(globs.place(path), settings))
-    if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
-        raise JobNotAllowed(
-            f"{path} can't run as a job: the files allow it, and this notebook does not: "
-            "%config BackgroundJobs.allowed_notebooks has narrowed them."
-        )
-
-
-def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
-    """Return what the files permit a call beyond its entry, whatever it demands; the check at launch."""
-    path = params.get("path")
-    fits = isinstance(path, str) and fits_notebook(path, settings)
-    return ((demands.NOTEBOOK,) if fits else ()) + ((demands.CODE,) if settings.notebook_code is not None else ())
-
-
-def fits_notebook(path: str, settings: Settings) -> bool:
-    """Whether a pattern of the files fits a notebook."""
-    return fitting_pattern(path, settings) is not None
-
-
-def fitting_pattern(path: str, settings: Settings) -> str | None:
-    """Return the first pattern of the files that fits a notebook."""
-    return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
-
-
-def runs_notebook(target: str) -> bool:
-    """Whether a target is our class of notebooks, by the one name that the files may allow."""
-    return target.rpartition(".")[0] == NOTEBOOK_CLASS
-
-
-def _fits(path: str, patterns: Iterable[str]) -> bool:
-    place = globs.place(path)  # a link must not lead around a pattern
-    return place is not None and any(globs.matches(place, pattern) for pattern in patterns)
-
-
-def _unlisted_notebook(path: str | None, settings: Settings) -> str:
-    if path is None:
-        return (
-            "The notebook can't run as a job: no file can have its path, which is too long or holds characters that no path has."
-        )
-    if settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
-    elif path.isprintable():
-        fix = f"To allow it: {allow_command(shlex.quote(path))}"
-    else:
-        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
-    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
-
-
 def _check_form(target: str) -> None:
     if not isinstance(target, str):
         raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is of type {type(target).__name__}.")
@@ -208,8 +124,8 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
     return entries[0] if entries else None
 
 
-def _switched_off(target: str, settings: Settings) -> str:
-    """Why code of the notebook may not run, and what to do."""
+def switched_off(target: str, settings: Settings) -> str:
+    """Say why code of the notebook may not run, and what to do."""
     switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
     if NOTEBOOK_CODE in settings.narrowed:
         fix = f"The files allow it, and this notebook does not: %config BackgroundJobs.{NOTEBOOK_CODE} = False has narrowed them."

@@ -125,6 +125,28 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     )
 
 
+def check_for_group(chosen: Options) -> None:
+    """See to it that the options of a submit have a meaning for each job of a group.
+
+    Raises
+    ------
+    InvalidParameters
+        If one is about a single job.
+    """
+    if isinstance(chosen.unique, str):
+        raise InvalidParameters(
+            f"unique is {quoted(chosen.unique)}, a key that one job can hold: for the jobs of a group give unique=True, by which "
+            "each job's target and parameters are its key, or submit them one by one."
+        )
+    found = ['on_duplicate="existing"'] if chosen.on_duplicate == "existing" else []
+    found += [] if chosen.reuse_since is None else ["reuse"]
+    if found:
+        raise InvalidParameters(
+            f"submit_many takes no {found[0]}: all jobs of a group are its own, and an earlier job is in none of another's; "
+            "submit those one by one."
+        )
+
+
 def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     """Check parameters given in Python: a mapping of names."""
     if values is None:

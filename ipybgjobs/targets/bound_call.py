@@ -1,0 +1,123 @@
+"""Calls whose parameters fit a target's signature, converted; frozen. It calls nothing but what `binding` does."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from ..errors import BackgroundJobError, InvalidParameters
+from ..model import redaction
+from . import binding
+from .binding import Shape
+from .target_signature import TargetSignature
+
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCall:
+    """Parameters of one call that fit, converted.
+
+    Parameters
+    ----------
+    init, params : dict
+        Parameters of the constructor and of the method.
+    positional : tuple of str
+        Names of those that can't be given by name.
+    """
+
+    init: dict[str, Any]
+    params: dict[str, Any]
+    positional: tuple[str, ...] = ()
+
+    def placed(self, signature: TargetSignature) -> "BoundCall":
+        """Name the parameters to pass by position; one left out before a given one is given its default."""
+        shape = signature.parameters
+        slots = [slot for slot in shape.slots if slot.positional] if shape else []
+        while slots and slots[-1].name not in self.params:
+            slots.pop()
+        defaults = {slot.name: slot.default for slot in slots if slot.name not in self.params}
+        return replace(self, params={**self.params, **defaults}, positional=tuple(slot.name for slot in slots))
+
+
+def bind(
+    signature: TargetSignature, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+) -> tuple[BoundCall, ...]:
+    """Bind the parameters of several calls, all of one constructor.
+
+    Raises
+    ------
+    InvalidParameters
+        If one does not fit; of several calls, it is named by its number.
+    """
+    with hiding(init, secrets):
+        bound = _init(signature, init, secrets)
+
+    def of_call(params: Mapping[str, Any]) -> BoundCall:
+        with hiding([init, params], secrets):
+            _check_owner(signature, params)
+            return BoundCall(bound, binding.bind(signature.parameters, params, secrets))
+
+    return for_each(of_call, calls)
+
+
+def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[_Made, ...]:
+    """Make something of each call; of several, the one that doesn't fit is named by its number."""
+    made = []
+    for number, call in enumerate(calls):
+        try:
+            made.append(make(call))
+        except InvalidParameters as error:
+            if len(calls) == 1:
+                raise
+            raise InvalidParameters(f"call {number}: {error}") from None
+    return tuple(made)
+
+
+@contextlib.contextmanager
+def hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
+    """Let no refusal show a secret of what was given, whoever wrote its text: a converter, or the class itself."""
+    try:
+        yield
+    except BackgroundJobError as error:
+        hidden = redaction.secrets_in(given, secrets)
+        error.args = tuple(redaction.without(each, hidden) if isinstance(each, str) else each for each in error.args)
+        raise
+
+
+def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+    name, shape = signature.name, signature.constructor
+    if not signature.needs_instance:
+        return _no_init(f"{name}.{signature.method}", init)
+    unnamed = [slot.name for slot in shape.slots if slot.positional and slot.name in init] if shape else []
+    if unnamed:
+        raise InvalidParameters(f"The constructor {name}() takes {unnamed[0]} by position only, which a job can't give it.")
+    try:
+        return binding.bind(shape, init, secrets)
+    except InvalidParameters as error:
+        if not init:
+            raise InvalidParameters(f"{error} (%bgjob {name}(name=value).method …, or init={{…}} in Python)") from None
+        raise
+
+
+def _no_init(called: str, init: Mapping[str, Any]) -> dict[str, Any]:
+    if init:
+        raise InvalidParameters(f"{called} is called without an instance; leave out the constructor's parameters.")
+    return {}
+
+
+def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
+    """See to it that none of a method's parameters is meant for the constructor."""
+    constructor, shape = signature.constructor, signature.parameters
+    if constructor is None or shape is None or shape.open:
+        return
+    others = _names(constructor) - _names(shape)
+    name = next((name for name in given if name in others), None)
+    if name is not None:
+        written = f"{signature.name}({name}=value).{signature.method}"
+        raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
+
+
+def _names(shape: Shape) -> set[str]:
+    return {slot.name for slot in shape.slots}

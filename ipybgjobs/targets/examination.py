@@ -1,0 +1,108 @@
+"""What is asked about calls of an allowed target, and what the process that has the target says to it; both frozen.
+
+The steps are the same wherever they are taken: tell the signature, bind the parameters, let the class's ``on_submit``
+prepare them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..configuration.settings import NOTEBOOK
+from ..errors import InvalidTarget
+from ..model import serialization
+from . import bound_call, bytecode, resolve, submit_hook, target_signature
+from .allowlist import Permission
+from .bound_call import BoundCall
+from .submit_hook import HookUse
+from .target_signature import TargetSignature
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether a target exists, what it takes, and whether the parameters of some calls fit.
+
+    Parameters
+    ----------
+    permission : Permission
+        The target, which the allowlist has passed.
+    init : mapping
+        Parameters of the constructor.
+    calls : sequence of mapping
+        Parameters of the method, for each call.
+    secrets : tuple of str
+        Names whose values are in no message.
+    code : mapping, optional
+        The target's code as an earlier job got it by value; by default what is defined here.
+    preview : bool
+        Whether nothing is to be submitted: then no code of the user's runs but what an import runs.
+    """
+
+    permission: Permission
+    init: Mapping[str, Any]
+    calls: Sequence[Mapping[str, Any]]
+    secrets: tuple[str, ...] = ()
+    code: Mapping[str, bytes] | None = None
+    preview: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found out.
+
+    Parameters
+    ----------
+    signature : TargetSignature
+        Of the target.
+    calls : tuple of BoundCall
+        The calls, as they fit.
+    submit_hook : {"none", "called", "not called"}
+        What became of the class's ``on_submit``.
+    path_prefix : tuple of str
+        Folders that go first on a job's import path.
+    """
+
+    signature: TargetSignature
+    calls: tuple[BoundCall, ...]
+    submit_hook: HookUse = "none"
+    path_prefix: tuple[str, ...] = ()
+
+
+def examine(question: Question) -> Examined:
+    """Answer in this process; imports the module, or loads the code that an earlier job got.
+
+    Raises
+    ------
+    InvalidTarget
+        If the target can't be imported or called.
+    InvalidParameters
+        If the parameters don't fit.
+    """
+    permission = question.permission
+    resolve.define(question.code or {})
+    with bytecode.loading():
+        owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
+    code = dict(question.code or _code(permission)) if permission.by_value else {}
+    signature = target_signature.of(owner, permission.method, code)
+    calls = bound_call.bind(signature, question.init, question.calls, question.secrets)
+    use = submit_hook.use(signature, preview=question.preview)
+    if use == "called":
+        calls = submit_hook.call(owner, signature, calls, question.calls, question.secrets)
+    return Examined(signature, tuple(each.placed(signature) for each in calls), use)
+
+
+def by_signature(question: Question, signature: TargetSignature) -> Examined:
+    """Answer by a portable signature alone, whatever process has told it; imports nothing."""
+    calls = bound_call.bind(signature, question.init, question.calls, question.secrets)
+    return Examined(signature, tuple(each.placed(signature) for each in calls))
+
+
+def _code(permission: Permission) -> dict[str, bytes]:
+    """What has to be sent for a target that nobody else can import: the outermost class, or the function."""
+    name = permission.target.split(".")[1]
+    try:
+        return {name: serialization.dump(getattr(resolve.resolve(NOTEBOOK), name))}
+    except Exception as error:
+        raise InvalidTarget(
+            f"{name} can't be sent to another process: {error}. Make what can't be sent inside of it, or put it in a module."
+        ) from error

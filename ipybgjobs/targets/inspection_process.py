@@ -1,0 +1,115 @@
+"""A process of its own that looks at a target: how it is asked, and how it answers.
+
+It has the module as it is on disk now, whatever the asking process has imported, and never runs on for nobody.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ..errors import BackgroundJobError, InvalidTarget
+from ..model import serialization
+from ..system import shield
+from ..system.roles import command
+from . import bytecode, examination, import_path, loaded_modules
+from .examination import Examined, Question
+
+#: Longest that it may take to import a module and look at it, in seconds.
+LONGEST_LOOK = 120.0
+
+#: Longest that it runs on when nobody waits for it any more, in seconds.
+_GLANCE = 0.1
+
+
+class Answer(NamedTuple):
+    """What it says: what was asked, and the files that a signature was told from which any process can bind by."""
+
+    examined: Examined
+    files: tuple[list[Any], ...] = ()
+
+
+def examine(question: Question, path_prefix: Sequence[str] = ()) -> Answer:
+    """Have a process of its own answer a question.
+
+    Raises
+    ------
+    BackgroundJobError
+        As `examination.examine`.
+    InvalidTarget
+        If it takes too long, or ends without an answer.
+    """
+    key = question.permission.entry.key
+    content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(question)
+    try:
+        status, output, errors = shield.run(lambda: ask(content))
+    except subprocess.TimeoutExpired:
+        raise InvalidTarget(f"{key} took more than {LONGEST_LOOK:.0f} s to import.") from None
+    try:
+        answer = serialization.load(output) if status == 0 else None
+    except (Exception, SystemExit):  # it ended before it could answer, or a parameter can't be loaded
+        answer = None
+    if answer is None:
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"it ended with exit code {status}"
+        raise InvalidTarget(f"{key} can't be looked at in a process of its own: {last}.")
+    if isinstance(answer, BackgroundJobError):
+        raise answer
+    return Answer(*answer)
+
+
+def ask(question: bytes) -> tuple[int, bytes, bytes]:
+    """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
+    with tempfile.TemporaryFile() as answers:  # not its standard output, where start-up hooks may print
+        words = command("inspection", str(answers.fileno()))
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen(words, pass_fds=[answers.fileno()], **pipes) as asked:
+            try:
+                errors = _errors(asked, question)
+            except BaseException:
+                asked.kill()
+                raise
+        answers.seek(0)
+        return asked.returncode, answers.read(), errors
+
+
+def _errors(asked: "subprocess.Popen[bytes]", question: bytes) -> bytes:
+    """Wait for a process that is asked something; return what it said on standard error."""
+    limit = time.monotonic() + LONGEST_LOOK
+    unsent: bytes | None = question
+    while True:
+        try:
+            return asked.communicate(unsent, timeout=_GLANCE)[1]
+        except subprocess.TimeoutExpired:
+            unsent = None  # it goes on with what it was given first
+            shield.check()
+            if time.monotonic() > limit:
+                raise
+
+
+def main(descriptor: int) -> None:
+    """Answer a question from standard input on a descriptor; what the user's module prints goes nowhere."""
+    os.set_inheritable(descriptor, False)
+    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
+    question: Question = pickle.load(sys.stdin.buffer)
+    answer: tuple[Any, ...] | BackgroundJobError
+    try:
+        answer = tuple(_answer(question))
+    except BackgroundJobError as error:
+        answer = error.with_traceback(None)
+        answer.__cause__ = answer.__context__ = None
+    with open(descriptor, "wb") as file:
+        file.write(serialization.dump(answer))
+
+
+def _answer(question: Question) -> Answer:
+    examined = examination.examine(question)
+    if not examined.signature.is_portable:
+        return Answer(replace(examined, signature=examined.signature.described()))
+    names = [name for name in loaded_modules.in_order(question.permission.entry.key) if name not in sys.builtin_module_names]
+    files = [bytecode.source_of(sys.modules[name]) for name in names]
+    return Answer(examined, () if None in files else tuple(each for each in files if each is not None))

@@ -1,0 +1,173 @@
+"""What this package's own classes ask of a call beyond their entry in the allowlist: one object for each, which everybody asks.
+
+At submit the class itself is known (`of`), at launch its name alone (`of_name`): a supervisor imports nothing of the user's, so
+it also tells the worker what the files permit (`permits`). It follows a path's links, and else answers from `Settings` alone.
+"""
+
+# ruff: noqa: ARG002 - each rule is asked with all that any of them looks at
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..configuration.settings import CELL, NOTEBOOK_CLASS, Settings
+from ..errors import InvalidParameters, JobNotAllowed
+from ..model import globs
+from ..model.redaction import cut, one_line
+from . import allowlist, demands
+
+#: Longest path that a refusal shows whole.
+_LONGEST = 1000
+
+
+class TargetRule:
+    """What any other class asks: nothing."""
+
+    def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
+        """See to it that a call may be submitted.
+
+        Parameters
+        ----------
+        target : str
+            The full dotted path.
+        params : mapping
+            Its parameters, as they fit.
+        settings : Settings
+            What the configuration files say.
+
+        Raises
+        ------
+        JobNotAllowed
+            If it may not; the message says what to do.
+        """
+
+    def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
+        """Say why a job that waits may not be launched any more; None if it may."""
+        return None
+
+    def check_group(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        """See to it that calls may be the jobs of one group.
+
+        Raises
+        ------
+        InvalidParameters
+            If they would get into each other's way.
+        """
+
+    def job_name(self, params: Mapping[str, Any]) -> str | None:
+        """Return the name of a job that was given none; None: it has none."""
+        return None
+
+    def pattern(self, params: Mapping[str, Any], settings: Settings) -> str | None:
+        """Return the pattern of the files by which a call may run; None where it needs none."""
+        return None
+
+
+class CellRule(TargetRule):
+    """What `ipybgjobs.Cell` asks: code that stands in a notebook may run."""
+
+    def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
+        """Refuse where the switch for code of a notebook is off."""
+        if settings.notebook_code is None:
+            raise JobNotAllowed(allowlist.switched_off(CELL, settings))
+
+
+class NotebookRule(TargetRule):
+    """What `ipybgjobs.Notebook` asks: a pattern of ``allowed_notebooks`` fits its parameter ``path``."""
+
+    def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
+        """Refuse where no pattern fits, or this notebook has narrowed them."""
+        path = _path(params)
+        if path is None:
+            raise JobNotAllowed(
+                f"{target} runs a notebook: its parameter path must say which, as text, and a pattern must fit it."
+            )
+        if not fits_notebook(path, settings):
+            raise JobNotAllowed(_unlisted(globs.place(path), settings))
+        if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
+            raise JobNotAllowed(
+                f"{path} can't run as a job: the files allow it, and this notebook does not: "
+                "%config BackgroundJobs.allowed_notebooks has narrowed them."
+            )
+
+    def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
+        """Say that no pattern fits."""
+        path = _path(params)
+        if path is not None and fits_notebook(path, settings):
+            return None
+        return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
+
+    def check_group(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse where a notebook would overwrite what another of the group has written."""
+        outputs = [str(each.get("output") or os.sep) for each in calls]  # a class derived from ours may have none
+        files = [file for file in outputs if not file.endswith(os.sep)]
+        if len(set(files)) < len(files):
+            same = next(file for file in files if files.count(file) > 1)
+            raise InvalidParameters(
+                f"output is {same!r} for several jobs, of which each would overwrite the others': give a folder."
+            )
+
+    def job_name(self, params: Mapping[str, Any]) -> str | None:
+        """Return the notebook's file name, unless it is a number, which would be an id."""
+        path = _path(params)
+        name = "" if path is None else cut(one_line(os.path.basename(path)))
+        return None if not name or name.isdigit() else name
+
+    def pattern(self, params: Mapping[str, Any], settings: Settings) -> str | None:
+        """Return the first pattern that fits."""
+        path = _path(params)
+        return None if path is None else _fitting(path, settings)
+
+
+_RULES = {demands.CODE: CellRule(), demands.NOTEBOOK: NotebookRule()}
+_NONE = TargetRule()
+
+
+def of(demand: str | None) -> TargetRule:
+    """Return what a target asks that demands something, as `demands.of` has told by its class."""
+    return _NONE if demand is None else _RULES[demand]
+
+
+def of_name(target: str) -> TargetRule:
+    """Return what a target asks, by the one name that the files may allow for our class of notebooks."""
+    return _RULES[demands.NOTEBOOK] if target.rpartition(".")[0] == NOTEBOOK_CLASS else _NONE
+
+
+def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
+    """Return the demands that the files permit a call, whatever its class demands; a worker, which has the class, compares."""
+    code = () if settings.notebook_code is None else (demands.CODE,)
+    return code if of(demands.NOTEBOOK).denial(params, settings) else (demands.NOTEBOOK, *code)
+
+
+def fits_notebook(path: str, settings: Settings) -> bool:
+    """Whether a pattern of the files fits a notebook."""
+    return _fitting(path, settings) is not None
+
+
+def _fitting(path: str, settings: Settings) -> str | None:
+    return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
+
+
+def _path(params: Mapping[str, Any]) -> str | None:
+    path = params.get("path")
+    return path if isinstance(path, str) else None
+
+
+def _fits(path: str, patterns: Iterable[str]) -> bool:
+    place = globs.place(path)  # a link must not lead around a pattern
+    return place is not None and any(globs.matches(place, pattern) for pattern in patterns)
+
+
+def _unlisted(path: str | None, settings: Settings) -> str:
+    if path is None:
+        return (
+            "The notebook can't run as a job: no file can have its path, which is too long or holds characters that no path has."
+        )
+    if settings.locked_by:
+        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
+    elif path.isprintable():
+        fix = f"To allow it: {allowlist.allow_command(shlex.quote(path))}"
+    else:
+        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
+    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
