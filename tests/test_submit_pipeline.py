@@ -17,7 +17,7 @@ from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration.settings import Settings
 from ipybgjobs.model import serialization
 from ipybgjobs.targets import allowlist, demands, inspection, target_rules
-from ipybgjobs.targets.examination import Question
+from ipybgjobs.targets.inspection_steps import InspectionRequest
 
 NET = """
     import os, time
@@ -272,15 +272,15 @@ def test_a_class_of_the_notebook_goes_by_value_with_a_group_once(net):
 # -- the look at a target ---------------------------------------------------------------------------------------------
 
 
-def examined(net, target, *calls, preview=False):
+def inspected(net, target, *calls, preview=False):
     permission = allowlist.find(target, client().settings())
-    return inspection.inspect(Question(permission, {}, calls, preview=preview))
+    return inspection.inspect(InspectionRequest(permission, {}, calls, preview=preview))
 
 
 def test_a_target_has_one_frozen_signature_whatever_tells_it(net):
-    here = examined(net, "net.Plain.run", {"n": "1"})
+    here = inspected(net, "net.Plain.run", {"n": "1"})
     edited(net, NET + "\n    # edited\n")
-    elsewhere, remembered = (examined(net, "net.Plain.run", {"n": "1"}) for _ in range(2))
+    elsewhere, remembered = (inspected(net, "net.Plain.run", {"n": "1"}) for _ in range(2))
     assert here == elsewhere == remembered
     assert here.signature.is_portable
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -288,9 +288,9 @@ def test_a_target_has_one_frozen_signature_whatever_tells_it(net):
 
 
 def test_a_signature_that_only_its_own_process_can_bind_by_is_described(net):
-    examined(net, "net.Plain.run", {"n": 1})
+    inspected(net, "net.Plain.run", {"n": 1})
     edited(net, NET + "\n    # edited\n")
-    found = examined(net, "net.Fetcher.fetch", {"url": "a"})
+    found = inspected(net, "net.Fetcher.fetch", {"url": "a"})
     assert found.calls[0].params == {"url": "a!"}
     assert found.submit_hook == "called"
     assert not found.signature.is_portable

@@ -308,8 +308,8 @@ class Client:
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
         """Return what runs a call in this process; see `ipybgjobs.run_here`."""
-        permission, split, examined = preparation.bind(target, params, init, self.settings())
-        return in_process.prepare(permission, split.call, split.pickled, examined.calls[0].positional, self._tell)
+        permission, split, inspected = preparation.bind(target, params, init, self.settings())
+        return in_process.prepare(permission, split.call, split.pickled, inspected.calls[0].positional, self._tell)
 
     # -- changes --------------------------------------------------------------------------------------------------
 

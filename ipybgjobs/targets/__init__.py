@@ -16,8 +16,6 @@ context
     Interpreter, working directory, path, limits and environment of the submitter.
 demands
     What a target requires beyond its entry in the allowlist.
-examination
-    What is asked about calls of a target, and the answer, step by step.
 import_path
     The ``sys.path`` that a job gets.
 inspection
@@ -26,6 +24,8 @@ inspection_cache
     What a fresh process found out about a target, while its files are the same.
 inspection_process
     The process of its own that looks at a target, asked and answering.
+inspection_steps
+    What is asked about calls of a target, and the steps to the answer.
 loaded_modules
     Whether what this process has imported is still as it is on disk.
 origin

@@ -33,12 +33,11 @@ class BoundCall:
 
     def placed(self, signature: TargetSignature) -> "BoundCall":
         """Name the parameters to pass by position; one left out before a given one is given its default."""
-        shape = signature.parameters
-        slots = [slot for slot in shape.slots if slot.positional] if shape else []
-        while slots and slots[-1].name not in self.params:
-            slots.pop()
-        defaults = {slot.name: slot.default for slot in slots if slot.name not in self.params}
-        return replace(self, params={**self.params, **defaults}, positional=tuple(slot.name for slot in slots))
+        taken = [each for each in signature.parameters.slots if each.positional] if signature.parameters else []
+        while taken and taken[-1].name not in self.params:
+            taken.pop()
+        defaults = {each.name: each.default for each in taken if each.name not in self.params}
+        return replace(self, params={**self.params, **defaults}, positional=tuple(each.name for each in taken))
 
 
 def bind(
@@ -87,14 +86,14 @@ def hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
 
 
 def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    name, shape = signature.name, signature.constructor
+    name, takes = signature.name, signature.constructor
     if not signature.needs_instance:
         return _no_init(f"{name}.{signature.method}", init)
-    unnamed = [slot.name for slot in shape.slots if slot.positional and slot.name in init] if shape else []
+    unnamed = [each.name for each in takes.slots if each.positional and each.name in init] if takes else []
     if unnamed:
         raise InvalidParameters(f"The constructor {name}() takes {unnamed[0]} by position only, which a job can't give it.")
     try:
-        return binding.bind(shape, init, secrets)
+        return binding.bind(takes, init, secrets)
     except InvalidParameters as error:
         if not init:
             raise InvalidParameters(f"{error} (%bgjob {name}(name=value).method …, or init={{…}} in Python)") from None
@@ -109,15 +108,15 @@ def _no_init(called: str, init: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
     """See to it that none of a method's parameters is meant for the constructor."""
-    constructor, shape = signature.constructor, signature.parameters
-    if constructor is None or shape is None or shape.open:
+    constructor, method = signature.constructor, signature.parameters
+    if constructor is None or method is None or method.open:
         return
-    others = _names(constructor) - _names(shape)
+    others = _names(constructor) - _names(method)
     name = next((name for name in given if name in others), None)
     if name is not None:
         written = f"{signature.name}({name}=value).{signature.method}"
         raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
 
 
-def _names(shape: Shape) -> set[str]:
-    return {slot.name for slot in shape.slots}
+def _names(takes: Shape) -> set[str]:
+    return {each.name for each in takes.slots}

@@ -8,17 +8,17 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
 from ..configuration.settings import NOTEBOOK
-from . import examination, import_path, inspection_cache, inspection_process, loaded_modules
+from . import import_path, inspection_cache, inspection_process, inspection_steps, loaded_modules
 from .allowlist import Permission
-from .examination import Examined, Question
+from .inspection_steps import InspectionRequest, InspectionResult
 from .loaded_modules import Imports
 
 _seen: Imports | None = None
 _kept = inspection_cache.Kept()
 
 
-def inspect(question: Question) -> Examined:
-    """Answer a question about calls of a target, by the first source that can.
+def inspect(request: InspectionRequest) -> InspectionResult:
+    """Answer a request about calls of a target, by the first source that can.
 
     Raises
     ------
@@ -29,8 +29,8 @@ def inspect(question: Question) -> Examined:
     JobNotAllowed
         If the module is found outside the one folder that is allowed.
     """
-    prefix = _path_prefix(question.permission)
-    found = next(filter(None, (source(question, prefix) for source in _SOURCES)))
+    prefix = _path_prefix(request.permission)
+    found = next(filter(None, (source(request, prefix) for source in _SOURCES)))
     return replace(found, path_prefix=prefix) if prefix else found
 
 
@@ -41,37 +41,37 @@ def _path_prefix(permission: Permission) -> tuple[str, ...]:
     return import_path.folders_first([permission.entry.key])
 
 
-#: Answers a question, given folders that go first on the import path; None where it can't.
-_Source = Callable[[Question, tuple[str, ...]], Examined | None]
+#: Answers a request, given folders that go first on the import path; None where it can't.
+_Source = Callable[[InspectionRequest, tuple[str, ...]], InspectionResult | None]
 
 
-def _loaded_module(question: Question, _: tuple[str, ...]) -> Examined | None:
+def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> InspectionResult | None:
     """Answer by the module that this process has imported, or imports now, where that is the one on disk."""
-    entry = question.permission.entry
-    if question.code or entry.only_from is not None:
+    entry = request.permission.entry
+    if request.code or entry.only_from is not None:
         return None
-    if question.permission.by_value:
-        return examination.examine(question)
-    if not _imports().is_current(entry.key):
+    if request.permission.by_value:
+        return inspection_steps.inspect_here(request)
+    if not _known_imports().is_current(entry.key):
         return None
     try:
-        return examination.examine(question)
+        return inspection_steps.inspect_here(request)
     finally:
-        _imports().note(entry.key)  # also where the parameters don't fit: it is imported now
+        _known_imports().note(entry.key)  # also where the parameters don't fit: it is imported now
 
 
-def _known_signature(question: Question, prefix: tuple[str, ...]) -> Examined | None:
+def _known_signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
     """Answer by what a process of its own has told earlier, while the files are the same."""
-    signature = None if question.code else _kept.get(_key(question.permission, prefix))
-    return None if signature is None else examination.by_signature(question, signature)
+    signature = None if request.code else _kept.get(_key(request.permission, prefix))
+    return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
 
 
-def _process_of_its_own(question: Question, prefix: tuple[str, ...]) -> Examined:
+def _process_of_its_own(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult:
     """Have a process of its own answer."""
-    answer = inspection_process.examine(question, prefix)
-    if answer.files and not question.code:
-        _kept.put(_key(question.permission, prefix), answer.examined.signature, answer.files)
-    return answer.examined
+    answer = inspection_process.inspect(request, prefix)
+    if answer.files and not request.code:
+        _kept.put(_key(request.permission, prefix), answer.inspected.signature, answer.files)
+    return answer.inspected
 
 
 #: What may tell about a target, the cheapest first; the last one always does.
@@ -82,7 +82,7 @@ def _key(permission: Permission, prefix: tuple[str, ...]) -> Hashable:
     return (permission.target, permission.entry.only_from, prefix, *import_path.absolute())
 
 
-def _imports() -> Imports:
+def _known_imports() -> Imports:
     global _seen  # noqa: PLW0603 - one memory of imports a process
     _seen = _seen or Imports()
     return _seen

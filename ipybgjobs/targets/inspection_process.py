@@ -17,8 +17,8 @@ from ..errors import BackgroundJobError, InvalidTarget
 from ..model import serialization
 from ..system import shield
 from ..system.roles import command
-from . import bytecode, examination, import_path, loaded_modules
-from .examination import Examined, Question
+from . import bytecode, import_path, inspection_steps, loaded_modules
+from .inspection_steps import InspectionRequest, InspectionResult
 
 #: Longest that it may take to import a module and look at it, in seconds.
 LONGEST_LOOK = 120.0
@@ -30,22 +30,22 @@ _GLANCE = 0.1
 class Answer(NamedTuple):
     """What it says: what was asked, and the files that a signature was told from which any process can bind by."""
 
-    examined: Examined
+    inspected: InspectionResult
     files: tuple[list[Any], ...] = ()
 
 
-def examine(question: Question, path_prefix: Sequence[str] = ()) -> Answer:
-    """Have a process of its own answer a question.
+def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answer:
+    """Have a process of its own look.
 
     Raises
     ------
     BackgroundJobError
-        As `examination.examine`.
+        As `inspection_steps.inspect_here`.
     InvalidTarget
         If it takes too long, or ends without an answer.
     """
-    key = question.permission.entry.key
-    content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(question)
+    key = request.permission.entry.key
+    content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(request)
     try:
         status, output, errors = shield.run(lambda: ask(content))
     except subprocess.TimeoutExpired:
@@ -62,14 +62,14 @@ def examine(question: Question, path_prefix: Sequence[str] = ()) -> Answer:
     return Answer(*answer)
 
 
-def ask(question: bytes) -> tuple[int, bytes, bytes]:
+def ask(content: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
     with tempfile.TemporaryFile() as answers:  # not its standard output, where start-up hooks may print
         words = command("inspection", str(answers.fileno()))
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with subprocess.Popen(words, pass_fds=[answers.fileno()], **pipes) as asked:
             try:
-                errors = _errors(asked, question)
+                errors = _errors(asked, content)
             except BaseException:
                 asked.kill()
                 raise
@@ -77,10 +77,10 @@ def ask(question: bytes) -> tuple[int, bytes, bytes]:
         return asked.returncode, answers.read(), errors
 
 
-def _errors(asked: "subprocess.Popen[bytes]", question: bytes) -> bytes:
+def _errors(asked: "subprocess.Popen[bytes]", content: bytes) -> bytes:
     """Wait for a process that is asked something; return what it said on standard error."""
     limit = time.monotonic() + LONGEST_LOOK
-    unsent: bytes | None = question
+    unsent: bytes | None = content
     while True:
         try:
             return asked.communicate(unsent, timeout=_GLANCE)[1]
@@ -92,13 +92,13 @@ def _errors(asked: "subprocess.Popen[bytes]", question: bytes) -> bytes:
 
 
 def main(descriptor: int) -> None:
-    """Answer a question from standard input on a descriptor; what the user's module prints goes nowhere."""
+    """Answer a request from standard input on a descriptor; what the user's module prints goes nowhere."""
     os.set_inheritable(descriptor, False)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
-    question: Question = pickle.load(sys.stdin.buffer)
+    request: InspectionRequest = pickle.load(sys.stdin.buffer)
     answer: tuple[Any, ...] | BackgroundJobError
     try:
-        answer = tuple(_answer(question))
+        answer = tuple(_answer(request))
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None
@@ -106,10 +106,10 @@ def main(descriptor: int) -> None:
         file.write(serialization.dump(answer))
 
 
-def _answer(question: Question) -> Answer:
-    examined = examination.examine(question)
-    if not examined.signature.is_portable:
-        return Answer(replace(examined, signature=examined.signature.described()))
-    names = [name for name in loaded_modules.in_order(question.permission.entry.key) if name not in sys.builtin_module_names]
+def _answer(request: InspectionRequest) -> Answer:
+    inspected = inspection_steps.inspect_here(request)
+    if not inspected.signature.is_portable:
+        return Answer(replace(inspected, signature=inspected.signature.described()))
+    names = [name for name in loaded_modules.in_order(request.permission.entry.key) if name not in sys.builtin_module_names]
     files = [bytecode.source_of(sys.modules[name]) for name in names]
-    return Answer(examined, () if None in files else tuple(each for each in files if each is not None))
+    return Answer(inspected, () if None in files else tuple(each for each in files if each is not None))

@@ -56,28 +56,28 @@ class TargetSignature:
         """Return the annotations that convert values, as text: by ``init.NAME``, ``params.NAME``."""
         parts = ((serialization.INIT, self.constructor), (serialization.PARAMS, self.parameters))
         return {
-            serialization.key(part, slot.name): slot.annotated
-            for part, shape in parts
-            for slot in (shape.slots if shape else ())
-            if slot.annotated
+            serialization.key(part, each.name): each.annotated
+            for part, takes in parts
+            for each in (takes.slots if takes else ())
+            if each.annotated
         }
 
     @property
     def is_portable(self) -> bool:
         """Whether parameters can be bound by it in any process: no type, default or ``on_submit`` of the user's is needed."""
-        shapes = (self.constructor, self.parameters)
-        return all(map(inspection_cache.is_portable, shapes)) and self.submit_hook is None and not self.code
+        takes = (self.constructor, self.parameters)
+        return all(map(inspection_cache.is_portable, takes)) and self.submit_hook is None and not self.code
 
     def described(self) -> "TargetSignature":
         """Return the same with annotations as text and without defaults, so that it can be read in any process."""
         return replace(self, constructor=_described(self.constructor), parameters=_described(self.parameters))
 
 
-def _described(shape: Shape | None) -> Shape | None:
-    if shape is None:
+def _described(takes: Shape | None) -> Shape | None:
+    if takes is None:
         return None
-    slots = (Slot(slot.name, slot.annotated or Any, slot.required, slot.positional) for slot in shape.slots)
-    return replace(shape, slots=tuple(slots))
+    described = (Slot(each.name, each.annotated or Any, each.required, each.positional) for each in takes.slots)
+    return replace(takes, slots=tuple(described))
 
 
 def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:

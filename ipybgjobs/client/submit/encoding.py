@@ -125,8 +125,9 @@ def split(
     try:
         described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
         hidden = tuple(redaction.secrets_in([init, params], secrets))
+        pickled = _pickled(others)
         contents = {slot: serialization.digest(value) for slot, value in others.items()}
-        return Split(Call(target, plain_init, plain_params, described, secrets, hidden), _pickled(others), contents)
+        return Split(Call(target, plain_init, plain_params, described, secrets, hidden), pickled, contents)
     except InvalidParameters:
         raise
     except (Exception, SystemExit) as error:  # an object may do anything when it is looked at

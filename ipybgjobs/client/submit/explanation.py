@@ -17,7 +17,7 @@ from ...store.submissions import Prospect
 from ...targets import target_rules
 from ...targets.allowlist import Permission
 from ...targets.binding import Typed
-from ...targets.examination import Examined
+from ...targets.inspection_steps import InspectionResult
 from .options import Options
 from .stages import PreparationTrace
 
@@ -110,10 +110,10 @@ def explain(trace: PreparationTrace, ground: Ground) -> Explanation:
     found: list[Fact] = []
     if trace.permission is not None:
         found.append(_rule(trace.permission))
-    if trace.permission is not None and trace.examined is not None and trace.call is not None:
-        found += _pattern(trace.examined, ground.settings)
-        found += _call(trace.permission, trace.examined, trace.call, ground.given)
-        found += _submit_hook(trace.permission, trace.examined)
+    if trace.permission is not None and trace.inspected is not None and trace.call is not None:
+        found += _pattern(trace.inspected, ground.settings)
+        found += _call(trace.permission, trace.inspected, trace.call, ground.given)
+        found += _submit_hook(trace.permission, trace.inspected)
     if trace.options is not None and ground.settings is not None:
         found += _way(trace.options, ground.settings.queues[trace.options.queue], ground)
     found += [Fact("withheld", f"{each}: the supervisor that runs has no more", [each]) for each in ground.withheld]
@@ -128,27 +128,29 @@ def _rule(permission: Permission) -> Fact:
     return Fact("allowed by", f"{rule} in {file}", {"rule": rule, "file": file})
 
 
-def _pattern(examined: Examined, settings: Settings | None) -> Iterator[Fact]:
+def _pattern(inspected: InspectionResult, settings: Settings | None) -> Iterator[Fact]:
     """By which pattern a notebook may run, where one would."""
-    rule = target_rules.of(examined.signature.demand)
-    pattern = None if settings is None else rule.pattern(examined.calls[0].params, settings)
+    rule = target_rules.of(inspected.signature.demand)
+    pattern = None if settings is None else rule.pattern(inspected.calls[0].params, settings)
     if pattern is not None:
         yield Fact("notebook", f"fits {pattern!r} of allowed_notebooks", {"pattern": pattern})
 
 
-def _submit_hook(permission: Permission, examined: Examined) -> Iterator[Fact]:
+def _submit_hook(permission: Permission, inspected: InspectionResult) -> Iterator[Fact]:
     """What became of the class's `on_submit`, which is the user's code."""
     owner = permission.entry.key
     text = {
         "called": f"{owner}.on_submit has prepared these parameters, as it does at submit",
         "not called": f"{owner}.on_submit was not called: at submit it may change these parameters, or refuse them",
-    }.get(examined.submit_hook)
+    }.get(inspected.submit_hook)
     if text is not None:
-        yield Fact("submit hook", text, examined.submit_hook)
+        yield Fact("submit hook", text, inspected.submit_hook)
 
 
-def _call(permission: Permission, examined: Examined, call: Call, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Fact]:
-    bound, annotations, source = examined.calls[0], examined.signature.annotations, examined.signature.source
+def _call(
+    permission: Permission, inspected: InspectionResult, call: Call, given: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Fact]:
+    bound, annotations, source = inspected.calls[0], inspected.signature.annotations, inspected.signature.source
     written = redaction.without(str(call), call.hidden)
     yield Fact("call", written, written)
     where = "sent by value" if permission.by_value else f"in {source}" if source else "without a file of its own"

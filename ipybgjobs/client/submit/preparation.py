@@ -18,7 +18,7 @@ from ...store.submissions import NewGroup, Submission
 from ...system import identity, place
 from ...targets import allowlist, context, inspection, source, target_rules
 from ...targets.allowlist import Permission
-from ...targets.examination import Examined, Question
+from ...targets.inspection_steps import InspectionRequest, InspectionResult
 from . import encoding, options
 from .encoding import EncodedCalls, Split
 from .options import Options
@@ -55,20 +55,20 @@ def prepare(
     if request.is_group:
         options.check_for_group(chosen)
     given = _given(request, settings)
-    examined = trace.examined = _examined(permission, given, settings, request.code, preview=preview)
-    encoded = _encoded(request, permission, given, examined)
+    inspected = trace.inspected = _inspected(permission, given, settings, request.code, preview=preview)
+    encoded = _encoded(request, permission, given, inspected)
     trace.call = encoded.whole[0].call
-    chosen_for_each = _options_of_jobs(request, chosen, examined)
+    chosen_for_each = _options_of_jobs(request, chosen, inspected)
     trace.options = chosen_for_each[0]
     context.check_working_directory()
-    jobs = _jobs(chosen_for_each, encoded, examined, now)
+    jobs = _jobs(chosen_for_each, encoded, inspected, now)
     group = _group(chosen, chosen_for_each, encoded, now)
-    return PreparedSubmit(jobs, trace.options, examined.path_prefix, group, encoded.shared and encoded.shared.pickled)
+    return PreparedSubmit(jobs, trace.options, inspected.path_prefix, group, encoded.shared and encoded.shared.pickled)
 
 
 def bind(
     target: str, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
-) -> tuple[Permission, Split, Examined]:
+) -> tuple[Permission, Split, InspectionResult]:
     """Take the steps that concern one call and no options, for a call that is stored nowhere.
 
     Raises
@@ -79,8 +79,8 @@ def bind(
     permission = allowlist.find(target, settings)
     request = SubmitRequest(target, [params], init, {})
     given = _given(request, settings)
-    examined = _examined(permission, given, settings)
-    return permission, _encoded(request, permission, given, examined).whole[0], examined
+    inspected = _inspected(permission, given, settings)
+    return permission, _encoded(request, permission, given, inspected).whole[0], inspected
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
@@ -105,37 +105,37 @@ def _given(request: SubmitRequest, settings: Settings) -> GivenParameters:
     return GivenParameters(init, common, own, encoding.secret_names([init, common, *own], settings.secret_names))
 
 
-def _examined(
+def _inspected(
     permission: Permission,
     given: GivenParameters,
     settings: Settings,
     code: Mapping[str, bytes] | None = None,
     *,
     preview: bool = False,
-) -> Examined:
+) -> InspectionResult:
     """Look at the target, and see to it that what it demands of the calls is permitted."""
-    examined = inspection.inspect(Question(permission, given.init, given.calls, given.secrets, code, preview))
-    if examined.submit_hook != "not called":  # else nobody knows what it would make of the parameters
-        rule = target_rules.of(examined.signature.demand)
-        for call in examined.calls:
+    inspected = inspection.inspect(InspectionRequest(permission, given.init, given.calls, given.secrets, code, preview))
+    if inspected.submit_hook != "not called":  # else nobody knows what it would make of the parameters
+        rule = target_rules.of(inspected.signature.demand)
+        for call in inspected.calls:
             rule.check(permission.target, call.params, settings)
-    return examined
+    return inspected
 
 
-def _encoded(request: SubmitRequest, permission: Permission, given: GivenParameters, examined: Examined) -> EncodedCalls:
+def _encoded(request: SubmitRequest, permission: Permission, given: GivenParameters, inspected: InspectionResult) -> EncodedCalls:
     shared: Collection[str] | None = given.common if request.is_group else None
-    if shared and examined.submit_hook == "called":
-        shared = encoding.alike(examined.calls, shared)  # what it has made of them may differ
-    return encoding.encode(permission.target, examined.calls, examined.signature.code, given.secrets, shared)
+    if shared and inspected.submit_hook == "called":
+        shared = encoding.alike(inspected.calls, shared)  # what it has made of them may differ
+    return encoding.encode(permission.target, inspected.calls, inspected.signature.code, given.secrets, shared)
 
 
-def _options_of_jobs(request: SubmitRequest, chosen: Options, examined: Examined) -> list[Options]:
+def _options_of_jobs(request: SubmitRequest, chosen: Options, inspected: InspectionResult) -> list[Options]:
     """Return the options of each job: one that was given no name has the name that its target says; a group keeps its own."""
-    rule = target_rules.of(examined.signature.demand)
+    rule = target_rules.of(inspected.signature.demand)
     if request.is_group:
-        rule.check_group([call.params for call in examined.calls])
+        rule.check_group([call.params for call in inspected.calls])
         chosen = replace(chosen, name=None)
-    return [chosen if chosen.name else replace(chosen, name=rule.job_name(call.params)) for call in examined.calls]
+    return [chosen if chosen.name else replace(chosen, name=rule.job_name(call.params)) for call in inspected.calls]
 
 
 def _group(chosen: Options, jobs: Sequence[Options], encoded: EncodedCalls, now: float) -> NewGroup | None:
@@ -147,13 +147,13 @@ def _group(chosen: Options, jobs: Sequence[Options], encoded: EncodedCalls, now:
     return NewGroup(os.urandom(16).hex(), name, encoded.shared.call, now)
 
 
-def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, examined: Examined, now: float) -> tuple[PreparedJob, ...]:
-    file = source.look(examined.signature.source)
-    parts = zip(chosen, examined.calls, encoded.own, encoded.whole, strict=True)
+def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, inspected: InspectionResult, now: float) -> tuple[PreparedJob, ...]:
+    file = source.look(inspected.signature.source)
+    parts = zip(chosen, inspected.calls, encoded.own, encoded.whole, strict=True)
     jobs = []
     for each, call, own, whole in parts:
         job = _submission(each, own.call, whole, file, now)
-        jobs.append(PreparedJob(replace(job, positional=call.positional, hooks=examined.signature.hooks), own.pickled))
+        jobs.append(PreparedJob(replace(job, positional=call.positional, hooks=inspected.signature.hooks), own.pickled))
     _check_keys([job.submission.unique_key for job in jobs])
     return tuple(jobs)
 

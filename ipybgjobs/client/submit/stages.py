@@ -10,7 +10,7 @@ from typing import Any
 from ...model.call import Call
 from ...store.submissions import NewGroup, Submission
 from ...targets.allowlist import Permission
-from ...targets.examination import Examined
+from ...targets.inspection_steps import InspectionResult
 from .options import Options
 
 
@@ -137,5 +137,5 @@ class PreparationTrace:
 
     permission: Permission | None = None
     options: Options | None = None
-    examined: Examined | None = None
+    inspected: InspectionResult | None = None
     call: Call | None = None  #: the first, as it would be stored

@@ -1,4 +1,4 @@
-"""What is asked about calls of an allowed target, and what the process that has the target says to it; both frozen.
+"""What is asked about calls of an allowed target, what is found out, both frozen, and the steps between; it calls ``on_submit``.
 
 The steps are the same wherever they are taken: tell the signature, bind the parameters, let the class's ``on_submit``
 prepare them.
@@ -19,8 +19,8 @@ from .target_signature import TargetSignature
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Whether a target exists, what it takes, and whether the parameters of some calls fit.
+class InspectionRequest:
+    """What is asked: whether a target exists, what it takes, and whether the parameters of some calls fit.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Question:
     code : mapping, optional
         The target's code as an earlier job got it by value; by default what is defined here.
     preview : bool
-        Whether nothing is to be submitted: then no code of the user's runs but what an import runs.
+        Whether nothing is to be submitted: then the ``on_submit`` of a user's class is not called.
     """
 
     permission: Permission
@@ -47,7 +47,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class InspectionResult:
     """What was found out.
 
     Parameters
@@ -68,7 +68,7 @@ class Examined:
     path_prefix: tuple[str, ...] = ()
 
 
-def examine(question: Question) -> Examined:
+def inspect_here(request: InspectionRequest) -> InspectionResult:
     """Answer in this process; imports the module, or loads the code that an earlier job got.
 
     Raises
@@ -78,23 +78,23 @@ def examine(question: Question) -> Examined:
     InvalidParameters
         If the parameters don't fit.
     """
-    permission = question.permission
-    resolve.define(question.code or {})
+    permission = request.permission
+    resolve.define(request.code or {})
     with bytecode.loading():
         owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
-    code = dict(question.code or _code(permission)) if permission.by_value else {}
+    code = dict(request.code or _code(permission)) if permission.by_value else {}
     signature = target_signature.of(owner, permission.method, code)
-    calls = bound_call.bind(signature, question.init, question.calls, question.secrets)
-    use = submit_hook.use(signature, preview=question.preview)
+    calls = bound_call.bind(signature, request.init, request.calls, request.secrets)
+    use = submit_hook.use(signature, preview=request.preview)
     if use == "called":
-        calls = submit_hook.call(owner, signature, calls, question.calls, question.secrets)
-    return Examined(signature, tuple(each.placed(signature) for each in calls), use)
+        calls = submit_hook.call(owner, signature, calls, request.calls, request.secrets)
+    return InspectionResult(signature, tuple(each.placed(signature) for each in calls), use)
 
 
-def by_signature(question: Question, signature: TargetSignature) -> Examined:
+def inspect_by_signature(request: InspectionRequest, signature: TargetSignature) -> InspectionResult:
     """Answer by a portable signature alone, whatever process has told it; imports nothing."""
-    calls = bound_call.bind(signature, question.init, question.calls, question.secrets)
-    return Examined(signature, tuple(each.placed(signature) for each in calls))
+    calls = bound_call.bind(signature, request.init, request.calls, request.secrets)
+    return InspectionResult(signature, tuple(each.placed(signature) for each in calls))
 
 
 def _code(permission: Permission) -> dict[str, bytes]:
