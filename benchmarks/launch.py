@@ -1,6 +1,6 @@
 """The launch path against bare `Popen`, in one run on one machine: python benchmarks/launch.py [jobs].
 
-Prints medians and ratios; the marks are ratios, since machines differ. Every process here is started with the same
+Prints medians and ratios; the limits are ratios, since machines differ. Every process here is started with the same
 interpreter. Bytecode is written, as it is for users.
 """
 
@@ -102,7 +102,7 @@ def median(values):
 
 bg.submit("noop.nothing").wait(60)
 bare, own = [], []
-for number in range(SINGLE):  # in turn, so that the machine's moods fall on both
+for number in range(SINGLE):  # in turn, so that fluctuations of the machine affect both
     bare.append(bare_single(root / f"bare{number}"))
     own.append(our_single(root / f"own{number}"))
     time.sleep(0.01)

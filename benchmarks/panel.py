@@ -1,7 +1,7 @@
-"""What a panel of 20,000 jobs costs: python benchmarks/panel.py [jobs].
+"""The cost of a panel of 20,000 jobs: python benchmarks/panel.py [jobs].
 
-Bytes and CPU of its first rows, of all rows, of one change, and of nothing; the processor time is this process's, which is the
-kernel's. Medians; the message's bytes are the JSON that goes over the wire, without the envelope of Jupyter's protocol.
+Bytes and CPU of its first rows, of all rows, of one change, and of idling; the CPU time is that of this process, which acts as
+the kernel. Medians; the bytes of a message are its JSON, without the envelope of Jupyter's protocol.
 """
 
 import json
@@ -18,7 +18,7 @@ CHANGES = 40
 
 
 class Wire:
-    """Counts what is sent."""
+    """Counts sent messages."""
 
     def __init__(self):
         self.messages = []
@@ -35,7 +35,7 @@ class Wire:
 def fill(client, folder, count):
     database = client.database(folder)
     [job] = database.read("SELECT * FROM jobs ORDER BY id LIMIT 1")
-    columns = [name for name in job.keys() if name not in ("id", "uid", "state")]  # noqa: SIM118 - a row is no dict
+    columns = [name for name in job.keys() if name not in ("id", "uid", "state")]  # noqa: SIM118 - a row is not a dict
     sql = f"INSERT INTO jobs (uid, state, {', '.join(columns)}) VALUES ({', '.join('?' * (len(columns) + 2))})"
     values = [job[name] for name in columns]
     with database.transaction() as connection:
@@ -43,7 +43,7 @@ def fill(client, folder, count):
 
 
 def prepare():
-    """A state folder with jobs that have ended; returns the client and the folder."""
+    """Create a state folder with finished jobs; return the client and the folder."""
     root = tempfile.mkdtemp()
     os.environ["IPYBGJOBS_STATE_DIR"] = f"{root}/state"
     os.environ["IPYBGJOBS_CONFIG"] = f"{root}/ipybgjobs_config.py"
@@ -61,7 +61,7 @@ def prepare():
 
 
 def everything(session, wire, first):
-    """All rows, in pieces."""
+    """Measure sending all rows, in parts."""
     began, clock = time.process_time(), time.perf_counter()
     session.receive({"kind": "look", "view": "v", "visible": True, "seq": first["seq"], "whole": False})
     while sum(kind == "older" for kind, _ in wire.messages) < (JOBS - 1) // 1000:
@@ -72,7 +72,7 @@ def everything(session, wire, first):
 
 
 def one_change(wire, client):
-    """A change of one row by another process, as the supervisor is, and its way to the panel; all looks at the store included."""
+    """Measure a change of one row by another process, like the supervisor, to the panel, including all checks of the store."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, client.folder().database],
         stdin=subprocess.PIPE,
@@ -89,15 +89,15 @@ def one_change(wire, client):
         clock = float(writer.stdout.readline())
         wire.arrived.wait(10)
         waits.append(1000 * (time.monotonic() - clock))
-        time.sleep(1.2)  # until it looks no more: no two changes go together
+        time.sleep(1.2)  # until it stops checking, so that no two changes are sent together
         sizes.append(sum(size for _, size in wire.messages))
     cost = 1000 * (time.process_time() - began) / CHANGES
     writer.communicate()
     wait = statistics.median(waits)
-    print(f"one change: {statistics.median(sizes):.0f} bytes, {cost:.2f} ms of CPU, there {wait:.1f} ms after its commit")
+    print(f"one change: {statistics.median(sizes):.0f} bytes, {cost:.2f} ms of CPU, received {wait:.1f} ms after its commit")
 
 
-#: Changes a row for each line that it reads, and writes when the commit was over.
+#: Changes a row for each line that it reads, and prints when the commit was done.
 WRITER = """
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
@@ -109,12 +109,12 @@ for line in sys.stdin:
 
 
 def nothing(session, wire, database):
-    """Ten seconds in which nothing changes; two in which nobody looks."""
+    """Measure ten seconds without changes, and two with no panel visible."""
     time.sleep(2)
     wire.messages.clear()
     began = time.process_time()
     time.sleep(10)
-    print(f"nothing, for ten seconds: {len(wire.messages)} messages, {1000 * (time.process_time() - began):.2f} ms of CPU")
+    print(f"idle for ten seconds: {len(wire.messages)} messages, {1000 * (time.process_time() - began):.2f} ms of CPU")
     session.receive({"kind": "look", "view": "v", "visible": False})
     while any(thread.name == "ipybgjobs-panel" for thread in threading.enumerate()):
         time.sleep(0.1)
@@ -122,7 +122,7 @@ def nothing(session, wire, database):
         connection.execute("UPDATE jobs SET priority = 9 WHERE id = 1")
     began = time.process_time()
     time.sleep(2)
-    print(f"seen by nobody: {threading.active_count() - 1} threads, {1000 * (time.process_time() - began):.2f} ms of CPU")
+    print(f"with no panel visible: {threading.active_count() - 1} threads, {1000 * (time.process_time() - began):.2f} ms of CPU")
 
 
 def main():

@@ -1,7 +1,7 @@
-"""What 20,000 jobs cost in the browser: python benchmarks/panel_browser.py [jobs]; needs playwright and a Chromium.
+"""The cost of 20,000 jobs in the browser: python benchmarks/panel_browser.py [jobs]; needs playwright and a Chromium.
 
-The panel's own scripts, over a transport that sends nothing: all rows taken, one change taken and drawn, one step of scrolling
-drawn (layout included, paint not); medians and the longest, in milliseconds.
+The panel's own scripts over a transport that sends nothing: taking all rows, taking and drawing one change, drawing one step of
+scrolling (including layout, without painting); medians and maxima in milliseconds.
 """
 
 import shutil

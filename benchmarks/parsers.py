@@ -1,7 +1,7 @@
-"""How long each parser takes for a megabyte, beside a quarter of one: python benchmarks/parsers.py [parser].
+"""The time of each parser for a megabyte, compared with a quarter of one: python benchmarks/parsers.py [parser].
 
-What reads a text once takes four times as long for four times the text; what reads it again and again, sixteen times. Medians of
-three runs of processor time; a time below a hundredth of a second says nothing, and has no ratio.
+A parser that reads a text once takes four times as long for four times the text; one that reads it repeatedly, sixteen times.
+Medians of three runs in CPU time; times below a hundredth of a second are not meaningful, and have no ratio.
 """
 
 import os
@@ -16,7 +16,7 @@ for name in ("IPYBGJOBS_STATE_DIR", "IPYBGJOBS_CONFIG", "JUPYTER_CONFIG_DIR", "J
     os.environ[name] = f"{ROOT}/{name.lower()}"
 Path(os.environ["IPYBGJOBS_CONFIG"]).write_text("")
 
-from parsers import PARSERS, processor_seconds  # noqa: E402 - after the variables that it reads
+from support.parsers import PARSERS, processor_seconds  # noqa: E402 - after the variables that it reads
 
 SHORT, LONG, RUNS = 250_000, 1_000_000, 3
 

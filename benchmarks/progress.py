@@ -1,6 +1,6 @@
-"""What progress costs an iteration, against bare tqdm in the same process and run: python benchmarks/progress.py [iterations].
+"""The cost of progress per iteration, compared with bare tqdm in one process: python benchmarks/progress.py [iterations].
 
-Loops take turns; medians of nanoseconds an iteration, and ratios. The mark: at most 1.2 x bare tqdm.
+Loops take turns; medians of nanoseconds per iteration, and ratios. The limit: 1.2 x bare tqdm.
 """
 
 import os

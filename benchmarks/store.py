@@ -1,7 +1,7 @@
-"""The store with a million finished jobs against one with a thousand, in one run: python benchmarks/store.py [jobs].
+"""The store with a million finished jobs compared with one of a thousand, in one run: python benchmarks/store.py [jobs].
 
-Submit, claim and list are to be as fast in the one as in the other (ratio at most 1.2), and a claim with 10,000 queued jobs under
-a millisecond. Measurements of the two stores take turns; medians are printed.
+Submit, claim and list must be as fast in one as in the other (ratio at most 1.2), and a claim with 10,000 queued jobs must take
+less than a millisecond. Measurements of the two stores take turns; medians are printed.
 """
 
 import itertools
@@ -51,7 +51,7 @@ def submission(**changes):
 
 
 def finished(count):
-    """Rows of finished jobs: most have succeeded, some bear a name; states, queues and targets in no order."""
+    """Return rows of finished jobs: most succeeded, some have a name; states, queues and targets in no order."""
     draw = random.Random(1)
     for number in range(1, count + 1):
         state = draw.choices(STATES, (80, 15, 5))[0]
@@ -81,7 +81,7 @@ def fill(database, count):
 
 
 def queue(database, count):
-    """Queued jobs: half of them in one group, some with a priority, some that wait for their time."""
+    """Insert queued jobs: half of them in one group, some with a priority, some that wait for their start time."""
     common = Call("module.Class1.run", {}, {}, {})
     jobs = [submission(not_before=1e12 if number % 4 == 3 else 100.0, priority=number % 5) for number in range(count)]
     submissions.submit_group(database, NewGroup(os.urandom(16).hex(), "sweep", common, 100.0), jobs, SURROUNDINGS)
@@ -126,7 +126,7 @@ def main():
         fill(stores[name], count)
         stores[name].fold()
         size = os.path.getsize(f"{root}/{name}.db") / 1e6
-        print(f"{count:,} finished jobs: made in {time.monotonic() - began:.0f} s, {size:.0f} MB")
+        print(f"{count:,} finished jobs: created in {time.monotonic() - began:.0f} s, {size:.0f} MB")
     print(f"{'':44}{SMALL:10,}{LARGE:10,}")
     worst = [compare("submit, durable", lambda store: submissions.submit(store, submission(), SURROUNDINGS), stores)]
     filters = {"state": "failed", "queue": "gpu", "target": TARGETS[7], "name": f"nightly-{TARGETS[7]}"}
@@ -134,7 +134,7 @@ def main():
         for chosen in itertools.combinations(filters, length):
             wanted = {name: filters[name] for name in chosen}
             what = "newest 50" + (f" by {', '.join(chosen)}" if chosen else "")
-            there = len(listing.jobs(stores["small"], 50, **wanted))  # as many from the large one, though it has more
+            there = len(listing.jobs(stores["small"], 50, **wanted))  # as many from the large one, although it has more
             what += f" ({there} of them)" if there < 50 else ""
 
             def newest(store, wanted=wanted, there=there):
@@ -152,7 +152,7 @@ def main():
     worst.append(
         compare(f"submit, {QUEUED:,} queued", lambda store: submissions.submit(store, submission(), SURROUNDINGS), stores)
     )
-    print(f"worst ratio {max(worst):.2f} (mark: at most 1.2)")
+    print(f"worst ratio {max(worst):.2f} (limit: 1.2)")
     for database in (*stores.values(), *quick.values()):
         database.close()
 

@@ -1,8 +1,8 @@
-"""How many jobs end while many processes submit without pause, against jobs submitted beforehand.
+"""The rate of finishing jobs while many processes submit without pause, compared with jobs submitted beforehand.
 
     python benchmarks/submitters.py [processes] [seconds]
 
-Prints both rates and their ratio, which is what counts: machines differ.
+Prints both rates and their ratio, which is the figure that matters, since machines differ.
 """
 
 import os
@@ -70,6 +70,6 @@ submitted = sum(int(each.communicate()[0]) for each in submitters)
 busy = ended / SECONDS
 print(f"beforehand: {calm:.0f} jobs a second")
 print(f"{MANY} submitters: {submitted / SECONDS:.0f} submitted and {busy:.0f} ended a second; ratio {busy / calm:.2f}")
-bg.pause("default")  # what waits still need not run
+bg.pause("default")  # jobs that are still waiting need not run
 for job in bg.jobs(state="queued", limit=100_000):
     job.cancel()

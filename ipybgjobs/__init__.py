@@ -2,12 +2,13 @@
 
 ``%load_ext ipybgjobs`` then ``%bgjob module.Class.method key=value``, or ``ipybgjobs.submit(…)`` in a script.
 
-Names are loaded when they are first used, since every process of ours imports this module.
+Names are loaded on first use, because every ipybgjobs process imports this module.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._version import __version__
     from .api import as_completed, clean, grid, group, job, jobs, pause, resume, run_background_job, run_here, submit, submit_many
     from .client.jobs.group import Group
     from .client.jobs.job import Job
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         ParametersNotLoaded,
         ResultNotKept,
         Retry,
+        Standstill,
         StoreError,
         UnknownJob,
     )
@@ -38,9 +40,8 @@ if TYPE_CHECKING:
     from .panel.widget import Panel
     from .state.current_job import current_job, progress, report
 
-__version__ = "0.1.0"
-
 _PLACES = {
+    "__version__": "_version",
     "current_job": "state.current_job",
     "progress": "state.current_job",
     "report": "state.current_job",
@@ -127,21 +128,21 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Provide the magics; what ``%load_ext ipybgjobs`` calls."""
+    """Register the magics; called by ``%load_ext ipybgjobs``."""
     from .commands.magics import load_ipython_extension as load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Take the magics away again."""
+    """Remove the magics again."""
     from .commands.magics import unload_ipython_extension as unload
 
     unload(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Say what the dashboard's extension of Jupyter Server is."""
+    """Return the dashboard's extension point for Jupyter Server."""
     from .panel.dashboard.server import Dashboard
 
     return [{"module": "ipybgjobs.panel.dashboard.server", "app": Dashboard}]

@@ -1,4 +1,4 @@
-"""What a script or notebook calls: ``import ipybgjobs as bg``, then ``bg.submit(…)``; each function is one call of the client."""
+"""Functions for scripts and notebooks: ``import ipybgjobs as bg``, then ``bg.submit(…)``; most make one call to the client."""
 
 import itertools
 import sys
@@ -39,14 +39,14 @@ def submit(  # noqa: PLR0913 - the options of a job
     on_duplicate: str = "reject",
     reuse: bool | float | str | None = None,
 ) -> Job:
-    """Submit a job: it is on disk when this returns, and runs whatever ends next.
+    """Submit a job: it is on disk when this returns, and runs even if this process ends.
 
     Parameters
     ----------
     target : str
-        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+        ``module.Class.method``, ``module.function``, or ``Class.method`` if only one allowed class has the name.
     params : mapping, optional
-        Parameters by name; values that are not plain JSON are sent by pickle.
+        Parameters by name; values that are not plain JSON are pickled.
     init : mapping, optional
         Parameters of the constructor.
     name : str, optional
@@ -54,28 +54,28 @@ def submit(  # noqa: PLR0913 - the options of a job
     queue : str, optional
         By default the allowlist entry's, else ``"default"``.
     priority : int, optional
-        Higher first, then oldest; 0 by default.
+        Higher runs first, then older; 0 by default.
     delay : float or str, optional
-        Do not start earlier than after this duration: seconds, or text such as ``"10m"``.
+        Wait at least this long before the start: seconds, or text such as ``"10m"``.
     at : str or datetime, optional
-        Do not start earlier than at this time: ``"2026-11-24 22:30"``, local where it has no offset; ``"22:30"``: the next one.
+        Do not start before this time: ``"2026-11-24 22:30"``, local if it has no offset; ``"22:30"`` is the next one.
     after : job, id, name, group, or several of them, optional
         Start when all of these have succeeded; if one fails or is cancelled, this job fails too.
-    after_any : likewise, optional
-        Start when all of these have ended, whatever became of them.
+    after_any : as `after`, optional
+        Start when all of these have ended, whatever their outcome.
     timeout : float or str, optional
-        Duration after which an attempt is ended; by default the entry's, else none.
+        Duration after which an attempt is stopped; by default the entry's, else none.
     retry : int or mapping, optional
         ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
     retry_until : float or str or datetime, optional
-        A deadline for the job in all, as a duration or a time: what runs then is ended, and nothing is tried again after it.
+        A deadline for the whole job, as a duration or a time: a running attempt is stopped then, and no other is started.
     unique : str or True, optional
-        A key that only one job that has not ended can hold; True: the target with its parameters.
+        A key that only one unfinished job can hold; True: the target with its parameters.
     on_duplicate : str, optional
         What to do if another job holds the key: ``"reject"`` this one; return the ``"existing"`` job; ``"replace"`` it: it is
         cancelled, and this job starts when it has ended.
     reuse : bool or float or str, optional
-        Return the newest job that has succeeded (within this duration) with the same target, parameters and source file, if
+        Return the newest job that succeeded (within this duration) with the same target, parameters and source file, if
         there is one, and start nothing.
 
     Returns
@@ -92,9 +92,9 @@ def submit(  # noqa: PLR0913 - the options of a job
     InvalidParameters
         If parameters or options don't fit.
     InvalidRequest
-        If it is to come after a job that has failed or was cancelled.
+        If it depends on a job that has failed or was cancelled.
     UnknownJob
-        If it is to come after a job that is not there.
+        If it depends on a job that does not exist.
     DuplicateJob
         If another job holds the unique key.
     ConfigurationError
@@ -158,7 +158,7 @@ def submit_many(
     Raises
     ------
     BackgroundJobError
-        As `submit`; nothing was submitted then.
+        As `submit`; then nothing was submitted.
     """
     return client().submit_many(target, calls, common=common, init=init, name=name, **options)
 
@@ -173,7 +173,7 @@ def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
     """
     for name, choices in values.items():
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
-            raise InvalidParameters(f"grid takes several values for {name}, such as a list or range; it is {quoted(choices)}.")
+            raise InvalidParameters(f"grid needs several values for {name}, such as a list or a range; got {quoted(choices)}.")
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
@@ -197,17 +197,17 @@ def run_background_job(
         As for `submit`.
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
-        raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function; give the class itself, not an instance.")
+        raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function: pass the class itself, not an instance.")
     if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
         raise JobNotAllowed(
-            f"{cls!r} belongs to an instance, which is not sent: give the class, the method's name, and init={{…}}."
+            f"{cls!r} belongs to an instance, and instances are not sent: pass the class, the method's name and init={{…}}."
         )
     key = cls if isinstance(cls, str) else path_of(cls)
     return submit(key if method is None else f"{key}.{method}", params, **options)
 
 
 def path_of(cls: type | Callable[..., Any]) -> str:
-    """Return the dotted path of a class or function: its own, or the one by which it is allowed, where it is re-exported."""
+    """Return the dotted path of a class or function: its own, or, if it is re-exported, the one that is allowed."""
     own = f"{cls.__module__}.{cls.__qualname__}"
     settings = client().settings()
     if own in settings.allowed:
@@ -222,17 +222,17 @@ def path_of(cls: type | Callable[..., Any]) -> str:
 
 
 def _check_current(cls: type | Callable[..., Any]) -> None:
-    """What is sent by value is what the notebook has by that name."""
+    """Check that a class or function sent by value is the one that the notebook has by that name."""
     name, there = cls.__qualname__, sys.modules.get(cls.__module__)
     if "." not in name and getattr(there, name, None) is not cls:
-        raise InvalidParameters(f"The notebook has another {name} by now, or none: give the one that is there.")
+        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass the current one.")
 
 
 def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:
-    """Run a call in this process, to debug it: the same allowlist, the same parameters; recorded as nothing.
+    """Run a call in this process, to debug it: with the same allowlist and the same parameters; nothing is recorded.
 
-    Modules of the target that have changed since they were imported are imported again. Where an event loop runs, as in a
-    notebook, an async method returns what is to be awaited.
+    Modules of the target that have changed since they were imported are imported again. If an event loop is running, as in a
+    notebook, an async method returns an awaitable.
 
     Returns
     -------
@@ -251,19 +251,19 @@ def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
     *,
     group: Group | int | str | None = None,
 ) -> JobList:
-    """Return jobs, newest first: a list that shows itself as a table.
+    """Return jobs, newest first: a list that is displayed as a table.
 
     Parameters
     ----------
     state, queue, target, name : str, optional
         Only those that match.
     limit : int
-        At most so many.
+        Maximum number of jobs.
     group : Group or int or str, optional
-        Only those of this group, given itself or by id, uid or name.
+        Only jobs of this group, given as a group, or by id, uid or name.
     """
     if state is not None and state not in list(JobState):
-        raise InvalidParameters(f"There is no state {quoted(state)}; the states are {', '.join(JobState)}.")
+        raise InvalidParameters(f"state must be one of {', '.join(JobState)}; got {quoted(state)}.")
     for what, value in (("queue", queue), ("target", target), ("name", name)):
         options.text(value, what)
     chosen = group if isinstance(group, Group) or group is None else client().group(group)
@@ -316,13 +316,13 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
     Raises
     ------
     TimeoutError
-        If `timeout` runs out; the jobs go on.
+        If `timeout` runs out; the jobs keep running.
     """
     return job_list.as_completed(list(jobs), timeout)
 
 
 def pause(queue: str | None = None) -> list[str]:
-    """Let no job of a queue start, in any notebook; running ones go on. It holds until `resume`.
+    """Pause a queue for every notebook until `resume`: none of its jobs start, and running jobs continue.
 
     Parameters
     ----------
@@ -338,12 +338,12 @@ def pause(queue: str | None = None) -> list[str]:
 
 
 def resume(queue: str | None = None) -> list[str]:
-    """Let jobs of a paused queue start again.
+    """Resume a paused queue, so that its jobs start again.
 
     Parameters
     ----------
     queue : str, optional
-        By default every queue that is paused.
+        By default every paused queue.
 
     Returns
     -------
@@ -363,9 +363,9 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
-    """Say which ended jobs would be removed with all that they left, with sizes; or remove them.
+    """Report how many finished jobs would be removed with all they left, and their size; `dry_run=False` removes them.
 
     Parameters
     ----------
@@ -374,13 +374,13 @@ def clean(
     older_than : float or str, optional
         Only jobs that ended longer ago than this duration.
     keep_jobs : int, optional
-        Not the so many that ended last.
-    yes : bool
-        Whether to remove them.
+        Number of most recently finished jobs to keep.
+    dry_run : bool
+        True, the default: only report what would be removed. False: remove it.
 
     Returns
     -------
     Cleaning
-        How many, how large, and whether they are gone. Live jobs, and those that were told `keep()`, are never among them.
+        How many, how large, and whether they were removed. Live jobs, and those marked by `keep()`, are never among them.
     """
-    return cleaning.clean(client(), state, older_than, keep_jobs, yes=yes)
+    return cleaning.clean(client(), state, older_than, keep_jobs, dry_run=dry_run)

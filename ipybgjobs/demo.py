@@ -1,7 +1,7 @@
 """`jupyter bgjobs demo`: a real notebook submits a job, its kernel is killed, a second kernel shows log and result.
 
-The job trains a classifier on the handwritten digits that scikit-learn ships. The demo has a configuration and a state folder
-of its own, so that it changes nothing of the user's.
+The job trains a classifier on the handwritten digits that scikit-learn ships. The demo has its own configuration and state
+folder, so that it changes none of the user's files.
 """
 
 import argparse
@@ -44,14 +44,14 @@ class Digits:
     """A classifier of handwritten digits."""
 
     def train(self, epochs: int = 20, pause: float = 0.2) -> dict[str, Any]:
-        """Train on 1,347 images, test on 450, and say how it goes.
+        """Train on 1,347 images, test on 450, and print the accuracy.
 
         Parameters
         ----------
         epochs : int
             Passes over the training images.
         pause : float
-            Seconds to rest after each, so that there is time to kill the kernel.
+            Seconds to wait after each, so that there is time to kill the kernel.
 
         Returns
         -------
@@ -74,9 +74,9 @@ class Digits:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play the demo, and print what happens."""
+    """Run the demo, and print what happens."""
     try:
-        import nbclient  # noqa: F401 - looked for before anything starts
+        import nbclient  # noqa: F401 - checked before anything starts
         import nbformat  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError as error:
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "ipybgjobs_config.py").write_text(_CONFIG)
     except OSError as error:
-        raise InvalidRequest(f"The demo can't write into {folder}: {error.strerror}; give another --folder.") from None
+        raise InvalidRequest(f"The demo can't write to {folder}: {error.strerror}; choose another --folder.") from None
     os.environ |= {
         "IPYBGJOBS_CONFIG": str(folder / "ipybgjobs_config.py"),
         "IPYBGJOBS_STATE_DIR": str(folder / "state"),
@@ -98,14 +98,14 @@ def run(arguments: argparse.Namespace) -> int:
 async def _play(folder: Path) -> None:
     print("1. A notebook, in a kernel of its own, submits a job and follows its log:")
     pid = await _execute(_FIRST, folder / "1-submit.ipynb", kill=True)
-    print(f"2. Its kernel, process {pid}, was ended by SIGKILL. The job goes on.")
+    print(f"2. Its kernel, process {pid}, was killed with SIGKILL. The job keeps running.")
     print("3. A second notebook, in a new kernel, finds it:")
     await _execute(_SECOND, folder / "2-tomorrow.ipynb", kill=False)
-    print(f"Both notebooks are kept in {folder}")
+    print(f"Both notebooks are saved in {folder}")
 
 
 async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
-    """Run the cells in a new kernel, print their outputs, save the notebook; `kill`: end the kernel by SIGKILL."""
+    """Run the cells in a new kernel, print their outputs, save the notebook; `kill`: kill the kernel with SIGKILL."""
     import nbformat
     from nbclient import NotebookClient
 

@@ -1,28 +1,28 @@
-"""What can go wrong, as one tree; each message names the thing, the rule and the fix.
+"""All errors, as one tree; each message names the thing, the rule and the fix.
 
 BackgroundJobError
-├── ConfigurationError      a configuration file is broken, or says what it may not
+├── ConfigurationError      a configuration file is broken, or sets something it may not
 ├── JobNotAllowed           the target is not on the allowlist
 ├── InvalidTarget           the target is allowed, but can't be imported or called
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
 ├── DuplicateJob            another live job holds the unique key
-├── Standstill              a job waits for one that can't start or end before it does itself
+├── Standstill              a job waits for one that can't start or end before it does
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
 │   └── StoreDamaged        the database is damaged, or no longer the one that was opened
 ├── JobFailed               the job failed and left no exception to raise
-│   ├── JobCancelled        somebody cancelled it
+│   ├── JobCancelled        the job was cancelled
 │   ├── JobLost             its process vanished
 │   ├── JobTimeout          an attempt took longer than its timeout
 │   ├── CellFailed          a cell of its notebook raised
 │   └── KernelDied          the kernel of its notebook died
 ├── ParametersNotLoaded     the parameters of a job can't be loaded in this process
-├── ResultNotKept           the job succeeded, its return value could not be kept
-├── Retry                   raised inside a job: try again
-└── Fail                    raised inside a job: do not try again
+├── ResultNotKept           the job succeeded, but its return value could not be saved
+├── Retry                   raised inside a job: retry it
+└── Fail                    raised inside a job: do not retry it
 
-This module imports nothing, since every process of ours loads it.
+This module imports nothing, because every ipybgjobs process loads it.
 """
 
 
@@ -31,7 +31,7 @@ class BackgroundJobError(Exception):
 
 
 class ConfigurationError(BackgroundJobError):
-    """A configuration file is broken, or says what it may not."""
+    """A configuration file is broken, or sets something it may not."""
 
 
 class JobNotAllowed(BackgroundJobError):  # noqa: N818 - the name is public, see the design
@@ -59,7 +59,7 @@ class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
 
 
 class Standstill(BackgroundJobError):  # noqa: N818 - likewise
-    """A job waits for another one, and neither could ever go on: the other can't start or end before it does itself."""
+    """A job waits for another one, and neither could ever continue: the other can't start or end before this one does."""
 
 
 class StoreError(BackgroundJobError):
@@ -75,7 +75,7 @@ class JobFailed(BackgroundJobError):  # noqa: N818 - likewise
 
 
 class JobCancelled(JobFailed):
-    """Somebody cancelled the job.
+    """The job was cancelled.
 
     Attributes
     ----------
@@ -129,11 +129,11 @@ class KernelDied(JobFailed):
 
 
 class ParametersNotLoaded(BackgroundJobError):  # noqa: N818 - likewise
-    """The parameters of a job can't be loaded in this process: a module or class of theirs is not here."""
+    """The parameters of a job can't be loaded in this process: a module or class that they need is missing."""
 
 
 class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise
-    """The job succeeded, but its return value could not be kept.
+    """The job succeeded, but its return value could not be saved.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise
 
 
 class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
-    """Raised inside a job: this attempt failed, try again while attempts are left.
+    """Raised inside a job: this attempt failed; retry the job if attempts are left.
 
     Parameters
     ----------
@@ -162,16 +162,16 @@ class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
         Delay before the next attempt, in seconds or as text such as ``"5m"``; by default the policy's.
     """
 
-    def __init__(self, message: str = "the job asked to be tried again", *, after: float | str | None = None) -> None:
+    def __init__(self, message: str = "the job asked to be retried", *, after: float | str | None = None) -> None:
         super().__init__(message)
         self.after = after
 
 
 class Fail(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
-    """Raised inside a job: it has failed, and another attempt would be no use."""
+    """Raised inside a job: it has failed, and another attempt would be useless."""
 
 
-class RemoteTraceback(Exception):  # noqa: N818 - it is no error of ours: a carrier for text
+class RemoteTraceback(Exception):  # noqa: N818 - not an error, but a carrier for text
     """The traceback of an exception that was raised in a job's process; the cause of what `result()` raises."""
 
     def __init__(self, text: str) -> None:

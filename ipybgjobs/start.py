@@ -1,4 +1,4 @@
-"""The entry of every process that we start ourselves: ``python start.py ROLE ARGUMENTS``; it imports only what its role needs."""
+"""The entry point of all ipybgjobs processes: ``python start.py ROLE ARGUMENTS``; imports only what the role needs."""
 
 import os
 import sys
@@ -36,13 +36,13 @@ def main(role: str, arguments: list[str]) -> None:
 
         inspection_process.main(int(arguments[0]))
     else:
-        sys.exit(f"{role} is no role of ipybgjobs")
+        sys.exit(f"{role} is not a role of ipybgjobs")
 
 
 def import_own_package() -> None:
     """Import the package that this file is part of, whatever other copy the interpreter would find; its modules follow it."""
     here = os.path.dirname(os.path.abspath(__file__))
-    rest = [path for path in sys.path if os.path.abspath(path) != here]  # it would hide modules of the standard library
+    rest = [path for path in sys.path if os.path.abspath(path) != here]  # it would shadow modules of the standard library
     sys.path[:] = [os.path.dirname(here), *rest]
     import ipybgjobs  # noqa: F401 - for its place in sys.modules
 

@@ -1,4 +1,4 @@
-"""A job for the tutorial that prints, draws, shows how far it is and returns a table; the data are made up."""
+"""A job for the tutorial that prints, draws, shows its progress and returns a table; the data are made up."""
 
 import ctypes
 import subprocess
@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 
 class Station:
-    """A weather station that never was."""
+    """A weather station that does not exist."""
 
     def __init__(self, seed: int = 0) -> None:
         self.random = np.random.default_rng(seed)

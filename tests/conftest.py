@@ -1,141 +1,23 @@
 """What every test has: a state folder and configuration of its own, and a look for processes that it left behind."""
 
-import os
+import contextlib
 import shutil
 import signal
 import sys
 import tempfile
-import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ipybgjobs.client import client as client_module
 from ipybgjobs.client.client import Client
-from ipybgjobs.client.jobs.job import Job
 from ipybgjobs.targets import inspection
+from support.place import ALLOWED, TESTS, Place, end
+from support.processes import end_attempts
 
-#: Longest that anything in a test may take, in seconds; machines are slow and shared.
-DEADLINE = 60.0
-
-#: Jobs that most tests use.
-JOBS = """
-    import asyncio, os, sys, time
-
-    class Trainer:
-        def __init__(self, lr: float = 0.1):
-            self.lr = lr
-
-        def fit(self, epochs: int = 3, note: str = "") -> dict:
-            for epoch in range(epochs):
-                print("epoch", epoch, flush=True)
-            return {"epochs": epochs, "lr": self.lr}
-
-        def fail(self, message: str = "broken"):
-            raise ValueError(message)
-
-        def sleep(self, seconds: float = 300.0):
-            print("sleeping", flush=True)
-            time.sleep(seconds)
-            return seconds
-
-        @classmethod
-        def name_of_class(cls):
-            return cls.__name__
-
-        @staticmethod
-        def add(a: int, b: int):
-            return a + b
-
-        async def later(self, value):
-            await asyncio.sleep(0.01)
-            return value
-
-    def echo(value):
-        return value
-
-    def once_failing(marker: str):
-        '''Fails until the marker is there, which its first run leaves.'''
-        if not os.path.exists(marker):
-            open(marker, "w").close()
-            raise RuntimeError("first run")
-        return "second run"
-"""
-
-ALLOWED = {
-    "work.Trainer": ["fit", "fail", "sleep", "name_of_class", "add", "later"],
-    "work": ["echo", "once_failing"],
-}
-
-
-class Place:
-    """One test's state folder, configuration file and folder of modules."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.state = root / "state"
-        self.config_file = root / "test_config.py"
-        self.code = root / "code"
-        self.code.mkdir()
-
-    def module(self, name: str, source: str) -> Path:
-        """Write a module that jobs may use."""
-        path = self.code / f"{name}.py"
-        path.write_text(textwrap.dedent(source))
-        return path
-
-    def allow(self, allowed: dict, **settings: object) -> None:
-        """Write the configuration file: an allowlist, and traits as ``Section__trait=value``."""
-        lines = [f"c.BackgroundJobs.allowed_jobs = {allowed!r}", "c.BackgroundJobs.idle_seconds = 0.5"]
-        lines += ["c.RetryPolicy.delay_seconds = 0.2", "c.RetryPolicy.max_attempts = 1"]
-        lines += [f"c.{name.replace('__', '.')} = {value!r}" for name, value in settings.items()]
-        self.config_file.write_text("\n".join(lines) + "\n")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that make another process use this place."""
-        return dict(os.environ)
-
-    def processes(self) -> dict[int, str]:
-        """Living processes of this place, apart from the test's own: by command line or environment."""
-        return {pid: line for pid, line in _all_processes(str(self.root)).items() if pid != os.getpid()}
-
-    def supervisor_pid(self) -> int | None:
-        """The PID of the living supervisor."""
-        return next((pid for pid, line in self.processes().items() if " supervisor " in line), None)
-
-    def log(self, name: str = "background_jobs.log") -> str:
-        """One of the two log files."""
-        path = self.state / "logs" / name
-        return path.read_text() if path.exists() else ""
-
-
-def _all_processes(mark: str) -> dict[int, str]:
-    found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            line = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            environ = Path(f"/proc/{name}/environ").read_bytes().decode(errors="replace")
-            zombie = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
-        if not zombie and (mark in line or mark in environ):
-            found[int(name)] = line
-    return found
-
-
-def until(condition: Callable[[], object], what: str = "the condition", seconds: float = DEADLINE) -> object:
-    """Poll until a condition is true, and return what it returned; the test fails at the deadline."""
-    limit = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > limit:
-            pytest.fail(f"{what} was not met in {seconds} s")
-        time.sleep(0.01)
+#: Folders whose tests are marked by the folder's name; the inner loop leaves them out.
+MARKED = {"kernel", "browser", "crash"}
 
 
 def pytest_configure() -> None:
@@ -144,46 +26,67 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test bears the marker that its folder is named after, so that none is forgotten."""
+    for item in items:
+        for folder in MARKED:
+            if TESTS / folder in item.path.parents:
+                item.add_marker(folder)
+
+
+def forget_modules(folder: Path) -> None:
+    """Another module of the same name is imported anew."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "") or "").startswith(f"{folder}/"):
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def opened(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
     """A place of its own, with the module `work` allowed; processes left behind fail the test."""
-    made = Place(tmp_path)
-    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(made.state))
-    monkeypatch.setenv("IPYBGJOBS_CONFIG", str(made.config_file))
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter-data"))
+    made = Place(root)
+    patch.setenv("IPYBGJOBS_STATE_DIR", str(made.state))
+    patch.setenv("IPYBGJOBS_CONFIG", str(made.config_file))
+    patch.setenv("JUPYTER_CONFIG_DIR", str(root / "jupyter"))
+    patch.setenv("JUPYTER_DATA_DIR", str(root / "jupyter-data"))
     runtime = tempfile.mkdtemp(prefix="bgjobs-")  # short, since sockets' addresses are
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", runtime)
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.syspath_prepend(str(made.code))
-    monkeypatch.setattr(inspection, "_seen", None)
-    made.module("work", JOBS)
+    patch.setenv("JUPYTER_RUNTIME_DIR", runtime)
+    patch.setenv("IPYTHONDIR", str(root / "ipython"))
+    patch.syspath_prepend(str(made.code))
+    patch.setattr(inspection, "_seen", None)
+    made.module("work")
     made.allow(ALLOWED)
+    outer = client_module._client
     client_module.use(Client())
-    before = set(sys.modules)
+    forget_modules(root.parent)  # those of a place that this one stands in for
     yield made
     client_module.client().close()
-    client_module.use(None)
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "") or "").startswith(str(tmp_path)):
-            del sys.modules[name]
+    client_module.use(outer)
+    forget_modules(root)
     shutil.rmtree(runtime, ignore_errors=True)
-    _end(made)
+    end(made)
 
 
-def _end(place: Place) -> None:
-    """The supervisor ends when idle; whatever else lives is a leak."""
-    limit = time.monotonic() + 15.0
-    # Twice, since one that ends while it starts another may fall between two reads of /proc.
-    while (place.processes() or place.processes()) and time.monotonic() < limit:
-        time.sleep(0.02)
-    left = place.processes()
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
-    assert not left, f"left behind: {left}"
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A place for one test."""
+    with opened(tmp_path, monkeypatch) as made:
+        yield made
 
 
-def running(job: Job) -> Job:
-    """Wait until a job runs and has printed something."""
-    until(lambda: job.state == "running" and job.log(), f"job {job.id} running")
-    return job
+@pytest.fixture(scope="module")
+def kept_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A place for all tests of a file; ask for `shared_place`."""
+    with pytest.MonkeyPatch.context() as patch, opened(tmp_path_factory.mktemp("shared"), patch) as made:
+        made.is_shared = True
+        yield made
+
+
+@pytest.fixture
+def shared_place(kept_place: Place) -> Iterator[Place]:
+    """A place that other tests of the file use too, one after another: for jobs of which each test looks only at its own.
+
+    Starting a supervisor and its fork server takes ten times as long as most jobs.
+    """
+    yield kept_place
+    end_attempts(kept_place)

@@ -17,7 +17,7 @@ def main() -> int:
     asked = _arguments()
     if asked.parser != "all":
         return _try(asked.parser, asked.minutes * 60, asked.corpus)
-    from .parsers import PARSERS
+    from .support.parsers import PARSERS
 
     failed = []
     for name in PARSERS:
@@ -30,7 +30,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     made = argparse.ArgumentParser(prog="python -m tests.fuzz")
-    made.add_argument("parser", help="a name of the table in tests/parsers.py, or all")
+    made.add_argument("parser", help="a name of the table in tests/support/parsers.py, or all")
     made.add_argument("--minutes", type=float, default=1.0, help="for each parser")
     made.add_argument("--corpus", help="a folder that keeps what was found worth trying, for the next time")
     return made.parse_args()
@@ -44,7 +44,7 @@ def _try(name: str, seconds: float, corpus: str | None) -> int:
         os.environ[variable] = str(folder / variable.lower())
     (folder / "ipybgjobs_config").write_text("")
     with atheris.instrument_imports(include=["ipybgjobs"]):
-        from .parsers import PARSERS, read_all
+        from .support.parsers import PARSERS, read_all
     if name not in PARSERS:
         print(f"There is no parser {name!r}; there are {', '.join(PARSERS)}.")
         return 2

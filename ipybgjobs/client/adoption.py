@@ -1,7 +1,7 @@
-"""Jobs of a place that is gone, where nothing proves it: a person says so, and this place's supervisor goes on with them.
+"""Take over jobs of a place that is gone but can't be proved gone: a person says so, and this place's supervisor continues them.
 
-What waited there waits here; an attempt that ran there is lost, and retried by rule. A process that runs there in spite of what
-the person says is not ended: nobody here can reach it.
+Jobs that waited there wait here; an attempt that ran there is lost, and retried by its policy. A process that still runs there,
+contrary to what the person says, is not ended: it can't be reached from here.
 """
 
 import getpass
@@ -21,13 +21,13 @@ from .jobs.job import Job
 from .jobs.job_list import JobList
 from .writer import Writer
 
-#: Longest that the supervisor may take to answer, in seconds.
+#: Longest time that the supervisor may take to answer, in seconds.
 _LONGEST = 60.0
 
 
 @shield.told
 def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
-    """Make jobs this place's own, and return them when its supervisor has them.
+    """Make jobs belong to this place, and return them when its supervisor has them.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     Raises
     ------
     InvalidRequest
-        If one of them has ended, is here already, or is in a place that is seen to be alive; nothing was changed.
+        If one of them has ended, is here already, or is in a place that appears to be alive; nothing was changed.
     TimeoutError
         If no supervisor answers.
     """
@@ -57,7 +57,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
 
 @shield.told
 def adopt_all(client: Client, now: float) -> JobList:
-    """Make all jobs this place's own that are elsewhere, but for those whose place is seen to be alive; as `adopt`."""
+    """Adopt all jobs that are elsewhere, except those whose place appears to be alive; see `adopt`."""
     folder = client.folder()
     database = client.database(folder)
     found = [queries.shown_job(database, each) for each in places.elsewhere(database, place.here())]
@@ -69,30 +69,30 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
     owner = Owner(place.here(), identity.host())
     if ids:
         Writer(folder, database).adopt({record.id: _note(record) for record in found}, owner, now)
-        late = "No supervisor has answered: `jupyter bgjobs doctor` may say why. The jobs are adopted as soon as one does."
+        late = "No supervisor answered; `jupyter bgjobs doctor` may say why. The jobs will be adopted as soon as one does."
         waiting.wait(lambda: not queries.has_request(database, ids), _LONGEST, lambda: late, lambda: client.see_to(folder))
     return JobList(Job(client, folder, record.id, record.uid) for record in found)
 
 
 def _refusal(folder: StateFolder, database: Database, record: JobRecord) -> str | None:
-    """Why a job can't be adopted; None if it can."""
+    """Return why a job can't be adopted; None if it can."""
     if record.id not in places.elsewhere(database, place.here(), record.id):
-        was = f"has {record.state} already" if record.state.ended else "is here already"
-        return f"job {record.id} {was}; only a job that is elsewhere and has not ended can be adopted."
+        was = f"has already ended ({record.state})" if record.state.ended else "is here already"
+        return f"job {record.id} {was}; only an unfinished job that is elsewhere can be adopted."
     if shield.run(lambda: occupancy.is_alive(folder, record.owner.place)):
         return (
-            f"job {record.id} is on {record.owner.host}, where processes of ipybgjobs are alive: end them there first, or "
-            "cancel the job there."
+            f"job {record.id} is on {record.owner.host}, where ipybgjobs processes are still running: stop them there "
+            "first, or cancel the job there."
         )
     paths = [folder.attempt(each) for each in places.attempts_of(database, record.id)]
     held = shield.run(lambda: [path for path in paths if occupancy.is_attempt_held(path)])
     if held:
-        return f"job {record.id} still runs on {record.owner.host}: its process holds {held[0]}. End it there first."
+        return f"job {record.id} is still running on {record.owner.host}: its process holds {held[0]}. Stop it there first."
     return None
 
 
 def _note(record: JobRecord) -> str:
-    return f"adopted by {_user()} on {identity.host()}, who says that nothing of it is left on {record.owner.host}"
+    return f"adopted by {_user()} on {identity.host()}, who confirmed that nothing of it is still running on {record.owner.host}"
 
 
 def _user() -> str:

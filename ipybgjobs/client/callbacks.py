@@ -1,6 +1,6 @@
-"""Functions to be called when jobs have ended: one thread looks for all of them, and ends when none is left.
+"""Functions to call when jobs have ended: one thread watches for all of them, and ends when none is left.
 
-It belongs to one process and one store; nothing of it outlives the process.
+It belongs to one process and one store; nothing in it outlives the process.
 """
 
 import contextlib
@@ -13,14 +13,14 @@ from .jobs import waiting
 
 
 class Callbacks:
-    """What is to be called, by job.
+    """The functions to call, by job.
 
     Parameters
     ----------
     ended : callable
-        Told ids of jobs, returns those that have ended.
+        Takes ids of jobs, and returns those that have ended.
     beat : callable
-        Called now and then: sees to it that a supervisor is there.
+        Called now and then, to make sure that a supervisor runs.
     """
 
     def __init__(self, ended: Callable[[list[int]], Mapping[int, object]], beat: Callable[[], None]) -> None:
@@ -31,11 +31,11 @@ class Callbacks:
         self._thread: threading.Thread | None = None
 
     def add(self, job_id: int, function: Callable[[], object]) -> None:
-        """Call a function once a job has ended; at once, in this thread, if it has."""
+        """Call a function once a job has ended; at once, in this thread, if it already has."""
         if self._ended([job_id]):
             _call(function)
             return
-        said = f"the function is called when job {job_id} has ended"
+        said = f"the callback was added, and is called when job {job_id} ends"
         shield.run(lambda: self._add(job_id, function), lambda _: said)
 
     def _add(self, job_id: int, function: Callable[[], object]) -> None:
@@ -57,7 +57,7 @@ class Callbacks:
                     return
 
     def _some_ended(self) -> bool:
-        with contextlib.suppress(Exception):  # a full disk, a folder that is gone: looked at again
+        with contextlib.suppress(Exception):  # a full disk, a missing folder: checked again
             return bool(self._ended(self._ids()))
         return False
 

@@ -1,6 +1,6 @@
-"""Removing ended jobs with all that they left, by state, age and count: first said, with sizes, then done.
+"""Remove finished jobs with everything they left, by state, age and count: first reported, with sizes, then done.
 
-Live jobs and those that were told `keep()` are never among them.
+Live jobs and those marked by `keep()` are never among them.
 """
 
 import time
@@ -21,7 +21,7 @@ from .submit import options
 
 _ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
-#: Jobs that are removed in one transaction.
+#: Number of jobs that are removed in one transaction.
 _BATCH = 200
 
 _EVERY = 1 << 40
@@ -29,16 +29,16 @@ _EVERY = 1 << 40
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Cleaning:
-    """What a clean has removed, or would remove.
+    """The jobs that a clean has removed, or would remove.
 
     Parameters
     ----------
     jobs : int
         How many jobs.
     bytes : int
-        What their folders take on disk.
+        Disk space that their folders take.
     removed : bool
-        Whether they are gone.
+        Whether they were removed.
     """
 
     jobs: int
@@ -59,9 +59,11 @@ def clean(
     older_than: float | str | None = None,
     keep_jobs: int | None = None,
     *,
-    yes: bool = False,
+    dry_run: bool = True,
 ) -> Cleaning:
-    """Remove ended jobs; see `ipybgjobs.clean`."""
+    """Remove finished jobs; see `ipybgjobs.clean`."""
+    if not isinstance(dry_run, bool):
+        raise InvalidParameters(f"dry_run must be True or False; got {quoted(dry_run)}.")
     rule = Rule(
         states=_states(state),
         ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
@@ -69,13 +71,13 @@ def clean(
     )
     folder = client.folder()
     found = removals.removable(client.database(folder), rule, _EVERY)
-    if yes:
-        return _removed(client, folder, found, rule)
-    return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+    if dry_run:
+        return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
+    return _removed(client, folder, found, rule)
 
 
 def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:
-    """What each job takes on disk, in bytes; each folder that is opened for it is closed whatever interrupts it."""
+    """Return the disk space of each job, in bytes; every folder that is opened is closed, even after an interrupt."""
     return shield.run(lambda: {uid: disk_usage.of_folder(folder.job(uid)) for _, uid in jobs})
 
 
@@ -97,7 +99,5 @@ def _states(state: str | Sequence[str] | None) -> tuple[str, ...] | None:
     states = tuple(state) if isinstance(state, Iterable) and not isinstance(state, str) else (state,)
     for each in states:
         if not isinstance(each, str) or each not in _ENDED:
-            raise InvalidParameters(
-                f"state is {quoted(each)}; it is a state that a job ends in: {', '.join(_ENDED)}. Live jobs are never removed."
-            )
+            raise InvalidParameters(f"state must be one of {', '.join(_ENDED)}; got {quoted(each)}. Live jobs are never removed.")
     return states

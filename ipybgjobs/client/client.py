@@ -1,4 +1,4 @@
-"""The way in: checks the allowlist, binds the parameters, commits one row, wakes the supervisor, returns.
+"""The entry point: checks the allowlist, binds the parameters, commits one row, wakes the supervisor, and returns.
 
 The only writer on the user's side; magics and command line are thin skins over it.
 """
@@ -52,11 +52,11 @@ class Client:
     Parameters
     ----------
     profile : str, optional
-        Folder of the IPython profile whose configuration files count; by default the default profile's.
+        Folder of the IPython profile whose configuration files apply; by default the default profile's.
     live : LiveTraits, optional
-        What the running notebook has set.
+        Settings of the running notebook.
     tell : callable
-        Shows a person a note; by default on standard error.
+        Shows the user a note; by default on standard error.
     """
 
     def __init__(
@@ -67,18 +67,18 @@ class Client:
         self._live = live
         self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
         self._databases: dict[str, Database] = {}
-        self._opening: dict[int, threading.Lock] = {}  # by process: a thread that a fork does not have may hold its parent's
+        self._opening: dict[int, threading.Lock] = {}  # by process: a thread that does not exist in a fork may hold its parent's
         self._sources: tuple[Any, list[sources.Source]] | None = None
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._camera = Camera()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
-        self._damage: str | None = None  # what a supervisor has found, and was told
+        self._damage: str | None = None  # what a supervisor found, if it was already reported
         self._presence = supervision.Presence(self._note)
 
-    # -- what there is --------------------------------------------------------------------------------------------
+    # -- reading --------------------------------------------------------------------------------------------------
 
     def settings(self) -> Settings:
-        """Return what the configuration files say now, as this notebook narrows it.
+        """Return the current settings of the configuration files, as narrowed by this notebook.
 
         Raises
         ------
@@ -93,32 +93,32 @@ class Client:
         return settings if self._live is None else self._live.apply(settings)
 
     def _found(self) -> list[sources.Source]:
-        """Which files count; looked for again when a variable that decides it has changed."""
+        """Return which files apply; searched again when a variable that decides it has changed."""
         key = (working_directory(), *map(os.environ.get, sources.DECIDING))
         if self._sources is None or self._sources[0] != key:
             self._sources = (key, sources.find(self._profile))
         return self._sources[1]
 
     def folder(self) -> StateFolder:
-        """Return the state folder, which exists from here on."""
+        """Return the state folder, creating it if necessary."""
         folder = StateFolder(loading.state_folder(self._settings_or_default()))
         if folder.path not in self._databases or not os.path.exists(folder.path):
             folder.create()
         return folder
 
     def _settings_or_default(self) -> Settings:
-        """Looking at jobs needs no sound configuration, unless it names the state folder."""
+        """Return the settings, or defaults: reading jobs needs no valid configuration, unless it names the state folder."""
         if os.environ.get(loading.STATE_VARIABLE):
             return Settings()
         return self.settings()
 
     def database(self, folder: StateFolder) -> Database:
-        """Open the store; the first opening starts a supervisor where work waits and none runs."""
+        """Open the store; the first opening starts a supervisor if jobs are waiting and none runs."""
         found = self._databases.get(folder.path)
         if found is not None and found.is_current():
             return found
         if found is not None:
-            found.leave()  # in this thread; the one that opens anew leaves its own
+            found.leave()  # in this thread; each thread leaves its own
         return shield.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:
@@ -140,7 +140,7 @@ class Client:
         return Writer(folder, self.database(folder))
 
     def see_to(self, folder: StateFolder) -> None:
-        """See to it that a supervisor runs: for whoever looks at work that waits or runs."""
+        """Make sure that a supervisor runs; called by everything that watches waiting or running jobs."""
         self._presence.see_to(folder, lambda: self.database(folder))
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
@@ -158,7 +158,7 @@ class Client:
         return Job(self, folder, record.id, record.uid)
 
     def close(self) -> None:
-        """Close what this thread has open, and what was opened for its writing."""
+        """Close what this thread opened, and what was opened for its writes."""
         for database in self._databases.values():
             database.close()
             shield.run(database.close)
@@ -173,15 +173,13 @@ class Client:
         """
         folder = self.folder()
         if (found := listing.group(self.database(folder), options.key(key, "group"))) is None:
-            raise UnknownJob(
-                f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that are there."
-            )
+            raise UnknownJob(f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that exist.")
         return Group(self, folder, found.id)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return client, ()  # a job that is sent elsewhere is read there by the client of that process
 
-    # -- new ones -------------------------------------------------------------------------------------------------
+    # -- submitting -----------------------------------------------------------------------------------------------
 
     @shield.told
     def submit(
@@ -196,7 +194,7 @@ class Client:
     ) -> Job:
         """Submit a job; see `ipybgjobs.submit`.
 
-        `retried_from`: the job whose parameters were changed for this one. `code`: what that job got by value.
+        `retried_from`: the job whose parameters were changed for this one. `code`: the code that that job received by value.
         """
         settings, now = self.settings(), time.time()
         ready = preparation.prepare(SubmitRequest(target, [params], init, given, code=code), settings, now)
@@ -214,7 +212,7 @@ class Client:
         return Job(self, folder, stored.id, stored.uid)
 
     def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
-        self._tell(f"reused job {found.id}, {moments.show_near(found.ended_at or now, now)}")
+        self._tell(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
         return Job(self, folder, found.id, found.uid)
 
     @shield.told
@@ -244,7 +242,7 @@ class Client:
     def explain(
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None, **given: Any
     ) -> Explanation:
-        """Say what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
+        """Explain what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
         trace, now, refusal = PreparationTrace(), time.time(), None
         settings, prospect, paused, withheld = None, Prospect(), False, list[str]()
         try:
@@ -259,14 +257,14 @@ class Client:
                 prospect = submissions.prospect(database, job)
                 database.check_journal()
             elif ready.options.after:
-                raise UnknownJob("There is no job yet, so none can come after another.")
+                raise UnknownJob("There are no jobs yet, so the new job can't depend on one.")
         except BackgroundJobError as error:
             refusal = str(error)
         asked = {"init": init or {}, "params": params or {}}
         return explanation.explain(trace, Ground(target, asked, refusal, settings, prospect, now, paused, withheld))
 
     def _database_if_any(self, settings: Settings) -> Database | None:
-        """The store, if it is there already; nobody is woken."""
+        """Return the store, if it exists; no supervisor is woken."""
         folder = StateFolder(loading.state_folder(settings))
         if folder.path in self._databases or not os.path.exists(folder.database):
             return self._databases.get(folder.path)
@@ -277,37 +275,37 @@ class Client:
             self._tell(f"Note: {note}")
 
     def _tell_unclaimed(self, folder: StateFolder, database: Database) -> None:
-        """Say that a store which has never had a job stands beside the folders of jobs."""
+        """Tell the user if a store that has never had a job is beside the folders of jobs."""
         count = 0 if queries.has_had_jobs(database) else unclaimed.count(folder)
         if count:
             what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
             self._note(
-                f"{what} to a store that is no longer there; nothing of that is touched, "
+                f"{what} to a store that no longer exists; nothing in there is changed, "
                 "and `jupyter bgjobs doctor` says what can be saved."
             )
 
     def _tell_damage(self, folder: StateFolder) -> None:
-        """Say once what a supervisor has found damaged."""
+        """Tell the user once what a supervisor has found damaged."""
         found = damage.noted(folder)
         if found is not None and self._damage != found:
             self._note(found)
         self._damage = found
 
     def _tell_surroundings(self, folder: StateFolder) -> None:
-        """Say once, for a state folder on a host, what ends all processes here."""
+        """Tell the user once, for a state folder on a host, what ends all processes here."""
         told = folder.told(identity.host())
         if os.path.exists(told):
             return
         warning = lifetime.warning()
         if warning:
             self._tell(f"Note: {warning}")
-        with contextlib.suppress(OSError):  # a full disk: the job is there, and the note is said again
+        with contextlib.suppress(OSError):  # a full disk: the job is stored, and the note is repeated
             shield.run(lambda: private_file.write_whole(told, (warning or "").encode()))
 
     def prepare_here(
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
-        """Return what runs a call in this process; see `ipybgjobs.run_here`."""
+        """Return a function that runs a call in this process; see `ipybgjobs.run_here`."""
         permission, split, inspected = preparation.bind(target, params, init, self.settings())
         return in_process.prepare(permission, split.call, split.pickled, inspected.calls[0].positional, self._tell)
 
@@ -320,7 +318,7 @@ class Client:
         self._writer(folder).retry(job_ids, owner, self.surroundings(first), time.time())
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
-        """Ask the supervisors to cancel those of the jobs that have not ended."""
+        """Ask the supervisors to cancel those jobs that have not ended."""
         self._writer(folder).cancel(job_ids, grace, time.time())
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
@@ -329,7 +327,7 @@ class Client:
         self._callbacks.setdefault(folder.path, new).add(job_id, function)
 
     def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
-        """Ask the supervisors to cancel what has not ended of a group."""
+        """Ask the supervisors to cancel the unfinished jobs of a group."""
         self._writer(folder).cancel_group(group_id, grace, time.time())
 
     def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
@@ -337,16 +335,16 @@ class Client:
         return self._writer(folder).set_priority(job_id, options.priority(priority))
 
     def keep(self, folder: StateFolder, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention, or no longer."""
+        """Exempt a job from clean and retention, or stop exempting it."""
         self._writer(folder).keep(job_id, kept=kept)
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
-        """Remove jobs that have ended with all that they left, while a rule holds; return the uids of those that are gone."""
+        """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""
         return self._writer(folder).remove(job_ids, rule)
 
     @shield.told
     def pause(self, queue: str | None) -> list[str]:
-        """Let no job of a queue, or of any, start; return the queues that are paused by this."""
+        """Pause a queue, or all; return the queues that this paused."""
         settings, folder = self.settings(), self.folder()
         database = self.database(folder)
         every = dict.fromkeys([*settings.queues, *queries.queues_in_use(database)])
@@ -356,7 +354,7 @@ class Client:
 
     @shield.told
     def resume(self, queue: str | None) -> list[str]:
-        """Let jobs of a queue, or of all, start again; return the queues that were paused.
+        """Resume a queue, or all; return the queues that were paused.
 
         Raises
         ------
@@ -367,11 +365,11 @@ class Client:
         database = self.database(folder)
         if queue is not None and queue not in queries.paused(database):
             options.queue(queue, self.settings())
-            raise InvalidRequest(f"The queue {queue} is not paused; jobs of it start as soon as it has a slot.")
+            raise InvalidRequest(f"The queue {queue} is not paused; its jobs start as soon as a slot is free.")
         return self._writer(folder).resume(queue)
 
     def surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
-        """Return this process's context and environment variables; made anew only where something has changed.
+        """Return this process's context and environment variables; rebuilt only if something has changed.
 
         `first`: folders that go first on the import path.
         """
@@ -402,6 +400,6 @@ def client() -> Client:
 
 
 def use(other: Client | None) -> None:
-    """Make a client this process's: a notebook's, which knows its profile and what it has set."""
+    """Set the client of this process: a notebook's, which knows its profile and its settings."""
     global _client  # noqa: PLW0603 - one a process
     _client = other

@@ -1,4 +1,4 @@
-"""What a new job comes after, as somebody names it, by id; it only reads the store."""
+"""Find the jobs that a new job depends on, however they are given; it only reads the store."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from .jobs.job import Job
 
 
 def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[int, int], ...]:
-    """Return the jobs that another is to come after, by id, each with: whatever becomes of it.
+    """Return the ids of the jobs that a new one depends on, each with whether any outcome will do.
 
     Parameters
     ----------
@@ -24,18 +24,18 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
     Raises
     ------
     InvalidParameters
-        If something names no job.
+        If a value does not name a job.
     UnknownJob
-        If one is not there.
+        If one does not exist.
     """
     found: list[tuple[int, int]] = []
     for each, anyway in after:
         if isinstance(each, (Group, list, tuple)):
             found += ids(database, ((job, anyway) for job in each))
         elif isinstance(each, Job):
-            found.append((queries.job(database, each.uid).id, anyway))  # by uid: it may be of another state folder
+            found.append((queries.job(database, each.uid).id, anyway))  # by uid: it may belong to another state folder
         elif isinstance(each, (int, str)) and not isinstance(each, bool):
             found.append((queries.job(database, each).id, anyway))
         else:
-            raise InvalidParameters(f"after names {quoted(each)}; give a job, its id, its name, or a group.")
+            raise InvalidParameters(f"after takes a job, its id, its name, or a group; got {quoted(each)}.")
     return tuple(found)

@@ -1,6 +1,6 @@
-"""What of a damaged store, and of job folders without a row, can be saved; and saving it where somebody asks.
+"""Find, and on request save, what can be saved of a damaged store and of job folders without a row.
 
-It deletes nothing: a damaged store is moved aside, whole. What no row tells any more is told by the job's folder.
+It never deletes anything: a damaged store is moved aside, whole. What no row holds any more is read from the job's folder.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from ..supervisor.verdict import judge
 from ..system import identity, lock, place, private_file, worker
 from ..system.lock import FileLock
 
-#: What belongs to a database, by the endings of its files.
+#: Suffixes of the files that belong to a database.
 _FILES = ("", "-wal", "-shm")
 
 
@@ -41,11 +41,11 @@ class Found:
     Parameters
     ----------
     damage : str or None
-        What is damaged; None where the store is sound, or there is none.
+        What is damaged; None if the store is sound, or there is none.
     salvaged : Salvaged
         What can be read of a damaged store.
     folders : list of str
-        Uids of jobs that no row tells of, and whose folders hold attempts.
+        Uids of jobs without a row whose folders contain attempts.
     """
 
     damage: str | None = None
@@ -58,16 +58,15 @@ class Found:
         return self.damage is not None or bool(self.folders)
 
     def saved(self) -> str:
-        """Say what was saved."""
+        """Describe what was saved."""
         parts = [f"{_jobs(len(self.salvaged.rows.get('jobs', ())))} of the damaged store"] if self.damage is not None else []
-        return " and ".join([*parts, f"{_jobs(len(self.folders))} that only their folders told of"])
+        return " and ".join([*parts, f"{_jobs(len(self.folders))} known only from their folders"])
 
     def __str__(self) -> str:
         jobs, unreadable = len(self.salvaged.rows.get("jobs", ())), self.salvaged.unreadable
         read = f"{_jobs(jobs)} can be read" + (f", up to {unreadable} can't" if unreadable else "")
-        kept = (
-            f"{_jobs(len(self.folders))} {'has' if len(self.folders) == 1 else 'have'} no row, and can be had from their folders"
-        )
+        verb = "has" if len(self.folders) == 1 else "have"
+        kept = f"{_jobs(len(self.folders))} {verb} no row, and can be restored from their folders"
         parts = ([read] if self.damage is not None else []) + ([kept] if self.folders else [])
         return "; ".join(parts)
 
@@ -92,12 +91,12 @@ def look(folder: StateFolder) -> Found:
         except StoreDamaged as error:
             damage, salvaged = str(error.__cause__ or error), _read(folder)
             known = salvaged.uids()
-    known.update(uid for _, _, going in removal_notes.announced(folder) for uid in going)  # somebody wanted those gone
+    known.update(uid for _, _, going in removal_notes.announced(folder) for uid in going)  # those were meant to be removed
     return Found(damage, salvaged, [uid for uid in uids if uid not in known])
 
 
 def _known(folder: StateFolder, uids: list[str]) -> set[str]:
-    """Which uids a sound store knows.
+    """Return which uids a sound store has.
 
     Raises
     ------
@@ -124,23 +123,23 @@ def _read(folder: StateFolder) -> Salvaged:
 
 
 def _copy(path: str, copy: str) -> None:
-    """Copy a file in another process: to close it in this one would drop the locks that SQLite holds on it here."""
+    """Copy a file in another process: closing it in this one would drop the locks that SQLite holds on it here."""
     code = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
     done = subprocess.run([sys.executable, "-ISc", code, path, copy], capture_output=True, text=True, check=False)
     if done.returncode:
         why = done.stderr.strip().rpartition("\n")[2]
-        raise StoreError(f"{path} can't be copied to be read: {why}. Nothing was changed.")
+        raise StoreError(f"{path} can't be copied for reading: {why}. Nothing was changed.")
 
 
 def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str | None]:
-    """Save what can be saved: a damaged store is moved aside, and a sound one comes into its place.
+    """Save what can be saved: a damaged store is moved aside, and replaced by a sound one.
 
     Parameters
     ----------
     folder : StateFolder
         The state folder.
     surroundings : Surroundings
-        Of this process; they stand in for those that could not be read, where a job no longer needs them.
+        Those of this process; they replace unreadable ones that jobs no longer need.
 
     Returns
     -------
@@ -150,7 +149,7 @@ def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str 
     Raises
     ------
     StoreError
-        If a supervisor or a job of the folder is at work, or the disk refuses.
+        If a supervisor or a job of the folder is running, or the disk can't be written to.
     """
     with _alone(folder):
         found = look(folder)
@@ -161,7 +160,7 @@ def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str 
                 _write(database, Salvaged(), jobs, surroundings)
             return found, None
         fresh = f"{folder.path}/rescued.db"
-        _discard(fresh)  # of a rescue that was cut short
+        _discard(fresh)  # from an interrupted rescue
         with contextlib.closing(Database(fresh, durable=True, supervising=True)) as database:
             _write(database, found.salvaged, jobs, surroundings)
             database.fold()
@@ -170,15 +169,15 @@ def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str 
 
 @contextlib.contextmanager
 def _alone(folder: StateFolder) -> Iterator[None]:
-    """While no supervisor works on the folder: none of this place, and none that is seen, of another or of an older version."""
+    """Keep supervisors away from the folder: refuse if one is running, here or visibly elsewhere, or of an older version."""
     own = folder.supervisor_lock(place.here())
     held = FileLock.acquire(own, wait=False)
     try:
         others = [path for path in folder.supervisor_locks() if path not in (own, folder.next_lock(place.here()))]
         if held is None or any(lock.is_held(path) for path in others):
             raise StoreError(
-                f"A supervisor works on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, then "
-                "rescue."
+                f"A supervisor is working on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, "
+                "then rescue."
             )
         yield
     finally:
@@ -191,7 +190,7 @@ def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], surroun
     with database.transaction() as connection:
         context = submissions.context_id(connection, surroundings) if salvaged.rows or jobs else 0
         if salvaged.rows:
-            connection.execute("DELETE FROM contexts")  # its number may be that of another which was saved
+            connection.execute("DELETE FROM contexts")  # its number may be that of another job that was saved
             restoring.write(connection, salvaged)
             context = submissions.context_id(connection, surroundings)
             restoring.settle(connection, context, time.time())
@@ -200,7 +199,7 @@ def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], surroun
 
 
 def _exchange(folder: StateFolder, fresh: str) -> str:
-    """Move the damaged store aside and the new one into its place; return where the damaged one is now."""
+    """Move the damaged store aside and the new one into its place; return the new path of the damaged one."""
     aside = f"{folder.database}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
     try:
         for ending in reversed(_FILES):  # its log first: it must never be taken for the new store's
@@ -218,11 +217,11 @@ def _discard(fresh: str) -> None:
             os.unlink(f"{fresh}{ending}")
 
 
-# -- what a folder says of its job ----------------------------------------------------------------------------------------
+# -- reading a job from its folder ----------------------------------------------------------------------------------------
 
 
 def _readable_job(folder: StateFolder, uid: str) -> KnownJob | None:
-    """Read a job from its folder; None where that says too little, or what nobody of ours wrote: a job can write there."""
+    """Read a job from its folder; None if it says too little, or something that ipybgjobs never wrote: jobs can write there."""
     try:
         return _known_job(folder, uid)
     except (TypeError, ValueError, AttributeError, KeyError, OSError):
@@ -230,12 +229,12 @@ def _readable_job(folder: StateFolder, uid: str) -> KnownJob | None:
 
 
 def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
-    """Read a job from its folder; None where its requests can't be read.
+    """Read a job from its folder; None if its requests can't be read.
 
     Raises
     ------
     StoreError
-        If it runs.
+        If it is running.
     """
     paths = unclaimed.attempts(folder, uid)
     requests = {number: private_file.read_json(folder.attempt(path), attempt.REQUEST) or {} for number, path in paths.items()}
@@ -243,7 +242,7 @@ def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
     if request is None:
         return None
     if any(worker.is_held_alive(f"{folder.attempt(path)}/{attempt.STARTED}") for path in paths.values()):
-        raise StoreError(f"The job in {folder.job(uid)} runs: wait for its end, then rescue. Nothing was changed.")
+        raise StoreError(f"The job in {folder.job(uid)} is running: wait for it to end, then rescue. Nothing was changed.")
     call = _call(request, folder, uid)
     job = request.get("job", {})
     attempts = tuple(_known_attempt(folder, number, path, call) for number, path in paths.items() if number)
@@ -252,7 +251,7 @@ def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
 
 
 def _call(request: dict[str, Any], folder: StateFolder, uid: str) -> Call:
-    """What was called. Which names were secret stood in the row alone, so those count that are secret by default."""
+    """Return what was called. Only the row knew which names were secret, so those that are secret by default are used."""
     key, method = str(request["key"]), request.get("method")
     init, params = request.get("init", {}), request.get("params", {})
     secrets = redaction.secret_names({**init, **params}, redaction.SECRET_NAMES)

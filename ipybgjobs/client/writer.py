@@ -1,6 +1,6 @@
-"""Everything that a client commits about jobs, each whole or not at all, whatever interrupts it: files, rows, the wake-up.
+"""Commit a client's changes to jobs (files, rows, the wake-up), each whole or not at all, whatever interrupts it.
 
-It checks nothing and reads no configuration: its callers did, since a transaction does no work but its statements.
+It never checks values or reads the configuration: its callers did, because a transaction does no work but its statements.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -20,15 +20,15 @@ from .submit.payloads import Copies
 
 
 class Stored(NamedTuple):
-    """The job that a submit led to."""
+    """The job that a submit returned."""
 
     id: int
     uid: str
-    new: bool  #: False: another serves as well
+    new: bool  #: False: an existing job is used
 
 
 class Writer:
-    """What may be changed in one store.
+    """The changes that a client can make to one store.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Writer:
         self._database = database
 
     def _known(self, uids: Sequence[str]) -> Container[str]:
-        """Those of the uids that have a row; all, where the store can't be asked."""
+        """Return those of the uids that have a row; all, if the store can't be read."""
         try:
             return queries.known(self._database, uids)
         except StoreError:
@@ -82,26 +82,26 @@ class Writer:
         return shield.run(effect, lambda group_id: f"group {group_id} with {_count(len(jobs))} was submitted")
 
     def retry(self, job_ids: Sequence[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
-        """Ask for another attempt of jobs."""
+        """Request another attempt of jobs."""
 
         def effect() -> None:
             self._database.check_journal()
             controls.request_retry(self._database, job_ids, owner, surroundings, now)
             wake(self._folder)
 
-        shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was asked for, and goes on")
+        shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
 
     def adopt(self, notes: Mapping[int, str], owner: Owner, now: float) -> None:
-        """Ask for jobs to become this place's; `notes`: who says of each that its place is gone."""
+        """Request that jobs become this place's; `notes`: for each, who states that its place is gone."""
 
         def effect() -> None:
             controls.request_adoption(self._database, notes, owner, now)
             wake(self._folder)
 
-        shield.run(effect, lambda _: f"the adoption of {_named(list(notes))} was asked for, and goes on")
+        shield.run(effect, lambda _: f"the adoption of {_named(list(notes))} was requested, and continues")
 
     def cancel(self, job_ids: Sequence[int], grace: float | None, now: float) -> None:
-        """Ask for the cancellation of jobs."""
+        """Request the cancellation of jobs."""
 
         def effect() -> int:
             asked = controls.request_cancel(self._database, job_ids, grace, now)
@@ -111,7 +111,7 @@ class Writer:
         shield.run(effect, lambda asked: _cancellation(_named(job_ids), len(job_ids)) if asked else None)
 
     def cancel_group(self, group_id: int, grace: float | None, now: float) -> None:
-        """Ask for the cancellation of a group."""
+        """Request the cancellation of a group."""
 
         def effect() -> int:
             asked = controls.request_cancel_of_group(self._database, group_id, grace, now)
@@ -128,15 +128,15 @@ class Writer:
             wake(self._folder)
             return changed
 
-        return shield.run(effect, lambda changed: f"job {job_id} has priority {priority} now" if changed else None)
+        return shield.run(effect, lambda changed: f"job {job_id} now has priority {priority}" if changed else None)
 
     def keep(self, job_id: int, *, kept: bool) -> None:
-        """Exempt a job from clean and retention, or no longer."""
+        """Exempt a job from clean and retention, or stop exempting it."""
         said = f"job {job_id} is {'kept' if kept else 'no longer kept'}"
         shield.run(lambda: controls.keep(self._database, job_id, kept=kept), lambda _: said)
 
     def remove(self, job_ids: Sequence[int], rule: Rule | None) -> list[str]:
-        """Remove jobs that have ended, while a rule holds; return the uids of those that are gone."""
+        """Remove finished jobs that still match a rule; return the uids of those removed."""
 
         def effect() -> list[str]:
             with Removal(self._folder) as removal:
@@ -152,12 +152,12 @@ class Writer:
         return shield.run(effect, said)
 
     def pause(self, queues: Sequence[str], now: float) -> None:
-        """Let no job of these queues start."""
+        """Pause these queues."""
         said = f"{_queues(queues)} paused"
         shield.run(lambda: controls.pause(self._database, queues, now), lambda _: said)
 
     def resume(self, queue: str | None) -> list[str]:
-        """Let jobs of a queue, or of all, start again; return the queues that were paused."""
+        """Resume a queue, or all; return the queues that were paused."""
 
         def effect() -> list[str]:
             resumed = controls.resume(self._database, queue)
@@ -168,7 +168,7 @@ class Writer:
 
 
 def wake(folder: StateFolder) -> None:
-    """See to it that the supervisor looks at the store.
+    """Make the supervisor check the store.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def wake(folder: StateFolder) -> None:
         summon(folder)
     except OSError as error:
         raise StoreError(
-            f"The job is kept in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
+            f"The job is stored in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."
         ) from error
 
 
@@ -192,7 +192,7 @@ def _named(job_ids: Sequence[int]) -> str:
 
 
 def _cancellation(what: str, number: int) -> str:
-    return f"{what} {'is' if number == 1 else 'are'} being cancelled; the cancellation goes on"
+    return f"{what} {'is' if number == 1 else 'are'} being cancelled; the cancellation continues"
 
 
 def _queues(names: Sequence[str]) -> str:

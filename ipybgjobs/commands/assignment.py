@@ -1,4 +1,4 @@
-"""Variables that get what a job has returned, or a part of it, when it has succeeded: between two cells, never within one."""
+"""Set variables to the result of a job, or to parts of it, once it has succeeded: between two cells, never during one."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from ..model.records import JobState
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """What a variable waits for.
+    """The job that a variable waits for.
 
     Parameters
     ----------
     job : Job
-        Whose result it gets.
+        The job whose result it gets.
     part : bool
-        Whether it gets what the result has under the variable's name, not the whole.
+        Whether it gets the part of the result with the variable's name, not all of it.
     """
 
     job: Job
@@ -28,12 +28,12 @@ class Awaited:
 
 
 class Into:
-    """The variables of one notebook that wait for jobs.
+    """The variables of a notebook that wait for jobs.
 
     Parameters
     ----------
     shell : InteractiveShell
-        Whose cells begin and end.
+        The shell that runs the cells.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -43,11 +43,11 @@ class Into:
             shell.events.register(event, self._look)
 
     def add(self, name: str, job: Job) -> None:
-        """Set a variable once a job has succeeded; a later job for the same name takes the place of an earlier one."""
+        """Set a variable once a job has succeeded; a later job for the same name replaces an earlier one."""
         self.waiting[name] = Awaited(job)
 
     def add_parts(self, names: Iterable[str], job: Job) -> None:
-        """Set each variable to what the result of a job has under its name."""
+        """Set each variable to the part of a job's result with its name."""
         self.waiting |= {name: Awaited(job, part=True) for name in names}
 
     def _look(self, *_: Any) -> None:
@@ -62,7 +62,7 @@ class Into:
             except Exception:
                 self._forget(due)
                 raise
-            self._forget(due)  # not before: an interrupt leaves them waiting, and they are set after the next cell
+            self._forget(due)  # only now: after an interrupt they still wait, and are set after the next cell
             print(said)  # noqa: T201 - variables have changed
 
     def _forget(self, due: Iterable[str]) -> None:
@@ -70,7 +70,7 @@ class Into:
             self.waiting.pop(name, None)
 
     def _set(self, due: dict[str, Awaited], job: Job) -> str:
-        """Set what waits for one job, and say so."""
+        """Set the variables that wait for one job, and return a sentence about it."""
         if job.state is not JobState.SUCCEEDED:
             return f"{_not_set(due)}: job {job.id} {job.status}{': ' + job.error if job.error else ''}"
         result = job.result()
@@ -89,12 +89,12 @@ def _not_set(names: Collection[str]) -> str:
 
 
 def remove(shell: InteractiveShell) -> dict[str, Awaited]:
-    """Look no more at the cells of a shell, and return what still waits."""
+    """Stop watching the cells of a shell, and return the variables that still wait."""
     waiting: dict[str, Awaited] = {}
     for event in ("pre_run_cell", "post_run_cell"):
         for callback in list(shell.events.callbacks[event]):
             owner: Any = getattr(callback, "__self__", None)
-            if type(owner).__name__ == Into.__name__:  # of this module, or of one that was imported before
+            if type(owner).__name__ == Into.__name__:  # of this module, or of an earlier import of it
                 waiting |= owner.waiting
                 shell.events.unregister(event, callback)
     return waiting

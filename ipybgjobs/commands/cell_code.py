@@ -1,6 +1,6 @@
-"""The code of a cell before it runs: whether it is Python, what it reads of the notebook, what it sets, and how it is called.
+"""Analyse the code of a cell before it runs: whether it is Python, which names it reads and sets, and its title.
 
-It compiles and looks; it runs nothing.
+It compiles the code, and never runs it.
 """
 
 import ast
@@ -20,10 +20,10 @@ from ..system import shield
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
 _STORES = ("STORE_NAME", "STORE_GLOBAL")
 
-#: Cell magics, one or several, whose body is Python that runs in the cell's namespace.
+#: One or several cell magics whose body is Python that runs in the cell's namespace.
 _PYTHON_MAGICS = re.compile(r"(?:\s*+%%(?:time|timeit|capture|prun)(?: [^\n]*+)?\n)++")
 
-#: Line magics that set names which the code does not show.
+#: Line magics that set names that the code does not show.
 _SETTING = ("run", "pylab", "load_ext", "time", "prun", "store")
 
 
@@ -34,13 +34,13 @@ class CellCode:
     Parameters
     ----------
     text : str
-        As it stands in the cell.
+        The text of the cell.
     reads : frozenset of str
         Names that it reads before it sets them.
     sets : frozenset of str
         Names that it sets.
     certain : bool
-        Whether these are all: neither a star import nor a magic may bring others.
+        Whether these are all names: no star import or magic may set others.
     """
 
     text: str
@@ -50,20 +50,20 @@ class CellCode:
 
     @property
     def title(self) -> str | None:
-        """Its first line, cut; None where that would be no name of a job."""
+        """Its first line, cut; None if that can't be the name of a job."""
         first = next((line.strip() for line in self.text.splitlines() if line.strip()), "")
         title = redaction.cut(redaction.one_line(first.lstrip("# ") or first))
         return None if title.isdigit() else title
 
     def check(self, variables: Mapping[str, Any], sent: Collection[str], wanted: Sequence[str]) -> None:
-        """See to it that the cell has what it reads of the notebook, and sets what it is to bring back.
+        """Check that the variables that the cell reads are sent, and that it sets those it is to bring back.
 
         Parameters
         ----------
         variables : mapping
-            The notebook's.
+            The notebook's variables.
         sent : collection of str
-            Names of those that are sent along.
+            Names of those that are sent.
         wanted : sequence of str
             Names that are to come back.
 
@@ -90,9 +90,8 @@ def _not_sent(names: Sequence[str], variables: Mapping[str, Any]) -> str:
     others = [name for name in names if not isinstance(variables[name], types.ModuleType)]
     fixes = [f"begin the cell with {', '.join(imports)}"] if imports else []
     fixes += [f"add --in {','.join(others)}"] if others else []
-    what = "variables" if len(names) > 1 else "a variable"
     verb = "are" if len(names) > 1 else "is"
-    return f"{', '.join(names)} {verb} {what} of the notebook, which the job doesn't have: {' and '.join(fixes)}."
+    return f"The cell uses {', '.join(names)} from the notebook, which {verb} not sent to the job: {' and '.join(fixes)}."
 
 
 def _import_of(name: str, module: types.ModuleType) -> str:
@@ -105,14 +104,14 @@ def read(text: str) -> CellCode:
     Raises
     ------
     InvalidParameters
-        If there is none, or it is not Python.
+        If there is none, or it is not valid Python.
     """
     try:
-        tree, code = shield.run(lambda: _compiled(text))  # an interrupt would leave all warnings ignored
+        tree, code = shield.run(lambda: _compiled(text))  # otherwise an interrupt could leave all warnings ignored
     except (SyntaxError, ValueError, RuntimeError, MemoryError, OverflowError) as error:  # too deep, or too many magics
         raise InvalidParameters(_fault(error)) from None
     if not tree.body:
-        raise InvalidParameters("There is no code below %%bgjob: the cell's code is what runs.")
+        raise InvalidParameters("The %%bgjob cell is empty: add the code to run below the first line.")
     reads, sets = _names(code)
     body = _body(text)
     if body is not None:
@@ -134,20 +133,20 @@ def _compiled(text: str) -> tuple[ast.Module, types.CodeType]:
 
 def _fault(error: Exception) -> str:
     if not isinstance(error, SyntaxError):
-        return f"The cell is not Python: {error or type(error).__name__}."
-    where = f" in line {error.lineno} of the code" if error.lineno else ""
+        return f"The cell is not valid Python: {error or type(error).__name__}."
+    where = f" on line {error.lineno} of the code" if error.lineno else ""
     line = f": {redaction.cut(redaction.one_line(error.text.strip()))}" if error.text and error.text.strip() else ""
-    return f"The cell is not Python: {error.msg}{where}{line}"
+    return f"The cell is not valid Python: {error.msg}{where}{line}"
 
 
 def _body(text: str) -> str | None:
-    """The Python below cell magics that run it; None where there is no such magic."""
+    """Return the Python below cell magics that run it; None if there is no such magic."""
     magics = _PYTHON_MAGICS.match(text)
     return text[magics.end() :] if magics and not text[magics.end() :].isspace() and len(text) > magics.end() else None
 
 
 def _may_bring_names(node: ast.AST) -> bool:
-    """Whether a node may set names that its code does not show."""
+    """Return whether a node may set names that its code does not show."""
     if isinstance(node, ast.ImportFrom):
         return node.names[0].name == "*"
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
@@ -157,7 +156,7 @@ def _may_bring_names(node: ast.AST) -> bool:
 
 
 def _names(code: types.CodeType) -> tuple[set[str], set[str]]:
-    """Names that a module's code reads before it sets them, and those that it sets."""
+    """Return the names that a module's code reads before it sets them, and those that it sets."""
     reads, sets = _order(code)
     inner = [(each, *_order(each)) for each in _nested(code)]
     declared = {name for each, _, stored in inner if _is_function(each) for name in stored}  # global there
@@ -177,7 +176,7 @@ def _order(code: types.CodeType) -> tuple[set[str], set[str]]:
 
 
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    """The functions, classes and comprehensions in a code, at any depth."""
+    """Yield the functions, classes and comprehensions in a code object, at any depth."""
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield constant
@@ -185,5 +184,5 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _is_function(code: types.CodeType) -> bool:
-    """Whether what a code stores by name is the module's: a class keeps it to itself."""
+    """Return whether the names that a code object declares global belong to the module; a class keeps its own."""
     return bool(code.co_flags & 2)  # CO_NEWLOCALS

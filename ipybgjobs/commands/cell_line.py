@@ -1,4 +1,4 @@
-"""What stands above a cell's code: ``%%bgjob [options] --in x,y --out z``; variables are looked up, the code is not looked at."""
+"""Parse the line above a cell's code: ``%%bgjob [options] --in x,y --out z``; it looks up variables, and ignores the code."""
 
 import argparse
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from .job_line import UsageFault
 
 @dataclass(frozen=True, slots=True)
 class CellLine:
-    """What the line above a cell's code asks for.
+    """The options on the line above a cell's code.
 
     Parameters
     ----------
     variables : dict
-        What is sent along, by value.
+        The variables to send, by value.
     names : tuple of str
-        What is to come back.
+        Names of the variables to bring back.
     options : dict
         Keyword options of `submit`.
     explain : bool
-        Whether to say only what would happen.
+        Whether to only say what would happen.
     """
 
     variables: dict[str, Any]
@@ -39,27 +39,27 @@ class CellLine:
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
-    """Read the line of a cell magic.
+    """Parse the line of a cell magic.
 
     Parameters
     ----------
     line : str
-        What follows ``%%bgjob``.
+        The text after ``%%bgjob``.
     variables : mapping
-        The notebook's.
+        The notebook's variables.
 
     Raises
     ------
     UsageFault
-        If the line can't be read, or names a variable that is not there; one sentence.
+        If the line can't be parsed, or names a variable that does not exist; one sentence.
     """
     arguments = parser().parse_intermixed_args(
         [job_line.option_word(word) for word in job_line.with_values(job_line.words(line))]
     )
     if arguments.words:
         raise UsageFault(
-            f"%%bgjob runs the code below it and takes no target: {cut(redaction.typed(arguments.words[0]))} is too much "
-            "(%bgjob, with one %, submits a target; several names are written --in x,y)."
+            f"%%bgjob runs the code below it and takes no target: unexpected argument {cut(redaction.typed(arguments.words[0]))} "
+            "(to submit a target, write %bgjob, with one %; write several names as --in x,y)."
         )
     missing = [name for name in arguments.sent if name not in variables]
     if missing:
@@ -70,11 +70,11 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``%%bgjob``."""
-    made = job_line.Parser(usage="%%%%bgjob [options], and code below", add_help=False)
+    made = job_line.Parser(usage="%%%%bgjob [options], with code below", add_help=False)
     job_line.add_options(made)
     for option, dest, text in (
-        ("--in", "sent", "send these variables along, by value: x,y"),
-        ("--out", "wanted", "set these variables to what the cell has made of them, between two cells: x,y"),
+        ("--in", "sent", "send these variables with the code, by value: x,y"),
+        ("--out", "wanted", "bring these variables back from the job, between two cells: x,y"),
     ):
         made.add_argument(option, dest=dest, metavar="NAMES", action="extend", type=_names, default=[], help=text)
     made.add_argument("words", nargs="*", help=argparse.SUPPRESS)

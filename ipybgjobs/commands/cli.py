@@ -1,6 +1,6 @@
 """The command line ``jupyter bgjobs VERB``, also ``python -m ipybgjobs``; the same verbs serve ``%bgjobs``.
 
-Exit status: 0 fine, 1 the job failed or was refused, 2 wrong usage.
+Exit status: 0 success, 1 the job failed or was refused, 2 wrong usage.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from .. import __version__
+from .._version import __version__
 from ..errors import BackgroundJobError
 from ..model import durations, redaction
 from ..system import shield
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb, and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is no error
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is not an error
     try:
         return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
     except UsageFault as fault:
@@ -52,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell_unwritten(error)
         return FAILED
     except KeyboardInterrupt as interrupt:
-        print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done by then
+        print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done before the interrupt
         return 130
 
 
 def _run_and_flush(arguments: Sequence[str]) -> int:
-    """Run one verb, and write all of its output while it can still be told that this can't be done."""
+    """Run one verb, and write all its output while a failure to write can still be reported."""
     status = run(arguments)
     if sys.stdout is not None:
         sys.stdout.flush()
@@ -65,10 +65,10 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 
 def _tell_unwritten(error: OSError) -> None:
-    """Say that the output can't be written; Python's own last flush, which would say it again, finds nothing to write to."""
+    """Report that the output can't be written, and keep Python's final flush from reporting it again."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    with contextlib.suppress(OSError):  # the other may be as full
+    with contextlib.suppress(OSError):  # standard error may be full too
         print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
 
 
@@ -79,7 +79,7 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     Parameters
     ----------
     arguments : sequence of str
-        The verb and what it takes.
+        The verb and its arguments.
     prog : str
         Name of the command, for messages.
     """
@@ -122,35 +122,37 @@ def _reading_verbs(verb: _Verb) -> None:
     added = verb("list", verbs.list_)
     for name in ("state", "queue", "target", "name", "group"):
         added.add_argument(f"--{name}", help=f"only jobs with this {name}")
-    added.add_argument("--limit", type=int, default=50, help="at most so many; default 50")
+    added.add_argument("--limit", type=int, default=50, help="maximum number of jobs (default: 50)")
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
-    added.add_argument("--tail", type=_lines, metavar="LINES", help="only the last lines")
-    added.add_argument("--attempt", type=int, metavar="NUMBER", help="of this attempt; by default the newest")
-    added.add_argument("-f", "--follow", action="store_true", help="print on as it comes, until the job has ended")
+    added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
+    added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
+    added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job ends")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))
 
 
 def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("cancel", verbs.cancel))
-    added.add_argument("--grace", metavar="DURATION", help="for each of interrupt and terminate")
+    added.add_argument(
+        "--grace", metavar="DURATION", help="time allowed after the interrupt, and again after the terminate signal"
+    )
     added = _with_jobs(verb("adopt", verbs.adopt))
-    added.add_argument("--all", action="store_true", help="all jobs whose place is not seen to be alive")
+    added.add_argument("--all", action="store_true", help="all jobs whose machine or container does not appear to be alive")
     added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value")
-    added.add_argument("--failed", action="store_true", help="all jobs that failed")
+    added.add_argument("--failed", action="store_true", help="all failed jobs")
     added = _with_jobs(verb("priority", verbs.priority))
-    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="higher goes first")
+    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="higher runs first")
     for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
-        verb(name, function).add_argument("queue", nargs="?", help="by default all")
+        verb(name, function).add_argument("queue", nargs="?", help="default: all queues")
     _with_jobs(verb("remove", verbs.remove))
     added = _with_jobs(verb("keep", verbs.keep))
-    added.add_argument("--no", action="store_true", help="no longer")
+    added.add_argument("--no", action="store_true", help="no longer keep them")
     added = verb("clean", verbs.clean)
-    added.add_argument("--state", action="append", help="only jobs in this state; may be given again")
-    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago, such as "30d"')
-    added.add_argument("--keep-jobs", type=int, metavar="N", help="not the N that ended last")
-    added.add_argument("--yes", action="store_true", help="remove them")
+    added.add_argument("--state", action="append", help="only jobs in this state; can be repeated")
+    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago than this, such as "30d"')
+    added.add_argument("--keep-jobs", type=int, metavar="N", help="spare the N most recently finished jobs")
+    added.add_argument("--yes", action="store_true", help="remove them, instead of only reporting them")
 
 
 def _more_verbs(verb: _Verb) -> None:
@@ -158,20 +160,18 @@ def _more_verbs(verb: _Verb) -> None:
     from . import dashboard, doctor, user_files
 
     verb("allow", user_files.allow).add_argument(
-        "target", help="module.Class.method; or a notebook, or a pattern of them in quotes"
+        "target", help="module.Class.method, a notebook, or a pattern of notebooks in quotes"
     )
     added = verb("config", user_files.config)
     added.add_argument("action", choices=["init", "show", "check"])
     verb("doctor", doctor.run).add_argument(
-        "--rescue", action="store_true", help="save what can be saved of a damaged store, and jobs that only folders tell of"
+        "--rescue", action="store_true", help="save what can be saved of a damaged store, and jobs known only from their folders"
     )
     added = verb("dashboard", dashboard.run)
-    added.add_argument(
-        "--port", type=_port, default=8890, help="where it listens on this machine; default 8890, or the next free one"
-    )
-    added.add_argument("--no-browser", action="store_true", help="print the address, and open nothing")
+    added.add_argument("--port", type=_port, default=8890, help="local port to listen on (default: 8890, or the next free one)")
+    added.add_argument("--no-browser", action="store_true", help="print the address without opening a browser")
     added = verb("demo", demo.run)
-    added.add_argument("--folder", help="where to keep the demo's notebooks; default a new temporary folder")
+    added.add_argument("--folder", help="where to save the demo's notebooks (default: a new temporary folder)")
 
 
 def _with_job(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -194,7 +194,7 @@ def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not (job_line.is_whole(text) and int(text) < _PORTS):
-        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: give a number from 0 to {_PORTS - 1}")
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: pass a number from 0 to {_PORTS - 1}")
     return int(text)
 
 

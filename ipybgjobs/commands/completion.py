@@ -1,4 +1,4 @@
-"""Tab completion of ``%bgjob``: allowed targets, then the target's parameters; imports nothing that is not imported yet."""
+"""Tab completion for ``%bgjob``: allowed targets, then the target's parameters; imports no new modules."""
 
 import inspect
 import sys
@@ -12,12 +12,12 @@ _PATTERN = r".*%bgjob\s"
 
 
 def complete(line: str) -> list[str]:
-    """Return what may stand at the end of a line, whole words.
+    """Return the possible completions of a line, as whole words.
 
     Parameters
     ----------
     line : str
-        What has been typed, up to the cursor.
+        The text up to the cursor.
     """
     before, _, text = line.rpartition("%bgjob")
     typed, cell = _words(text), before.endswith("%")
@@ -44,7 +44,7 @@ def _words(text: str) -> list[str]:
     try:
         return job_line.words(text)
     except job_line.UsageFault:
-        return text.split()  # something is open still
+        return text.split()  # a quote or bracket is still open
 
 
 def _without_constructor(word: str) -> str:
@@ -53,7 +53,7 @@ def _without_constructor(word: str) -> str:
 
 
 def _parameters(target: str) -> list[str]:
-    """Parameters of a target whose module the kernel has imported already."""
+    """Return the parameters of a target whose module the kernel has already imported."""
     owner, _, method = target.rpartition(".")
     module, _, cls = owner.rpartition(".")
     found = sys.modules.get(owner) or getattr(sys.modules.get(module), cls, None)
@@ -70,12 +70,12 @@ def _hook(_shell: Any, event: Any) -> list[str]:
 
 
 def install(shell: Any) -> None:
-    """Offer completions in a shell."""
+    """Install the completions in a shell."""
     shell.set_hook("complete_command", _hook, re_key=_PATTERN)
 
 
 def remove(shell: Any) -> None:
-    """Offer them no more."""
+    """Remove the completions from a shell."""
     dispatcher = shell.strdispatchers.get("complete_command")
     for pattern in [pattern for pattern in getattr(dispatcher, "regexs", {}) if pattern.pattern == _PATTERN]:
         del dispatcher.regexs[pattern]

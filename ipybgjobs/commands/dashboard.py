@@ -1,4 +1,4 @@
-"""``jupyter bgjobs dashboard``: the panel in a browser, for people without a notebook open."""
+"""``jupyter bgjobs dashboard``: the panel in a browser, for users without an open notebook."""
 
 import argparse
 
@@ -6,22 +6,23 @@ from ..errors import InvalidRequest
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show every job in a browser, live, until Ctrl-C; the jobs do not need it."""
+    """Show a live view of all jobs in a browser until Ctrl-C; the jobs do not depend on it."""
     try:
         from traitlets.config import Application
 
         from ..panel.dashboard import server
     except ImportError as error:
         raise InvalidRequest(
-            f"The dashboard needs jupyter-server ({error}): pip install 'ipybgjobs[dashboard]'; %bgjobs and list work without."
+            f"The dashboard needs jupyter-server ({error}): pip install 'ipybgjobs[dashboard]'; "
+            '%bgjobs and "jupyter bgjobs list" work without it.'
         ) from error
     if Application.initialized():  # a kernel, or IPython in a terminal
         raise InvalidRequest(
-            "The dashboard needs a process of its own: run jupyter bgjobs dashboard in a terminal; here, %bgjobs shows the same."
+            "The dashboard must run in its own process: run jupyter bgjobs dashboard in a terminal; here, %bgjobs shows the same."
         )
     server.serve(arguments.port, open_browser=not arguments.no_browser, listening=_say)
     return 0
 
 
 def _say(address: str) -> None:
-    print(f"The jobs: {address}  (Ctrl-C ends this page, and no job)", flush=True)
+    print(f"Dashboard: {address}  (Ctrl-C stops the dashboard, but no job)", flush=True)

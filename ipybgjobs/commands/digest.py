@@ -1,4 +1,4 @@
-"""What ended since its user last looked: one line, said when the extension is loaded."""
+"""Jobs that ended since the user last looked: one line, printed when the extension is loaded."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ _NAMED = 2
 
 
 def digest() -> str | None:
-    """Say in one line what ended since the last look, and take this for one; None where nothing has."""
+    """Return one line on what ended since the last look, which this becomes; None if nothing did."""
     folder = client().folder()
     database, since = client().database(folder), _last_look(folder)
     now = time.time()
@@ -31,8 +31,8 @@ def digest() -> str | None:
 
 
 def look(folder: StateFolder, now: float) -> None:
-    """Note that the user has looked at the jobs."""
-    with contextlib.suppress(OSError):  # a full disk: the next look says it again
+    """Record that the user has looked at the jobs."""
+    with contextlib.suppress(OSError):  # a full disk: the line is repeated at the next look
         shield.run(lambda: private_file.write_whole(folder.seen(), json.dumps({"at": now}).encode()))
 
 

@@ -1,6 +1,6 @@
-"""`jupyter bgjobs doctor`: what is there, what is read, what is wrong; exit status 1 if something is.
+"""`jupyter bgjobs doctor`: what is installed, which files are read, and what is wrong; exit status 1 if anything is.
 
-It looks, and changes nothing, unless it is told to rescue what can be saved.
+It changes nothing, unless it is told to rescue what can be saved.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..client import rescue
 from ..client.client import client
 from ..client.jobs import leftover_processes, supervision
@@ -33,30 +33,30 @@ from ..system import filesystem, identity, lifetime, lock, place, shield, tree
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
 
-#: Jobs elsewhere that are named.
+#: Most jobs elsewhere that are named.
 _LISTED = 20
 
-#: Seconds within which an init has waited for a process that has ended, also one that looks now and then; and between two looks.
+#: Seconds within which even an init that only checks now and then has reaped a process that has ended; and between two checks.
 _REAPED, _LOOK = 8.0, 0.1
 
-#: Longest that the disk use is measured, in seconds.
+#: Longest time for measuring the disk use, in seconds.
 _LONGEST_LOOK = 5.0
 
 
 @dataclass(slots=True)
 class Report:
-    """What the doctor found: facts in order, and problems."""
+    """The doctor's findings: facts in order, and problems."""
 
     facts: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def fact(self, name: str, value: object) -> None:
-        """Note something."""
+        """Add a fact."""
         self.facts.append((name, str(value)))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report."""
+    """Report versions, configuration and store, and what is wrong with them."""
     if arguments.rescue:
         return _rescue(json_wanted=arguments.json)
     report = examine()
@@ -67,19 +67,19 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name:16}{value}")
         for problem in report.problems:
             print(f"PROBLEM         {problem}")
-        print("" if report.problems else "No problem found.")
+        print("" if report.problems else "No problems found.")
     return 1 if report.problems else 0
 
 
 def _rescue(*, json_wanted: bool) -> int:
-    """Save what can be saved, and say so."""
+    """Save what can be saved, and report it."""
     here = client()
     folder = StateFolder(loading.state_folder(here.settings()))
     surroundings_here = here.surroundings()
 
     def said(saved: tuple[Found, str | None]) -> str | None:
         found, aside = saved
-        moved = f"; the damaged store is now {aside}, and was not changed" if aside else ""
+        moved = f"; the damaged store was moved to {aside}, unchanged" if aside else ""
         return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
 
     saved = shield.run(lambda: rescue.rescue(folder, surroundings_here), said)
@@ -93,7 +93,7 @@ def _rescue(*, json_wanted: bool) -> int:
 
 
 def examine() -> Report:
-    """Look at everything."""
+    """Examine everything."""
     report = Report()
     _versions(report)
     try:
@@ -124,7 +124,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:
-        report.problems.append(f"Of the jobs in {folder.path} {found}: `jupyter bgjobs doctor --rescue` saves that.")
+        report.problems.append(f"Jobs in {folder.path}: {found}. `jupyter bgjobs doctor --rescue` saves them.")
 
 
 def _versions(report: Report) -> None:
@@ -139,7 +139,7 @@ def _versions(report: Report) -> None:
 
 
 def _unreaped(report: Report) -> None:
-    """Say where nobody waits for processes whose parent has ended: each supervisor that ends stays in the process table there."""
+    """Report if nothing reaps processes whose parent has ended: then each supervisor that ends stays in the process table."""
     found, limit = tree.unreaped(), time.monotonic() + _REAPED
     while found and time.monotonic() < limit:
         time.sleep(_LOOK)
@@ -149,8 +149,8 @@ def _unreaped(report: Report) -> None:
         program = identity.command_line(1).partition(" ")[0]
         subject = "1 process that has ended is" if left == 1 else f"{left} processes that have ended are"
         report.problems.append(
-            f"{subject} still in the process table (zombies), since PID 1 ({program}) does not wait "
-            "for processes that it has adopted. Each supervisor that ends adds one. Start the container with an init as PID 1: "
+            f"{subject} still in the process table (zombies), because PID 1 ({program}) does not wait "
+            "for the processes that it adopts. Each supervisor that ends adds one. Start the container with an init as PID 1: "
             "`docker run --init`, `init: true` in a Compose file, or tini as its entry point."
         )
 
@@ -180,12 +180,12 @@ def _state(report: Report, folder: StateFolder) -> bool:
     free = os.statvfs(nearest)
     report.fact("free space", f"{free.f_bavail * free.f_frsize / 1e9:.1f} GB")
     if not os.access(nearest, os.W_OK):
-        report.problems.append(f"{nearest} can't be written: choose another state folder (BackgroundJobs.state_dir).")
+        report.problems.append(f"Can't write to {nearest}: choose another state folder (BackgroundJobs.state_dir).")
     if not os.path.exists(folder.database):
-        report.fact("store", "none yet; the first submit makes it")
+        report.fact("store", "none yet; the first submit creates it")
         return False
     if os.stat(folder.path).st_mode & 0o077:
-        report.problems.append(f"{folder.path} is open to others: chmod 700 {folder.path}")
+        report.problems.append(f"{folder.path} is open to other users: run chmod 700 {folder.path}")
     return True
 
 
@@ -198,19 +198,19 @@ def _store(report: Report, folder: StateFolder) -> None:
         _disk_use(report, folder)
         for queue in queries.paused(database):
             report.fact(
-                "paused", f"the queue {one_line(queue)}: no job of it starts before `jupyter bgjobs resume {one_line(queue)}`"
+                "paused", f"the queue {one_line(queue)}: none of its jobs start until `jupyter bgjobs resume {one_line(queue)}`"
             )
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
         _left_running(report, database, folder)
     except StoreDamaged:
-        pass  # what can be saved of it is said with it
+        pass  # reported together with what can be saved
     except BackgroundJobError as error:
         report.problems.append(str(error))
 
 
 def _left_running(report: Report, database: Database, folder: StateFolder) -> None:
-    """Processes that jobs have left running."""
+    """Report the processes that jobs have left running."""
     jobs = {folder.attempt(relative): job_id for job_id, relative in queries.ended_folders(database)}
     for job_id in sorted({jobs[path] for path in leftover_processes.still_there(jobs)}):
         for each in client().job(job_id).left_running():
@@ -218,7 +218,7 @@ def _left_running(report: Report, database: Database, folder: StateFolder) -> No
 
 
 def _journal(report: Report, database: Database) -> None:
-    report.fact("journal", "a write-ahead log" if database.journal.is_log else "a rollback journal (slower, and safe anywhere)")
+    report.fact("journal", "a write-ahead log" if database.journal.is_log else "a rollback journal (slower, but safe anywhere)")
     trouble = journal.trouble(database.path, database.journal)
     if trouble is not None:
         report.problems.append(trouble)
@@ -234,36 +234,36 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     here = place.here()
     held = shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for row in queries.supervisors(database):
-        state = "running" if held and row["place"] == here else "ended, or elsewhere"
+        state = "running" if held and row["place"] == here else "ended or elsewhere"
         heard = durations.show(max(0.0, time.time() - row["heard_at"]))
         report.fact(
             "supervisor",
-            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard {heard} ago",
+            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard from {heard} ago",
         )
     for each in shield.run(lambda: supervision.withheld(folder)):
-        report.fact("withheld", f"{each}: the supervisor that runs has no more, and jobs of this process get that")
+        report.fact("withheld", f"{each}: the running supervisor has no more, and jobs submitted by this process get the same")
     if held:
         report.problems += supervision.notices(database, folder).lines()
     elif (writer := lock_holder.lasting(folder.database)) is not None:
         report.problems.append(writer)
     if not held:
-        report.fact("supervisor", "none runs; one is started when there is work")
+        report.fact("supervisor", "none running; one starts when there is work")
         if queries.has_work(database, here):
-            report.problems.append("Work waits, and no supervisor runs: any `jupyter bgjobs list` starts one.")
+            report.problems.append("Jobs are waiting, but no supervisor is running: any `jupyter bgjobs list` starts one.")
 
 
 def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
-    """Jobs that wait for a place of which nobody is seen."""
+    """Report jobs of places that don't appear to be alive."""
     ids = places.elsewhere(database, place.here())
     found = [queries.shown_job(database, job_id) for job_id in ids[:_LISTED]]
     alone = shield.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])
     if ids:
-        report.fact("elsewhere", f"{len(ids)} jobs of other places have not ended")
+        report.fact("elsewhere", f"{len(ids)} unfinished jobs belong to another machine or container")
     for host in dict.fromkeys(record.owner.host for record in alone):
         named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
         report.problems.append(
-            f"Nobody is seen on {host}, to which job {named} belongs. If that place no longer exists, run "
-            "`jupyter bgjobs adopt --all`: its jobs go on here."
+            f"Nothing appears to be running on {host}, which job {named} belongs to. If that machine or container no longer "
+            "exists, run `jupyter bgjobs adopt --all`: its jobs continue here."
         )
 
 

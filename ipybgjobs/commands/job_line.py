@@ -1,7 +1,7 @@
-"""A job as somebody types it: ``[options] Class(key=value).method key=value …``, from a magic's line or a shell's words.
+"""Parse a job as typed: ``[options] Class(key=value).method key=value …``, from a magic's line or a shell's words.
 
-Nothing is guessed silently: a value is a Python literal, a bare word, or ``$name``; what each means may depend on the
-parameter's annotation, so the text as typed goes along.
+It never guesses silently: a value is a Python literal, a bare word, or ``$name``; its meaning may depend on the
+parameter's annotation, so the text as typed is kept with it.
 """
 
 import argparse
@@ -24,18 +24,18 @@ _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 #: Digits of the longest id.
 _DIGITS = 18
 
-#: Longest complaint of argparse, which repeats what was typed.
+#: Longest error message of argparse, which repeats what was typed.
 LONGEST_COMPLAINT = 200
 
 _STAND_IN = "bgjob_variable_"
-#: Takes all that it can and gives nothing back, so that a long text is read once.
+#: Possessive, without backtracking, so that a long text is read only once.
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*+(?:"|\\?\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z))""", re.DOTALL)
 
 _HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
 
 
 class UsageFault(InvalidParameters):
-    """A line that can't be read; one sentence, on one line whatever the line held."""
+    """A line that can't be parsed; one sentence, on one line whatever the line contains."""
 
     def __init__(self, message: str) -> None:
         super().__init__(redaction.one_line(message))
@@ -43,7 +43,7 @@ class UsageFault(InvalidParameters):
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """What a line asks for.
+    """The parsed line of a job.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class JobLine:
     into : str or None
         The variable that gets its result.
     explain : bool
-        Whether to say only what would happen.
+        Whether to only say what would happen.
     """
 
     target: str
@@ -74,7 +74,7 @@ class JobLine:
 
 
 def one_usage(parser: argparse.ArgumentParser) -> str:
-    """Return how a command is used, on one line."""
+    """Return the usage of a command, on one line."""
     return " ".join(parser.format_usage().split())
 
 
@@ -87,30 +87,35 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `submit` that a line may give."""
+    """Add the options of `submit` that a line may have."""
     parser.add_argument("--name", help="a name to find the job by")
-    parser.add_argument("--queue", help="the queue it waits in; by default the allowlist entry's")
-    parser.add_argument("--priority", type=int, help="higher goes first; default 0")
-    parser.add_argument("--delay", help='start no earlier than after this, such as "10m"')
-    parser.add_argument("--at", help='start no earlier than at this time, such as "2026-11-24 22:30" or "22:30"')
-    parser.add_argument("--after", action="append", metavar="JOB", help="start when this job has succeeded; several: 3,4")
+    parser.add_argument("--queue", help="the queue to wait in (default: the allowlist entry's)")
+    parser.add_argument("--priority", type=int, help="higher runs first (default: 0)")
+    parser.add_argument("--delay", help='wait at least this long before the start, such as "10m"')
+    parser.add_argument("--at", help='start no earlier than this time, such as "2026-11-24 22:30" or "22:30"')
     parser.add_argument(
-        "--after-any", action="append", metavar="JOB", help="start when this job has ended, whatever became of it"
+        "--after", action="append", metavar="JOB", help="start once this job has succeeded; for several jobs: 3,4"
     )
-    parser.add_argument("--timeout", help='end an attempt after this, such as "2h"')
-    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="runs in all, the first one counted")
-    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the job in all: a duration or a time")
+    parser.add_argument("--after-any", action="append", metavar="JOB", help="start once this job has ended, whatever its outcome")
+    parser.add_argument("--timeout", help='stop an attempt that runs longer than this, such as "2h"')
+    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="maximum number of attempts, including the first")
+    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the whole job: a duration or a time")
     parser.add_argument(
-        "--unique", type=_or_true, metavar="[=KEY]", help="only one live job may hold the key; alone: the call itself"
+        "--unique",
+        type=_or_true,
+        metavar="[=KEY]",
+        help="allow only one live job with this key; without a value, the key is the call itself",
     )
-    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another holds the key; default reject")
+    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another job holds the key (default: reject)")
     parser.add_argument(
-        "--reuse", type=_or_true, metavar="[=AGE]", help="take a job that has succeeded with the same call and source"
+        "--reuse", type=_or_true, metavar="[=AGE]", help="reuse a job that succeeded with the same call and source"
     )
-    parser.add_argument("--explain", action="store_true", help="say by which rule it would run or be refused, and start nothing")
+    parser.add_argument(
+        "--explain", action="store_true", help="explain by which rule it would run or be refused, and start nothing"
+    )
 
 
-#: Options that may stand alone; their value, if any, stands behind an equals sign.
+#: Options whose value is optional; it is written after an equals sign.
 _ALONE = ("--unique", "--reuse")
 
 
@@ -119,12 +124,12 @@ def _or_true(text: str) -> str | bool:
 
 
 def with_values(given: Iterable[str]) -> list[str]:
-    """Give the options that may stand alone an empty value, so that they take none of the words behind them."""
+    """Give options without their optional value an empty one, so that they do not take the next word."""
     return [f"{word}=" if word in _ALONE else word for word in given]
 
 
 def given_options(arguments: argparse.Namespace, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the options that were given; `variables`: what ``--after $job`` may name."""
+    """Return the given options; `variables`: the variables that ``--after $job`` may name."""
     found = {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
     for name in ("after", "after_any"):
         if name in found:
@@ -133,7 +138,7 @@ def given_options(arguments: argparse.Namespace, variables: Mapping[str, Any] | 
 
 
 def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
-    """Read what a job comes after: ids and names, separated by commas, or variables."""
+    """Parse the jobs that a job depends on: ids and names, separated by commas, or variables."""
     found: list[Any] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         variable = _VARIABLE.fullmatch(part)
@@ -144,29 +149,29 @@ def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
 
 
 def key(text: str) -> int | str:
-    """What a job or group is named by, as typed: an id where it can be one, or a name or uid."""
+    """Return the key of a job or group as typed: an id if it can be one, or a name or uid."""
     return int(text) if is_whole(text) else text
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text is a whole number, at least 0, and not longer than an id can be."""
+    """Return whether a text is an integer of at least 0, and no longer than an id."""
     return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
-    """Read a magic's line.
+    """Parse a magic's line.
 
     Parameters
     ----------
     line : str
-        What follows ``%bgjob``.
+        The text after ``%bgjob``.
     variables : mapping
-        The notebook's, for ``$name``; a bare word that names one is refused.
+        The notebook's variables, for ``$name``; a bare word that names one is refused.
 
     Raises
     ------
     UsageFault
-        If the line can't be read; one sentence.
+        If the line can't be parsed; one sentence.
     """
     parser = magic_parser()
     arguments = parser.parse_intermixed_args([option_word(word) for word in with_values(words(line))])
@@ -192,8 +197,8 @@ def magic_parser() -> argparse.ArgumentParser:
     parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
     add_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
-    parser.add_argument("--wait", action="store_true", help="follow it in this cell; an interrupt leaves it running")
-    parser.add_argument("--here", action="store_true", help="run it in this kernel, to debug it; recorded as nothing")
+    parser.add_argument("--wait", action="store_true", help="follow the job in this cell; an interrupt leaves it running")
+    parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
     parser.add_argument("words", nargs="*", metavar="Class.method key=value")
     return parser
 
@@ -201,7 +206,7 @@ def magic_parser() -> argparse.ArgumentParser:
 def variable_name(text: str) -> str:
     """Check the name of a variable, for an option's value."""
     if not text.isidentifier() or keyword.iskeyword(text):
-        raise argparse.ArgumentTypeError(f"{quoted(text)} is not the name of a variable")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a valid variable name")
     return text
 
 
@@ -211,19 +216,19 @@ def option_strings(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Read a shell's words: target, constructor's parameters, parameters. The shell has taken the quotes away already."""
+    """Parse a shell's words: target, constructor's parameters, parameters. The shell has already removed the quotes."""
     reader = _Reader({}, quoted=False)
     target, init = _head(given[0], _Reader({}, quoted=True))
     return target, init, reader.pairs(given[1:])
 
 
 def parameters(pairs: Sequence[str]) -> dict[str, Any]:
-    """Read ``key=value`` words of a shell."""
+    """Parse ``key=value`` words of a shell."""
     return _Reader({}, quoted=False).pairs(pairs)
 
 
 def refuse_variables(given: Sequence[str], variables: Mapping[str, Any]) -> None:
-    """Refuse a verb's ``key=$name`` that means a variable of the notebook: verbs take text, and would send its name.
+    """Refuse ``key=$name`` in a verb if it means a variable of the notebook: verbs take text, and would send its name.
 
     Raises
     ------
@@ -235,11 +240,13 @@ def refuse_variables(given: Sequence[str], variables: Mapping[str, Any]) -> None
         sent = _VARIABLE.fullmatch(text) if equals and name.isidentifier() else None
         if sent and sent[1] in variables:
             name, shown = cut(name), cut(redaction.shown_for(name, sent[1]))
-            raise UsageFault(f'{name}=${shown}: %bgjobs sends no variables; %bgjob does, and job.retry({{"{name}": {shown}}}).')
+            raise UsageFault(
+                f'{name}=${shown}: %bgjobs does not send variables; use %bgjob, or job.retry({{"{name}": {shown}}}).'
+            )
 
 
 def option_word(word: str) -> str:
-    """Take the quotes off an option's value."""
+    """Remove the quotes from an option's value."""
     name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
         return name + equals + value[1:-1]
@@ -255,7 +262,7 @@ def _head(target: str, reader: "_Reader") -> tuple[str, dict[str, Any]]:
 
 
 def words(line: str) -> list[str]:
-    """Split a line at spaces; quotes and brackets hold together; a comment and a trailing semicolon go.
+    """Split a line at spaces outside quotes and brackets; a comment and a trailing semicolon are dropped.
 
     Raises
     ------
@@ -269,7 +276,7 @@ def words(line: str) -> list[str]:
 
 
 def is_silent(line: str) -> bool:
-    """Whether a line ends in a semicolon, a comment left aside."""
+    """Return whether a line ends in a semicolon, ignoring a comment."""
     found = [word for word in _split(line, str.isspace, comment=True) if word]
     return bool(found) and found[-1].endswith(";")
 
@@ -297,11 +304,11 @@ def _split(text: str, separates: Any, *, comment: bool = False) -> Iterator[str]
 
 
 class _Reader:
-    """Reads ``key=value`` pairs."""
+    """Parses ``key=value`` pairs."""
 
     def __init__(self, variables: Mapping[str, Any], *, quoted: bool) -> None:
         self._variables = variables
-        self._quoted = quoted  # whether text with spaces or quotes must stand in quotes
+        self._quoted = quoted  # whether text with spaces or quotes must be quoted
 
     def pairs(self, given: Iterable[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -310,7 +317,7 @@ class _Reader:
             name = name.strip()
             if not equals or not name.isidentifier():
                 shown = quoted(redaction.typed(pair))
-                raise UsageFault(f"{shown} is not a parameter: write key=value, without spaces around the equals sign.")
+                raise UsageFault(f'{shown} is not a parameter: write key=value, with no spaces around "=".')
             if name in found:
                 raise UsageFault(f"{cut(name)} is given twice.")
             found[name] = self._value(name, text.strip())
@@ -329,7 +336,7 @@ class _Reader:
         return value if variables else Typed(text, value)
 
     def _literal(self, name: str, text: str) -> tuple[Any, bool]:
-        """Evaluate a Python literal that may hold variables."""
+        """Evaluate a Python literal that may contain variables."""
         replaced = _outside_quotes(text, lambda part: _VARIABLE.sub(rf"{_STAND_IN}\1", part)) if self._quoted else text
         tree = ast.parse(replaced, mode="eval")
         filler = _Filler(lambda variable: self._variable(name, variable))
@@ -338,7 +345,7 @@ class _Reader:
     def _variable(self, name: str, variable: str) -> Any:
         if variable not in self._variables:
             shown = cut(redaction.shown_for(name, variable))
-            raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; for the text, write "${shown}".')
+            raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; to pass the text, write "${shown}".')
         return self._variables[variable]
 
     def _bare(self, name: str, text: str) -> Typed:
@@ -348,23 +355,24 @@ class _Reader:
         if text in self._variables:
             shown, name = redaction.shown_for(name, text), cut(name)
             raise UsageFault(
-                f'{name}={shown}: {shown} is a variable here. Write {name}=${shown} for it, {name}="{shown}" for the text.'
+                f"{name}={shown}: {shown} is a variable here. "
+                f'Write {name}=${shown} for its value, or {name}="{shown}" for the text.'
             )
         if not text and self._quoted:
             raise UsageFault(f'{cut(name)}= has no value; for the empty text, write {cut(name)}="".')
         return Typed(text, text, bare=True)
 
     def _instead(self, name: str, text: str) -> str:
-        """What to write where something else than text may be meant."""
+        """Return what to write instead of a value that may not be meant as text."""
         if text.startswith("{") and text[1:-1] in self._variables:
             return f"write {cut(name)}=${cut(redaction.shown_for(name, text[1:-1]))} for the variable"
         if text.startswith("$"):
-            return "$ sends a variable as it is; give its part a name first, or put quotes around text"
+            return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"
 
 
 class _Filler(ast.NodeTransformer):
-    """Puts variables in the place of their stand-ins."""
+    """Replaces placeholders with variables."""
 
     def __init__(self, look_up: Any) -> None:
         self._look_up = look_up
@@ -382,5 +390,5 @@ def _outside_quotes(text: str, change: Any) -> str:
 
 
 def _quoted_parts(text: str) -> list[str]:
-    """Split into parts outside and inside quotes, in turn; one that is not closed reaches to the end."""
+    """Split into parts outside and inside quotes, in turn; an unclosed quote extends to the end."""
     return _QUOTED.split(text)

@@ -1,7 +1,7 @@
-"""What a job shows, live below the cell that has submitted it: each output a display of its own, updated as the job goes on.
+"""Show a job's outputs live below the cell that submitted it: each output is its own display, updated while the job runs.
 
-A thread of the kernel looks while the job lives, and says nothing where nothing has changed. It shows in its own cell, whatever
-other cells run meanwhile; what it has shown is saved with the notebook.
+A thread of the kernel checks while the job is alive, and sends nothing if nothing has changed. It shows outputs in its own cell,
+whatever other cells run meanwhile; they are saved with the notebook.
 """
 
 import contextlib
@@ -19,16 +19,16 @@ from ..model.records import JobState, Outcome
 from ..state import attempt
 from ..system import shield
 
-#: Seconds between two looks: the shortest, the longest where nothing changes.
+#: Seconds between two checks: the shortest, and the longest when nothing changes.
 _SHORTEST, _LONGEST = 0.3, 2.0
 
-#: A look takes at most one part in so many of the time; but it is taken after so many seconds.
+#: Checks take at most one in this many parts of the time; but one is made after this many seconds.
 _SHARE, _RAREST = 10, 10.0
 
-#: Looks in a row that may fail before it gives up.
+#: Failed checks in a row before it gives up.
 _MISSES = 60
 
-#: Characters of a text that are shown; the log has all.
+#: Most characters of a text that are shown; the log has all of it.
 _LONGEST_TEXT = 50_000
 
 _Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -44,20 +44,20 @@ class LiveDisplay:
     job : Job
         The job.
     shell : InteractiveShell
-        The kernel's; in a terminal, which can't change what it has shown, nothing is shown.
+        The kernel's shell; nothing is shown in a terminal, which can't update its output.
     """
 
     def __init__(self, job: Job, shell: InteractiveShell | None) -> None:
         self._job = job
         self._publisher = None if getattr(shell, "kernel", None) is None else shell.display_pub  # type: ignore[union-attr]
         self._shown: list[_Bundle] = []
-        self._read: object = None  # what the files looked like when they were read
+        self._read: object = None  # the state of the files when they were read
 
     def start(self) -> None:
-        """Show what there is, and go on until the job has ended."""
+        """Show the outputs so far, and continue until the job has ended."""
         if self._publisher is None:
             return
-        context = contextvars.copy_context()  # by which a kernel knows the cell
+        context = contextvars.copy_context()  # by which the kernel knows the cell
         name = f"ipybgjobs-display-{self._job.id}"
         shield.run(threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start)
 
@@ -66,18 +66,18 @@ class LiveDisplay:
         while not over and misses < _MISSES:
             began, changed = time.monotonic(), False
             try:
-                over = self._job.state.ended  # looked at before the outputs
+                over = self._job.state.ended  # read before the outputs
                 changed, misses = self._look(last=over), 0
             except UnknownJob:
                 return
             except (BackgroundJobError, OSError):
-                over, misses = False, misses + 1  # a full disk, say: looked at again
+                over, misses = False, misses + 1  # for example, a full disk: checked again
             pause = _SHORTEST if changed else min(_LONGEST, pause * 1.2)
             if not over:
                 time.sleep(max(pause, min(_RAREST, _SHARE * (time.monotonic() - began))))
 
     def _look(self, *, last: bool) -> bool:
-        """Show what has changed; whether anything has."""
+        """Show what has changed; return whether anything has."""
         sign = self._sign()
         if sign == self._read and not last:
             return False
@@ -85,13 +85,13 @@ class LiveDisplay:
         bundles = [_bundle(output) for output in self._job._plain_outputs()]  # noqa: SLF001 - its own package
         if last:
             bundles += _end(self._job)
-        bundles += [_EMPTY] * (len(self._shown) - len(bundles))  # what was shown and is cleared
+        bundles += [_EMPTY] * (len(self._shown) - len(bundles))  # outputs that were shown and then cleared
         for number, bundle in enumerate(bundles):
             self._show(number, bundle)
         return True
 
     def _sign(self) -> object:
-        """What changes when the job has printed or shown something, or begins another attempt."""
+        """Return a value that changes when the job prints or displays something, or begins another attempt."""
         folder = self._job._newest_folder()  # noqa: SLF001 - its own package
         return folder, *(_size(f"{folder}/{name}") for name in (attempt.OUTPUT, attempt.OUTPUTS, attempt.OUTCOME))
 
@@ -107,7 +107,7 @@ class LiveDisplay:
 
 
 def _end(job: Job) -> list[_Bundle]:
-    """How a job has ended that has not succeeded and has raised nothing: nobody else would say so here."""
+    """Return how a job ended that neither succeeded nor raised, since nothing else would show it here."""
     raised = job.attempts and job.attempts[-1].outcome is Outcome.ERROR
     if job.state is JobState.SUCCEEDED or raised:
         return []
@@ -122,7 +122,7 @@ def _size(path: str) -> tuple[int, int] | None:
 
 
 def _bundle(output: Any) -> _Bundle:
-    """An output as something that can be displayed, and changed later: text is text, anything else stays as it is."""
+    """Return an output as a MIME bundle that can be displayed and updated: text becomes plain text, all else is unchanged."""
     kind = output["output_type"]
     if kind == "stream":
         return {"text/plain": _tail(output["text"])}, {}
@@ -136,4 +136,4 @@ def _tail(text: str) -> str:
     if len(text) <= _LONGEST_TEXT:
         return text
     begun, _, whole = text[-_LONGEST_TEXT:].partition("\n")
-    return f"… (job.log() has all of it)\n{whole or begun}"
+    return f"… (job.log() shows all of it)\n{whole or begun}"

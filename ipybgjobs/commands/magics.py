@@ -1,6 +1,6 @@
 """The magics ``%bgjob`` and ``%bgjobs``: thin skins over the client and the command line.
 
-A wrong line costs a one-line UsageError, never a traceback of ours.
+A wrong line raises a one-line UsageError, never an internal traceback.
 """
 
 import time
@@ -45,12 +45,11 @@ class JobMagics(Magics):
     def bgjob(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
 
-        ``%%bgjob [options]`` runs the cell's code in a job of its own: --in x,y sends variables along, --out z sets variables to
-        what it has made of them.
+        ``%%bgjob [options]`` runs the cell's code as a job: --in x,y sends variables with it, --out z brings variables back.
 
         A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
-        (--queue gpu, --after 12, --unique …); --wait follows it in this cell; --here runs the call in this kernel instead, to
-        debug it; --explain says only what would happen.
+        (--queue gpu, --after 12, --unique …); --wait follows the job in this cell; --here runs the call in this kernel instead,
+        to debug it; --explain only says what would happen.
         """
         variables = {**self._variables(), **(local_ns or {})}
         if cell is not None:
@@ -68,7 +67,7 @@ class JobMagics(Magics):
         except BackgroundJobError as error:
             raise UsageError(str(error)) from None
         if asked.here:
-            return run()  # what it raises is the user's, with its traceback
+            return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
             self._into.add(asked.into, job)
         if asked.wait:
@@ -78,12 +77,12 @@ class JobMagics(Magics):
         return job
 
     def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
-        """Submit the code of a cell, and show below it what the job shows."""
+        """Submit the code of a cell, and show the job's output below it."""
         desk, target = client.client(), f"{CELL}.run"
         try:
             asked = cell_line.parse(line, variables)
             if not asked.explain:
-                allowlist.find(target, desk.settings())  # first, so that nobody mends a cell that may not run
+                allowlist.find(target, desk.settings())  # first, so that no one fixes a cell that may not run
             found = cell_code.read(code)
             found.check(variables, asked.variables, asked.names)
             params = asked.params(code)
@@ -102,12 +101,12 @@ class JobMagics(Magics):
         return job
 
     def _silence(self, job: Job) -> None:
-        """Let a job show no card at the end of this cell."""
+        """Keep a job from showing its card at the end of this cell."""
         assert self.shell is not None
         job._silent = self.shell.execution_count  # noqa: SLF001 - between the magic and its handle
 
     def _variables(self) -> dict[str, Any]:
-        """What the user has defined; not what IPython put there."""
+        """Return the variables that the user has defined, without those of IPython."""
         shell = self.shell
         assert shell is not None
         hidden = shell.user_ns_hidden
@@ -116,7 +115,7 @@ class JobMagics(Magics):
     @no_var_expand
     @line_magic
     def bgjobs(self, line: str) -> None:
-        """Show the jobs: ``%bgjobs``; or one verb of the command line: ``%bgjobs log 12``."""
+        """Show all jobs: ``%bgjobs``; or run a verb of the command line: ``%bgjobs log 12``."""
         try:
             words = job_line.words(line)
             if not words:
@@ -132,20 +131,20 @@ class JobMagics(Magics):
 
 
 def _show_card(job: Job) -> None:
-    """Show a job's card, live where there is a frontend, unless the line that made it ended in a semicolon."""
+    """Show a job's card, live if there is a frontend, unless the line that made it ended in a semicolon."""
     if not job.is_silenced():
         show_live(lambda: {"text/html": job._repr_html_(), "text/plain": repr(job)}, job.id)
 
 
 def _whole_target(target: str, variables: dict[str, Any]) -> str:
-    """Write out a class or function by the name that the notebook has for it."""
+    """Return the full path of a target whose class or function the notebook names."""
     name, dot, rest = target.partition(".")
     found = variables.get(name)
     return f"{api.path_of(found)}{dot}{rest}" if isinstance(found, (type, types.FunctionType)) else target
 
 
 def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:
-    """The traits as the profile has set them; where it has set one wrongly, the next submit says so."""
+    """Return the traits as the profile sets them; if it sets one wrongly, the next submit says so."""
     try:
         return cls(parent=shell)
     except TraitError:
@@ -161,22 +160,22 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     instances = [_instance(cls, shell) for cls in traits.CLASSES]
     live = LiveTraits(*instances)
     profile = getattr(shell.profile_dir, "location", None)
-    client.use(Client(profile, live, tell=print))  # not in a notebook's red
+    client.use(Client(profile, live, tell=print))  # not on standard error, which notebooks show in red
     shell.register_magics(JobMagics)
     shell.configurables[:] = [*_without_traits(shell), *instances]  # an interrupt may have left some there
     completion.install(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
     try:
-        said = digest.digest()  # opens the store: what waits there is seen to
+        said = digest.digest()  # opens the store: waiting jobs get a supervisor
     except BackgroundJobError as error:
-        said = str(error)  # the magics are there; what they meet, they say again
+        said = str(error)  # the magics are loaded, and will report the problem again
     if said:
         print(said)  # noqa: T201 - one line
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take away what `load_ipython_extension` provided."""
+    """Remove what `load_ipython_extension` provided."""
     assignment.remove(shell)
     for magics in shell.magics_manager.magics.values():
         for name in ("bgjob", "bgjobs"):

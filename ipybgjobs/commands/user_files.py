@@ -1,6 +1,6 @@
-"""What the command line writes into the user's configuration files: an entry of the allowlist, or a commented sample.
+"""Write the user's configuration files for the command line: an entry of the allowlist, or a commented sample.
 
-It changes no other entry, writes whole files, and overwrites nothing that somebody wrote.
+It changes no other entry, writes whole files, and never overwrites what a person wrote.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from ..targets import allowlist, target_rules
 
 
 def allow(arguments: argparse.Namespace) -> int:
-    """Add one target, or one pattern of notebooks, to the user's file."""
+    """Allow a target, or a pattern of notebooks, in the user's configuration file."""
     given = arguments.target
     allowed = _allow_notebooks(given) if given.endswith(".ipynb") else _allow_target(given)
     said = f"{allowed} is allowed ({sources.user_file()})."
@@ -41,22 +41,24 @@ def _allow_target(target: str) -> str:
 
 
 def _allow_notebooks(given: str) -> str:
-    """Allow the notebook of a path, or those of a pattern; return the pattern."""
+    """Allow a notebook by its path, or notebooks by a pattern; return the pattern."""
     settings = client().settings()
     pattern = globs.of(given)
     if pattern is None:
         raise InvalidRequest(
-            f"There is no notebook {given}; those to come are allowed by a pattern in quotes: 'work/**/*.ipynb'."
+            f"There is no notebook {given}; to allow notebooks that do not exist yet, use a pattern in quotes: 'work/**/*.ipynb'."
         )
     if not target_rules.fits_notebook(given, settings) and pattern not in settings.allowed_notebooks:
         if settings.locked_by:
-            raise JobNotAllowed(f"The administrator's file {settings.locked_by} is locked: only a pattern there allows {given}.")
+            raise JobNotAllowed(
+                f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow {given}."
+            )
         _change(lambda section: section.setdefault("allowed_notebooks", []).append(pattern))
     return pattern
 
 
 def _change(change: Callable[[dict[str, Any]], None]) -> None:
-    """Change our section of the user's file, one at a time."""
+    """Change the package's section of the user's file, one process at a time."""
     folder = client().folder()
     shield.run(lambda: _changed(folder, change), lambda path: f"{path} was changed")
 
@@ -82,7 +84,9 @@ def _write(path: str, text: str) -> None:
 
 def _check(target: str, settings: Settings) -> None:
     if settings.locked_by:
-        raise JobNotAllowed(f"The administrator's file {settings.locked_by} is locked: only an entry there allows {target}.")
+        raise JobNotAllowed(
+            f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow {target}."
+        )
     try:
         allowlist.find(target, replace(settings, allowed={}, narrowed=()))
     except JobNotAllowed as refusal:
@@ -109,13 +113,13 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _as_written(path: str, key: str) -> Any:
-    """The entry of another file, which the user's would hide: it is taken along."""
+    """Return the entry of another file that the user's would hide, so that it can be copied."""
     value = loading.read_file(path)["BackgroundJobs"]["allowed_jobs"][key]
     return json.loads(json.dumps(value, default=_as_json))
 
 
 def _as_json(value: Any) -> str:
-    """What a Python file may hold and JSON may not: folders as paths, exceptions as classes."""
+    """Convert values that a Python file can hold but JSON can't: folders as paths, exceptions as classes."""
     from ..configuration.traits import exception_name
 
     return os.fspath(value) if isinstance(value, os.PathLike) else exception_name(value)
@@ -133,14 +137,14 @@ def _now_allowed(target: str) -> Settings:
     key = target.rpartition(".")[0]
     if not allowlist.is_allowed(target, settings) and key in settings.allowed:
         raise ConfigurationError(
-            f"{sources.user_file()} has {target} now, but {settings.allowed[key].source} is of higher rank and decides {key}: "
+            f"{sources.user_file()} now has {target}, but {settings.allowed[key].source} ranks higher and decides {key}: "
             "add it there."
         )
     return settings
 
 
 def config(arguments: argparse.Namespace) -> int:
-    """Write a sample, show what counts, or check that it is sound."""
+    """Write a sample configuration, show what applies, or check it for errors."""
     actions = {"init": _init, "show": _show, "check": _check_files}
     return actions[arguments.action](arguments)
 
@@ -148,9 +152,9 @@ def config(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     path = sources.user_python_file()
     if os.path.exists(path):
-        raise InvalidRequest(f"{path} is there already, and is not overwritten; `jupyter bgjobs config show` shows what counts.")
+        raise InvalidRequest(f"{path} already exists and was not overwritten; `jupyter bgjobs config show` shows what applies.")
     shield.run(lambda: _write(path, sample.text()), lambda _: f"{path} was written")
-    print(json.dumps({"file": path}) if arguments.json else f"Wrote {path}: everything in it is commented out.")
+    print(json.dumps({"file": path}) if arguments.json else f"Wrote {path}; everything in it is commented out.")
     return 0
 
 
@@ -160,7 +164,7 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(shown, indent=2))
         return 0
-    print("Files, the highest rank last:")
+    print("Files, highest rank last:")
     for file in settings.files:
         print(f"  {file.rank:12}{file.path}  [{file.status}]")
     print("Allowed:" if settings.allowed else "Allowed: nothing yet")
@@ -186,6 +190,6 @@ def _show(arguments: argparse.Namespace) -> int:
 def _check_files(arguments: argparse.Namespace) -> int:
     settings = client().settings()
     read = sum(file.status != "absent" for file in settings.files)
-    said = f"{read} configuration files read, {len(settings.targets())} targets allowed, no fault found."
+    said = f"{read} configuration files read, {len(settings.targets())} targets allowed, no errors found."
     print(json.dumps({"read": read, "allowed": settings.targets()}) if arguments.json else said, file=sys.stdout)
     return 0

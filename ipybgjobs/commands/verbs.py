@@ -1,6 +1,6 @@
 """The verbs of the command line, one function each: ``jupyter bgjobs VERB`` and ``%bgjobs VERB`` mean the same.
 
-Each calls what a script would call, prints what came of it, and returns the exit status: 0 fine, 1 the job failed or was refused.
+Each calls what a script would call, prints the result, and returns the exit status: 0 success, 1 the job failed or was refused.
 """
 
 import argparse
@@ -35,13 +35,13 @@ def _job(key: str) -> Job:
 
 
 def _chosen(arguments: argparse.Namespace) -> JobList:
-    """The jobs that a verb is about: named, or those of a group."""
+    """Return the jobs that a verb is about: those named, or those of a group."""
     if arguments.group is not None:
         if arguments.jobs:
-            raise UsageFault("give jobs or --group, not both.")
+            raise UsageFault("name jobs or use --group, not both.")
         return api.group(job_line.key(arguments.group)).jobs
     if not arguments.jobs:
-        raise UsageFault("say which: ids, names or uids of jobs, or --group with a group's.")
+        raise UsageFault("name the jobs by id, name or uid, or use --group.")
     return JobList(dict.fromkeys(map(_job, arguments.jobs)))
 
 
@@ -69,7 +69,7 @@ def submit(arguments: argparse.Namespace) -> int:
 
 
 def list_(arguments: argparse.Namespace) -> int:
-    """List jobs, newest first; without a filter a group is one line."""
+    """List jobs, newest first; without a filter, a group takes one line."""
     filters = {name: getattr(arguments, name) for name in ("state", "queue", "target", "name", "group")}
     if not arguments.json and not any(filters.values()):
         print(overview.text(arguments.limit, "jupyter bgjobs submit"))
@@ -77,7 +77,7 @@ def list_(arguments: argparse.Namespace) -> int:
     group = filters.pop("group")
     group = None if group is None else job_line.key(group)
     found = api.jobs(**filters, limit=arguments.limit, group=group)
-    text = "\n".join(map(wording.line_with_size, found)) or "No such jobs."
+    text = "\n".join(map(wording.line_with_size, found)) or "No matching jobs."
     _say(arguments, text, [as_json.as_json(job) for job in found])
     return 0
 
@@ -90,10 +90,10 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def log(arguments: argparse.Namespace) -> int:
-    """Print what a job printed."""
+    """Print the log of a job."""
     job = _job(arguments.job)
     if arguments.follow and (arguments.json or arguments.tail is not None or arguments.attempt is not None):
-        raise UsageFault("--follow prints all of it as it comes: leave out --tail, --attempt and --json.")
+        raise UsageFault("--follow prints the whole log as it is written: leave out --tail, --attempt and --json.")
     if arguments.follow:
         job.follow()
         return 0
@@ -140,9 +140,9 @@ def cancel(arguments: argparse.Namespace) -> int:
 
 
 def adopt(arguments: argparse.Namespace) -> int:
-    """Go on with jobs whose container or machine is gone. A process that still runs there is not ended."""
+    """Take over jobs whose machine or container is gone. A process that still runs there is not ended."""
     if arguments.all and (arguments.jobs or arguments.group):
-        raise UsageFault("give jobs, --group or --all, one of them.")
+        raise UsageFault("name jobs, or use --group or --all: only one of them.")
     now = time.time()
     adopted = adoption.adopt_all(client(), now) if arguments.all else adoption.adopt(client(), _chosen(arguments), now)
     _say(arguments, wording.lines(adopted) or "nothing to adopt", [as_json.as_json(job) for job in adopted])
@@ -150,12 +150,12 @@ def adopt(arguments: argparse.Namespace) -> int:
 
 
 def retry(arguments: argparse.Namespace) -> int:
-    """Add an attempt to jobs that failed or were cancelled; or, with changed parameters, submit new ones."""
+    """Add an attempt to failed or cancelled jobs; or, with changed parameters, submit new ones."""
     keys = [word for word in arguments.jobs if "=" not in word]
     changed = job_line.parameters([word for word in arguments.jobs if "=" in word])
     if arguments.failed:
         if keys or arguments.group:
-            raise UsageFault("give jobs, --group or --failed, one of them.")
+            raise UsageFault("name jobs, or use --group or --failed: only one of them.")
         chosen = api.jobs(state=JobState.FAILED, limit=_EVERY)
     else:
         chosen = _chosen(argparse.Namespace(jobs=keys, group=arguments.group))
@@ -169,13 +169,14 @@ def retry(arguments: argparse.Namespace) -> int:
     left = [] if changed else [str(job.id) for job in chosen if job not in retried]
     if keys and left:
         raise InvalidRequest(
-            f"not retried: job {', '.join(left)}; only jobs that failed or were cancelled can be, and what they need."
+            f"not retried: job {', '.join(left)}. Only failed or cancelled jobs can be, and only after the jobs that they "
+            "depend on."
         )
     return 0
 
 
 def priority(arguments: argparse.Namespace) -> int:
-    """Give queued jobs another priority."""
+    """Change the priority of queued jobs."""
     chosen = _chosen(arguments)
     if arguments.group is not None:
         chosen = JobList(job for job in chosen if job.state is JobState.QUEUED)
@@ -187,25 +188,25 @@ def priority(arguments: argparse.Namespace) -> int:
 
 
 def pause(arguments: argparse.Namespace) -> int:
-    """Let no job of a queue start."""
+    """Pause a queue: none of its jobs start until it is resumed."""
     paused = api.pause(arguments.queue)
-    _say(arguments, f"paused: {', '.join(paused)}; running jobs go on", {"paused": paused})
+    _say(arguments, f"paused: {', '.join(paused)}; running jobs continue", {"paused": paused})
     return 0
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    """Let jobs of a paused queue start again."""
+    """Resume a paused queue."""
     resumed = api.resume(arguments.queue)
     _say(arguments, f"resumed: {', '.join(resumed) or 'nothing was paused'}", {"resumed": resumed})
     return 0
 
 
 def remove(arguments: argparse.Namespace) -> int:
-    """Remove jobs that have ended."""
+    """Remove finished jobs."""
     chosen = _chosen(arguments)
     live = [job for job in chosen if not job.state.ended]
     if live:
-        raise InvalidRequest(f"job {live[0].id} is {live[0].state}; only jobs that have ended can be removed: cancel it first.")
+        raise InvalidRequest(f"job {live[0].id} is {live[0].state}; only finished jobs can be removed: cancel it first.")
     removed = [job.id for job in chosen]
     for job in chosen:
         job.remove()
@@ -214,7 +215,7 @@ def remove(arguments: argparse.Namespace) -> int:
 
 
 def keep(arguments: argparse.Namespace) -> int:
-    """Exempt jobs from clean and retention, or no longer."""
+    """Exempt jobs from clean and retention; with --no, no longer."""
     chosen = _chosen(arguments)
     for job in chosen:
         job.keep(not arguments.no)
@@ -223,8 +224,8 @@ def keep(arguments: argparse.Namespace) -> int:
 
 
 def clean(arguments: argparse.Namespace) -> int:
-    """Say which ended jobs would be removed, with sizes; with --yes remove them."""
-    done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, yes=arguments.yes)
-    hint = "" if done.removed or not done.jobs else "; --yes removes them"
+    """Report which finished jobs would be removed, with sizes; with --yes, remove them."""
+    done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, dry_run=not arguments.yes)
+    hint = "" if done.removed or not done.jobs else "; add --yes to remove them"
     _say(arguments, f"{done}{hint}", {"jobs": done.jobs, "bytes": done.bytes, "removed": done.removed})
     return 0

@@ -1,4 +1,4 @@
-"""A job as a person reads it in a terminal; secrets blanked."""
+"""Jobs as text for a terminal, and values as JSON; secrets blanked."""
 
 import json
 import time
@@ -13,19 +13,19 @@ from ..model.redaction import one_line
 
 
 def line(job: Job) -> str:
-    """A job in one line."""
+    """Return a job as one line."""
     record = job._record()  # noqa: SLF001 - its own package
     return record.line(time.time(), job.status)
 
 
 def line_with_size(job: Job) -> str:
-    """A job in one line, with what it takes on disk."""
+    """Return a job as one line, with the disk space it takes."""
     taken = job.disk_bytes
     return line(job) + (f" · {sizes.show(taken)} on disk" if taken else "")
 
 
 def details(job: Job) -> list[str]:
-    """A job with its attempts, in lines."""
+    """Return the lines that describe a job with its attempts."""
     record = job._record()  # noqa: SLF001 - likewise
     lines = [line(job), f"  uid        {job.uid}", f"  queue      {one_line(record.queue)}, priority {record.priority}"]
     lines += [f"  submitted  {moments.show(record.submitted_at)}"]
@@ -54,13 +54,13 @@ def _attempt_line(what: str, attempt: Attempt) -> str:
 
 
 def group_as_json(group: Group) -> dict[str, Any]:
-    """Return what the command line says of a group, as JSON values."""
+    """Return what the command line shows of a group, as JSON values."""
     record = group._record()  # noqa: SLF001 - likewise
     return {"id": record.id, "uid": record.uid, "name": record.name, "target": record.target, "counts": record.counts}
 
 
 def jsonable(value: Any) -> Any:
-    """A value that any program can parse; the repr of one that JSON can't hold."""
+    """Return a value that JSON can hold; otherwise its repr."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -69,5 +69,5 @@ def jsonable(value: Any) -> Any:
 
 
 def lines(jobs: Sequence[Job]) -> str:
-    """Several jobs, a line each."""
+    """Return several jobs, a line each."""
     return "\n".join(map(line, jobs))

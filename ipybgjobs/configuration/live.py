@@ -1,4 +1,4 @@
-"""What a running notebook sets by ``%config``: it can narrow what the files allow, never widen it."""
+"""Settings that a running notebook changes with ``%config``: they can narrow what the files allow, never widen it."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from ..errors import ConfigurationError
 from . import loading, traits
 from .settings import NOTEBOOK_CODE, AllowedEntry, Settings
 
-#: What the supervisor reads for itself, so that a notebook's word would not reach it.
+#: Settings that the supervisor reads for itself, so that a change in a notebook would not reach it.
 _FILES_ONLY = (
     "queues",
     "state_dir",
@@ -31,7 +31,7 @@ class LiveTraits:
     Parameters
     ----------
     instances : Configurable
-        One of each class; what is set on them from now on counts.
+        One of each class; values that are set on them from now on take effect.
     """
 
     def __init__(self, *instances: Configurable) -> None:
@@ -50,7 +50,7 @@ class LiveTraits:
         return section
 
     def _all_set(self) -> dict[str, Any]:
-        """What was set, also to a value that the instance had already: then no change was to be noted."""
+        """Return all values set, including those equal to the previous value, for which traitlets reports no change."""
         said = {
             f"{type(instance).__name__}.{name}": getattr(instance, name)
             for instance, before in zip(self.instances, self._before, strict=True)
@@ -60,7 +60,7 @@ class LiveTraits:
         return {**said, **self._set}
 
     def _forget(self, trait: str) -> None:
-        """Said once that it has no effect, a trait keeps nobody from submitting."""
+        """Forget a trait without effect after one error, so that later submits succeed."""
         self._set.pop(trait, None)
         for instance, before in zip(self.instances, self._before, strict=True):
             before.update(
@@ -80,7 +80,9 @@ class LiveTraits:
             section, _, name = trait.partition(".")
             if name in _FILES_ONLY or section == traits.JobLogs.__name__:
                 self._forget(trait)
-                raise ConfigurationError(f"{trait} counts only in a configuration file; set it there (jupyter bgjobs config).")
+                raise ConfigurationError(
+                    f"{trait} takes effect only in a configuration file; set it there (jupyter bgjobs config)."
+                )
             if section == traits.RetryPolicy.__name__:
                 retry[name] = value
             elif name == "allowed_jobs":
@@ -107,7 +109,7 @@ def _with_retry(settings: Settings, changes: dict[str, Any]) -> Settings:
 
 
 def narrowed(settings: Settings, value: dict[str, Any]) -> dict[str, AllowedEntry]:
-    """Those entries of the files that the notebook keeps, with the methods that both name."""
+    """Return the entries of the files that the notebook keeps, with the methods that both list."""
     kept: dict[str, AllowedEntry] = {}
     for key, item in value.items():
         asked = loading.allowed_entry(key, item, "this notebook", settings.rules)

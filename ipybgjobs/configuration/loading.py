@@ -1,7 +1,7 @@
-"""What the configuration files say together, as `Settings`.
+"""Load the configuration files and combine them into `Settings`.
 
-A file that is broken, sets what does not exist, or sets it wrongly is an error that names file and line: then nothing runs.
-Run as a program it evaluates given sources in a fresh process, for the check at launch.
+A broken file, an unknown setting or an invalid value is an error that names the file and line, and no job starts.
+Run as a program, it evaluates the given sources in a fresh process, for the check at launch.
 """
 
 import copy
@@ -54,12 +54,12 @@ def load(files: Sequence[Source], user_can_write: Callable[[str], bool] = source
     files : sequence of Source
         Lowest rank first.
     user_can_write : callable
-        Whether the user could change a file: an administrator's can't be.
+        Returns whether the user could change a file; a file that counts as an administrator's can't be changed.
 
     Raises
     ------
     ConfigurationError
-        If a file is broken; the message names file, line and fix.
+        If a file is broken; the message names the file, the line and the fix.
     """
     read: list[tuple[Source, Config]] = []
     report: list[FileRead] = []
@@ -67,13 +67,13 @@ def load(files: Sequence[Source], user_can_write: Callable[[str], bool] = source
         if not os.path.lexists(source.path):
             if source.rank == "variable":
                 raise ConfigurationError(
-                    f"{sources.VARIABLE} names {source.path}, which is not there; create it or unset the variable."
+                    f"{sources.VARIABLE} names {source.path}, which does not exist; create the file or unset the variable."
                 )
             report.append(FileRead(source.path, source.rank, "absent"))
             continue
         config = read_file(source.path)
         read.append((source, config))
-        report.append(FileRead(source.path, source.rank, "read" if config else "read, sets nothing of ours"))
+        report.append(FileRead(source.path, source.rank, "read" if config else "read, contains no ipybgjobs settings"))
     return _united(read, report, user_can_write)
 
 
@@ -119,17 +119,17 @@ def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_
 
 
 def _patterns(value: Any) -> list[str]:
-    """Patterns of paths as the trait takes them."""
+    """Return patterns of paths in the form that the trait takes."""
     return list(traits.BackgroundJobs(config=Config(BackgroundJobs=Config(allowed_notebooks=value))).allowed_notebooks)
 
 
 def _plain(value: Any, base: Any) -> Any:
-    """What a file sets; where it only extends (``.append``, ``.update``), what that makes of the base."""
+    """Return the value that a file sets; if it only extends (``.append``, ``.update``), apply the extension to the base."""
     return copy.deepcopy(value).get_value(base) if isinstance(value, LazyConfigValue) else value
 
 
 def _extended(config: Config, lower: Config) -> Config:
-    """A file's configuration, with its extensions made of what files of lower rank say."""
+    """Return a file's configuration, with its extensions applied to the values of the files of lower rank."""
     made = Config()
     for cls in traits.CLASSES:
         for name, value in config.get(cls.__name__, {}).items():
@@ -143,7 +143,7 @@ def _default(cls: type[Configurable], name: str) -> Any:
 
 
 def _not_counted(file: FileRead) -> FileRead:
-    note = "read; what it allows does not count: locked by the administrator"
+    note = "read, but what it allows is ignored: locked by the administrator"
     return replace(file, status=note) if file.status == "read" else file
 
 
@@ -205,22 +205,24 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     Raises
     ------
     ConfigurationError
-        If it has another form than the design's.
+        If its form is not valid.
     """
     where = f"{source}: allowed_jobs[{quoted(key)}]"
     if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
-        raise ConfigurationError(f"{where}: a key is the dotted path of a class or module, such as 'training.Trainer'.")
+        raise ConfigurationError(f"{where}: a key must be the dotted path of a class or module, such as 'training.Trainer'.")
     if key == CELL or key.partition(".")[0] == NOTEBOOK:
         raise ConfigurationError(
-            f"{where}: code of a notebook is allowed by c.BackgroundJobs.{NOTEBOOK_CODE} = True, by no entry."
+            f"{where}: an entry can't allow notebook code; set c.BackgroundJobs.{NOTEBOOK_CODE} = True instead."
         )
     if key.partition(".")[0] == "ipybgjobs" and key != NOTEBOOK_CLASS and not key.startswith(OWN_MODULES):
-        raise ConfigurationError(f"{where}: of this package only {NOTEBOOK_CLASS} can be allowed, by that name.")
+        raise ConfigurationError(f"{where}: of this package, only {NOTEBOOK_CLASS} can be allowed, under that name.")
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:
         near = _near(unknown[0], _ENTRY_SETTINGS)
-        raise ConfigurationError(f"{where} sets {quoted(unknown[0])}; it may set {', '.join(_ENTRY_SETTINGS)}.{near}")
+        raise ConfigurationError(
+            f"{where} sets the unknown option {quoted(unknown[0])}; the options are {', '.join(_ENTRY_SETTINGS)}.{near}"
+        )
     methods = _methods(options.get("allowed_methods"), where)
     timeout = options.get("timeout")
     try:
@@ -230,7 +232,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     changes = {name: options[name] for name in _RETRY_TRAITS if name in options}
     queue, folder = options.get("queue"), _folder(options.get("from"), where)
     if not isinstance(queue, str | None):
-        raise ConfigurationError(f"{where}: queue is {quoted(queue)}; it is the name of a queue.")
+        raise ConfigurationError(f"{where}: queue must be the name of a queue; got {quoted(queue)}.")
     return AllowedEntry(
         key=key,
         methods=methods,
@@ -247,21 +249,21 @@ def _folder(value: Any, where: str) -> str | None:
         return None
     path = os.path.expanduser(os.fspath(value)) if isinstance(value, str | os.PathLike) else ""
     if not os.path.isabs(path) or "\0" in path:
-        raise ConfigurationError(f"{where}: from is {quoted(value)}; it is the absolute path of a folder.")
+        raise ConfigurationError(f"{where}: from must be the absolute path of a folder; got {quoted(value)}.")
     return os.path.realpath(path)
 
 
 def _methods(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
-        raise ConfigurationError(f'{where} must list method names, such as ["fit", "evaluate"]; it is {quoted(value)}.')
+        raise ConfigurationError(f'{where} must list method names, such as ["fit", "evaluate"]; got {quoted(value)}.')
     for name in value:
         if not name.isidentifier() or name.startswith("_"):
-            raise ConfigurationError(f"{where} lists {quoted(name)}; only public methods, by their bare name, can be allowed.")
+            raise ConfigurationError(f"{where} lists {quoted(name)}; only public methods can be allowed, each by its bare name.")
     return tuple(value)
 
 
 def read_file(path: str) -> Config:
-    """Read one file: only our sections, checked by the traits."""
+    """Read the ipybgjobs sections of one file and check them with the traits."""
     loader = JSONFileConfigLoader if path.endswith(".json") else PyFileConfigLoader
     try:
         config = loader(os.path.basename(path), path=os.path.dirname(path)).load_config()
@@ -292,7 +294,7 @@ def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
 
 
 def _line_of(path: str, section: str, name: str) -> str:
-    """Find the last line that sets a trait; empty where it can't be told."""
+    """Find the last line that sets a trait; empty if it can't be determined."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
@@ -319,24 +321,24 @@ def _broken(path: str, error: BaseException) -> str:
         trace = trace.tb_next
     where = path if line is None else f"{path}, line {line}"
     reason = error.msg if isinstance(error, (SyntaxError, json.JSONDecodeError)) else f"{type(error).__name__}: {error}"
-    return f"The configuration file {where} is broken: {one_line(reason)}. Nothing runs until it is mended or removed."
+    return f"The configuration file {where} is broken: {one_line(reason)}. No job will start until it is fixed or removed."
 
 
 def state_folder(settings: Settings) -> str:
-    """Return the state folder: the environment variable's, the trait's, or the one in Jupyter's data folder.
+    """Return the state folder: from the environment variable, the trait, or the default in Jupyter's data folder.
 
     Raises
     ------
     ConfigurationError
-        If it is relative: it would be another folder after each change of directory.
+        If it is relative: it would depend on the current directory.
     StoreError
-        If the way there leads over another user's link, or through a folder that everybody may write.
+        If the path leads through another user's link or a world-writable folder.
     """
     chosen = os.environ.get(STATE_VARIABLE) or settings.state_dir
     if chosen and not os.path.isabs(os.path.expanduser(chosen)):
         name = STATE_VARIABLE if os.environ.get(STATE_VARIABLE) else "BackgroundJobs.state_dir"
         raise ConfigurationError(
-            f"{name} is {quoted(chosen)}, which is another folder after each change of directory: give an absolute path."
+            f"{name} must be an absolute path, since a relative one depends on the current directory; got {quoted(chosen)}."
         )
     if not chosen:
         from jupyter_core import paths

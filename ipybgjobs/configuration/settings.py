@@ -1,4 +1,4 @@
-"""What the configuration files say, as frozen values: what the client checks at submit and the supervisor at launch.
+"""The content of the configuration files, as frozen values: checked by the client at submit and the supervisor at launch.
 
 Knows no traitlets and reads no file: a supervisor gets these values as JSON.
 """
@@ -12,19 +12,19 @@ from ..model.retry import RetryRules
 
 DEFAULT_QUEUE = "default"
 
-#: The switch for code that stands in a notebook, as the configuration files name it.
+#: The switch for notebook code, by its name in the configuration files.
 NOTEBOOK_CODE = "allow_notebook_code"
 
-#: The class that runs a notebook's cell; that switch allows it, and no entry of `allowed_jobs`.
+#: The class that runs a notebook's cell; only that switch allows it, never an entry of `allowed_jobs`.
 CELL = "ipybgjobs.Cell"
 
-#: The class that runs a notebook; an entry of `allowed_jobs` allows it by this name alone.
+#: The class that runs a notebook; an entry of `allowed_jobs` can allow it only by this name.
 NOTEBOOK_CLASS = "ipybgjobs.Notebook"
 
 #: Other modules of this package whose classes an entry may allow.
 OWN_MODULES = ("ipybgjobs.demo",)
 
-#: The module of what is defined in a notebook or script itself, and is sent by value; likewise.
+#: The module of code defined in a notebook or script, which is sent by value; allowed by that switch too.
 NOTEBOOK = "__main__"
 
 
@@ -47,7 +47,7 @@ class AllowedEntry:
     timeout : float or None
         Seconds for each attempt; None: no limit.
     queue : str or None
-        Queue of jobs that name none; None: the default one.
+        Queue of jobs that name none; None: the default queue.
     """
 
     key: str
@@ -59,7 +59,7 @@ class AllowedEntry:
     queue: str | None = None
 
     def targets(self) -> list[str]:
-        """Every target that the entry allows."""
+        """Return every target that the entry allows."""
         return [f"{self.key}.{method}" for method in self.methods]
 
 
@@ -72,14 +72,14 @@ class QueueSettings:
     slots : int
         Jobs running at once.
     env : dict of str to str
-        Environment variables of its jobs; ``{slot}`` stands for the number of the slot, from 0.
+        Environment variables of its jobs; ``{slot}`` is replaced by the number of the slot, from 0.
     """
 
     slots: int = 1
     env: dict[str, str] = field(default_factory=dict)
 
     def environment(self, slot: int) -> dict[str, str]:
-        """The variables of a job in a slot."""
+        """Return the environment variables of a job in a slot."""
         return {name: text.replace("{slot}", str(slot)) for name, text in self.env.items()}
 
 
@@ -94,18 +94,18 @@ class LogSettings:
     backup_count: int = 3
 
     def files(self, default_directory: str) -> tuple[str, str]:
-        """Return the paths of the two: all that happened, and what failed."""
+        """Return the paths of the two log files: all events, and failures only."""
         directory = os.path.expanduser(self.directory or default_directory)
         return f"{directory}/background_jobs.log", f"{directory}/background_jobs_errors.log"
 
 
-#: Where nothing says how much of the log files is to be kept: everything.
+#: Used if the size of the log files is not configured: keep everything.
 KEEP_ALL = LogSettings(max_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """One configuration file that was looked for.
+    """One configuration file that was searched for.
 
     Parameters
     ----------
@@ -136,22 +136,24 @@ class Settings:
     idle_seconds: float = 60.0
     kill_grace_seconds: float = 10.0
     exit_grace_seconds: float = 30.0
-    end_children: bool = False  #: whether what an attempt that has ended by itself leaves running is ended
-    keep_days: float | None = None  #: age at which ended jobs are removed; None: never
-    keep_jobs: int | None = None  #: ended jobs that are kept, the newest; None: all
+    end_children: bool = False  #: whether processes are ended that an attempt left running when it ended by itself
+    keep_days: float | None = None  #: age at which finished jobs are removed; None: never
+    keep_jobs: int | None = None  #: number of most recently finished jobs to keep; None: all
     warn_param_bytes: int = 10_000_000
     max_output_bytes: int | None = (
-        100_000_000  #: of an attempt's text log, of its displays, of a notebook's outputs; None: no limit
+        100_000_000  #: limit for an attempt's text log, its displays, and a notebook's outputs; None: no limit
     )
     on_finish: tuple[str, ...] = ()  #: a command, run when a job has ended
-    notebook_code: str | None = None  #: the file that allows code of notebooks; None: none does
+    notebook_code: str | None = None  #: the file that allows notebook code; None: none does
     locked_by: str | None = None  #: the administrator's file that is locked
     files: tuple[FileRead, ...] = ()
-    narrowed: tuple[str, ...] = ()  #: targets, or the switch, that the files allow and the running notebook does not
-    narrowed_notebooks: tuple[str, ...] | None = None  #: patterns of the running notebook, which a path must fit too; None: all
+    narrowed: tuple[str, ...] = ()  #: targets, or the switch, that the files allow but the running notebook does not
+    narrowed_notebooks: tuple[str, ...] | None = (
+        None  #: patterns of the running notebook, which a path must also match; None: all
+    )
 
     def targets(self) -> list[str]:
-        """Every allowed target, sorted."""
+        """Return every allowed target, sorted."""
         return sorted(target for entry in self.allowed.values() for target in entry.targets())
 
     def to_json(self) -> dict[str, Any]:

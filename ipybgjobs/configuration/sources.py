@@ -1,6 +1,6 @@
-"""Which configuration files count, lowest rank first, and whether one has changed.
+"""Find the configuration files to read, lowest rank first, and notice when one changes.
 
-Looks at names and dates; never reads a file.
+Looks only at names and dates; never reads a file.
 """
 
 import os
@@ -13,7 +13,7 @@ from ..errors import ConfigurationError
 #: Administrators' folders: fixed, whatever the environment says.
 SYSTEM_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
 
-#: Names a configuration file; the highest rank.
+#: Names a configuration file of the highest rank.
 VARIABLE = "IPYBGJOBS_CONFIG"
 
 _OWN_NAMES = ("ipybgjobs_config.py", "ipybgjobs_config.json")
@@ -21,13 +21,13 @@ _PROFILE_NAMES = ("ipython_config.py", "ipython_config.json", "ipython_kernel_co
 
 
 class Source(NamedTuple):
-    """A configuration file that counts, there or not."""
+    """A configuration file that is read if it exists."""
 
     path: str
     rank: str  #: system, environment, user, profile, variable
 
 
-#: Variables that decide which files count.
+#: Variables that decide which files are read.
 DECIDING = (
     "HOME",
     "IPYTHONDIR",
@@ -41,7 +41,7 @@ DECIDING = (
 
 
 def find(profile: str | None = None, environment: Mapping[str, str] = os.environ) -> list[Source]:
-    """List the files that count, lowest rank first.
+    """List the files to read, lowest rank first.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def find(profile: str | None = None, environment: Mapping[str, str] = os.environ
 
 
 def with_system(files: Iterable[tuple[str, str]]) -> tuple[Source, ...]:
-    """Return files that were listed earlier, and before them, in any case, the administrators', which no list leaves out."""
+    """Return previously listed files, preceded by the administrators' files, which are always included."""
     system = _in_folders([(folder, "system") for folder in SYSTEM_FOLDERS])
     fixed = {source.path for source in system}
     return (*system, *(Source(path, rank) for path, rank in files if path not in fixed))
@@ -77,7 +77,7 @@ def _folders() -> list[tuple[str, str]]:
     system = [*SYSTEM_FOLDERS, *(path for path in paths.SYSTEM_CONFIG_PATH if path not in SYSTEM_FOLDERS)]
     try:
         known = paths.jupyter_config_path()
-    except RuntimeError:  # no HOME, and no entry among the system's users: there are no files of the user's own
+    except RuntimeError:  # no HOME and no system entry for the user, so there are no files of the user's own
         known = list(paths.ENV_CONFIG_PATH)
     others = [path for path in reversed(known) if path not in system and os.path.isabs(path)]
     ranked = [(path, "environment" if path in paths.ENV_CONFIG_PATH else "user") for path in others]
@@ -85,12 +85,12 @@ def _folders() -> list[tuple[str, str]]:
 
 
 def user_file() -> str:
-    """The file that `jupyter bgjobs allow` writes."""
+    """Return the path of the file that `jupyter bgjobs allow` writes."""
     return f"{_user_folder()}/ipybgjobs_config.json"
 
 
 def user_python_file() -> str:
-    """The file that `jupyter bgjobs config init` writes."""
+    """Return the path of the file that `jupyter bgjobs config init` writes."""
     return f"{_user_folder()}/ipybgjobs_config.py"
 
 
@@ -101,7 +101,7 @@ def _user_folder() -> str:
 
 
 def in_home(find: Callable[[], str], variable: str) -> str:
-    """Return a folder that is the user's own, such as Jupyter's for data.
+    """Return a folder in the user's home, such as Jupyter's data folder.
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def in_home(find: Callable[[], str], variable: str) -> str:
         return find()
     except RuntimeError:
         raise ConfigurationError(
-            f"User {os.getuid()} has no home folder (no HOME, and no entry among the system's users): set HOME, or {variable}."
+            f"User {os.getuid()} has no home folder (HOME is not set, and the system has no entry): set HOME or {variable}."
         ) from None
 
 
 def default_profile(environment: Mapping[str, str]) -> str:
-    """The folder of IPython's default profile."""
+    """Return the folder of IPython's default profile."""
     ipython = environment.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
     return os.path.join(ipython, "profile_default")
 
@@ -133,7 +133,7 @@ Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 def signature(paths: Iterable[str]) -> Signature:
-    """What changes when one of the files is written, appears or goes."""
+    """Return a value that changes when one of the files is written, created or removed."""
     return tuple(map(_stamp, paths))
 
 
@@ -146,14 +146,14 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 
 
 def user_can_write(path: str) -> bool:
-    """Whether this user could change the file, or put another in its place; of a link, in the place of what it leads to."""
+    """Return whether this user could change or replace the file; for a link, also the file that it points to."""
     if os.access(path, os.W_OK) or os.stat(path).st_uid == os.getuid():
         return True
     return any(_can_exchange(step) for step in _steps(path))
 
 
 def _steps(path: str) -> set[str]:
-    """The names by which a file is reached: its own, that of each link, and the folders above them."""
+    """Return the names through which a file is reached: its own, that of each link, and the folders above them."""
     wanted, found = [os.path.abspath(path)], set[str]()
     while wanted:
         step = wanted.pop()
@@ -167,7 +167,7 @@ def _steps(path: str) -> set[str]:
 
 
 def _can_exchange(path: str) -> bool:
-    """Whether this user could rename or remove what has a name; in a sticky folder only who owns it, or the folder, can."""
+    """Return whether this user could rename or remove a path; in a sticky folder, only its owner or the folder's owner can."""
     folder = os.path.dirname(path)
     status = os.stat(folder)
     sticky = status.st_mode & stat.S_ISVTX and os.getuid() not in (status.st_uid, os.lstat(path).st_uid)

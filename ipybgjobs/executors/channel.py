@@ -1,4 +1,4 @@
-"""The channel between supervisor and fork server: JSON messages, a line each, on a stream socket; nobody waits for the other."""
+"""The channel between supervisor and fork server: JSON messages, one per line, on a stream socket; neither side blocks."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ _CHUNK = 1 << 16
 
 
 class Channel:
-    """One end.
+    """One end of the channel.
 
     Parameters
     ----------
@@ -25,21 +25,21 @@ class Channel:
         self._unsent = bytearray()
 
     def fileno(self) -> int:
-        """The descriptor to wait on."""
+        """Return the descriptor to wait on."""
         return self._socket.fileno()
 
     @property
     def pending(self) -> bool:
-        """Whether something is still to be sent: to be tried again when the socket takes more."""
+        """Return whether data is still to be sent; sending is retried when the socket accepts more."""
         return bool(self._unsent)
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message, or as much of it as the socket takes now."""
+        """Send a message, or as much of it as the socket accepts now."""
         self._unsent += json.dumps(message).encode() + b"\n"
         self.flush()
 
     def flush(self) -> None:
-        """Send what the socket takes; where the other end is gone, forget it."""
+        """Send as much as the socket accepts; if the other end is closed, discard the rest."""
         try:
             while self._unsent:
                 del self._unsent[: self._socket.send(self._unsent)]
@@ -49,7 +49,7 @@ class Channel:
             self._unsent.clear()
 
     def receive(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the messages that have come whole, and whether the other end is there."""
+        """Return the complete messages received, and whether the other end is open."""
         there = True
         try:
             while chunk := self._socket.recv(_CHUNK):
@@ -62,7 +62,7 @@ class Channel:
         *lines, self._received = self._received.split(b"\n")
         try:
             messages = [json_text.parse(line) for line in lines]
-        except ValueError:  # whoever is there now does not speak for the other end
+        except ValueError:  # not our protocol: treat the other end as gone
             return [], False
         return [message for message in messages if isinstance(message, dict)], there
 

@@ -1,12 +1,12 @@
 """The fork server: a process of its own that starts attempts and sees how they end.
 
-Single-threaded, without user code and without a database handle; so a fork of it is cheap and sound. It is told what to
-launch over a channel, and reports each end with exit status and resource use. A report is kept
-until it is acknowledged. If the supervisor dies, the channel closes: it launches no more, writes the reports that nobody
-acknowledged to the attempt folders, starts a supervisor until one holds the lock, and stays until what it started has ended.
+It is single-threaded and has no user code and no database handle, so forking it is cheap and safe. It receives launches
+over a channel, and reports each end with exit status and resource use. A report is kept until it is acknowledged. If the
+supervisor dies, the channel closes: the fork server then launches nothing more, writes the unacknowledged reports to the
+attempt folders, starts supervisors until one holds the lock, and stays until everything that it started has ended.
 
-A fork of a process with several threads would not be sound. Where something has started one (a ``sitecustomize``), each launch is
-a fresh process. What can't be launched is refused with the reason, and was not started.
+Forking a process with several threads is unsafe. If something has started a thread (a ``sitecustomize``), each launch is
+a fresh process. An attempt that can't be launched is refused with the reason, and was not started.
 """
 
 import contextlib
@@ -31,18 +31,18 @@ from .succession import Succession
 
 
 def main(state_dir: str, descriptor: int) -> None:
-    """Serve until the supervisor says goodbye, or is gone and everything has ended."""
+    """Serve until the supervisor says goodbye, or until it is gone and everything has ended."""
     tree.adopt_orphans()
     identity.learn_constants()
     folder = StateFolder(state_dir)
     gc.collect()
-    gc.freeze()  # and it stays frozen in the workers: a collection there would touch, and so copy, every page
-    with contextlib.closing(occupancy.enter(folder)):  # while it lives, its place is not gone
+    gc.freeze()  # objects stay frozen in the workers: a collection there would touch, and so copy, every page
+    with contextlib.closing(occupancy.enter(folder)):  # while it lives, its place counts as alive
         ForkServer(folder, socket.socket(fileno=descriptor)).serve()
 
 
 class ForkServer:
-    """What the process knows: who it started, and what it has yet to report."""
+    """The state of the process: the children that it started and the reports that it still has to make."""
 
     def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
         self._held = HeldFolder(folder.path)
@@ -52,10 +52,10 @@ class ForkServer:
         self._folders: dict[int, str] = {}  # of living children, by PID
         self._orphans = Orphans()
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
-        self._followed = True  # whether a supervisor that is gone is to be followed by another
+        self._followed = True  # whether to start a new supervisor when this one is gone
         self._children, wake = os.pipe()
         self._telling, self._begins = os.pipe()
-        self._begun: set[int] = set()  # PIDs of children that have said so, until they are reaped
+        self._begun: set[int] = set()  # PIDs of children that have reported their start, until they are reaped
         for end in (self._children, wake, self._telling, self._begins):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -63,7 +63,7 @@ class ForkServer:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Launch and reap until there is nobody to serve and nothing to reap."""
+        """Launch and reap until there is no supervisor to serve and nothing to reap."""
         while self._channel is not None or self._folders or self._succession.open:
             ready = self._wait()
             self._succession.step()
@@ -82,7 +82,7 @@ class ForkServer:
         return {descriptor for descriptor, _ in waiting.poll(self._succession.patience())}
 
     def _obey(self, channel: Channel) -> None:
-        """Do what has been said."""
+        """Carry out the received messages."""
         messages, there = channel.receive()
         goodbye = False
         for message in messages:
@@ -106,7 +106,7 @@ class ForkServer:
             self._orphaned(begin=self._followed)
 
     def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
-        """Start an attempt; return what is to be said of it."""
+        """Start an attempt; return the message about it."""
         try:
             pid = self._fork(launch) if identity.is_single_threaded() else self._start_fresh(launch)
         except OSError as error:
@@ -126,21 +126,21 @@ class ForkServer:
         try:
             self._become_worker(launch)
         except BaseException:
-            if os.path.isdir(launch["folder"]):  # else it was taken away with the store: nobody is there to be told
+            if os.path.isdir(launch["folder"]):  # else it was moved away with the store, and nobody needs the report
                 sys.excepthook(*sys.exc_info())
                 sys.stderr.flush()
         finally:
             os._exit(70)
 
     def _kill(self, folder: str) -> None:
-        """End a worker with its session, if it has not been reaped."""
+        """Kill a worker with its session, if it has not been reaped."""
         for pid in [pid for pid, started in self._folders.items() if started == folder]:
             for kill in (os.killpg, os.kill):  # the latter reaches a child that has no session yet
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     kill(pid, signal.SIGKILL)
 
     def _become_worker(self, launch: dict[str, Any]) -> None:
-        """In the child: never returns."""
+        """Run the worker in the child; never returns."""
         folder = launch["folder"]
         os.dup2(self._begins, worker.TELLING)
         worker.reset_signals()
@@ -162,14 +162,14 @@ class ForkServer:
                 return
             folder = self._folders.pop(pid, None)
             left = self._orphans.of(pid, self._folders, folder)
-            if folder is not None:  # else what a worker left behind: adopted, and reaped like any
+            if folder is not None:  # else a process that a worker left behind: adopted, and reaped like any other
                 used = {"peak": usage.ru_maxrss * 1024, "cpu": usage.ru_utime + usage.ru_stime}
                 self._listen()
                 self._report(folder, {"status": status, "left": left, "begun": pid in self._begun, **used})
             self._begun.discard(pid)
 
     def _listen(self) -> None:
-        """Hear which children have begun; one says so before it can end."""
+        """Note which children have begun; each reports it before it can end."""
         with contextlib.suppress(BlockingIOError):
             while said := os.read(self._telling, worker.BYTES_OF_PID << 12):
                 starts = range(0, len(said), worker.BYTES_OF_PID)
@@ -184,7 +184,7 @@ class ForkServer:
         self._channel.send(report)
 
     def _orphaned(self, *, begin: bool) -> None:
-        """The supervisor is gone, or has given this fork server up and found another: then none is to begin."""
+        """Handle the loss of the supervisor: it is gone, or has given up this fork server, and then none is to start."""
         for folder, report in self._unacknowledged.items():
             self._keep(folder, report)
         self._unacknowledged.clear()
@@ -192,6 +192,6 @@ class ForkServer:
             self._succession.begin()
 
     def _keep(self, folder: str, report: dict[str, Any]) -> None:
-        """Write how an attempt ended to its folder, wherever that is now; where it can't be done, nobody saw it."""
+        """Write how an attempt ended to its folder, wherever that is now; if that fails, its end is unknown."""
         with contextlib.suppress(OSError):
             private_file.write_json(self._held.reach(folder), attempt.EXIT, report)

@@ -1,11 +1,11 @@
-"""A launch without a fork: sound in a process that has several threads."""
+"""A launch without a fork: safe in a process that has several threads."""
 
 from typing import Any
 
 from ..state import attempt
 from ..system import launch, worker
 
-#: Said to a worker that adopts its descendants' orphans itself, since whoever starts it can't do it for it.
+#: Tells a worker to adopt its descendants' orphans itself, since its starter can't set that up for it.
 ADOPT = "adopt"
 
 
@@ -15,14 +15,14 @@ def start(request: dict[str, Any], telling: int) -> int:
     Parameters
     ----------
     request : dict
-        A `Launch` as it comes by the channel.
+        A `Launch` as received over the channel.
     telling : int
-        The descriptor over which it tells that it has begun.
+        The descriptor over which it reports that it has begun.
 
     Returns
     -------
     int
-        Its PID; whoever reaps waits for it.
+        Its PID; the caller has to reap it.
 
     Raises
     ------
@@ -32,5 +32,5 @@ def start(request: dict[str, Any], telling: int) -> int:
     output = request["output"] or f"{request['folder']}/{attempt.OUTPUT}"
     words = [*request["command"], ADOPT, f"{worker.TELLS}{telling}"]
     child = launch.in_session(words, output, request["environment"], "/", keep=[telling])
-    child.returncode = 0  # it is waited for by whoever reaps all children, and not by this object
+    child.returncode = 0  # it is reaped with all other children, and not by this object
     return child.pid

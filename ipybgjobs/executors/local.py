@@ -1,7 +1,7 @@
-"""Attempts on this machine: launched by a fork server, watched by it or, where it is not their parent, by a process handle.
+"""Attempts on this machine: launched by a fork server, watched by it or, if it is not their parent, by a process handle.
 
-Its caller waits on `filenos` and then asks `ended`. It never blocks. A fork server that does not answer is given up: another
-launches what it has not, and what it has launched is watched by handles.
+The caller waits on `filenos` and then calls `ended`. Nothing here blocks. A fork server that does not answer is given up:
+another one launches the attempts that it has not, and those that it has launched are watched by handles.
 """
 
 import os
@@ -20,19 +20,19 @@ from .server import Departing, Launch, Server, packages
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of an attempt's process; what nobody saw is None."""
+    """The end of an attempt's process; unknown values are None."""
 
     folder: str
     status: int | None = None  #: as from `os.wait`
     peak_memory: int | None = None  #: bytes
     cpu_seconds: float | None = None
-    left: tuple[ProcessIdentity, ...] = field(default=())  #: processes that became orphans with its end
+    left: tuple[ProcessIdentity, ...] = field(default=())  #: processes that its end made orphans
     begun: bool = False  #: whether it is known to have begun, whatever its start marker says
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An attempt that could not be launched, and why: it has not run."""
+    """An attempt that could not be launched and has not run, with the reason."""
 
     folder: str
     reason: str
@@ -53,56 +53,54 @@ class LocalExecutor:
         self._folder = folder
         self._clock = clock
         self._servers: list[Server] = []  # the last one launches; the others wait for what they launched
-        self._silent: list[tuple[Server, float]] = []  # given up since they do not answer; each with seconds since the epoch
+        self._silent: list[tuple[Server, float]] = []  # given up because they do not answer; each with seconds since the epoch
         self._departing = Departing(clock)
-        self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a server's
-        self._orphans: list[str] = []  # whose server has died, by folder
+        self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a child of a server
+        self._orphans: list[str] = []  # folders of attempts whose server has died
         self._refused: list[Refusal] = []
-        self.begun: set[str] = set()  #: attempts that have begun, of those whose server has died or is silent, by folder
+        self.begun: set[str] = set()  #: folders of attempts that have begun and whose server has died or is silent
         self.launched = False  #: whether an attempt has been launched since this was last set to false
 
     def prepare(self) -> str | None:
-        """Have a fork server that knows what is installed; return why there is none."""
+        """Ensure that a fork server knows the installed packages; return the reason if there is none."""
         if self._servers and self._servers[-1].packages == packages():
             return None
         try:
             self._servers.append(Server(self._folder, self._clock))
         except OSError as error:
-            # One that is there still launches: an environment that was thrown away is no reason to stop those of others.
-            return None if self._servers else f"no fork server can be started: {launch.reason(error)}"
+            # An existing one can still launch: an environment that was deleted must not stop the jobs of others.
+            return None if self._servers else f"the fork server could not be started: {launch.reason(error)}"
         return None
 
     @property
     def is_stranded(self) -> bool:
-        """Whether this can launch nothing any more: its interpreter is gone, and there is no fork server from before."""
+        """Return whether nothing can be launched any more: the interpreter is gone, and there is no earlier fork server."""
         return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:
-        """Descriptors that become readable when there is news."""
+        """Return the descriptors that become readable when there is news."""
         return [*(server.channel.fileno() for server in self._servers), *self._handles]
 
     @property
     def pending(self) -> bool:
-        """Whether a fork server has yet to take what it was sent."""
+        """Return whether a fork server has not yet accepted everything that it was sent."""
         return any(server.channel.pending for server in self._servers)
 
     def patience(self) -> float | None:
-        """Seconds until a fork server is to be looked at; None where none is."""
+        """Return the seconds until a fork server needs to be checked; None if there is none."""
         return min((found for server in self._servers if (found := server.patience()) is not None), default=None)
 
     @property
     def problem(self) -> str | None:
-        """Which fork server does not answer; None where all do."""
+        """Describe the fork server that does not answer; None if all do."""
         if not self._silent:
             return None
         server, since = self._silent[-1]
         clock = time.strftime("%H:%M:%S", time.localtime(since))
-        return (
-            f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one launches jobs in its place"
-        )
+        return f"the fork server (PID {server.process.pid}) has not answered since {clock}; another one is launching jobs instead"
 
     def launch(self, launches: Sequence[Launch]) -> None:
-        """Start attempts; what can't be started is refused."""
+        """Start attempts; those that can't be started are refused."""
         if not launches:
             return
         reason = self.prepare()
@@ -113,7 +111,7 @@ class LocalExecutor:
             self._servers[-1].launch(each)
 
     def watch(self, folder: str, process: ProcessIdentity) -> bool:
-        """Watch the process of an attempt that another launched; False if it has ended."""
+        """Watch the process of an attempt that another supervisor launched; False if it has ended."""
         handle = identity.open_handle(process)
         if handle is None:
             return False
@@ -121,7 +119,7 @@ class LocalExecutor:
         return True
 
     def kill(self, folder: str) -> bool:
-        """Have the process of an attempt killed by whoever launched or watches it; False if nobody does."""
+        """Kill the process of an attempt through the server or handle that watches it; False if none does."""
         for server in self._servers:
             if folder in server.folders:
                 server.channel.send({"kill": folder})
@@ -160,9 +158,9 @@ class LocalExecutor:
         return [_exit(report["folder"], report) for report in reports]
 
     def _lose(self, server: Server) -> None:
-        """A fork server has died: what it launched is looked at, and what it has not is refused."""
+        """Handle the death of a fork server: check the attempts that it launched, and refuse the others."""
         if not server.has_launched and server.folders:
-            reason = "the fork server ended before it could launch anything; supervisor.err says why"
+            reason = "the fork server exited before it launched anything; see supervisor.err"
             self._refused += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
         self._orphans += server.folders
@@ -171,7 +169,7 @@ class LocalExecutor:
         self._departing.add(server)
 
     def _give_up(self, server: Server) -> None:
-        """A fork server does not answer: it is to launch nothing more, should it go on."""
+        """Give up a fork server that does not answer: it must launch nothing more, even if it resumes."""
         self._silent.append((server, time.time() - server.silent_for))
         self._servers.remove(server)
         self._orphans += server.folders
@@ -181,17 +179,17 @@ class LocalExecutor:
         self.prepare()
 
     def orphaned(self) -> list[str]:
-        """Return, once, the folders of attempts whose fork server has died or is silent: whether they run is to be looked at."""
+        """Return, once, the folders of attempts whose fork server has died or is silent, so that the caller checks them."""
         orphans, self._orphans = self._orphans, []
         return orphans
 
     def refused(self) -> list[Refusal]:
-        """Return, once, what could not be launched."""
+        """Return, once, the attempts that could not be launched."""
         refused, self._refused = self._refused, []
         return refused
 
     def acknowledge(self, folders: Sequence[str]) -> None:
-        """Say that reports are safe in the store."""
+        """Confirm that reports are safely in the store."""
         for server in list(self._servers):
             if folders:
                 server.channel.send({"acknowledge": list(folders)})
@@ -211,14 +209,14 @@ class LocalExecutor:
         self._departing.add(server)
 
     def leave(self) -> None:
-        """Let go of what runs: each fork server stays until its children have ended, and starts no supervisor."""
+        """Leave running attempts alone: each fork server stays until its children have ended, and starts no supervisor."""
         for server in self._servers:
             server.channel.send({"abandoned": True})
             server.channel.close()
         self._servers.clear()
 
     def close(self) -> None:
-        """Let the fork servers end; only when nothing runs."""
+        """Stop the fork servers; only when nothing runs."""
         for server in list(self._servers):
             self._dismiss(server)
         for server, _ in self._silent:
@@ -231,14 +229,14 @@ class LocalExecutor:
 
 
 def exit_from_folder(folder: str) -> Exit:
-    """Return what an orphaned fork server wrote of an attempt's end; unknown where it wrote nothing."""
+    """Return the end of an attempt as an orphaned fork server recorded it; unknown if it wrote nothing."""
     left = reports.left(folder) or reports.Left()
     orphans = tuple(ProcessIdentity(*each) for each in left.orphans)
     return Exit(folder, left.status, left.peak_memory, left.cpu_seconds, orphans, left.begun)
 
 
 def _exit(folder: str, report: dict[str, Any]) -> Exit:
-    """What a fork server has said of an end."""
+    """Return the end that a fork server has reported."""
     orphans = tuple(ProcessIdentity(**each) for each in report.get("left", ()))
     begun = report.get("begun") is True
     return Exit(folder, report.get("status"), report.get("peak"), report.get("cpu"), orphans, begun)

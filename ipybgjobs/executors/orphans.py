@@ -1,6 +1,6 @@
-"""What dead workers left behind: their orphans become children of the fork server, which tells whose they were.
+"""Processes left behind by dead workers: orphans become children of the fork server, which tells whose they were.
 
-A worker adopts what its descendants orphan, so a process whose worker lives is never seen here.
+A worker adopts the orphans of its descendants, so a process whose worker is alive never appears here.
 """
 
 from collections.abc import Container
@@ -11,28 +11,28 @@ from ..system.identity import ProcessState
 
 
 class Orphans:
-    """The children of this process that are no workers of its own, known from one reaping to the next."""
+    """The children of this process that are not its own workers, remembered from one reaping to the next."""
 
     def __init__(self) -> None:
         self._known: set[int] = set()
 
     def of(self, reaped: int, workers: Container[int], folder: str | None) -> list[dict[str, Any]]:
-        """Return what the death of a child has left to this process.
+        """Return the processes that this process inherited from a dead child.
 
         Parameters
         ----------
         reaped : int
             PID of the child, which has just been waited for.
         workers : container of int
-            PIDs of the workers that live or are still to be waited for.
+            PIDs of the workers that are alive or still to be reaped.
         folder : str or None
-            The attempt folder of a worker; None where the child was no worker: what an orphan leaves is nobody's.
+            The attempt folder of a worker; None if the child was not a worker: what an orphan leaves belongs to no attempt.
 
         Returns
         -------
         list of dict
-            The identity of each process that was not known before and bears the attempt's mark. Of those without a mark that
-            several workers may have left, only the ones in the session of this one.
+            The identity of each new process that carries the attempt's mark. Of the processes without a mark that several
+            workers may have left, only those in the session of this one.
         """
         everybody = tree.children()
         children = [state for state in everybody if state.pid not in workers]
@@ -45,6 +45,6 @@ class Orphans:
 
 
 def _is_of(state: ProcessState, worker: int, worn: int | None, *, ambiguous: bool) -> bool:
-    """Whether a worker that has died has left a process."""
+    """Return whether a process was left by a given dead worker."""
     found = mark.of_process(state.pid)
     return (state.session == worker or not ambiguous) if found is None else found == worn

@@ -1,6 +1,6 @@
-"""One fork server, as its supervisor sees it: what it was sent, what it has said, and since when it is silent.
+"""One fork server, as its supervisor sees it: what was sent, what it has reported, and since when it has been silent.
 
-It never waits for the process. One that does not answer is given up: the channel is closed, so that it launches nothing more.
+It never waits for the process. A server that does not answer is given up: the channel is closed, so it launches nothing more.
 """
 
 import os
@@ -17,7 +17,7 @@ from ..system import launch
 from ..system.roles import command
 from .channel import Channel
 
-#: Seconds between two questions whether it is there, while it has something to do; and that it may take to answer.
+#: Seconds between two pings while it has something to do; seconds that it may take to answer.
 _ASK, PATIENCE = 2.0, 4.0
 
 
@@ -30,11 +30,11 @@ class Launch:
     folder : str
         The attempt folder, with its request.
     command : sequence of str
-        What to execute, where it is no fork.
+        Command to execute if it is not a fork.
     environment : dict of str to str
-        Environment variables; they go by the channel, and stand in no file.
+        Environment variables; they are sent over the channel, and never written to a file.
     output : str or None
-        The file that it prints to; None: the folder's own.
+        File for its output; None: the one in the folder.
     forked : bool
         Whether it runs in a fork of the fork server itself.
     """
@@ -65,8 +65,8 @@ class Server:
     def __init__(self, folder: StateFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.packages = packages()
-        self.folders: set[str] = set()  #: of attempts whose end it has not reported
-        self.begun: set[str] = set()  #: those of them that it has said to have begun
+        self.folders: set[str] = set()  #: folders of attempts whose end it has not reported
+        self.begun: set[str] = set()  #: those of them that it has reported as begun
         self.has_launched = False
         self._looked = clock()
         self._heard = clock()
@@ -82,13 +82,13 @@ class Server:
             raise
 
     def launch(self, one: Launch) -> None:
-        """Have an attempt launched."""
+        """Request the launch of an attempt."""
         self.folders.add(one.folder)
         self.channel.send({"launch": asdict(one)})
         self._ask()
 
     def receive(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return what it has said, and whether it is there."""
+        """Return its messages, and whether it is still there."""
         messages, there = self.channel.receive()
         if messages:
             self._heard, self._asked = self._clock(), None
@@ -104,54 +104,54 @@ class Server:
             self.channel.send({"ping": 1})
 
     def look(self) -> bool:
-        """Ask, now and then, whether it is there; return whether it has been silent for too long."""
+        """Ping it from time to time; return whether it has been silent for too long."""
         now = self._clock()
         away, self._looked = now - self._looked, now
         if away > 2 * PATIENCE and self._asked is not None:
-            self._asked = now  # we ourselves were stopped: it may have answered, or slept as well
+            self._asked = now  # this process was stopped itself: the server may have answered, or been stopped as well
         if self._asked is None and self.folders and now - self._heard >= _ASK:
             self._ask()
         return self._asked is not None and now - self._asked > PATIENCE
 
     def patience(self) -> float | None:
-        """Seconds until the next look; None where it has nothing to do."""
+        """Return the seconds until the next check; None if it has nothing to do."""
         if self._asked is not None:
             return max(0.0, self._asked + PATIENCE - self._clock()) + 0.01
         return max(0.0, self._heard + _ASK - self._clock()) if self.folders else None
 
     @property
     def silent_for(self) -> float:
-        """Seconds since it was heard last, or asked."""
+        """Return the seconds since it last answered, or was pinged."""
         return self._clock() - (self._heard if self._asked is None else self._asked)
 
 
 def packages() -> tuple[tuple[str, int], ...]:
-    """What a fork server can't notice after its start: packages installed, the interpreter replaced."""
+    """Return a fingerprint of what a fork server can't notice after its start: installed packages, a replaced interpreter."""
     places = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     return tuple((path, os.stat(path).st_mtime_ns) for path in (*places, sys.executable) if os.path.exists(path))
 
 
 class Departing:
-    """Fork servers that are to end: nobody waits for them, and none stays."""
+    """Fork servers that are shutting down: nothing waits for them, and none stays."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._processes: list[tuple[subprocess.Popen[bytes], float]] = []
 
     def add(self, server: Server) -> None:
-        """Let one end that has nothing left to do."""
+        """Shut down a server that has nothing left to do."""
         server.channel.close()
         self._processes.append((server.process, self._clock() + PATIENCE))
 
     def step(self) -> None:
-        """Reap those that have ended, and kill those that take too long."""
+        """Reap servers that have ended, and kill those that take too long."""
         for process, limit in self._processes:
             if process.poll() is None and self._clock() > limit:
                 process.kill()
         self._processes = [each for each in self._processes if each[0].returncode is None]
 
     def close(self) -> None:
-        """Wait for all; the last thing that a supervisor does."""
+        """Wait for all of them; the last step of a supervisor."""
         for process, limit in self._processes:
             try:
                 process.wait(max(0.0, limit - self._clock()))

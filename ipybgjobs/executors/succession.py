@@ -1,4 +1,4 @@
-"""Who follows a supervisor that has died: its fork server starts one, and looks again until one holds the lock."""
+"""Replace a supervisor that has died: its fork server starts a new one, and checks again until one holds the lock."""
 
 import contextlib
 import time
@@ -8,22 +8,22 @@ from ..errors import StoreError
 from ..state import wake
 from ..state.folder import StateFolder
 
-#: Seconds: a supervisor that dies younger than the one is followed after the other.
+#: Seconds: a supervisor that dies younger than the first is replaced only after the second.
 _YOUNG, _PAUSE = 2.0, 1.0
 
-#: Seconds between two looks; between two starts, the first and the longest; starts after which nobody is waited for.
+#: Seconds between two checks; between two starts, the first and the longest; number of starts after which to stop waiting.
 _LOOK, _FIRST, _LONGEST, _STARTS = 0.2, 2.0, 60.0, 8
 
 
 class Succession:
-    """Sees to a supervisor after another.
+    """Ensures that another supervisor follows.
 
     Parameters
     ----------
     folder : StateFolder
         The state folder.
     dead : int
-        PID of the supervisor that is followed, once it is dead.
+        PID of the supervisor to replace, once it is dead.
     clock : callable
         The monotonic clock, in seconds.
     """
@@ -35,21 +35,21 @@ class Succession:
         self._began = clock()
         self._starts = 0
         self._due: float | None = None
-        self.open = False  #: whether nobody follows yet
+        self.open = False  #: whether a successor is still to be found
 
     def begin(self) -> None:
-        """The supervisor is dead."""
+        """Begin the succession: the supervisor is dead."""
         now = self._clock()
         self.open, self._due = True, now + _PAUSE if now < self._began + _YOUNG else now
 
     def patience(self) -> int | None:
-        """Milliseconds until the next look; None where none is due."""
+        """Return the milliseconds until the next check; None if none is due."""
         if not self.open or self._due is None:
             return None
         return max(0, int(min(_LOOK, self._due - self._clock()) * 1000) + 1)
 
     def step(self) -> None:
-        """Do what is due."""
+        """Do what is due now."""
         if not self.open or self._due is None:
             return
         if wake.is_succeeded(self._folder, self._dead):
@@ -58,10 +58,10 @@ class Succession:
             self._start()
 
     def _start(self) -> None:
-        if self._starts == _STARTS:  # the next look at the work starts one
+        if self._starts == _STARTS:  # the next process that checks the work will start one
             self.open = False
             return
-        with contextlib.suppress(OSError, StoreError):  # no process to be had, a full disk, another user's folder: tried again
+        with contextlib.suppress(OSError, StoreError):  # process limit reached, disk full, another user's folder: retried
             wake.succeed(self._folder, self._dead)
         self._due = self._clock() + min(_LONGEST, _FIRST * 2**self._starts)
         self._starts += 1

@@ -10,6 +10,8 @@ call
     What is called, with which parameters, and how that is shown.
 durations
     "30s", "5m", "1h 30m" and seconds.
+former_names
+    Where names that older versions pickled are found now.
 globs
     Patterns of absolute paths.
 json_text

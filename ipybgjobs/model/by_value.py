@@ -1,7 +1,7 @@
-"""Sending by value, by cloudpickle; and loading, which leaves classes alone that this process has already.
+"""Send by value, with cloudpickle; loading leaves classes alone that this process already has.
 
-cloudpickle gives such a class the methods that were pickled, with copies of the globals that they use: the notebook's own class
-would no longer see the notebook's variables once one of its instances had come back. Functions bring their source along.
+cloudpickle would give such a class the pickled methods, with copies of the globals that they use: the notebook's own class
+would no longer see the notebook's variables once one of its instances had come back. Functions carry their source.
 """
 
 import hashlib
@@ -17,17 +17,19 @@ from typing import Any
 
 import cloudpickle.cloudpickle as _cloudpickle
 
+from . import former_names
+
 _MODULE = "cloudpickle.cloudpickle"
 
-#: Functions of cloudpickle that a pickle names: what makes a class or finds it here, and what then defines it.
+#: Functions of cloudpickle that a pickle names: one makes a class or finds it here, the other then defines it.
 _MAKERS, _DEFINER = ("_make_skeleton_class", "_make_skeleton_enum"), "_class_setstate"
 
 
 class _Pickler(_cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
-    """Dumps; a class with slots has them there too, where cloudpickle's own would have a dict for each instance."""
+    """Pickles; a class with slots keeps them, whereas cloudpickle's own pickler would give each instance a dict."""
 
     def reducer_override(self, obj: Any) -> Any:
-        """Return how an object is made again."""
+        """Return how to rebuild an object."""
         if isinstance(obj, types.CodeType):
             return _with_source(obj, self.dispatch_table[types.CodeType](obj))
         if _is_get_ipython(obj):
@@ -41,13 +43,13 @@ class _Pickler(_cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no
 
 
 def _is_get_ipython(value: Any) -> bool:
-    """Whether it is what magics and ``!`` in a function call: the notebook's shell, which can't be sent."""
+    """Return whether it is the function that magics and ``!`` call: it leads to the notebook's shell, which can't be sent."""
     shell = sys.modules.get("IPython.core.interactiveshell")
     return shell is not None and isinstance(value, types.MethodType) and value.__func__ is shell.InteractiveShell.get_ipython
 
 
 def _with_source(code: types.CodeType, reduced: Any) -> Any:
-    """How code is made again, with its lines of source where they are known."""
+    """Return how to rebuild code, with its source lines if they are known."""
     make, arguments = reduced
     block = _block(code)
     if not block:
@@ -58,7 +60,7 @@ def _with_source(code: types.CodeType, reduced: Any) -> Any:
 
 
 def _block(code: types.CodeType) -> str:
-    """The source of a function, without what else stands in its cell or file; empty where it is not known."""
+    """Return the source of a function, without the rest of its cell or file; empty if unknown."""
     lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :] if code.co_firstlineno else []
     try:
         return "".join(inspect.getblock(lines)) if lines else ""
@@ -67,14 +69,14 @@ def _block(code: types.CodeType) -> str:
 
 
 def _make_code(make: Callable[..., Any], arguments: tuple[Any, ...], name: str, first: int, block: str) -> Any:
-    """Make code, whose source tracebacks and `inspect` find, at the lines that it had."""
+    """Rebuild code so that tracebacks and `inspect` find its source, at its original lines."""
     lines = ["\n"] * (first - 1) + block.splitlines(keepends=True)
-    linecache.cache[name] = (len(block), None, lines, name)  # None: there is no file to look at again
+    linecache.cache[name] = (len(block), None, lines, name)  # None: there is no file to check again
     return make(*arguments)
 
 
-class _Unpickler(pickle.Unpickler):
-    """Loads; a class that is here already is found, and not defined anew."""
+class _Unpickler(former_names.Unpickler):
+    """Unpickles; a class that already exists here is found, and not defined again."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(io.BytesIO(content))
@@ -106,12 +108,12 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _known() -> list[Any]:
-    """Classes that this process has sent or got by value."""
+    """Return the classes that this process has sent or received by value."""
     return list(getattr(_cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_ID", {}).values())
 
 
 def dump(value: Any, buffers: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
-    """Pickle a value, protocol 5; given `buffers`, large blocks of memory go there and not into the pickle."""
+    """Pickle a value with protocol 5; given `buffers`, large blocks of memory go there and not into the pickle."""
     file = io.BytesIO()
     _Pickler(file, protocol=5, buffer_callback=buffers).dump(value)
     return file.getvalue()

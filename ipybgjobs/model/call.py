@@ -1,4 +1,4 @@
-"""What is to be called, with which parameters, and how that is shown: secrets blanked, always one line."""
+"""A call: its target and parameters, and how it is shown, on one line with secrets blanked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .redaction import BLANK, blanked, cut, one_line
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is to be called, with which parameters.
+    """The target of a call, and its parameters.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ class Call:
         The others: a key (`serialization.key`: ``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value), and
         a short description of the value.
     secrets : tuple of str
-        Names of parameters whose values are shown to nobody.
+        Names of parameters whose values are never shown.
     hidden : tuple of str
-        The secret values as text, to be blanked wherever they turn up.
+        The secret values as text, to be blanked wherever they appear.
     """
 
     target: str
@@ -44,7 +44,7 @@ class Call:
         return f"{head}({self._arguments('params', self.params)})"
 
     def shown(self, group: str) -> dict[str, Any]:
-        """Parameters (``init`` or ``params``), with secrets blanked, and a description where a value is not plain."""
+        """Return the parameters (``init`` or ``params``), with secrets blanked, and descriptions of values that are not plain."""
         plain: dict[str, Any] = blanked(self.init if group == "init" else self.params, self.secrets)
         described = serialization.of_part(self.pickled, group)
         return plain | {name: text for name, text in described.items() if name not in plain}  # a path with its content is both

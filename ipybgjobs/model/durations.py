@@ -4,11 +4,11 @@ import re
 
 from .redaction import quoted
 
-#: The longest duration, in seconds: ten thousand years, which every clock can still add.
+#: Longest duration, in seconds: ten thousand years, which every clock can still represent.
 LONGEST = 3.2e11
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-#: Takes all that it can and gives nothing back, so that a long text is read once.
+#: Possessive, without backtracking, so that a long text is read only once.
 _PART = re.compile(r"\s*+(\d++(?:\.\d++)?+)\s*+(ms|[smhdw])\s*+")
 
 
@@ -35,17 +35,17 @@ def seconds(value: float | str, what: str = "duration") -> float:
     if isinstance(value, str):
         return _parse(value, what)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f'{what} is {quoted(value)}; give seconds or text such as "30s", "5m", "2h".')  # noqa: TRY004 - one kind of fault
+        raise ValueError(_form(value, what))  # noqa: TRY004 - one kind of error
     if not 0 <= value <= LONGEST:  # false for NaN too
-        raise ValueError(f"{what} is {quoted(value)}; a duration is finite and not negative.")
-    return float(value) + 0.0  # of two zeros the one without a sign
+        raise ValueError(f"{what} must be finite and not negative; got {quoted(value)}.")
+    return float(value) + 0.0  # a zero without a sign
 
 
 def limit(value: float | str, what: str) -> float:
-    """Turn a time limit into seconds: as `seconds`, and more than none."""
+    """Turn a time limit into seconds: as `seconds`, but longer than zero."""
     found = seconds(value, what)
     if not found:
-        raise ValueError(f"{what} is {quoted(value)}, in which nothing can run; give more, or leave it out for no limit.")
+        raise ValueError(f"{what} must be longer than zero, or left out for no limit; got {quoted(value)}.")
     return found
 
 
@@ -53,7 +53,11 @@ def _parse(text: str, what: str) -> float:
     try:
         return seconds(_amount(text), what)
     except ValueError:
-        raise ValueError(f'{what} is {quoted(text)}; give seconds or text such as "30s", "5m", "2h".') from None
+        raise ValueError(_form(text, what)) from None
+
+
+def _form(value: object, what: str) -> str:
+    return f'{what} must be seconds or text such as "30s", "5m", "2h"; got {quoted(value)}.'
 
 
 def _amount(text: str) -> float:

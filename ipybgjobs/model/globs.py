@@ -1,6 +1,6 @@
-"""Patterns of absolute paths: ``*`` stands for what is between two slashes, ``**`` for any number of folders.
+"""Patterns of absolute paths: ``*`` matches anything between two slashes, ``**`` any number of folders.
 
-They decide by names alone; only where a pattern begins is looked up on disk, since a home folder is often a link.
+They compare only names; only the start of a pattern is looked up on disk, because a home folder is often a link.
 """
 
 import fnmatch
@@ -10,14 +10,14 @@ import re
 
 from .redaction import quoted
 
-#: Bytes that a path is shorter than, as Linux has it.
+#: Limit of Linux: a path is shorter than this, in bytes.
 _TOO_LONG = 4096
 
 _WILD = re.compile(r"[*?\[]")
 
 
 def expanded(pattern: str) -> str:
-    """Return a pattern with ``~`` written out.
+    """Return a pattern with ``~`` expanded.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def expanded(pattern: str) -> str:
 
 
 def place(path: str) -> str | None:
-    """Return where a path leads when all links are followed; None where no file can have it, since it is too long, say."""
+    """Return where a path leads when all links are followed; None if no file can have it, for example because it is too long."""
     return os.path.realpath(path) if _is_possible(path) else None
 
 
@@ -43,12 +43,12 @@ def _is_possible(path: str) -> bool:
 
 
 def of(given: str) -> str | None:
-    """Return the pattern of absolute paths that a person means: a file's own path, or a pattern below the working directory.
+    """Return the pattern of absolute paths for what a person typed: a file's path, or a pattern below the working directory.
 
     Parameters
     ----------
     given : str
-        A file that is there, whatever its name, or a pattern.
+        An existing file, whatever its name, or a pattern.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def of(given: str) -> str | None:
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether a path without links in it fits a pattern; links in what stands before the first wildcard are followed."""
+    """Return whether a path without links matches a pattern; links before the pattern's first wildcard are followed."""
     parts = [part for part in pattern.split("/") if part]
     first = next((number for number, part in enumerate(parts) if _WILD.search(part)), len(parts))
     start = os.path.realpath("/" + "/".join(parts[:first]))
@@ -74,8 +74,8 @@ def matches(path: str, pattern: str) -> bool:
 
 
 def _fits(names: list[str], wanted: list[str]) -> bool:
-    """Whether names fit a pattern, part by part."""
-    reached = {0}  # how many names the parts so far may have taken
+    """Return whether names match a pattern, part by part."""
+    reached = {0}  # numbers of names that the parts so far may have matched
     for part in wanted:
         if part == "**":
             reached = set(range(min(reached), len(names) + 1)) if reached else set()

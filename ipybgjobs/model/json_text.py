@@ -1,19 +1,19 @@
-"""JSON that anybody may have written: parsed whole, or refused with one kind of error.
+"""Parse JSON that anyone may have written: whole, or refused with one kind of error.
 
-How deep a parser follows differs between versions of Python: since 3.12 what it returns can be nested ten times deeper than a
-function of Python can follow. So depth has a limit of its own here. Workers load it, so it imports next to nothing.
+How deep the parser goes differs between Python versions: since 3.12, its results can be nested ten times deeper than a
+Python function can recurse. So depth has its own limit here. Workers load it, so it imports next to nothing.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-#: Lists and objects within each other that are read; whatever walks through them needs a few frames for each.
+#: Deepest nesting of lists and objects; walking through them needs a few frames for each level.
 DEEPEST = 200
 
 
-class TooDeep(ValueError):  # noqa: N818 - what is wrong says its name
-    """JSON that is nested too deeply, or too large for the memory there is."""
+class TooDeep(ValueError):  # noqa: N818 - the name says what is wrong
+    """JSON that is nested too deeply, or too large for the available memory."""
 
 
 def parse(text: str | bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
@@ -24,7 +24,7 @@ def parse(text: str | bytes, parse_constant: Callable[[str], Any] | None = None)
     text : str or bytes
         The whole text; bytes are UTF-8, UTF-16 or UTF-32.
     parse_constant : callable, optional
-        Given ``NaN``, ``Infinity`` or ``-Infinity``, returns what stands for it; by default the float.
+        Takes ``NaN``, ``Infinity`` or ``-Infinity``, and returns its replacement; by default the float.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def parse(text: str | bytes, parse_constant: Callable[[str], Any] | None = None)
     Raises
     ------
     ValueError
-        If it is not JSON; a `TooDeep` if it is nested deeper, or is too large for the memory there is.
+        If it is not JSON; `TooDeep` if it is nested deeper, or too large for the available memory.
     """
     try:
         value = json.loads(text, parse_constant=parse_constant)
@@ -46,7 +46,7 @@ def parse(text: str | bytes, parse_constant: Callable[[str], Any] | None = None)
 
 
 def check_depth(value: Any) -> None:
-    """See to it that `parse` will take what is about to be written.
+    """Check that `parse` will accept a value that is about to be written.
 
     Raises
     ------
@@ -54,17 +54,17 @@ def check_depth(value: Any) -> None:
         If lists and objects in the value are nested deeper than `DEEPEST`.
     """
     if _is_deep(value):
-        raise TooDeep(f"it is nested deeper than {DEEPEST} levels")
+        raise TooDeep(f"it is nested more than {DEEPEST} levels deep")
 
 
 def _may_be_deep(text: str | bytes) -> bool:
-    """Whether a text has enough brackets for it, also in UTF-32."""
+    """Return whether a text has enough brackets to be too deep, also in UTF-32."""
     brackets = ("[", "{") if isinstance(text, str) else (b"[", b"{")
     return sum(map(text.count, brackets)) > DEEPEST  # type: ignore[arg-type] # each of the type of the text
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than is read; level by level, since a recursion would fail by its depth."""
+    """Return whether a value is nested too deeply; level by level, because a recursion would itself go too deep."""
     level = [value]
     for _ in range(DEEPEST + 1):
         inside = [each.values() if type(each) is dict else each for each in level if type(each) in (dict, list, tuple)]

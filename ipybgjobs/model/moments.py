@@ -1,7 +1,7 @@
-"""Moments: times of the calendar, typed as local time; never reads a clock.
+"""Calendar times, typed as local time; never reads a clock.
 
-Daylight saving makes some local times exist twice and some not at all: of two the first is meant, and one that does not exist is
-refused. An offset (``+01:00``) leaves nothing open.
+Daylight saving makes some local times exist twice and some not at all: of two, the first is meant; one that does not exist is
+refused. An offset (``+01:00``) makes a time unambiguous.
 """
 
 import contextlib
@@ -12,25 +12,25 @@ from .redaction import quoted
 
 
 def parse(value: "str | dt.datetime", now: float, what: str = "at") -> float:
-    """Turn a moment that is still to come into seconds since the epoch.
+    """Turn a future time into seconds since the epoch.
 
     Parameters
     ----------
     value : str or datetime
-        ``"2026-11-24 22:30"``, with seconds or an offset if need be, or ``"22:30"``: the next one. Without offset: local time.
+        ``"2026-11-24 22:30"``, also with seconds or an offset, or ``"22:30"``: the next one. Without an offset: local time.
     now : float
         Seconds since the epoch.
     what : str
-        What the moment is, for the message.
+        The name of the option, for the message.
 
     Raises
     ------
     ValueError
-        If it can't be read, does not exist, or is past.
+        If it can't be parsed, does not exist, or is in the past.
     """
     moment = _read(value, now, what)
     if moment <= now:
-        raise ValueError(f"{what} is {_typed(value)}, which is past ({show(moment)}); give a time that is still to come.")
+        raise ValueError(f"{what} must be a time in the future; got {_typed(value)} ({show(moment)}).")
     return moment
 
 
@@ -44,11 +44,11 @@ def _read(value: "str | dt.datetime", now: float, what: str) -> float:
         return _seconds(moment, what)
     if isinstance(moment, dt.time):
         return _next(moment, now, what)
-    raise ValueError(f'{what} is {_typed(value)}; give a time such as "2026-11-24 22:30" or "22:30", or a datetime.')
+    raise ValueError(f'{what} must be a time such as "2026-11-24 22:30" or "22:30", or a datetime; got {_typed(value)}.')
 
 
 def _understood(text: str) -> dt.datetime | dt.time | None:
-    """What a text means; None if nothing."""
+    """Return the time that a text means; None if it means none."""
     for read in (dt.datetime.fromisoformat, dt.time.fromisoformat):
         with contextlib.suppress(ValueError):
             return read(text)
@@ -56,7 +56,7 @@ def _understood(text: str) -> dt.datetime | dt.time | None:
 
 
 def _next(clock: dt.time, now: float, what: str) -> float:
-    """Return when a clock shows that time next: today or tomorrow."""
+    """Return the next occurrence of a clock time: today or tomorrow."""
     today = dt.datetime.fromtimestamp(now, clock.tzinfo)
     moment = _seconds(dt.datetime.combine(today.date(), clock), what)
     return moment if moment > now else _seconds(dt.datetime.combine(today.date() + dt.timedelta(days=1), clock), what)
@@ -70,7 +70,8 @@ def _seconds(moment: dt.datetime, what: str) -> float:
         raise ValueError(f"{what} is {_typed(moment)}, which is out of range.") from None
     if not exists:
         raise ValueError(
-            f"{what} is {_typed(moment)}, which does not exist here: clocks go forward over it. Give another time, or an offset."
+            f"{what} is {_typed(moment)}, which does not exist here because clocks go forward over it: "
+            "give another time, or an offset."
         )
     return seconds
 
@@ -81,12 +82,12 @@ def iso(seconds: float | None) -> str | None:
 
 
 def show(seconds: float) -> str:
-    """Show a moment as local time with its zone."""
+    """Return a time as local time with its zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
 
 
 def show_near(seconds: float, now: float) -> str:
-    """Show a moment as people say it: ``18:04``, ``yesterday 18:04``, ``2026-11-20 18:04``."""
+    """Return a time in short form: ``18:04``, ``yesterday 18:04``, ``2026-11-20 18:04``."""
     moment = dt.datetime.fromtimestamp(seconds)  # noqa: DTZ006 - local is meant
     days = (dt.datetime.fromtimestamp(now).date() - moment.date()).days  # noqa: DTZ006 - likewise
     clock = moment.strftime("%H:%M")

@@ -1,27 +1,27 @@
-"""The path of a file whose content goes with a job: text like any path, and what the file held when the job was submitted.
+"""The path of a file whose content goes with a job: text like any path, plus the content at the time of submit.
 
-It reads and writes nothing. Workers load it, so it imports nothing.
+It never reads or writes a file. Workers load it, so it imports nothing.
 """
 
 from typing import Self
 
 
 class Enclosed(str):
-    """A path, with the content that its file had.
+    """A path, with the content of its file.
 
     Parameters
     ----------
     path : str
-        The file; what is shown, and what the job's row says.
+        The file; it is shown, and is in the job's row.
     content : bytes
-        What is kept in the job's folder, and goes with it.
+        Its content, which is kept in the job's folder, and is removed with it.
     """
 
     content: bytes
     __slots__ = ("content",)
 
     def __new__(cls, path: str, content: bytes) -> Self:
-        """Put a path and a content together."""
+        """Combine a path and a content."""
         made = super().__new__(cls, path)
         made.content = content
         return made

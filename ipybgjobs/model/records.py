@@ -1,6 +1,6 @@
-"""The values that the store keeps: jobs, attempts and the words for their states.
+"""The values that the store holds: jobs, attempts and their states.
 
-Frozen, without I/O: what a row says, and how a person would say it.
+Frozen, without I/O: the content of a row, and its wording for a person.
 """
 
 import time
@@ -15,7 +15,7 @@ from .source import Source
 
 
 class JobState(StrEnum):
-    """Where a job is in its life."""
+    """The state of a job."""
 
     QUEUED = "queued"  #: waits for a slot, for its `not_before`, or for a retry
     RUNNING = "running"  #: an attempt holds a slot
@@ -27,7 +27,7 @@ class JobState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens unless a person asks."""
+        """Whether the job stays as it is unless a person acts."""
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -46,14 +46,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose processes these are: PIDs mean nothing elsewhere.
+    """The place that processes belong to: PIDs mean nothing elsewhere.
 
     Parameters
     ----------
     place : str
         Key of the place (see `process.place`): one boot, one PID namespace.
     host : str
-        What its machine was called; shown, and nothing is decided by it.
+        The host name of its machine; only shown, never used for decisions.
     """
 
     place: str
@@ -62,7 +62,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One job as its row says; times are seconds since the epoch, UTC."""
+    """One job, from its row; times are seconds since the epoch, UTC."""
 
     id: int
     uid: str
@@ -75,15 +75,15 @@ class JobRecord:
     submitted_at: float
     started_at: float | None
     ended_at: float | None
-    error: str | None  #: one line; of the last attempt that failed
+    error: str | None  #: one line, from the last attempt that failed
     attempt: int  #: number of the newest attempt; 0 before the first
-    allowed_attempts: int  #: attempts in all, those asked for by hand counted
+    allowed_attempts: int  #: number of attempts allowed, including manual retries
     rules: RetryRules
     timeout: float | None  #: seconds, for each attempt
     owner: Owner
-    ready: bool = False  #: a queued job that a slot is all it waits for
-    blockers: int = 0  #: jobs it comes after that have not ended
-    deadline: float | None = None  #: for the job in all
+    ready: bool = False  #: queued, and waiting only for a slot
+    blockers: int = 0  #: number of unfinished jobs that it depends on
+    deadline: float | None = None  #: for the whole job
     kept: bool = False  #: neither clean nor retention removes it
     retried_from: int | None = None  #: the job whose parameters were changed for this one
     group_id: int | None = None
@@ -91,16 +91,16 @@ class JobRecord:
 
     @property
     def retrying(self) -> bool:
-        """Whether the job waits for another attempt after a failed one."""
+        """Whether the job is waiting for another attempt after a failed one."""
         return self.state is JobState.QUEUED and self.attempt > 0
 
     @property
     def unlaunchable(self) -> bool:
-        """Whether the job rests since it could not be launched, which its error tells; no attempt of it has run."""
+        """Whether the job is held because it could not be launched, as its error says; none of its attempts has run."""
         return self.state is JobState.QUEUED and self.attempt == 0 and self.error is not None and not self.ready
 
     def status(self) -> str:
-        """Say the state as a person would, with the time of a retry or a delayed start."""
+        """Return the state in words, with the time of a retry or a delayed start."""
         if self.state is JobState.QUEUED:
             return self._waits_for()
         if self.state is JobState.RUNNING and self.attempt > 1:
@@ -108,31 +108,31 @@ class JobRecord:
         return str(self.state)
 
     def _waits_for(self) -> str:
-        """Say what a queued job waits for."""
+        """Return what a queued job is waiting for."""
         if self.blockers:
-            return "queued, comes after a job" if self.blockers == 1 else f"queued, comes after {self.blockers} jobs"
+            return "queued, depends on a job" if self.blockers == 1 else f"queued, depends on {self.blockers} jobs"
         clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
         if self.retrying:
-            when = "as soon as there is a slot" if self.ready else f"at {clock}"
+            when = "as soon as a slot is free" if self.ready else f"at {clock}"
             return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} {when}"
         if self.unlaunchable:
-            return f"queued, held: {self.error}; it is launched again at {clock}"
+            return f"queued, held: {self.error}; the next launch is at {clock}"
         delayed = self.not_before > self.submitted_at and not self.ready
         return f"queued, starts at {moments.show(self.not_before)}" if delayed else "queued"
 
     @property
     def standing_error(self) -> str | None:
-        """How the last attempt failed; None while another one runs, which may do better, and where none has."""
+        """How the last attempt failed; None if none failed, or while another one, which may succeed, is running."""
         return None if self.state is JobState.RUNNING or self.unlaunchable else self.error
 
     def elapsed(self, now: float) -> float | None:
-        """Seconds from the first start since it was submitted, or asked for again, to the end or to `now`; None before."""
+        """Return the seconds from the first start after the submit or a manual retry to the end or `now`; None before."""
         if self.started_at is None:
             return None
         return max(0.0, (now if self.ended_at is None else self.ended_at) - self.started_at)
 
     def line(self, now: float, status: str | None = None) -> str:
-        """Say the job in one line; `status`: what is known of it beyond the record."""
+        """Describe the job on one line; `status`: what is known beyond the record."""
         elapsed = self.elapsed(now)
         parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
@@ -144,7 +144,7 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a job; what nobody saw is None."""
+    """One run of a job; what is unknown is None."""
 
     job_id: int
     number: int  #: from 1
@@ -158,15 +158,15 @@ class Attempt:
     peak_memory: int | None  #: bytes
     cpu_seconds: float | None
     launched_by: str | None  #: "fork" or "fresh process"
-    launch_reason: str | None  #: why not by fork
-    folder: str | None  #: relative to the state folder; None where nothing was launched
+    launch_reason: str | None  #: why it was not a fork
+    folder: str | None  #: relative to the state folder; None if nothing was launched
     owner: Owner
     slot: int | None = None  #: number of its queue's slot, from 0
     source: Source | None = None  #: the target's file as it ran
-    origin_id: int | None = None  #: of what surrounded it
+    origin_id: int | None = None  #: of its origin: interpreter, packages, commit
 
     def line(self) -> str:
-        """Say how it went in one line: outcome, why, and what it used."""
+        """Describe the attempt on one line: outcome, reason, and resources used."""
         facts = [self.outcome or "running", self.error, self.launched_by]
         if self.signal is not None:
             facts.append(f"signal {self.signal}")
@@ -181,7 +181,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
-    """Jobs that were submitted together, as the group's row says."""
+    """Jobs that were submitted together, from the group's row."""
 
     id: int
     uid: str
@@ -192,16 +192,16 @@ class GroupRecord:
 
     @property
     def total(self) -> int:
-        """Jobs that are there."""
+        """Number of jobs."""
         return sum(self.counts.values())
 
     @property
     def live(self) -> int:
-        """Jobs that have not ended."""
+        """Number of unfinished jobs."""
         return self.counts.get("queued", 0) + self.counts.get("running", 0)
 
     def line(self) -> str:
-        """Say the group in one line."""
+        """Describe the group on one line."""
         states = ", ".join(f"{self.counts[state]:,} {state}" for state in JobState if state in self.counts)
         parts = [f"group {self.id}", one_line(self.name or ""), self.target, f"{self.total:,} jobs: {states or 'none left'}"]
         return " · ".join(part for part in parts if part)

@@ -1,7 +1,7 @@
-"""What may be shown: secrets blanked, and text that stays on its line. The one rule of what is secret, for every surface.
+"""Make text safe to show: blank secrets, and keep text on its line. The only rule of what is secret, used everywhere.
 
-A value is secret by the name that it stands under, at any depth, or by its form: the password of a URL, what follows ``Bearer``.
-Pure functions; they decide nothing about where the text goes. Workers load it when they show something.
+A value is secret by its name, at any depth, or by its form: the password in a URL, what follows ``Bearer``.
+Pure functions, which never decide where the text goes. Workers load it when they show something.
 """
 
 import fnmatch
@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-#: What stands in the place of a secret.
+#: Replacement for a secret.
 BLANK = "•••"
 
-#: Names that hold secrets, as patterns; case and underscores do not count. Those of the configuration come on top.
+#: Patterns of secret names; case and underscores are ignored. Those of the configuration are added.
 SECRET_NAMES = (
     "*password*",
     "*passwd*",
@@ -43,31 +43,31 @@ SECRET_NAMES = (
     "*connstring*",
 )
 
-#: Words that make a name secret where they stand in it, as in ``session_cookie``; ``bypass`` and ``author`` have none of them.
+#: Words that make a name secret anywhere in it, as in ``session_cookie``; ``bypass`` and ``author`` contain none of them.
 _WORDS = frozenset({"authorization", "bearer", "cookie", "cookies", "dsn", "jwt", "jwts"})
 
-#: Words that make a name secret where they stand last: ``db_pass`` and ``card_pin``, but not ``pass_rate`` and ``pin_memory``.
+#: Words that make a name secret at its end: ``db_pass`` and ``card_pin``, but not ``pass_rate`` and ``pin_memory``.
 _LAST_WORDS = frozenset({"auth", "pass", "pat", "pin", "pwd"})
 
 #: The working directory of a shell.
 _NO_SECRETS = frozenset({"PWD", "OLDPWD"})
 
-#: A secret that is shorter would blank half of any text: there it is blanked only where it stands in quotes.
+#: A shorter secret would blank half of any text, so it is blanked only in quotes.
 _SHORTEST = 4
 
-#: Longest text that a value is shown by.
+#: Longest text that shows a value.
 LONGEST = 60
 
-#: Python refuses to write out much longer numbers.
+#: Python refuses to print much longer numbers.
 _MOST_BITS = 1000
 
-#: How deep values are looked into; what is deeper is not shown.
+#: How deep values are searched; anything deeper is not shown.
 _DEEPEST = 200
 
-#: How many objects of the user's classes are looked into; a model may hang together with millions.
+#: How many objects of the user's classes are searched; a model may reference millions.
 _MOST_OBJECTS = 1000
 
-#: What is secret by its form: the password of a URL, a parameter of its query, the value of an ``Authorization``.
+#: Secret by form: the password in a URL, a parameter of its query, the value of an ``Authorization``.
 _FORMS = (
     re.compile(r"""://[^\s/:@'"<>]{0,200}:(?P<secret>[^\s/@'"<>]{1,500})@"""),
     re.compile(r"""[?&](?P<name>[\w-]{1,100})=(?P<secret>[^\s&#'"<>]{1,500})"""),
@@ -78,7 +78,7 @@ _PART_OF_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def secret_names(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
-    """Those of `names` that match one of the `patterns`, or are secret in any case."""
+    """Return those of `names` that match one of the `patterns`, or are always secret."""
     wanted = [_folded(pattern) for pattern in patterns]
     return tuple(
         name for name in names if _is_secret(name) or any(fnmatch.fnmatchcase(_folded(name), pattern) for pattern in wanted)
@@ -87,7 +87,7 @@ def secret_names(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ..
 
 @functools.lru_cache(maxsize=4096)
 def _is_secret(name: str) -> bool:
-    """Whether a name is secret whatever the configuration says."""
+    """Return whether a name is secret whatever the configuration says."""
     if name in _NO_SECRETS:
         return False
     words = [word.lower() for word in _PART_OF_NAME.findall(name)]
@@ -105,12 +105,12 @@ def _hides(name: Any, names: frozenset[str]) -> bool:
 
 
 def names_in(value: Any) -> set[str]:
-    """Every name that something stands under in a value, at any depth."""
+    """Return every key and field name in a value, at any depth."""
     return {name for name, _, _ in _Walk(frozenset()).over(value) if name is not None}
 
 
 def secrets_in(value: Any, names: Iterable[str], *, secret: bool = False) -> list[str]:
-    """The texts in a value that are secret: below a key or field in `names`, below one that is named so, or by their form."""
+    """Return the secret texts in a value: under a key or field in `names`, under a secret name, or secret by form."""
     found: list[str] = []
     for _, item, hidden in _Walk(frozenset(names)).over(value, secret=secret):
         if isinstance(item, str):
@@ -121,7 +121,7 @@ def secrets_in(value: Any, names: Iterable[str], *, secret: bool = False) -> lis
 
 
 def _texts(value: Any) -> list[str]:
-    """How a secret may stand in a text."""
+    """Return how a secret may appear in a text."""
     if value is None or isinstance(value, bool):
         return []
     if isinstance(value, (bytes, bytearray)):
@@ -133,23 +133,23 @@ def _texts(value: Any) -> list[str]:
 
 
 class _Walk:
-    """Goes through what a value holds; through each object of the user's classes once, and not through any number of them."""
+    """Walks through a value, visiting each object of the user's classes once, up to a limit."""
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
-        self._seen: dict[int, Any] = {}  # the objects, too, so that no other gets the same identity
+        self._seen: dict[int, Any] = {}  # keeps the objects too, so that no other gets the same identity
 
     def over(
         self, value: Any, name: str | None = None, depth: int = 0, *, secret: bool = False
     ) -> Iterator[tuple[str | None, Any, bool]]:
-        """Every name, with what is there that holds nothing else, and whether it stands below a secret name."""
+        """Yield each name with its leaf value, and whether it is under a secret name."""
         parts = self._parts(value) if depth < _DEEPEST else None
         yield name, value if parts is None else None, secret
         for each, item in parts or ():
             yield from self.over(item, each, depth + 1, secret=secret or _hides(each, self._names))
 
     def _parts(self, value: Any) -> list[tuple[str | None, Any]] | None:
-        """What a value holds, each with the name that it stands under; None where it holds nothing."""
+        """Return the parts of a value, each with its name; None if it has no parts."""
         if isinstance(value, dict):
             return [(key if isinstance(key, str) else None, item) for key, item in value.items()]
         if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -169,12 +169,12 @@ class _Walk:
 
 
 def _is_pair(value: tuple[Any, ...]) -> bool:
-    """Whether it may be a name with its value."""
+    """Return whether a value may be a pair of a name and its value."""
     return len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004 - the two
 
 
 def _fields(value: Any) -> list[tuple[str | None, Any]]:
-    """What an object of a user's class bears: dataclasses, models of pydantic, any other; none of arrays and tables."""
+    """Return the fields of an object of a user's class, such as a dataclass or a pydantic model; none for arrays and tables."""
     kind = type(value)
     if isinstance(value, type) or kind.__module__ == "builtins" or hasattr(kind, "shape"):
         return []
@@ -183,7 +183,7 @@ def _fields(value: Any) -> list[tuple[str | None, Any]]:
             return [("secret", value.get_secret_value())]
         slots = [name for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)]
         return [*getattr(value, "__dict__", {}).items(), *((name, getattr(value, name)) for name in slots)]
-    except Exception:  # an object may do anything when it is asked
+    except Exception:  # an object may do anything when it is accessed
         return []
 
 
@@ -193,9 +193,9 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def blanked(value: Any, names: Iterable[str]) -> Any:
-    """Copy a value with what is secret blanked, at any depth: what stands under one of `names`, and what is secret in any case.
+    """Copy a value with secrets blanked at any depth: those under one of `names`, and those that are always secret.
 
-    An object becomes what shows its repr, blanked too.
+    An object is replaced by one that shows its repr, also blanked.
     """
     return _blanked(value, frozenset(names), 0)
 
@@ -227,7 +227,7 @@ def _blanked_items(value: Any, names: frozenset[str], depth: int) -> Any:
 def _of_kind(kind: Any, items: list[Any]) -> Any:
     try:
         return kind(items)
-    except TypeError:  # of a set, an item that can't be hashed any more
+    except TypeError:  # an item of a set that can no longer be hashed
         return items
 
 
@@ -246,10 +246,10 @@ class _Shown:
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """Remove secret values from a text, however they are written there, and what is secret by its form.
+    """Remove secret values from a text, however they are written there, and anything secret by form.
 
-    A value shorter than four characters would blank half of any text: it goes only where it stands in quotes, as a whole. Where a
-    text was cut (``…``), what is left of a secret goes too.
+    A value shorter than four characters would blank half of any text, so it is removed only where it is quoted as a whole.
+    If a text was cut (``…``), the remainder of a secret is removed too.
     """
     secrets = set(secrets)
     for form in sorted({form for secret in secrets for form in _written(secret)}, key=len, reverse=True):
@@ -261,7 +261,7 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _written(secret: str) -> frozenset[str]:
-    """How a secret may be written: as it is, by repr, in JSON, in HTML, in a URL."""
+    """Return how a secret may be written: as it is, as a repr, in JSON, in HTML, in a URL."""
     if not secret:
         return frozenset()
     inside = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
@@ -278,13 +278,13 @@ def _in_html(text: str) -> str:
 
 
 def _in_url(text: str, safe: str) -> str:
-    """As `urllib.parse.quote` would, which takes long to import."""
+    """Quote like `urllib.parse.quote`, which is slow to import."""
     plain = set(f"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-~{safe}".encode())
     return "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
 
 
 def _without_rests(text: str, secrets: Iterable[str]) -> str:
-    """Remove what a cut has left of a secret: its beginning before the mark, its end after it."""
+    """Remove what a cut left of a secret: its beginning before the mark, its end after it."""
     for secret in secrets:
         for length in range(len(secret) - 1, _SHORTEST - 1, -1):
             if secret[:length] + "…" in text or secret[:length] + "\n…" in text:
@@ -295,7 +295,7 @@ def _without_rests(text: str, secrets: Iterable[str]) -> str:
 
 
 def _by_form(text: str) -> Iterator[re.Match[str]]:
-    """What is secret by its form."""
+    """Return the parts of a text that are secret by form."""
     for form in _FORMS:
         for match in form.finditer(text):
             if _is_secret(match.groupdict().get("name", "secret")) and match["secret"] != BLANK:
@@ -322,16 +322,16 @@ def cleaned(value: Any, secrets: Iterable[str]) -> Any:
 
 
 def shown_for(name: str, text: str) -> str:
-    """A value as a message may show it."""
+    """Return a value as a message may show it."""
     return BLANK if _is_secret(name) else text
 
 
-#: Takes all that it can and gives nothing back, so that a long text is read once.
+#: Possessive, without backtracking, so that a long text is read only once.
 _TYPED = re.compile(r"(?:(?P<option>--[\w-]{1,100}+)[ =]|(?<!\w)(?P<name>\w++)[ \"']*+[=:]) *+")
 
 
 def typed(text: str, names: Iterable[str] = ()) -> str:
-    """A line as somebody typed it, or a part of one, cut where a secret's value begins: where that ends, nobody can tell."""
+    """Return a typed line, or a part of one, cut where a secret's value begins, because its end can't be determined."""
     wanted = frozenset(names)
     for match in _TYPED.finditer(text):
         if _hides((match["option"] or match["name"]).lstrip("-"), wanted) and match.end() < len(text):
@@ -340,7 +340,7 @@ def typed(text: str, names: Iterable[str] = ()) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Escape everything that could start a new line or steer a terminal: ``\n``, ``\x1b``, U+2028 ..."""
+    r"""Escape everything that could start a new line or control a terminal: ``\n``, ``\x1b``, U+2028 ..."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else _escaped(character) for character in text)
@@ -351,12 +351,12 @@ def _escaped(character: str) -> str:
 
 
 def quoted(value: Any) -> str:
-    """How a refusal quotes what somebody gave: on one line, cut, whatever it is and however large."""
+    """Return how a message quotes a given value: on one line, cut, whatever it is and however large."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return f"a number of {value.bit_length():,} bits"
     try:
         text = repr(value)
-    except Exception:  # what a class of the user's does, or a value that is nested too deeply
+    except Exception:  # a class of the user's fails, or a value is nested too deeply
         text = f"a {type(value).__name__}"
     return one_line(cut(text))
 

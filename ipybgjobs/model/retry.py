@@ -1,4 +1,4 @@
-"""When a failed attempt is followed by another: pure functions of the rules and the failure.
+"""Decide whether and when a failed attempt is retried: pure functions of the policy and the failure.
 
 Never reads a clock and draws no random number of its own: the draw is passed in.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-#: Faults of the code: another attempt would fail the same way.
+#: Errors in the code: another attempt would fail the same way.
 FAULTS_OF_THE_CODE = ("TypeError", "NameError", "AttributeError", "ImportError", "SyntaxError", "AssertionError")
 
 
@@ -18,20 +18,20 @@ class RetryRules:
     Parameters
     ----------
     max_attempts : int
-        Runs in all, the first one counted; at least 1.
+        Maximum number of attempts, including the first; at least 1.
     delay_seconds : tuple of float
-        One number: the delay before the second run, multiplied by `backoff_factor` for each further one.
+        One number: the delay before the second attempt, multiplied by `backoff_factor` for each further one.
         Several: each delay in turn, the last one repeating, not multiplied.
     backoff_factor : float
         At least 1.
     max_delay_seconds : float
         No delay is longer than this, jitter included.
     jitter : float
-        Share of the delay added at random, 0 to 1.
+        Largest random addition, as a fraction of the delay, 0 to 1.
     retry_on : tuple of str
-        Exception names that are retried; empty: every one that `never_retry` does not name.
+        Exception names that are retried; empty: all that `never_retry` does not name.
     never_retry : tuple of str
-        Exception names that are not retried; subclasses count, as with ``except``.
+        Exception names that are not retried; subclasses are included, as with ``except``.
     """
 
     max_attempts: int = 3
@@ -55,19 +55,19 @@ class RetryRules:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How an attempt failed, as far as the rules look at it.
+    """How an attempt failed, as far as it matters to the retry policy.
 
     Parameters
     ----------
     names : tuple of str
-        Names of the exception's class and its bases, bare and dotted; empty where nothing was raised
+        Names of the exception's class and its bases, bare and dotted; empty if nothing was raised
         (``lost``, ``timeout``).
     fatal : bool
-        The job said ``raise Fail``.
+        Whether the job raised ``Fail``.
     asked : bool
-        The job said ``raise Retry``.
+        Whether the job raised ``Retry``.
     after : float or None
-        Seconds, where ``Retry(after=…)`` gave them.
+        Seconds, if set by ``Retry(after=…)``.
     """
 
     names: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Failure:
 
 
 def delay_before(rules: RetryRules, attempt: int, draw: float) -> float:
-    """Seconds to wait before attempt number `attempt`.
+    """Return the seconds to wait before attempt number `attempt`.
 
     ``min(max_delay, delay * factor ** (attempt - 2) * (1 + jitter * draw))``
 
@@ -86,7 +86,7 @@ def delay_before(rules: RetryRules, attempt: int, draw: float) -> float:
     rules : RetryRules
         The policy.
     attempt : int
-        2 for the second run.
+        2 for the second attempt.
     draw : float
         A random number in [0, 1).
     """
@@ -113,7 +113,7 @@ def next_delay(rules: RetryRules, made: int, failure: Failure, draw: float) -> f
     rules : RetryRules
         The policy.
     made : int
-        Attempts made so far, the failed one counted.
+        Number of attempts so far, including the failed one.
     failure : Failure
         How it failed.
     draw : float

@@ -1,4 +1,4 @@
-"""Which values survive JSON unchanged, which need a pickle, and by which key a pickled one is kept.
+"""Decide which values survive JSON unchanged, which need a pickle, and by which key a pickled one is kept.
 
 Workers load it, so it imports nothing at the top.
 """
@@ -13,17 +13,17 @@ INIT, PARAMS, CODE = "init", "params", "code"
 
 _ATOMS = (type(None), bool, float)
 
-#: Bits of an integer that Python still writes as text, with a margin.
+#: Most bits of an integer that Python still writes as text, with a margin.
 _LONGEST_INT = 8192
 
 _DEEPEST = 50
 
-#: Keys of a dict that are shown.
+#: Most keys of a dict that are shown.
 _MOST_KEYS = 6
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether JSON gives the value back as it is: types exact, keys text, no tuple that would come back a list."""
+    """Return whether JSON preserves the value: exact types, text keys, no tuple that would become a list."""
     kind = type(value)
     if kind is str:
         return value.isascii() or _encodable(value)
@@ -64,7 +64,7 @@ def of_part(values: Mapping[str, _Value], part: str) -> dict[str, _Value]:
 
 
 def dump(value: Any) -> bytes:
-    """Pickle a value by cloudpickle, protocol 5.
+    """Pickle a value with cloudpickle, protocol 5.
 
     Raises
     ------
@@ -77,20 +77,22 @@ def dump(value: Any) -> bytes:
 
 
 def load(content: bytes) -> Any:
-    """Load what `dump` wrote; classes that this process has sent or got by value stay as they are."""
+    """Load what `dump` of this or an older version wrote; classes that this process knows by value are left as they are."""
     import sys
 
     if "cloudpickle" in sys.modules:
         from . import by_value
 
         return by_value.load(content)
-    import pickle
+    import io
 
-    return pickle.loads(content)
+    from .former_names import Unpickler
+
+    return Unpickler(io.BytesIO(content)).load()
 
 
 def digest(value: Any) -> str:
-    """Return what tells a value from others, the same in every process: sets, whose order differs, as what they hold.
+    """Return a digest of a value, the same in every process: sets, whose order differs, count by their items.
 
     Raises
     ------
@@ -119,18 +121,18 @@ def _digest(value: Any) -> bytes:
 
 
 def name_of_type(value: Any) -> str:
-    """Return the name of a value's type, whatever the type itself says of it."""
+    """Return the name of a value's type, even if the type overrides it."""
     return str(type.__dict__["__name__"].__get__(type(value)))
 
 
 def describe(value: Any) -> str:
-    """Describe a value that is not shown whole: its type, and its shape or what it holds by name where it has such."""
+    """Describe a value that is not shown whole: its type, and its shape or keys if it has any."""
     kind = name_of_type(value)
     if type(value) is dict and value and all(type(key) is str and key.isidentifier() for key in value):
         more = ", …" if len(value) > _MOST_KEYS else ""
         return f"<{kind} of {', '.join(list(value)[:_MOST_KEYS])}{more}>"
     try:
         shape = getattr(value, "shape", None)
-    except Exception:  # a proxy may raise whatever it is asked
+    except Exception:  # a proxy may raise on every access
         shape = None
     return f"<{kind} {'×'.join(map(str, shape))}>" if isinstance(shape, tuple) and shape else f"<{kind}>"

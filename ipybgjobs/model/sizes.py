@@ -1,10 +1,10 @@
-"""Sizes in bytes, shown as a person would write them; measures nothing."""
+"""Format sizes in bytes for people; measures nothing."""
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def show(count: int) -> str:
-    """Show bytes: ``812 B``, ``4.2 kB``, ``37 MB``."""
+    """Format bytes: ``812 B``, ``4.2 kB``, ``37 MB``."""
     value = float(count)
     for unit in _UNITS:
         if value < 999.5 or unit == _UNITS[-1]:  # noqa: PLR2004 - three digits

@@ -1,4 +1,4 @@
-"""The file that a target comes from: its content as a hash, its date and size as a cheap sign that it is still the same.
+"""The file that a target comes from: a hash of its content, and its date and size as a cheap sign that it is unchanged.
 
 A value: it is looked up by `targets.source`, and never reads a file itself.
 """
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as it was at one look.
+    """A file as it was at one moment.
 
     Parameters
     ----------
@@ -45,5 +45,5 @@ class Source:
         return found
 
     def is_same(self, seen: list[Any] | None) -> bool:
-        """Whether a worker has run this very content: `seen` is what it loaded, as `to_json`."""
+        """Return whether a worker has run exactly this content; `seen`: what it loaded, as from `to_json`."""
         return seen is not None and (seen[0], seen[-1]) == (self.path, self.digest)

@@ -1,33 +1,33 @@
-"""Text as a terminal would leave it standing: carriage returns, backspaces and movements are done, colours stay. Pure functions.
+"""Render text as a terminal would: apply carriage returns, backspaces and movements, and keep colours. Pure functions.
 
-The sequences are those of ECMA-48 that progress bars use: CSI A and B (up, down), K (erase in the line), m (colours). What
-stands takes no more room than its text and a constant, whatever the movements: nobody has to trust who wrote it.
+The sequences are those of ECMA-48 that progress bars use: CSI A and B (up, down), K (erase in the line), m (colours). The
+result takes no more room than its text and a constant, whatever the movements, so the text need not be trusted.
 """
 
 import re
 from collections.abc import Iterator
 
-#: Characters and sequences that are no text: a control sequence, a string (a link, say), a shorter escape, one that is none.
+#: Characters and sequences that are not text: a control sequence, a string (such as a link), a shorter escape, a lone escape.
 _CONTROLS = re.compile(r"[\r\n\x08]|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x00-\x1f]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b")
 
 #: Lines that all movements down may add to those of the text; no screen has more.
 _MOST_ROWS = 500
 
-#: Spaces that may be added in all, before what is written right of a line's end.
+#: Most spaces that may be added in total, before text that is written beyond the end of a line.
 _MOST_SPACES = 100_000
 
-#: What leads from one line to another.
+#: Sequences that move from one line to another.
 _ACROSS_LINES = re.compile(r"\x1b\[[0-9;?]*[ABEFHJdf]")
 
-#: What makes a text look different from how it is written.
+#: Sequences that make a text look different from how it is written.
 _MOVING = re.compile(r"[\r\x08]|\x1b\[[0-9;?]*[ABCDGHJK]")
 
 
 def settled(text: str) -> str:
-    """Return a text as it stands when all its movements are done: of a progress bar the last state is left."""
+    """Return a text after all its movements: of a progress bar, only the last state is left."""
     if not _MOVING.search(text):
         return text
-    if not _ACROSS_LINES.search(text):  # then each line stands for itself, and most need no look
+    if not _ACROSS_LINES.search(text):  # then lines are independent, and most need no work
         return "\n".join(_drawn(line) if _MOVING.search(line) else line for line in text.split("\n"))
     return _drawn(text)
 
@@ -40,7 +40,7 @@ def _drawn(text: str) -> str:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """What is written, and the controls between, one after the other."""
+    """Yield text and controls, in order."""
     position = 0
     for control in _CONTROLS.finditer(text):
         if control.start() > position:
@@ -57,7 +57,7 @@ class _Screen:
     Parameters
     ----------
     most_rows : int
-        How many lines there may be.
+        Maximum number of lines.
     """
 
     def __init__(self, most_rows: int) -> None:
@@ -68,7 +68,7 @@ class _Screen:
         self._spaces = _MOST_SPACES
 
     def take(self, part: str) -> None:
-        """Do what a text or a control says."""
+        """Apply a text or a control."""
         if part == "\n":
             self._move(1)
             self._column = 0
@@ -81,7 +81,7 @@ class _Screen:
         elif part[0] != "\x1b":
             self._write(part)
         elif len(part) > 1:
-            self._colours.append(part)  # takes no room either; an escape alone must not begin anything with what follows
+            self._colours.append(part)  # takes no room either; a lone escape must not combine with what follows
 
     def _sequence(self, argument: str, final: str) -> None:
         if final == "m":

@@ -1,27 +1,27 @@
-"""Whether all that a kernel has sent has come: Jupyter's own session numbers its messages, over all channels, without a gap.
+"""Detect missing messages of a kernel: Jupyter's session numbers its messages over all channels, without gaps.
 
-Of a kernel with other ids it knows nothing, and says so.
+For a kernel with other message ids it reports none, since it can't know.
 """
 
 from typing import Any
 
 
 class Arrivals:
-    """Counts the messages that have come from a kernel."""
+    """Counts the messages that have arrived from a kernel."""
 
     def __init__(self) -> None:
         self._stem: str | None = None
         self._numbers: set[int] = set()
         self._replies = 0
-        self.newest = -1  #: number of the message that has come last
+        self.newest = -1  #: number of the last message that has arrived
 
     @property
     def begun(self) -> bool:
-        """Whether a message was noted."""
+        """Return whether any message was counted."""
         return self._stem is not None
 
     def note(self, message: dict[str, Any]) -> None:
-        """Take note of a message of the IOPub channel; those of its forks count for themselves."""
+        """Count a message of the IOPub channel; those of the kernel's forks have their own numbers."""
         stem, _, number = str(message["header"].get("msg_id", "")).rpartition("_")
         if not number.isdecimal() or not stem:
             return
@@ -32,11 +32,11 @@ class Arrivals:
             self.newest = int(number)
 
     def note_reply(self) -> None:
-        """Take note of a reply, which has come on another channel and bears a number as well."""
+        """Count a reply, which arrived on another channel and has a number too."""
         self._replies += 1
 
     def missing(self) -> int:
-        """How many messages have not come, between the first and the last that have; 0 where that can't be known."""
+        """Return the number of missing messages between the first and the last that arrived; 0 if that can't be known."""
         if not self._numbers:
             return 0
         sent = max(self._numbers) - min(self._numbers) + 1

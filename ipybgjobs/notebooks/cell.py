@@ -1,6 +1,6 @@
-"""A notebook's cell as a job: the class whose method runs the code that ``%%bgjob`` has sent, in a namespace of its own.
+"""A notebook cell as a job: the class whose method runs the code sent by ``%%bgjob``, in its own namespace.
 
-It runs in a worker, by IPython's own machinery, which is imported there and then; it decides nothing about what may run.
+It runs in a worker, with IPython, which is imported only then; it never decides what may run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class Cell:
         code : str
             The cell.
         variables : mapping, optional
-            Variables that are there when it begins.
+            Variables that exist when it begins.
         names : sequence of str
             Variables to return when it has ended.
 
@@ -36,19 +36,19 @@ class Cell:
         InvalidRequest
             Outside of a job.
         NameError
-            If the cell has not set one of `names`.
+            If the cell did not set one of `names`.
         BaseException
             Whatever the cell raises; its traceback begins in the cell.
         """
         job = current_job.current_job()
         if job is None:
-            raise InvalidRequest("The code of a cell runs in a job; to run it here, put it in a cell without %%bgjob.")
-        import IPython  # noqa: F401 - first, since the job's shell is made with it
+            raise InvalidRequest("Cell.run works only inside a job: to run the code here, put it in a cell without %%bgjob.")
+        import IPython  # noqa: F401 - first, because it creates the job's shell
 
         from ..worker import shell
 
         namespace = shell.run_cell(code, f"<cell of job {job.id}>", dict(variables or {}))
         missing = [name for name in names if name not in namespace]
         if missing:
-            raise NameError(f"--out asks for {', '.join(missing)}, which the cell has not set.")
+            raise NameError(f"--out asks for {', '.join(missing)}, which the cell did not set.")
         return current_job.Unshown({name: namespace[name] for name in names})

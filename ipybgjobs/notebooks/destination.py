@@ -1,6 +1,6 @@
-"""Where a notebook's output goes: decided and checked at submit, named when the job runs.
+"""Choose where a notebook's output goes: decided and checked at submit, named when the job runs.
 
-Never the input itself, nor a notebook that somebody wrote. No file is left here, and no folder is made.
+It is never the input itself, nor a notebook that was not written by a job. No file or folder is created here.
 """
 
 import itertools
@@ -19,14 +19,14 @@ def resolved(output: str | os.PathLike[str] | None, path: str) -> str:
     Parameters
     ----------
     output : str or path-like or None
-        As given; None: the folder of the input.
+        As passed; None: the folder of the input.
     path : str
-        The input, absolute and without links.
+        The input, absolute and with links resolved.
 
     Raises
     ------
     InvalidParameters
-        If it is neither, is the input or another notebook that is no output, or can't be written.
+        If it is neither, is the input or another notebook that is not an output, or can't be written.
     """
     given = os.path.dirname(path) + "/" if output is None else os.path.expanduser(os.fspath(output))
     place = os.path.realpath(given)
@@ -34,16 +34,18 @@ def resolved(output: str | os.PathLike[str] | None, path: str) -> str:
         _check_folder(place, given)
         return os.path.join(place, "")
     if not place.endswith(_SUFFIX):
-        raise InvalidParameters(f"output is {given!r}: it ends in {_SUFFIX}, or is a folder: {given}/ where it is not there yet.")
+        raise InvalidParameters(
+            f"output must end in {_SUFFIX} or be a folder ({given}/ if it does not exist yet); got {given!r}."
+        )
     if place == path or (os.path.exists(place) and os.path.samefile(place, path)):
-        raise InvalidParameters(f"output is {given!r}, the notebook itself, which is never overwritten: give another.")
+        raise InvalidParameters(f"output is {given!r}, the notebook itself, which is never overwritten: choose another path.")
     _check_folder(os.path.dirname(place), given)
     _check_output(place, given)
     return place
 
 
 def _check_folder(folder: str, given: str) -> None:
-    """See to it that a folder is there and can be written, or could be made."""
+    """Check that a folder exists and is writable, or could be created."""
     place = folder
     while not os.path.lexists(place):
         place = os.path.dirname(place)
@@ -56,15 +58,15 @@ def _check_folder(folder: str, given: str) -> None:
 
 
 def _check_output(place: str, given: str) -> None:
-    """See to it that what is there already, if anything, is what a job has left."""
+    """Check that an existing file is the output of a job."""
     if os.path.exists(place) and document.author(place) is None:
         raise InvalidParameters(
-            f"output is {given!r}, which is there and is not a job's output: it is not overwritten; give another, or remove it."
+            f"output {given!r} already exists and was not written by a job: choose another path or delete it."
         )
 
 
 def file(output: str, path: str, job_id: int | None, job_uid: str | None) -> str:
-    """Return the output file: in a folder the input's name with the job's number, so that no job overwrites another's.
+    """Return the output file: in a folder, the input's name with the job's number, so that no job overwrites another's output.
 
     Parameters
     ----------
@@ -73,17 +75,19 @@ def file(output: str, path: str, job_id: int | None, job_uid: str | None) -> str
     path : str
         The input.
     job_id, job_uid : int and str, or None
-        The job; None where it runs outside of one.
+        The job; None if it runs outside a job.
 
     Raises
     ------
     InvalidParameters
-        If something that is no output has appeared there.
+        If a file that is not an output has appeared there.
     """
     if not output.endswith(os.sep):
         _check_output(output, output)
         return output
     stem = os.path.basename(path).removesuffix(_SUFFIX) + (".out" if job_id is None else f"-job{job_id}")
-    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))  # the number may be another user's too
+    names = itertools.chain(
+        [stem], (f"{stem}-{number}" for number in itertools.count(2))
+    )  # another user may have a job of the same number
     places = (f"{output}{name}{_SUFFIX}" for name in names)
     return next(place for place in places if not os.path.exists(place) or document.author(place) == (job_uid or ""))

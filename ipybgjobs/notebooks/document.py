@@ -1,4 +1,4 @@
-"""A notebook as a document: read and checked, its outputs left behind; its code cells, and the headings above them.
+"""A notebook as a document: read and checked, without its outputs; its code cells, and the headings above them.
 
 It runs nothing and writes nothing.
 """
@@ -11,44 +11,44 @@ from typing import Any, NamedTuple
 from ..errors import InvalidParameters
 from ..model import json_text, redaction
 
-#: The major version of the format that is run.
+#: The major version of the format that can be run.
 VERSION = 4
 
-#: The minor version since which cells have ids.
+#: The first minor version in which cells have ids.
 _FIRST_WITH_IDS = 5
 
-#: Under this name the metadata of an output, and of its cells, say what we know.
+#: Key of our data in the metadata of an output and of its cells.
 METADATA = "ipybgjobs"
 
 PARAMETERS = "parameters"
 INJECTED = "injected-parameters"
 SETUP = "setup"
 
-#: A cell with this tag is not run, as nbclient has it.
+#: A cell with this tag is not run, as in nbclient.
 SKIPPED = "skip-execution"
 
 
 class CodeCell(NamedTuple):
-    """A cell that is run."""
+    """A cell to run."""
 
     place: int  #: among all cells
-    number: int  #: among the cells that are run, from 1
-    heading: str  #: the nearest one above it; empty where there is none
+    number: int  #: among the cells to run, from 1
+    heading: str  #: the nearest one above it; empty if there is none
     cell: Any
 
     @property
     def tags(self) -> list[str]:
-        """The cell's tags."""
+        """Return the cell's tags."""
         return _tags(self.cell)
 
 
 def load(path: str) -> bytes:
-    """Read a notebook file, without its outputs, as text that `parse` takes.
+    """Read a notebook file without its outputs, as text for `parse`.
 
     Raises
     ------
     InvalidParameters
-        If there is none, or it is no notebook that can be run.
+        If it does not exist, or is not a notebook that can be run.
     """
     shown = redaction.one_line(path)
     try:
@@ -59,7 +59,7 @@ def load(path: str) -> bytes:
         text = json.dumps(content).encode()
         _check(shown, text)
     except (json_text.TooDeep, RecursionError, MemoryError):
-        raise InvalidParameters(f"{shown} is not a notebook that can be run: it is nested too deeply, or too large.") from None
+        raise InvalidParameters(f"{shown} can't be run: it is too deeply nested or too large.") from None
     return text
 
 
@@ -70,43 +70,45 @@ def _read(path: str, shown: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             content = json_text.parse(file.read())
     except OSError as error:
-        raise InvalidParameters(f"There is no notebook {shown} that can be read: {error.strerror}.") from None
+        raise InvalidParameters(f"The notebook {shown} can't be read: {error.strerror}.") from None
     except json_text.TooDeep:
         raise
     except ValueError:
-        raise InvalidParameters(f"{shown} is not a notebook: it holds no JSON.") from None
+        raise InvalidParameters(f"{shown} is not a notebook: it does not contain valid JSON.") from None
     version = content.get("nbformat") if isinstance(content, dict) else None
     if isinstance(version, int) and 0 < version < VERSION:
         return _upgraded(shown, content)
     if version != VERSION or not isinstance(content.get("cells"), list):
         said = (
-            "has no nbformat and cells"
+            "has no nbformat or no cells"
             if version is None or version == VERSION
             else f"has the format {redaction.quoted(version)}"
         )
-        raise InvalidParameters(f"{shown} is not a notebook that can be run: it {said}, where one of format {VERSION} is needed.")
+        raise InvalidParameters(f"{shown} can't be run: it {said}; a notebook of format {VERSION} is required.")
     return dict(content)
 
 
 def _upgraded(path: str, content: dict[str, Any]) -> dict[str, Any]:
-    """A notebook of an older format, as nbformat upgrades it when Jupyter opens it."""
+    """Return a notebook of an older format as upgraded by nbformat, like Jupyter does when opening it."""
     import nbformat
 
     try:
         upgraded: dict[str, Any] = json.loads(nbformat.v4.writes(nbformat.reads(json.dumps(content), as_version=VERSION)))
     except Exception as error:
         reason = redaction.one_line(f"{type(error).__name__}: {error}")
-        raise InvalidParameters(f"{path} has the old format {content['nbformat']}, and can't be upgraded: {reason}.") from None
+        raise InvalidParameters(
+            f"{path} has the old format {content['nbformat']}, which could not be upgraded: {reason}."
+        ) from None
     return upgraded
 
 
 def _is_special(path: str) -> bool:
-    """Whether reading it might never end: a pipe, a device."""
+    """Return whether reading it might never end, as for a pipe or a device."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _check(path: str, text: bytes) -> None:
-    """See to it that a notebook has what running it needs; what differs from the format beyond that is told, and run."""
+    """Check that a notebook has everything needed to run it; other deviations from the format only cause a warning."""
     import nbformat
 
     try:
@@ -116,22 +118,22 @@ def _check(path: str, text: bytes) -> None:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         name = reason.strip("'")
-        reason = f"a part of it has no {name}" if name.isidentifier() else reason  # of a KeyError, an AttributeError
+        reason = f"part of it has no {name}" if name.isidentifier() else reason  # from a KeyError or an AttributeError
         raise InvalidParameters(f"{path} is not a valid notebook: {reason}.") from None
     try:
         nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         reason = str(error).strip().partition("\n")[0]
-        warnings.warn(f"{path} is run although it is not quite a valid notebook: {reason}", stacklevel=2)
+        warnings.warn(f"{path} is not a fully valid notebook, but is run anyway: {reason}", stacklevel=2)
 
 
 def _check_cell(cell: Any) -> None:
-    """See to it that a cell has its kind, text as its source, and metadata, as nbclient needs it.
+    """Check that a cell has a type, text as its source, and metadata, as nbclient needs.
 
     Raises
     ------
     AttributeError, TypeError
-        If it has not.
+        If it does not.
     """
     kind, source, metadata = cell.cell_type, cell.source, cell.metadata
     if not isinstance(source, str) or not isinstance(metadata, dict):
@@ -139,7 +141,7 @@ def _check_cell(cell: Any) -> None:
 
 
 def author(path: str) -> str | None:
-    """Return the uid of the job that wrote a notebook, empty where it ran outside of one; None where none of ours did."""
+    """Return the uid of the job that wrote a notebook, empty if it ran outside a job; None if ipybgjobs did not write it."""
     if _is_special(path):
         return None
     try:
@@ -151,7 +153,7 @@ def author(path: str) -> str | None:
 
 
 def parse(text: bytes) -> Any:
-    """Return the notebook as nbformat's object, every cell with an id where its format has one."""
+    """Return the notebook as an nbformat object, with an id for every cell if its format has ids."""
     from nbformat import v4
     from nbformat.validator import normalize
 
@@ -160,12 +162,12 @@ def parse(text: bytes) -> Any:
         for cell in notebook.cells:
             cell.pop("id", None)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ids that were missing, or there twice, are new ones: nobody has to do anything
+        warnings.simplefilter("ignore")  # missing and duplicate ids are replaced: no action is needed
         return normalize(notebook)[1]
 
 
 def code_cells(notebook: Any) -> list[CodeCell]:
-    """The cells that are run, in order."""
+    """Return the cells to run, in order."""
     found: list[CodeCell] = []
     heading = ""
     for index, cell in enumerate(notebook.cells):
@@ -177,13 +179,13 @@ def code_cells(notebook: Any) -> list[CodeCell]:
 
 
 def _tags(cell: Any) -> list[str]:
-    """The tags of a cell; none where they are no list."""
+    """Return the tags of a cell; none if they are not a list."""
     tags = cell.metadata.get("tags")
     return list(tags) if isinstance(tags, list) else []
 
 
 def _last_heading(text: str) -> str:
-    """The last heading of a markdown text, fenced code left aside."""
+    """Return the last heading of a markdown text, ignoring fenced code."""
     found, fenced = "", False
     for line in text.splitlines():
         if line.lstrip().startswith(("```", "~~~")):
@@ -195,6 +197,6 @@ def _last_heading(text: str) -> str:
 
 
 def tagged(notebook: Any, tag: str) -> int | None:
-    """The index of the first code cell with a tag; None where there is none."""
+    """Return the index of the first code cell with a tag; None if there is none."""
     indices = (i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and tag in _tags(cell))
     return next(indices, None)

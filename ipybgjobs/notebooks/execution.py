@@ -1,6 +1,6 @@
-"""Runs the cells of a notebook in a kernel of its own, by nbclient; the kernel ends with it, whatever happens.
+"""Run the cells of a notebook in its own kernel, using nbclient; the kernel ends with it, whatever happens.
 
-What cells show goes to an `Echo` and to a `Draft` as it comes; what happens next is decided here alone.
+Outputs of cells go to an `Echo` and to a `Draft` as they arrive; only this module decides what happens next.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from .forwarding import Echo, without_colours
 from .listening import Listener
 from .output_file import Draft
 
-#: Seconds that a cell is given to end once it was interrupted; the job's own grace may be shorter.
+#: Seconds that a cell has to end after it is interrupted; the job's own grace may be shorter.
 _AFTER_INTERRUPT = 5.0
 
-#: Bytes of what a kernel said beside its messages that are shown when it has died.
+#: Bytes of a kernel's standard error that are shown when it has died.
 _LONGEST_ASIDE = 10_000
 
-#: Exit statuses of ``sys.exit`` in a cell that are no failure.
+#: Exit statuses of ``sys.exit`` in a cell that do not count as failure.
 _NO_FAILURE = ("", "0", "None")
 
 
@@ -38,13 +38,13 @@ class Execution:
     Parameters
     ----------
     notebook : NotebookNode
-        What is run; its cells get the outputs.
+        The notebook to run; its cells receive the outputs.
     path : str
-        The input, whose folder the kernel works in.
+        The input; its folder is the kernel's working directory.
     draft : Draft
-        Where the output is written.
+        Writes the output file.
     echo : Echo
-        Where what cells show goes as well.
+        Also receives the cells' outputs.
     kernel : str
         The name of the kernel.
     """
@@ -59,12 +59,12 @@ class Execution:
         self._aside = tempfile.TemporaryFile(dir=_folder_of_job())  # noqa: SIM115 - closed in `_stop`
 
     async def run(self, cells: list[CodeCell], finished: list[CodeCell]) -> None:
-        """Run the cells that are not finished already.
+        """Run the cells that are not already finished.
 
         Raises
         ------
         CellFailed
-            If a cell raises; those after it are not run.
+            If a cell raises; the cells after it are not run.
         KernelDied
             If the kernel does not start, or dies.
         JobFailed
@@ -92,7 +92,7 @@ class Execution:
         self._draft.write()
 
     async def _start(self) -> None:
-        """Start the kernel; again, where another process had taken one of its ports."""
+        """Start the kernel; retry if another process has taken one of its ports."""
         for manager in transport.managers(self._kernel, _folder_of_job()):
             self._managers.append(manager)
             try:
@@ -114,7 +114,7 @@ class Execution:
         await self._client.start(manager, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=self._aside)
 
     async def _run(self, cell: CodeCell, total: int) -> bool:
-        """Run one cell; whether the next may run too."""
+        """Run one cell; return whether the next may run too."""
         self._echo.begin()
         task = asyncio.ensure_future(self._client.run_cell(cell))
         try:
@@ -123,11 +123,11 @@ class Execution:
             await self._interrupt(task)
             if current_job.current_job() is None:
                 raise
-            trace = _traceback(cell, f"{cell.cell.source}\n\n(It did not end when it was interrupted.)")
-            raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was ended") from RemoteTraceback(trace)
+            trace = _traceback(cell, f"{cell.cell.source}\n\n(The cell did not stop when it was interrupted.)")
+            raise CellFailed(_where(cell, total), "KeyboardInterrupt", "the job was stopped") from RemoteTraceback(trace)
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in _NO_FAILURE:
-                resuming.mark(cell.cell, "ended")  # it runs again when the notebook is resumed, and ends it again
+                resuming.mark(cell.cell, "ended")  # it runs again when the notebook is resumed, and then ends it again
                 return False
             resuming.mark(cell.cell, "failed")
             name, said = _named(cell, error)
@@ -135,36 +135,36 @@ class Execution:
         except DeadKernelError:
             self._echo.say(self._said_aside())
             raise KernelDied(
-                f"the kernel died in {_where(cell, total)}{await self._how()}; what was done is kept in {self._draft.path}"
+                f"the kernel died in {_where(cell, total)}{await self._how()}; the output so far is saved in {self._draft.path}"
             ) from None
         resuming.mark(cell.cell, "succeeded")
         return True
 
     async def _interrupt(self, task: "asyncio.Future[Any]") -> None:
-        """The job is being ended: interrupt the cell as the button does, and take what it still shows."""
+        """Interrupt the cell, like Jupyter's button, because the job is being ended, and collect its last outputs."""
         self._draft.write_if_possible()
         with contextlib.suppress(Exception):
             await self._managers[-1].interrupt_kernel()
         await asyncio.wait({task}, timeout=_AFTER_INTERRUPT)
         if task.done() and not task.cancelled():
-            task.exception()  # seen: nobody is to be told again
+            task.exception()  # retrieved, so that asyncio does not log it
 
     def _said_aside(self) -> str:
-        """What the kernel has said last beside its messages, such as where it crashed."""
+        """Return the end of the kernel's standard error, for example where it crashed."""
         size = self._aside.seek(0, os.SEEK_END)
         self._aside.seek(max(0, size - _LONGEST_ASIDE))
         return self._aside.read().decode(errors="backslashreplace")
 
     async def _how(self) -> str:
-        """How the kernel's process ended, where that is known."""
+        """Return how the kernel's process ended, if that is known."""
         provisioner = self._managers[-1].provisioner
         code = None if provisioner is None else await provisioner.poll()
         if code is None:
             return ""
-        return f" by signal {-code}" if code < 0 else f" with exit code {code}"
+        return f" (signal {-code})" if code < 0 else f" (exit code {code})"
 
     async def _stop(self, *, gentle: bool) -> None:
-        """End the kernel; its exit handlers run where there is time for them."""
+        """Stop the kernel; its exit handlers run if there is time for them."""
         for manager in self._managers:
             with contextlib.suppress(Exception):
                 if await manager.is_alive():
@@ -180,13 +180,13 @@ class Execution:
 
 
 def _folder_of_job() -> str | None:
-    """Where a file of the job may be; None outside of one: where temporary files are."""
+    """Return the folder for files of the job; None outside a job, for the folder of temporary files."""
     job = current_job.current_job()
     return None if job is None else job.folder
 
 
 def _report(cell: CodeCell | None, cells: list[CodeCell]) -> None:
-    """Say how far it is: before a cell, or at the end."""
+    """Report the progress before a cell, or at the end."""
     if cell is None:
         current_job.report(len(cells), len(cells), "")
     else:
@@ -199,12 +199,12 @@ def _where(cell: CodeCell, total: int) -> str:
 
 
 def _shown_error(cell: CodeCell) -> Any:
-    """The last error that a cell has shown; None where it has shown none."""
+    """Return the last error among a cell's outputs; None if there is none."""
     return next((output for output in reversed(cell.cell.outputs) if output["output_type"] == "error"), None)
 
 
 def _named(cell: CodeCell, error: CellExecutionError) -> tuple[str, str]:
-    """Name and message of what a cell raised; a kernel's reply has neither where showing the cell's value has failed."""
+    """Return the name and message of a cell's exception; a reply has neither if displaying the cell's value failed."""
     shown = _shown_error(cell)
     if error.ename == "NoneType" and shown is not None:
         return str(shown["ename"]), str(shown["evalue"])
@@ -217,7 +217,7 @@ def _traceback(cell: CodeCell, otherwise: str) -> str:
 
 
 def prepare(notebook: Any) -> list[CodeCell]:
-    """Forget what cells of an earlier run have left in a notebook; return those that are to run."""
+    """Remove the traces of an earlier run from a notebook's cells; return the cells to run."""
     for cell in notebook.cells:
         resuming.mark(cell, None)
     return document.code_cells(notebook)

@@ -1,4 +1,4 @@
-"""What the cells of a notebook print and display, sent on to the job's log and outputs; where it is no job, to this cell."""
+"""Forward what a notebook's cells print and display to the job's log and outputs; outside a job, to the current cell."""
 
 import re
 import sys
@@ -12,14 +12,14 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Echo:
-    """Takes a kernel's messages, as the Jupyter messaging protocol has them."""
+    """Forwards a kernel's messages of the Jupyter messaging protocol."""
 
     def __init__(self) -> None:
         job = current_job.current_job()
         self._outputs = None if job is None else Outputs(job.folder)
 
     def begin(self) -> None:
-        """A cell begins: what it clears is its own."""
+        """Begin a cell, which can clear only its own outputs."""
         if self._outputs is not None:
             self._outputs.begin()
 
@@ -29,16 +29,16 @@ class Echo:
         sys.stdout.flush()
 
     def take(self, message: dict[str, Any], *, errors: bool, late: bool = False) -> None:
-        """Send on what a message shows.
+        """Forward the content of a message.
 
         Parameters
         ----------
         message : dict
-            From the kernel's IOPub channel.
+            A message of the kernel's IOPub channel.
         errors : bool
-            Whether an error is shown too: where it does not end the notebook, which is told elsewhere.
+            Whether to show errors too: those that do not end the notebook, since the one that does is reported elsewhere.
         late : bool
-            Whether the cell has ended: what it clears now is not there any more, but in the notebook.
+            Whether the cell has ended: then the outputs that it clears exist only in the notebook.
         """
         kind, content = message["msg_type"], message["content"]
         if kind == "stream":
@@ -66,5 +66,5 @@ class Echo:
 
 
 def without_colours(lines: list[str]) -> str:
-    """A kernel's traceback as plain text."""
+    """Return a kernel's traceback as plain text."""
     return _COLOURS.sub("", "\n".join(lines))

@@ -1,7 +1,7 @@
-"""Parameters in a notebook, by papermill's convention: a cell tagged ``injected-parameters`` after the one tagged ``parameters``.
+"""Inject parameters by papermill's convention: a cell tagged ``injected-parameters`` after the one tagged ``parameters``.
 
-It writes values as Python that binds no name but the parameters', so that no name of the notebook means something else
-afterwards; which values fit was decided at submit.
+Values are written as Python that binds no names except the parameters, so that no name of the notebook changes its meaning;
+whether the values fit was decided at submit.
 """
 
 import datetime as dt
@@ -33,7 +33,7 @@ def source(parameters: Mapping[str, Any]) -> str:
 
 
 def inject(notebook: Any, text: str) -> None:
-    """Put a cell with this source into a notebook, in the place of one that was injected before."""
+    """Put a cell with this source into a notebook, replacing an injected one."""
     before = document.tagged(notebook, document.INJECTED)
     if before is not None:
         notebook.cells[before].source = text
@@ -42,36 +42,36 @@ def inject(notebook: Any, text: str) -> None:
 
     cell = v4.new_code_cell(text, metadata={"tags": [document.INJECTED]})
     if (notebook.nbformat, notebook.get("nbformat_minor", 0)) < (4, 5):
-        del cell["id"]  # which that format has not
+        del cell["id"]  # which that format does not have
     after = document.tagged(notebook, document.PARAMETERS)
     notebook.cells.insert(0 if after is None else after + 1, cell)
 
 
 def _of(module: str, call: str) -> str:
-    """A call of what a module has, without a name for the module."""
+    """Return a call of a module's attribute that binds no name for the module."""
     return f'__import__("{module}").{call}'
 
 
 class _Written:
-    """How values look as Python.
+    """Writes values as Python.
 
     Parameters
     ----------
     name : str
-        The parameter that they belong to.
+        The name of their parameter.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def value(self, value: Any) -> str:
-        """A value as Python that makes an equal one."""
+        """Return Python source that creates an equal value."""
         written = self._plain(value)
         for way in (self._of_numpy, self._of_library, self._of_calendar, self._collection):
             written = way(value) if written is None else written
         if written is None:
             raise InvalidParameters(
-                f"{self._name} is a {type(value).__name__}, which can't be written into a notebook's cell: give plain values, "
+                f"{self._name} is a {type(value).__name__}, which can't be written into a notebook's cell: pass plain values, "
                 "such as the path of a file that holds it."
             )
         return written
@@ -85,11 +85,11 @@ class _Written:
             return f"complex({self.value(float(value.real))}, {self.value(float(value.imag))})"
         for kind in (int, float, complex, str, bytes):
             if isinstance(value, kind):
-                return kind.__repr__(value)  # of a subclass, as the plain value
+                return kind.__repr__(value)  # a subclass is written as the plain value
         return None
 
     def _of_numpy(self, value: Any) -> str | None:
-        """Numbers and times of NumPy; the times as such, since not each of them is one of Python's."""
+        """Write NumPy numbers and times; times stay NumPy's, since Python can't represent all of them."""
         numpy = sys.modules.get("numpy")
         if numpy is None or not isinstance(value, numpy.generic):
             return None

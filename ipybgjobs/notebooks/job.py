@@ -1,6 +1,6 @@
-"""`Notebook`: the class whose method `run` makes a job of a notebook; allowed and submitted like any other.
+"""`Notebook`: the class whose method `run` runs a notebook as a job; allowed and submitted like any other.
 
-It decides nothing about whether a notebook may run: `allowlist` does, at submit and at launch.
+It never decides whether a notebook may run: `allowlist` does, at submit and at launch.
 """
 
 import os
@@ -28,23 +28,23 @@ class Notebook:
         resume: bool = False,
         kernel: str | None = None,
     ) -> str:
-        """Run a notebook, as it was at submit, in a kernel of its own.
+        """Run a notebook, as it was at submit, in its own kernel.
 
         Parameters
         ----------
         path : str or Path
-            The notebook; its folder is the kernel's working directory. A pattern of `allowed_notebooks` must fit it.
+            The notebook; its folder is the kernel's working directory. A pattern in `allowed_notebooks` must match it.
         parameters : dict, optional
-            Values for assignments of the cell tagged ``parameters``.
+            Values for the assignments in the cell tagged ``parameters``.
         output : str or Path, optional
-            A file, or a folder, in which the file is named after the input and the job: ``train-job12.ipynb``. By default the
-            folder of the input. It is written as cells end.
+            A file, or a folder, in which the file is named after the input and the job: ``train-job12.ipynb``. Default: the
+            folder of the input. It is written whenever a cell ends.
         resume : bool
-            Whether cells that have succeeded in the output that is there already, and have not changed, are left out: those from
-            the top up to the first that has not. Their variables are not there; cells tagged ``parameters``,
-            ``injected-parameters`` or ``setup`` run in any case.
+            Whether to skip cells that succeeded in the existing output and have not changed: from the top up to the first one
+            that did not. Their variables do not exist then; cells tagged ``parameters``, ``injected-parameters`` or ``setup``
+            always run.
         kernel : str, optional
-            The name of the kernel, as ``jupyter kernelspec list`` shows it; by default the one that the notebook names.
+            The name of the kernel, as ``jupyter kernelspec list`` shows it. Default: the one that the notebook names.
 
         Returns
         -------
@@ -80,11 +80,11 @@ class Notebook:
         notebook.metadata[document.METADATA] = {"input": str(path), "job": uid}
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
-            echo.say(f"[{len(finished)} of {len(cells)} cells had succeeded in {target}, and are left out]\n")
+            echo.say(f"[{len(finished)} of {len(cells)} cells already succeeded in {target} and are skipped]\n")
 
         def evade() -> str:
             own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
-            echo.say(f"[{target} has been replaced by something else: this notebook's output continues in {own}]\n")
+            echo.say(f"[{target} was replaced by another file: this notebook's output continues in {own}]\n")
             return own
 
         draft = Draft(notebook, target, shown, evade)
@@ -92,13 +92,13 @@ class Notebook:
         return draft.path
 
     @classmethod
-    def on_submit(cls, method: str, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - there is but one method
+    def on_submit(cls, method: str, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - there is only one method
         """Check a notebook with its parameters, and return them with its content.
 
         Raises
         ------
         InvalidParameters
-            If it can't be run with them.
+            If the notebook can't be run with them.
         """
         from . import kernels
 
@@ -112,22 +112,22 @@ class Notebook:
 
 
 def _do_without_grammar() -> None:
-    """Keep jsonschema, which nbformat imports, from a grammar of URIs: a second to build, and nobody asks for it here.
+    """Keep jsonschema, which nbformat imports, from building a grammar of URIs, which takes a second and is not needed here.
 
-    The notebook's own code runs in another process, which has it.
+    The notebook's own code runs in another process, which has the grammar.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # which makes its import fail
 
 
 def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of a notebook, checked and converted by what its cell says."""
+    """Return a notebook's parameters, checked and converted according to its cell."""
     from ..targets import binding
     from . import injection, kernels, signature
 
     if not kernels.is_python(language):
         if given:
             raise InvalidParameters(
-                f"{path} is written in {language or 'no known language'}: only Python notebooks take parameters."
+                f"{path} is written in {language or 'an unknown language'}: only Python notebooks take parameters."
             )
         return {}
     shape = signature.of_notebook(notebook, path)
@@ -135,25 +135,25 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
         if given:
             name = next(iter(given))
             raise InvalidParameters(
-                f'{path} has no cell tagged "parameters", so it takes no {name}: tag the cell that assigns it.'
+                f'{path} has no cell tagged "parameters", so it does not take {name}: tag the cell that assigns it.'
             )
         return {}
     if not given and document.tagged(notebook, document.INJECTED) is not None:
-        return {}  # it brings its own, from an earlier run
+        return {}  # it already has parameters, from an earlier run
     found = binding.bind(shape, given, redaction.secret_names(given, redaction.SECRET_NAMES))
-    injection.source(found)  # refuses what can't be written
+    injection.source(found)  # refuses values that can't be written
     return found
 
 
 def _blanked(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as the output shows them."""
+    """Return parameters as the output shows them."""
     names = redaction.secret_names(redaction.names_in(parameters), current_job.secret_names())
     shown: dict[str, Any] = redaction.blanked(parameters, names)
     return shown
 
 
 def _put(notebook: Any, parameters: dict[str, Any]) -> dict[int, str]:
-    """Put parameters into a notebook; return what its output shows in the place of a cell with secrets, by index."""
+    """Put parameters into a notebook; return the sources that its output shows instead of cells with secrets, by index."""
     from . import injection
 
     if not parameters:

@@ -1,7 +1,7 @@
-"""What a notebook's kernel is told before its first cell: drop no message, and don't run ahead of the worker that takes them.
+"""Configure a notebook's kernel before its first cell: it must drop no message, and not run ahead of the receiving worker.
 
-Its source is sent to the kernel, whose environment need not have this package, and may have another Python: it imports nothing of
-ours, and binds no name of the notebook's.
+This source is sent to the kernel, whose environment may lack this package and have another Python: it imports nothing of
+ours, and binds no names in the notebook.
 """
 
 import collections
@@ -13,35 +13,35 @@ import threading
 import time
 from typing import Any
 
-#: Bytes that a kernel may have sent and the worker has not taken, before whoever prints or displays waits.
+#: Bytes sent by a kernel and not yet received by the worker, beyond which printing and displaying code waits.
 MOST = 16 << 20
 
-#: Characters that may be printed before they are sent.
+#: Number of characters that may be printed before they are sent.
 PIECE = 1 << 20
 
-#: Seconds without any progress of the worker, after which nobody waits for it.
+#: Seconds without progress of the worker after which the kernel stops waiting for it.
 PATIENCE = 10.0
 
-#: How the number of the newest message that was taken stands in the file.
+#: Format of the number of the newest received message in the file.
 NUMBER = "<q"
 
 
 def begin(kernel: Any, path: str, most: Any) -> None:
-    """Change a kernel of ipykernel's.
+    """Configure a kernel of ipykernel.
 
     Parameters
     ----------
     kernel : Kernel
-        Its object.
+        The kernel's object.
     path : str
-        The file in which the worker notes which message it has taken last.
+        The file in which the worker records the last message that it received.
     most : int or None
-        Bytes of what was shown that the kernel itself remembers; None: no limit.
+        Bytes of output that the kernel itself remembers; None: no limit.
     """
     import zmq
 
     thread = kernel.iopub_thread
-    thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))  # by default those beyond 1,000 are dropped
+    thread.schedule(lambda: thread.socket.setsockopt(zmq.SNDHWM, 0))  # by default, messages beyond 1,000 are dropped
     with open(path, "rb") as file:
         taken = mmap.mmap(file.fileno(), struct.calcsize(NUMBER), access=mmap.ACCESS_READ)
     import sys
@@ -53,18 +53,18 @@ def begin(kernel: Any, path: str, most: Any) -> None:
 
 
 class Pace:
-    """Lets those who print and display wait for the worker.
+    """Makes code that prints and displays wait for the worker.
 
     Parameters
     ----------
     thread : IOPubThread
-        What sends; it never waits.
+        The thread that sends; it never waits.
     control : Thread or None
-        What answers the worker; likewise.
+        The thread that answers the worker; it never waits either.
     taken : mmap
-        The number of the newest message that the worker has taken.
+        The number of the newest message that the worker has received.
     history : HistoryManager or None
-        IPython's own record of what was shown.
+        IPython's own record of outputs.
     most : int or None
         Bytes of that record; None: no limit.
     """
@@ -78,11 +78,11 @@ class Pace:
         self._pid = os.getpid()
         self._stem = None
         self._lock = threading.Lock()
-        self._ahead: Any = collections.deque()  # number and size of what was sent and not taken
+        self._ahead: Any = collections.deque()  # number and size of each message that was sent and not yet received
         self._size = 0
 
     def sender(self, send: Any) -> Any:
-        """What sends messages, and waits if too many were sent."""
+        """Return a function that sends messages, and waits if too many are pending."""
 
         def send_multipart(message: Any, *args: Any, **options: Any) -> None:
             if os.getpid() == self._pid:
@@ -93,12 +93,12 @@ class Pace:
         return send_multipart
 
     def flusher(self, stream: Any, schedule: Any) -> Any:
-        """What sees to it that a stream is sent once something was printed: at once where much was."""
+        """Return a function that schedules sending a stream after printing: at once if much was printed."""
 
         def schedule_flush() -> None:
             schedule()
-            with stream._buffer_lock:  # noqa: SLF001 - likewise
-                waiting = sum(buffer.tell() for buffer in stream._buffers.values())  # noqa: SLF001 - likewise
+            with stream._buffer_lock:  # noqa: SLF001 - ipykernel's
+                waiting = sum(buffer.tell() for buffer in stream._buffers.values())  # noqa: SLF001 - ipykernel's
             if waiting > PIECE and not self._is_spared():
                 stream.flush()
                 self._wait()
@@ -109,7 +109,7 @@ class Pace:
         return os.getpid() != self._pid or threading.current_thread() in self._spared
 
     def _note(self, message: Any) -> None:
-        """Take note of a message that is sent; those of forks have numbers of their own."""
+        """Count a message that is sent; those of forks have their own numbers."""
         parts = list(message)
         header = json.loads(bytes(parts[parts.index(b"<IDS|MSG>") + 2]))
         stem, _, number = header["msg_id"].rpartition("_")
@@ -122,7 +122,7 @@ class Pace:
                 self._shown += size
 
     def _settle(self) -> int:
-        """Forget what was taken; return the number of the newest of these."""
+        """Forget received messages; return the number of the newest one."""
         newest: int = struct.unpack(NUMBER, self._taken[:])[0]
         with self._lock:
             while self._ahead and self._ahead[0][0] <= newest:
@@ -130,7 +130,7 @@ class Pace:
         return newest
 
     def _forget(self) -> None:
-        """Keep IPython, which notes all that was shown for ``%notebook``, within the limit; in the thread that notes."""
+        """Keep IPython's record of outputs for ``%notebook`` within the limit; called in the thread that records."""
         if self._most is not None and self._shown > self._most and threading.current_thread() is threading.main_thread():
             self._shown = 0
             getattr(self._history, "outputs", {}).clear()

@@ -1,6 +1,6 @@
-"""Which kernel a notebook is for, and whether it is here: the same answer at submit and when the job starts it.
+"""Find a notebook's kernel, and whether it is installed: the same answer at submit and when the job starts it.
 
-``python3`` is this interpreter's own kernel, whatever a user's folder says of that name.
+``python3`` is always this interpreter's own kernel, even if a user's folder defines that name differently.
 """
 
 import importlib.util
@@ -14,7 +14,7 @@ from ..errors import InvalidParameters
 
 
 class Kernels(KernelSpecManager):
-    """Kernels as Jupyter finds them, apart from the interpreter's own."""
+    """Kernels as Jupyter finds them, except for the interpreter's own."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return how a kernel is started."""
@@ -27,7 +27,7 @@ def _own() -> KernelSpec:
     folder = f"{sys.prefix}/share/jupyter/kernels/{NATIVE_KERNEL_NAME}"
     if os.path.exists(f"{folder}/kernel.json"):
         spec: KernelSpec = KernelSpec.from_resource_dir(folder)
-        spec.argv[0] = sys.executable  # the file may name another interpreter: the one that wrote it
+        spec.argv[0] = sys.executable  # the file may name the interpreter that wrote it
         return spec
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 
@@ -35,12 +35,12 @@ def _own() -> KernelSpec:
 
 
 def is_python(language: str) -> bool:
-    """Whether a kernel's or a notebook's language is Python, by whatever name: kernels write ``ipython`` and ``Python`` too."""
+    """Return whether the language of a kernel or notebook is Python; kernels also write ``ipython`` and ``Python``."""
     return language.lower().strip("0123456789.") in ("python", "ipython")
 
 
 def name_for(notebook: Any, path: str, kernel: str | None = None) -> str:
-    """Return the name of the kernel that runs a notebook: the one that was asked for, else the one that it names.
+    """Return the name of the kernel that runs a notebook: the requested one, or else the one that it names.
 
     Raises
     ------
@@ -52,34 +52,34 @@ def name_for(notebook: Any, path: str, kernel: str | None = None) -> str:
         return str(named)
     language = str((notebook.metadata.get("language_info") or {}).get("name") or "python")
     if not is_python(language):
-        raise InvalidParameters(f'{path} is written in {language} and names no kernel: give kernel="…"; there is {_here()}.')
+        raise InvalidParameters(f'{path} is written in {language} and names no kernel: pass kernel="…" (available: {_here()}).')
     return str(NATIVE_KERNEL_NAME)
 
 
 def find(notebook: Any, path: str, kernel: str | None = None) -> KernelSpec:
-    """Return how the kernel of a notebook is started.
+    """Return the specification of a notebook's kernel.
 
     Raises
     ------
     InvalidParameters
-        If there is no such kernel here.
+        If the kernel is not installed.
     """
     name = name_for(notebook, path, kernel)
     try:
         return Kernels().get_kernel_spec(name)
     except NoSuchKernel:
         if kernel:
-            raise InvalidParameters(f"kernel={kernel!r} is not here; there is {_here()}.") from None
-        fix = 'give kernel="…" to run it in another one'
-        raise InvalidParameters(f"{path} asks for the kernel {name}, which is not here; there is {_here()}: {fix}.") from None
+            raise InvalidParameters(f"kernel={kernel!r} is not installed; available: {_here()}.") from None
+        fix = f'pass kernel="…" to use another one (available: {_here()})'
+        raise InvalidParameters(f"{path} asks for the kernel {name}, which is not installed: {fix}.") from None
 
 
 def _here() -> str:
-    """The kernels that are here, by name."""
+    """Return the names of the installed kernels."""
     return ", ".join(sorted(Kernels().find_kernel_specs())) or "none (pip install ipykernel)"
 
 
 def note(notebook: Any, name: str) -> None:
-    """Have a notebook name the kernel that runs it, as a page would after the kernel was changed."""
+    """Record the kernel in the notebook, as a page does after the kernel was changed."""
     spec = Kernels().get_kernel_spec(name)
     notebook.metadata["kernelspec"] = {"display_name": spec.display_name, "language": spec.language, "name": name}

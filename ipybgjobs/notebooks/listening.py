@@ -1,6 +1,6 @@
-"""nbclient's client as a page would be: what a cell shows goes below that cell, whenever it comes, and nothing is dropped.
+"""An nbclient client that behaves like a page: outputs go below their cell whenever they arrive, and none is dropped.
 
-It runs single cells and sends what they show on; which cell is next, and what an error means, is decided elsewhere.
+It runs single cells and forwards their outputs; it never decides which cell is next, or what an error means.
 """
 
 import asyncio
@@ -24,31 +24,31 @@ from .pacing import Pacing
 #: Seconds that a kernel may take to start.
 _STARTUP = 300
 
-#: Seconds of silence after a cell's end, after which its last messages are not waited for any more.
+#: Seconds of silence after a cell's end after which its last messages are no longer awaited.
 _SILENCE = 10.0
 
-#: Seconds that what tasks and threads still show is waited for after the last cell.
+#: Seconds to wait for outputs of tasks and threads after the last cell.
 _AFTER_ALL = 10.0
 
-#: Seconds between two looks whether the kernel lives.
+#: Seconds between two checks whether the kernel is alive.
 _LOOK = 0.5
 
 
-#: Messages that show something.
+#: Types of messages with outputs.
 _SHOWS = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 
 class Listener(NotebookClient):
-    """Runs cells in a kernel, and sends what comes of them on.
+    """Runs cells in a kernel, and forwards their outputs.
 
     Parameters
     ----------
     notebook : NotebookNode
-        The notebook, whose cells get what they show.
+        The notebook, whose cells receive their outputs.
     echo : Echo
-        Where it goes as well.
+        Also receives the outputs.
     draft : Draft
-        Where the notebook is written.
+        Writes the notebook.
     """
 
     def __init__(self, notebook: Any, echo: Echo, draft: Draft) -> None:
@@ -59,16 +59,16 @@ class Listener(NotebookClient):
         self._growing = Growing()
         self._bounds = Bounds(current_job.most_output())
         self._pacing = Pacing()
-        self._keeps_all = False  # whether the kernel drops nothing, so that a number which is missing was never sent
-        self._heard = 0  # messages
-        self._owners: dict[str, tuple[Any, int]] = {}  # cells and their places, by the request that runs them
-        self._current = -1  # the place of the cell that a message is for
-        self._clearing: set[int] = set()  # places of cells whose next output takes the place of those before it
-        self._complete: set[int] = set()  # places of cells whose last message has come
+        self._keeps_all = False  # whether the kernel drops nothing, so that a missing number was never sent
+        self._heard = 0  # number of messages
+        self._owners: dict[str, tuple[Any, int]] = {}  # cells and their positions, by the request that runs them
+        self._current = -1  # position of the cell that a message is for
+        self._clearing: set[int] = set()  # positions of cells whose next output replaces the earlier ones
+        self._complete: set[int] = set()  # positions of cells whose last message has arrived
 
     @property
     def clear_before_next_output(self) -> bool:
-        """Whether the next output of a cell takes the place of those before it: of each cell, where nbclient has one for all."""
+        """Whether the next output of a cell replaces its earlier ones; for each cell, where nbclient has one flag for all."""
         return self._current in self._clearing
 
     @clear_before_next_output.setter
@@ -81,7 +81,7 @@ class Listener(NotebookClient):
         Raises
         ------
         OSError, RuntimeError, ValueError
-            If it does not start, or another process answers in its place.
+            If it does not start, or if another process answers instead.
         """
         self.km = manager
         await self.async_start_new_kernel(**options)
@@ -113,10 +113,10 @@ class Listener(NotebookClient):
         finally:
             self._growing.settle()
         if cell.place not in self._complete:
-            self._say_missing(f"The last messages of cell {cell.number} did not come within {_SILENCE:g} s", cell.cell)
+            self._say_missing(f"The last messages of cell {cell.number} did not arrive within {_SILENCE:g} s", cell.cell)
 
     async def finish(self) -> None:
-        """Take what tasks and threads have shown since the last cell's end, and say what has not come of all."""
+        """Collect outputs of tasks and threads since the last cell's end, and report missing messages of the whole run."""
         client: Any = self.kc
         answered = await self._has_listened(client.kernel_info())
         self._growing.settle()
@@ -126,10 +126,10 @@ class Listener(NotebookClient):
         count = 0 if self._keeps_all else self._arrivals.missing()
         if count:
             last = next((owner for owner, _ in reversed(self._owners.values())), None)
-            self._say_missing(f"{count} messages of the kernel did not come", last)
+            self._say_missing(f"{count} messages of the kernel did not arrive", last)
 
     async def _has_listened(self, request: str) -> bool:
-        """Listen until a request is done; whether it was: the kernel may be busy with what a cell has left, or gone."""
+        """Listen until a request is done; return whether it was: the kernel may be busy with a cell's leftover work, or gone."""
         client: Any = self.kc
         task = asyncio.ensure_future(self._listen(request))
         limit = time.monotonic() + _AFTER_ALL
@@ -142,13 +142,13 @@ class Listener(NotebookClient):
         return True
 
     def _say_missing(self, what: str, cell: Any) -> None:
-        text = f"[{what}: what is shown is not complete]\n"
+        text = f"[{what}: the output shown is incomplete]\n"
         self._echo.say(text)
         if cell is not None:
             cell.outputs.append(v4.new_output("stream", name="stderr", text=text))
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
-        """Listen until a cell has ended; what comes of earlier ones meanwhile is theirs."""
+        """Listen until a cell has ended; outputs of earlier cells that arrive meanwhile go to those."""
         self._owners[parent_msg_id] = cell, cell_index
         await self._listen(parent_msg_id)
         self._arrivals.note_reply()
@@ -158,11 +158,11 @@ class Listener(NotebookClient):
         self,
         msg_id: str,
         cell: Any,  # noqa: ARG002 - nbclient's signature
-        timeout: Any,  # noqa: ARG002, ASYNC109 - likewise; no cell has a time-out of its own
+        timeout: Any,  # noqa: ARG002, ASYNC109 - nbclient's signature; cells have no timeout of their own
         task_poll_output_msg: Any,
         task_poll_kernel_alive: Any,
     ) -> Any:
-        """Wait for the reply that ends a cell, and for its last messages for as long as they keep coming."""
+        """Wait for the reply that ends a cell, and for its last messages as long as they keep arriving."""
         reply = await self.async_wait_for_reply(msg_id)
         heard = -1
         while not task_poll_output_msg.done() and heard != self._heard:
@@ -175,13 +175,13 @@ class Listener(NotebookClient):
         return reply
 
     async def _listen(self, request: str) -> None:
-        """Take messages until a request is done."""
+        """Process messages until a request is done."""
         client: Any = self.kc
         while True:
             message = await client.iopub_channel.get_msg(timeout=None)
             self._heard += 1
             parent = message["parent_header"].get("msg_id")
-            if self._arrivals.begun or parent in self._owners:  # what came before the first cell has replies of its own
+            if self._arrivals.begun or parent in self._owners:  # messages before the first cell have their own replies
                 self._arrivals.note(message)
                 self._pacing.note(self._arrivals.newest)
             if parent in self._owners:
@@ -199,7 +199,7 @@ class Listener(NotebookClient):
             self._current = before
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Send a message on, and note it in the notebook."""
+        """Forward a message, and record it in the notebook."""
         self._echo.take(msg, errors="raises-exception" in cell.metadata.get("tags", []), late=cell_index in self._complete)
         try:
             return super().process_message(msg, cell, cell_index)
@@ -211,7 +211,7 @@ class Listener(NotebookClient):
                 self._draft.write_if_due()
 
     def _keep_within_bounds(self) -> None:
-        """Shorten what the cells show; what bears an id is found at its new place."""
+        """Shorten the cells' outputs, and update the positions of displays with an id."""
         self._growing.settle()
         moved = self._bounds.shorten({place: cell.outputs for cell, place in self._owners.values()})
         for by_cell in self._display_id_map.values():
@@ -219,7 +219,7 @@ class Listener(NotebookClient):
                 by_cell[place] = [moved[place][number] for number in by_cell[place] if number in moved[place]]
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
-        """Note an output; text that follows text of the same stream is one with it."""
+        """Record an output; text that follows text of the same stream is appended to it."""
         last = outs[-1] if outs and not self.clear_before_next_output else None
         content = msg["content"]
         if (
@@ -235,10 +235,10 @@ class Listener(NotebookClient):
         return super().output(outs, msg, display_id, cell_index)
 
     def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
-        """Take note of a widget; a figure that only a page could draw is told, since nothing is kept of it."""
+        """Record a widget; for a figure that only a page can draw, print a note, since it is not saved."""
         if msg["msg_type"] == "comm_open" and msg["content"].get("target_name") == "matplotlib":
             self._echo.say(
-                "[A figure of matplotlib's backend nbAgg (%matplotlib notebook) is drawn by an open page alone, and is not kept: "
+                "[A figure of matplotlib's nbAgg backend (%matplotlib notebook) needs an open page and is not saved: "
                 "use %matplotlib inline in notebooks that run as jobs.]\n"
             )
             return

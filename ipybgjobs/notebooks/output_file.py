@@ -1,6 +1,6 @@
-"""The output file of a notebook that runs: written whole each time, so that whoever opens it finds a valid notebook.
+"""The output file of a running notebook: written as a whole each time, so that it is always a valid notebook.
 
-It is written when a cell ends, and while one prints for long at most every few seconds. Secret parameters are not in it.
+It is written when a cell ends, and at most every few seconds while a cell keeps printing. It never contains secret parameters.
 """
 
 import contextlib
@@ -21,18 +21,18 @@ _SHARE = 0.1
 
 
 class Draft:
-    """The output as it grows.
+    """The growing output.
 
     Parameters
     ----------
     notebook : NotebookNode
-        What is executed.
+        The notebook that runs.
     path : str
-        The output file; folders above it are made.
+        The output file; folders above it are created.
     shown : dict of int to str
-        Sources of cells, by index, that are written in the place of those that run.
+        Sources of cells, by index, that are written instead of those that run.
     evade : callable
-        Says that the output file has been replaced by something else, and returns the path to continue in.
+        Reports that the output file was replaced, and returns the path to continue with.
     clock : callable
         The monotonic clock.
     """
@@ -50,11 +50,11 @@ class Draft:
         self._evade = evade
         self._clock = clock
         self._due = 0.0
-        self._left: tuple[int, ...] = ()  # what the file was when it was written last
+        self._left: tuple[int, ...] = ()  # the file's state when it was last written
         self.path = path
 
     def write(self) -> None:
-        """Write it as it is now.
+        """Write its current state.
 
         Raises
         ------
@@ -71,11 +71,11 @@ class Draft:
         self._due = now + max(_INTERVAL, (now - began) / _SHARE)
 
     def is_due(self) -> bool:
-        """Whether it was not written lately."""
+        """Return whether the last write is long enough ago."""
         return self._clock() >= self._due
 
     def write_if_due(self) -> None:
-        """Write it if that was not done lately; what can't be written now may be later."""
+        """Write it if the last write is long enough ago; if that fails, a later write may succeed."""
         if self.is_due():
             self._due = self._clock() + _INTERVAL
             self.write_if_possible()
@@ -93,13 +93,13 @@ class Draft:
                 self.path = self._evade()
             private_file.write_whole(
                 self.path, serialization.pieces(self._notebook), mode=0o666
-            )  # what is odd in it is told at submit
+            )  # deviations from the format are reported at submit
             self._left = self._look()
         finally:
             self._put(sources)
 
     def _is_another_s(self) -> bool:
-        """Whether another job, or somebody, has put a notebook there since this one was written."""
+        """Return whether another job or a user has put a file there since this one was written."""
         there = self._look()
         if not self._left or not there or there == self._left:
             return False

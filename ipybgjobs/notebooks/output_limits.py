@@ -1,6 +1,6 @@
-"""What a notebook's cells show, within a limit: of the largest the middle is dropped, and a note in its place says how much.
+"""Keep a notebook's outputs within a limit: drop the middle of the largest, with a note of how much was dropped.
 
-It knows lists of outputs, and nothing of kernels or files. The note is a text of standard error, as a person would read it.
+It knows lists of outputs, and never kernels or files. The note is a text on standard error, for users to read.
 """
 
 import json
@@ -10,39 +10,39 @@ from nbformat import v4
 
 from ..model import sizes
 
-#: What stays of outputs that are more than the limit, as a share of it; so there is room before the next look.
+#: Share of the limit to which outputs are shortened, so that there is room before the next check.
 _STAYS = 0.75
 
-#: Outputs of a cell that are not shortened, in characters.
+#: Size in characters up to which the outputs of a cell are not shortened.
 _LITTLE = 4096
 
 
 class _Piece(NamedTuple):
-    """An output, or a part of a text; of what is dropped no copy is made."""
+    """An output, or a part of a text; dropped parts are never copied."""
 
     output: Any
-    place: int | None  #: where it was; None: it is a part, or new
+    place: int | None  #: its earlier position; None: it is a part, or new
     begin: int
     end: int
 
     @property
     def size(self) -> int:
-        """Characters of it."""
+        """Its number of characters."""
         return self.end - self.begin
 
     def cut(self, at: int) -> "tuple[_Piece, _Piece]":
-        """What is before a place in the text, and what is after it."""
+        """Return the parts before and after a position in the text."""
         return self._replace(place=None, end=at), self._replace(place=None, begin=at)
 
     def made(self) -> Any:
-        """The output itself."""
+        """Return the output itself."""
         if self.place is not None or self.output["output_type"] != "stream":
             return self.output
         return v4.new_output("stream", name=self.output["name"], text=self.output["text"][self.begin : self.end])
 
 
 class _Note(NamedTuple):
-    """What was dropped of a cell."""
+    """The amount that was dropped from a cell."""
 
     output: Any
     size: int
@@ -50,7 +50,7 @@ class _Note(NamedTuple):
 
 
 def size_of(shown: Any) -> int:
-    """How much an output, or a message's content, shows, in characters."""
+    """Return the size of an output or a message's content, in characters."""
     if "text" in shown:
         return len(shown["text"])
     if "traceback" in shown:
@@ -70,18 +70,18 @@ class Bounds:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self._size = 0  # of what the cells show, and of what they have shown since it was last looked at
-        self._notes: dict[int, _Note] = {}  # by the cell's place
+        self._size = 0  # of the cells' outputs, including those that have arrived since the last check
+        self._notes: dict[int, _Note] = {}  # by the cell's position
 
     def add(self, content: Any) -> bool:
-        """Take note of what a message shows; return whether the cells have to be looked at."""
+        """Count the content of a message; return whether the cells have to be checked."""
         if self._limit is None:
             return False
         self._size += size_of(content)
         return self._size > self._limit
 
     def is_note(self, output: Any) -> bool:
-        """Whether an output is one of ours, to which no text is added."""
+        """Return whether an output is one of our notes, to which no text is added."""
         return any(note.output is output for note in self._notes.values())
 
     def shorten(self, cells: dict[int, list[Any]]) -> dict[int, dict[int, int]]:
@@ -90,12 +90,12 @@ class Bounds:
         Parameters
         ----------
         cells : dict of int to list
-            The outputs of cells, by place; changed in place.
+            The outputs of cells, by position; changed in place.
 
         Returns
         -------
         dict of int to dict
-            For each cell that was shortened, where the outputs that stay have been, and where they are.
+            For each shortened cell, the old and new positions of the remaining outputs.
         """
         if self._limit is None:
             return {}
@@ -106,15 +106,15 @@ class Bounds:
                 found = self._halve(largest, cells[largest], taken[largest] // 2)
                 moved[largest] = _followed(moved.get(largest), found)
                 taken[largest] = sum(map(size_of, cells[largest]))
-        self._size = min(sum(taken.values()), int(self._limit * _STAYS))  # what is little in many cells stays
+        self._size = min(sum(taken.values()), int(self._limit * _STAYS))  # small outputs of many cells stay
         return moved
 
     def _halve(self, place: int, outputs: list[Any], most: int) -> dict[int, int]:
-        """Drop the middle of a cell's outputs; return where those that stay have been, and where they are."""
+        """Drop the middle of a cell's outputs; return the old and new positions of the remaining ones."""
         pieces = [_Piece(output, number, 0, size_of(output)) for number, output in enumerate(outputs)]
         note = self._notes.get(place, _Note(None, 0, 0))
         at = next((number for number, output in enumerate(outputs) if output is note.output), None)
-        if at is None:  # nothing was dropped before, or it was cleared away since
+        if at is None:  # nothing was dropped before, or it has been cleared since
             note = _Note(None, 0, 0)
             head, rest = _first(pieces, most // 2)
         else:
@@ -130,7 +130,7 @@ class Bounds:
 
 
 def _first(pieces: list[_Piece], most: int) -> tuple[list[_Piece], list[_Piece]]:
-    """The first pieces up to so many characters, to the end of a line of a text where there is one; and the rest."""
+    """Return the first pieces up to a number of characters, to the end of a line of text if there is one, and the rest."""
     for number, piece in enumerate(pieces):
         if piece.size > most:
             if piece.output["output_type"] != "stream":
@@ -143,7 +143,7 @@ def _first(pieces: list[_Piece], most: int) -> tuple[list[_Piece], list[_Piece]]
 
 
 def _last(pieces: list[_Piece], most: int) -> tuple[list[_Piece], list[_Piece]]:
-    """All but the last pieces up to so many characters; and these, from the beginning of a line of a text where there is one."""
+    """Split off the last pieces up to a number of characters, from the beginning of a line of text if there is one."""
     for number, piece in reversed(list(enumerate(pieces))):
         if piece.size > most:
             if piece.output["output_type"] != "stream":
@@ -156,12 +156,12 @@ def _last(pieces: list[_Piece], most: int) -> tuple[list[_Piece], list[_Piece]]:
 
 
 def _said(size: int, displays: int) -> Any:
-    """A note of what was dropped."""
-    what = f", {displays:,} display{'' if displays == 1 else 's'} among it," if displays else ""
+    """Return a note of how much was dropped."""
+    what = f", including {displays:,} display{'' if displays == 1 else 's'}," if displays else ""
     text = f"\n… {sizes.show(size)} of output{what} was dropped here (BackgroundJobs.max_output_bytes) …\n"
     return v4.new_output("stream", name="stderr", text=text)
 
 
 def _followed(before: dict[int, int] | None, after: dict[int, int]) -> dict[int, int]:
-    """Where outputs were before two moves, and where they are after both."""
+    """Return the positions of outputs before two moves, with those after both."""
     return after if before is None else {first: after[second] for first, second in before.items() if second in after}

@@ -1,6 +1,6 @@
-"""The worker's side of a kernel's pace: it notes which message it has taken last, where the kernel looks before it sends more.
+"""The worker's side of pacing a kernel: it records the last received message, which the kernel checks before it sends more.
 
-Without it, a kernel that shows more than the worker can take would keep all of that in memory.
+Without it, a kernel that produces more output than the worker can process would keep all of it in memory.
 """
 
 import mmap
@@ -14,14 +14,14 @@ from . import kernel_pacing
 
 
 class Pacing:
-    """The note for one kernel."""
+    """The record for one kernel."""
 
     def __init__(self) -> None:
         self._path = ""
-        self._taken: mmap.mmap | None = None  # where no kernel was asked
+        self._taken: mmap.mmap | None = None  # None: no kernel was asked
 
     def request(self) -> str:
-        """Return the code that has the kernel look there; it binds no name of the notebook's."""
+        """Return the code that makes the kernel check the record; it binds no names in the notebook."""
         self._make()
         source = Path(kernel_pacing.__file__).read_text(encoding="utf-8") + "\nbegin(get_ipython().kernel, path, most)\n"
         names = {"__name__": "kernel", "path": self._path, "most": current_job.most_output()}
@@ -37,10 +37,10 @@ class Pacing:
             os.close(descriptor)
 
     def begun(self) -> None:
-        """The kernel has answered, and has the file open: nobody needs its name any more."""
+        """Remove the file's name: the kernel has answered, and has the file open."""
         Path(self._path).unlink(missing_ok=True)
 
     def note(self, number: int) -> None:
-        """Note the number of the newest message that was taken."""
+        """Record the number of the newest received message."""
         if self._taken is not None:
             self._taken[:] = struct.pack(kernel_pacing.NUMBER, number)

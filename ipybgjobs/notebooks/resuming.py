@@ -1,6 +1,6 @@
-"""What of an earlier output still holds: the cells from the top that had succeeded there and have not changed since.
+"""Find the cells of an earlier output that are still valid: those from the top that succeeded and have not changed since.
 
-It reads the earlier output; it runs and writes nothing.
+It reads the earlier output, and runs and writes nothing.
 """
 
 from typing import Any
@@ -8,24 +8,24 @@ from typing import Any
 from . import document
 from .document import METADATA, CodeCell
 
-#: Cells that run again even if they had succeeded: what the others need of them is in the kernel's memory.
+#: Tags of cells that run again even if they succeeded, since the others need their variables.
 ALWAYS = {document.PARAMETERS, document.INJECTED, document.SETUP}
 
 
 def finished(cells: list[CodeCell], shown: dict[int, str], path: str) -> list[CodeCell]:
-    """Return those of `cells` that need not run again, with the outputs that they had.
+    """Return those of `cells` that need not run again, with their earlier outputs.
 
     Parameters
     ----------
     cells : list of CodeCell
-        The cells that are to run.
+        The cells to run.
     shown : dict of int to str
-        Sources that an output has in the place of theirs, by index.
+        Sources that an output shows instead of theirs, by index.
     path : str
-        The earlier output; where it is none, nothing is finished.
+        The earlier output; if it is not one, nothing is finished.
     """
     same = []
-    for cell, before in zip(cells, _cells_of(path), strict=False):  # as far as both go
+    for cell, before in zip(cells, _cells_of(path), strict=False):  # up to the shorter one
         if not has_succeeded(before.cell) or before.cell.source != shown.get(cell.place, cell.cell.source):
             break
         same.append((cell, before.cell))
@@ -41,11 +41,11 @@ def _cells_of(path: str) -> list[CodeCell]:
         with open(path, "rb") as file:
             return document.code_cells(document.parse(file.read()))
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return []  # nothing that a run of ours has left
+        return []  # not left by a run of ours
 
 
 def mark(cell: Any, state: str | None) -> None:
-    """Note in a cell's metadata how it has ended; None: not yet."""
+    """Record in a cell's metadata how it ended; None: not yet."""
     if state is None:
         cell.metadata.pop(METADATA, None)
     else:
@@ -53,6 +53,6 @@ def mark(cell: Any, state: str | None) -> None:
 
 
 def has_succeeded(cell: Any) -> bool:
-    """Whether a cell is marked as one that has succeeded."""
+    """Return whether a cell is marked as succeeded."""
     said = cell.metadata.get(METADATA)
     return isinstance(said, dict) and said.get("state") == "succeeded"

@@ -1,6 +1,6 @@
-"""A notebook as the text of its file, piece by piece, as nbformat writes it: large outputs are never there twice.
+"""Write a notebook as the text of its file, piece by piece, like nbformat: large outputs are never in memory twice.
 
-It checks nothing, and changes nothing in the notebook.
+It never checks or changes the notebook.
 """
 
 import re
@@ -10,18 +10,18 @@ from typing import Any
 from nbformat import from_dict
 from nbformat.v4 import nbjson, rwbase
 
-#: MIME types beside ``text/…`` that are written as lists of lines.
+#: MIME types other than ``text/…`` that are written as lists of lines.
 _OF_LINES = ("application/javascript", "image/svg+xml")
 
-#: Where `str.splitlines` ends a line.
+#: The line ends of `str.splitlines`.
 _END = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
-#: Characters that are put together to one piece.
+#: Number of characters that are joined into one piece.
 _PIECE = 1 << 20
 
 
 class _Lines(list[str]):
-    """A text that is a list of its lines, made as they are asked for."""
+    """A text as a list of its lines, which are created on demand."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def pieces(notebook: Any) -> Iterator[bytes]:
 
 
 def _written(output: Any) -> dict[str, Any]:
-    """An output as it stands in the file: texts as lists of lines."""
+    """Return an output as it is written to the file: texts as lists of lines."""
     if output["output_type"] == "stream" and isinstance(output["text"], str):
         return {**output, "text": _Lines(output["text"])}
     if output["output_type"] in ("execute_result", "display_data"):

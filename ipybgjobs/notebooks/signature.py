@@ -1,6 +1,6 @@
-"""What a notebook takes: the assignments of its cell tagged ``parameters``, read and never executed.
+"""A notebook's parameters: the assignments in its cell tagged ``parameters``, which are parsed and never executed.
 
-By papermill's convention they are the defaults; an annotation, or a literal's type, says what fits.
+By papermill's convention they are the defaults; an annotation, or the type of a literal, determines which values fit.
 """
 
 import ast
@@ -17,7 +17,7 @@ from ..model import redaction
 from ..targets.binding import Shape, Slot
 from . import document
 
-#: Names that an annotation may use, whatever the notebook imports them as.
+#: Names that an annotation can use, whatever the notebook imports them as.
 _TYPES: dict[str, Any] = {
     name: getattr(builtins, name)
     for name in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
@@ -25,25 +25,25 @@ _TYPES: dict[str, Any] = {
 _TYPES |= {name: getattr(typing, name) for name in ("Any", "Dict", "List", "Literal", "Optional", "Set", "Tuple", "Union")}
 _TYPES |= {"Path": pathlib.Path, "date": dt.date, "datetime": dt.datetime, "timedelta": dt.timedelta}
 
-#: What fits a parameter whose default is a literal of a type: a whole number does not mean that no fraction would.
+#: Types that fit a parameter whose default is a literal of a type: an integer default does not exclude fractions.
 _LIKE: dict[type, Any] = {bool: bool, int: int | float, float: float, str: str, list: list, dict: dict, tuple: tuple, set: set}
 
 _UNKNOWN = object()
 
-#: Longest cell that IPython is asked to make Python of: it reads the whole cell anew for each magic.
+#: Longest cell that IPython is asked to convert to Python, in characters: it reads the whole cell again for each magic.
 _LONGEST_WITH_MAGICS = 20_000
 
-#: Longest reason of a refusal that is shown.
+#: Longest reason of a refusal that is shown, in characters.
 _LONGEST_REASON = 200
 
 
 def of_notebook(notebook: Any, path: str) -> Shape | None:
-    """Return what a notebook takes; None where it has no cell tagged ``parameters``.
+    """Return the parameters that a notebook takes; None if it has no cell tagged ``parameters``.
 
     Raises
     ------
     InvalidParameters
-        If that cell is no Python.
+        If that cell is not valid Python.
     """
     index = document.tagged(notebook, document.PARAMETERS)
     if index is None:
@@ -62,20 +62,20 @@ def _tree(source: str, path: str) -> ast.Module:
 
     try:
         return _parsed(TransformerManager().transform_cell(source))  # magics and shell commands become calls
-    except (SyntaxError, ValueError, RuntimeError) as error:  # the last where there are more magics than IPython takes
+    except (SyntaxError, ValueError, RuntimeError) as error:  # RuntimeError if there are more magics than IPython handles
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: str, error: Exception) -> InvalidParameters:
     reason = redaction.one_line(redaction.cut(str(error), _LONGEST_REASON))
-    return InvalidParameters(f"The cell tagged parameters of {redaction.one_line(path)} can't be read: {reason}.")
+    return InvalidParameters(f"The cell tagged parameters in {redaction.one_line(path)} can't be parsed: {reason}.")
 
 
 def _parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except (RecursionError, MemoryError):
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("it is too deeply nested") from None
 
 
 def _slots(tree: ast.Module) -> Iterator[Slot]:
@@ -98,16 +98,16 @@ def _assigned(target: ast.expr, value: ast.expr) -> Iterator[Slot]:
 
 
 def _like(value: ast.expr) -> Any:
-    """What fits in the place of a default: its type, or None; anything where it is no literal."""
+    """Return the type that can replace a default: its own, or None; anything if it is not a literal."""
     try:
         kind = _LIKE.get(type(ast.literal_eval(value)))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return Any
-    return Any if kind is None else typing.Optional[kind]  # noqa: UP045 - `|` is not made for types that are values
+    return Any if kind is None else typing.Optional[kind]  # noqa: UP045 - `|` does not work for types that are values
 
 
 def _annotation(node: ast.expr) -> Any:
-    """The type that an annotation names; one that is not understood is as good as none."""
+    """Return the type that an annotation names; one that is not understood is ignored."""
     try:
         found = _type(node)
     except RecursionError:

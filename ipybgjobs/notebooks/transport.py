@@ -1,6 +1,6 @@
-"""How a kernel is reached: by sockets in a folder of its own, which nobody else can take; by ports where it knows no others.
+"""Connections to a kernel: sockets in its own folder, which no other process can take, or ports if it supports only those.
 
-It makes managers and starts nothing.
+It creates managers and starts nothing.
 """
 
 import os
@@ -13,28 +13,28 @@ from jupyter_client.manager import AsyncKernelManager
 
 from . import kernels
 
-#: How often a kernel is started whose ports another process has taken meanwhile.
+#: Number of tries to start a kernel whose ports another process has taken meanwhile.
 _TRIES = 3
 
 #: Longest address of a socket, in bytes; the smallest of the platforms' limits.
 _LONGEST_ADDRESS = 103
 
-#: What follows the folder in an address: the connection file's stem, and the number of a channel.
+#: Names in the folder: the connection file, and in an address its stem with the number of a channel.
 _FILE, _SOCKET = "k.json", "k-ipc-9"
 
-#: What a kernel, or its client, says when another process had its port.
+#: Messages of a kernel, or its client, when another process had its port.
 _SIGNS = ("address already in use", "invalid signature")
 
 
 def managers(name: str, folder: str | None) -> Iterator[AsyncKernelManager]:
-    """Return managers for a kernel, each to be tried once the one before has lost a port.
+    """Return managers for a kernel, each to be tried after the previous one has lost a port.
 
     Parameters
     ----------
     name : str
         The kernel.
     folder : str, optional
-        Where a folder for sockets may be made, if its path is short enough; else that is among the temporary files.
+        Where a folder for sockets can be created if its path is short enough; otherwise it is among the temporary files.
     """
     command = kernels.Kernels().get_kernel_spec(name).argv
     place = _place(folder) if any("ipykernel" in word for word in command) else None
@@ -46,17 +46,19 @@ def managers(name: str, folder: str | None) -> Iterator[AsyncKernelManager]:
 
 def _manager(name: str, **connection: str) -> AsyncKernelManager:
     manager = AsyncKernelManager(kernel_name=name, kernel_spec_manager=kernels.Kernels(), **connection)
-    manager.context.setsockopt(zmq.RCVHWM, 0)  # what can't be read at once waits; by default all beyond 1,000 messages is dropped
+    manager.context.setsockopt(
+        zmq.RCVHWM, 0
+    )  # messages that can't be read at once wait; by default, those beyond 1,000 are dropped
     return manager
 
 
 def has_lost_a_port(reason: str) -> bool:
-    """Whether a kernel did not start since another process has one of its ports.
+    """Return whether a kernel did not start because another process has one of its ports.
 
     Parameters
     ----------
     reason : str
-        What the kernel or its client said.
+        The message of the kernel or its client.
     """
     return any(sign in reason.lower() for sign in _SIGNS)
 
@@ -71,7 +73,7 @@ def leave(manager: AsyncKernelManager) -> None:
 
 
 def _place(folder: str | None) -> str | None:
-    """Make a folder where sockets can be; None where there is no such place."""
+    """Create a folder that supports sockets; None if there is no such place."""
     for parent in (folder, tempfile.gettempdir()):
         if parent is None or len(os.fsencode(f"{parent}/k12345678/{_SOCKET}")) > _LONGEST_ADDRESS:
             continue
@@ -86,7 +88,7 @@ def _place(folder: str | None) -> str | None:
 
 
 def _holds_sockets(place: str) -> bool:
-    """Whether a file system knows sockets: some network ones don't."""
+    """Return whether a file system supports sockets: some network ones do not."""
     address = f"{place}/{_SOCKET}"
     try:
         with socket.socket(socket.AF_UNIX) as probe:

@@ -1,18 +1,18 @@
-"""What a panel has asked for and takes time: done in a few threads, however much it asks; the rest waits its turn."""
+"""Carry out a panel's slow requests in a few threads, however many there are; the rest wait their turn."""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 
-#: Threads of one panel at most: more cancels, say, than a person presses while the first is still waited for.
+#: Largest number of threads of one panel: more than the cancels, for example, that a user clicks while the first is pending.
 MOST = 16
 
-#: Seconds after which a thread that has nothing to do ends.
+#: Seconds after which an idle thread ends.
 _IDLE = 5.0
 
 
 class Answers:
-    """The threads of one panel; none is there while nothing is asked, and they keep no process from ending."""
+    """The threads of one panel; there are none while nothing is requested, and they never keep the process from exiting."""
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], None]] = deque()
@@ -20,7 +20,7 @@ class Answers:
         self._threads = self._free = 0
 
     def give(self, do: Callable[[], None]) -> None:
-        """Do something as soon as a thread is free."""
+        """Call a function as soon as a thread is free."""
         with self._given:
             self._waiting.append(do)
             if self._free >= len(self._waiting):
@@ -39,7 +39,7 @@ class Answers:
                 raise
 
     def _next(self) -> Callable[[], None] | None:
-        """Wait for something to do; None, and the thread no longer counts, where nothing comes."""
+        """Wait for a request; None if none arrives, and then the thread is no longer counted."""
         with self._given:
             if not self._waiting:
                 self._free += 1

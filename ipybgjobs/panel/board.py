@@ -1,4 +1,4 @@
-"""What a panel shows of one store: the newest jobs as rows, and later what changed of them; it reads and keeps nothing."""
+"""Read what a panel shows of one store: the newest jobs as rows, and later their changes; it only reads, and keeps nothing."""
 
 import os
 from typing import Any
@@ -11,17 +11,17 @@ from ..store.database import Database
 from ..system import place
 from .rows import row
 
-#: Jobs that a panel holds; older ones are for `%bgjobs list` with a filter.
+#: Largest number of jobs in a panel; older ones can be listed by `%bgjobs list` with a filter.
 MOST = 20_000
 
-#: Rows in one message: small enough for a server that drops what comes too fast.
+#: Number of rows in one message: few enough for a server that drops messages when they arrive too fast.
 CHUNK = 1000
 
 _NO_LIMIT = 1 << 62
 
 
 def first(database: Database, limit: int) -> dict[str, Any]:
-    """Return the newest rows, and those of what runs, with all that a panel needs to show them."""
+    """Return the newest rows and those of running jobs, with everything that a panel needs to show them."""
     since = log_of_changes.moment(database)
     rows = _rows(log_of_changes.newest(database, _NO_LIMIT, limit))
     oldest = rows[-1][0] if rows else 0
@@ -44,7 +44,7 @@ def older(database: Database, before: int, limit: int) -> list[list[Any]]:
 
 
 def changes(database: Database, since: int) -> dict[str, Any] | None:
-    """Return what changed since a moment; None where that is too long ago, or too much."""
+    """Return what changed since a given change; None if that is too long ago, or if there is too much."""
     until = log_of_changes.moment(database)
     ids = log_of_changes.changed(database, since)
     if ids is None:
@@ -60,7 +60,7 @@ def one(database: Database, job_id: int) -> list[list[Any]]:
 
 
 def surroundings(database: Database) -> dict[str, Any]:
-    """Return what concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
+    """Return the data that concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
     here = place.here()
     held = (
         supervision.notices(database, StateFolder(os.path.dirname(database.path))) if queries.has_work(database, here) else None

@@ -1,4 +1,4 @@
-"""What a button asks for, done by the same client as everything else; says in a sentence what came of it."""
+"""Carry out the buttons' commands through the client; each reports its result in one sentence."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from ..system import shield
 
 @shield.told
 def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
-    """Do what a button asks for, and say what came of it; returns when it is done.
+    """Carry out a button's command, and return its result as a sentence once it is done.
 
     Parameters
     ----------
     client : Client
         The client of this process.
     folder : StateFolder
-        Whose jobs the panel shows.
+        State folder of the jobs that the panel shows.
     verb : str
         One of ``cancel``, ``retry``, ``remove``, ``priority``, ``pause``, ``resume``.
     message : dict
@@ -31,23 +31,23 @@ def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any])
     Raises
     ------
     BackgroundJobError
-        If it can't be done; one sentence says why.
+        If it can't be done; the message says why in one sentence.
     """
     if verb in _OF_QUEUES:
         _check_folder(client, folder)
         return _OF_QUEUES[verb](client, message)
     if verb not in _OF_JOBS:
-        raise InvalidRequest(f"A panel knows no {verb!r}; it knows {', '.join([*_OF_JOBS, *_OF_QUEUES])}.")
+        raise InvalidRequest(f"Unknown command {verb!r}; available: {', '.join([*_OF_JOBS, *_OF_QUEUES])}.")
     ids = message.get("jobs")
     if not isinstance(ids, list) or not ids or not all(type(each) is int for each in ids):
-        raise InvalidRequest(f"{verb} needs jobs: give their ids as a list.")
+        raise InvalidRequest(f"{verb} needs jobs: pass their ids as a list.")
     jobs = JobList(find(client, folder, each) for each in ids) if len(ids) == 1 else _those_that_are_there(client, folder, ids)
     gone = len(ids) - len(jobs)
-    return _OF_JOBS[verb](jobs, message) + (f"; {gone} were gone" if gone else "")
+    return _OF_JOBS[verb](jobs, message) + (f"; {gone} had been removed" if gone else "")
 
 
 def find(client: Client, folder: StateFolder, job_id: int) -> Job:
-    """Return a job of the store that a panel shows, whatever store new jobs go to now.
+    """Return a job of the store that a panel shows, even if new jobs now go to another store.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _those_that_are_there(client: Client, folder: StateFolder, ids: list[int]) -
 def _check_folder(client: Client, folder: StateFolder) -> None:
     now = client.folder().path
     if now != folder.path:
-        raise InvalidRequest(f"This panel shows {folder.path}, and the state folder is now {now}: show a new panel.")
+        raise InvalidRequest(f"This panel shows {folder.path}, but the state folder is now {now}: open a new panel.")
 
 
 def _cancel(jobs: JobList, _message: dict[str, Any]) -> str:
@@ -76,21 +76,21 @@ def _cancel(jobs: JobList, _message: dict[str, Any]) -> str:
     within = [job for job in jobs if not job._is_out_of_reach()]  # noqa: SLF001 - its own package
     ended = JobList(within).cancel()
     cancelled = [job for job in ended if job.state is JobState.CANCELLED]
-    rest = f"; {len(jobs) - len(cancelled)} had ended, or are elsewhere" if len(cancelled) < len(jobs) else ""
+    rest = f"; {len(jobs) - len(cancelled)} not: finished already, or elsewhere" if len(cancelled) < len(jobs) else ""
     return f"{_count(cancelled)} cancelled{rest}"
 
 
 def _how_it_ended(job: Job) -> str:
     state = job.state
-    return f"job {job.id} was cancelled" if state is JobState.CANCELLED else f"job {job.id} has {state} before it was cancelled"
+    return f"job {job.id} was cancelled" if state is JobState.CANCELLED else f"job {job.id} had already {state}"
 
 
 def _retry(jobs: JobList, _message: dict[str, Any]) -> str:
     if len(jobs) == 1:
-        return f"job {jobs[0].retry().id} is tried again"
+        return f"job {jobs[0].retry().id} retried"
     retried = jobs.retry()
-    rest = f"; {len(jobs) - len(retried)} can't be: they have not failed" if len(retried) < len(jobs) else ""
-    return f"{_count(retried)} tried again{rest}"
+    rest = f"; {len(jobs) - len(retried)} not: only failed or cancelled jobs can be" if len(retried) < len(jobs) else ""
+    return f"{_count(retried)} retried{rest}"
 
 
 def _remove(jobs: JobList, _message: dict[str, Any]) -> str:
@@ -99,7 +99,7 @@ def _remove(jobs: JobList, _message: dict[str, Any]) -> str:
         return "1 job removed"
     gone = jobs[0]._remove(jobs) if jobs else 0  # noqa: SLF001 - its own package
     left = len(jobs) - gone
-    rest = f"; {left} not: they have not ended, or their hook is still to be called" if left else ""
+    rest = f"; {left} not: unfinished, or with a pending hook" if left else ""
     return f"{'1 job' if gone == 1 else f'{gone:,} jobs'} removed{rest}"
 
 
@@ -108,7 +108,7 @@ def _priority(jobs: JobList, message: dict[str, Any]) -> str:
 
 
 def _each(jobs: JobList, do: Callable[[Job], object], done: str) -> str:
-    """Do something with each; of one the reason is said, of several how many could not be."""
+    """Apply a function to each job; for one job a failure raises, for several the failures are counted."""
     refused: list[str] = []
     for job in jobs:
         try:
@@ -122,11 +122,11 @@ def _each(jobs: JobList, do: Callable[[Job], object], done: str) -> str:
 
 
 def _pause(client: Client, message: dict[str, Any]) -> str:
-    return f"queue {', '.join(client.pause(message.get('queue')))} paused: what runs goes on"
+    return f"queue {', '.join(client.pause(message.get('queue')))} paused; running jobs continue"
 
 
 def _resume(client: Client, message: dict[str, Any]) -> str:
-    return f"queue {', '.join(client.resume(message.get('queue'))) or 'none'} goes on"
+    return f"queue {', '.join(client.resume(message.get('queue'))) or 'none'} resumed"
 
 
 def _count(jobs: Sequence[Job]) -> str:

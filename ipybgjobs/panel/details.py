@@ -1,4 +1,4 @@
-"""One job in full for the panel: facts, attempts, the call as code; its log as it grows; its outputs, cut to what may be sent."""
+"""One job in full for the panel: facts, attempts, the call as code, its growing log, and its outputs, cut to a size to send."""
 
 import codecs
 import json
@@ -12,18 +12,18 @@ from ..model import sizes
 from ..state import attempt
 from ..state.text_log import TextLog
 
-#: Bytes of a log that are shown first, and in one message; the whole log is for `job.log()`.
+#: Bytes of a log that are shown first, and in one message; `job.log()` returns the whole log.
 _TAIL = 64 * 1024
 
-#: Bytes of a log that may come between two looks before the panel leaps to the end.
+#: Bytes of a log that may arrive between two checks before the panel skips to the end.
 _LEAP = 4 * _TAIL
 
-#: Bytes of outputs in one message; what does not fit is named. A server drops what comes too fast.
+#: Bytes of outputs in one message; those that do not fit are only named. A server drops messages that arrive too fast.
 _OUTPUTS = 2_000_000
 
 
 def detail(job: JobView) -> dict[str, Any]:
-    """Return what a panel's detail shows of a job, as JSON values."""
+    """Return the details of a job that a panel shows, as JSON values."""
     said = as_json.as_json(job)
     return {
         "job": job.id,
@@ -60,13 +60,13 @@ def _disk(taken: int) -> dict[str, str]:
 
 
 def _left(job: JobView) -> dict[str, str]:
-    """Processes that the job has left running, as long as they run."""
+    """Return the processes that the job left running, while they run."""
     found = "; ".join(each.line(time.time()) for each in job.left_running())
     return {"left running": found} if found else {}
 
 
 class Tail:
-    """The end of an attempt's log, and what comes after it.
+    """The end of an attempt's log, and the text that follows it.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Tail:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def more(self) -> dict[str, Any] | None:
-        """Return what is new: text, whether it begins anew, what tells the outputs from earlier ones; None if nothing is."""
+        """Return the news: text, whether it starts over, a mark that changes with the outputs; None if there is nothing new."""
         text, anew = self._text()
         marks = (_mark(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
         outputs = f"{os.path.basename(self.folder)}:{':'.join(marks)}"
@@ -98,13 +98,13 @@ class Tail:
             self._decoder.reset()
         content, position = log.piece(self._position, _LEAP)
         if anew and self._position > 0:
-            content = content.partition(b"\n")[2] or content  # from the beginning of a line
+            content = content.partition(b"\n")[2] or content  # start at the beginning of a line
         self._position = position
         return self._decoder.decode(content), anew
 
 
 def _mark(path: str) -> str:
-    """What tells a file from what it was: it may be made anew with the size that it had."""
+    """Return a mark that changes with a file, which may be rewritten with the same size."""
     try:
         status = os.stat(path)
     except OSError:
@@ -113,7 +113,7 @@ def _mark(path: str) -> str:
 
 
 def outputs(job: JobView, number: int | None = None) -> list[dict[str, Any]]:
-    """Return what an attempt displayed and printed, the last of it whole; what would be too much is named instead.
+    """Return the displays and printed text of an attempt, the last ones in full; those that would be too large are only named.
 
     Parameters
     ----------
@@ -140,10 +140,10 @@ def outputs(job: JobView, number: int | None = None) -> list[dict[str, Any]]:
 
 
 def _cut(output: dict[str, Any]) -> dict[str, Any]:
-    """A stream by its end, as the log."""
+    """Cut a stream to its end, like the log."""
     return {**output, "text": output["text"][-_TAIL:]} if output["output_type"] == "stream" else output
 
 
 def _too_large(output: dict[str, Any], taken: int, job_id: int, number: int | None) -> str:
     what = ", ".join(output.get("data", {})) or output["output_type"]
-    return f"[{what}, {sizes.show(taken)}, is not shown here: bg.job({job_id}).show({number or ''}) shows all]\n"
+    return f"[{what}, {sizes.show(taken)}, is too large to show here: bg.job({job_id}).show({number or ''}) shows everything]\n"

@@ -1,4 +1,4 @@
-"""Showing the panel or a card in a cell, again and again: one widget for each, so that nothing is held twice."""
+"""Show the panel or a card in a cell, any number of times: with one widget for each, so that nothing is held twice."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 def show(make: Callable[[], Bundle], job: int | None = None) -> None:
-    """Show what is static, and, in a kernel, the live widget below; the static one then hides itself.
+    """Show the static form and, in a kernel, the live widget below it; the static form then hides itself.
 
     Parameters
     ----------
     make : callable
-        Makes the static form: a bundle of ``text/html`` and ``text/plain``.
+        Creates the static form: a bundle of ``text/html`` and ``text/plain``.
     job : int, optional
-        The one job to show; by default all.
+        The only job to show; all by default.
     """
-    if getattr(get_ipython(), "kernel", None) is None:  # a terminal: no widget's modules are loaded
+    if getattr(get_ipython(), "kernel", None) is None:  # a terminal: no widget modules are loaded
         publish_display_data(make())
         return
     from .widget import Panel
 
     key = client_module.client().folder().path, job
-    if key not in _shown or _shown[key].comm is None:  # closed, as by ``ipywidgets.Widget.close_all()``
+    if key not in _shown or _shown[key].comm is None:  # closed, for example by ``ipywidgets.Widget.close_all()``
         _shown[key] = Panel(job, make=make)
     _shown[key].show()
 

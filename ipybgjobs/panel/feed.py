@@ -1,6 +1,6 @@
-"""The one thread of a process that looks at a store for all its panels, and tells them what changed; gone when none looks.
+"""The one thread of a process that watches a store for all its panels, and sends them the changes; gone when none is visible.
 
-It sleeps until the store gives notice of a change, or a job that runs may have said how far it is. It writes nothing.
+It sleeps until the store changes, or until a running job may have reported progress. It writes nothing.
 """
 
 import contextlib
@@ -23,24 +23,24 @@ from ..system import shield
 from ..system.watch import Notice
 from . import board, rows
 
-#: Seconds between two messages at least; between two looks at progress; between two looks where nothing runs.
+#: Shortest interval between two messages; between two checks of progress; and between two checks while nothing runs; in seconds.
 SHORTEST, RUNNING, IDLE = 0.25, 0.5, 5.0
 
 _LOG = logging.getLogger(__name__)
 
-#: Pauses after the store's file has been written, in seconds: what is written shows a moment later, when it is on disk.
+#: Pauses after a write to the store's file, in seconds: a change is visible a moment later, when it is on disk.
 _COMMIT = (0.003, 0.03, 0.3)
 
 
 class Listener(Protocol):
-    """Somebody who shows jobs."""
+    """A display of jobs."""
 
     def turn(self, delta: dict[str, Any] | None) -> float | None:
-        """Take what has changed, None if nothing has; return the longest pause in seconds, None to hear no more."""
+        """Take the changes, None if there are none; return the longest pause in seconds, None to stop listening."""
 
 
 class Feed:
-    """What changes in one store.
+    """The changes in one store.
 
     Parameters
     ----------
@@ -60,24 +60,24 @@ class Feed:
         self._look: _Look | None = None
 
     def around(self) -> dict[str, Any]:
-        """Return what was last told of what concerns all jobs, from which changes are told; empty where nothing was yet."""
+        """Return the last sent data that concerns all jobs, the base for sending its changes; empty if none was sent yet."""
         look = self._look
         return {} if look is None else look.around
 
     def add(self, listener: Listener) -> None:
-        """Tell a listener what changes from now on."""
+        """Send changes to a listener from now on."""
         shield.run(lambda: self._add(listener))
 
     def _add(self, listener: Listener) -> None:
         with self._lock:
             self._listeners[listener] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                look = self._look = _Look(self._folder, self._open)  # what changes from here on is told
+                look = self._look = _Look(self._folder, self._open)  # changes from now on are sent
                 self._thread = threading.Thread(target=self._run, args=(look,), name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
     def remove(self, listener: Listener) -> None:
-        """Tell it no more."""
+        """Stop sending changes to a listener."""
         shield.run(lambda: self._drop(listener))
 
     def _drop(self, listener: Listener) -> None:
@@ -94,18 +94,18 @@ class Feed:
                     return
                 look.see_to_supervisor()
                 if delta is not None:
-                    time.sleep(SHORTEST)  # what changes meanwhile goes together
+                    time.sleep(SHORTEST)  # changes in the meantime are sent together
                 if notice.wait(next(soon, min(pause, RUNNING if look.running else IDLE))):
                     soon = iter(_COMMIT)
 
     def _tell(self, delta: dict[str, Any] | None) -> float | None:
-        """Tell everybody; return the shortest pause that one wants, None if nobody is left."""
+        """Send changes to all listeners; return the shortest pause that one wants, None if none is left."""
         with self._lock:
             told = dict(self._listeners)
         pauses = {listener: _turn(listener, delta) for listener in told}
         with self._lock:
             for listener, added in told.items():
-                if pauses[listener] is None and self._listeners.get(listener) == added:  # not added again meanwhile
+                if pauses[listener] is None and self._listeners.get(listener) == added:  # not added again in the meantime
                     del self._listeners[listener]
             if not self._listeners:
                 self._thread = None
@@ -114,16 +114,16 @@ class Feed:
 
 
 def _turn(listener: Listener, delta: dict[str, Any] | None) -> float | None:
-    """Tell one; what goes wrong with it harms no other."""
+    """Send changes to one listener; its errors do not affect others."""
     try:
         return listener.turn(delta)
     except Exception:
-        _LOG.exception("A panel could not be told what has changed.")
+        _LOG.exception("A panel could not be notified of a change.")
         return IDLE
 
 
 class _Look:
-    """What was seen last, to say what is new."""
+    """The state at the last check, to find what is new."""
 
     def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
         self._folder = folder
@@ -131,15 +131,15 @@ class _Look:
         self._database = open_database()
         self._version: tuple[Database, int, str | None] | None = None
         self._presence = Presence()
-        self._seen: tuple[float, str | None] = (0.0, None)  # when it was looked for trouble last, and what was found
+        self._seen: tuple[float, str | None] = (0.0, None)  # when trouble was last checked for, and what was found
         self._since = changes.moment(self._database)
         self.around: dict[str, Any] = {}
-        self._said: dict[str, int] = {}  # by attempt folder: when it said how far it is
+        self._said: dict[str, int] = {}  # by attempt folder: when it reported its progress
         self._troubled = False
         self.running: list[changes.Running] = []
 
     def again(self) -> dict[str, Any] | None:
-        """Return what changed since the last look; None if nothing did."""
+        """Return what changed since the last check; None if nothing did."""
         try:
             found = {**self._changes(), **self._progress()}
         except BackgroundJobError as error:
@@ -157,7 +157,7 @@ class _Look:
         self._version = version
         found: dict[str, Any] = {}
         changed = board.changes(database, self._since) if database is self._database else None
-        if changed is None:  # too long ago, or another store in its place
+        if changed is None:  # too long ago, or the store was replaced
             self._database = database
             self._since, found = changes.moment(database), {"lost": True}
         elif changed["seq"] != self._since:
@@ -169,14 +169,14 @@ class _Look:
         return found | new
 
     def _trouble(self) -> str | None:
-        """What only shows from outside: a supervisor, or whoever holds the store, that is stopped."""
+        """Return trouble that only shows from outside: a stopped supervisor, or a stopped process that holds the store."""
         if time.monotonic() > self._seen[0] + supervision.PAUSE:
             self._seen = time.monotonic(), supervision.trouble(self._folder)
         return self._seen[1]
 
     def see_to_supervisor(self) -> None:
-        """See to it that a supervisor runs where there is work."""
-        with contextlib.suppress(BackgroundJobError):  # the store can't be read: tried again
+        """Make sure that a supervisor runs if there is work."""
+        with contextlib.suppress(BackgroundJobError):  # the store can't be read: retried
             self._presence.see_to(self._folder, self._open)
 
     def _progress(self) -> dict[str, Any]:
@@ -198,6 +198,6 @@ class _Look:
 
 
 def progress_now(folder: StateFolder, database: Database) -> list[list[Any]]:
-    """Return how far each job is that runs."""
+    """Return the progress of each running job."""
     found = (rows.progress(each.job_id, folder.attempt(each.folder)) for each in changes.running(database))
     return [far for far in found if far is not None]

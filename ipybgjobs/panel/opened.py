@@ -1,4 +1,4 @@
-"""The jobs whose details are open in one panel: what is said of each, and its log as it grows; sent when it has changed."""
+"""The jobs whose details are open in one panel: the details of each, and its growing log; sent when they change."""
 
 import contextlib
 import threading
@@ -16,16 +16,16 @@ _Message = dict[str, Any]
 
 @dataclass(slots=True, eq=False)
 class _Opened:
-    """One of them."""
+    """One open job."""
 
     job: Job
     tail: Tail | None = None
-    stale: bool = True  # whether what was said of it may have changed
+    stale: bool = True  # whether its details may have changed
     live: bool = True
 
 
 class OpenJobs:
-    """Several of them, by id.
+    """The open jobs, by id.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class OpenJobs:
         self._find = find
         self._send = send
         self._lock = threading.Lock()
-        self._sends = threading.Lock()  # one at a time follows a log
+        self._sends = threading.Lock()  # only one thread at a time follows a log
         self._opened: dict[int, _Opened] = {}
 
     def keep(self, wanted: Iterable[int], anew: int | None = None) -> None:
-        """Follow these jobs and no others; `anew`: one whose log is sent from the beginning of what is shown."""
+        """Follow exactly these jobs; `anew`: one whose log is sent from the beginning of the shown part."""
         with self._lock:
             ids = set(wanted)
             self._opened = {key: one for key, one in self._opened.items() if key in ids and key != anew}
@@ -52,17 +52,17 @@ class OpenJobs:
                     self._opened[key] = _Opened(self._find(key))
 
     def changed(self, delta: _Message) -> None:
-        """Take note of which jobs have changed."""
+        """Note which jobs have changed."""
         ids = {row[0] for row in delta.get("rows", [])}
         for key, one in self._now():
             one.stale = one.stale or key in ids or "lost" in delta
 
     def send(self) -> bool:
-        """Send what is new; return whether more may come soon."""
+        """Send the news; return whether more may come soon."""
         with self._sends:
             for key, one in self._now():
-                with contextlib.suppress(BackgroundJobError):  # it is gone, or the store is busy: tried again
-                    if self._opened.get(key) is one:  # not opened again meanwhile
+                with contextlib.suppress(BackgroundJobError):  # it is gone, or the store is busy: retried
+                    if self._opened.get(key) is one:  # not opened again in the meantime
                         self._send_one(one)
         return any(one.live for _, one in self._now())
 

@@ -1,4 +1,4 @@
-"""The newest of everything, as text or static HTML: jobs that stand alone, and each group as one line that opens."""
+"""The newest jobs, as text or static HTML: single jobs, and each group as one line that unfolds."""
 
 import time
 
@@ -17,17 +17,17 @@ from ..store import listing, queries
 from ..store.database import Database
 from ..system import place
 
-#: Entries of the table that a notebook shows.
+#: Most entries of the table that a notebook shows.
 _SHOWN = 50
 
 
 def bundle() -> dict[str, str]:
-    """The newest entries, as a notebook and as a terminal shows them."""
+    """Return the newest entries, for a notebook and for a terminal."""
     return {"text/html": html(_SHOWN), "text/plain": text(_SHOWN, "%bgjob")}
 
 
 def text(limit: int, submit: str) -> str:
-    """The newest jobs and groups, a line each; `submit`: how one is submitted, said where there is none."""
+    """Return the newest jobs and groups, a line each; `submit`: the command that submits one, shown if there are none."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
     lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
@@ -37,7 +37,7 @@ def text(limit: int, submit: str) -> str:
 
 
 def _held(database: Database, folder: StateFolder) -> list[str]:
-    """What keeps jobs from going on, where there are any for this place; and a supervisor is seen to."""
+    """Return what keeps this place's jobs from continuing, if there are any, and make sure that a supervisor runs."""
     client().see_to(folder)
     return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
 
@@ -51,7 +51,7 @@ def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> st
 
 
 def html(limit: int) -> str:
-    """The newest jobs and groups, as a table."""
+    """Return the newest jobs and groups, as a table."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
     rows = [
@@ -66,7 +66,7 @@ def html(limit: int) -> str:
 
 
 def _entries(database: Database, limit: int) -> list[JobRecord | GroupRecord]:
-    """Jobs that stand alone, and groups, newest first."""
+    """Return single jobs and groups, newest first."""
     count = options.count(limit, "limit")
     entries: list[JobRecord | GroupRecord] = [*listing.alone(database, count), *listing.groups(database, count)]
     return sorted(entries, key=lambda entry: entry.submitted_at, reverse=True)[:limit]

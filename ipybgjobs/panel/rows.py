@@ -1,4 +1,4 @@
-"""A job as a row of the panel: a short list, since thousands are sent; secrets blanked, never markup."""
+"""Turn a job into a row of the panel: a short list, since thousands are sent; with secrets blanked, and never markup."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ..state import progress as progress_of
 from ..state.progress import Progress
 from ..store.changes import Seen
 
-#: What stands where in a row; ``web/jobs.js`` reads them in this order.
+#: The columns of a row, in order; ``web/jobs.js`` reads them in the same order.
 COLUMNS = (
     "id",
     "state",
@@ -28,19 +28,19 @@ COLUMNS = (
     "elsewhere",
 )
 
-#: Longest text of a call and of an error in a row; the detail has all of it.
+#: Longest text of a call and of an error in a row, in characters; the details have the full text.
 _LONGEST = 160
 
 
 def row(seen: Seen, here: str) -> list[Any]:
-    """Return a row, without what stands empty at its end.
+    """Return a row, without empty values at its end.
 
     Parameters
     ----------
     seen : Seen
         The job.
     here : str
-        This place; a job of another that has not ended bears the name of its host.
+        This place; an unfinished job of another place carries the name of its host.
     """
     job = seen.job
     elsewhere = job.owner.host if job.owner.place != here and not job.state.ended else None
@@ -69,12 +69,12 @@ def row(seen: Seen, here: str) -> list[Any]:
 
 
 def _moment(seconds: float | None) -> float | None:
-    """Seconds since the epoch, in milliseconds."""
+    """Return seconds since the epoch, rounded to milliseconds."""
     return None if seconds is None else round(seconds, 3)
 
 
 def progress(job_id: int, folder: str) -> list[Any] | None:
-    """Return how far a job is: id, share, done, total, unit, rate a second, seconds left, what it is at; None if it is silent."""
+    """Return a job's progress: id, share, done, total, unit, rate per second, seconds left, message; None if it reports none."""
     far = progress_of.of_attempt(folder)
     if far is None:
         return None

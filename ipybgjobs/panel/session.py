@@ -1,6 +1,6 @@
-"""The talk with one panel, over a notebook's comm or a page's socket: who looks, what it is sent, what it asks for.
+"""The conversation with one panel, over a notebook's comm or a page's socket: its views, updates and commands.
 
-``web/link.js`` speaks the other side. A panel that nobody sees, or that has not been heard of for a minute, is sent nothing.
+``web/link.js`` is the other side. A panel that is not visible, or has been silent for a minute, is sent nothing.
 """
 
 import threading
@@ -19,22 +19,22 @@ from .answers import Answers
 from .feed import IDLE, SHORTEST, Feed, progress_now
 from .opened import OpenJobs
 
-#: Rows that come with the panel itself.
+#: Number of rows that are sent with the panel itself.
 FIRST = 50
 
-#: Seconds after which a view that says nothing is taken for gone; it says something every twenty.
+#: Seconds after which a silent view is considered gone; it sends a message every twenty seconds.
 SILENCE = 60.0
 
-#: Seconds between two pieces of many rows.
+#: Seconds between two parts of many rows.
 _PIECES = 0.25
 
 
 @dataclass(slots=True)
 class _View:
-    """One place where the panel is seen."""
+    """One place where the panel is displayed."""
 
     heard_at: float
-    opened: int | None = None  # the job whose detail is open
+    opened: int | None = None  # the job whose details are open
 
 
 class Session:
@@ -47,11 +47,11 @@ class Session:
     send : callable
         Sends a message of JSON values to the panel, from any thread.
     only : int, optional
-        The one job that is shown: a card.
+        The only job that is shown, by a card.
     busy : callable
-        Whether this process can't hear a panel at the moment: then silence says nothing.
+        Returns whether this process can't receive messages at the moment: then silence means nothing.
     on_turn : callable
-        Called in the feed's thread at each of its turns, with what has changed here; None if nothing has.
+        Called in the feed's thread at each of its turns, with the changes that concern this panel; None if there are none.
     """
 
     def __init__(
@@ -71,17 +71,17 @@ class Session:
         self._folder: StateFolder = client.folder()
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
-        self._met: set[str] = set()  # every view there ever was
+        self._met: set[str] = set()  # every view so far
         self._heard_at: float | None = None  # by the wall clock
         self._opened = OpenJobs(self._job, send)
         self._answers = Answers()
-        self._talks = threading.Lock()  # what is read is sent before what is read later
-        self._transfers: dict[str, object] = {}  # by view: the newest that sends it all rows
+        self._talks = threading.Lock()  # data is sent in the order in which it is read
+        self._transfers: dict[str, object] = {}  # by view: the newest transfer of all rows
 
-    # -- what it begins with --------------------------------------------------------------------------------------
+    # -- initial content ------------------------------------------------------------------------------------------
 
     def begin(self, show: Callable[[dict[str, Any]], None]) -> None:
-        """Give what a panel shows at once, the newest rows, to ``show``; what changes from then on is sent after it."""
+        """Pass a panel's initial content, the newest rows, to ``show``; later changes are sent after it."""
         with self._talks:
             self._feed().add(self)
             show(self._all(FIRST))
@@ -100,13 +100,13 @@ class Session:
         found = board.first(database, 0 if self._only else limit)
         if self._only is not None:
             found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
-        found |= self._feed().around()  # what the store says by now may change back before the feed looks
+        found |= self._feed().around()  # the store's current content may change back before the feed's next check
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
 
-    # -- what it says ---------------------------------------------------------------------------------------------
+    # -- messages from the panel ----------------------------------------------------------------------------------
 
     def receive(self, message: Any) -> None:
-        """Take a message of the panel; what takes time is done in another thread."""
+        """Handle a message of the panel; slow work is done in another thread."""
         kind = message.get("kind") if isinstance(message, dict) else None
         take = {"look": self._look, "leave": self._leave, "outputs": self._outputs, "command": self._command}.get(str(kind))
         if take is not None:
@@ -125,7 +125,7 @@ class Session:
             heard = None if name in self._met else self._heard_at
             self._met.add(name)
             self._heard_at = now = time.time()
-        self._send({"kind": "here", "view": name, "now": now, "heard": heard})  # a new one learns when others were heard last
+        self._send({"kind": "here", "view": name, "now": now, "heard": heard})  # a new view learns when others were last heard
         if visible:
             anew = opened if before is None or before.opened != opened else None
             self._answer(lambda: self._catch_up(name, message, anew, appears=before is None))
@@ -136,7 +136,7 @@ class Session:
             self._transfers.pop(str(message.get("view")), None)
 
     def _catch_up(self, view: str, message: dict[str, Any], anew: int | None, *, appears: bool) -> None:
-        """Send what a view has missed: the changes, or everything where it has not got all or was away for too long."""
+        """Send what a view has missed: the changes, or everything if it is incomplete or was away for too long."""
         self._feed().add(self)
         self._opened.keep(self._wanted(), anew)
         since = message.get("seq") if message.get("whole") else None
@@ -149,7 +149,7 @@ class Session:
             return [view.opened for view in self._views.values() if view.opened is not None]
 
     def _send_changes(self, view: str, since: int, *, appears: bool) -> bool:
-        """Send what changed since; False where that is too long ago to know."""
+        """Send the changes since a given change; False if that is too long ago to know."""
         database = self._database()
         with self._talks:
             changes = board.changes(database, since)
@@ -163,7 +163,7 @@ class Session:
         return True
 
     def _send_all(self, view: str) -> None:
-        """Send all rows to one view, in pieces; one that asks again is sent all from the beginning."""
+        """Send all rows to one view, in parts; if it asks again, start from the beginning."""
         with self._lock:
             mine = self._transfers[view] = object()
         with self._talks:
@@ -197,7 +197,7 @@ class Session:
         def answer() -> None:
             try:
                 said = {"ok": True, "text": commands.run(self._client, self._folder, str(message.get("verb")), message)}
-            except Exception as error:  # whatever it is, who has pressed the button is told
+            except Exception as error:  # any error is shown to the user who pressed the button
                 said = {"ok": False, "text": str(error) or type(error).__name__}
             self._send({"kind": "answer", "cid": key, **said})
 
@@ -207,15 +207,15 @@ class Session:
         def run() -> None:
             try:
                 do()
-            except (BackgroundJobError, OSError) as error:  # the store is gone, or the job is
+            except (BackgroundJobError, OSError) as error:  # the store or the job is gone
                 self._send({"kind": "trouble", "text": str(error)})
 
         self._answers.give(run)
 
-    # -- what it hears --------------------------------------------------------------------------------------------
+    # -- messages to the panel ------------------------------------------------------------------------------------
 
     def turn(self, delta: dict[str, Any] | None) -> float | None:
-        """Send what has changed; the feed's thread calls it."""
+        """Send changes; called by the feed's thread."""
         if not self._seen():
             return None
         mine = None if delta is None else self._mine(delta)
@@ -228,7 +228,7 @@ class Session:
         return SHORTEST if self._opened.send() else IDLE
 
     def _seen(self) -> bool:
-        """Whether anybody sees the panel; who has long been silent does not."""
+        """Return whether the panel is visible anywhere; views that have been silent for long do not count."""
         limit = time.monotonic() - SILENCE
         with self._lock:
             if not self._busy():
@@ -236,10 +236,10 @@ class Session:
             return bool(self._views)
 
     def _mine(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        """What of a delta concerns this panel: all of it, or what concerns the one job that is shown; None if nothing does."""
+        """Return the part of a delta that concerns this panel: all, or that of the only job shown; None if there is none."""
         if self._only is None:
             return delta
-        mine = {key: value for key, value in delta.items() if key != "base"}  # what concerns others is no gap
+        mine = {key: value for key, value in delta.items() if key != "base"}  # changes of other jobs are not a gap
         for key in ("rows", "progress"):
             mine[key] = [row for row in delta.get(key, []) if row[0] == self._only]
         mine["gone"] = [each for each in delta.get("gone", []) if each == self._only]
@@ -247,7 +247,7 @@ class Session:
         return mine if around or any(mine[key] for key in ("rows", "progress", "gone")) else None
 
     def close(self) -> None:
-        """Hear and send nothing more."""
+        """Stop receiving and sending."""
         with self._lock:
             self._views.clear()
             self._transfers.clear()
@@ -259,5 +259,5 @@ _feeds: dict[str, Feed] = {}
 
 
 def feed_of(client: Client, folder: StateFolder) -> Feed:
-    """Return the feed of a state folder: one a process."""
+    """Return the feed of a state folder; a process has one for each."""
     return _feeds.setdefault(folder.path, Feed(folder, lambda: client.database(folder)))

@@ -1,6 +1,6 @@
-"""The panel, and the card of one job, as widgets of a notebook; live also while a cell runs.
+"""The panel and the card of one job as notebook widgets; live even while a cell runs.
 
-It needs a kernel; in a terminal the magics show text instead.
+They need a kernel; in a terminal, the magics show text instead.
 """
 
 import contextlib
@@ -22,20 +22,20 @@ _LIVE = "application/vnd.jupyter.widget-view+json"
 
 
 class Panel(anywidget.AnyWidget):
-    """Every job, live: to be displayed, alone or among other widgets.
+    """A live view of all jobs, to be displayed alone or among other widgets.
 
     Parameters
     ----------
     job : int, optional
-        Id of the one job that is shown: then it is a card.
+        Id of the only job to show, which makes it a card.
     make : callable, optional
-        Makes the static form, which stands where the widget is not alive; by default the newest jobs as a table, or a card.
+        Creates the static form, shown where the widget is not alive; by default the newest jobs as a table, or a card.
     """
 
     _esm = web.script("widget")
     _css = web.style()
-    first = traitlets.Dict().tag(sync=True)  #: what is shown at once
-    fallback = traitlets.Unicode().tag(sync=True)  #: id of the static form, which hides while the panel is alive
+    first = traitlets.Dict().tag(sync=True)  #: initial content
+    fallback = traitlets.Unicode().tag(sync=True)  #: id of the static form, which is hidden while the panel is alive
 
     def __init__(self, job: int | None = None, *, make: Callable[[], Bundle] | None = None) -> None:
         self._static = Static(make or _static_form(job))
@@ -49,7 +49,7 @@ class Panel(anywidget.AnyWidget):
         _free_of_cells(self)
 
     def show(self) -> None:
-        """Display it: the static form, and below it, in a kernel, what is alive."""
+        """Display it: the static form, and in a kernel the live one below it."""
         if getattr(get_ipython(), "kernel", None) is None:
             publish_display_data(self._static.make())
             return
@@ -60,7 +60,7 @@ class Panel(anywidget.AnyWidget):
     _ipython_display_ = show
 
     def close(self) -> None:
-        """Show nothing more, and free what was held."""
+        """Close the panel, and release its resources."""
         if hasattr(self, "_session"):
             self._session.close()
         super().close()
@@ -83,20 +83,20 @@ def _sender(panel: "weakref.ref[Panel]") -> Callable[[dict[str, Any]], None]:
 
 
 def _free_of_cells(widget: anywidget.AnyWidget) -> None:
-    """Let a click arrive while a cell runs.
+    """Let clicks arrive while a cell runs.
 
-    ipykernel 7.4 sends a frontend's answers to the subshell that sent last: the main one, which is busy. None opts out; other
-    versions ignore it. A test with a real kernel fails if a click waits for a cell.
+    ipykernel 7.4 sends a frontend's replies to the subshell that sent last: the main one, which is busy. None opts out; other
+    versions ignore it. A test with a real kernel fails if a click has to wait for a cell.
     """
     with contextlib.suppress(AttributeError):
-        widget.comm._reply_subshell_for = None  # noqa: SLF001 - there is no public name for it
+        widget.comm._reply_subshell_for = None  # noqa: SLF001 - it has no public name
 
 
 class _Cells:
-    """Whether a cell runs: then a kernel without subshells hears no panel, and its silence says nothing."""
+    """Tracks whether a cell is running: then a kernel without subshells receives no messages, and silence means nothing."""
 
     def __init__(self) -> None:
-        self._running = 1  # this is imported by a cell; one may run another
+        self._running = 1  # this module is imported by a cell; a cell may run another one
         shell = get_ipython()
         if shell is not None:
             shell.events.register("pre_execute", self._begin)

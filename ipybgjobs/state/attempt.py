@@ -1,21 +1,20 @@
-"""The attempt folder: the protocol between supervisor and worker, and all that is known of an attempt.
+"""The attempt folder: the protocol between supervisor and worker, and everything known about an attempt.
 
-Names every file; writes whole or not at all; reads what a crash may have cut short, and what somebody may have put in a file's
-place. What the files say is in `reports`. It knows neither the store nor a process. Every worker loads it, so it imports next to
-nothing.
+Names every file; writes whole or not at all; reads files that a crash may have cut short or that someone may have replaced.
+`reports` parses their content. It never touches the store or a process. Every worker loads it, so it imports next to nothing.
 
 ===================  ==========================================  =======================================
 file                 written by                                  says
 ===================  ==========================================  =======================================
 ``request.json``     supervisor, before the launch               what to call, where, with what
-``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: nobody may
+``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: no one may
 ``output.log``       worker and its children                     everything printed, in order; tracebacks uncut
-``withheld.json``    worker, before user code                    what the system did not let it have of its submitter's limits
+``withheld.json``    worker, before user code                    which of its submitter's limits the system did not grant
 ``waiting.json``     worker, while its job waits for others      for which jobs
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
-``progress.json``    worker, a few times a second                how far it is
-``dropped.json``     supervisor                                  which part of a log that was too long is gone
+``progress.json``    worker, a few times a second                its progress
+``dropped.json``     supervisor                                  which part of an overlong log was dropped
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled, uncut
 ``ending.json``      supervisor, before the first signal         why the attempt is being ended
@@ -51,20 +50,20 @@ PARAMETERS = "parameters.pkl"
 #: Beside the attempts: what a job keeps for its next attempt.
 KEPT = "kept"
 
-#: Where a hook is called, beside the attempts.
+#: Beside the attempts: where a hook is called.
 HOOK = "hook"
 
-#: Exit codes of a worker that could not write its outcome: that of ``sysexits.h`` for an error of input and output, and two that
-#: nobody else uses, for a right that its process has no longer, and for a limit of it.
+#: Exit codes of a worker that could not write its outcome: ``EX_IOERR`` of ``sysexits.h``, and two that nothing else uses, for a
+#: permission that its process has lost, and for one of its limits.
 OUTCOME_NOT_WRITTEN, OUTCOME_FORBIDDEN, OUTCOME_LIMITED = 74, 174, 175
 
 
-#: What a hard link answers on a file system that has none: numbers of errors.
+#: Error numbers of a hard link on a file system that has none.
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None = None) -> bool:
-    """Create ``started.json`` unless it is there; whoever is first decides whether the attempt runs.
+    """Create ``started.json`` unless it exists; the first process to do so decides whether the attempt runs.
 
     Parameters
     ----------
@@ -73,7 +72,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
     claim : dict
         What the file says.
     hold : callable, optional
-        Given the open file before it has its name; it stays open. What this returns is in the file as ``held``.
+        Called with the open file before it has its name; it stays open. Its return value is written to the file as ``held``.
 
     Returns
     -------
@@ -89,7 +88,7 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
 
 
 def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
-    """The file has its name once it is whole."""
+    """Claim with a hard link: the file gets its name once it is complete."""
     partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
     descriptor = private_file.open_private(partial, os.O_RDWR | os.O_TRUNC)
     first = False
@@ -107,7 +106,7 @@ def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], boo
 
 
 def _claim_by_name(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
-    """Where there are no links: the file has its name first, and whoever reads it before it is whole looks for the process."""
+    """Claim without links: the file has its name first, and a reader that finds it incomplete looks for the process."""
     try:
         descriptor = private_file.open_private(f"{folder}/{STARTED}", os.O_RDWR | os.O_EXCL)
     except FileExistsError:

@@ -1,12 +1,12 @@
-"""What a job may call while it runs: progress, and who it is. Outside of a job these do nothing: the same code runs anywhere.
+"""Functions for running jobs: report progress, identify the job. Outside a job they do nothing, so the same code runs anywhere.
 
-Written a few times a second at most, however often it is called. Every worker may load it, so it imports next to nothing.
+Progress is written at most a few times a second, however often it is reported. Workers load it, so it imports next to nothing.
 """
 
 import contextlib
 import os
 import time
-from _thread import allocate_lock, start_new_thread  # threading itself is no cheap import
+from _thread import allocate_lock, start_new_thread  # threading itself is slow to import
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,12 +33,12 @@ class CurrentJob(NamedTuple):
 
     @property
     def folder_of_job(self) -> str:
-        """A folder that all attempts of the job share, for checkpoints; made when it is first asked for, gone with the job.
+        """A folder that all attempts of the job share, for checkpoints; created on first use, and removed with the job.
 
         Raises
         ------
         OSError
-            If it can't be made.
+            If it can't be created.
         """
         path = f"{os.path.dirname(self.folder)}/{attempt.KEPT}"
         os.makedirs(path, mode=0o700, exist_ok=True)
@@ -46,24 +46,24 @@ class CurrentJob(NamedTuple):
 
 
 class Unshown(NamedTuple):
-    """What a method of ours returns where values are not to stand among the outputs, which are complete without them."""
+    """A result that is kept but not shown among the outputs."""
 
-    value: dict[str, Any]  #: each is kept for itself
+    value: dict[str, Any]  #: each is saved separately
 
 
 class Bar(NamedTuple):
-    """How far one loop is."""
+    """The progress of one loop."""
 
     label: str
     done: float
     total: float | None
     unit: str
     elapsed: float  #: seconds
-    rate: float | None  #: done a second
+    rate: float | None  #: steps per second
 
 
 class Reporter:
-    """Writes how far a job is; used by any thread of the job's process, and by no fork of it.
+    """Writes the progress of a job; used by any thread of the job's process, but by no fork of it.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Reporter:
         self._clock = clock
         self._pid = os.getpid()
         self._lock = allocate_lock()
-        self._bars: dict[int, Bar] = {}  # by who reports; the outermost first
+        self._bars: dict[int, Bar] = {}  # by reporting object; the outermost first
         self._over: int | None = None  # the outermost loop, once it has ended
         self._message = ""
         self._written_at = -_INTERVAL
@@ -87,12 +87,12 @@ class Reporter:
         self.began = clock()
 
     def show(self, who: int, bar: Bar, message: str | None = None) -> None:
-        """Take note of a loop, and write if it is time; else a little later."""
+        """Record the progress of a loop, and write it now if it is time, or else a little later."""
         if os.getpid() != self._pid:
             return
         with self._lock:
             if self._over is not None and who != self._over:
-                self._bars.pop(self._over, None)  # another loop has begun after it
+                self._bars.pop(self._over, None)  # another loop has begun since
             self._over = None
             self._bars[who] = bar
             self._message = self._message if message is None else message[:_LONGEST]
@@ -100,7 +100,7 @@ class Reporter:
         self._write_soon()
 
     def close(self, who: int) -> None:
-        """Forget a loop that has ended; the outermost stays for everybody to see until another begins."""
+        """Forget a loop that has ended; the outermost stays visible until another begins."""
         if os.getpid() != self._pid:
             return
         with self._lock:
@@ -120,7 +120,7 @@ class Reporter:
             self._late = True
             try:
                 start_new_thread(self._flush_late, ())
-            except RuntimeError:  # no thread to be had, or the interpreter ends
+            except RuntimeError:  # no thread available, or the interpreter is ending
                 self._late = False
 
     def _flush_late(self) -> None:
@@ -129,7 +129,7 @@ class Reporter:
         self.flush()
 
     def flush(self) -> None:
-        """Write what was noted since the last time."""
+        """Write what was recorded since the last write."""
         if os.getpid() != self._pid:
             return
         with self._lock:
@@ -137,12 +137,14 @@ class Reporter:
                 return
             self._written_at, self._pending = self._clock(), False
             value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
-        with contextlib.suppress(OSError, TypeError, ValueError):  # a full disk, or what is no number: the job goes on
+        with contextlib.suppress(
+            OSError, TypeError, ValueError
+        ):  # a full disk, or a value that is not a number: the job continues
             private_file.write_json(self._folder, attempt.PROGRESS, _shown(value))
 
 
 def _shown(value: dict[str, Any]) -> dict[str, Any]:
-    """What is written of the progress: no secret in what it is at, or in the names of its loops."""
+    """Return the progress to write, with secrets blanked in its message and in the names of its loops."""
     from ..model import redaction  # only where something is shown
 
     shown: dict[str, Any] = redaction.cleaned(value, hidden())
@@ -153,7 +155,7 @@ _current: CurrentJob | None = None
 _reporter: Reporter | None = None
 
 
-#: Patterns of the names that hold secrets; values that no text of this attempt may show, the environment's once asked for.
+#: Patterns of secret names; values that no text of this attempt may show, including those of the environment once requested.
 _secret_names: tuple[str, ...] = ()
 _hidden: tuple[str, ...] = ()
 _looked_around = False
@@ -162,7 +164,7 @@ _most_output: int | None = None
 
 
 def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = None, most_output: int | None = None) -> None:
-    """Say that this process runs an attempt.
+    """Declare that this process runs an attempt.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = Non
     secrets : dict, optional
         The ``names`` that hold secrets, as patterns, and the ``values`` of the call that no text may show.
     most_output : int, optional
-        Bytes that its displays may take, and what a notebook of its shows; by default there is no limit.
+        Bytes that its displays, and the outputs of its notebook, may take; by default there is no limit.
     """
     global _current, _reporter, _secret_names, _hidden, _looked_around, _most_output  # noqa: PLW0603 - one attempt a process
     given = secrets or {"names": (), "values": ()}
@@ -184,7 +186,7 @@ def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = Non
 
 
 def most_output() -> int | None:
-    """Return how many bytes the displays of this process's job may take; None: as many as there are."""
+    """Return how many bytes the displays of this process's job may take; None: no limit."""
     return _most_output
 
 
@@ -205,32 +207,32 @@ def hidden() -> tuple[str, ...]:
 
 
 def reporter() -> Reporter | None:
-    """What writes the progress of this process's job; None outside of a job."""
+    """Return the writer of the progress of this process's job; None outside a job."""
     return _reporter
 
 
 def finish() -> None:
-    """Write what is not written yet."""
+    """Write pending progress."""
     if _reporter is not None:
         _reporter.flush()
 
 
 def current_job() -> CurrentJob | None:
-    """Return the job that runs in this process; None outside of a job."""
+    """Return the job that runs in this process; None outside a job."""
     return _current
 
 
 def report(done: float, total: float | None = None, message: str | None = None) -> None:
-    """Say how far the job is; outside of a job nothing happens.
+    """Report the job's progress; outside a job nothing happens.
 
     Parameters
     ----------
     done : float
-        What is done, in any unit.
+        The amount done, in any unit.
     total : float, optional
-        What there is to do, in the same unit.
+        The total amount, in the same unit.
     message : str, optional
-        What it is at, in a few words.
+        What the job is doing, in a few words.
     """
     if _reporter is not None:
         elapsed = time.monotonic() - _reporter.began
@@ -240,14 +242,14 @@ def report(done: float, total: float | None = None, message: str | None = None) 
 
 
 def progress(iterable: Iterable[_Item], total: float | None = None, label: str = "") -> Iterator[_Item]:
-    """Yield what an iterable yields, and say how far it is; outside of a job only that.
+    """Yield the items of an iterable, and report progress; outside a job only yield them.
 
     Parameters
     ----------
     iterable : iterable
-        What is looped over.
+        The items to loop over.
     total : float, optional
-        How many there are; by default the iterable's length, if it has one.
+        Number of items; by default the iterable's length, if it has one.
     label : str
         What the loop does.
     """
@@ -257,7 +259,7 @@ def progress(iterable: Iterable[_Item], total: float | None = None, label: str =
         return
     if total is None:
         with contextlib.suppress(Exception):
-            total = len(iterable)  # type: ignore[arg-type] # asked for by trying
+            total = len(iterable)  # type: ignore[arg-type] # tried, not asked
     whole = None if total is None else float(total)
     token = object()  # two loops over the same thing are two
     who, began, done, due = id(token), time.monotonic(), 0, 0.0

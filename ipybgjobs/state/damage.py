@@ -1,6 +1,6 @@
-"""What a supervisor has found damaged, in a file beside the database: it can be written into no damaged store.
+"""Damage that a supervisor has found, noted in a file beside the database, because a damaged store can't hold it.
 
-It holds for that one file; where another database has come into its place, it says nothing.
+It applies to that one database file; once another database has replaced it, it says nothing.
 """
 
 import contextlib
@@ -12,19 +12,19 @@ from .folder import StateFolder
 
 
 def note(folder: StateFolder, text: str) -> None:
-    """Say that the database there is damaged, as far as the disk permits."""
+    """Note that the database is damaged, if the disk permits."""
     with contextlib.suppress(OSError):
         private_file.write_json(folder.path, os.path.basename(folder.damage()), {"text": text, "file": _file(folder)})
 
 
 def forget(folder: StateFolder) -> None:
-    """The database was read: it is, or is again, sound."""
+    """Remove the note: the database was read, so it is sound."""
     with contextlib.suppress(OSError):
         os.unlink(folder.damage())
 
 
 def noted(folder: StateFolder) -> str | None:
-    """Return what was found damaged of the database that is there now."""
+    """Return the damage noted for the current database; None if there is none."""
     if not os.path.exists(folder.damage()):
         return None
     found = private_file.read_json(folder.path, os.path.basename(folder.damage())) or {}
@@ -35,6 +35,6 @@ def noted(folder: StateFolder) -> str | None:
 
 
 def _file(folder: StateFolder) -> list[Any]:
-    """What tells a database from another of the same name."""
+    """Return what distinguishes a database file from another of the same name."""
     found = os.stat(folder.database)
     return [found.st_dev, found.st_ino]

@@ -1,4 +1,4 @@
-"""What folders take on disk: measured by looking, when somebody asks; kept nowhere."""
+"""Measure the disk use of folders, on request; nothing is recorded."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ import time
 
 
 def of_folder(path: str) -> int:
-    """Return the bytes that the files below a folder take; what vanishes meanwhile counts nothing."""
+    """Return the bytes that the files below a folder take; files that vanish meanwhile are not counted."""
     total = 0
     with contextlib.suppress(OSError), os.scandir(path) as entries:
         for entry in entries:
@@ -19,7 +19,7 @@ def of_folder(path: str) -> int:
 
 
 def of_folders_within(path: str, seconds: float) -> tuple[int, bool]:
-    """Measure the folders in a folder for at most so long; the bytes seen, and whether that is all of them."""
+    """Measure the folders in a folder for a limited time; return the bytes counted, and whether that is all."""
     limit, total = time.monotonic() + seconds, 0
     try:
         with os.scandir(path) as entries:

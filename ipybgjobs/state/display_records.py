@@ -1,7 +1,7 @@
-"""The records of ``outputs.jsonl``: what each kind says, which of them still count, and which stay where there are too many.
+"""The records of ``outputs.jsonl``: what each kind holds, which of them still matter, and which stay if there are too many.
 
-It decides by the heads of records, in order, and by a limit; it opens no file. What is shown is the same before and after `kept`,
-apart from what a note says was dropped.
+It decides by the heads of records, in order, and by a limit, and never opens a file. The same is shown before and after `kept`,
+except for what a note says was dropped.
 """
 
 from types import NoneType
@@ -12,7 +12,7 @@ from ..model import json_text
 _SHOWN: dict[str, Any] = {"data": dict, "metadata": dict}
 _SHOWN_BY_ID: dict[str, Any] = {**_SHOWN, "display_id": (str, NoneType)}
 
-#: What a record of each kind has; what else it says is not looked at.
+#: The fields that a record of each kind has; others are ignored.
 _FIELDS: dict[str, dict[str, Any]] = {
     "begin": {},
     "clear": {"wait": bool},
@@ -24,51 +24,51 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "error": {"name": str, "message": str, "traceback": list},
 }
 
-#: Largest number that a file's length, or a count, can be.
+#: Largest possible length of a file, or count.
 _LARGEST = (1 << 63) - 1
 
-#: A half of the limit is for the first records; the last ones have a quarter left once something was dropped between them.
+#: Half of the limit is for the first records; once something was dropped, the last ones get a quarter.
 _FIRST, _LAST = 2, 4
 
-#: What a record without its look takes, in bytes, beside its id.
+#: Bytes that a record without its content takes, besides its id.
 _EMPTY = 100
 
 
 class Head(NamedTuple):
-    """What of a record decides whether it counts."""
+    """The part of a record that decides whether it still matters."""
 
     kind: str
     size: int  #: bytes of its line
     offset: int = 0  #: length of the text log at that moment
-    began: int | None = None  #: where the text begins that it stands for
+    began: int | None = None  #: where the text that it replaces begins
     wait: bool = False
     display_id: str | None = None
-    displays: int = 0  #: how many a note says were dropped
+    displays: int = 0  #: number of displays that a note says were dropped
     bytes: int = 0  #: likewise
 
 
 class Kept(NamedTuple):
     """A record that stays."""
 
-    place: int  #: which it is; -1: a note
-    look: int | None = None  #: the record that says how it looks, if another does
-    empty: bool = False  #: another record of its id says how it looks
+    place: int  #: its index; -1: a note
+    look: int | None = None  #: the record with its latest content, if that is another
+    empty: bool = False  #: another record of its id has its latest content
     displays: int = 0  #: of a note
     bytes: int = 0  #: of a note
     offset: int = 0  #: of a note
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
-    """Return the record of a line; None where it is none: a crash may have cut it short, and anybody may have written it."""
+    """Return the record of a line; None if it is not one: a crash may have cut it short, and anyone may have written it."""
     try:
-        record = json_text.parse(line, parse_constant=lambda _: None)  # NaN and its kin are not JSON
+        record = json_text.parse(line, parse_constant=lambda _: None)  # NaN and infinities are not JSON
     except ValueError:
         return None
     return record if isinstance(record, dict) and _is_whole(record) else None
 
 
 def _is_whole(record: dict[str, Any]) -> bool:
-    """Whether a record has what its kind needs."""
+    """Return whether a record has the fields that its kind needs."""
     fields = _FIELDS.get(record["kind"]) if isinstance(record.get("kind"), str) else None
     if fields is None or not all(isinstance(record.get(name), kind) for name, kind in fields.items()):
         return False
@@ -83,7 +83,7 @@ def _is_text(lines: Any) -> bool:
 
 
 def head(record: dict[str, Any], size: int) -> Head:
-    """Return the head of a record whose line has so many bytes."""
+    """Return the head of a record whose line takes `size` bytes."""
     return Head(
         kind=record["kind"],
         size=size,
@@ -97,7 +97,7 @@ def head(record: dict[str, Any], size: int) -> Head:
 
 
 def kept(heads: list[Head], limit: int | None) -> list[Kept]:
-    """Return what stays of some records: what is still shown, and of more than the limit the first and the last.
+    """Return the records that stay: those still shown, and above the limit only the first and the last of them.
 
     Parameters
     ----------
@@ -111,14 +111,14 @@ def kept(heads: list[Head], limit: int | None) -> list[Kept]:
 
 
 def _uncleared(heads: list[Head]) -> list[int]:
-    """The records that no clear has taken away, nor what came after a clear that waits."""
+    """Return the records that have not been cleared, directly or by a pending clear."""
     shown: list[int] = []
-    cell: list[int] = []  # since the last beginning
-    waits: int | None = None  # the clear that waits for the next output
+    cell: list[int] = []  # since the last beginning of a cell
+    waits: int | None = None  # the pending clear, which takes effect at the next output
     for index, each in enumerate(heads):
         upto = each.offset if each.began is None else min(each.began, each.offset)
         if waits is not None and (upto > heads[waits].offset or each.kind not in ("begin", "clear", "update")):
-            cell, waits = [waits], None  # the next output has come: a text, or this one
+            cell, waits = [waits], None  # the next output has come: text, or this display
         if each.kind == "begin":
             shown += [*cell, index]
             cell, waits = [], None
@@ -131,7 +131,7 @@ def _uncleared(heads: list[Head]) -> list[int]:
 
 
 def _with_last_looks(heads: list[Head], shown: list[int]) -> list[Kept]:
-    """Each display as it was last updated; of those that bear one id the last has the look, and no update is left."""
+    """Return each display as last updated; of those with the same id, the last holds the content, and no update is left."""
     looks = {each.display_id: index for index, each in enumerate(heads) if each.display_id}
     last = {heads[index].display_id: index for index in shown if heads[index].kind == "display"}
     found = []
@@ -157,12 +157,12 @@ def _size(heads: list[Head], one: Kept) -> int:
 
 
 def _stays(heads: list[Head], one: Kept) -> bool:
-    """Whether it is needed by others, and small: what begins a cell, and what clears one."""
+    """Return whether others need a record, and it is small: it begins or clears a cell."""
     return heads[one.place].kind in ("begin", "clear")
 
 
 def _within(heads: list[Head], found: list[Kept], limit: int) -> list[Kept]:
-    """The first and the last of too many, and a note between them."""
+    """Return the first and the last of too many records, with a note between them."""
     if sum(_size(heads, one) for one in found) <= limit:
         return found
     first = _first(heads, found, limit // _FIRST)
@@ -171,14 +171,16 @@ def _within(heads: list[Head], found: list[Kept], limit: int) -> list[Kept]:
     middle, tail = rest[: len(rest) - last], rest[len(rest) - last :]
     gone = [one for one in middle if not _stays(heads, one)]
     lost = {heads[one.place].display_id for one in gone if not one.empty} - {None}
-    orphans = {one for one in found[:first] if one.empty and heads[one.place].display_id in lost}  # which looked like these
+    orphans = {
+        one for one in found[:first] if one.empty and heads[one.place].display_id in lost
+    }  # its content is shared with these
     note = _note(heads, [*gone, *orphans])
     staying = [one for one in middle if _stays(heads, one)]
     return [*(one for one in found[:first] if one not in orphans), *staying, note, *tail]
 
 
 def _first(heads: list[Head], found: list[Kept], most: int) -> int:
-    """How many of the first stay: up to the note of what was dropped before."""
+    """Return how many of the first stay: up to the note of an earlier drop."""
     taken = 0
     for count, one in enumerate(found):
         taken += _size(heads, one)
@@ -188,7 +190,7 @@ def _first(heads: list[Head], found: list[Kept], most: int) -> int:
 
 
 def _last(heads: list[Head], found: list[Kept], most: int) -> int:
-    """How many of the last stay: the newest in any case."""
+    """Return how many of the last stay: at least the newest."""
     taken = 0
     for count, one in enumerate(reversed(found)):
         taken += _size(heads, one)
@@ -198,7 +200,7 @@ def _last(heads: list[Head], found: list[Kept], most: int) -> int:
 
 
 def _note(heads: list[Head], gone: list[Kept]) -> Kept:
-    """A note of what was dropped, with what earlier notes say."""
+    """Return a note of what was dropped, including what earlier notes say."""
     all_of_it = [heads[one.place] for one in gone]
     displays = sum(each.displays if each.kind == "dropped" else 1 for each in all_of_it)
     size = sum(each.bytes if each.kind == "dropped" else _size(heads, one) for one, each in zip(gone, all_of_it, strict=True))

@@ -1,6 +1,6 @@
-"""The state folder: names everything in it, makes it the user's alone (0700; files 0600), and removes folders of jobs.
+"""The state folder: names everything in it, makes it private (0700; files 0600), and removes the folders of jobs.
 
-It opens no file in it. Every process of ours loads it, so it imports next to nothing.
+It never opens a file in it. Every ipybgjobs process loads it, so it imports next to nothing.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ..errors import StoreError
 from . import ownership
 
-#: Modes of what is made here, and of folders above it that are missing; the umask takes from the second.
+#: Modes of what is created here, and of missing folders above it; the umask restricts the second.
 _PRIVATE, _ABOVE = 0o700, 0o755
 
 
@@ -44,25 +44,25 @@ class StateFolder:
         return f"{self.path}/supervisor.{place}.next.lock"
 
     def supervisor_locks(self) -> list[str]:
-        """The locks of all supervisors, and of those about to be, of whatever place; an older version named them by host."""
+        """The locks of all present and future supervisors, of any place; an older version named them by host."""
         with os.scandir(self.path) as entries:
             return [each.path for each in entries if each.name.startswith("supervisor.") and each.name.endswith(".lock")]
 
     def of_place(self, place: str) -> list[str]:
-        """All that a place leaves in the folder, apart from its jobs."""
+        """All files that a place leaves in the folder, except its jobs."""
         locks = [self.occupancy_lock(place), self.supervisor_lock(place), self.next_lock(place)]
         return [*locks, f"{self.path}/wakeup.{place}.sock"]
 
     def told(self, host: str) -> str:
-        """The file that says that a user of the host was told what ends all processes there."""
+        """The file that marks that the user was told what ends all processes on a host."""
         return f"{self.path}/surroundings.{host}.txt"
 
     def seen(self) -> str:
-        """The file that says when its user last looked at the jobs."""
+        """The file that records when the user last looked at the jobs."""
         return f"{self.path}/seen.json"
 
     def damage(self) -> str:
-        """The file that says what a supervisor has found damaged, and in which database."""
+        """The file that records the damage that a supervisor has found, and in which database."""
         return f"{self.path}/damage.json"
 
     def job(self, uid: str) -> str:
@@ -70,24 +70,24 @@ class StateFolder:
         return f"{self.jobs}/{uid}"
 
     def attempt(self, relative: str) -> str:
-        """The folder of an attempt, from what its row says."""
+        """The folder of an attempt, from the path in its row."""
         return f"{self.path}/{relative}"
 
     def remove(self, uids: Iterable[str]) -> None:
-        """Remove the folders of jobs and groups, where there are any; a name that is no uid is passed over."""
+        """Remove the folders of jobs and groups, if they exist; a name that is not a uid is skipped."""
         import shutil
 
         for uid in uids:
-            if uid.isalnum():  # anybody may have written a row: neither the folder of all jobs nor one above it goes
+            if uid.isalnum():  # anyone may have written a row: never remove the folder of all jobs, or one above it
                 shutil.rmtree(self.job(uid), ignore_errors=True)
 
     def create(self) -> None:
-        """Create the folder, and close it to others; one that is not this user's is refused, and nothing is left in it.
+        """Create the folder, and close it to others; another user's folder is refused, and nothing is left in it.
 
         Raises
         ------
         StoreError
-            If it can't be created or written, or if it is refused (see `ownership`).
+            If it can't be created or written to, or if it is refused (see `ownership`).
         """
         ownership.check(self.path)
         made: list[str] = []
@@ -104,13 +104,13 @@ class StateFolder:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(
-                f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write; "
+                f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write to; "
                 "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to another one."
             ) from error
 
 
 def _make(path: str, made: list[str], mode: int = _PRIVATE) -> None:
-    """Make a folder and those above it, whatever the umask: usable by their owner, and writable by nobody else."""
+    """Create a folder and those above it, whatever the umask: usable by their owner, and writable by no one else."""
     if os.path.isdir(path):
         return
     if not os.path.lexists(os.path.dirname(path)):

@@ -1,9 +1,9 @@
-"""Which places are occupied: each process that has the store open shares the lock of its place.
+"""Track which places are occupied: each process that has the store open shares the lock of its place.
 
 A place whose locks can all be taken is gone.
 
-A state folder belongs to whoever can hold its locks. That a lock is free says that nobody is there only where a lock would
-reach whoever could be; elsewhere only the end of the boot proves it, or nothing does, and a person has to say so.
+A state folder belongs to the processes that can hold its locks. A free lock proves that a place is gone only if a lock would
+reach every process there; otherwise only the end of its boot proves it, or nothing does, and a person has to say so.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from . import attempt
 from .folder import StateFolder
 from .reports import Started
 
-#: Longest that another process may hold this place's lock alone, in seconds: it looks whether anybody is there.
+#: Longest time that another process may hold this place's lock exclusively, in seconds, to check whether the place is occupied.
 _LONGEST_LOOK = 60.0
 
-#: Faults that pass by themselves: they say nothing about what is looked at.
+#: Temporary errors, which say nothing about what is checked.
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 class Occupancy:
-    """This process's share in its place's lock, for as long as this object lives.
+    """This process's share in its place's lock, for the lifetime of this object.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Occupancy:
         self._held: FileLock | None = held
 
     def close(self) -> None:
-        """Be no longer there; a fork of the process leaves the lock alone."""
+        """Leave the place; a fork of the process leaves the lock alone."""
         held, self._held = self._held, None
         if held is not None and self._pid == os.getpid():
             held.close()
@@ -50,14 +50,14 @@ class Occupancy:
 
 
 def enter(folder: StateFolder) -> Occupancy:
-    """Be there.
+    """Occupy this place.
 
     Raises
     ------
     StoreError
-        If the file system has no locks, or another process holds the place's lock alone and does not let go of it.
+        If the file system has no locks, or another process holds the place's lock exclusively and does not release it.
     OSError
-        If the folder can't be written.
+        If the folder can't be written to.
     """
     try:
         held = FileLock.share(folder.occupancy_lock(place.here()), _LONGEST_LOOK)
@@ -67,8 +67,8 @@ def enter(folder: StateFolder) -> Occupancy:
         raise
     if held is None:
         raise StoreError(
-            f"The store in {folder.path} can't be opened: another process is looking whether anybody is here, and has not "
-            f"finished in {_LONGEST_LOOK:.0f} s. It may be stopped: continue or end it, then try again."
+            f"The store in {folder.path} can't be opened: another process has been checking for more than "
+            f"{_LONGEST_LOOK:.0f} s whether it is in use. That process may be stopped: continue or kill it, then try again."
         )
     if not held.has_record_locks():
         held.close()
@@ -78,25 +78,25 @@ def enter(folder: StateFolder) -> Occupancy:
 
 def _without_locks(folder: StateFolder) -> StoreError:
     return StoreError(
-        f"The state folder {folder.path} can't be used: a store needs locks, and those of its file system, "
-        f"{filesystem.describe(folder.path)}, do not work. Set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder on a "
+        f"The state folder {folder.path} can't be used: a store needs file locks, which do not work on its file system, "
+        f"{filesystem.describe(folder.path)}. Set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder on a "
         "local disk. Nothing was submitted."
     )
 
 
 def is_alive(folder: StateFolder, key: str) -> bool:
-    """Whether processes of a place can be seen to be there; False where that can't be known."""
+    """Return whether processes of a place appear to be alive; False if that can't be determined."""
     return any(lock.is_held(path, shared=True) for path in _locks(folder, key))
 
 
 def hears(folder: StateFolder, key: str) -> bool:
-    """Whether what is asked of a place's jobs is answered: the place is this one, or its supervisor is seen to run."""
+    """Return whether a request to a place's jobs is answered: it is this place, or its supervisor appears to run."""
     return key == place.here() or lock.is_held(folder.supervisor_lock(key))
 
 
 @contextlib.contextmanager
 def vacated(folder: StateFolder, other: Place) -> Iterator[bool]:
-    """Say whether a place is gone for certain; while the block runs, no process of it gets in."""
+    """Yield whether a place is certainly gone; while the block runs, none of its processes can enter."""
     with contextlib.ExitStack() as held:
         gone = place.is_over(other, place.current(folder.path))
         with contextlib.suppress(OSError):  # no room for a lock: nothing is proved
@@ -111,7 +111,7 @@ def _take(folder: StateFolder, other: Place, held: contextlib.ExitStack) -> bool
         if taken is None:
             return False
         held.callback(taken.close)
-        if worker.is_held_alive(path):  # by a lock that came over a network
+        if worker.is_held_alive(path):  # by a lock over a network
             return False
     return True
 
@@ -121,12 +121,12 @@ def _locks(folder: StateFolder, key: str) -> list[str]:
 
 
 def reaches(path: str, other: Place) -> bool:
-    """Whether a lock that a process of another place holds in a folder would be seen here."""
+    """Return whether a lock held by a process of another place in a folder would be visible here."""
     now, locks = place.current(path), filesystem.locks(path)
     if locks is Locks.EVERYWHERE:
         return True
     if other.boot is None:
-        return other.host == now.host  # an older version's, which knew hosts by their names alone
+        return other.host == now.host  # from an older version, which knew only host names
     same = now.device is not None and other.device == now.device
     return other.boot == now.boot and (locks is Locks.KERNEL or same)
 
@@ -139,7 +139,7 @@ def of_attempt(started: Started) -> Place:
 
 
 def is_here(started: Started) -> bool:
-    """Whether an attempt was started in this place, as far as its start marker says: a job may have spoiled that."""
+    """Return whether an attempt was started in this place, according to its start marker, which a job may have damaged."""
     if started.pid_namespace is None:
         return True
     boot = identity.boot() if started.process is None else started.process[2]
@@ -147,14 +147,14 @@ def is_here(started: Started) -> bool:
 
 
 def is_attempt_gone(folder: str, started: Started) -> bool:
-    """Whether the process of an attempt elsewhere is gone for certain.
+    """Return whether the process of an attempt elsewhere is certainly gone.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
     started : Started
-        Its start marker, whose lock the process holds where it could take it.
+        Its start marker, whose lock the process holds if it could take it.
     """
     other = of_attempt(started)
     if place.is_over(other, place.current(folder)):
@@ -163,7 +163,7 @@ def is_attempt_gone(folder: str, started: Started) -> bool:
 
 
 def is_attempt_held(folder: str) -> bool:
-    """Whether a living process holds an attempt's start marker; also while that can't be told."""
+    """Return whether a living process holds an attempt's start marker; True also if that can't be determined."""
     try:
         return worker.is_held_alive(f"{folder}/{attempt.STARTED}")
     except OSError as error:

@@ -1,7 +1,7 @@
-"""What a job printed and displayed, put together in order, as a notebook's outputs; it reads an attempt folder and nothing else.
+"""A job's printed and displayed output, in order, as notebook outputs; it reads an attempt folder and nothing else.
 
-The meaning of updates and clears is nbclient's: an update changes what bears its id, a clear takes everything before it away,
-with ``wait`` only when the next output comes.
+Updates and clears work as in nbclient: an update changes every display with its id, a clear removes everything before it;
+with ``wait``, only when the next output comes.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ class _Cell:
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, Any]] = []
-        self._looks: dict[str, dict[str, Any]] = {}  #: how what bears an id looks now
+        self._looks: dict[str, dict[str, Any]] = {}  #: the current content of each display id
         self._clear_next = False
-        self._kept = 0  # how many of the outputs no clear takes away
+        self._kept = 0  # number of outputs that a clear keeps
 
     def begin(self) -> None:
-        """What comes now stands for itself: a clear takes nothing away that was there before."""
+        """Begin a new section: a clear removes nothing that came before."""
         self._clear_next = False
         self._kept = len(self.outputs)
 
@@ -35,13 +35,13 @@ class _Cell:
         return output
 
     def clear(self, *, wait: bool) -> None:
-        """Take everything away: now, or when the next output comes."""
+        """Clear the outputs: now, or when the next output comes."""
         self._clear_next = wait
         if not wait:
             del self.outputs[self._kept :]
 
     def text(self, content: bytes) -> None:
-        """Text from the log; what follows text is one stream with it."""
+        """Add text from the log; adjacent text becomes one stream."""
         if not content:
             return
         last = self.outputs[-1] if len(self.outputs) > self._kept and not self._clear_next else None
@@ -51,17 +51,17 @@ class _Cell:
             self._add({"output_type": "stream", "name": "stdout", "text": [content]})
 
     def display(self, record: dict[str, Any]) -> None:
-        """Something was displayed; what bears its id already looks like it now."""
+        """Add a display; earlier displays with its id get its content."""
         self.update(record)
         self._add({"output_type": "display_data", **_look(record), "display_id": record["display_id"]})
 
     def update(self, record: dict[str, Any]) -> None:
-        """Something that was displayed looks different now."""
+        """Update the content of a display."""
         if record["display_id"]:
             self._looks[record["display_id"]] = _look(record)
 
     def result(self, record: dict[str, Any]) -> None:
-        """The return value."""
+        """Add the return value."""
         self._add(
             {
                 "output_type": "execute_result",
@@ -71,17 +71,17 @@ class _Cell:
         )
 
     def extend(self, outputs: list[dict[str, Any]]) -> None:
-        """Outputs that no record says."""
+        """Add outputs that have no record."""
         for output in outputs:
             self._add(output)
 
     def error(self, record: dict[str, Any]) -> None:
-        """The job raised."""
+        """Add the exception that the job raised."""
         lines = "".join(record["traceback"]).rstrip("\n").split("\n")
         self._add({"output_type": "error", "ename": record["name"], "evalue": record["message"], "traceback": lines})
 
     def finished(self) -> list[dict[str, Any]]:
-        """The outputs as they look in the end: each text settled, each display as it was last updated."""
+        """Return the final outputs: text with its control characters applied, displays as last updated."""
         for output in self.outputs:
             if output["output_type"] == "stream":
                 output["text"] = terminal_text.settled(b"".join(output["text"]).decode("utf-8", "backslashreplace"))
@@ -91,12 +91,12 @@ class _Cell:
 
 
 def _look(record: dict[str, Any]) -> dict[str, Any]:
-    """How a record looks."""
+    """Return the content of a record."""
     return {"data": record["data"], "metadata": record["metadata"]}
 
 
 def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> list[dict[str, Any]]:
-    """Blank secret values wherever they turn up in outputs, and escape what is no Unicode."""
+    """Blank secret values anywhere in outputs, and escape what is not Unicode."""
     hidden = tuple(secrets)
 
     def clean(value: Any) -> Any:
@@ -111,14 +111,14 @@ def without_secrets(outputs: list[dict[str, Any]], secrets: Iterable[str]) -> li
 
 
 def of_attempt(folder: str, result: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Read what an attempt printed and displayed, as dicts in the form of nbformat's outputs.
+    """Read an attempt's printed and displayed output, as dicts in the form of nbformat outputs.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
     result : dict, optional
-        What its outcome says of its return value, which comes last.
+        The return value, from its outcome; it comes last.
     """
     log = TextLog(folder)
     cell, position, size = _Cell(), 0, log.size
@@ -133,7 +133,7 @@ def of_attempt(folder: str, result: dict[str, Any] | None = None) -> list[dict[s
         elif kind == "begin":
             cell.begin()
         elif kind == "lost":
-            cell.text(f"[a display could not be kept: {record['reason']}]\n".encode())
+            cell.text(f"[a display could not be saved: {record['reason']}]\n".encode())
         elif kind == "dropped":
             cell.text(dropped(record["displays"], record["bytes"]).encode())
         else:
@@ -145,7 +145,7 @@ def of_attempt(folder: str, result: dict[str, Any] | None = None) -> list[dict[s
 
 
 def dropped(displays: int, size: int) -> str:
-    """Say that displays of so many bytes were dropped."""
+    """Return a note that displays of `size` bytes were dropped."""
     what = "1 display" if displays == 1 else f"{displays:,} displays"
     return (
         f"\n… {what} ({sizes.show(size)}) {'was' if displays == 1 else 'were'} dropped here (BackgroundJobs.max_output_bytes) …\n"
@@ -153,13 +153,13 @@ def dropped(displays: int, size: int) -> str:
 
 
 def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """What an attempt returned, from its outcome, where that looks like nothing but its text."""
+    """Return the return value as an output, if it has no richer representation."""
     if value.get("unshown") and "lost" not in value:
         return []
     if value.get("plain") is None and "lost" not in value:
         return []
     text = (
-        f"[the return value could not be kept: {value['lost']}] {value.get('repr', '')}"
+        f"[the return value could not be saved: {value['lost']}] {value.get('repr', '')}"
         if "lost" in value
         else repr(value["plain"])
     )
@@ -167,6 +167,6 @@ def of_result(value: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _records(folder: str) -> Iterator[dict[str, Any]]:
-    """The records that are whole, one after the other."""
+    """Yield the complete records, in order."""
     with contextlib.suppress(OSError), private_file.opened(f"{folder}/{attempt.OUTPUTS}") as file:
         yield from filter(None, map(display_records.parsed, file))

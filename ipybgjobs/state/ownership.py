@@ -1,12 +1,11 @@
-"""Whose the state folder is: looked at before anything in it is believed or made.
+"""Check who owns the state folder, before anything in it is trusted or created.
 
-A folder, or a file in it, that is another user's could make this user run that user's code. Owners are compared, never tried
-out: root may change what is others'. It changes nothing. Every process of ours loads it, so it imports next to nothing.
+A folder or file of another user could make this user run that user's code. Owners are compared, never tested by trying: root may
+change what belongs to others. It never changes anything. Every ipybgjobs process loads it, so it imports next to nothing.
 
-Refused are: an owner other than this user, for the folder and for each entry in it; a link that another user has made; an entry,
-or a folder that is not empty, that others may write; a folder above it that everybody may write and that is not sticky, since
-there anybody can exchange the folder for another. The owner of a folder above, and the group that it was given to, are trusted:
-who chose the place chose them.
+It refuses: an owner other than this user, for the folder and for each entry in it; a link that another user made; an entry, or a
+folder that is not empty, that others can write to; a folder above it that every user can write to and that is not sticky, because
+anyone can replace the folder there. The owner and the group of a folder above are trusted: they were chosen with the place.
 """
 
 import os
@@ -15,10 +14,10 @@ import stat
 from ..errors import StoreError
 from ..system import private_file
 
-#: Links that a path may lead through; as many as Linux follows.
+#: Most links in a path; as many as Linux follows.
 _MOST_LINKS = 40
 
-#: What a file system puts into its topmost folder; nobody reads it.
+#: Created by a file system in its topmost folder; never read.
 _NOT_OURS = "lost+found"
 
 _WRITABLE_BY_OTHERS = 0o022
@@ -30,17 +29,17 @@ def resolve(path: str) -> str:
     Parameters
     ----------
     path : str
-        Of a state folder, or of what is in it; what does not exist yet is no link.
+        The path of a state folder, or of something in it; it need not exist yet.
 
     Returns
     -------
     str
-        The same place, absolute, without links.
+        The same path, absolute, without links.
 
     Raises
     ------
     StoreError
-        If a link on the way is another user's, or everybody may exchange a folder on the way.
+        If a link on the way belongs to another user, or any user could replace a folder on the way.
     """
     left = os.path.abspath(path).split("/")[::-1]
     place, links = "/", 0
@@ -60,34 +59,33 @@ def resolve(path: str) -> str:
         elif left and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             raise refusal(
                 path,
-                f"everybody may write {place}, and so exchange what is in it for something else: "
-                f"take that right away (chmod o-w {place})",
+                f"every user can write to {place}, and so replace what is in it: remove that permission (chmod o-w {place})",
             )
     return place
 
 
 def _target(path: str, link: str, found: os.stat_result, links: int) -> str:
     if found.st_uid not in _trusted():
-        raise refusal(path, f"{link} is a link that user {found.st_uid} has made, and may change at any time")
+        raise refusal(path, f"{link} is a link that user {found.st_uid} made, and may change at any time")
     if links > _MOST_LINKS:
-        raise refusal(path, f"{link} is one of more than {_MOST_LINKS} links, which may lead in a circle")
+        raise refusal(path, f"{link} is one of more than {_MOST_LINKS} links, which may form a loop")
     return os.readlink(link)
 
 
 def _trusted() -> set[int]:
-    """Whose links are followed: this user's and root's, by whatever number a user namespace shows root."""
+    """Return the users whose links are followed: this user and root, with whatever number a user namespace shows for root."""
     return {os.geteuid(), 0, os.stat("/").st_uid}
 
 
 def check(folder: str, *, made: bool = False) -> None:
-    """Refuse a state folder that is not this user's alone; one that is not there is nobody's.
+    """Refuse a state folder that does not belong to this user alone; a missing folder is accepted.
 
     Parameters
     ----------
     folder : str
         The state folder.
     made : bool
-        Whether this process has just made it, and closed it.
+        Whether this process has just created it, and closed it to others.
 
     Raises
     ------
@@ -102,10 +100,11 @@ def check(folder: str, *, made: bool = False) -> None:
         raise refusal(folder, _of_another(found.st_uid, made=made))
     if made and found.st_mode & 0o077:
         raise refusal(
-            folder, f"its volume keeps no modes (this one stays {_mode(found)}), so others can read and change what is in it"
+            folder,
+            f"its volume does not store modes (this one stays {_mode(found)}), so others can read and change what is in it",
         )
     if not stat.S_ISDIR(found.st_mode) or not found.st_mode & stat.S_IRUSR:
-        return  # whoever makes what is missing says so, or gives itself the right and looks again
+        return  # whoever creates what is missing reports it, or grants itself the permission and checks again
     with os.scandir(folder) as entries:
         for entry in entries:
             if found.st_mode & _WRITABLE_BY_OTHERS:
@@ -116,20 +115,21 @@ def check(folder: str, *, made: bool = False) -> None:
 def _of_another(uid: int, *, made: bool) -> str:
     if made:
         return (
-            f"what you make there is given to user {uid}, and you are user {os.geteuid()}, so the volume can't say what is yours"
+            f"what you create there belongs to user {uid}, but you are user {os.geteuid()}, "
+            "so the volume can't show what is yours"
         )
-    return f"it belongs to user {uid}, who could make you run anything, and you are user {os.geteuid()}: run this as its owner"
+    return f"it belongs to user {uid}, who could make you run anything, but you are user {os.geteuid()}: run this as its owner"
 
 
 def _open_to_others(what: str, found: os.stat_result, folder: str) -> str:
     return (
-        f"others may write {what} (mode {_mode(found)}), and so may have changed what is there: look at it, "
-        f"and where all is yours close it (chmod -R go-rwx {folder})"
+        f"others can write to {what} (mode {_mode(found)}), and so may have changed what is there: check it, "
+        f"and if it is all yours, close it (chmod -R go-rwx {folder})"
     )
 
 
 def _check_entry(folder: str, entry: "os.DirEntry[str]") -> None:
-    """Refuse something in the folder that another user has put there, or may change."""
+    """Refuse an entry of the folder that another user has put there, or could change."""
     if entry.name == _NOT_OURS:
         return
     try:
@@ -141,7 +141,7 @@ def _check_entry(folder: str, entry: "os.DirEntry[str]") -> None:
     if found.st_uid != os.geteuid():
         raise refusal(
             folder,
-            f"{entry.name} in it belongs to user {found.st_uid}, who could make you run anything: look at it, and take it away",
+            f"{entry.name} in it belongs to user {found.st_uid}, who could make you run anything: check it, and remove it",
         )
     if found.st_mode & _WRITABLE_BY_OTHERS and not stat.S_ISLNK(found.st_mode):
         raise refusal(folder, _open_to_others(f"{entry.name} in it", found, folder))
@@ -154,23 +154,23 @@ def _mode(found: os.stat_result) -> str:
 def refusal(folder: str, why: str) -> StoreError:
     """Return the error that says why a state folder can't be used, and what to do."""
     return StoreError(
-        f"The state folder {folder} can't be used: {why}; or set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to a folder "
-        "that you have made yourself, on a local disk. Nothing was changed."
+        f"The state folder {folder} can't be used: {why}. You can also set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to "
+        "a folder that you created yourself, on a local disk. Nothing was changed."
     )
 
 
 def read(path: str) -> bytes:
-    """Read a file that may hold code, such as a pickle, and only one that is this user's.
+    """Read a file that may contain code, such as a pickle, if it belongs to this user.
 
     Raises
     ------
     StoreError
-        If it is another user's.
+        If it belongs to another user.
     OSError
         If it can't be read.
     """
     with private_file.opened(path) as file:
         owner = os.fstat(file.fileno()).st_uid
         if owner != os.geteuid():
-            raise StoreError(f"{path} belongs to user {owner}, who could make you run anything, so it is not read.")
+            raise StoreError(f"{path} belongs to user {owner}, who could make you run anything, so it was not read.")
         return file.read()

@@ -1,4 +1,4 @@
-"""How far a job is, as it says itself: read from an attempt folder, and said as a person would."""
+"""The progress that a job reports: read from an attempt folder, and worded for a person."""
 
 import math
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from ..system import private_file
 from . import attempt
 from .current_job import Bar
 
-#: Characters of a text, and loops within each other, that are shown; a job may have said any number.
+#: Most characters of a text, and most nested loops, that are shown; a job may report any number.
 _LONGEST, _MOST_BARS = 1000, 50
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is.
+    """The progress of a job.
 
     Parameters
     ----------
     bars : tuple of Bar
         Its loops, the outermost first.
     message : str
-        What it is at.
+        What it is doing.
     at : float
-        When it said so, in seconds since the epoch.
+        When it reported this, in seconds since the epoch.
     """
 
     bars: tuple[Bar, ...]
@@ -34,17 +34,17 @@ class Progress:
 
     @property
     def done(self) -> float:
-        """What is done of the outermost loop."""
+        """Steps done of the outermost loop."""
         return self.bars[0].done if self.bars else 0.0
 
     @property
     def total(self) -> float | None:
-        """What there is to do; None where nobody knows."""
+        """Steps of the outermost loop; None if unknown."""
         return self.bars[0].total if self.bars else None
 
     @property
     def fraction(self) -> float | None:
-        """Share of the outermost loop that is done, the inner one counted; None where nobody knows."""
+        """Fraction of the outermost loop that is done, including the progress of inner loops; None if unknown."""
         found = None
         for bar in reversed(self.bars):
             if not bar.total or bar.total < 0:
@@ -55,19 +55,19 @@ class Progress:
 
     @property
     def rate(self) -> float | None:
-        """Done a second."""
+        """Steps per second."""
         return self.bars[0].rate if self.bars else None
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that are left at this rate; None where nobody knows."""
+        """Seconds left at this rate; None if unknown."""
         if self.total is None or not self.rate:
             return None
         left = max(0.0, (self.total - self.done) / self.rate)
         return left if left <= durations.LONGEST else None
 
     def __str__(self) -> str:
-        """Say it in a few words: ``45 %, 3 m left, 2.1 it/s: epoch 12``."""
+        """Return a short description: ``45 %, 3 m left, 2.1 it/s: epoch 12``."""
         words = [] if self.fraction is None else [f"{self.fraction:.0%}".replace("%", " %")]
         if self.fraction is None and self.bars:
             words = [f"{self.done:,.0f}{' ' + self.bars[0].unit if self.bars[0].unit else ''}"]
@@ -80,12 +80,12 @@ class Progress:
 
 
 def of_attempt(folder: str) -> Progress | None:
-    """Read how far an attempt is; None where it has not said so."""
+    """Read the progress of an attempt; None if it has reported none."""
     value = private_file.read_json(folder, attempt.PROGRESS)
     try:
         return None if value is None else Progress(_bars(value["bars"]), str(value["message"])[:_LONGEST], float(value["at"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
-        return None  # anybody may have written the file
+        return None  # anyone may have written the file
 
 
 def _bars(values: list[Any]) -> tuple[Bar, ...]:
@@ -93,7 +93,7 @@ def _bars(values: list[Any]) -> tuple[Bar, ...]:
 
 
 def _bar(values: list[Any]) -> Bar:
-    """A loop whose numbers are finite."""
+    """Return a loop whose numbers are finite."""
     label, done, total, unit, elapsed, rate = values
     return Bar(
         str(label)[:_LONGEST], _finite(done) or 0.0, _finite(total), str(unit)[:_LONGEST], _finite(elapsed) or 0.0, _finite(rate)

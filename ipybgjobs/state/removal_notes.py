@@ -1,6 +1,6 @@
-"""Removing the folders of jobs whose rows go: said in a note before the rows are gone, so that a crash between leaves no doubt.
+"""Remove the folders of jobs whose rows are deleted: a note written first, so that a crash in between leaves no doubt.
 
-Nothing else tells a folder that somebody wanted gone from one whose row a damaged store has lost. It reads no row.
+Nothing else distinguishes a folder that was meant to be removed from one whose row a damaged store has lost. It reads no row.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ _ENDING = ".removing"
 
 
 class Removal:
-    """One removal of jobs: announced, and its rows deleted, in its context, then finished; given up there, it leaves no note.
+    """One removal of jobs: announced, and its rows deleted, inside its context, then finished; if abandoned, it leaves no note.
 
     Parameters
     ----------
     folder : StateFolder
-        Where they are.
+        The state folder.
     """
 
     def __init__(self, folder: StateFolder) -> None:
@@ -38,12 +38,12 @@ class Removal:
             self._forget()
 
     def announce(self, uids: Sequence[str]) -> None:
-        """Write whose folders may be about to belong to nobody; on disk when this returns.
+        """Write a note of the folders that are about to lose their rows; it is on disk when this returns.
 
         Raises
         ------
         StoreError
-            If it can't be written; then no row may go.
+            If it can't be written; then no row may be deleted.
         """
         if not uids:
             return
@@ -54,7 +54,7 @@ class Removal:
             raise StoreError(f"{self._note} can't be written: {error.strerror}. Nothing was removed.") from error
 
     def finish(self, uids: Sequence[str]) -> None:
-        """Remove the folders, now that the rows are gone."""
+        """Remove the folders, now that the rows are deleted."""
         self._folder.remove(uids)
         self._forget()
 
@@ -64,12 +64,12 @@ class Removal:
 
 
 def announced(folder: StateFolder) -> Iterator[tuple[str, float, list[str]]]:
-    """Find removals that were cut short, or are under way.
+    """Find removals that were interrupted or are in progress.
 
     Yields
     ------
     (str, float, list of str)
-        The note, when it was written in seconds since the epoch, and whose folders were to go.
+        The note, when it was written (seconds since the epoch), and the uids whose folders were to be removed.
     """
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder.jobs):
@@ -80,7 +80,7 @@ def announced(folder: StateFolder) -> Iterator[tuple[str, float, list[str]]]:
 
 
 def is_cut_short(entry: os.DirEntry[str], before: float) -> bool:
-    """Whether a file is a note whose writing a crash has cut short, and older than a moment: no row has gone for it."""
+    """Return whether a file is an incomplete note left by a crash, and not new: no rows were deleted for it."""
     try:
         named = f"{_ENDING}." in entry.name and entry.name.endswith(".part")
         return named and entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before

@@ -1,4 +1,4 @@
-"""Showing a job's outputs here: in a notebook as if they had come from this cell, in a terminal as text."""
+"""Show a job's outputs here: in a notebook as if they came from this cell, in a terminal as text."""
 
 import sys
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def show(outputs: Iterable[dict[str, Any]]) -> None:
-    """Show outputs in the form of nbformat's."""
+    """Show outputs given in nbformat's form."""
     rich = _in_ipython()
     for output in outputs:
         kind = output["output_type"]
@@ -25,7 +25,7 @@ def show(outputs: Iterable[dict[str, Any]]) -> None:
 
 
 def say(lines: Iterable[str]) -> None:
-    """Say something about a job, below its outputs."""
+    """Print a note on a job, below its outputs."""
     for line in lines:
         print(line)  # noqa: T201 - where the outputs are
 

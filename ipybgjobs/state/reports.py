@@ -1,7 +1,7 @@
-"""What the files of an attempt folder say, as frozen values: anybody may have written them, a job into its own folder above all.
+"""Parse the files of an attempt folder into frozen values: anyone may have written them, above all the job itself.
 
-Each reader is total: what is absent, not whole or of another type reads as None, or as what stands for "not known". It judges
-nothing, and raises nothing. Workers load it to call a hook, so it imports next to nothing.
+Each reader is total: what is absent, incomplete or of another type reads as None, or as the value for "not known". It never
+judges or raises. Workers load it to call a hook, so it imports next to nothing.
 """
 
 import math
@@ -16,43 +16,43 @@ _LARGEST = (1 << 63) - 1
 #: Largest PID and exit status that a system call takes.
 _LARGEST_INT = (1 << 31) - 1
 
-#: PID, start time in clock ticks, boot: what a `ProcessIdentity` is made of.
+#: PID, start time in clock ticks, boot: the fields of a `ProcessIdentity`.
 Process = tuple[int, int, str]
 
 
 class Started(NamedTuple):
-    """What ``started.json`` says."""
+    """The content of ``started.json``."""
 
-    void: bool = False  #: nobody may run the attempt
+    void: bool = False  #: the attempt must not run
     process: Process | None = None
     launcher: Process | None = None
     host: str = ""
     pid_namespace: str | None = None
     machine: str | None = None  #: see `process.place`
     device: int | None = None
-    held: bool = True  #: whether its process could lock it; what does not say so is taken to be locked
+    held: bool = True  #: whether its process could lock it; True if not stated
     monotonic: float | None = None  #: when it began, on the monotonic clock of its boot
 
 
 class Left(NamedTuple):
-    """What ``exit.json`` says of an attempt's process."""
+    """The content of ``exit.json``, about an attempt's process."""
 
     status: int | None = None  #: as from `os.wait`
     peak_memory: int | None = None  #: bytes
     cpu_seconds: float | None = None
-    orphans: tuple[Process, ...] = ()  #: processes that became orphans with its end
+    orphans: tuple[Process, ...] = ()  #: processes that its end made orphans
     begun: bool = False  #: whether it is known to have begun, whatever its start marker says
 
 
 class Dropped(NamedTuple):
-    """What ``dropped.json`` says: the part of a log that is gone, by its offsets."""
+    """The content of ``dropped.json``: the offsets of the dropped part of a log."""
 
     begin: int
     end: int
 
 
 class LostOutput(NamedTuple):
-    """What of the output could not be written."""
+    """The amount of output that could not be written."""
 
     bytes: int
     displays: int
@@ -60,25 +60,25 @@ class LostOutput(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What ``outcome.json`` says: the worker's own word on how its attempt ended."""
+    """The content of ``outcome.json``: the worker's own report on how its attempt ended."""
 
     succeeded: bool = False
-    interrupted: bool = False  #: its end had been asked for before its method returned
-    result: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+    interrupted: bool = False  #: its end had been requested before its method returned
+    result: dict[str, Any] = {}  # noqa: RUF012 - never changed
     source: list[Any] | None = None  #: path, date in nanoseconds, size and hash of the source that was loaded
     lost_output: LostOutput | None = None
-    kind: str = "error"  #: the type of what it raised
+    kind: str = "error"  #: the type of the exception that it raised
     message: str = ""
     traceback: str | None = None
-    names: tuple[str, ...] = ()  #: of the type and its bases, for the retry rules
+    names: tuple[str, ...] = ()  #: of the type and its bases, for the retry policy
     fatal: bool = False
     asked: bool = False
     after: float | None = None  #: seconds
-    pickled: bool = False  #: whether the exception was kept
+    pickled: bool = False  #: whether the exception was saved
 
 
 def started(folder: str) -> Started | None:
-    """Read the start marker; None where there is none that can be read."""
+    """Read the start marker; None if it is missing or can't be read."""
     value = private_file.read_json(folder, attempt.STARTED)
     if value is None:
         return None
@@ -96,7 +96,7 @@ def started(folder: str) -> Started | None:
 
 
 def left(folder: str) -> Left | None:
-    """Read how the attempt's process ended; None where no fork server wrote it."""
+    """Read how the attempt's process ended; None if no fork server wrote it."""
     value = private_file.read_json(folder, attempt.EXIT)
     if value is None:
         return None
@@ -105,14 +105,14 @@ def left(folder: str) -> Left | None:
 
 
 def dropped(folder: str) -> Dropped | None:
-    """Read which part of the log is gone; None where it is whole."""
+    """Read which part of the log was dropped; None if it is whole."""
     value = private_file.read_json(folder, attempt.DROPPED) or {}
     begin, end = _whole(value.get("from")), _whole(value.get("to"))
     return None if begin is None or end is None or end < begin else Dropped(begin, end)
 
 
 def outcome(folder: str) -> Report | None:
-    """Read what the worker said at its end; None where it said nothing."""
+    """Read the worker's report on its end; None if there is none."""
     value = private_file.read_json(folder, attempt.OUTCOME)
     if value is None or value.get("status") not in ("succeeded", "error"):
         return None
@@ -136,7 +136,7 @@ def outcome(folder: str) -> Report | None:
 
 
 def _process(value: Any) -> Process | None:
-    """A process by PID, start time and boot; None where it can't be one."""
+    """Return a process by PID, start time and boot; None if it can't be one."""
     if not isinstance(value, dict):
         return None
     pid, start, boot = _whole(value.get("pid"), _LARGEST_INT), _whole(value.get("start_time")), _text(value.get("boot"))
@@ -144,13 +144,13 @@ def _process(value: Any) -> Process | None:
 
 
 def _processes(value: Any) -> tuple[Process, ...]:
-    """Those of a list that can be processes."""
+    """Return the items of a list that can be processes."""
     found = map(_process, value if isinstance(value, list) else ())
     return tuple(process for process in found if process is not None)
 
 
 def _source(value: Any) -> list[Any] | None:
-    """Path, date, size and hash of a file."""
+    """Return path, date, size and hash of a file."""
     if not isinstance(value, list) or len(value) != len(("path", "date", "size", "hash")):
         return None
     path, date, size, digest = value
@@ -169,12 +169,12 @@ def _text(value: Any) -> str | None:
 
 
 def _whole(value: Any, largest: int = _LARGEST) -> int | None:
-    """A whole number from 0 on."""
+    """Return an integer of at least 0."""
     return value if type(value) is int and 0 <= value <= largest else None
 
 
 def _number(value: Any) -> float | None:
-    """A finite number from 0 on."""
+    """Return a finite number of at least 0."""
     if type(value) not in (int, float) or not 0 <= value <= _LARGEST or not math.isfinite(value):
         return None
     return float(value)

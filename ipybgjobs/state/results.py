@@ -1,4 +1,4 @@
-"""Reading what an attempt left behind: the return value, or what it raised; never an open question, always a value or an error.
+"""Read the result of an attempt: its return value, or the exception that it raised; always returns a value or an error.
 
 Workers load it to call a hook, so it imports next to nothing.
 """
@@ -19,7 +19,7 @@ from ..errors import (
 from ..model import redaction, serialization
 from . import attempt, ownership, reports
 
-#: What is raised where an attempt left no exception, by its outcome.
+#: The exception for an attempt that left none, by its outcome.
 _WITHOUT_EXCEPTION: dict[str, type[BackgroundJobError]] = {
     "cancelled": JobCancelled,
     "timeout": JobTimeout,
@@ -41,10 +41,10 @@ def value(folder: str | None, job_id: int) -> Any:
     Raises
     ------
     ResultNotKept
-        If the value could not be kept, or can't be loaded here.
+        If the value could not be saved, or can't be loaded here.
     """
     if folder is None:
-        raise ResultNotKept(f"job {job_id} has succeeded, but no attempt of it is recorded, so its return value can't be found.")
+        raise ResultNotKept(f"job {job_id} succeeded, but none of its attempts is recorded, so its return value can't be found.")
     report = reports.outcome(folder)
     result = {} if report is None else report.result
     if "plain" in result:
@@ -52,20 +52,20 @@ def value(folder: str | None, job_id: int) -> Any:
     if "lost" in result:
         representation = str(result.get("repr", ""))
         raise ResultNotKept(
-            f"job {job_id} has succeeded, but its return value, a {result.get('type')}, can't be kept: {result['lost']}. "
+            f"job {job_id} succeeded, but its return value ({result.get('type')}) could not be saved: {result['lost']}. "
             f"Its repr is {redaction.cut(representation, 200)}",
             representation,
         )
     try:
         return serialization.load(ownership.read(f"{folder}/{attempt.RESULT}"))
-    except (Exception, SystemExit) as problem:  # it must not end who asks for it
+    except (Exception, SystemExit) as problem:  # it must not end the process that asks for it
         raise ResultNotKept(
-            f"job {job_id} has succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
+            f"job {job_id} succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
         ) from problem
 
 
 def exception(folder: str | None, outcome: str | None, message: str, traceback: str | None) -> BaseException:
-    """Return what an attempt raised, or one of our errors where it raised nothing or its type can't be rebuilt here.
+    """Return what an attempt raised, or an error of this package if it raised nothing or its type can't be rebuilt here.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def exception(folder: str | None, outcome: str | None, message: str, traceback: 
     outcome : str or None
         How it ended.
     message : str
-        What one of our errors says.
+        The message of an error of this package.
     traceback : str or None
         The traceback there; the cause of its own exception.
     """
@@ -90,7 +90,7 @@ def exception(folder: str | None, outcome: str | None, message: str, traceback: 
 
 
 def _kept_value(folder: str) -> Any:
-    """What the method returned after it was asked to end; None where it returned nothing, or nothing that can be loaded here."""
+    """Return what the method returned after the interrupt; None if it returned nothing, or nothing that can be loaded here."""
     report = reports.outcome(folder)
     if report is None or not report.succeeded:
         return None

@@ -1,4 +1,4 @@
-"""The text log of an attempt, as it is to be read: where its middle was dropped, since it was too long, it says so."""
+"""The text log of an attempt, for reading: if it was too long, a note marks where its middle was dropped."""
 
 import os
 from collections.abc import Iterator
@@ -23,25 +23,25 @@ class TextLog:
         self._hole = self._look()
 
     def _look(self) -> reports.Dropped | None:
-        """What was dropped, as it is written down before it is."""
+        """Return what was dropped; it is recorded before it is dropped."""
         return reports.dropped(self._folder)
 
     @property
     def size(self) -> int:
-        """Length in bytes, what was dropped counted."""
+        """Length in bytes, including what was dropped."""
         try:
             return os.stat(self._path).st_size
         except OSError:
             return 0
 
     def read(self, begin: int, end: int) -> bytes:
-        """Read from an offset to another; a note stands where something was dropped."""
+        """Read from one offset to another, with a note where something was dropped."""
         while True:
             found = b"".join(self._parts(begin, end))
             hole = self._look()
             if hole == self._hole:
                 return found
-            self._hole = hole  # it has grown meanwhile: some of what was read may be zeros
+            self._hole = hole  # more was dropped meanwhile: some of what was read may be zeros
 
     def _parts(self, begin: int, end: int) -> Iterator[bytes]:
         if self._hole is None or end <= self._hole[0] or begin >= self._hole[1]:
@@ -57,7 +57,7 @@ class TextLog:
 
     def _note(self) -> bytes:
         first, last = self._hole or (0, 0)
-        return f"\n… {sizes.show(last - first)} of output were dropped here (BackgroundJobs.max_output_bytes) …\n".encode()
+        return f"\n… {sizes.show(last - first)} of output was dropped here (BackgroundJobs.max_output_bytes) …\n".encode()
 
     def _raw(self, begin: int, end: int) -> bytes:
         try:
@@ -68,7 +68,7 @@ class TextLog:
             return b""
 
     def piece(self, begin: int, longest: int) -> tuple[bytes, int]:
-        """Read on from an offset, at most so many bytes of the file; return them and the next offset."""
+        """Read from an offset, up to a number of bytes of the file; return the text and the next offset."""
         end = min(self.size, begin + longest)
         if self._hole is not None and begin <= self._hole[0] < end:
             end = self._hole[1]

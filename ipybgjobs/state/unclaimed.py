@@ -1,6 +1,6 @@
-"""Job folders with attempts, found without a store: what a store that was moved aside, damaged or removed has left.
+"""Find job folders with attempts without a store: what a store that was moved aside, damaged or removed has left.
 
-It reads names alone, and changes nothing.
+It reads only names, and never changes anything.
 """
 
 import contextlib
@@ -9,16 +9,16 @@ import re
 
 from .folder import StateFolder
 
-_ATTEMPT = re.compile(r"(\d+)(?:\.(\d+))?")  # its number, and which launch of it, where the first was voided
+_ATTEMPT = re.compile(r"(\d+)(?:\.(\d+))?")  # its number, and which launch of it, if the first was voided
 
 
 def count(folder: StateFolder) -> int:
-    """Return how many folders of jobs hold attempts."""
+    """Return how many job folders contain attempts."""
     return len(uids(folder))
 
 
 def uids(folder: StateFolder) -> list[str]:
-    """Return the uids of the jobs whose folders hold attempts; one with parameters alone may be that of a submit under way."""
+    """Return the uids of jobs whose folders contain attempts; one with only parameters may belong to a submit in progress."""
     try:
         names = sorted(os.listdir(folder.jobs))
     except OSError:
@@ -27,7 +27,7 @@ def uids(folder: StateFolder) -> list[str]:
 
 
 def attempts(folder: StateFolder, uid: str) -> dict[int, str]:
-    """Return the attempt folders of a job, by number, relative to the state folder; of several launches the last."""
+    """Return the attempt folders of a job, by number, relative to the state folder; the last of several launches."""
     found: dict[int, tuple[int, str]] = {}
     with contextlib.suppress(OSError), os.scandir(folder.job(uid)) as entries:
         for entry in entries:

@@ -1,8 +1,8 @@
-"""Seeing to it that a supervisor looks at the store: wake the one that runs, or start one.
+"""Make a supervisor check the store: wake the running one, or start one.
 
-At most one process waits to become supervisor: it holds the next-lock from before its start until it listens. So a lost hint
-is impossible: either somebody hears it, or somebody is about to look. A hint that was taken does not prove that a supervisor
-lives: the socket of one that has been killed takes hints for some milliseconds more. The lock proves it.
+At most one process waits to become supervisor: it holds the next-lock from before its start until it listens. So no hint can be
+lost: either a supervisor receives it, or one is about to check. A hint that was accepted does not prove that a supervisor is
+alive: the socket of a killed one accepts hints for some milliseconds more. The lock proves it.
 """
 
 import os
@@ -22,32 +22,32 @@ def summon(folder: StateFolder) -> None:
     OSError
         If none runs and none can be started.
     StoreError
-        If none runs, and the folder has become another user's.
+        If none runs, and the folder now belongs to another user.
     """
     if not _is_heard(folder):
         start(folder)
 
 
 def see_to(folder: StateFolder) -> None:
-    """See to it that a supervisor of this place runs, while somebody waits for a job."""
+    """Make sure that a supervisor of this place runs, while a process waits for a job."""
     if not lock.is_held(folder.supervisor_lock(place.here())):
         summon(folder)
 
 
 def _is_heard(folder: StateFolder) -> bool:
-    """Send a hint; whether a process that holds the supervisor's lock can hear it."""
+    """Send a hint; return whether a process that holds the supervisor's lock can receive it."""
     return wakeup.send(folder.path) and lock.is_held(folder.supervisor_lock(place.here()))
 
 
 def start(folder: StateFolder) -> None:
-    """Start a supervisor, unless one is about to start.
+    """Start a supervisor, unless one is already starting.
 
     Raises
     ------
     OSError
         If none can be started.
     StoreError
-        If the folder has become another user's: nothing is made in it (see `ownership`).
+        If the folder now belongs to another user: nothing is created in it (see `ownership`).
     """
     ownership.check(folder.path)
     while True:
@@ -55,18 +55,18 @@ def start(folder: StateFolder) -> None:
         if turn is None:
             return
         try:
-            started = not _is_heard(folder)  # else somebody has begun to listen since
+            started = not _is_heard(folder)  # otherwise a supervisor has begun to listen since
             if started:
                 _launch(folder, turn)
         finally:
             turn.close()
-        # Others relied on the turn while it was held: the listener must still be there after it was given back.
+        # Others relied on the lock while it was held: the listener must still be there after its release.
         if started or _is_heard(folder):
             return
 
 
 def succeed(folder: StateFolder, dead: int) -> None:
-    """Start the supervisor that follows a dead one, whatever still hears for it: it waits for the lock.
+    """Start the supervisor that follows a dead one, whatever still receives its hints: it waits for the lock.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def succeed(folder: StateFolder, dead: int) -> None:
     ownership.check(folder.path)
     turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
     if turn is None:
-        return  # somebody is about to start
+        return  # one is already starting
     try:
         if lock.holder(folder.supervisor_lock(place.here())) in (None, dead):
             _launch(folder, turn)
@@ -94,7 +94,7 @@ def succeed(folder: StateFolder, dead: int) -> None:
 
 
 def is_succeeded(folder: StateFolder, dead: int) -> bool:
-    """Whether a supervisor other than a dead one holds the lock."""
+    """Return whether a supervisor other than the dead one holds the lock."""
     return lock.holder(folder.supervisor_lock(place.here())) not in (None, dead)
 
 
@@ -104,6 +104,6 @@ def _launch(folder: StateFolder, turn: FileLock) -> None:
 
 
 def inherited_lock(descriptor: int) -> FileLock:
-    """The next-lock that a new supervisor was given."""
+    """Return the next-lock that a new supervisor inherited."""
     os.set_inheritable(descriptor, False)
     return FileLock(descriptor)

@@ -1,4 +1,4 @@
-"""Reading what changed since the last look, so that whoever shows the jobs reads only that; it changes nothing."""
+"""Reading what changed since the last check, so that a display reads only that; it changes nothing."""
 
 import json
 from typing import NamedTuple
@@ -14,28 +14,28 @@ _JOBS = f"""SELECT {COLUMNS}, attempts.peak_memory FROM {TABLES}
 
 
 class Seen(NamedTuple):
-    """A job, and the peak memory of its newest attempt in bytes; None while that is not known."""
+    """A job, and the peak memory of its newest attempt in bytes; None while that is unknown."""
 
     job: JobRecord
     peak_memory: int | None
 
 
 class Running(NamedTuple):
-    """An attempt that runs, and its folder, relative to the state folder."""
+    """A running attempt, and its folder relative to the state folder."""
 
     job_id: int
     folder: str
 
 
 def moment(database: Database) -> int:
-    """Return the number of the newest change; what is read after it is no older."""
+    """Return the number of the newest change; anything read afterwards is at least as new."""
     return int(database.read("SELECT coalesce(max(seq), 0) FROM changes")[0][0])
 
 
 def changed(database: Database, since: int) -> list[int] | None:
-    """Return ids of the jobs that changed after a moment, oldest change first, those that are gone included.
+    """Return the ids of the jobs that changed since a given change, oldest change first, including removed jobs.
 
-    None where that is too long ago to know, or the store was made anew since.
+    None if that is too long ago to know, or if the store was recreated since.
     """
     oldest = database.read("SELECT min(seq) FROM changes")[0][0]
     if moment(database) < since or (oldest is not None and oldest > since + 1):
@@ -45,7 +45,7 @@ def changed(database: Database, since: int) -> list[int] | None:
 
 
 def jobs(database: Database, ids: list[int]) -> list[Seen]:
-    """Read jobs by id; those that are gone are left out."""
+    """Read jobs by id; those that were removed are omitted."""
     rows = database.read(f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
     return [Seen(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
 
@@ -57,13 +57,13 @@ def newest(database: Database, before: int, limit: int) -> list[Seen]:
 
 
 def running(database: Database) -> list[Running]:
-    """Read the attempts that run and were launched."""
+    """Read the running attempts that were launched."""
     sql = "SELECT job_id, folder FROM attempts WHERE outcome IS NULL AND number > 0 AND typeof(folder) = 'text'"
     return [Running(row["job_id"], row["folder"]) for row in database.read(sql)]
 
 
 class Holder(NamedTuple):
-    """A job that holds a slot, and the folder of its attempt, relative to the state folder."""
+    """A job that holds a slot, and the folder of its attempt relative to the state folder."""
 
     job_id: int
     queue: str
@@ -71,14 +71,14 @@ class Holder(NamedTuple):
 
 
 def holders(database: Database, place: str) -> list[Holder]:
-    """Read which jobs hold the slots of a place."""
+    """Read the jobs that hold the slots of a place."""
     sql = """SELECT jobs.id, jobs.queue, coalesce(attempts.folder, '') FROM attempts JOIN jobs ON jobs.id = attempts.job_id
         WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
     return [Holder(*row) for row in database.read(sql, (place,))]
 
 
 def queues_of(database: Database, ids: list[int]) -> dict[int, str]:
-    """Read the queues of those of the jobs that are queued."""
+    """Read the queues of the queued ones of these jobs."""
     sql = "SELECT id, queue FROM jobs WHERE state = 'queued' AND id IN (SELECT value FROM json_each(?))"
     return {row["id"]: row["queue"] for row in database.read(sql, (json.dumps(ids),))}
 

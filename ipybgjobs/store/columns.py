@@ -1,6 +1,6 @@
-"""Columns of a row, checked: SQLite lets any value into any column, and anybody may have written the file.
+"""Checked access to a row's columns: SQLite accepts any value in any column, and any program may have written the file.
 
-Each function returns the value in its type, or raises; only ``any_text`` and ``any_whole`` put something in its place.
+Each function returns the value with its type or raises `Unreadable`; only the ``any_`` functions return a substitute instead.
 """
 
 import math
@@ -10,15 +10,15 @@ from typing import Any
 from ..model import json_text, redaction
 from ..model.records import JobState
 
-#: The first and the last moment that any calendar can show, in seconds since the epoch, with a day as a margin.
+#: The first and the last time that a calendar can show, in seconds since the epoch, with a margin of a day.
 _EARLIEST, _LATEST = -62_135_510_400.0, 253_402_387_200.0
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what a row is
-    """A row that no client of ipybgjobs wrote, or that was damaged; says which column."""
+class Unreadable(ValueError):  # noqa: N818 - named after the state of a row
+    """A row that was not written by ipybgjobs, or is damaged; names the column."""
 
     def __init__(self, column: str) -> None:
-        super().__init__(f"its column {column} holds what no client of ipybgjobs writes")
+        super().__init__(f"its column {column} holds a value that ipybgjobs never writes")
         self.column = column
 
 
@@ -39,7 +39,7 @@ def text_or_none(row: sqlite3.Row, name: str) -> str | None:
 
 
 def whole(row: sqlite3.Row, name: str) -> int:
-    """Return a whole number."""
+    """Return an integer."""
     value = row[name]
     if type(value) is not int:
         raise Unreadable(name)
@@ -47,7 +47,7 @@ def whole(row: sqlite3.Row, name: str) -> int:
 
 
 def whole_or_none(row: sqlite3.Row, name: str) -> int | None:
-    """Return a whole number, or None."""
+    """Return an integer, or None."""
     value = row[name]
     if value is not None and type(value) is not int:
         raise Unreadable(name)
@@ -73,7 +73,7 @@ def number_or_none(row: sqlite3.Row, name: str) -> float | None:
 
 
 def moment(row: sqlite3.Row, name: str) -> float:
-    """Return a moment that a calendar can show, in seconds since the epoch."""
+    """Return a time that a calendar can show, in seconds since the epoch."""
     value = number(row, name)
     if not _EARLIEST <= value <= _LATEST:
         raise Unreadable(name)
@@ -81,7 +81,7 @@ def moment(row: sqlite3.Row, name: str) -> float:
 
 
 def moment_or_none(row: sqlite3.Row, name: str) -> float | None:
-    """Return such a moment, or None."""
+    """Return a time that a calendar can show, or None."""
     return None if row[name] is None else moment(row, name)
 
 
@@ -94,7 +94,7 @@ def uid(row: sqlite3.Row) -> str:
 
 
 def label(row: sqlite3.Row, name: str) -> str:
-    """Return a text that is shown as it is, in one line: what is called, a place, a host."""
+    """Return a text that is shown unchanged on one line: a target, a place, a host."""
     value = text(row, name)
     if not value.isprintable():
         raise Unreadable(name)
@@ -118,23 +118,23 @@ def state(row: sqlite3.Row) -> JobState:
 
 
 def any_state(value: object) -> JobState:
-    """Return a state; where it is none, that of a job that has failed: nobody works on it."""
+    """Return a state; if it is invalid, "failed", a state in which nothing happens to the job."""
     return next((each for each in JobState if each == value), JobState.FAILED)
 
 
 def any_uid(row: sqlite3.Row) -> str:
-    """Return a uid; where it is none, a text that is the name of no folder."""
+    """Return a uid; if it is invalid, a text that can't name a folder."""
     value = any_text(row, "uid")
     return value if value.isalnum() else "-"
 
 
 def any_label(row: sqlite3.Row, name: str) -> str:
-    """Return a text to be shown, in one line; where it is none, an empty one."""
+    """Return a text to show on one line; if it is invalid, an empty one."""
     return redaction.one_line(any_text(row, name))
 
 
 def any_moment(row: sqlite3.Row, name: str) -> float:
-    """Return a moment; where it is none, the epoch."""
+    """Return a time; if it is invalid, the epoch."""
     try:
         return moment(row, name)
     except Unreadable:
@@ -142,19 +142,19 @@ def any_moment(row: sqlite3.Row, name: str) -> float:
 
 
 def any_text(row: sqlite3.Row, name: str) -> str:
-    """Return a text; where it is none, an empty one."""
+    """Return a text; if it is invalid, an empty one."""
     value = row[name]
     return value if isinstance(value, str) else ""
 
 
 def any_whole(row: sqlite3.Row, name: str, largest: int = (1 << 63) - 1) -> int:
-    """Return a whole number from 0 to `largest`; where it is none, 0."""
+    """Return an integer from 0 to `largest`; if it is invalid, 0."""
     value = row[name]
     return value if isinstance(value, int) and 0 <= value <= largest else 0
 
 
 def mapping(row: sqlite3.Row, name: str) -> dict[str, Any]:
-    """Return what a JSON object says."""
+    """Return a JSON object as a dict."""
     value = _parsed(row, name)
     if not isinstance(value, dict):
         raise Unreadable(name)
@@ -162,7 +162,7 @@ def mapping(row: sqlite3.Row, name: str) -> dict[str, Any]:
 
 
 def texts_by_name(row: sqlite3.Row, name: str) -> dict[str, str]:
-    """Return what a JSON object says whose values are texts."""
+    """Return a JSON object whose values are texts as a dict."""
     value = mapping(row, name)
     if not all(isinstance(each, str) for each in value.values()):
         raise Unreadable(name)
@@ -178,7 +178,7 @@ def texts(row: sqlite3.Row, name: str) -> tuple[str, ...]:
 
 
 def _parsed(row: sqlite3.Row, name: str) -> Any:
-    """Parse JSON; most of it is empty."""
+    """Parse JSON, with a shortcut for empty values, which are the most common."""
     written = text(row, name)
     if written == "{}":
         return {}

@@ -1,8 +1,8 @@
-"""A thread's connection to a store, which no fork of the process inherits.
+"""A thread's connection to a store, which a fork of the process does not inherit.
 
 SQLite remembers, for a whole process, which files it has locked. A fork inherits that memory but not the locks: it would write
-beside others who take the file for theirs, and destroy it. So every connection is closed before a fork, and whoever needs one
-opens it anew. This module knows no table.
+while others believe that they hold the lock, and corrupt the file. So every connection is closed before a fork, and opened
+again when it is needed. This module knows no table.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ import weakref
 
 from ..errors import StoreError
 
-#: Longest that a fork waits for other threads to finish what they do in a store, in seconds.
+#: Longest time that a fork waits for other threads to finish their work in a store, in seconds.
 LONGEST_WAIT = 1.0
 
 _seats: "dict[int, weakref.ref[Seat]]" = {}
 
-#: Those whose connection was still open at the fork that made this process; kept, since letting go of one would close it.
+#: Seats whose connection was open at the fork that created this process; kept, since releasing one would close it.
 _inherited: "list[Seat]" = []
 
 
 class Seat:
-    """A place for one thread's connection to one store; it is closed when the thread ends, and never by a fork of its process.
+    """Holds one thread's connection to one store; closed when the thread ends, and never by a fork of its process.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class Seat:
         self.pid = os.getpid()
         self.turn = threading.RLock()  #: held by its thread while it uses the connection
         self.connection: sqlite3.Connection | None = None
-        self.openings = 0  #: how many connections there have been
+        self.openings = 0  #: number of connections so far
         _seats[id(self)] = weakref.ref(self)
 
     def sit(self, connection: sqlite3.Connection) -> None:
-        """Have a new connection."""
+        """Set a new connection."""
         self.connection = connection
         self.openings += 1
 
@@ -52,7 +52,7 @@ class Seat:
             connection.close()
 
     def vacate(self, seconds: float) -> None:
-        """Close the connection as soon as its thread does not use it, if that is so within so many seconds."""
+        """Close the connection as soon as its thread does not use it, waiting at most the given number of seconds."""
         if self.pid != os.getpid() or not self.turn.acquire(timeout=max(0.0, seconds)):
             return
         try:
@@ -67,7 +67,7 @@ class Seat:
 
 
 def _living() -> "list[Seat]":
-    """Those that are there; in a list, unlike a tuple, nothing is collected, and lets go of others, while it is filled."""
+    """Return the existing seats; a list, since filling a tuple can trigger a collection that removes others meanwhile."""
     return [seat for reference in list(_seats.values()) if (seat := reference()) is not None]
 
 
@@ -77,21 +77,21 @@ def check_inherited(path: str) -> None:
     Raises
     ------
     StoreError
-        If it was.
+        If it was in use.
     """
     known = (*_inherited, *_living())
     if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in known):
         raise StoreError(
-            f"The store {path} can't be used in this process: it was forked while its parent worked on the store. Start "
-            'it with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
+            f"The store {path} can't be used in this process, which was forked while its parent was using the store. Start it "
+            'with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
         )
 
 
 def _vacate_all() -> None:
-    """Close what can be closed; what can't is the child's inheritance."""
+    """Close the connections that can be closed; the child inherits the others."""
     limit = time.monotonic() + LONGEST_WAIT
     seats = _living()
-    _inherited.extend(seat for seat in seats if seat not in _inherited)  # first, since an interrupt may end this anywhere
+    _inherited.extend(seat for seat in seats if seat not in _inherited)  # first, since an interrupt can stop this anywhere
     for seat in seats:
         with contextlib.suppress(sqlite3.Error):
             seat.vacate(limit - time.monotonic())

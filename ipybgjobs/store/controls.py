@@ -1,6 +1,6 @@
-"""What users change about jobs that are there: requests to the supervisor, priorities, pauses; each in one short transaction.
+"""Changes that users make to existing jobs: requests to the supervisor, priorities, pauses; each in one short transaction.
 
-No change of state: that is the supervisor's.
+Nothing here changes a job's state; only the supervisor does.
 """
 
 import json
@@ -14,12 +14,12 @@ from .submissions import Surroundings, context_id, environment_id
 
 
 def request_cancel(database: Database, job_ids: Iterable[int], grace: float | None, now: float) -> int:
-    """Ask each place's supervisor to cancel those of the jobs that have not ended, and return how many."""
+    """Ask each place's supervisor to cancel the unfinished ones of these jobs, and return how many."""
     return _request_cancel(database, "id IN (SELECT value FROM json_each(?))", json.dumps(list(job_ids)), grace, now)
 
 
 def request_cancel_of_group(database: Database, group_id: int, grace: float | None, now: float) -> int:
-    """Ask each place's supervisor to cancel the jobs of a group that have not ended, and return how many."""
+    """Ask each place's supervisor to cancel the unfinished jobs of a group, and return how many."""
     return _request_cancel(database, "group_id = ?", group_id, grace, now)
 
 
@@ -35,7 +35,7 @@ def _request_cancel(database: Database, which: str, value: str | int, grace: flo
 
 
 def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
-    """Ask for another attempt of jobs that have ended, in the caller's surroundings."""
+    """Ask for another attempt of finished jobs, in the caller's context."""
     chosen = list(job_ids)
     with database.transaction() as connection:
         places.note_here(connection, database.folder)
@@ -52,7 +52,7 @@ def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surr
 
 
 def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner, now: float) -> None:
-    """Ask this place's supervisor to make jobs its own whose place is gone; `notes`: who says so of each."""
+    """Ask this place's supervisor to take over jobs whose place is gone; `notes` says for each who confirmed that."""
     rows = [(job_id, owner.place, json.dumps({"note": note}), now) for job_id, note in notes.items()]
     with database.transaction() as connection:
         places.note_here(connection, database.folder)
@@ -72,7 +72,7 @@ def set_priority(database: Database, job_id: int, priority: int) -> bool:
 
 
 def keep(database: Database, job_id: int, *, kept: bool) -> None:
-    """Exempt a job from clean and retention, or no longer.
+    """Exempt a job from clean and retention, or revoke that.
 
     Raises
     ------
@@ -85,14 +85,14 @@ def keep(database: Database, job_id: int, *, kept: bool) -> None:
 
 
 def pause(database: Database, queues: Iterable[str], now: float) -> None:
-    """Let no job of these queues start."""
+    """Keep jobs of these queues from starting."""
     rows = [(name, now) for name in queues]
     with database.transaction() as connection:
         connection.executemany("INSERT OR IGNORE INTO paused (queue, paused_at) VALUES (?, ?)", rows)
 
 
 def resume(database: Database, queue: str | None) -> list[str]:
-    """Let jobs of a queue, or of all, start again; return the queues that were paused."""
+    """Let jobs of one queue, or of all queues, start again; return the queues that were paused."""
     with database.transaction() as connection:
         sql = "DELETE FROM paused WHERE queue = coalesce(?, queue) RETURNING queue"
         return sorted(row["queue"] for row in connection.execute(sql, (queue,)).fetchall())

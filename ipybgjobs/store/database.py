@@ -1,4 +1,4 @@
-"""Opening, migrating and transactions; the only place that knows SQLite's errors.
+"""Opening, migrating and transactions; the only module that handles SQLite's errors.
 
 A connection belongs to one thread of one process: it is never used across a fork.
 """
@@ -22,25 +22,25 @@ from . import journal, sqlite_errors
 from .connection import Seat, check_inherited
 from .write_queue import Turn
 
-#: Longest wait for another's transaction, in seconds; transactions here take milliseconds.
+#: Longest wait for another process's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
 
-#: Longest wait for the supervisor of an older version that has nothing to do, and between two looks, in seconds.
+#: Longest wait for an idle supervisor of an older version, and the interval between two checks, in seconds.
 _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
 
-#: Longest wait for a supervisor to fold a log whose name was taken away, in seconds: it looks when it is woken.
+#: Longest wait for a supervisor to fold a log whose name was removed, in seconds: it checks when it is woken.
 _LONGEST_FOLD = 10.0
 
 #: Pages of the write-ahead log at which a client folds it back itself, if no supervisor does.
 _LARGE_LOG = 10_000
 
-#: A store's header has 32 bits for its application: when it was made, in seconds. So it goes wherever the file goes.
+#: The application id in the store's header (32 bits) holds the creation time in seconds, so that it moves with the file.
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
 SCHEMA = 6
 
-#: The first schema by which a supervisor is a place's; before, it was a host's.
+#: The first schema in which a supervisor belongs to a place; before, it belonged to a host.
 _PLACES = 4
 
 
@@ -54,14 +54,14 @@ class Database:
     durable : bool
         Whether a commit is on disk when it returns (``synchronous=FULL``).
     supervising : bool
-        Whether the caller holds the supervisor's lock already, which a migration needs.
+        Whether the caller already holds the supervisor's lock, which a migration needs.
     tell : callable
-        Told, in one sentence, whom a transaction waits for that waits long.
+        Called with one sentence when a transaction has waited long, naming the process that it waits for.
 
     Raises
     ------
     StoreError
-        If it can't be opened, a newer version wrote it, or its folder is not this user's alone (see `ownership`).
+        If it can't be opened, was written by a newer version, or is in a folder that other users can write (see `ownership`).
     """
 
     def __init__(
@@ -85,18 +85,18 @@ class Database:
         self._files = _files(path)
 
     def is_there(self) -> bool:
-        """Whether folder, file and write-ahead log at its path are still those that are open; all may be made anew."""
+        """Return whether the folder, file and write-ahead log at its path are still the open ones, and not recreated."""
         return self._files[1] is not None and _files(self.path) == self._files
 
     def is_current(self) -> bool:
-        """Whether it needs no opening anew: it is there, and its journal is safe where it is."""
+        """Return whether it does not need to be reopened: it is there, and its journal is safe on its file system."""
         return self.is_there() and self.journal.is_safe
 
     def leave(self) -> None:
-        """Close what is no longer at its path, or is to be opened anew.
+        """Close a store that is no longer at its path, or has to be reopened.
 
-        Where the write-ahead log was taken away, this process may be the last to have it: it is folded into the file. Where
-        another has come into its place, folding would mix the two.
+        If the write-ahead log was removed, this process may be the last to have it: it is folded into the file. If another
+        log has replaced it, folding would mix the two.
         """
         if self._seat().connection is not None and not os.path.exists(f"{self.path}-wal"):
             with contextlib.suppress(StoreError):
@@ -104,15 +104,15 @@ class Database:
         self.close()
 
     def born(self) -> float | None:
-        """When the store was made, in seconds since the epoch; None where an older version made it."""
+        """When the store was created, in seconds since the epoch; None if an older version created it."""
         with self._translated():
             return float(self.connection.execute("PRAGMA application_id").fetchone()[0] % _UNSIGNED) or None
 
     def _keep_logs(self) -> None:
-        """Lose nothing that stands only in a write-ahead log whose database, or whose name, was taken away.
+        """Preserve data that is only in a write-ahead log whose database, or whose name, was removed.
 
-        Beside an empty file SQLite deletes a log: it is moved aside. A supervisor that has the log open still, though its name is
-        gone, folds it into the file as soon as it looks: there must be no other log before.
+        SQLite deletes a log beside an empty file, so the log is moved aside. A supervisor that still has the log open, though its
+        name is gone, folds it into the file at its next check: no other log may exist before that.
         """
         log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_FOLD
         with contextlib.suppress(FileNotFoundError):
@@ -123,7 +123,7 @@ class Database:
             time.sleep(_DRAIN_LOOK)
 
     def _log_was_taken(self, log: str) -> bool:
-        """Whether a supervisor has the store open, and the log that it writes has no name any more."""
+        """Return whether a supervisor has the store open and writes a log whose name was removed."""
         there = os.path.exists(f"{self.path}-shm") and not os.path.exists(log)
         return there and is_held(StateFolder(self.folder).supervisor_lock(place.here()))
 
@@ -135,12 +135,12 @@ class Database:
             version = self._version()
         if version > SCHEMA:
             raise StoreError(
-                f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one knows {SCHEMA}); "
+                f"The store {self.path} was written by a newer version of ipybgjobs (schema {version}, this one is {SCHEMA}): "
                 "upgrade ipybgjobs here, or choose another state folder. Nothing was changed."
             )
 
     def _settle_journal(self) -> None:
-        """Give the store the journal that is right for its file system, if nobody else has it open."""
+        """Switch the store to the right journal for its file system, if no other process has it open."""
         self.journal = journal.of(self.connection, self.path)
         if self.journal.mode != self.journal.right:
             self.close()
@@ -148,12 +148,12 @@ class Database:
                 self.journal = journal.settle(self.path)
 
     def check_journal(self) -> None:
-        """Refuse new work while the store has a journal that is not safe where it is.
+        """Refuse new work while the store's journal is not safe on its file system.
 
         Raises
         ------
         StoreError
-            If it has.
+            If it is not safe.
         """
         trouble = journal.trouble(self.path, self.journal)
         if trouble is not None:
@@ -161,7 +161,7 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection."""
+        """Return this thread's connection."""
         seat = self._seat()
         if seat.connection is None:
             seat.sit(self._connect())
@@ -178,7 +178,7 @@ class Database:
         check_inherited(self.path)
         if not os.path.exists(self.path):
             made = os.open(self.path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600)
-            os.fchmod(made, 0o600)  # an odd umask may have taken the owner's rights, too; SQLite's other files take this mode
+            os.fchmod(made, 0o600)  # the umask may have removed the owner's rights too; SQLite's other files inherit this mode
             os.close(made)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -191,17 +191,17 @@ class Database:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
         connection.text_factory = _text
-        with_log = journal.has_log(connection)  # it survives a loss of power either way
+        with_log = journal.has_log(connection)  # the file survives a power failure either way
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if with_log and not self._durable else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
-        if self._durable:  # a client: folding the log back into the file is left to the supervisor, which nobody waits for
+        if self._durable:  # a client leaves folding the log back to the supervisor, for which no user waits
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LARGE_LOG}")
 
     def _version(self) -> int:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _upgrade(self) -> None:
-        """Make the store, or bring it up to date; one process at a time, and never beside a supervisor of an older version."""
+        """Create or upgrade the store; one process at a time, and never beside a supervisor of an older version."""
         began = time.monotonic()
         while not self._try_to_upgrade():
             shield.check()
@@ -209,8 +209,8 @@ class Database:
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
             if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
                 raise StoreError(
-                    f"The store {self.path} is an older version's of ipybgjobs, whose supervisor works on it ({live} jobs have "
-                    "not ended): wait for its end with that version, or choose another state folder. Nothing was changed."
+                    f"The store {self.path} belongs to an older version of ipybgjobs, whose supervisor is still using it ({live} "
+                    "unfinished jobs): let it finish with that version, or choose another state folder. Nothing was changed."
                 )
             time.sleep(_DRAIN_LOOK)
 
@@ -240,13 +240,13 @@ class Database:
         return StateFolder(self.folder).supervisor_lock(self._own_supervisor()[1])
 
     def _heard_elsewhere(self) -> bool:
-        """Whether a supervisor elsewhere has been heard of lately."""
+        """Return whether a supervisor elsewhere has been active lately."""
         column, own = self._own_supervisor()
         sql = f"SELECT EXISTS (SELECT 1 FROM supervisors WHERE {column} != ? AND heard_at > ?)"
         return bool(self.connection.execute(sql, (own, time.time() - _DRAIN_SECONDS)).fetchone()[0])
 
     def _own_supervisor(self) -> tuple[str, str]:
-        """What tells this process's supervisor from others in the store as it is: the column, and what stands in it."""
+        """Return what identifies this process's supervisor in the current schema: the column, and its value."""
         return ("place", place.here()) if self._version() >= _PLACES else ("host", identity.host())
 
     def _migrate(self) -> None:
@@ -264,13 +264,13 @@ class Database:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[sqlite3.Connection]:
-        """Several queries that change nothing."""
+        """Run several queries that change nothing."""
         with self._translated():
             yield self.connection
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that writes: all of it or nothing. It does no work but its statements, since all others wait.
+        """Run one transaction that writes everything or nothing; it must do nothing but its statements, since all others wait.
 
         Raises
         ------
@@ -291,7 +291,7 @@ class Database:
                 self.turn.pass_on()
 
     def _settled(self) -> sqlite3.Connection:
-        """This thread's connection, in no transaction: one that something has left open is rolled back."""
+        """Return this thread's connection outside a transaction; one that was left open is rolled back."""
         if self.connection.in_transaction:
             _roll_back(self.connection)
             if self.connection.in_transaction:
@@ -310,7 +310,7 @@ class Database:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Say in our words what SQLite refuses, also to whoever uses the bare connection.
+        """Translate SQLite's errors, also for code that uses the bare connection.
 
         Raises
         ------
@@ -325,22 +325,22 @@ class Database:
         except sqlite3.Error as error:
             kind = StoreDamaged if sqlite_errors.is_damage(error) else StoreError
             raise kind(
-                f"The store {self.path} refuses: {error}. {sqlite_errors.advice(error, self.path)} Nothing was changed."
+                f"SQLite error in the store {self.path}: {error}. {sqlite_errors.advice(error, self.path)} Nothing was changed."
             ) from error
 
     def changed(self) -> int:
-        """Return a number that changes when another connection has committed, or this thread has a new one, which saw nothing."""
+        """Return a number that changes when another connection commits, or when this thread gets a new connection."""
         with self._translated():
             version = int(self.connection.execute("PRAGMA data_version").fetchone()[0])
             return (self._seat().openings << 32) + version
 
     def fold(self) -> bool:
-        """Fold the write-ahead log back into the file and empty it, so that nothing deleted stays in it.
+        """Fold the write-ahead log back into the file and empty it, so that no deleted data stays in it.
 
         Returns
         -------
         bool
-            False while somebody reads; to be tried again.
+            False while another process is reading; retry later.
         """
         with self._translated():
             self.connection.execute("PRAGMA busy_timeout = 0")
@@ -360,12 +360,12 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-#: Reads a text, also one that is not UTF-8: SQLite would refuse the whole query for one such cell.
+#: Reads a text that may not be UTF-8: SQLite would refuse the whole query for one such cell.
 _text = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 
 
 def _files(path: str) -> list[tuple[int, int] | None]:
-    """What tells folder, file and write-ahead log of a store from others of the same names; None where there is none."""
+    """Return what identifies the folder, file and write-ahead log of a store beyond their names; None for a missing one."""
     return [_file(each) for each in (os.path.dirname(path), path, f"{path}-wal")]
 
 
@@ -384,5 +384,5 @@ def _migrations() -> list[Any]:
 
 
 def _signed(number: int) -> int:
-    """The same 32 bits, as SQLite writes them."""
+    """Return the same 32 bits as a signed integer, as SQLite stores them."""
     return (number + _UNSIGNED // 2) % _UNSIGNED - _UNSIGNED // 2

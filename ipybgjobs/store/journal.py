@@ -1,7 +1,8 @@
-"""Which journal the store keeps, and which is right for the file system that it is on: read at each opening, never assumed.
+"""The store's journal, and the right one for its file system: determined at each opening, never assumed.
 
-A write-ahead log needs memory that all who have the store open share, so that one kernel has them all. Elsewhere the store keeps
-a rollback journal, which needs nothing but locks. The journal is changed while nobody else has the store open. No row is changed.
+A write-ahead log needs memory shared by all processes that have the store open, so they must run on one kernel. Elsewhere the
+store uses a rollback journal, which needs only locks. The journal is switched while no other process has the store open. No
+row is changed.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from ..system import filesystem
 #: SQLite's names of the two journals.
 _LOG, _ROLLBACK = "wal", "delete"
 
-#: Longest wait for those who read a store that has no log, in seconds: they take milliseconds.
+#: Longest wait for readers of a store without a log, in seconds: they take milliseconds.
 _PATIENCE = 5.0
 
 
@@ -24,7 +25,7 @@ class Journal(NamedTuple):
     Parameters
     ----------
     mode : str or None
-        What SQLite calls it; None where it could not be read, since its log needs memory that can't be shared.
+        SQLite's name for it; None if it could not be read, since its log needs memory that can't be shared.
     right : str
         The one for its file system.
     """
@@ -34,17 +35,17 @@ class Journal(NamedTuple):
 
     @property
     def is_log(self) -> bool:
-        """Whether it is a write-ahead log."""
+        """Return whether it is a write-ahead log."""
         return self.mode != _ROLLBACK
 
     @property
     def is_safe(self) -> bool:
-        """Whether nothing can go wrong with it: a rollback journal is safe everywhere, only slower."""
+        """Return whether it is safe on this file system: a rollback journal is safe everywhere, only slower."""
         return self.right == _LOG or self.mode == _ROLLBACK
 
 
 def has_log(connection: sqlite3.Connection) -> bool:
-    """Whether a store has a write-ahead log; also where it can't be read, which whoever reads next is told."""
+    """Return whether a store has a write-ahead log; True also if it can't be read, which the next reader reports."""
     try:
         return _mode(connection) == _LOG
     except sqlite3.OperationalError:
@@ -52,7 +53,7 @@ def has_log(connection: sqlite3.Connection) -> bool:
 
 
 def of(connection: sqlite3.Connection, path: str) -> Journal:
-    """Look which journal a store has.
+    """Return the journal that a store has.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def _mode(connection: sqlite3.Connection) -> str:
 
 
 def settle(path: str) -> Journal:
-    """Give a store the journal that is right, if nobody else has it open; the caller holds the lock of its schema.
+    """Switch a store to the right journal, if no other process has it open; the caller holds the lock of its schema.
 
     Raises
     ------
@@ -87,27 +88,27 @@ def settle(path: str) -> Journal:
     with contextlib.closing(sqlite3.connect(path, timeout=0 if found.is_log else _PATIENCE)) as connection:
         try:
             return _change(connection, path, found)
-        except sqlite3.OperationalError:  # somebody has it open
+        except sqlite3.OperationalError:  # another process has it open
             return found
 
 
 def _change(connection: sqlite3.Connection, path: str, found: Journal) -> Journal:
     if found.is_log:
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # reads a log without memory that is shared
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # reads a log without shared memory
     mode = str(connection.execute(f"PRAGMA journal_mode = {found.right}").fetchone()[0])
     changed = found._replace(mode=mode)
     if not changed.is_log:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{path}-shm")  # one that was copied along would look like that of a log whose name was taken away
+            os.unlink(f"{path}-shm")  # a copied one would look like that of a log whose name was removed
     return changed
 
 
 def trouble(path: str, found: Journal) -> str | None:
-    """Say what is wrong with the journal of a store, and what to do; None where nothing is."""
+    """Describe what is wrong with the journal of a store, and the fix; None if it is fine."""
     if found.is_safe:
         return None
     return (
-        f"The store {path} is on {filesystem.describe(path)} by now, and has a write-ahead log, which is safe only on a disk of "
-        "one machine. It is changed as soon as one process alone opens the store, and until then nothing is submitted here: end "
-        "the kernels, scripts and jobs that have it open, and try again; or choose another state folder."
+        f"The store {path} is now on {filesystem.describe(path)}, but uses a write-ahead log, which is safe only on a local "
+        "disk. The log is converted as soon as only one process has the store open; until then, nothing can be submitted: end "
+        "the kernels, scripts and jobs that have the store open and try again, or choose another state folder."
     )

@@ -1,7 +1,7 @@
 """Reading many jobs, newest first, and groups; as fast with a million jobs as with a thousand.
 
-SQLite joins no two indexes in order, so for several filters one index is walked: for each value of the columns that were left
-open, the newest of each are looked up, and the newest of those are the answer.
+SQLite can't combine two indexes in order, so for several filters one index is walked: for each value of the columns without a
+filter, the newest jobs are looked up, and the newest of those are the result.
 """
 
 import json
@@ -15,7 +15,7 @@ from . import columns
 from .database import Database
 from .queries import JOBS, shown
 
-#: Indexes that are walked, the first that begins with a column that is given; each with its columns before the id.
+#: Indexes to walk, each with its columns before the id; the first one that begins with a filtered column is used.
 _WALKED = {
     "jobs_group": ("group_id", "state"),
     "jobs_named": ("name", "target", "queue", "state"),
@@ -23,10 +23,10 @@ _WALKED = {
     "jobs_queue": ("queue", "state"),
 }
 
-#: Columns with an index of their own in the order of ids.
+#: Columns that have their own index in the order of ids.
 _DIRECT = ("name", "target", "state")
 
-#: Parts that SQLite takes in one compound query.
+#: Largest number of parts that SQLite accepts in one compound query.
 _PARTS = 400
 
 
@@ -38,7 +38,7 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
     database : Database
         The store.
     limit : int
-        At most so many.
+        Maximum number of jobs.
     **filters : Any
         Values of the columns ``state``, ``queue``, ``target``, ``name``, ``group_id``; None: any.
     """
@@ -55,7 +55,7 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
 
 
 def _storable(value: Any) -> bool:
-    """Whether the store could hold a value at all: what it can't is in no row."""
+    """Return whether the store can hold a value at all; otherwise no row can contain it."""
     if isinstance(value, str):
         return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
     return not isinstance(value, int) or abs(value) < 1 << 63
@@ -78,10 +78,10 @@ def _newest(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]
 
 
 def _values(database: Database, column: str, name: str | None) -> list[str]:
-    """Return the distinct values of a column, of jobs with a name where one is given, by jumping through an index."""
+    """Return the distinct values of a column, among the jobs with a name if one is given, by jumping through an index."""
     if column == "state":
         return list(JobState)
-    named = "true" if name is None or column != "target" else "name = :name"  # only the target stands next to the name
+    named = "true" if name is None or column != "target" else "name = :name"  # only the target is next to the name in an index
     sql = f"""WITH RECURSIVE found (value) AS (
             SELECT min({column}) FROM jobs WHERE {named}
             UNION ALL
@@ -92,7 +92,7 @@ def _values(database: Database, column: str, name: str | None) -> list[str]:
 
 
 def alone(database: Database, limit: int) -> list[JobRecord]:
-    """Read the newest jobs that are in no group."""
+    """Read the newest jobs that do not belong to a group."""
     rows = database.read(f"{JOBS} WHERE jobs.group_id IS NULL ORDER BY jobs.id DESC LIMIT ?", (limit,))
     return [shown(row) for row in rows]
 
@@ -104,7 +104,7 @@ def groups(database: Database, limit: int) -> list[GroupRecord]:
 
 
 def group(database: Database, key: int | str) -> GroupRecord | None:
-    """Read one group by id, uid or name (the newest so named); None if there is none."""
+    """Read one group by id, uid or name (the newest with that name); None if there is none."""
     if not _storable(key):
         return None
     column = "id" if isinstance(key, int) else "uid"
@@ -126,7 +126,7 @@ def group(database: Database, key: int | str) -> GroupRecord | None:
 
 
 def _counted(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
-    """Jobs by state."""
+    """Return the number of jobs by state."""
     found: dict[str, int] = {}
     for state, jobs in rows:
         if isinstance(jobs, int):
@@ -136,7 +136,7 @@ def _counted(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
 
 
 def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str, int], list[JobRecord]]:
-    """Count the jobs that ended after a moment, by state, and read the newest of those that failed."""
+    """Count the jobs that ended after a point in time, by state, and read the newest of those that failed."""
     counts = database.read("SELECT state, count(*) FROM jobs WHERE ended_at > ? GROUP BY state", (moment,))
     failed = database.read(
         f"{JOBS} WHERE jobs.ended_at > ? AND +jobs.state = 'failed' ORDER BY jobs.ended_at DESC LIMIT ?", (moment, limit)
@@ -145,7 +145,7 @@ def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str
 
 
 def live_in_group(database: Database, group_id: int) -> int:
-    """Count the jobs of a group that have not ended."""
+    """Count the unfinished jobs of a group."""
     sql = "SELECT total(jobs) FROM group_counts WHERE group_id = ? AND state IN ('queued', 'running')"
     return int(database.read(sql, (group_id,))[0][0])
 
@@ -156,7 +156,7 @@ def members(database: Database, group_id: int) -> list[JobRecord]:
 
 
 def ended_states(database: Database, job_ids: list[int]) -> dict[int, JobState]:
-    """Return those of the jobs that have ended, each with its state; one that is gone has ended too."""
+    """Return the finished ones of these jobs with their states; a job that was removed counts as finished."""
     rows = database.read("SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(job_ids)])
     states = {row["id"]: columns.any_state(row["state"]) for row in rows}
     found = {job_id: states.get(job_id, JobState.CANCELLED) for job_id in job_ids}

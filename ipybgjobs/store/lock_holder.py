@@ -1,4 +1,4 @@
-"""Who holds the store's write lock, so that whoever waits for it can say so; opens no file of the store."""
+"""Find the process that holds the store's write lock, for the messages of those that wait; opens no file of the store."""
 
 import os
 import time
@@ -6,10 +6,10 @@ import time
 from ..model import redaction
 from ..system import identity, lock
 
-#: Byte of ``jobs.db-shm`` that whoever writes locks (SQLite, walformat.html); and of ``jobs.db`` where there is no such log.
+#: Byte of ``jobs.db-shm`` that a writer locks (SQLite, walformat.html), and of ``jobs.db`` if there is no write-ahead log.
 _WAL_WRITE, _RESERVED = 120, 0x40000001
 
-#: Seconds that a transaction lasts at most, and between two looks whether it has ended.
+#: Longest duration of a transaction, and the interval between two checks whether it has ended, in seconds.
 _LASTING, _LOOK = 1.0, 0.02
 
 #: Characters of a command line that are shown.
@@ -17,37 +17,37 @@ _LONGEST_LINE = 80
 
 
 def pid(database: str) -> int | None:
-    """Return the PID of the process that holds the store's write lock; None where nobody does, or this very process."""
+    """Return the PID of the process that holds the store's write lock; None if no other process holds it."""
     found = lock.writer_of(f"{database}-shm", _WAL_WRITE) or lock.writer_of(database, _RESERVED)
     return None if found == os.getpid() else found
 
 
 def writer(database: str, *, only_stopped: bool = True) -> str | None:
-    """Say which process holds the store's write lock.
+    """Describe the process that holds the store's write lock.
 
     Parameters
     ----------
     database : str
         Path of the store.
     only_stopped : bool
-        Say it only of a process that is stopped; any other is about to let go.
+        Consider only a process that is stopped; any other will release the lock soon.
 
     Returns
     -------
     str or None
-        A sentence's part that names the process and the fix; None where there is nothing to say.
+        Part of a sentence that names the process and the fix; None if no process is to be named.
     """
     found = pid(database)
     if found is None or (only_stopped and not identity.is_stopped(found)):
         return None
     if not identity.is_stopped(found):
-        return f"the store is held by the process {_named(found)}; if it hangs, end it (kill -KILL {found})"
-    fix = f"continue it (kill -CONT {found}) or end it (kill -KILL {found})"
-    return f"the store is held by the process {_named(found)}, which is stopped: {fix}"
+        return f"the store is locked by process {_named(found)}; if it hangs, kill it (kill -KILL {found})"
+    fix = f"continue it (kill -CONT {found}) or kill it (kill -KILL {found})"
+    return f"the store is locked by process {_named(found)}, which is stopped: {fix}"
 
 
 def lasting(database: str) -> str | None:
-    """Say which process holds the store's write lock all through a second, longer than any transaction of ours."""
+    """Describe the process that holds the store's write lock for a whole second, longer than any of our transactions."""
     first, limit = pid(database), time.monotonic() + _LASTING
     while first is not None and time.monotonic() < limit:
         time.sleep(_LOOK)

@@ -1,6 +1,6 @@
-"""What a supervisor says keeps jobs from starting: all of them, or those of one context; the text of a column, and back.
+"""Notices of a supervisor about what keeps jobs from starting, all of them or those of one context; as text of a column.
 
-A text of an older version is one notice for all.
+A text of an older version is read as one notice for all jobs.
 """
 
 import json
@@ -12,7 +12,7 @@ from ..model import json_text
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What keeps jobs from starting.
+    """The reasons that keep jobs from starting.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Notices:
 
     @classmethod
     def from_text(cls, text: str | None) -> "Notices":
-        """Read what stands in a row."""
+        """Parse the text of a row."""
         try:
             value = json_text.parse(text or "{}")
             contexts = {int(key): str(said) for key, said in value.get("contexts", {}).items()}
@@ -36,15 +36,15 @@ class Notices:
             return cls(text)
 
     def to_text(self) -> str | None:
-        """Return what a row says; None where nothing keeps any job."""
+        """Return the text for a row; None if nothing keeps jobs from starting."""
         if not self.contexts:
             return self.general
         return json.dumps({"general": self.general, "contexts": {str(key): said for key, said in self.contexts.items()}})
 
     def of(self, context: int) -> str | None:
-        """Return what keeps the jobs of a context."""
+        """Return the notice for the jobs of a context."""
         return self.general or self.contexts.get(context)
 
     def lines(self) -> list[str]:
-        """Return all that is said, each sentence once."""
+        """Return all notices, each sentence once."""
         return list(dict.fromkeys([*([self.general] if self.general else []), *self.contexts.values()]))

@@ -1,6 +1,6 @@
-"""The places that jobs belong to, and how the jobs of one that is gone become another's; no change of a job's state.
+"""The places that jobs belong to, and the transfer of jobs from a place that is gone; never changes a job's state.
 
-A place is noted along with what it submits, and forgotten once it is gone.
+A place is recorded together with what it submits, and forgotten once it is gone.
 """
 
 import json
@@ -15,25 +15,25 @@ from .queries import has_work
 
 
 def note_here(connection: sqlite3.Connection, state_dir: str) -> None:
-    """Say what is known of this process's place."""
+    """Record what is known about this process's place."""
     connection.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?, ?, ?)", place.current(state_dir))
 
 
 def others(database: Database, here: str, *, idle: bool = False) -> list[Place]:
-    """Read the other places that have work; `idle`: those that have none, too."""
+    """Read the other places that have work; `idle`: also those that have none."""
     sql = "SELECT place, host, boot, pid_namespace, machine, device FROM places WHERE place != ?"
     found = [Place(*row) for row in database.read(sql, (here,))]
     return [each for each in found if idle or has_work(database, each.key)]
 
 
 def attempts(database: Database, key: str) -> list[tuple[int, str]]:
-    """Read the attempts of a place that have not ended: job, and folder relative to the state folder."""
+    """Read the unfinished attempts of a place: job, and folder relative to the state folder."""
     sql = "SELECT job_id, folder FROM attempts WHERE outcome IS NULL AND place = ?"
     return [(row["job_id"], row["folder"]) for row in database.read(sql, (key,)) if _is_folder(row["folder"])]
 
 
 def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequence[int] = ()) -> list[int]:
-    """Give what waits or runs in a place to another.
+    """Transfer the waiting and running jobs of a place to another.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequ
     gone : str
         Key of the place.
     owner : Owner
-        The new one.
+        The new owner.
     but : sequence of int
-        Jobs that stay, since a process of theirs lives there still.
+        Jobs that stay, since one of their processes is still alive there.
 
     Returns
     -------
@@ -61,10 +61,10 @@ def take_over(connection: sqlite3.Connection, gone: str, owner: Owner, but: Sequ
     return sorted(found)
 
 
-#: What a place has left, by the column that holds the job's id.
+#: The jobs that a place has left, by the column that holds the job's id.
 _LEFT = "place = :gone AND {} NOT IN (SELECT value FROM json_each(:stay))"
 
-#: A job with an attempt, or a hook's call, that has not ended.
+#: A job with an unfinished attempt or hook call.
 _RUNS = "id IN (SELECT job_id FROM attempts WHERE outcome IS NULL AND attempts.place = :gone)"
 
 
@@ -75,7 +75,7 @@ def forget(connection: sqlite3.Connection, gone: str) -> None:
 
 
 def elsewhere(database: Database, here: str, job_id: int | None = None) -> list[int]:
-    """Read the jobs of other places that have not ended, or whose hook has not; of all jobs, or whether one is among them."""
+    """Read the jobs of other places that are unfinished or have an unfinished hook; all of them, or only one if given."""
     which = "" if job_id is None else " AND {} = :job"
     sql = f"""SELECT id FROM jobs WHERE state IN ('queued', 'running') AND place != :here{which.format("id")}
         UNION SELECT id FROM jobs WHERE hook IS NOT NULL AND place != :here{which.format("id")}
@@ -84,11 +84,11 @@ def elsewhere(database: Database, here: str, job_id: int | None = None) -> list[
 
 
 def attempts_of(database: Database, job_id: int) -> list[str]:
-    """Read the folders, relative to the state folder, of the attempts of a job that have not ended."""
+    """Read the folders, relative to the state folder, of a job's unfinished attempts."""
     sql = "SELECT folder FROM attempts WHERE job_id = ? AND outcome IS NULL AND folder IS NOT NULL"
     return [row["folder"] for row in database.read(sql, (job_id,)) if _is_folder(row["folder"])]
 
 
 def _is_folder(value: object) -> bool:
-    """Whether a column can name a folder: anybody may have written a row."""
+    """Return whether a column can name a folder: any program may have written the row."""
     return isinstance(value, str) and "\0" not in value

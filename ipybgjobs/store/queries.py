@@ -1,4 +1,4 @@
-"""Reading one job, its attempts, and what concerns it; changes nothing."""
+"""Reading one job, its attempts and everything related to it; changes nothing."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ from . import columns
 from .columns import Unreadable
 from .database import Database
 
-#: A job with the parameters that it shares with its group.
+#: A job, with the parameters that it shares with its group.
 COLUMNS = "jobs.*, groups.common, groups.pickled AS common_pickled, groups.hidden AS common_hidden, groups.uid AS group_uid"
 TABLES = "jobs LEFT JOIN groups ON groups.id = jobs.group_id"
 JOBS = f"SELECT {COLUMNS} FROM {TABLES}"
@@ -30,7 +30,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
     Raises
     ------
     Unreadable
-        If no client of ipybgjobs wrote it.
+        If it was not written by ipybgjobs.
     """
     return JobRecord(
         id=columns.whole(row, "id"),
@@ -61,7 +61,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
 
 
 def shown(row: sqlite3.Row) -> JobRecord:
-    """Build a job to be shown among others: one whose row can't be read says so, and keeps no other from being shown."""
+    """Build a job to show in a list: one whose row can't be read says so, and does not prevent others from being shown."""
     try:
         return job_record(row)
     except Unreadable as error:
@@ -69,7 +69,7 @@ def shown(row: sqlite3.Row) -> JobRecord:
 
 
 def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
-    """What is shown in the place of a row that can't be read."""
+    """Build a placeholder for a row that can't be read."""
     return JobRecord(
         id=columns.any_whole(row, "id"),
         uid=columns.any_uid(row),
@@ -92,12 +92,12 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
 
 
 def call(row: sqlite3.Row) -> Call:
-    """Build what is called from a row of `JOBS`, the group's common parameters last, since what differs says more.
+    """Build the call from a row of `JOBS`, with the group's common parameters last, since those that differ matter more.
 
     Raises
     ------
     Unreadable
-        If no client of ipybgjobs wrote it.
+        If it was not written by ipybgjobs.
     """
     plain, pickled = columns.mapping(row, "params"), columns.texts_by_name(row, "pickled")
     hidden = columns.texts(row, "hidden")
@@ -111,7 +111,7 @@ def call(row: sqlite3.Row) -> Call:
 
 @functools.lru_cache(maxsize=256)
 def _rules(text: str) -> RetryRules:
-    """Parse retry rules, which many jobs share."""
+    """Parse retry settings, which many jobs share."""
     try:
         rules = RetryRules.from_json(json_text.parse(text))
         numbers = (*rules.delay_seconds, rules.backoff_factor, rules.max_delay_seconds, rules.jitter)
@@ -125,14 +125,14 @@ def _rules(text: str) -> RetryRules:
 
 
 def job(database: Database, key: int | str) -> JobRecord:
-    """Read one job by id, uid or name (the newest so named).
+    """Read one job by id, uid or name (the newest with that name).
 
     Raises
     ------
     UnknownJob
         If there is none.
     StoreError
-        If no client of ipybgjobs wrote its row.
+        If its row was not written by ipybgjobs.
     """
     row = _row(database, key)
     try:
@@ -142,7 +142,7 @@ def job(database: Database, key: int | str) -> JobRecord:
 
 
 def shown_job(database: Database, key: int | str) -> JobRecord:
-    """Read one job to be shown; see `job` and `shown`.
+    """Read one job to show; see `job` and `shown`.
 
     Raises
     ------
@@ -159,19 +159,19 @@ def _row(database: Database, key: int | str) -> sqlite3.Row:
         if not rows and isinstance(key, str):
             rows = database.read(f"{JOBS} WHERE jobs.name = ? ORDER BY jobs.id DESC LIMIT 1", (key,))
     except (OverflowError, UnicodeEncodeError):
-        rows = []  # no id is so large, and no name holds such characters
+        rows = []  # no id is that large, and no name contains such characters
     if not rows:
         what = f"{'id' if isinstance(key, int) else 'name or uid'} {quoted(key)}"
-        raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows those that are there.")
+        raise UnknownJob(f"There is no job with {what} in {database.path}; `jupyter bgjobs list` shows the existing jobs.")
     return rows[0]
 
 
 def _unreadable(what: str, error: Unreadable, database: Database) -> str:
-    return f"{what} in {database.path} can't be read: {error}. Remove its row, or restore the store from a copy."
+    return f"{what} in {database.path} can't be read: {error}. Delete its row, or restore the store from a backup."
 
 
 def state(database: Database, job_id: int) -> JobState:
-    """Read a job's state, and no more.
+    """Read only a job's state.
 
     Raises
     ------
@@ -197,25 +197,25 @@ def attempts(database: Database, job_id: int) -> list[Attempt]:
 
 
 def hook(database: Database, job_id: int) -> Attempt | None:
-    """Read how the call of a job's hook went, the last one; None where there was none."""
+    """Read the last call of a job's hook; None if there was none."""
     rows = database.read("SELECT * FROM attempts WHERE job_id = ? AND number = 0", (job_id,))
     return _read_attempt(rows[0], database) if rows else None
 
 
 def dependencies(database: Database, job_id: int) -> list[int]:
-    """Read the ids of the jobs that a job comes after."""
+    """Read the ids of the jobs that a job depends on."""
     return [row[0] for row in database.read("SELECT on_id FROM dependencies WHERE job_id = ? ORDER BY on_id", (job_id,))]
 
 
 def remaining_dependencies(database: Database, job_id: int) -> tuple[list[int], list[int]]:
-    """Read the jobs that a job comes after and that are still there: those that must succeed, and those that must end."""
+    """Read the existing jobs that a job depends on: those that must succeed, and those that must only finish."""
     sql = "SELECT on_id, anyway FROM dependencies JOIN jobs ON jobs.id = on_id WHERE job_id = ? ORDER BY on_id"
     rows = database.read(sql, (job_id,))
     return [row[0] for row in rows if not row["anyway"]], [row[0] for row in rows if row["anyway"]]
 
 
 def failed_dependency(database: Database, job_id: int) -> tuple[int, bool] | None:
-    """Return a job that did not succeed and whose success another needs, and whether it was removed; None if there is none."""
+    """Return an unsuccessful job whose success another needs, and whether it was removed; None if there is none."""
     sql = """SELECT on_id, state IS NULL FROM dependencies LEFT JOIN jobs ON jobs.id = on_id
         WHERE job_id = ? AND NOT anyway AND coalesce(state, 'failed') IN ('failed', 'cancelled')
         ORDER BY state IS NULL DESC LIMIT 1"""
@@ -231,19 +231,19 @@ def live_holder(database: Database, key: str) -> int | None:
 
 
 def reusable(database: Database, fingerprint: str | None, since: float | None) -> JobRecord | None:
-    """Return the newest job that has succeeded with the same fingerprint and whose result is kept; none if one is None."""
+    """Return the newest successful job with the same fingerprint whose result is kept; None if an argument is None."""
     if fingerprint is None or since is None:
         return None
     sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
         ORDER BY jobs.id DESC LIMIT 1"""
     rows = database.read(sql, (fingerprint, since))
-    with contextlib.suppress(Unreadable):  # then it is run anew
+    with contextlib.suppress(Unreadable):  # then it is run again
         return job_record(rows[0]) if rows else None
     return None
 
 
 def queues_in_use(database: Database) -> list[str]:
-    """Read the queues that have jobs waiting, configured or no longer."""
+    """Read the queues that have waiting jobs, whether or not they are still configured."""
     rows = database.read("SELECT DISTINCT queue FROM jobs WHERE state = 'queued' AND typeof(queue) = 'text' ORDER BY queue")
     return [row[0] for row in rows]
 
@@ -254,7 +254,7 @@ def paused(database: Database) -> list[str]:
 
 
 def is_paused(database: Database, queue: str) -> bool:
-    """Whether a queue is paused."""
+    """Return whether a queue is paused."""
     return bool(database.read("SELECT 1 FROM paused WHERE queue = ?", (queue,)))
 
 
@@ -297,7 +297,7 @@ def _outcome(row: sqlite3.Row) -> Outcome | None:
 
 
 def _source(text: str | None) -> Source | None:
-    """The file that ran; None where it, or its hash, is not known."""
+    """Return the file that ran; None if it or its hash is unknown."""
     try:
         return None if text is None else Source.from_json(json_text.parse(text))
     except (ValueError, TypeError):
@@ -305,13 +305,13 @@ def _source(text: str | None) -> Source | None:
 
 
 def ended_folders(database: Database) -> list[tuple[int, str]]:
-    """Read the folders of all attempts that have ended, relative to the state folder, each with the id of its job."""
+    """Read the folders of all finished attempts, relative to the state folder, each with the id of its job."""
     rows = database.read("SELECT job_id, folder FROM attempts WHERE ended_at IS NOT NULL AND typeof(folder) = 'text'")
     return [(row["job_id"], row["folder"]) for row in rows]
 
 
 def origin(database: Database, origin_id: int | None) -> Origin | None:
-    """Read what surrounded an attempt; None where it is not known."""
+    """Read the origin of an attempt's code; None if it is unknown."""
     rows = database.read("SELECT body FROM origins WHERE id = ?", (origin_id,))
     try:
         return Origin.from_json(json_text.parse(rows[0][0])) if rows else None
@@ -326,7 +326,7 @@ def submitted_source(database: Database, job_id: int) -> Source | None:
 
 
 def last_success(database: Database, target: str, before: int) -> int | None:
-    """Return the newest job of a target, older than another, that has succeeded."""
+    """Return the newest successful job of a target that is older than a given job."""
     sql = """SELECT id FROM jobs INDEXED BY jobs_target WHERE target = ? AND id < ? AND state = 'succeeded'
         ORDER BY id DESC LIMIT 1"""
     rows = database.read(sql, (target, before))
@@ -334,7 +334,7 @@ def last_success(database: Database, target: str, before: int) -> int | None:
 
 
 def has_work(database: Database, place: str) -> bool:
-    """Whether a supervisor of the place has anything to do: a job that has not ended, or a request."""
+    """Return whether a supervisor of the place has anything to do: an unfinished job, or a request."""
     sql = """SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND place = :place)
         OR EXISTS (SELECT 1 FROM jobs WHERE hook IS NOT NULL AND place = :place)
         OR EXISTS (SELECT 1 FROM attempts WHERE outcome IS NULL AND place = :place)
@@ -343,12 +343,12 @@ def has_work(database: Database, place: str) -> bool:
 
 
 def has_had_jobs(database: Database) -> bool:
-    """Whether any job was ever in the store; ids are never given again."""
+    """Return whether the store ever contained a job; ids are never reused."""
     return bool(database.read("SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'jobs')")[0][0])
 
 
 def known(database: Database, uids: Iterable[str]) -> set[str]:
-    """Return those of the uids that are of jobs or groups."""
+    """Return the uids that belong to jobs or groups."""
     text = json.dumps(list(uids))
     wanted = "uid IN (SELECT value FROM json_each(?))"
     sql = f"SELECT uid FROM jobs WHERE {wanted} UNION ALL SELECT uid FROM groups WHERE {wanted}"
@@ -356,19 +356,19 @@ def known(database: Database, uids: Iterable[str]) -> set[str]:
 
 
 def context(database: Database, job_id: int) -> int:
-    """Return the id of the context that a job was submitted in; 0 where the job is gone."""
+    """Return the id of the context that a job was submitted in; 0 if the job is gone."""
     rows = database.read("SELECT context FROM jobs WHERE id = ?", (job_id,))
     return int(rows[0][0]) if rows else 0
 
 
 def has_request(database: Database, job_ids: list[int]) -> bool:
-    """Whether what somebody asked for about one of the jobs is still to be answered."""
+    """Return whether a request about one of the jobs is still unanswered."""
     sql = "SELECT 1 FROM requests WHERE job_id IN (SELECT value FROM json_each(?)) LIMIT 1"
     return bool(database.read(sql, (json.dumps(job_ids),)))
 
 
 def supervisors(database: Database) -> list[sqlite3.Row]:
-    """Read who supervises, or did: rows of the table ``supervisors``, but for those that can't be read."""
+    """Read the current and former supervisors: the readable rows of the table ``supervisors``."""
     return [row for row in database.read("SELECT * FROM supervisors ORDER BY heard_at DESC") if _is_sound(row)]
 
 

@@ -1,6 +1,6 @@
-"""Jobs that are removed with their attempts, and what else goes with the last of them; live jobs never.
+"""Removing jobs with their attempts, and groups with their last job; never removes a live job.
 
-It changes rows only; the folders go after, by whoever removed the rows (see `removing` for what a crash leaves).
+It changes only rows; the caller removes the folders afterwards (see `removing` for what a crash leaves behind).
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..model.records import JobState
 from .database import Database
 
-#: A job that may be removed: it has ended, nobody has asked for more of it, and no hook of it is to run or runs.
+#: A job that may be removed: it has finished, has no open request, and has no pending or running hook.
 _REMOVABLE = """+state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL)
     AND NOT EXISTS (SELECT 1 FROM requests WHERE job_id = jobs.id)"""
@@ -19,16 +19,16 @@ _REMOVABLE = """+state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which ended jobs are to go; what is None says nothing.
+    """Which finished jobs to remove; None imposes no condition.
 
     Parameters
     ----------
     states : tuple of str or None
         Only jobs in these states.
     ended_before : float or None
-        Only jobs that ended before this moment, in seconds since the epoch.
+        Only jobs that ended before this time, in seconds since the epoch.
     newest : int or None
-        Not the so many that ended last.
+        Number of most recently finished jobs to keep.
     """
 
     states: tuple[str, ...] | None = None
@@ -37,7 +37,7 @@ class Rule:
 
 
 def removable(database: Database, rule: Rule, limit: int) -> list[tuple[int, str]]:
-    """Return id and uid of jobs that a rule lets go, those that ended first coming first; kept ones are not among them."""
+    """Return the id and uid of the jobs that match a rule, earliest end first; jobs marked as kept are excluded."""
     where, values = _conditions(database, rule)
     sql = f"SELECT id, uid FROM jobs WHERE {where} AND {_REMOVABLE} ORDER BY ended_at, id LIMIT ?"
     return [(row["id"], row["uid"]) for row in database.read(sql, (*values, limit))]
@@ -58,7 +58,7 @@ def _conditions(database: Database, rule: Rule) -> tuple[str, list[str | float]]
 
 
 def _last_of_newest(database: Database, count: int) -> tuple[float, int]:
-    """End and id of the oldest of the newest `count` ended jobs."""
+    """Return the end and id of the oldest of the `count` most recently finished jobs."""
     if count == 0:
         return float("inf"), 0
     sql = """SELECT ended_at, id FROM jobs WHERE ended_at IS NOT NULL AND kept = 0
@@ -67,14 +67,14 @@ def _last_of_newest(database: Database, count: int) -> tuple[float, int]:
     return (rows[0]["ended_at"], rows[0]["id"]) if rows else (float("-inf"), 0)
 
 
-#: Those that come after a job which has succeeded may run, now that nothing else tells of its success.
+#: Jobs that depend on a successful job may run, now that nothing else records its success.
 _SUCCEEDED = "UPDATE dependencies SET anyway = 3 WHERE on_id = ? AND NOT anyway"
 
 
 def remove(
     database: Database, job_ids: Sequence[int], announce: Callable[[Sequence[str]], None], rule: Rule | None = None
 ) -> tuple[list[str], list[str]]:
-    """Remove jobs that have ended, and groups whose last job that was; a live job stays.
+    """Remove finished jobs, and groups whose last job was removed; a live job stays.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def remove(
     job_ids : sequence of int
         The jobs.
     announce : callable
-        Told first of the uids whose folders may belong to nobody afterwards; what it raises keeps the rows.
+        Called first with the uids whose folders may be orphaned afterwards; if it raises, the rows stay.
     rule : Rule, optional
-        What let them go, which is to hold still: somebody may have kept or retried one since.
+        The rule that selected them, which must still match: a job may have been kept or retried since.
 
     Returns
     -------
     (list of str, list of str)
-        Uids of the jobs and of the groups that are gone, whose folders may go too.
+        Uids of the removed jobs and groups, whose folders may now be removed too.
     """
     where, values = ("true", []) if rule is None else _conditions(database, rule)
     wanted = "id IN (SELECT value FROM json_each(?))"
@@ -109,7 +109,7 @@ def remove(
 
 
 def _uids(database: Database, job_ids: Sequence[int]) -> list[str]:
-    """Whose folders go where all of these jobs do, and all others of their groups have gone."""
+    """Return the uids whose folders would go if all of these jobs were removed: the jobs' and their groups'."""
     of_jobs = "SELECT uid, group_id FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
     sql = f"WITH found AS ({of_jobs}) SELECT uid FROM found UNION SELECT uid FROM groups WHERE id IN (SELECT group_id FROM found)"
     return [row["uid"] for row in database.read(sql, (json.dumps(list(job_ids)),))]

@@ -1,6 +1,6 @@
-"""Writing into a sound store what was saved of a damaged one, and jobs that are known from their folders alone.
+"""Writing the data saved from a damaged store, and jobs known only from their folders, into a sound store.
 
-Every job that it writes has ended, or can go on; it starts nothing.
+Every job that it writes has finished or can continue; it starts nothing.
 """
 
 import json
@@ -16,7 +16,7 @@ from .salvage import Row, Salvaged
 
 @dataclass(frozen=True, slots=True)
 class KnownAttempt:
-    """An attempt that has ended, as its folder says."""
+    """A finished attempt, as its folder describes it."""
 
     number: int
     folder: str  #: relative to the state folder
@@ -29,9 +29,9 @@ class KnownAttempt:
 
 @dataclass(frozen=True, slots=True)
 class KnownJob:
-    """A job that has ended, as its folder says; it has at least one attempt."""
+    """A finished job, as its folder describes it; it has at least one attempt."""
 
-    id: int | None  #: the one that it had
+    id: int | None  #: its previous id
     uid: str
     name: str | None
     call: Call
@@ -40,12 +40,12 @@ class KnownJob:
 
 
 def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
-    """Write what was read into a new store, in the caller's transaction.
+    """Write salvaged rows into a new store, in the caller's transaction.
 
     Parameters
     ----------
     connection : sqlite3.Connection
-        Of an empty store, which may be of a newer version.
+        Connection to an empty store, which may be of a newer version.
     salvaged : Salvaged
         The rows.
     """
@@ -64,7 +64,7 @@ def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
     connection.execute(_OLDER_PLACES)
 
 
-#: Where an older version's rows belong, as ``sql/004_place.sql`` has it.
+#: The places of an older version's rows, as ``sql/004_place.sql`` determines them.
 _OLDER_PLACES = """INSERT OR IGNORE INTO places (place, host, pid_namespace)
     SELECT place, substr(place, 6, instr(place, '/') - 6), substr(place, instr(place, '/') + 1) FROM (
         SELECT place FROM jobs UNION SELECT place FROM attempts WHERE outcome IS NULL UNION SELECT place FROM requests
@@ -72,12 +72,12 @@ _OLDER_PLACES = """INSERT OR IGNORE INTO places (place, host, pid_namespace)
 
 
 def _home(row: Row) -> str:
-    """The place of a job or an attempt; an older version knew hosts alone."""
+    """Return the place of a job or an attempt; an older version recorded only hosts."""
     return str(row["place"] if "place" in row else f"host:{row['host']}/{row['pid_namespace']}")
 
 
 def _as_of_now(table: str, row: Row, homes: dict[int, str]) -> Row:
-    """A row as this version writes it; `homes`: the places of the jobs, by id."""
+    """Return a row as this version writes it; `homes`: the places of the jobs, by id."""
     if table in ("jobs", "attempts"):
         return {**row, "place": _home(row), "pid_namespace": None}
     if table == "requests" and "place" not in row:
@@ -86,7 +86,7 @@ def _as_of_now(table: str, row: Row, homes: dict[int, str]) -> Row:
 
 
 def _asked_at(row: Row) -> str | None:
-    """The place that an older version's request to retry brings its job to; None for others."""
+    """Return the place to which an older version's retry request moves its job; None for other requests."""
     try:
         return f"host:{row['host']}/{json_text.parse(row['options'])['pid_namespace']}" if row["verb"] == "retry" else None
     except (ValueError, TypeError, KeyError):
@@ -94,14 +94,14 @@ def _asked_at(row: Row) -> str | None:
 
 
 def settle(connection: sqlite3.Connection, context: int, now: float) -> None:
-    """Let every job be one that can go on: what needs something that could not be read ends as failed, and says so.
+    """Make sure that every job can continue: a job that needs something unreadable fails with a message that says so.
 
     Parameters
     ----------
     connection : sqlite3.Connection
         In a transaction, after `write`.
     context : int
-        Stands in for surroundings that could not be read, where a job no longer needs them.
+        Replaces a context that could not be read, for jobs that no longer need one.
     now : float
         Seconds since the epoch.
     """
@@ -110,10 +110,10 @@ def settle(connection: sqlite3.Connection, context: int, now: float) -> None:
     blockers = """(SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
         WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running'))"""
     live = "EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL)"
-    _fail(connection, f"state = 'queued' AND ({no_context} OR {no_variables})", "its surroundings", now)
+    _fail(connection, f"state = 'queued' AND ({no_context} OR {no_variables})", "its context", now)
     _fail(connection, f"state = 'running' AND NOT {live}", "its attempt", now)
-    while _fail(connection, f"state = 'queued' AND blockers > {blockers}", "what it comes after", now):
-        pass  # others may come after those
+    while _fail(connection, f"state = 'queued' AND blockers > {blockers}", "a job that it depends on", now):
+        pass  # others may depend on those
     connection.execute(f"UPDATE jobs SET context = ? WHERE {no_context}", (context,))
     connection.execute(f"UPDATE jobs SET environment = NULL WHERE {no_variables}")
     connection.execute("UPDATE jobs SET group_id = NULL WHERE group_id IS NOT NULL AND group_id NOT IN (SELECT id FROM groups)")
@@ -129,7 +129,7 @@ _STATES = {Outcome.SUCCEEDED: JobState.SUCCEEDED, Outcome.CANCELLED: JobState.CA
 
 
 def register(connection: sqlite3.Connection, job: KnownJob, owner: Owner, context: int) -> int:
-    """Write a job that is known from its folder alone; its own id if no other has it by now.
+    """Write a job that is known only from its folder, under its own id unless another job has it.
 
     Returns
     -------

@@ -1,29 +1,29 @@
-"""Rows that are parsed already: what a transaction reads of them costs no more than its statements, since others wait for it.
+"""Parsed rows, kept so that a transaction spends no time on parsing while others wait for it.
 
-A row that has not been parsed raises `Unparsed`. Whoever made the transaction rolls it back, has the rows parsed, and begins
-again: the same statements then find the same rows. It knows no table, and reads nothing itself.
+A row that has not been parsed raises `Unparsed`. The caller then rolls the transaction back, has the rows parsed, and starts
+again: the same statements find the same rows. This module knows no table and reads nothing itself.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
-#: Rows that are kept from one transaction to the next.
+#: Number of rows that are kept from one transaction to the next.
 _MOST = 64
 
 #: Parses a row; never raises.
 Parser = Callable[[sqlite3.Row], Any]
 
 
-class Unparsed(Exception):  # noqa: N818 - it says what rows are
-    """Rows have to be parsed before a transaction can be made.
+class Unparsed(Exception):  # noqa: N818 - named after the state of rows
+    """Raised when rows have to be parsed before a transaction can be completed.
 
     Parameters
     ----------
     parser : callable
-        Parses one of them.
+        Parses one row.
     rows : iterable of sqlite3.Row
-        The rows, perhaps with others that the same transaction is about to need.
+        The rows, possibly with others that the same transaction will need.
     """
 
     def __init__(self, parser: Parser, rows: Iterable[sqlite3.Row]) -> None:
@@ -33,18 +33,18 @@ class Unparsed(Exception):  # noqa: N818 - it says what rows are
 
 
 class Readings:
-    """What rows were parsed to, by all that they hold."""
+    """Parsed rows, by their full content."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Parser, tuple[Any, ...]], Any] = {}  # those that were used last come last
+        self._known: dict[tuple[Parser, tuple[Any, ...]], Any] = {}  # the most recently used ones come last
 
     def __call__(self, parser: Parser, rows: list[sqlite3.Row]) -> list[Any]:
-        """Return what rows were parsed to.
+        """Return the parsed rows.
 
         Raises
         ------
         Unparsed
-            If one of them was not.
+            If one of them was not parsed yet.
         """
         keys = [(parser, tuple(row)) for row in rows]
         missing = [row for row, key in zip(rows, keys, strict=True) if key not in self._known]
@@ -60,11 +60,11 @@ class Readings:
             self._known[unparsed.parser, tuple(row)] = unparsed.parser(row)
 
     def forget(self) -> None:
-        """A transaction is made: keep what the next may read again, and nothing else."""
+        """Keep only what the next transaction may read again, after one was completed."""
         for key in list(self._known)[:-_MOST]:
             del self._known[key]
 
 
 def at_once(parser: Parser, rows: list[sqlite3.Row]) -> list[Any]:
-    """Parse rows as they come, where nobody waits."""
+    """Parse rows immediately, for callers that keep no one waiting."""
     return [parser(row) for row in rows]

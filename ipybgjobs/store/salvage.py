@@ -1,4 +1,4 @@
-"""Reading what can be read of a damaged store, row by row; it reads a copy that nobody else has open, and repairs no file."""
+"""Reading a damaged store row by row, as far as possible; it reads a private copy, and repairs no file."""
 
 import contextlib
 import sqlite3
@@ -10,11 +10,11 @@ from ..model import json_text
 from ..model.records import JobState
 from .database import Database
 
-#: Tables whose rows have a number, and those that are read by the jobs they belong to: with that column, or as a whole.
+#: Tables whose rows have a number, and those read by job: with the column of the job, or None to read the whole table.
 _NUMBERED = ("contexts", "environments", "origins", "groups", "jobs", "requests")
 _OF_JOBS = {"attempts": "job_id", "dependencies": "job_id", "paused": None, "places": None}
 
-#: Numbers that are tried beyond the last one that can be read, where nothing says which was the last.
+#: Numbers to try beyond the last readable one, if the last number is not recorded.
 _BEYOND = 10_000
 
 _JSON = ("init", "params", "pickled", "positional", "secrets", "hidden", "rules", "hooks")
@@ -25,16 +25,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What could be read.
+    """The data that could be read.
 
     Parameters
     ----------
     rows : dict of str to list of dict
         By table.
     unreadable : int
-        Jobs that were there, or may have been, and can't be read.
+        Number of jobs that existed, or may have existed, and can't be read.
     last : dict of str to int
-        The last number that was given, by table; none is given again.
+        The last number assigned, by table; numbers are never reused.
     """
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
@@ -42,18 +42,18 @@ class Salvaged:
     last: dict[str, int] = field(default_factory=dict)
 
     def uids(self) -> set[str]:
-        """Whose rows could be read, of jobs and of groups."""
+        """Return the uids of the jobs and groups whose rows could be read."""
         return {row["uid"] for table in ("jobs", "groups") for row in self.rows.get(table, ())}
 
 
 def damage(database: Database) -> str | None:
-    """Say in a few words what is damaged in a store that can be opened; None if it is sound."""
+    """Describe briefly what is damaged in a store that can be opened; None if it is sound."""
     found = str(database.read("PRAGMA integrity_check(1)")[0][0])
     return None if found == "ok" else found
 
 
 def read(path: str) -> Salvaged:
-    """Read what can be read.
+    """Read everything that can be read.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def read(path: str) -> Salvaged:
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         with contextlib.suppress(sqlite3.Error):
-            connection.execute("PRAGMA writable_schema = ON")  # one bad entry of the schema keeps no table from being read
+            connection.execute("PRAGMA writable_schema = ON")  # one bad schema entry must not prevent reading the other tables
         rows, broken, last = dict[str, list[Row]](), 0, _last_numbers(connection)
         for table in _NUMBERED:
             rows[table], unreadable = _Table(connection, table).numbered(last.get(table))
@@ -74,7 +74,7 @@ def read(path: str) -> Salvaged:
         known = {row["id"] for row in sound}
         for table, column in _OF_JOBS.items():
             rows[table] = _Table(connection, table).of_jobs(column, sorted(known))
-        for table in ("attempts", "dependencies", "requests"):  # their job may come back from its folder, with all its attempts
+        for table in ("attempts", "dependencies", "requests"):  # their job may be restored from its folder with all attempts
             rows[table] = [row for row in rows[table] if row["job_id"] in known]
     return Salvaged(rows, broken, last)
 
@@ -94,17 +94,17 @@ class _Table:
         self._name = name
 
     def _take(self, rest: str, *values: Any) -> tuple[list[Row], bool]:
-        """Rows up to the first that can't be read, and whether there was none such."""
+        """Return the rows before the first unreadable one, and whether all were readable."""
         found: list[Row] = []
         try:
             for row in self._connection.execute(f"SELECT * FROM {self._name} {rest}", values):
-                found.append(dict(row))  # noqa: PERF401 - what came before the error is kept
+                found.append(dict(row))  # noqa: PERF401 - rows before an error are kept
         except sqlite3.Error:
             return found, False
         return found, True
 
     def numbered(self, last: int | None) -> tuple[list[Row], int]:
-        """All rows that can be read, from both ends and then one by one, and how many numbers can't."""
+        """Return all readable rows, read from both ends and then one by one, and the number of unreadable ones."""
         found, whole = self._take("NOT INDEXED ORDER BY id")
         if whole:
             return found, 0
@@ -116,7 +116,7 @@ class _Table:
         return [*found, *between, *later[::-1]], sum(not whole for _, whole in single)
 
     def of_jobs(self, column: str | None, job_ids: Iterable[int]) -> list[Row]:
-        """All rows that can be read; those of each job alone where not all can."""
+        """Return all readable rows; job by job if the table can't be read as a whole."""
         found, whole = self._take("")
         if whole or column is None:
             return found
@@ -124,7 +124,7 @@ class _Table:
 
 
 def _is_sound(row: Row) -> bool:
-    """Whether a job's row can be one that a client wrote: what is read from a damaged page may be anything."""
+    """Return whether a client could have written a job's row: a damaged page can contain anything."""
     try:
         JobState(row["state"])
         for name in _JSON:

@@ -1,7 +1,7 @@
-"""What may start, and what waits for what: the supervisor's view of the queues, and the steps that lead a job to its start.
+"""The supervisor's view of the queues: jobs that may start, what the others wait for, and the steps that lead a job to its start.
 
-A queued job is *ready* when a slot is all it waits for: its time has come, and nothing that it comes after is left. Only ready
-jobs are looked through at a claim; so ten thousand that wait for their time cost nothing.
+A queued job is *ready* when it waits only for a slot: its start time has come, and no dependency is pending. Only ready jobs
+are searched at a claim, so ten thousand jobs that wait for their start time cost nothing.
 """
 
 import json
@@ -16,10 +16,10 @@ from .queries import JOBS
 from .row_cache import Parser, Unparsed
 from .task import Claim, Request, Task, Unread
 
-#: Returns what rows are parsed to.
+#: Returns parsed rows.
 Read = Callable[[Parser, list[sqlite3.Row]], list[Any]]
 
-#: Jobs of a queue that are parsed together.
+#: Number of jobs of a queue that are parsed together.
 _AHEAD = 16
 
 #: A job with its group's parameters, the text of its context, and its newest attempt.
@@ -31,7 +31,7 @@ _JOBS = JOBS.replace(
     1,
 )
 
-#: A job whose times were written before somebody set the clock.
+#: A job whose times were written before the clock was set.
 _OF_ANOTHER_CLOCK = "place = :place AND state IN ('queued', 'running') AND abs(booted_at - :booted_at) >= :step"
 
 
@@ -41,13 +41,13 @@ class Schedule:
     Parameters
     ----------
     connection : sqlite3.Connection
-        Inside a transaction where it changes something.
+        Inside a transaction if it changes anything.
     owner : Owner
-        Whose supervisor asks; jobs of other places are not its own.
+        Owner of the supervisor; jobs of other places are not its own.
     now : float
         Seconds since the epoch.
     read : callable
-        Parses rows by a parser, or returns what they were parsed to (see `readings`).
+        Parses rows with a parser, or returns them as parsed before (see `readings`).
     """
 
     def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float, read: Read = row_cache.at_once) -> None:
@@ -56,34 +56,34 @@ class Schedule:
         self.now = now
         self._read = read
 
-    # -- what waits -----------------------------------------------------------------------------------------------
+    # -- waiting jobs ---------------------------------------------------------------------------------------------
 
     def promote(self) -> int:
-        """Make the jobs ready whose time has come; return how many."""
+        """Make the jobs ready whose start time has come; return how many."""
         sql = """UPDATE jobs SET ready = 1
             WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND place = ? AND not_before <= ?"""
         return self._connection.execute(sql, (self._place, self.now)).rowcount
 
     def next_due(self) -> float | None:
-        """When something is due that waits for its time: a start, or a deadline; None if nothing does."""
+        """Return the next time at which a start or a deadline is due; None if there is none."""
         sql = """SELECT min(due) FROM (
             SELECT min(not_before) AS due FROM jobs WHERE state = 'queued' AND ready = 0 AND blockers = 0 AND place = :place
             UNION ALL SELECT min(deadline) FROM jobs WHERE state = 'queued' AND deadline IS NOT NULL AND place = :place)"""
         found = self._connection.execute(sql, {"place": self._place}).fetchone()[0]
-        return found if isinstance(found, float) else None  # a text is after every number, and no time
+        return found if isinstance(found, float) else None  # a text sorts after every number, and is not a time
 
     def overdue(self) -> list[Task | Unread]:
-        """Queued jobs whose deadline is past."""
+        """Return the queued jobs whose deadline has passed."""
         sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.place = ? AND deadline <= ?"
         return self._jobs(self._connection.execute(sql, (self._place, self.now)).fetchall())
 
     def follow_clock(self, booted_at: float, step: float) -> None:
-        """Where the clock was set since they were written, move delays and deadlines with it, and leave times of the calendar.
+        """Move delays and deadlines with the clock if it was set since they were written; calendar times stay.
 
         Parameters
         ----------
         booted_at : float
-            When the machine booted, by the clock as it is.
+            When the machine booted, by the current clock.
         step : float
             Smallest difference that counts, in seconds.
         """
@@ -96,12 +96,12 @@ class Schedule:
         )
 
     def is_of_another_clock(self, booted_at: float, step: float) -> bool:
-        """Whether `follow_clock` would move anything."""
+        """Return whether `follow_clock` would move anything."""
         sql = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {_OF_ANOTHER_CLOCK})"
         return bool(self._connection.execute(sql, {"place": self._place, "booted_at": booted_at, "step": step}).fetchone()[0])
 
     def give_clock(self, booted_at: float) -> None:
-        """Let no delay or deadline that another boot's clock said be longer from now on than it was meant to be at first."""
+        """Limit delays and deadlines written during another boot to their original length from now on."""
         self._connection.execute(
             """UPDATE jobs SET booted_at = :booted_at,
                 not_before = iif(timed, not_before, min(not_before, :now + max(0.0, not_before - coalesce(
@@ -112,14 +112,14 @@ class Schedule:
         )
 
     def requests(self) -> list[Request]:
-        """What users asked this supervisor for, oldest first."""
+        """Return the users' requests to this supervisor, oldest first."""
         rows = self._connection.execute("SELECT * FROM requests WHERE place = ? ORDER BY id", (self._place,)).fetchall()
         return self._read(task.request_of_row, rows)
 
-    # -- what may start -------------------------------------------------------------------------------------------
+    # -- jobs that may start --------------------------------------------------------------------------------------
 
     def queues(self) -> list[str]:
-        """Queues that have a ready job and are not paused, found by jumping through the index."""
+        """Return the queues that have a ready job and are not paused, found by jumping through the index."""
         ready = "SELECT min(queue) FROM jobs WHERE state = 'queued' AND ready = 1 AND place = :place"
         sql = f"""WITH RECURSIVE waiting (queue) AS (
                 {ready} UNION ALL SELECT ({ready} AND queue > waiting.queue) FROM waiting WHERE waiting.queue IS NOT NULL
@@ -127,7 +127,7 @@ class Schedule:
         return [row[0] for row in self._connection.execute(sql, {"place": self._place}).fetchall()]
 
     def occupied(self) -> dict[str, list[int | None]]:
-        """The slots that are taken, by queue; None is one whose number nobody knows."""
+        """Return the occupied slots by queue; None stands for a slot whose number is unknown."""
         sql = """SELECT jobs.queue, attempts.slot FROM attempts JOIN jobs ON jobs.id = attempts.job_id
             WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
         found: dict[str, list[int | None]] = {}
@@ -136,7 +136,7 @@ class Schedule:
         return found
 
     def due(self, queue: str, skip: Sequence[int] = ()) -> Task | Unread | None:
-        """The job of a queue that may start now: higher priority first, then oldest; not of the contexts in `skip`."""
+        """Return the job of a queue that may start now: highest priority first, then oldest, skipping the contexts in `skip`."""
         sql = f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.place = ? AND queue = ?
                 AND context NOT IN (SELECT value FROM json_each(?))
             ORDER BY priority DESC, jobs.id LIMIT"""
@@ -149,22 +149,22 @@ class Schedule:
             raise
 
     def hooks(self, limit: int) -> list[Task | Unread]:
-        """Jobs that have ended and whose hook is to be called, and is not being called already."""
+        """Return finished jobs whose hook is pending and not being called already."""
         called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND place = ? AND number = 0"
         sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.place = ?
             AND NOT EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND number = 0 AND outcome IS NULL)
             ORDER BY jobs.id LIMIT max(0, ? - ({called}))"""
         return self._jobs(self._connection.execute(sql, (self._place, limit, self._place)).fetchall())
 
-    # -- what comes after -----------------------------------------------------------------------------------------
+    # -- dependencies ---------------------------------------------------------------------------------------------
 
     def release_after(self, job_id: int, *, succeeded: bool) -> list[int]:
-        """A job has ended: let go of those that come after it.
+        """Release the jobs that depend on a finished job.
 
         Returns
         -------
         list of int
-            Queued jobs that needed its success, and can't run now.
+            Queued jobs that needed its success, and now can't run.
         """
         rows = self._connection.execute("SELECT job_id, anyway FROM dependencies WHERE on_id = ?", (job_id,)).fetchall()
         for row in rows:
@@ -180,16 +180,16 @@ class Schedule:
         )
 
     def job(self, job_id: int) -> Task | Unread | None:
-        """One job, as `due` gives it."""
+        """Return one job, in the form of `due`."""
         return next(iter(self.jobs([job_id])), None)
 
     def jobs(self, job_ids: Sequence[int]) -> list[Task | Unread]:
-        """Those of some jobs that are there, by id."""
+        """Return those of the jobs that exist, by id."""
         if not job_ids:
             return []
         try:
             return self._jobs(self._rows(job_ids))
-        except Unparsed as unparsed:  # where they fail, what comes after them is asked for next
+        except Unparsed as unparsed:  # if they fail, the jobs that depend on them are needed next
             unparsed.rows += self._rows(self._after(job_ids))
             raise
 
@@ -201,7 +201,7 @@ class Schedule:
         return self._connection.execute(sql, (json.dumps(list(job_ids)),)).fetchall()
 
     def _after(self, job_ids: Sequence[int]) -> list[int]:
-        """The jobs that can't run without the success of some, and without that of these."""
+        """Return the jobs that directly or indirectly need the success of the given ones."""
         sql = """WITH RECURSIVE later (id) AS (
                 SELECT value FROM json_each(?)
                 UNION SELECT job_id FROM later JOIN dependencies ON on_id = later.id WHERE NOT anyway
@@ -209,7 +209,7 @@ class Schedule:
         return [row[0] for row in self._connection.execute(sql, (json.dumps(list(job_ids)),)).fetchall()]
 
     def claimed(self, job_id: int, number: int) -> Claim | None:
-        """One attempt with its job."""
+        """Return one attempt with its job."""
         columns = """, attempts.number, attempts.folder, attempts.ending, attempts.ending_grace, attempts.launches, attempts.slot,
             attempts.adopted, attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
         sql = f"{_JOBS.replace('FROM jobs', columns, 1)} WHERE attempts.job_id = ? AND attempts.number = ?"
@@ -219,14 +219,14 @@ class Schedule:
 
 
 def live_attempts(connection: sqlite3.Connection, place: str) -> list[tuple[int, int]]:
-    """Attempts of a place, by job and number, that have no outcome yet: what a new supervisor finds."""
+    """Return the attempts of a place without an outcome, by job and number, for a new supervisor."""
     sql = "SELECT job_id, number FROM attempts WHERE outcome IS NULL AND place = ?"
     rows = connection.execute(sql, (place,)).fetchall()
     return [(row[0], row[1]) for row in rows if isinstance(row[0], int) and isinstance(row[1], int)]
 
 
 def newest_context(connection: sqlite3.Connection, place: str) -> Context | None:
-    """Where the last caller in a place ran a job; None where none of the newest jobs is of it."""
+    """Return the context of the newest job in a place; None if none of the newest jobs belongs to it."""
     sql = """SELECT body FROM (SELECT id, place, context FROM jobs ORDER BY id DESC LIMIT 1000) AS newest
         JOIN contexts ON contexts.id = newest.context WHERE place = ? ORDER BY newest.id DESC LIMIT 1"""
     row = connection.execute(sql, (place,)).fetchone()

@@ -1,6 +1,6 @@
-"""New jobs: one, or a group of many, each time in one short transaction; on disk when it returns.
+"""Inserting new jobs, one or a group of many, in one short transaction; on disk when it returns.
 
-What a new job depends on (unique keys, the jobs it comes after) is looked at in that transaction: nobody comes between.
+Conditions of a new job (unique keys, dependencies) are checked in that transaction, so nothing can change in between.
 """
 
 import json
@@ -19,7 +19,7 @@ from .database import Database
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job that is to be."""
+    """A job to be inserted."""
 
     uid: str
     call: Call
@@ -32,23 +32,23 @@ class Submission:
     rules: RetryRules
     timeout: float | None
     owner: Owner
-    timed: bool = False  #: `not_before` is a time of the calendar, no delay
+    timed: bool = False  #: `not_before` is a calendar time, not a delay
     deadline: float | None = None
     deadline_timed: bool = False
-    after: tuple[tuple[int, int], ...] = ()  #: ids of jobs it comes after, each with: whatever becomes of it
+    after: tuple[tuple[int, int], ...] = ()  #: ids of jobs it depends on, each with whether any outcome will do
     unique_key: str | None = None
     on_duplicate: str = "reject"
     fingerprint: str | None = None
-    reuse_since: float | None = None  #: a job that has succeeded since, with the same fingerprint, serves as well
+    reuse_since: float | None = None  #: a job with the same fingerprint that succeeded since then can be reused
     source: tuple[Any, ...] | None = None
     retried_from: int | None = None
     hooks: tuple[str, ...] = ()
-    booted_at: float | None = None  #: by the clock that its times are of, see `process.identity`
+    booted_at: float | None = None  #: by the clock of its times, see `process.identity`
 
 
 @dataclass(frozen=True, slots=True)
 class NewGroup:
-    """A group that is to be, with the parameters that its jobs share."""
+    """A group to be inserted, with the parameters that its jobs share."""
 
     uid: str
     name: str | None
@@ -58,16 +58,16 @@ class NewGroup:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where and how a job runs, as text for the store.
+    """Where and how a job runs, as texts for the store.
 
     Parameters
     ----------
     context : str
-        Interpreter, folder, path.
+        Interpreter, working directory, path.
     environment : str
-        Environment variables; holds secrets.
+        Environment variables; they contain secrets.
     digest : str
-        Tells this environment from others.
+        Identifies this environment.
     """
 
     context: str
@@ -81,16 +81,16 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     Returns
     -------
     (int, str)
-        The job's id and uid; or those of a job that serves as well: it holds the unique key, or is to be reused.
+        The job's id and uid; or those of the job that is used instead: it holds the unique key, or is reused.
 
     Raises
     ------
     DuplicateJob
         If another live job holds the unique key.
     InvalidRequest
-        If a job that it comes after has failed or was cancelled.
+        If a job whose success it depends on has failed or was cancelled.
     UnknownJob
-        If a job that it comes after is not there.
+        If a job that it depends on does not exist.
     """
     row = _values(job)
     with database.transaction() as connection:
@@ -111,14 +111,14 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What `submit` would meet in the store; ids of jobs."""
+    """What `submit` would find in the store, as job ids."""
 
-    serves: int | None = None  #: serves as well: nothing would be submitted
+    serves: int | None = None  #: would be used instead: nothing would be submitted
     replaces: int | None = None  #: would be cancelled
 
 
 def prospect(database: Database, job: Submission) -> Prospect:
-    """Say what `submit` would meet now; changes nothing, and raises what it would raise."""
+    """Return what `submit` would find now; changes nothing, and raises what it would raise."""
     with database.looking() as connection:
         served = _served(connection, job)
         if served is not None:
@@ -129,7 +129,7 @@ def prospect(database: Database, job: Submission) -> Prospect:
 
 
 def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission], surroundings: Surroundings) -> int:
-    """Insert a group and all its jobs, which come after the same jobs, or nothing.
+    """Insert a group and all its jobs, which have the same dependencies, or nothing.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def _free_key(connection: sqlite3.Connection, job: Submission, number: int) -> N
     if job.on_duplicate != "replace":
         raise DuplicateJob(
             f"call {number}: job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: "
-            'wait for its end or cancel it, leave the call out, or submit with on_duplicate="replace".'
+            'wait for it to finish, cancel it, leave out the call, or submit with on_duplicate="replace".'
         )
     _give_way(connection, holder, job)
 
@@ -184,7 +184,7 @@ def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
 
 _INSERT_GROUP = "INSERT INTO groups (uid, name, target, common, pickled, hidden, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
-#: What a job comes after, and what each job of a group comes after.
+#: Dependencies of one job, and of each job of a group.
 _DEPEND = "INSERT INTO dependencies (on_id, anyway, job_id) VALUES (?, ?, ?)"
 _DEPEND_GROUP = "INSERT INTO dependencies (on_id, anyway, job_id) SELECT ?, ?, id FROM jobs WHERE group_id = ?"
 
@@ -291,24 +291,26 @@ def _values(job: Submission) -> tuple[Any, ...]:
 
 
 def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> bool:
-    """Whether a job that another is to come after has yet to end."""
+    """Return whether a dependency is still unfinished."""
     row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
-        raise UnknownJob(f"There is no job {job_id} to come after; `jupyter bgjobs list` shows those that are there.")
+        raise UnknownJob(f"There is no job {job_id} to depend on; `jupyter bgjobs list` shows the existing jobs.")
     state = columns.any_state(row["state"])
     if state in (JobState.FAILED, JobState.CANCELLED) and not anyway:
-        was = "has failed" if state is JobState.FAILED else "was cancelled"
-        raise InvalidRequest(f"job {job_id} {was}, so nothing can come after its success: retry it first, or use after_any.")
+        was = "failed" if state is JobState.FAILED else "was cancelled"
+        raise InvalidRequest(
+            f"job {job_id} {was}, so a job that depends on its success can't run: retry it first, or use after_any."
+        )
     return not state.ended
 
 
 def _served(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:
-    """A job that serves as well as a new one: it is to be reused, or holds the unique key and will do.
+    """Return a job to use instead of a new one: it can be reused, or holds the unique key and is acceptable.
 
     Raises
     ------
     DuplicateJob
-        If one holds the unique key, and will not do.
+        If another job holds the unique key and is not acceptable.
     """
     holder = _reusable(connection, job)
     if holder is not None or job.on_duplicate == "replace":
@@ -320,7 +322,7 @@ def _served(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | No
 
 
 def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | None:
-    """The live job that holds a unique key."""
+    """Return the live job that holds a unique key."""
     if key is None:
         return None
     row: sqlite3.Row | None = connection.execute(
@@ -333,21 +335,21 @@ def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | No
 
 def _duplicate(holder: sqlite3.Row) -> str:
     return (
-        f"job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: wait for its end or cancel it, "
-        'or submit with on_duplicate="existing" or "replace".'
+        f"job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: wait for it to finish, cancel "
+        'it, or submit with on_duplicate="existing" or "replace".'
     )
 
 
-#: Options of a cancel that ends a job as it is configured.
+#: Options of a cancel with the configured grace.
 _AS_CONFIGURED = json.dumps({"grace": None})
 
 
 def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> None:
-    """Let a live job give its unique key away, and ask for its cancellation."""
+    """Take the unique key from a live job, and request its cancellation."""
     if holder["place"] != job.owner.place:
         raise InvalidRequest(
-            f"job {holder['id']} holds this unique key, and is elsewhere, on {holder['host']}: it can be replaced only there. If "
-            f"that place no longer exists, run `jupyter bgjobs adopt {holder['id']}` first."
+            f"job {holder['id']} holds this unique key, but belongs to {holder['host']} and can be replaced only there. If that "
+            f"machine or container no longer exists, run `jupyter bgjobs adopt {holder['id']}` first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
     connection.execute(
@@ -357,13 +359,13 @@ def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submissi
 
 
 def _leaving(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:
-    """What a new job with a unique key comes after: those that gave it away, and have not ended."""
+    """Return the dependencies of a new job with a unique key: the unfinished jobs that gave the key up."""
     sql = "SELECT id FROM jobs WHERE unique_key = ? AND replaced AND state IN ('queued', 'running')"
     return [(row["id"], _REPLACED) for row in connection.execute(sql, (key,)).fetchall()]
 
 
 def _reusable(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:
-    """The newest job that has succeeded with the same fingerprint and whose result is kept, if one is to be reused."""
+    """Return the newest successful job with the same fingerprint whose result is kept, if reuse is requested."""
     if job.reuse_since is None or job.fingerprint is None:
         return None
     row: sqlite3.Row | None = connection.execute(
@@ -375,7 +377,7 @@ def _reusable(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | 
 
 
 def context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
-    """Return the row of a context, a new one if need be."""
+    """Return the row of a context; insert it if needed."""
     row = connection.execute("SELECT id FROM contexts WHERE body = ?", (surroundings.context,)).fetchone()
     if row is None:
         return int(connection.execute("INSERT INTO contexts (body) VALUES (?)", (surroundings.context,)).lastrowid or 0)
@@ -383,7 +385,7 @@ def context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> in
 
 
 def environment_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
-    """Return the row of an environment, a new one if need be."""
+    """Return the row of an environment; insert it if needed."""
     row = connection.execute("SELECT id FROM environments WHERE digest = ?", (surroundings.digest,)).fetchone()
     if row is None:
         values = (surroundings.digest, surroundings.environment)

@@ -1,7 +1,7 @@
-"""Taking over the jobs of places that are gone: a container that was replaced, a machine that was rebooted, a volume that moved.
+"""Take over the jobs of places that are gone: a replaced container, a rebooted machine, a moved volume.
 
-Only whose they are changes, in one transaction while the place's locks are held. What becomes of an attempt that ran there is
-the supervisor's to find out. An attempt whose process lives on where all else is gone stays with its place.
+It changes only the jobs' place, in one transaction while the old place's locks are held. The supervisor finds out what became of
+attempts that ran there. An attempt whose process lives on, although everything else there is gone, stays with its place.
 """
 
 import contextlib
@@ -15,13 +15,13 @@ from ..system.place import Place
 from . import places
 from .database import Database
 
-#: Jobs that a message names; of more it says how many.
+#: Most jobs that a message names; others are counted.
 _NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at the other places has found.
+    """The result of checking the other places.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Look:
     others : bool
         Whether any other place has work.
     outlived : bool
-        Whether a process lives on in a place that is gone otherwise, so that its end is to be waited for.
+        Whether a process lives on in a place that is otherwise gone, so that its end must be awaited.
     """
 
     said: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Look:
 
 
 def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bool = False) -> Look:
-    """Take over what is left in places that are gone for certain.
+    """Take over the jobs of places that are certainly gone.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bo
     database : Database
         Its store.
     owner : Owner
-        Whose the jobs are from here on.
+        The new owner of the jobs.
     idle : bool
-        Whether to forget places that are gone and have left no work, too.
+        Whether to also forget places that are gone and left no work.
     """
     said: list[str] = []
     outlived = False
@@ -65,7 +65,7 @@ def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bo
 
 
 def _take(folder: StateFolder, database: Database, owner: Owner, other: Place) -> tuple[list[int], bool]:
-    """Take over one place's jobs, and forget it once nothing is left; say which, and whether a process of it lives."""
+    """Take over a place's jobs, and forget it once nothing is left; return their ids, and whether one of its processes lives."""
     live = [
         job_id for job_id, relative in places.attempts(database, other.key) if occupancy.is_attempt_held(folder.attempt(relative))
     ]
@@ -89,4 +89,4 @@ def _clear(folder: StateFolder, other: Place) -> None:
 def _sentence(jobs: list[int], other: Place) -> str:
     named = ", ".join(map(str, jobs[:_NAMED])) + (f" and {len(jobs) - _NAMED:,} more" if len(jobs) > _NAMED else "")
     what = f"job {named}" if len(jobs) == 1 else f"jobs {named}"
-    return f"{what} of {other.host} taken over: the place they were in is gone"
+    return f"{what} of {other.host} taken over: that machine or container is gone"

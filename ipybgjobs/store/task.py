@@ -1,6 +1,6 @@
-"""A job as the supervisor works with it: its row, its context and its newest attempt, parsed once and checked.
+"""A job as the supervisor handles it: its row, its context and its newest attempt, parsed once and checked.
 
-A row that can't be read is a value too: what must be known to end it without harm to others.
+A row that can't be read is a value too: it contains what is needed to end the job without affecting others.
 """
 
 import functools
@@ -14,7 +14,7 @@ from ..targets.context import Context
 from . import columns, queries
 from .columns import Unreadable
 
-#: What a request to cancel, one to adopt, and one to retry, says beyond its verb.
+#: Options of requests to cancel, to adopt and to retry.
 _GRACE, _NOTE = "grace", "note"
 _OF_A_RETRY = ("context", "environment")
 
@@ -23,7 +23,7 @@ _MOST_ATTEMPTS = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job with all that a launch needs.
+    """A job with everything that a launch needs.
 
     Parameters
     ----------
@@ -34,19 +34,19 @@ class Task:
     context : Context
         Where and how it runs.
     environment : int or None
-        The row of its environment variables; None once they were let go.
+        The row of its environment variables; None once they were released.
     hooks : tuple of str
-        Which hooks its class has.
+        The hooks that its class has.
     positional : tuple of str
         Names of parameters that are passed by position.
     source : Source or None
         The target's file at submit.
     pickles : tuple of str
-        Uids of the group and of the job, where they have pickled parameters.
+        Uids of the group and of the job, if they have pickled parameters.
     last_folder, last_outcome : str or None
         Of its newest attempt.
     void_launches : int
-        Of its next attempt: those that came to nothing.
+        Failed launches of its next attempt.
     """
 
     record: JobRecord
@@ -68,18 +68,18 @@ class Task:
 
     @property
     def target(self) -> str:
-        """What is called."""
+        """The target."""
         return self.record.call.target
 
     def hook_for(self, state: JobState) -> str | None:
-        """The hook of the job's class that an end calls; None if it has none."""
+        """Return the hook that is called when the job ends in a state; None if its class has none."""
         name = _HOOKS.get(state)
         return name if name in self.hooks else None
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A job whose row can't be read, and why: it has failed, and nothing of it is started."""
+    """A job whose row can't be read, with the reason: it counts as failed and is never started."""
 
     id: int
     target: str
@@ -90,7 +90,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An attempt that was claimed, with its job; a number of 0 calls a hook.
+    """A claimed attempt with its job; number 0 is the call of a hook.
 
     Parameters
     ----------
@@ -103,15 +103,15 @@ class Claim:
     ending : Outcome or None
         Why it is being ended.
     grace : float
-        Seconds that each step of its end is given.
+        Seconds for each step of ending it.
     launches : int
-        How often it was launched.
+        Number of launches.
     slot : int or None
-        Number of its queue's slot.
+        Slot number in its queue.
     started_at : float or None
-        Seconds since the epoch; None where that can't be read.
+        Seconds since the epoch; None if that can't be read.
     adopted : str or None
-        Who said that its process is gone, where that can't be seen.
+        Who confirmed that its process is gone, if that can't be observed.
     """
 
     job: Task | Unread
@@ -127,9 +127,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a user asked for: to cancel a job, to retry it in other surroundings, or to adopt it.
+    """A user's request to cancel a job, to retry it in another context, or to adopt it.
 
-    `verb` is None where it can't be read.
+    `verb` is None if it can't be read.
     """
 
     id: int
@@ -137,11 +137,11 @@ class Request:
     verb: str | None
     grace: float | None = None
     surroundings: dict[str, int] | None = None  #: of a retry: context, environment
-    note: str | None = None  #: of an adoption: who says what
+    note: str | None = None  #: of an adoption: who confirmed it
 
 
 #: The hook that each end calls.
-_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "failed"}
+_HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "on_failure"}
 
 
 def of_row(row: sqlite3.Row) -> Task | Unread:
@@ -187,7 +187,7 @@ def _context(text: str) -> Context:
 
 
 def context(text: str | None) -> Context | None:
-    """Parse a context; None where there is none that can be read."""
+    """Parse a context; None if it is missing or can't be read."""
     try:
         return None if text is None else _context(text)
     except Unreadable:
@@ -213,7 +213,7 @@ def variables(text: str) -> dict[str, str]:
     Raises
     ------
     ValueError
-        If a client of ipybgjobs did not write them.
+        If they were not written by ipybgjobs.
     """
     values = json_text.parse(text)
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
@@ -222,7 +222,7 @@ def variables(text: str) -> dict[str, str]:
 
 
 def claim_of_row(row: sqlite3.Row) -> Claim:
-    """Read an attempt from a row of `schedule`; what of it can't be read is not known."""
+    """Read an attempt from a row of `schedule`; values that can't be read are unknown."""
     folder, started_at, grace = row["folder"], row["attempt_started_at"], row["ending_grace"]
     launches, slot = row["launches"], row["slot"]
     return Claim(

@@ -1,7 +1,7 @@
-"""What happens to jobs: every change of state, each guarded, all by the supervisor that holds the lock.
+"""Changes of jobs' states, each guarded, all made by the supervisor that holds the lock.
 
-No state is entered twice or from the wrong place: each update names the state it leaves, and a method that changes nothing
-says so. The supervisor gathers the changes of a tick in one transaction.
+No state is entered twice or from the wrong state: each update names the state it leaves, and each method returns whether it
+changed anything. The supervisor collects the changes of a tick in one transaction.
 """
 
 import json
@@ -15,18 +15,18 @@ from ..model.records import Outcome, Owner
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How an attempt ended, as the supervisor found it.
+    """How an attempt ended, as the supervisor determined.
 
     Parameters
     ----------
     outcome : Outcome
-        How.
+        The kind of end.
     error : str or None
-        One line, secrets blanked.
+        One line, with secrets blanked.
     traceback : str or None
-        Text, secrets blanked.
+        Text, with secrets blanked.
     exit_code, signal, peak_memory, cpu_seconds
-        What was seen of the process; None where nobody saw it.
+        Measurements of the process; None if unknown.
     """
 
     outcome: Outcome
@@ -36,11 +36,11 @@ class Verdict:
     signal: int | None = None
     peak_memory: int | None = None  # bytes
     cpu_seconds: float | None = None
-    source: list[Any] | None = None  # path, date, size of the target's file, as the worker saw it; then its hash, if known
+    source: list[Any] | None = None  # path, date and size of the target's file, as the worker saw it; then its hash, if known
 
 
 class Way(NamedTuple):
-    """How an attempt is launched: by fork or by a fresh process, why not by fork, and the number of its queue's slot."""
+    """How an attempt is launched: by fork or in a fresh process, why not by fork, and the slot number in its queue."""
 
     launched_by: str
     reason: str | None = None
@@ -55,7 +55,7 @@ class Transitions:
     connection : sqlite3.Connection
         Inside a transaction.
     owner : Owner
-        Whose supervisor writes; jobs of other places are not its own.
+        Owner of the supervisor; jobs of other places are not its own.
     now : float
         Seconds since the epoch.
     """
@@ -71,7 +71,7 @@ class Transitions:
     # -- attempts -------------------------------------------------------------------------------------------------
 
     def claim(self, job_id: int, number: int, folder: str, way: Way, launches: int = 1) -> bool:
-        """From queued to running, with a new attempt; `launches`: how often it has been launched then."""
+        """Move a job from queued to running, with a new attempt; `launches`: its number of launches including this one."""
         claimed = self._changed(
             """UPDATE jobs SET state = 'running', attempt = :number, started_at = coalesce(started_at, :now)
             WHERE id = :id AND state = 'queued' AND attempt = :number - 1""",
@@ -82,16 +82,16 @@ class Transitions:
         return claimed
 
     def give_back(self, job_id: int, number: int, due: float | None, problem: str | None) -> bool:
-        """From running back to queued: no launch has worked, so nothing ran, and the attempt is as if it had not been claimed.
+        """Move a job from running back to queued: no launch worked, so nothing ran, and the attempt is undone.
 
         Parameters
         ----------
         job_id, number : int
             The attempt.
         due : float or None
-            When it may be claimed again, in seconds since the epoch; None: at once.
+            When it may be claimed again, in seconds since the epoch; None: immediately.
         problem : str or None
-            Why it could not be launched, where others may be; what an earlier attempt ended by stays.
+            Why it could not be launched, if other jobs can be; the error of an earlier attempt stays.
         """
         given = self._changed(
             f"""UPDATE jobs SET state = 'queued', attempt = attempt - 1, not_before = coalesce(:due, not_before),
@@ -107,7 +107,7 @@ class Transitions:
         return given
 
     def claim_hook(self, job_id: int, folder: str, way: Way) -> bool:
-        """A job has ended and its hook is due: it is called once, as attempt 0."""
+        """Claim the pending hook of a finished job, which is called once, as attempt 0."""
         claimed = self._changed("UPDATE jobs SET hook = NULL WHERE id = :id AND hook IS NOT NULL", {"id": job_id})
         if claimed:
             self._begin_attempt(job_id, 0, folder, way)
@@ -125,7 +125,7 @@ class Transitions:
         return self._owner.place, self._owner.host
 
     def relaunch(self, job_id: int, number: int, folder: str, way: Way) -> bool:
-        """A launch was voided before anything ran: the same attempt again, in a new folder."""
+        """Launch the same attempt again in a new folder, after a launch was voided before anything ran."""
         return self._changed(
             """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, adopted = NULL, host = :host,
                 launched_by = :launched_by, launch_reason = :launch_reason
@@ -142,13 +142,13 @@ class Transitions:
         )
 
     def note_origin(self, body: str, attempts: Iterable[tuple[int, int]]) -> None:
-        """Say where the code of attempts, by job and number, came from."""
+        """Record where the code of attempts came from; attempts by job and number."""
         self._connection.execute("INSERT OR IGNORE INTO origins (body) VALUES (?)", (body,))
         sql = "UPDATE attempts SET origin = (SELECT id FROM origins WHERE body = ?) WHERE job_id = ? AND number = ?"
         self._connection.executemany(sql, [(body, *attempt) for attempt in attempts])
 
     def begin_ending(self, job_id: int, number: int, reason: Outcome, grace: float) -> bool:
-        """Record why an attempt is being ended; the first reason stays, but for a cancel, which nothing is to follow."""
+        """Record why an attempt is being ended; the first reason stays, except that a cancel replaces a timeout."""
         return self._changed(
             """UPDATE attempts SET ending = :reason, ending_at = coalesce(ending_at, :now),
                 ending_grace = coalesce(ending_grace, :grace)
@@ -158,7 +158,7 @@ class Transitions:
         )
 
     def end_attempt(self, job_id: int, number: int, verdict: Verdict) -> bool:
-        """Record how an attempt ended; False if that was known already."""
+        """Record how an attempt ended; False if that was already recorded."""
         return self._changed(
             """UPDATE attempts SET outcome = :outcome, ended_at = :now, error = :error, traceback = :traceback,
                 exit_code = :exit_code, signal = :signal, peak_memory = :peak_memory, cpu_seconds = :cpu_seconds,
@@ -182,7 +182,7 @@ class Transitions:
     # -- jobs -----------------------------------------------------------------------------------------------------
 
     def end_job(self, job_id: int, state: str, error: str | None, hook: str | None = None, *, reusable: bool = True) -> bool:
-        """From running to an end; the environment is let go, unless a hook needs it."""
+        """Move a job from running to its final state; its environment is released unless a hook needs it."""
         return self._changed(
             """UPDATE jobs SET state = :state, ended_at = :now, error = :error, hook = :hook,
                 environment = iif(:hook IS NULL, NULL, environment), fingerprint = iif(:reusable, fingerprint, NULL)
@@ -191,17 +191,17 @@ class Transitions:
         )
 
     def drop_hook(self, job_id: int) -> None:
-        """A hook that is due is not called: its class is no longer allowed."""
+        """Drop a pending hook without calling it: its class is no longer allowed."""
         self._changed("UPDATE jobs SET hook = NULL WHERE id = :id", {"id": job_id})
         self.end_hook(job_id)
 
     def end_hook(self, job_id: int) -> None:
-        """A hook's call has ended: the environment is let go."""
+        """Record that a hook's call has ended; the environment is released."""
         sql = "UPDATE jobs SET environment = NULL WHERE id = :id AND state NOT IN ('queued', 'running') AND hook IS NULL"
         self._changed(sql, {"id": job_id})
 
     def queue_again(self, job_id: int, not_before: float, error: str | None) -> bool:
-        """From running back to queued: a retry by rule."""
+        """Move a job from running back to queued: a retry by the retry policy."""
         return self._changed(
             """UPDATE jobs SET state = 'queued', not_before = :due, ready = 0, timed = 0, error = :error, void_launches = 0
             WHERE id = :id AND state = 'running'""",
@@ -209,7 +209,7 @@ class Transitions:
         )
 
     def cancel_queued(self, job_id: int) -> bool:
-        """From queued to cancelled."""
+        """Move a job from queued to cancelled."""
         return self._changed(
             """UPDATE jobs SET state = 'cancelled', ended_at = :now, environment = NULL
             WHERE id = :id AND state = 'queued'""",
@@ -217,7 +217,7 @@ class Transitions:
         )
 
     def fail_queued(self, job_id: int, error: str, hook: str | None = None) -> bool:
-        """From queued to failed, without another attempt: its deadline is past, or what it comes after has failed."""
+        """Move a job from queued to failed, without another attempt: its deadline has passed, or a dependency failed."""
         return self._changed(
             """UPDATE jobs SET state = 'failed', ended_at = :now, error = :error, blockers = 0, hook = :hook,
                 environment = iif(:hook IS NULL, NULL, environment)
@@ -226,7 +226,7 @@ class Transitions:
         )
 
     def deny(self, job_id: int, number: int, error: str) -> bool:
-        """From queued to failed: the check at launch refused; nothing was started."""
+        """Move a job from queued to failed: the check at launch refused it, and nothing was started."""
         denied = self._changed(
             """UPDATE jobs SET state = 'failed', attempt = :number, ended_at = :now, error = :error, environment = NULL
             WHERE id = :id AND state = 'queued'""",
@@ -241,12 +241,12 @@ class Transitions:
         return denied
 
     def retry(self, job_id: int, options: dict[str, Any]) -> bool:
-        """From failed or cancelled to queued: a person asked for one more attempt, in that person's context.
+        """Move a job from failed or cancelled to queued: a user asked for one more attempt, in that user's context.
 
-        Not where another live job holds its unique key, or where a job whose success it needs has failed, removed since or not.
+        Not if another live job holds its unique key, or if a job whose success it needs has failed, even if it was removed since.
         """
         retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", {**options, **self._asked(job_id)})
-        if retried:  # those that come after it and still wait for others wait for it again
+        if retried:  # dependent jobs that still wait for others wait for it again
             self._connection.execute(
                 """UPDATE jobs SET blockers = blockers + 1, ready = 0
                 WHERE state = 'queued' AND id IN (SELECT job_id FROM dependencies WHERE on_id = ?)""",
@@ -255,9 +255,9 @@ class Transitions:
         return retried
 
     def adopt(self, job_id: int, note: str) -> bool:
-        """A person says that the place of a job is gone: it is this place's, and an attempt of it that ran there is lost.
+        """Take over a job because a user confirmed that its place is gone; an attempt that ran there is lost.
 
-        Not a job that has ended, or is this place's already.
+        This is refused for a job that has finished or already belongs to this place.
         """
         sql = f"UPDATE jobs SET place = :place, host = :host, booted_at = NULL WHERE id = :id AND place != :place AND {_LIVE}"
         adopted = self._changed(sql, self._asked(job_id))
@@ -279,24 +279,24 @@ class Transitions:
         self._connection.execute("DELETE FROM requests WHERE id = ?", (request_id,))
 
     def heard(self, pid: int, version: str, started_at: float, notice: str | None, monotonic: float) -> None:
-        """Say that this place's supervisor is alive."""
+        """Record that this place's supervisor is alive."""
         self._connection.execute(
             "INSERT OR REPLACE INTO supervisors VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (*self._who(), pid, version, started_at, self._now, _storable(notice), monotonic),
         )
 
     def environment_of(self, job_id: int) -> list[int]:
-        """The environment variables that a job holds, if it does."""
+        """Return the row of the environment variables that a job holds, if any."""
         sql = "SELECT environment FROM jobs WHERE id = ? AND environment IS NOT NULL"
         return [row[0] for row in self._connection.execute(sql, (job_id,))]
 
     def environment(self, environment: int) -> str | None:
-        """Read environment variables, as JSON text; None where there are none."""
+        """Read environment variables, as JSON text; None if there are none."""
         row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
         return None if row is None else str(row[0])
 
     def release_environment(self, environment: int) -> bool:
-        """Delete environment variables that no job that has not ended, and no request, still needs."""
+        """Delete environment variables that no unfinished job and no request needs."""
         return self._changed(
             """DELETE FROM environments WHERE id = :id
                 AND NOT EXISTS (SELECT 1 FROM jobs WHERE environment = :id)
@@ -305,15 +305,15 @@ class Transitions:
         )
 
 
-#: A job that an earlier attempt has begun, since it was submitted or asked for again.
+#: A job that had an earlier attempt since it was submitted or manually retried.
 _BEGAN_EARLIER = """EXISTS (SELECT 1 FROM attempts AS earlier WHERE earlier.job_id = jobs.id
     AND earlier.number BETWEEN 1 AND jobs.attempt - 1 AND earlier.started_at >= jobs.started_at)"""
 
-#: A job of which something is to happen still: its own end, or its hook's.
+#: A job that has not finished, or whose hook has not.
 _LIVE = """(state IN ('queued', 'running') OR hook IS NOT NULL
     OR EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL))"""
 
-#: Of the jobs that a job comes after, those that have not ended.
+#: The number of unfinished jobs that a job depends on.
 _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier.id = on_id
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
 
@@ -333,5 +333,5 @@ _MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
 
 
 def _storable(text: str | None) -> str | None:
-    """Escape what is no Unicode: a file name may hold it, SQLite does not."""
+    """Escape characters that are not valid Unicode: a file name may contain them, SQLite text may not."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()

@@ -1,8 +1,8 @@
-"""Whose turn it is to write to the store, and whom a writer waits for.
+"""Turn-taking between writers to the store, and notes about the process that a writer waits for.
 
-SQLite lets those who wait try again after pauses that grow, so whoever comes often gets in, and a supervisor among busy clients
-starves. So a supervisor that has to wait holds a lock of its own until it has written, and clients let it go first.
-A writer that waits for longer than a few seconds says once for whom. It changes no row.
+SQLite makes waiting writers retry after growing pauses, so frequent writers win, and a supervisor among busy clients starves.
+So a supervisor that has to wait holds a lock of its own until it has written, and clients let it go first.
+A writer that waits for more than a few seconds reports once which process it waits for. No row is changed here.
 """
 
 import contextlib
@@ -14,13 +14,13 @@ from ..system import shield
 from ..system.lock import FileLock, is_held
 from . import lock_holder
 
-#: Seconds after which a writer that waits says for whom.
+#: Seconds after which a waiting writer reports which process it waits for.
 PATIENCE = 3.0
 
-#: Longest that a client lets supervisors go first, and between two looks whether they still want to, in seconds.
+#: Longest time that a client lets supervisors go first, and the interval between two checks, in seconds.
 _COURTESY, _LOOK = 0.5, 0.01
 
-#: Longest that a supervisor waits like any other, and that one try to begin may take, in seconds.
+#: Longest time that a supervisor waits like any other writer, and that one try to begin may take, in seconds.
 _UNCROWDED, _TRY = 0.01, 0.05
 
 
@@ -34,12 +34,12 @@ class Turn:
     first : bool
         Whether this process is a supervisor.
     tell : callable
-        Told once for each wait that takes long, in one sentence.
+        Called once with one sentence for each long wait.
     """
 
     def __init__(self, database: str, *, first: bool, tell: Callable[[str], None]) -> None:
         self._database = database
-        self._lock = f"{database}.turn.lock"  # which supervisors share while they are to go first
+        self._lock = f"{database}.turn.lock"  # shared by supervisors while they go first
         self._first = first
         self._tell = tell
         self._wish: FileLock | None = None
@@ -58,7 +58,7 @@ class Turn:
         Raises
         ------
         sqlite3.Error
-            If SQLite refuses, or others have not let go by then.
+            If SQLite refuses, or others have not finished by then.
         """
         if self._first and _refusal(connection, min(_UNCROWDED, longest)) is None:
             return
@@ -74,8 +74,8 @@ class Turn:
                 told = True
 
     def _refusal_in_line(self, connection: sqlite3.Connection, longest: float) -> sqlite3.OperationalError | None:
-        """Try once to begin, after supervisors that are to go first; or, as one of them, before clients that come from now on."""
-        with contextlib.suppress(OSError):  # no room for a lock: then nobody gives way
+        """Try once to begin: as a client after waiting supervisors, as a supervisor before clients that arrive from now on."""
+        with contextlib.suppress(OSError):  # no space for a lock file: then no client gives way
             if not self._first:
                 self._give_way()
             elif self._wish is None:
@@ -88,18 +88,18 @@ class Turn:
             time.sleep(_LOOK)
 
     def pass_on(self) -> None:
-        """Let clients go on: what was begun has ended, or could not begin."""
+        """Let clients continue: the transaction has ended, or could not begin."""
         if self._wish is not None:
             self._wish.close()
             self._wish = None
 
     def _sentence(self) -> str:
-        who = lock_holder.writer(self._database, only_stopped=False) or "the store is held by another process"
-        return f"waiting to write to the store, for {PATIENCE:.0f} s so far: {who}."
+        who = lock_holder.writer(self._database, only_stopped=False) or "the store is locked by another process"
+        return f"waiting to write to the store for {PATIENCE:.0f} s so far: {who}."
 
 
 def _refusal(connection: sqlite3.Connection, seconds: float) -> sqlite3.OperationalError | None:
-    """Begin a transaction within so many seconds; return why not where another writes all the while."""
+    """Begin a transaction within a time limit; return the error if another process keeps writing."""
     [(usual,)] = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
     try:

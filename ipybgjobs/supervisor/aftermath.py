@@ -1,6 +1,6 @@
-"""What the end of a job means for others: those that come after it, the hook of its class, the command of `on_finish`.
+"""Consequences of a job's end: its dependent jobs, the hook of its class, the command of `on_finish`.
 
-It changes the store and nothing else; the command is run once that is committed.
+It changes only the store; the command is run after the commit.
 """
 
 from dataclasses import dataclass
@@ -22,26 +22,26 @@ class _Ended:
 
 
 class Aftermath:
-    """Follows ends of jobs.
+    """Carries out the consequences of jobs' ends.
 
     Parameters
     ----------
     policies : Policies
-        What the configuration files say.
+        The configuration files' settings.
     """
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
 
     def follow(self, step: Step, job: Task | Unread, state: JobState, error: str | None) -> None:
-        """A job has ended.
+        """Carry out the consequences of a job's end.
 
         Parameters
         ----------
         step : Step
             The transaction.
         job : Task or Unread
-            The job, as it was before.
+            The job, as it was before it ended.
         state : JobState
             How it ended.
         error : str or None
@@ -69,8 +69,8 @@ class Aftermath:
 
 def _fail(step: Step, job: Task | Unread, end: _Ended) -> list[_Ended]:
     """Fail a job that needed another's success."""
-    was = "was cancelled" if end.state is JobState.CANCELLED else "has failed"
-    error = f"job {end.job.id} ({end.job.target}), which it comes after, {was}"
+    was = "was cancelled" if end.state is JobState.CANCELLED else "failed"
+    error = f"job {end.job.id} ({end.job.target}), which it depends on, {was}"
     if not step.change.fail_queued(job.id, error):
         return []
     step.effects.say(f"job {job.id} failed before it started: {error}")
@@ -93,7 +93,7 @@ def _fields(job: Task, end: _Ended, now: float) -> dict[str, str]:
 
 
 def _filled(word: str, fields: dict[str, str]) -> str:
-    """Fill in the fields, each once: what a field says is not looked at again."""
+    """Fill in the fields, each once: inserted values are not expanded again."""
     parts = word.split("{")
     filled = parts[0]
     for part in parts[1:]:

@@ -22,20 +22,20 @@ from .termination import Ending
 
 
 class Found(Enum):
-    """What a look at an attempt folder finds."""
+    """The status of an attempt, as its folder shows it."""
 
     VOID = "void"  #: it has not started, and never will
     WATCHED = "watched"
     GONE = "gone"
     ELSEWHERE = "elsewhere"
-    UNCLEAR = "unclear"  #: no descriptor, no space: to be looked at again
+    UNCLEAR = "unclear"  #: out of descriptors or disk space: to be checked again
 
 
 def look(folder: str, executor: LocalExecutor) -> Found:
-    """Find out about an attempt that somebody else launched.
+    """Determine the status of an attempt that another process launched.
 
-    The start marker decides: where there is none, it is created as void, and whoever creates it first wins. A process that has
-    begun, and taken its marker away, is found all the same.
+    The start marker decides: if there is none, it is created as void, and the first to create it wins. A process that has begun
+    and removed its marker is found anyway.
     """
     try:
         return _look(folder, executor)
@@ -46,7 +46,7 @@ def look(folder: str, executor: LocalExecutor) -> Found:
 def _look(folder: str, executor: LocalExecutor) -> Found:
     try:
         started = Started(void=True) if attempt.claim_start(folder, {"void": True}) else reports.started(folder) or Started()
-    except (FileNotFoundError, NotADirectoryError):  # claimed, and not even a folder, or none any more
+    except (FileNotFoundError, NotADirectoryError):  # claimed, but its folder was never created or is gone
         started = Started(void=True)
     if started.void:
         return _look_without_marker(folder, executor)
@@ -57,7 +57,7 @@ def _look(folder: str, executor: LocalExecutor) -> Found:
 
 
 def _look_without_marker(folder: str, executor: LocalExecutor) -> Found:
-    """There is no marker, or it is void: nobody starts any more; whether somebody had before, and took it away, is seen apart."""
+    """Determine the status without a marker, or with a void one: no process can start any more, but one may have removed it."""
     process = _unmarked(folder)
     if process is not None and executor.watch(folder, process):
         return Found.WATCHED
@@ -65,16 +65,16 @@ def _look_without_marker(folder: str, executor: LocalExecutor) -> Found:
 
 
 def _unmarked(folder: str) -> ProcessIdentity | None:
-    """The process that has begun an attempt whose marker is gone: it still holds the file from which that was made.
+    """Return the process that began an attempt whose marker is gone: it still holds the file from which the marker was made.
 
-    One that was too late to begin has closed its file before that lost its name.
+    A process that was too late to begin closed its file before the file lost its name.
     """
     leader = tree.leader_that_holds(f"{folder}/{attempt.STARTED}.")
     return None if leader is None else identity.current(leader)
 
 
 def _process(folder: str, started: Started) -> ProcessIdentity | None:
-    """The process that a start marker names; where a job has spoiled its marker, the one that writes the attempt's log."""
+    """Return the process that a start marker names; if a job has damaged its marker, the one that writes the attempt's log."""
     if started.process is not None and started.process[0] != os.getpid():
         return ProcessIdentity(*started.process)
     writer = tree.leader_that_writes(f"{folder}/{attempt.OUTPUT}")
@@ -82,9 +82,9 @@ def _process(folder: str, started: Started) -> ProcessIdentity | None:
 
 
 def never_started(folder: str) -> bool:
-    """Whether an attempt whose process has ended had not started, so that it can be launched again as if it had not been.
+    """Return whether an attempt whose process has ended never started, so that it can be launched again.
 
-    The process has left neither a start marker nor an outcome, and nobody else will start in this folder.
+    The process left neither a start marker nor an outcome, and no other process will start in this folder.
     """
     if os.path.lexists(f"{folder}/{attempt.OUTCOME}"):
         return False
@@ -96,14 +96,14 @@ def never_started(folder: str) -> bool:
 
 
 def began(folder: str, started_at: float | None, clock: Callable[[], float] = time.time) -> float:
-    """When an attempt began, on the monotonic clock: as its worker wrote in this boot, else as its row says.
+    """Return when an attempt began, on the monotonic clock: from its worker's record of this boot, otherwise from its row.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
     started_at : float or None
-        What the row says, in seconds since the epoch; None: now.
+        The time in the row, in seconds since the epoch; None: now.
     clock : callable
         Seconds since the epoch.
     """
@@ -114,7 +114,7 @@ def began(folder: str, started_at: float | None, clock: Callable[[], float] = ti
 
 
 def is_gone_elsewhere(folder: str) -> bool:
-    """Whether an attempt's process, whose PID can't be seen here, is gone for certain; not while that can't be told."""
+    """Return whether a process whose PID is not visible here is certainly gone; False while that can't be determined."""
     try:
         return occupancy.is_attempt_gone(folder, reports.started(folder) or Started())
     except OSError as error:
@@ -122,12 +122,12 @@ def is_gone_elsewhere(folder: str) -> bool:
 
 
 def last_words(folder: str) -> str:
-    """What the process of an attempt printed last, in a line."""
-    return private_file.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "supervisor.err may say why"
+    """Return the last line that the process of an attempt printed."""
+    return private_file.tail(f"{folder}/{attempt.OUTPUT}", 1, 500).strip() or "see supervisor.err"
 
 
 def begin_ending(running: Running, reason: Outcome, grace: float, executor: LocalExecutor) -> Ending | None:
-    """Begin to end an attempt; None where it is enough to void its start, or where its processes can't be seen."""
+    """Begin to end an attempt; None if voiding its start is enough, or if its processes are not visible."""
     folder = running.folder
     started = Started(void=True)
     with contextlib.suppress(OSError):  # no folder yet, or a full disk

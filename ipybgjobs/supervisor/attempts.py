@@ -11,25 +11,25 @@ if TYPE_CHECKING:
 
 
 class Attempts:
-    """What the supervisor has in hand, by attempt folder."""
+    """The attempts that the supervisor is handling, by attempt folder."""
 
     def __init__(self) -> None:
         self.running: dict[str, Running] = {}
-        self.leaving: dict[str, Leaving] = {}  #: whose process has gone; still in `running`
+        self.leaving: dict[str, Leaving] = {}  #: those whose process is gone; still in `running`
         self.ended: dict[str, Exit] = {}  #: not yet recorded; still in `running`
         self.voided: dict[str, Running] = {}  #: to be launched again
-        self.unclear: set[str] = set()  #: to be looked at again; still in `running`
+        self.unclear: set[str] = set()  #: to be checked again; still in `running`
 
     def any(self) -> bool:
-        """Whether there is anything."""
+        """Return whether there are any attempts."""
         return bool(self.running or self.ended or self.voided)
 
     def in_hand(self) -> list[Running]:
-        """All of them, those that are to be launched again included."""
+        """Return all of them, including those that are to be launched again."""
         return [*self.running.values(), *self.voided.values()]
 
     def void(self, run: Running) -> None:
-        """Have an attempt launched again that has not started, and never will in its folder."""
+        """Mark an attempt to be launched again that has not started, and never will in its folder."""
         run.voided_at = time.monotonic()
         self.unclear.discard(run.folder)
         self.running.pop(run.folder, None)
@@ -37,7 +37,7 @@ class Attempts:
         self.voided[run.folder] = run
 
     def hold(self, run: Running, *, is_unclear: bool) -> None:
-        """Have an attempt in hand that was found."""
+        """Add an attempt that was found."""
         self.running[run.folder] = run
         if is_unclear:
             self.unclear.add(run.folder)
@@ -45,17 +45,17 @@ class Attempts:
             self.unclear.discard(run.folder)
 
     def refuse(self, run: Running, reason: str) -> None:
-        """Have an attempt denied that was claimed, and can't be launched."""
+        """Mark a claimed attempt that can't be launched as denied."""
         run.refused = reason
         self.running[run.folder], self.ended[run.folder] = run, Exit(run.folder)
 
     def give_up(self, run: Running, trouble: str) -> None:
-        """Have an attempt end that can't be looked at."""
+        """Mark an attempt that can't be inspected as ended."""
         run.trouble = trouble
         self.running[run.folder], self.ended[run.folder] = run, Exit(run.folder)
 
     def forget(self, folder: str) -> None:
-        """Let go of an attempt whose end, or whose next launch, is in the store."""
+        """Forget an attempt whose end or next launch is in the store."""
         for held in (self.running, self.leaving, self.ended, self.voided):
             held.pop(folder, None)
         self.unclear.discard(folder)

@@ -1,4 +1,4 @@
-"""Whether somebody has set the clock: then the times of delays and deadlines in the store are to be moved with it."""
+"""Notice when the clock is set, and move the times of delays and deadlines in the store with it."""
 
 from collections.abc import Callable
 
@@ -6,23 +6,23 @@ from ..model.records import Owner
 from ..store.database import Database
 from ..store.schedule import Schedule
 
-#: A step of the clock that is larger, in seconds, moves delays and deadlines with it.
+#: A larger step of the clock, in seconds, moves delays and deadlines with it.
 _STEP = 2.0
 
 
 class Timing:
-    """Compares the clock that people set with the one that nobody sets.
+    """Compares the clock that can be set with the one that can't.
 
     Parameters
     ----------
     database : Database
         The store.
     owner : Owner
-        Whose jobs are looked after.
+        Owner of the jobs.
     clock : callable
         Seconds since the epoch.
     since_boot : callable
-        Seconds since the machine booted, its sleep counted.
+        Seconds since the machine booted, including sleep.
     """
 
     def __init__(self, database: Database, owner: Owner, clock: Callable[[], float], since_boot: Callable[[], float]) -> None:
@@ -30,10 +30,10 @@ class Timing:
         self._owner = owner
         self._clock = clock
         self._since_boot = since_boot
-        self._booted_at: float | None = None  # by the clock that the store's times are of; None: not looked at yet
+        self._booted_at: float | None = None  # by the clock of the store's times; None: not read yet
 
     def follow(self) -> bool:
-        """Move the times in the store where the clock was set; whether times in hand are to be looked up anew.
+        """Move the times in the store if the clock was set; return whether cached times have to be looked up again.
 
         Raises
         ------
@@ -52,6 +52,6 @@ class Timing:
         return True
 
     def give(self, queues: Schedule) -> None:
-        """Give the clock, in a transaction, to jobs whose times are of another boot's."""
+        """Assign the current clock, in a transaction, to jobs whose times are from another boot."""
         if self._booted_at is not None:
             queues.give_clock(self._booted_at)

@@ -1,7 +1,7 @@
-"""The first step of a tick: which attempts have ended, were lost or never began, looked at one by one.
+"""The first step of a tick: find attempts that have ended, were lost or never began, one by one.
 
-Whatever is wrong with one attempt ends this one, and no other. It changes what the supervisor has in hand, and no row; and it
-never waits.
+A problem with one attempt ends that attempt and no other. It changes only what the supervisor holds in memory, never a row, and
+it never waits.
 """
 
 import functools
@@ -19,18 +19,18 @@ from .running import Running
 
 
 class Collector:
-    """Looks at attempts.
+    """Checks attempts.
 
     Parameters
     ----------
     attempts : Attempts
-        What the supervisor has in hand.
+        The attempts that the supervisor is handling.
     executor : LocalExecutor
-        Who launches, and notices ends.
+        Launches attempts, and notices their ends.
     policies : Policies
-        What the configuration files say.
+        The configuration files' settings.
     backoff : Backoff
-        Told which launches could be made.
+        Informed about which launches worked.
     """
 
     def __init__(self, attempts: Attempts, executor: LocalExecutor, policies: Policies, backoff: Backoff) -> None:
@@ -40,14 +40,14 @@ class Collector:
         self._backoff = backoff
 
     def attend(self, run: Running, look: Callable[[], None]) -> None:
-        """Look at one attempt: whatever is wrong with it ends this one, and no other."""
+        """Check one attempt: a problem with it ends this attempt and no other."""
         try:
             look()
         except Exception as error:
             self._attempts.give_up(run, f"{type(error).__name__}: {error}")
 
     def find(self, run: Running) -> None:
-        """Find out about an attempt that another supervisor, or a fork server that is gone, launched."""
+        """Determine the status of an attempt that was launched by another supervisor or by a fork server that is gone."""
         found = attempt_status.look(run.folder, self._executor)
         run.begun |= found in (Found.WATCHED, Found.GONE, Found.ELSEWHERE) or run.folder in self._executor.begun
         if found is Found.VOID and not run.begun:
@@ -59,7 +59,7 @@ class Collector:
             self._leave(run, exit_from_folder(run.folder))
 
     def collect(self, ready: Iterable[int]) -> None:
-        """Take what has ended, or could not be launched, and go on with what is about to.
+        """Collect attempts that have ended or could not be launched, and continue with those that are ending.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class Collector:
         for end in self._executor.ended(ready):
             run = self._attempts.running.get(end.folder)
             if run is None:
-                self._executor.acknowledge([end.folder])  # it was voided before it could start
+                self._executor.acknowledge([end.folder])  # it was voided before it started
             else:
                 self.attend(run, functools.partial(self._leave, run, end))
 
@@ -98,7 +98,7 @@ class Collector:
             self.attend(run, functools.partial(self.find, run))
 
     def _leave(self, run: Running, end: Exit) -> None:
-        """A process has gone: where it never began, it is launched again; else its end is found out."""
+        """Handle a process that is gone: if it never began, it is launched again; otherwise its end is determined."""
         if end.folder in self._attempts.leaving or end.folder in self._attempts.ended:
             return
         if not (run.begun or end.begun) and attempt_status.never_started(end.folder):
@@ -120,14 +120,14 @@ class Collector:
     # -- endings --------------------------------------------------------------------------------------------------
 
     def begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
-        """Begin to end an attempt, which is looked at at each tick from then on."""
+        """Begin to end an attempt, which is then checked at each tick."""
         self.attend(run, functools.partial(self._begin_ending, run, reason, grace))
 
     def _begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
         run.ending = attempt_status.begin_ending(run, reason, grace, self._executor)
 
     def go_on_ending(self) -> None:
-        """Do what is due for the attempts that are being ended."""
+        """Take the next steps for the attempts that are being ended."""
         for run in list(self._attempts.running.values()):
             if run.ending is not None and run.folder not in self._attempts.ended:
                 self.attend(run, functools.partial(self._go_on_ending, run))

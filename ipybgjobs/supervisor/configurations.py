@@ -1,7 +1,7 @@
-"""The configuration files again, outside the kernel, at the moment of launch.
+"""Evaluate the configuration files again, outside the kernel, at launch.
 
-A short-lived child evaluates them to plain data when a file (or its absence) has changed; until it has answered, and while a
-file can't be read, what depends on it waits. Nothing is denied for a file that can't be read.
+A short-lived child evaluates them to plain data when a file (or its absence) has changed. Until it has answered, and while a
+file can't be read, the jobs that depend on it wait. No job is denied because a file can't be read.
 """
 
 import time
@@ -15,47 +15,47 @@ from ..system.child import Question
 from ..system.roles import command
 from ..targets.context import Context
 
-#: Longest that the files may take to be evaluated, in seconds.
+#: Longest time that evaluating the files may take, in seconds.
 LONGEST_EVALUATION = 60.0
 
-#: Seconds after which it is said that the files take long.
+#: Seconds after which a slow evaluation is reported.
 LONG_EVALUATION = 3.0
 
 #: Seconds before an evaluation that died is repeated.
 PAUSE = 5.0
 
-#: What an evaluation depends on: the files, and the interpreter that evaluates them.
+#: An evaluation depends on the files, and on the interpreter that evaluates them.
 _Key = tuple[tuple[sources.Source, ...], str, str]
 
 
 @dataclass(slots=True)
 class _Evaluation:
-    """A child that evaluates files, or what it said."""
+    """A child that evaluates files, or its answer."""
 
     paths: tuple[str, ...]
     signature: sources.Signature
     question: Question | None
     settings: Settings | None = None
     error: str | None = None
-    again_at: float | None = None  #: on the monotonic clock: it died without an answer, and is to be repeated
+    again_at: float | None = None  #: on the monotonic clock: when to repeat it, since it died without an answer
     began_at: float = field(default_factory=time.time)  #: seconds since the epoch
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes longer than anybody should wait without a word."""
+        """Return whether it takes so long that it has to be reported."""
         return self.question is not None and time.monotonic() >= self.question.began + LONG_EVALUATION
 
     @property
     def problem(self) -> str | None:
-        """Why the jobs that depend on it can't start; None where nothing is known to keep them."""
+        """Explain why the jobs that depend on it can't start; None if no reason is known."""
         if not self.is_slow:
             return self.error
         files = ", ".join(path for path, stamp in zip(self.paths, self.signature, strict=True) if stamp) or "no file"
         since = time.strftime("%H:%M:%S", time.localtime(self.began_at))
-        return f"reading the configuration ({files}) takes long, since {since}; jobs that depend on it wait"
+        return f"reading the configuration ({files}) has been slow since {since}; jobs that depend on it are waiting"
 
     def is_stale(self, signature: sources.Signature) -> bool:
-        """Whether the files have changed since, or the child is to be started once more."""
+        """Return whether the files have changed since, or the child has to be started again."""
         return self.signature != signature or (self.again_at is not None and time.monotonic() >= self.again_at)
 
 
@@ -64,39 +64,39 @@ def _key(context: Context) -> _Key:
 
 
 class Policies:
-    """What the files of each caller say."""
+    """The settings of each caller's files."""
 
     def __init__(self) -> None:
         self._evaluations: dict[_Key, _Evaluation] = {}
-        self._stale: set[_Key] = set()  # whose files had changed at the last look
-        self._wanted: dict[_Key, Context] = {}  # asked for and not known
-        self.latest = Settings()  #: of the last evaluation that succeeded
-        self.is_read = False  #: whether one has succeeded; until then `latest` is nobody's
+        self._stale: set[_Key] = set()  # whose files had changed at the last check
+        self._wanted: dict[_Key, Context] = {}  # requested and unknown
+        self.latest = Settings()  #: of the last successful evaluation
+        self.is_read = False  #: whether one has succeeded; until then `latest` has only defaults
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when a child answers."""
         return [e.question.fileno() for e in self._evaluations.values() if e.question]
 
     def limit(self) -> float | None:
-        """When a running evaluation is given up, or said to take long, on the monotonic clock; None where none runs."""
+        """Return when a running evaluation is reported as slow or given up, on the monotonic clock; None if none runs."""
         asked = [(e.question, e.is_slow) for e in self._evaluations.values() if e.question]
         return min((q.limit if slow else q.began + LONG_EVALUATION for q, slow in asked), default=None)
 
     def settings(self, context: Context) -> Settings | None:
-        """Return what the files of a caller say; None while that is not known (see `problem`)."""
+        """Return the settings of a caller's files; None while they are unknown (see `problem`)."""
         key = _key(context)
         paths = [path for path, _ in key[0]]
         evaluation = self._evaluations.get(key)
         signature = sources.signature(paths)
         if evaluation is None or evaluation.is_stale(signature):
             if evaluation is not None and evaluation.question is not None:
-                evaluation.question.give_up()  # it reads what is no longer there
+                evaluation.question.give_up()  # it is reading outdated files
             self._evaluations[key] = self._begin(key, tuple(paths), signature)
             return None
         return None if evaluation.question else evaluation.settings
 
     def look(self) -> None:
-        """Look whether files have changed since they were evaluated, so that `known` need not: it is asked in a transaction."""
+        """Check for changed files, so that `known`, which is called in a transaction, need not."""
         self._stale = {
             key
             for key, evaluation in self._evaluations.items()
@@ -104,7 +104,7 @@ class Policies:
         }
 
     def known(self, context: Context) -> Settings | None:
-        """Return what the files of a caller said at the last `look`; None while that is not known: `begin` finds it out."""
+        """Return the settings of a caller's files at the last `look`; None while unknown, until `begin` has evaluated them."""
         key = _key(context)
         evaluation = self._evaluations.get(key)
         if evaluation is None or key in self._stale:
@@ -113,36 +113,36 @@ class Policies:
         return None if evaluation.question else evaluation.settings
 
     def begin(self) -> None:
-        """Have evaluated what was wanted and not known."""
+        """Evaluate the settings that were requested and unknown."""
         wanted, self._wanted = self._wanted, {}
         for context in wanted.values():
             self.settings(context)
 
     def changed(self) -> bool:
-        """Whether files have changed since they were evaluated."""
+        """Return whether files have changed since they were evaluated."""
         return any(e.is_stale(sources.signature(path for path, _ in key[0])) for key, e in self._evaluations.items())
 
     @property
     def logs(self) -> LogSettings | None:
-        """What is said of the log files; where no file can be read, the defaults without rotation. None: not known yet."""
+        """Return the log settings; if no file can be read, the defaults without rotation. None: unknown as yet."""
         if self.is_read:
             return self.latest.logs
         return KEEP_ALL if any(e.error and e.again_at is None for e in self._evaluations.values()) else None
 
     @property
     def unknown(self) -> bool:
-        """Whether the first answer is still to come, and may come at any moment."""
+        """Return whether the first answer is still pending."""
         return bool(self._evaluations) and all(
             e.question and not e.settings and not e.is_slow for e in self._evaluations.values()
         )
 
     @property
     def problem(self) -> str | None:
-        """Why some jobs can't start; None if nothing keeps them."""
+        """Explain why some jobs can't start; None if there is no reason."""
         return next((found for e in self._evaluations.values() if (found := e.problem)), None)
 
     def problem_of(self, context: Context) -> str | None:
-        """Why the jobs of a caller can't start; None if nothing is known to keep them."""
+        """Explain why the jobs of a caller can't start; None if no reason is known."""
         evaluation = self._evaluations.get(_key(context))
         return None if evaluation is None else evaluation.problem
 
@@ -152,11 +152,11 @@ class Policies:
         try:
             return _Evaluation(paths, signature, Question(child, files, LONGEST_EVALUATION))
         except OSError as error:
-            problem = f"{executable} can't be started to read the configuration: {error.strerror}"
+            problem = f"{executable} could not be started to read the configuration: {error.strerror}"
             return _Evaluation(paths, signature, None, error=problem, again_at=time.monotonic() + PAUSE)
 
     def collect(self, ready: Iterable[int]) -> bool:
-        """Take what children have answered; whether there is news."""
+        """Take the children's answers; return whether there is news."""
         descriptors, news = set(ready), False
         for evaluation in self._evaluations.values():
             question = evaluation.question
@@ -183,5 +183,5 @@ class Policies:
         evaluation.error = (
             problem
             or answer.get("error")
-            or f"the configuration can't be read: {complaint[-300:] or 'the process that reads it ended without an answer'}"
+            or f"the configuration can't be read: {complaint[-300:] or 'the process reading it ended without an answer'}"
         )

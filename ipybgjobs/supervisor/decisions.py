@@ -1,8 +1,8 @@
-"""What one transaction of the supervisor decides: how attempts ended, which are late, what users asked for, what starts.
+"""The decisions of one transaction of the supervisor: attempts' ends, timeouts, users' requests, and starts.
 
-It changes the store and nothing else; what is to follow once that is committed is returned as `Effects`. What files say has been
-looked at before (see `judging`): a transaction is what others wait for. It looks at no clock and draws no number: made anew (see
-`transacting`), it does the same.
+It changes only the store; the actions to take after the commit are returned as `Effects`. Files were read before (see
+`judging`), since others wait for a transaction. It reads no clock and draws no random number: when repeated (see
+`transacting`), it decides the same.
 """
 
 from collections.abc import Sequence
@@ -27,23 +27,23 @@ from .verdict import REASONS
 #: Seconds after which something that failed (a full disk, a locked store) is retried.
 AGAIN = 1.0
 
-#: Launches of one attempt that follow each other at once.
+#: Number of launches of one attempt that follow each other without a pause.
 _PROMPT_LAUNCHES = 3
 
 _DEADLINE = "its deadline (retry_until) has passed"
 
 
 class Decider:
-    """Decides.
+    """Makes the decisions.
 
     Parameters
     ----------
     attempts : Attempts
-        What the supervisor has in hand; read, not changed.
+        The attempts that the supervisor is handling; read, not changed.
     starter : Starter
-        Which queued jobs start.
+        Decides which queued jobs start.
     policies : Policies
-        What the configuration files say.
+        The configuration files' settings.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Decider:
         change, queues : Transitions, Schedule
             The transaction.
         ends : sequence of End
-            How attempts have ended, judged already.
+            How attempts have ended, already judged.
         monotonic : float
             The monotonic clock, in seconds.
         """
@@ -83,10 +83,10 @@ class Decider:
             step.effects.released |= change.release_environment(environment)
         return step.effects
 
-    # -- step 1: record what has ended ----------------------------------------------------------------------------
+    # -- step 1: record ended attempts ----------------------------------------------------------------------------
 
     def _record(self, step: Step, end: End) -> None:
-        """Record an attempt's end, and what it means for the job."""
+        """Record an attempt's end, and its consequence for the job."""
         step.effects.recorded.append(end.run.folder)
         if end.claim is not None:
             self._follow(step, end.run, end.claim.job, end)
@@ -116,7 +116,7 @@ class Decider:
             step.effects.fail(said, verdict.traceback)
 
     def _fail_or_retry(self, step: Step, task: Task, number: int, verdict: Verdict, end: End) -> str:
-        """Retry by rule, or fail; say which."""
+        """Retry by the retry policy, or fail; return how to report it."""
         record = task.record
         rules = replace(record.rules, max_attempts=record.allowed_attempts)
         delay = next_delay(rules, number, end.failure, end.luck)
@@ -142,13 +142,13 @@ class Decider:
             text = f"job {job.id}: the hook of {job.target} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
             step.effects.fail(text, verdict.traceback)
 
-    # -- step 2: enforce time-outs and deadlines ------------------------------------------------------------------
+    # -- step 2: enforce timeouts and deadlines -------------------------------------------------------------------
 
     def _enforce(self, step: Step, monotonic: float) -> None:
         grace = self._policies.latest.kill_grace_seconds
         for run in self._attempts.running.values():
             if run.is_late(monotonic, step.schedule.now) and run.folder not in self._attempts.ended:
-                gone = run.folder in self._attempts.leaving  # what it has left is being ended
+                gone = run.folder in self._attempts.leaving  # the processes that it left are being ended
                 if not gone and step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
                     step.effects.endings.append((run, Outcome.TIMEOUT, grace))
                 step.effects.late.append(run)
@@ -171,12 +171,12 @@ class Decider:
         elif request.verb == "adopt" and request.job_id is not None and request.note is not None:
             self._adopt(step, request.job_id, request.note)
         else:
-            step.effects.fail(f"request {request.id} about job {request.job_id} can't be read: no client of ipybgjobs wrote it")
+            step.effects.fail(f"request {request.id} for job {request.job_id} can't be read: it was not written by ipybgjobs")
 
     def _retry(self, step: Step, job_id: int, surroundings: dict[str, int]) -> None:
         step.effects.environments.update(step.change.environment_of(job_id))
         if step.change.retry(job_id, surroundings):
-            step.effects.say(f"job {job_id} is retried, as asked")
+            step.effects.say(f"job {job_id} queued for a manual retry")
         step.effects.environments.add(surroundings["environment"])
 
     def _adopt(self, step: Step, job_id: int, note: str) -> None:
@@ -203,7 +203,7 @@ class Decider:
         for run in self._attempts.voided.values():
             self._relaunch(step, run)
         refused: list[tuple[Task | Unread, str]] | None = None
-        while refused is None or refused:  # what comes after a job that was refused may start now
+        while refused is None or refused:  # jobs that depend on a refused job may be able to start now
             starts, refused = self._starter.claim(step)
             step.effects.starts += starts
             for job, reason in refused:
@@ -211,7 +211,7 @@ class Decider:
                 self._aftermath.follow(step, job, JobState.FAILED, reason)
 
     def _relaunch(self, step: Step, run: Running) -> None:
-        """Launch an attempt again whose launch was voided."""
+        """Launch an attempt again after its launch was voided."""
         claim = step.schedule.claimed(run.job_id, run.number)
         if claim is None:
             step.effects.recorded.append(run.folder)
@@ -219,7 +219,7 @@ class Decider:
             reason = claim.ending or Outcome.CANCELLED
             self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
         elif self._starter.backoff.waits or self._rest_of(step, run, claim) > 0:
-            self._give_back(step, run, claim)  # something keeps launches from working: no hurry
+            self._give_back(step, run, claim)  # launches are failing: no hurry
         elif refusal := self._starter.refusal(claim.job):
             self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
         elif start := self._starter.relaunch(step, claim):
@@ -230,11 +230,11 @@ class Decider:
             self._give_back(step, run, claim)
 
     def _rest_of(self, step: Step, run: Running, claim: Claim) -> float:
-        """Seconds until an attempt may be launched again whose launches come to nothing."""
+        """Return the seconds until an attempt whose launches keep failing may be launched again."""
         return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - step.monotonic
 
     def _give_back(self, step: Step, run: Running, claim: Claim) -> None:
-        """Let a job that can't be launched now wait in its queue, without a slot; a hook, which has none, waits here."""
+        """Return a job that can't be launched now to its queue, without a slot; a hook, which has no slot, waits here."""
         if run.is_hook:
             self._starter.hold(claim.job, run.problem)
             return
@@ -243,19 +243,19 @@ class Decider:
         if step.change.give_back(claim.job.id, run.number, due, problem):
             step.effects.recorded.append(run.folder)
             step.effects.discarded.append(run.folder)
-            step.effects.say(f"{_head(claim.job, run.number)} has not started, and is back in its queue: {self._why(run, claim)}")
+            step.effects.say(f"{_head(claim.job, run.number)} did not start and is back in its queue: {self._why(run, claim)}")
 
     def _why(self, run: Running, claim: Claim) -> str:
-        """Why an attempt could not be launched."""
+        """Return why an attempt could not be launched."""
         unknown = self._policies.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
-        return run.problem or self._starter.backoff.reason or unknown or "its configuration is not known yet"
+        return run.problem or self._starter.backoff.reason or unknown or "its configuration has not been read yet"
 
     def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
         self._record(step, End(run, claim, verdict, Failure()))
 
 
 def _explained(step: Step, run: Running, job: Task | Unread, verdict: Verdict) -> Verdict:
-    """A time-out by the job's deadline says so."""
+    """Name the job's deadline as the reason for a timeout that it caused."""
     deadline = None if isinstance(job, Unread) or run.is_hook else job.record.deadline
     if verdict.outcome is Outcome.TIMEOUT and deadline is not None and step.schedule.now >= deadline:
         return replace(verdict, error=_DEADLINE)
@@ -263,12 +263,12 @@ def _explained(step: Step, run: Running, job: Task | Unread, verdict: Verdict) -
 
 
 def _is_hook_of_a_live_job(claim: Claim) -> bool:
-    """Whether it was to call a hook of a job that has been retried meanwhile."""
+    """Return whether it was to call a hook of a job that has been retried in the meantime."""
     return claim.number == 0 and isinstance(claim.job, Task) and not claim.job.record.state.ended
 
 
 def _head(job: Task | Unread, number: int | None = None) -> str:
-    """What a line of the log begins with."""
+    """Return the beginning of a log line."""
     if isinstance(job, Unread):
         return f"job {job.id}" if number is None else f"job {job.id} attempt {number}"
     attempt = "" if number is None else f" attempt {number} of {job.record.allowed_attempts}"

@@ -1,4 +1,4 @@
-"""A transaction of the supervisor, and what it has decided: to be done once it is committed."""
+"""A transaction of the supervisor, and the actions it has decided on, to be taken after the commit."""
 
 from dataclasses import dataclass, field
 
@@ -19,62 +19,62 @@ class Start:
     number: int
     folder: str  #: absolute
     settings: Settings
-    slot: int | None  #: number of the queue's slot; None for a hook
+    slot: int | None  #: slot number in the queue; None for a hook
     environment: str  #: the job's variables as JSON text
 
     @property
     def slot_environment(self) -> dict[str, str]:
-        """The variables that the queue gives to a job in this slot."""
+        """The variables that the queue sets for a job in this slot."""
         queue = self.settings.queues.get(self.task.record.queue)
         return {} if queue is None or self.slot is None else queue.environment(self.slot)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A command to be run because a job has ended."""
+    """A command to be run because a job has finished."""
 
     job_id: int
     command: tuple[str, ...]
-    environment: str  #: the job's variables as JSON text, read before their row goes
+    environment: str  #: the job's variables as JSON text, read before their row is deleted
     cwd: str
 
 
 @dataclass(slots=True)
 class Effects:
-    """What is to be done."""
+    """The actions to take."""
 
     recorded: list[str] = field(default_factory=list)  #: attempt folders whose end is in the store
     starts: list[Start] = field(default_factory=list)
     endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
-    late: list[Running] = field(default_factory=list)  #: whose time-out has been enforced
-    adopted: bool = False  #: jobs are this place's now, because a person said so
-    environments: set[int] = field(default_factory=set)  #: that may have lost their last job
+    late: list[Running] = field(default_factory=list)  #: attempts whose timeout has been enforced
+    adopted: bool = False  #: jobs now belong to this place, because a user adopted them
+    environments: set[int] = field(default_factory=set)  #: environments that may have lost their last job
     discarded: list[str] = field(default_factory=list)  #: attempt folders in which nothing ran, and nothing will
     released: bool = False  #: environment variables were deleted
     messages: list[Message] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        """Have a line written to the log."""
+        """Add a line for the log."""
         self.messages.append(Message(text))
 
     def fail(self, text: str, traceback: str | None = None) -> None:
-        """Have a failure written to both logs."""
+        """Add a failure for both logs."""
         self.messages.append(Message(text, traceback, failure=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One transaction: what changes jobs, what reads the queues, and what is to follow."""
+    """One transaction: access to change jobs and to read the queues, and the actions to follow."""
 
     change: Transitions
     schedule: Schedule
     effects: Effects
-    monotonic: float  #: when it began; the same where it has to be made anew
+    monotonic: float  #: when it began; unchanged if it has to be repeated
     _variables: dict[int, str] = field(default_factory=dict)
 
     def variables(self, environment: int | None) -> str | None:
-        """Environment variables as JSON text, the same object for the same row; None where there is no such row."""
+        """Return environment variables as JSON text, the same object for the same row; None if there is no such row."""
         if environment is None:
             return None
         if environment not in self._variables:

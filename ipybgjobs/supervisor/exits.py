@@ -1,7 +1,7 @@
-"""Attempts whose process has gone, until all that can be known of their end is known, and nothing that is to end is left.
+"""Attempts whose process is gone, until their end is fully known and no process that has to end is left.
 
-It never waits: each is looked at again until then. An exit report is awaited only of a fork server of ours that lives. What a
-worker left behind is ended where the worker did not end by itself, or was being ended; else that is a setting's choice.
+It never waits: each attempt is checked again until then. An exit report is awaited only from a living fork server of ours. The
+processes that a worker left are ended if it did not end by itself or was being ended; otherwise a setting decides.
 """
 
 import time
@@ -15,24 +15,24 @@ from ..system.identity import ProcessIdentity, ProcessState
 from .leftovers import Sweep
 from .running import Running
 
-#: Seconds that a fork server without supervisor is given to write how its child ended.
+#: Seconds that a fork server without a supervisor has to record how its child ended.
 PATIENCE = 2.0
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 INTERVAL = 0.01
 
 
 class Leaving:
-    """One attempt whose process has gone.
+    """One attempt whose process is gone.
 
     Parameters
     ----------
     run : Running
         The attempt.
     end : Exit
-        What was seen of its end; without a status its exit report is awaited.
+        What is known of its end; without a status, its exit report is awaited.
     grace : float or None
-        Seconds that is given to what a worker has left that ended by itself; None: that stays.
+        Seconds that processes left by a worker that ended by itself have to terminate; None: they stay.
     clock : callable
         The monotonic clock, in seconds.
     """
@@ -48,7 +48,7 @@ class Leaving:
         self._sweep: Sweep | None = None
 
     def step(self) -> Exit | None:
-        """Do what is due; return the end once nothing is."""
+        """Take the steps that are due; return the end once nothing is left to do."""
         if self._end.status is None:
             self._end = exit_from_folder(self.run.folder)
             if self._end.status is None and self._is_about_to_report():
@@ -65,17 +65,19 @@ class Leaving:
         return alive and self._clock() < self._report_until
 
     def _begin(self) -> Sweep:
-        """Find out what is to end of what the attempt has left, and how."""
+        """Determine which of the processes that the attempt left have to end, and how."""
         if self.run.ending is not None or reports.outcome(self.run.folder) is None:
             return Sweep(self._left, 0.0, self._clock)
-        seen = self._end.status is not None  # then what the worker left has become an orphan of who saw it
+        seen = (
+            self._end.status is not None
+        )  # then the processes left by the worker are now children of the process that saw its end
         if self._grace is None or (seen and not self._end.left):
             self.run.left_running = [process.pid for process in self._end.left if identity.is_alive(process)]
             return Sweep(list, 0.0, self._clock)
         return Sweep(self._left, self._grace, self._clock)
 
     def _left(self) -> list[ProcessState]:
-        """Whatever of the attempt still lives."""
+        """Return the attempt's processes that are still alive."""
         folder, process = self.run.folder, self._started.process
         known = [] if self.run.ending is None else self.run.ending.known()
         known += tree.writers(f"{folder}/{attempt.OUTPUT}")
@@ -86,7 +88,7 @@ class Leaving:
 
 
 def _launcher(started: Started) -> ProcessIdentity | None:
-    """The fork server that may still write how an attempt ended; None where none does: its worker was init's child, say."""
+    """Return the fork server that may still record how an attempt ended; None if none will, as for a child of init."""
     if started.launcher is None or occupancy.of_attempt(started).key != place.here():
         return None
     launcher = ProcessIdentity(*started.launcher)

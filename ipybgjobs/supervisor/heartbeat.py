@@ -1,6 +1,6 @@
-"""By when a supervisor is to be heard of again: written into its lock, so that whoever looks sees one that hangs.
+"""Promise when a supervisor will next report: written into its lock, so that others can tell when it hangs.
 
-It wakes nobody, and writes at most once in a few seconds: while the supervisor waits, it waits no longer than that anyway.
+It wakes no process, and writes at most once every few seconds: a waiting supervisor never waits longer than that anyway.
 """
 
 import math
@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from ..system.lock import FileLock
 
-#: Seconds that a start, or an end, may take: what a store of an older version holds is migrated, what runs is found again.
+#: Seconds that starting or shutting down may take: an older store is migrated, running attempts are found again.
 LONGEST_STEP = 60.0
 
-#: Seconds that a promise holds at least, so that a supervisor with much to do seldom writes one.
+#: Shortest promise in seconds, so that a busy supervisor rarely writes one.
 _SHORTEST = 5.0
 
 
@@ -33,7 +33,7 @@ class Pulse:
         self._due = -math.inf
 
     def promise(self, seconds: float) -> None:
-        """Be heard of again in so many seconds at the latest."""
+        """Promise to report again within a number of seconds."""
         now = self._clock()
         longest = now + max(seconds, _SHORTEST)
         if not now + seconds <= self._due <= longest:

@@ -1,8 +1,8 @@
-"""background_jobs.log and background_jobs_errors.log: rotated, one line a record, written by the supervisor alone.
+"""background_jobs.log and background_jobs_errors.log: rotated, one line per record, written only by the supervisor.
 
-Whatever stands in a record, it can't start another line. What can't be written is told in `problem`, and harms nothing. Files in
-the state folder go with it where it is moved, and never into another that takes its place. No record is written before the
-configuration of the files is known: by default they are rotated, and a user who keeps everything would lose the oldest.
+No record can start another line, whatever it contains. A failure to write is reported in `problem` and has no other effect.
+Files in the state folder move with it, and never go to another folder that replaces it. No record is written before the log
+settings are known: by default the files are rotated, and a user who keeps everything would lose the oldest.
 """
 
 import datetime as dt
@@ -18,12 +18,12 @@ from ..model import redaction
 from ..state.folder import StateFolder
 from ..system.open_folder import HeldFolder
 
-#: Records that wait for settings; of more, the oldest are let go.
+#: Largest number of records that wait for settings; beyond it, the oldest are dropped.
 _MOST_WAITING = 10_000
 
 
 class _OneLine(logging.Formatter):
-    """The format of the settings, on one line; times as ISO 8601 with the offset, so that they can be compared between zones."""
+    """The format of the settings, on one line; times as ISO 8601 with offset, so that they can be compared across time zones."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
         return dt.datetime.fromtimestamp(record.created, dt.UTC).astimezone().isoformat(timespec="milliseconds")
@@ -33,10 +33,10 @@ class _OneLine(logging.Formatter):
 
 
 class _Rotating(logging.handlers.RotatingFileHandler):
-    """A rotated file of the user's own that reports what it can't write."""
+    """A rotated file, private to the user, that reports failures to write."""
 
     problem: str | None = None
-    shown = ""  #: its path, as people know it
+    shown = ""  #: its path, as users know it
 
     def _open(self) -> Any:
         os.makedirs(os.path.dirname(self.baseFilename), mode=0o700, exist_ok=True)
@@ -53,12 +53,12 @@ def _reason(error: BaseException | None) -> str:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe in its place is not waited for
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)  # never wait for a pipe in its place
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A record to be written: a failure goes into both files, with its traceback."""
+    """A record to write: a failure goes to both files, with its traceback."""
 
     text: str
     traceback: str | None = None
@@ -66,14 +66,14 @@ class Message:
 
 
 class JobLogs:
-    """The two files.
+    """The two log files.
 
     Parameters
     ----------
     folder : StateFolder
-        The state folder, where the settings name no other.
+        The state folder, used if the settings name no other.
     held : HeldFolder
-        The same.
+        The same folder, held open.
     """
 
     def __init__(self, folder: StateFolder, held: HeldFolder) -> None:
@@ -81,11 +81,11 @@ class JobLogs:
         self._held = held
         self._settings: LogSettings | None = None
         self._waiting: deque[logging.LogRecord] = deque(maxlen=_MOST_WAITING)
-        self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree: nobody else configures it
+        self._logger = logging.Logger("ipybgjobs", logging.DEBUG)  # noqa: LOG001 - outside the tree, so that no other code configures it
         self._handlers: list[_Rotating] = []
 
     def follow(self, settings: LogSettings) -> None:
-        """Write where and how the settings say from now on, and first what has waited for them."""
+        """Follow new settings from now on, and first write the records that waited for them."""
         if settings != self._settings:
             self._close_files()
             self._open_files(settings)
@@ -114,11 +114,11 @@ class JobLogs:
 
     @property
     def problem(self) -> str | None:
-        """Why a file can't be written; None if it can."""
+        """Explain why a file can't be written; None if all can."""
         return next((handler.problem for handler in self._handlers if handler.problem), None)
 
     def write(self, message: Message) -> None:
-        """Write one record; it waits where the settings are not known."""
+        """Write one record; it waits while the settings are unknown."""
         text = message.text if message.traceback is None else f"{message.text} | {message.traceback.rstrip()}"
         level = logging.ERROR if message.failure else logging.INFO
         record = self._logger.makeRecord(self._logger.name, level, __file__, 0, text, (), None)
@@ -129,11 +129,11 @@ class JobLogs:
 
     def _handle(self, record: logging.LogRecord) -> None:
         for handler in self._handlers:
-            handler.problem = None  # this record tells anew
+            handler.problem = None  # this record will show whether it persists
         self._logger.handle(record)
 
     def close(self) -> None:
-        """Close the files; what waits still for settings goes where it does by default, and nothing is rotated for it."""
+        """Close the files; records that still wait for settings go to the default place, without rotation."""
         if self._waiting:
             self.follow(KEEP_ALL)
         self._close_files()

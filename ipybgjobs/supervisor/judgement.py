@@ -1,6 +1,6 @@
-"""The attempts that have ended, each with its row and how it ended: found out before the transaction that records it.
+"""Judge the attempts that have ended, each with its row, before the transaction that records their ends.
 
-Reading files, blanking secrets and hashing sources take as long as they take; whoever writes to the store waits for none of it.
+Reading files, blanking secrets and hashing sources may take time, so no writer to the store has to wait for them.
 """
 
 import sqlite3
@@ -24,28 +24,28 @@ from .verdict import judge
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The end of an attempt, as it was found."""
+    """The end of an attempt, as determined."""
 
     run: Running
-    claim: Claim | None  #: None where its rows are gone
+    claim: Claim | None  #: None if its rows are gone
     verdict: Verdict
     failure: Failure
-    luck: float = 0.0  #: in [0, 1), for jitter: drawn before the transaction, which may be made more than once
+    luck: float = 0.0  #: in [0, 1), for jitter: drawn before the transaction, which may be repeated
 
 
 class Judge:
-    """Judges.
+    """Judges how attempts ended.
 
     Parameters
     ----------
     attempts : Attempts
-        What the supervisor has in hand; read, not changed.
+        The attempts that the supervisor is handling; read, not changed.
     policies : Policies
-        What the configuration files say.
+        The configuration files' settings.
     memory_kills : Kills
-        What the kernel counts.
+        The kernel's count of out-of-memory kills.
     draw : callable
-        A random number in [0, 1), for jitter.
+        Returns a random number in [0, 1), for jitter.
     """
 
     def __init__(self, attempts: Attempts, policies: Policies, memory_kills: Kills, draw: Callable[[], float]) -> None:
@@ -55,14 +55,14 @@ class Judge:
         self._draw = draw
 
     def look(self, queues: Schedule, texts: Callable[[int], str | None]) -> list[End]:
-        """Judge what has ended.
+        """Judge the attempts that have ended.
 
         Parameters
         ----------
         queues : Schedule
             Reads the rows.
         texts : callable
-            Returns environment variables as JSON text; None where there are none.
+            Returns environment variables as JSON text; None if there are none.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Judge:
         if run.refused is not None:
             return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
         if run.trouble is not None:
-            return Verdict(claim.ending or Outcome.LOST, f"it can't be looked at: {run.trouble}"), Failure()
+            return Verdict(claim.ending or Outcome.LOST, f"it could not be inspected: {run.trouble}"), Failure()
         job = claim.job
         if isinstance(job, Unread):
             return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
@@ -90,12 +90,12 @@ class Judge:
             return replace(verdict, source=_as_run(verdict, job)), failure
         except sqlite3.Error:
             raise
-        except Exception as error:  # a folder that anybody may have written must not end the supervisor
+        except Exception as error:  # a folder written by any program must not end the supervisor
             unread = f"its outcome can't be read: {type(error).__name__}"
             return Verdict(claim.ending or Outcome.LOST, unread), Failure()
 
     def _ran_out_of_memory(self, run: Running) -> bool:
-        """Whether the kernel has killed any process for want of memory since an attempt was launched."""
+        """Return whether the kernel's OOM killer has killed any process since an attempt was launched."""
         return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
 
     def _secrets(self, task: Task, texts: Callable[[int], str | None]) -> tuple[str, ...]:
@@ -107,18 +107,18 @@ class Judge:
 
 
 def _as_run(verdict: Verdict, task: Task) -> list[object] | None:
-    """The file that ran, with its hash where it can be told; else as the worker saw it."""
+    """Return the file that ran, with its hash if that is known; otherwise as the worker saw it."""
     ran = source.as_run(verdict.source, task.source)
     return verdict.source if ran is None else ran.to_json()
 
 
 def _as_adopted(verdict: Verdict, run: Running) -> Verdict:
-    """What nobody saw, but somebody has said."""
+    """Use the note of the user who adopted the job, if the attempt's end was not observed."""
     return replace(verdict, error=run.adopted) if run.adopted and verdict.outcome is Outcome.LOST else verdict
 
 
 def _with_remains(verdict: Verdict, run: Running) -> Verdict:
     if not run.remains:
         return verdict
-    left = f"could not be ended: {', '.join(map(str, run.remains))}"
+    left = f"could not be killed: PID {', '.join(map(str, run.remains))}"
     return replace(verdict, error=f"{verdict.error}; {left}" if verdict.error else left)

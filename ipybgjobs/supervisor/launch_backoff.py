@@ -1,19 +1,19 @@
-"""How long launches wait after one that could not be made: a second, two, four … a minute; the first that works ends it."""
+"""The pause after a failed launch: one second, two, four … up to a minute; the first launch that works ends it."""
 
 import time
 from collections.abc import Callable
 
-#: Seconds: the first pause, the longest.
+#: The first and the longest pause, in seconds.
 FIRST, LONGEST = 1.0, 60.0
 
 
 def pause(failures: int) -> float:
-    """Return the seconds to wait after so many failures in a row."""
+    """Return the seconds to wait after a number of consecutive failures."""
     return 0.0 if failures <= 0 else float(min(LONGEST, FIRST * 2 ** min(failures - 1, 10)))
 
 
 class Backoff:
-    """What keeps every launch from being made, and until when.
+    """The reason that keeps all launches from working, and how long to wait.
 
     Parameters
     ----------
@@ -25,25 +25,25 @@ class Backoff:
         self._clock = clock
         self._failures = 0
         self._again_at = 0.0
-        self.reason: str | None = None  #: why the last launch could not be made; None: it could
+        self.reason: str | None = None  #: why the last launch failed; None if it worked
 
     def failed(self, reason: str) -> None:
-        """A launch could not be made; several that fail within one pause count once."""
+        """Record a failed launch; several failures within one pause count once."""
         if not self.waits:
             self._failures += 1
             self._again_at = self._clock() + pause(self._failures)
         self.reason = reason
 
     def worked(self) -> None:
-        """A launch was made."""
+        """Record a launch that worked."""
         self._failures, self._again_at, self.reason = 0, 0.0, None
 
     @property
     def waits(self) -> bool:
-        """Whether nothing is to be launched now."""
+        """Return whether launches are paused now."""
         return self._clock() < self._again_at
 
     @property
     def left(self) -> float | None:
-        """Seconds until launches are tried again; None where none is held back."""
+        """Return the seconds until launches are retried; None if they are not paused."""
         return max(0.0, self._again_at - self._clock()) if self.waits else None

@@ -1,6 +1,6 @@
-"""Ending what an attempt has left, without ever waiting: it is asked to end where there is a grace, and then killed.
+"""End the processes that an attempt left, without ever waiting: they are asked to terminate if there is a grace, then killed.
 
-It is looked for again until nothing is found.
+The search is repeated until none is found.
 """
 
 import time
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from ..system import tree
 from ..system.identity import ProcessState
 
-#: Seconds until what is killed has to be gone.
+#: Seconds within which killed processes have to be gone.
 LONGEST = 1.0
 
 
 class Sweep:
-    """Ends the processes of one attempt whose worker has gone.
+    """Ends the processes of one attempt whose worker is gone.
 
     Parameters
     ----------
     look : callable
-        Returns the processes that are to end and still live.
+        Returns the processes that have to end and are still alive.
     grace : float
-        Seconds that they are given after they are asked to terminate; 0: they are killed at once.
+        Seconds that they have after they are asked to terminate; 0: they are killed at once.
     clock : callable
         The monotonic clock, in seconds.
     """
@@ -32,10 +32,10 @@ class Sweep:
         self._kill_from = clock() + grace
         self._known: list[ProcessState] = []
         self._asked: set[int] = set()
-        self.remains: list[int] = []  #: PIDs of what could not be ended
+        self.remains: list[int] = []  #: PIDs of processes that could not be killed
 
     def step(self) -> bool:
-        """Do what is due; return whether nothing more can be done."""
+        """Take the steps that are due; return whether nothing more can be done."""
         self._known = [state for state in self._known if tree.same(state)] or self._look()
         if not self._known:
             return True

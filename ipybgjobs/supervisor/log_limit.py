@@ -1,4 +1,4 @@
-"""Keeping logs within ``max_output_bytes``: head and tail stay, the middle is given back to the disk; the job notices nothing."""
+"""Keep logs within ``max_output_bytes``: head and tail stay, the middle is freed on disk; the job notices nothing."""
 
 import os
 import stat
@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from ..state import attempt, reports
 from ..system import private_file, sparse
 
-#: Seconds between two looks at the logs of running attempts.
+#: Seconds between two checks of the logs of running attempts.
 INTERVAL = 1.0
 
 
 class Limiter:
-    """Looks at logs now and then."""
+    """Checks logs at intervals."""
 
     def __init__(self) -> None:
         self._due = 0.0  # on the monotonic clock
 
     def step(self, folders: Iterable[str], limit: int | None) -> None:
-        """Look at the logs of some attempts, where it is time."""
+        """Check the logs of some attempts, if it is time."""
         now = time.monotonic()
         if limit is None or now < self._due:
             return
@@ -29,9 +29,9 @@ class Limiter:
 
 
 def shorten(folder: str, limit: int) -> None:
-    """Drop the middle of a log that takes more than a limit, in bytes.
+    """Drop the middle of a log that takes more than a limit in bytes.
 
-    What was dropped is written down first, so that nobody reads zeros as text.
+    The dropped range is recorded first, so that no reader takes zeros for text.
     """
     path = f"{folder}/{attempt.OUTPUT}"
     try:
@@ -48,13 +48,13 @@ def shorten(folder: str, limit: int) -> None:
             if not sparse.punch(path, begin, last):
                 _cut(folder, path, first)
     except OSError:
-        pass  # a folder that is gone, or a full disk: looked at again
+        pass  # a folder that is gone, or a full disk: checked again later
 
 
 def _cut(folder: str, path: str, first: int) -> None:
-    """Where no hole can be made in the middle: drop all after the head; what the job prints next is kept again.
+    """Drop everything after the head if no hole can be punched in the middle; later output is kept again.
 
-    The file gets its length back, so that its writers and the places of displays in it go on as they were.
+    The file gets its length back, so that its writers and the positions of displays in it stay valid.
     """
     size = os.stat(path).st_size
     private_file.write_json(folder, attempt.DROPPED, {"from": first, "to": size})

@@ -1,7 +1,7 @@
-"""The tick of the supervisor: see what has ended, decide all that is due in one transaction, then do what was decided.
+"""The tick of the supervisor: find ended attempts, decide everything that is due in one transaction, then act on it.
 
-What a transaction decides is done only after it is committed; if it can't be committed, nothing is forgotten and it is tried
-again. Every decision is made from the store and the attempt folders.
+The decisions of a transaction are carried out only after its commit; if the commit fails, nothing is forgotten and it is
+retried. Every decision is based on the store and the attempt folders.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..errors import StoreDamaged, StoreError
 from ..executors.local import LocalExecutor
 from ..model.records import Owner
@@ -48,24 +48,24 @@ from .starts import Starter
 from .takeovers import Heir
 from .transaction import Transactions
 
-#: Seconds between two looks at the store that nobody asked for, while there is work.
+#: Seconds between two checks of the store without a wake-up, while there is work.
 FALLBACK = 5.0
 
-#: Seconds after which the store's log is emptied of deleted secrets; each emptying makes the next commits slower.
+#: Seconds after which deleted secrets are purged from the store's log; each purge slows down the next commits.
 FOLD_AFTER = 2.0
 
-#: Seconds between two looks at the configuration files while a job waits for a slot.
+#: Seconds between two checks of the configuration files while a job waits for a slot.
 _CONFIGURATION_LOOK = 0.5
 
-#: Longest that a hook may take, in seconds.
+#: Longest duration of a hook, in seconds.
 _LONGEST_HOOK = 600.0
 
-#: Seconds after which the time of life is written: along with something else; on its own.
+#: Seconds after which the heartbeat is written: together with another change, and on its own.
 _HEARTBEAT, _SILENCE = 10.0, 30.0
 
 
 class Supervisor:
-    """Everything that happens to the jobs of one state folder in this place.
+    """Manages the jobs of one state folder in this place.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ class Supervisor:
     clock : callable
         Seconds since the epoch.
     draw : callable
-        A random number in [0, 1), for jitter.
+        Returns a random number in [0, 1), for jitter.
     since_boot : callable
-        Seconds since the machine booted, its sleep counted; nobody can set this clock.
+        Seconds since the machine booted, including sleep; this clock can't be set.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Supervisor:
         since_boot: Callable[[], float] = identity.since_boot,
     ) -> None:
         self._folder = folder
-        self.held = HeldFolder(folder.path)  #: the same, wherever it is moved
+        self.held = HeldFolder(folder.path)  #: the same folder, wherever it is moved
         self._clock = clock
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
@@ -105,30 +105,30 @@ class Supervisor:
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
-        self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # which are not yet in the store
+        self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # not yet in the store
         self._heir = Heir(folder, self.database, self.owner)
         self._timing = Timing(self.database, self.owner, clock, since_boot)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = -math.inf  # on the monotonic clock
-        self._untold: Sequence[Any] = ()  # ends that the log may not tell
-        self._version = -1  # of the store, at the last look
+        self._untold: Sequence[Any] = ()  # ends that may be missing from the log
+        self._version = -1  # of the store, at the last check
         self._next_due: float | None = None  # when the next delayed job may start
         self._notice: str | None = None
         self._refused = False  # whether the store refused the last transaction
-        self._said: str | None = None  # the notice that is in the store
-        self._silent: str | None = None  # what that says of fork servers that are silent
-        self.has_decided = False  #: whether a whole transaction has been made in this store
-        self._fold_at: float | None = None  # when deleted environment variables are to go from the store's log, too
+        self._said: str | None = None  # the notice that is stored
+        self._silent: str | None = None  # what it says about silent fork servers
+        self.has_decided = False  #: whether a transaction has been completed in this store
+        self._fold_at: float | None = None  # when to purge deleted environment variables from the store's log too
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
     def filenos(self) -> list[int]:
-        """Descriptors worth waiting for."""
+        """Return the descriptors to wait for."""
         return [*self.executor.filenos(), *self.policies.filenos(), *self._origins.filenos()]
 
     def patience(self) -> float | None:
-        """Seconds until something is due; None: nothing will be, unless somebody wakes us."""
+        """Return the seconds until something is due; None: nothing will be due without a wake-up."""
         if self.executor.pending or self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
             return termination.INTERVAL
         if self._attempts.ended or self._attempts.voided or self._attempts.unclear or self._refused:
@@ -150,11 +150,11 @@ class Supervisor:
         return max(0.0, min([*dues, self.until_fold()])) if dues else None
 
     def until_fold(self) -> float:
-        """Seconds until the store's log is to be emptied; infinite where nothing deleted stands in it."""
+        """Return the seconds until the store's log has to be emptied; infinite if it contains no deleted data."""
         return math.inf if self._fold_at is None else max(0.0, self._fold_at - time.monotonic())
 
     def has_work(self) -> bool:
-        """Whether anything is queued, delayed, running or requested, or somebody is to be told."""
+        """Return whether anything is queued, delayed, running or requested, or a notification is pending."""
         return (
             self._attempts.any()
             or self._notifier.busy
@@ -167,30 +167,33 @@ class Supervisor:
     # -- the tick -------------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
-        """Find the attempts that are under way, and what a dead supervisor left to do."""
+        """Find the current attempts, and the work that a dead supervisor left."""
         self._fold_at = time.monotonic() + FOLD_AFTER
         context = schedule.newest_context(self.database.connection, self.owner.place)
         if context is not None:
             self.policies.settings(context)
-        with contextlib.suppress(StoreError), self.database.transaction() as connection:  # a full disk: whoever submits notes it
+        with (
+            contextlib.suppress(StoreError),
+            self.database.transaction() as connection,
+        ):  # a full disk: the next submit records it
             places.note_here(connection, self._folder.path)
         self._inherit()
         self._find_new()
 
     def _inherit(self) -> None:
-        """Take over what is nobody's any more."""
+        """Take over the jobs of places that are gone."""
         try:
             said = self._heir.step()
         except StoreDamaged:
             raise
         except StoreError:
-            return  # it is said, and retried, with what is decided
+            return  # reported and retried with the next decisions
         for text in said:
             self._logs.write(Message(text))
-            self._version = -1  # what is theirs is to be looked at
+            self._version = -1  # their work has to be checked
 
     def _find_new(self) -> None:
-        """Find the attempts of this place that are not in hand: a dead supervisor's, or those of a place that is gone."""
+        """Find this place's attempts that are not handled yet: those of a dead supervisor, or of a place that is gone."""
         held = {(run.job_id, run.number) for run in self._attempts.in_hand()}
         with self.database.looking() as connection:
             queues = Schedule(connection, self.owner, self._clock())
@@ -202,7 +205,7 @@ class Supervisor:
                 self._collector.attend(run, functools.partial(self._resume, run, claim))
 
     def _resume(self, run: Running, claim: Claim) -> None:
-        """Go on with an attempt that another supervisor left."""
+        """Continue with an attempt that another supervisor left."""
         timeout, until = _LONGEST_HOOK if run.is_hook else None, None
         if isinstance(claim.job, Task):
             self.policies.settings(claim.job.context)
@@ -214,17 +217,17 @@ class Supervisor:
             self._collector.begin_ending(run, claim.ending, claim.grace)
 
     def tick(self, ready: Iterable[int] = (), *, woken: bool = False) -> None:
-        """Do all that is due; never waits.
+        """Do everything that is due; never waits.
 
         Parameters
         ----------
         ready : iterable of int
             Descriptors of `filenos` that have news.
         woken : bool
-            Whether somebody says that the store has changed.
+            Whether a client reported a change of the store.
         """
         if not self.database.is_there():
-            raise StoreDamaged(f"The store {self.database.path}, or its write-ahead log, is no longer the one that was opened.")
+            raise StoreDamaged(f"The store {self.database.path} or its write-ahead log was removed or replaced while open.")
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
             self._fold_at = None if self.database.fold() else time.monotonic() + termination.INTERVAL
         self._follow_clock()
@@ -245,7 +248,7 @@ class Supervisor:
         if not (known or self._due() or changed):
             return
         if self.policies.unknown:
-            return  # where to log, and how long to wait, is about to be known
+            return  # the log settings and the idle time will be known soon
         self._follow_settings()
         self._tell_untold()
         try:
@@ -261,7 +264,7 @@ class Supervisor:
             self.say_heard()
 
     def _tell_untold(self) -> None:
-        """Say what a supervisor before this one had recorded when it died, and not said, once it is known where to."""
+        """Log the ends that a dead supervisor had recorded but not logged, once the log settings are known."""
         if not self.has_decided:
             self._untold = unlogged_ends.last_ends(self.database, self.owner.place)
         if self._untold and self.policies.is_read:
@@ -286,10 +289,10 @@ class Supervisor:
         return overdue or delayed or silent or stale or held or self.executor.problem != self._silent
 
     def _follow_clock(self) -> None:
-        """Where somebody has set the clock, let delays be as long as they were meant to be."""
+        """Keep delays at their intended length if the clock was set."""
         if not self._timing.follow():
             return
-        self._version = -1  # what is due is to be looked up anew
+        self._version = -1  # due times have to be looked up again
         for run in self._attempts.running.values():
             self._shift_deadline(run)
 
@@ -333,7 +336,7 @@ class Supervisor:
         for folder in effects.discarded:
             shutil.rmtree(folder, ignore_errors=True)
         if not (effects.starts or self._attempts.voided or self._backoff.waits):
-            self._backoff.worked()  # nothing is left that could not be launched
+            self._backoff.worked()  # no failed launch is left
         self._notifier.add(effects.notices)
         for message in effects.messages:
             self._logs.write(message)
@@ -359,7 +362,7 @@ class Supervisor:
                 self._starter.hold(task, run.problem)
                 self._attempts.void(run)
                 continue
-            except ValueError as error:  # what of its row only a launch looks at
+            except ValueError as error:  # a part of its row that only a launch reads
                 self._attempts.refuse(run, f"{task.target} was denied: {error}; nothing was started")
                 continue
             run.deadline = None if timeout is None else time.monotonic() + timeout
@@ -379,14 +382,14 @@ class Supervisor:
 
     @property
     def notice(self) -> str | None:
-        """What keeps jobs from starting, or the logs from being written, as `Notices` writes it; None if nothing does."""
+        """The reasons that jobs can't start or logs can't be written, in the form of `Notices`; None if there are none."""
         reason = self._backoff.reason
-        stuck = None if reason is None else f"no job can be started at the moment, and it is retried: {reason}"
+        stuck = None if reason is None else f"no job can be started at the moment; retrying: {reason}"
         general = self._notice or stuck or self.executor.problem or self._logs.problem
         return Notices(general, dict(self._starter.held)).to_text()
 
     def say_heard(self) -> None:
-        """Write the notice and the time into the store."""
+        """Write the notice and the heartbeat to the store."""
         with self.database.transaction() as connection:
             self._hear(Transitions(connection, self.owner, self._clock()))
 
@@ -395,10 +398,10 @@ class Supervisor:
         change.heard(os.getpid(), __version__, self._started_at, self._said, self._heard_at)
 
     def leave(self, why: StoreDamaged) -> None:
-        """Let go of a store that can't be worked on, and say so; what runs goes on, and the next opening finds it."""
+        """Close a store that can't be used, and log it; running jobs continue, and are found when it is opened next."""
         if self.database.is_there():
             damage.note(self._folder, str(why))
-        self._logs.write(Message(f"{why} The supervisor has let go of it; jobs that run go on.", failure=True))
+        self._logs.write(Message(f"{why} The supervisor has closed it; running jobs continue.", failure=True))
         self._origins.close()
         self.executor.leave()
         self._logs.close()
@@ -406,7 +409,7 @@ class Supervisor:
         self.database.leave()
 
     def close(self) -> None:
-        """Let everything go; only when nothing runs."""
+        """Release everything; only when nothing runs."""
         if self._fold_at is not None:
             self.database.fold()
         self._origins.close()

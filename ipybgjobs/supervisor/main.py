@@ -1,9 +1,9 @@
-"""The supervisor's process: the lock for life, waiting for news, and ending in the right order.
+"""The supervisor's process: the lifelong lock, waiting for news, and shutting down in the right order.
 
-It ends only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, looks at the store
-again, and then releases the lock. A new one waits for the lock instead of giving up. Where the store is damaged, or another
-is in its place, it lets go at once: what runs goes on. It starts a successor for that other store, and none for a damaged one.
-One whose interpreter was thrown away gives way to one that another interpreter starts.
+It exits only when nothing is queued, delayed, running or requested: it closes and unlinks the wake-up, checks the store
+again, and then releases the lock. A new supervisor waits for the lock instead of giving up. If the store is damaged or was
+replaced, it closes it at once, and running jobs continue. It starts a successor for the replacing store, but not for a damaged
+one. A supervisor whose interpreter was deleted gives way to one started by another interpreter.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from .decisions import AGAIN
 from .heartbeat import LONGEST_STEP, Pulse
 from .loop import FALLBACK, Supervisor
 
-#: Seconds that one call of poll can wait; its argument is a C integer of milliseconds.
+#: Longest wait of one poll call, in seconds; its argument is a C integer of milliseconds.
 _LONGEST_POLL = 1_000_000
 
 
 def main(state_dir: str, next_lock: int) -> None:
-    """Wait for the lock, supervise, end when idle; a store that can't be used is told in one sentence."""
+    """Wait for the lock, supervise, exit when idle; a store that can't be used is reported in one sentence."""
     launch.settle()
     limits.loosen()
     try:
@@ -40,7 +40,7 @@ def main(state_dir: str, next_lock: int) -> None:
 
 def _take_turn(state_dir: str, next_lock: int) -> None:
     folder = StateFolder(state_dir)
-    folder.create()  # somebody may have removed what is in it
+    folder.create()  # its contents may have been removed
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(place.here()), wait=True)
     assert lock is not None
@@ -63,13 +63,13 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
         supervisor.close()
         followed = False
     lock.close()
-    if followed:  # another store has come into its place, and whoever submitted to that has woken this process
-        with contextlib.suppress(OSError, StoreError):  # another user's, say: then that one is left alone
+    if followed:  # the store was replaced, and a client that submitted to the new one has woken this process
+        with contextlib.suppress(OSError, StoreError):  # for example another user's, which is left alone
             wake.start(folder)
 
 
 def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, pulse: Pulse) -> None:
-    """Work until there is nothing left to do."""
+    """Work until nothing is left to do."""
     try:
         with supervisor.database.guarded():
             supervisor.recover()
@@ -106,19 +106,19 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
             listener.drain()
             idle_since = None
         elif not ready:
-            with contextlib.suppress(OSError):  # the folder is gone: the next tick says so
+            with contextlib.suppress(OSError):  # the folder is gone: the next tick reports it
                 listener.renew()
 
 
 def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken: bool) -> float | None:
-    """Tick once, and return the seconds until something is due; None where nothing is."""
+    """Tick once, and return the seconds until something is due; None if nothing is."""
     supervisor.database.turn.kept_out = False
     try:
         with supervisor.database.guarded():
             supervisor.tick(ready, woken=woken)
         patience = supervisor.patience()
         if supervisor.has_decided:
-            damage.forget(folder)  # all that it works on could be read and written
+            damage.forget(folder)  # everything that it uses could be read and written
     except StoreDamaged:
         raise
     except StoreError:

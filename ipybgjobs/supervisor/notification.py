@@ -1,4 +1,4 @@
-"""Running the command of `on_finish`: without a shell, in the job's environment, a few at a time; its fate changes nothing."""
+"""Run the command of `on_finish`: without a shell, in the job's environment, a few at a time; its outcome changes nothing."""
 
 import shutil
 import time
@@ -14,17 +14,17 @@ from .effects import Notice
 if TYPE_CHECKING:
     import subprocess
 
-#: Commands that run at the same time, and the seconds after which one is no longer counted.
+#: Number of commands that run at once, and the seconds after which one is no longer counted.
 _AT_ONCE, _LONGEST = 4, 60.0
 
 
 class Notifier:
-    """The commands that are to be run, and those that run.
+    """The pending and the running commands.
 
     Parameters
     ----------
     folder : StateFolder
-        Whose ``supervisor.err`` gets what the commands complain of.
+        The state folder; error output of the commands goes to its ``supervisor.err``.
     """
 
     def __init__(self, folder: StateFolder) -> None:
@@ -34,15 +34,15 @@ class Notifier:
 
     @property
     def busy(self) -> bool:
-        """Whether there is one still to be run, or to be waited for."""
+        """Return whether a command is still pending or running."""
         return bool(self._waiting or self._running)
 
     def add(self, notices: Iterable[Notice]) -> None:
-        """Have commands run, soon."""
+        """Add commands to run soon."""
         self._waiting += notices
 
     def step(self) -> list[str]:
-        """Start what there is room for; return why some can't be run."""
+        """Start as many commands as are allowed; return why some could not be run."""
         limit = time.monotonic() - _LONGEST
         self._running = [(process, began) for process, began in self._running if process.poll() is None and began > limit]
         problems = []
@@ -51,12 +51,12 @@ class Notifier:
             try:
                 self._running.append((self._start(notice), time.monotonic()))
             except (OSError, ValueError) as error:
-                problems.append(f"job {notice.job_id}: on_finish can't be run: {error}")
+                problems.append(f"job {notice.job_id}: on_finish could not be run: {error}")
         return problems
 
     def _start(self, notice: Notice) -> "subprocess.Popen[bytes]":
         environment = variables(notice.environment)
         program = shutil.which(notice.command[0], path=environment.get("PATH"))
         if program is None:
-            raise ValueError(f"there is no program {notice.command[0]}")
+            raise ValueError(f"the program {notice.command[0]} was not found")
         return launch.in_session([program, *notice.command[1:]], self._folder.errors, environment, notice.cwd)

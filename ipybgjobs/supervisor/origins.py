@@ -1,6 +1,6 @@
-"""Finding out where the code of an attempt comes from, after its launch: a child looks, at most one at a time and seldom twice.
+"""Find out where the code of an attempt comes from, after its launch: in a child process, one at a time and rarely twice.
 
-Attempts of the same interpreter and folder that start within a few seconds share an answer; each distinct answer is kept once.
+Attempts of the same interpreter and folder that start within a few seconds share an answer; each distinct answer is stored once.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from ..system.child import Question
 from ..system.roles import command
 from ..targets.context import Context
 
-#: Seconds for which an answer holds, and that a child may take.
+#: Seconds for which an answer is valid, and seconds that a child may take.
 _FRESH, _LONGEST = 5.0, 60.0
 
 _Key = tuple[str, str, tuple[str, ...], str]
@@ -21,7 +21,7 @@ _Attempt = tuple[int, int]
 
 
 class Origins:
-    """The questions that are open, and the answers that hold."""
+    """The open questions, and the answers that are still valid."""
 
     def __init__(self) -> None:
         self._wanted: dict[_Key, list[_Attempt]] = {}
@@ -30,24 +30,24 @@ class Origins:
 
     @property
     def busy(self) -> bool:
-        """Whether there is a question left."""
+        """Return whether a question is open."""
         return bool(self._wanted)
 
     def filenos(self) -> list[int]:
-        """Descriptors that become readable when a child answers."""
+        """Return the descriptors that become readable when a child answers."""
         return [] if self._asked is None else [self._asked[1].fileno()]
 
     def want(self, attempt: _Attempt, context: Context, source: str | None) -> None:
-        """Ask for an attempt: its job's id and its number."""
+        """Add a question about an attempt, given by its job's id and its number."""
         folder = context.cwd if source is None else os.path.dirname(source)
         key = (context.executable, context.package_root, context.path, folder)
         self._wanted.setdefault(key, []).append(attempt)
 
     def step(self) -> Iterable[tuple[str, list[_Attempt]]]:
-        """Take an answer, ask the next; return answers as JSON text, each with its attempts."""
+        """Take an answer and ask the next question; return answers as JSON text, each with its attempts."""
         now = time.monotonic()
         if self._asked is not None and self._asked[1].is_late:
-            self._answers[self._asked[0]] = (now, "")  # not known
+            self._answers[self._asked[0]] = (now, "")  # unknown
             self.close()
         elif self._asked is not None and self._asked[1].is_over():
             key, question = self._asked
@@ -65,7 +65,7 @@ class Origins:
         return found
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         if self._asked is not None:
             self._asked[1].give_up()
             self._asked = None
@@ -76,4 +76,4 @@ class Origins:
             question = {"path": path, "folder": folder}
             self._asked = (key, Question(command("origin", executable=executable, root=root), question, _LONGEST))
             return
-        self._answers[key] = (time.monotonic(), "")  # an interpreter that is gone: not known
+        self._answers[key] = (time.monotonic(), "")  # an interpreter that is gone: unknown

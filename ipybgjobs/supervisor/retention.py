@@ -1,8 +1,8 @@
-"""Removing what nobody needs any more, in small steps: jobs by the configuration's retention, and folders that belong to no job.
+"""Clean up in small steps: remove jobs by the configured retention, and folders that belong to no job.
 
-A folder without a row goes only where it is known why it has none: a note says that its removal was cut short, or it is younger
-than the store and nothing ever ran in it, so a client left it that died before its commit. What an attempt left goes by nobody's
-guess: the row may be in a store that was moved aside, or be what is damaged.
+A folder without a row is removed only if the reason is known: a note says that its removal was interrupted, or it is younger
+than the store and nothing ever ran in it, so a client died before its commit. The folder of an attempt is never removed on a
+guess: its row may be in a store that was moved aside, or be damaged.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from ..store import removals
 from ..store.database import Database
 from ..store.removals import Rule
 
-#: Seconds after which a folder without a row is nobody's: no submit takes that long.
+#: Seconds after which a folder without a row is abandoned: no submit takes that long.
 OLDEST = 86_400.0
 
-#: Jobs removed, or folders looked at, in one step.
+#: Number of jobs removed, or folders checked, in one step.
 _JOBS, _FOLDERS = 20, 200
 
-#: Seconds between two steps while there is more to do, and between two looks when there was nothing.
+#: Seconds between two steps while there is more to do, and between two checks when there was nothing to do.
 _SOON, _LATER = 0.05, 60.0
 
 _DAY = 86_400.0
 
 
 class Tidier:
-    """Tidies one state folder, a step at a time.
+    """Cleans up one state folder, one step at a time.
 
     Parameters
     ----------
@@ -49,25 +49,25 @@ class Tidier:
         self._clock = clock
         self._strays: Iterator[None] | None = self._look_for_strays()
         self._due = 0.0  # on the monotonic clock
-        self._more = True  # whether the last step has left something to do
-        self._settings: Settings | None = None  # what the files said at the last look
+        self._more = True  # whether the last step left something to do
+        self._settings: Settings | None = None  # of the last step
 
     @property
     def busy(self) -> bool:
-        """Whether there is more to do at once."""
+        """Return whether there is more to do soon."""
         return self._more
 
     def wait(self) -> float:
-        """Seconds until the next step."""
+        """Return the seconds until the next step."""
         return max(0.0, self._due - time.monotonic())
 
     def step(self, settings: Settings) -> None:
-        """Do a little, where it is due; at once where the files say something else than before."""
+        """Do one step if it is due, or at once if the settings have changed."""
         if settings != self._settings:
             self._settings, self._due = settings, 0.0
         if self.wait():
             return
-        self._due, self._more = time.monotonic() + _LATER, False  # also where something keeps it from working
+        self._due, self._more = time.monotonic() + _LATER, False  # even if the step fails
         more = self._retain(settings)
         if self._strays is not None:
             more = True
@@ -76,7 +76,7 @@ class Tidier:
         self._due, self._more = time.monotonic() + (_SOON if more else _LATER), more
 
     def _retain(self, settings: Settings) -> bool:
-        """Remove some of the jobs that the configuration no longer keeps; whether there may be more."""
+        """Remove some of the jobs that the configuration no longer keeps; return whether there may be more."""
         rules = []
         if settings.keep_days is not None:
             rules.append(Rule(ended_before=self._clock() - settings.keep_days * _DAY))
@@ -96,11 +96,11 @@ class Tidier:
         return len(jobs)
 
     def _look_for_strays(self) -> Iterator[None]:
-        """Look at every folder of a job, some at a time, and remove those that are known to be nobody's."""
+        """Check all job folders, some at a time, and remove those that are known to be abandoned."""
         limit, born = self._clock() - OLDEST, self._database.born()
         self._finish_removals(born or 0.0, limit)
         if born is None:
-            return  # an older version made the store: nothing tells its folders from those of another
+            return  # an older version created the store, so its folders can't be told from those of another store
         with contextlib.suppress(FileNotFoundError), os.scandir(self._folder.jobs) as entries:
             for number, entry in enumerate(entries, 1):
                 if _is_stray(entry.path, born, limit) and not self._is_known(entry.name):
@@ -112,7 +112,7 @@ class Tidier:
                     yield
 
     def _finish_removals(self, born: float, limit: float) -> None:
-        """Finish the removals that a crash has cut short; a note whose rows are there may be that of one under way."""
+        """Finish removals that a crash interrupted; a note whose rows still exist may belong to one in progress."""
         for note, written, uids in removal_notes.announced(self._folder):
             if written > born:
                 self._folder.remove(uid for uid in uids if not self._is_known(uid))
@@ -126,7 +126,7 @@ class Tidier:
 
 
 def _is_stray(path: str, born: float, limit: float) -> bool:
-    """Whether a folder is of this store, old, and holds what a client writes before its commit and no more."""
+    """Return whether a folder belongs to this store, is old, and holds only what a client writes before its commit."""
     try:
         return born < os.stat(path).st_mtime < limit and all(name.startswith(attempt.PARAMETERS) for name in os.listdir(path))
     except OSError:

@@ -17,32 +17,32 @@ class Running:
     job_id: int
     number: int
     folder: str
-    deadline: float | None = None  #: on the monotonic clock, which a machine's sleep doesn't advance; None: no timeout
+    deadline: float | None = None  #: on the monotonic clock, which does not advance while the machine sleeps; None: no timeout
     until: float | None = None  #: the job's own deadline, in seconds since the epoch
-    memory_kills: int | None = None  #: what the kernel had counted at the launch; None: not known
+    memory_kills: int | None = None  #: the kernel's count at the launch; None: unknown
     ending: Ending | None = None
-    remains: list[int] = field(default_factory=list)  #: processes that could not be ended
-    left_running: list[int] = field(default_factory=list)  #: processes that it has left running, and that are to stay
-    voided_at: float = field(default_factory=time.monotonic)  #: when it was found that it has to be launched again
-    begun: bool = False  #: it is known to have begun: it is never launched again as if it had not, whatever its folder says
-    elsewhere: bool = False  #: in another place: only its lock can be seen
-    adopted: str | None = None  #: who said that its process is gone, where that can't be seen
+    remains: list[int] = field(default_factory=list)  #: processes that could not be killed
+    left_running: list[int] = field(default_factory=list)  #: processes that it left running, and that may stay
+    voided_at: float = field(default_factory=time.monotonic)  #: when it turned out that it has to be launched again
+    begun: bool = False  #: it is known to have begun, so it is never launched again, whatever its folder says
+    elsewhere: bool = False  #: in another place: only its lock is visible
+    adopted: str | None = None  #: who confirmed that its process is gone, if that can't be observed
     problem: str | None = None  #: why it could not be launched
     late: bool = False  #: its timeout has been enforced
-    refused: str | None = None  #: why it could not be launched though it was claimed
-    trouble: str | None = None  #: what went wrong when it was looked at
+    refused: str | None = None  #: why it could not be launched after it was claimed
+    trouble: str | None = None  #: what went wrong when it was checked
 
     @property
     def is_hook(self) -> bool:
-        """Whether it calls a hook of a job that has ended."""
+        """Return whether it is the call of a finished job's hook."""
         return self.number == 0
 
     def is_late(self, monotonic: float, clock: float) -> bool:
-        """Whether its timeout or its job's deadline is over, and still to be enforced."""
+        """Return whether its timeout or its job's deadline has passed and is still to be enforced."""
         return not self.late and self.left(monotonic, clock) <= 0
 
     def left(self, monotonic: float, clock: float) -> float:
-        """Seconds until it has to end; infinite where nothing says so."""
+        """Return the seconds until it has to end; infinite if it has no limit."""
         limits = [math.inf if self.deadline is None else self.deadline - monotonic]
         limits += [] if self.until is None else [self.until - clock]
         return min(limits)

@@ -1,4 +1,4 @@
-"""Which queued jobs start now, and with what request: slots, priorities, and the allowlist once more.
+"""Select the queued jobs to start now, and build their requests: slots, priorities, and the allowlist once more.
 
 The claim is committed before anything is launched; a claim without a launch is found and repeated (see `attempt_status`).
 """
@@ -23,14 +23,14 @@ from .launch_backoff import Backoff
 
 
 class Starter:
-    """Decides what starts.
+    """Decides which jobs start.
 
     Parameters
     ----------
     folder : StateFolder
         The state folder.
     policies : Policies
-        What the configuration files say now.
+        The current settings of the configuration files.
     startup : str
         Fingerprint of this interpreter's start: a job with another one needs a fresh process.
     """
@@ -39,23 +39,23 @@ class Starter:
         self._folder = folder
         self._policies = policies
         self._startup = startup
-        self._is_sound = identity.is_single_threaded()  # whoever starts a thread here does it in a fork server, too
+        self._is_sound = identity.is_single_threaded()  # code that starts a thread here also does so in a fork server
         self.backoff = Backoff()
         self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
-        self.waiting = False  #: whether a job waits for a slot: then a change of the slots is looked for
+        self.waiting = False  #: whether a job waits for a slot: then the configuration is checked for more slots
 
     def hold(self, job: Task | Unread, reason: str | None) -> None:
-        """Note why a job, and those of its context, can't start."""
+        """Record why a job, and the others of its context, can't start."""
         if reason is not None and isinstance(job, Task):
             self.held[job.context_id] = reason
 
     def claim(self, step: Step) -> tuple[list[Start], list[tuple[Task | Unread, str]]]:
-        """Claim what has a slot, and fail what is no longer allowed.
+        """Claim the jobs that have a slot, and fail those that are no longer allowed.
 
         Returns
         -------
         list of Start
-            To be launched, once the transaction is committed.
+            To be launched once the transaction is committed.
         list of (job, str)
             Jobs that were denied, each with the reason.
         """
@@ -75,7 +75,7 @@ class Starter:
         self, step: Step, queue: str, taken: list[int | None], starts: list[Start], denied: list[tuple[Task | Unread, str]]
     ) -> None:
         """Claim jobs of one queue while it has a slot."""
-        unknown: list[int] = []  # contexts whose configuration is not known yet
+        unknown: list[int] = []  # contexts whose configuration has not been read yet
         while (job := step.schedule.due(queue, unknown)) is not None:
             environment = step.variables(job.environment)
             if isinstance(job, Unread) or environment is None:
@@ -97,7 +97,7 @@ class Starter:
                 starts.append(self._claimed(step, job, settings, slot, environment))
 
     def _claim_hooks(self, step: Step) -> list[Start]:
-        """Claim the hooks that are due, a few at a time; they take no slot."""
+        """Claim the pending hooks, a few at a time; they take no slot."""
         starts = []
         for job in step.schedule.hooks(_HOOKS_AT_ONCE):
             environment = step.variables(job.environment)
@@ -136,7 +136,7 @@ class Starter:
         return start
 
     def refusal(self, job: Task | Unread) -> str | None:
-        """Why an attempt whose launch was voided may not be launched any more; None if it may, or that is not known yet."""
+        """Explain why an attempt whose launch was voided may not be launched again; None if it may, or if that is unknown."""
         if isinstance(job, Unread):
             return _denied(job, _FORGED)
         settings = self._policies.known(job.context)
@@ -144,7 +144,7 @@ class Starter:
         return None if why is None else _denied(job, why)
 
     def relaunch(self, step: Step, claim: Claim) -> Start | None:
-        """Launch an attempt again whose first launch was voided; None while its configuration is not known."""
+        """Launch an attempt again whose first launch was voided; None while its configuration is unknown."""
         task = claim.job
         settings = None if isinstance(task, Unread) else self._policies.known(task.context)
         environment = step.variables(task.environment)
@@ -160,24 +160,24 @@ class Starter:
         return Way("fork" if reason is None else "fresh process", reason, start.slot)
 
     def _fresh_reason(self, start: Start) -> str | None:
-        """Why a fork of this interpreter can't run the job; None: it can."""
+        """Explain why a fork of this interpreter can't run the job; None: it can."""
         if start.task.context.startup != self._startup:
-            return "another interpreter, or its options or variables that act at its start differ from the supervisor's"
+            return "its interpreter, or an option or variable that acts when it starts, differs from the supervisor's"
         if not self._is_sound:
-            return "something starts a thread at this interpreter's start (sitecustomize, a .pth file); a fork would not be sound"
+            return "something starts a thread when this interpreter starts (sitecustomize, a .pth file), so forking is unsafe"
         if any(map(acts_at_start, start.slot_environment)):
-            return "its queue sets variables that act at an interpreter's start"
+            return "its queue sets variables that act when an interpreter starts"
         return None
 
     def launch(self, start: Start) -> Launch:
-        """Write the attempt folder, and say how to launch it.
+        """Write the attempt folder, and return how to launch it.
 
         Raises
         ------
         OSError
             If the folder can't be written, or the interpreter is gone.
         ValueError
-            If a client of ipybgjobs did not write the job's environment variables.
+            If the job's environment variables were not written by ipybgjobs.
         """
         context = start.task.context
         environment = variables(start.environment) | start.slot_environment
@@ -186,7 +186,7 @@ class Starter:
         fresh = self._fresh_reason(start) is not None
         if not os.access(context.executable, os.X_OK):
             raise FileNotFoundError(
-                errno.ENOENT, "its interpreter is gone: install it again, or cancel the job", context.executable
+                errno.ENOENT, "its interpreter no longer exists: reinstall it, or cancel the job", context.executable
             )
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
         return Launch(start.folder, worker, environment, self._output(start), forked=not fresh)
@@ -194,7 +194,7 @@ class Starter:
     def _request(self, start: Start) -> dict[str, Any]:
         task, record, context = start.task, start.task.record, start.task.context
         permission = allowlist.permission(task.target, start.settings)
-        assert permission is not None  # the claim has looked
+        assert permission is not None  # checked at the claim
         return {
             "job": {"id": record.id, "uid": record.uid, "name": record.name, "attempt": start.number},
             "key": permission.entry.key,
@@ -219,7 +219,7 @@ class Starter:
         }
 
     def _hook(self, start: Start) -> dict[str, Any]:
-        """What a request to call a hook says beyond: which, and where the job's end is written."""
+        """Return the additional part of a request to call a hook: its name, and where the job's end is recorded."""
         if start.number:
             return {}
         task, record = start.task, start.task.record
@@ -233,30 +233,30 @@ class Starter:
         }
 
     def _output(self, start: Start) -> str | None:
-        """Where an attempt prints; a hook prints to the log of the attempt before it."""
+        """Return the file for an attempt's output; a hook prints to the log of the attempt before it."""
         return None if start.number else f"{self._last_folder(start.task)}/{attempt.OUTPUT}"
 
     def _last_folder(self, task: Task) -> str:
-        assert task.last_folder is not None  # a hook is called where there is one
+        assert task.last_folder is not None  # a hook is called only after an attempt
         return self._folder.attempt(task.last_folder)
 
 
-#: Why a row that can't be read is not run.
-_FORGED = "no client of ipybgjobs wrote its row"
+#: Why a job whose row can't be read is not run.
+_FORGED = "its database row was not written by ipybgjobs"
 
-#: Hooks that are called at the same time.
+#: Number of hooks that are called at once.
 _HOOKS_AT_ONCE = 4
 
 
 def _folder_of(task: Task, first: int | str, launches: int) -> str:
-    """The folder of a launch, relative to the state folder: no two launches share one, so one that comes late meets nobody's."""
+    """Return the folder of a launch, relative to the state folder; launches never share one, so a late one affects no other."""
     return f"jobs/{task.record.uid}/{first}" if launches == 1 else f"jobs/{task.record.uid}/{first}.{launches}"
 
 
 def _forbidden(task: Task, settings: Settings) -> str | None:
-    """Why the files do not allow what a job asks for; None if they do."""
+    """Explain why the files do not allow a job; None if they do."""
     if not allowlist.is_allowed(task.target, settings):
-        return "it is not, or no longer, on the allowlist"
+        return "it is not on the allowlist (any more)"
     return target_rules.of_name(task.target).denial(task.record.call.params, settings)
 
 

@@ -1,4 +1,4 @@
-"""When to look whether other places are gone: at the start, and every few seconds while one of them has work."""
+"""Check whether other places are gone: at the start, and every few seconds while one of them has work."""
 
 import time
 
@@ -7,12 +7,12 @@ from ..state.folder import StateFolder
 from ..store import takeover
 from ..store.database import Database
 
-#: Seconds between two looks while another place has work.
+#: Seconds between two checks while another place has work.
 _PAUSE = 2.0
 
 
 class Heir:
-    """Takes over what is nobody's any more, in one state folder.
+    """Takes over the jobs of places that are gone, in one state folder.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Heir:
     database : Database
         Its store.
     owner : Owner
-        Whose supervisor this is.
+        Owner of this supervisor.
     """
 
     def __init__(self, folder: StateFolder, database: Database, owner: Owner) -> None:
@@ -33,25 +33,25 @@ class Heir:
 
     @property
     def waiting(self) -> bool:
-        """Whether a process lives on in a place that is gone otherwise: its end is waited for."""
+        """Return whether a process is still alive in a place that is otherwise gone: its end is awaited."""
         return self._last is not None and self._last.outlived
 
     def wait(self) -> float | None:
-        """Seconds until the next look; None where nothing calls for one."""
+        """Return the seconds until the next check; None if none is needed."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     def look_again(self) -> None:
-        """The store has changed: another place may have work now."""
+        """Check again, since the store has changed: another place may have work now."""
         if self._due is None:
             self._due = time.monotonic() + _PAUSE
 
     def step(self) -> tuple[str, ...]:
-        """Take over what is due, and return what is to be said.
+        """Take over jobs if it is time, and return lines for the log.
 
         Raises
         ------
         StoreError
-            If the store refuses; it is retried at the next look.
+            If the store refuses; it is retried at the next check.
         """
         if self.wait() != 0.0:
             return ()

@@ -1,7 +1,7 @@
 """Ending an attempt's processes step by step, without ever waiting: interrupt, terminate, kill.
 
-Each step is given `grace` seconds. The reason is in the store before the first signal. The worker adopts what its descendants
-orphan, and stays until they are gone; so what is looked for can be found.
+Each step lasts `grace` seconds. The reason is in the store before the first signal. The worker adopts the orphans of its
+descendants, and stays until they are gone, so that all of them can be found.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..state import attempt
 from ..system import identity, private_file, tree
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 INTERVAL = 0.03
 
 
@@ -23,19 +23,19 @@ class Ending:
     folder : str
         The attempt folder.
     process : ProcessIdentity or None
-        The worker; None where its start marker names no process.
+        The worker; None if its start marker names no process.
     reason : str
         ``cancelled`` or ``timeout``.
     grace : float
         Seconds for each step.
     kill : callable
-        Has the process killed by whoever launched or watches it; False where nobody does. The last resort, where the marker does
-        not lead to the process: a job can have written it.
+        Kills the process through the server or handle that watches it; False if none does. The last resort if the marker does
+        not lead to the process: a job may have changed it.
     clock : callable
         The monotonic clock.
     """
 
-    def __init__(  # noqa: PLR0913 - what it ends, why and how
+    def __init__(  # noqa: PLR0913 - what to end, why and how
         self,
         folder: str,
         process: identity.ProcessIdentity | None,
@@ -50,7 +50,7 @@ class Ending:
         self._clock = clock
         self._kill = kill
         self._worker = identity.look(process.pid) if process is not None and identity.is_alive(process) else None
-        self.is_unwatched = False  #: nobody will say when the process ends, if there is one
+        self.is_unwatched = False  #: no report will come when the process ends, if there is one
         self._known: dict[int, identity.ProcessState] = {}
         self._deadline = clock() + (0.0 if process is None else grace)
         self._step = self._after_interrupt
@@ -60,7 +60,7 @@ class Ending:
             tree.interrupt(self._worker)
 
     def step(self) -> None:
-        """Do what is due."""
+        """Take the steps that are due."""
         if self._worker is not None:
             self._look()
             self._step()
@@ -69,7 +69,7 @@ class Ending:
             self._deadline = self._clock() + max(self._grace, INTERVAL)
 
     def known(self) -> list[identity.ProcessState]:
-        """Processes below the worker that have been seen and are still there."""
+        """Return the processes below the worker that were seen and still exist."""
         return [state for state in self._known.values() if tree.same(state)]
 
     def _look(self) -> None:
@@ -97,12 +97,12 @@ class Ending:
 
 
 def _note(folder: str, reason: str) -> None:
-    """Let the worker know that its end is asked for: it says whether its method had returned before, and stays for its children.
+    """Tell the worker that its end is requested: it reports whether its method had already returned, and waits for its children.
 
-    That the file is there is all that a worker looks for; where the disk is full, an empty one can be made.
+    A worker only checks that the file exists, so on a full disk an empty one is enough.
     """
     try:
         private_file.write_json(folder, attempt.ENDING, {"reason": reason})
     except OSError:
-        with contextlib.suppress(OSError):  # no folder, say: then there will be no outcome either
+        with contextlib.suppress(OSError):  # for example no folder, and then there will be no outcome either
             private_file.write_empty(folder, attempt.ENDING)

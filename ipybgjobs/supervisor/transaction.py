@@ -1,7 +1,7 @@
-"""A transaction of the supervisor that does nothing but its statements: what it has to read is parsed before it begins.
+"""Run a transaction of the supervisor that does nothing but its statements: the rows it reads are parsed before it begins.
 
-A row that turns out not to be parsed yet is parsed with the transaction rolled back, which then is made anew; after many times
-rows are parsed within it, so that it ends whatever others write meanwhile. It decides nothing.
+If a row is not parsed yet, the transaction is rolled back, the row parsed, and the transaction repeated; after many repetitions
+rows are parsed within it, so that it ends whatever others write in the meantime. It decides nothing.
 """
 
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from ..store.transitions import Transitions
 
 Made = TypeVar("Made")
 
-#: How often a transaction is made before rows are parsed within it.
+#: Number of tries of a transaction before rows are parsed within it.
 _MOST = 100
 
 
 class Transactions:
-    """Makes them.
+    """Runs transactions.
 
     Parameters
     ----------
     database : Database
         The store.
     owner : Owner
-        Whose supervisor decides.
+        Owner of the supervisor.
     """
 
     def __init__(self, database: Database, owner: Owner) -> None:
@@ -36,19 +36,19 @@ class Transactions:
         self._readings = Readings()
 
     def make(self, now: float, act: Callable[[Transitions, Schedule], Made]) -> Made:
-        """Make one.
+        """Run one transaction.
 
         Parameters
         ----------
         now : float
             Seconds since the epoch.
         act : callable
-            Executes the statements; called again from the start where it meets a row that is not parsed.
+            Executes the statements; called again from the start if it meets a row that is not parsed.
 
         Returns
         -------
         object
-            What `act` returned in the transaction that was committed.
+            The value that `act` returned in the committed transaction.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""Ends that a supervisor has recorded and not told: it died between its commit and the line in the log.
+"""Find ends that a supervisor recorded but did not log, because it died between its commit and the log line.
 
-These are ends of its last transaction: what it had decided before, it had told. The store is the record, the log a convenience,
-so nothing is written into the store for the sake of the log.
+They belong to its last transaction: earlier ends were logged. The store is the record and the log a convenience, so nothing
+is written to the store for the sake of the log.
 """
 
 import re
@@ -14,13 +14,13 @@ from ..store.database import Database
 from ..system import private_file
 from .job_logs import Message
 
-#: A line that tells an end, by job and attempt; that of a start names both, too.
+#: A log line of an end, with job and attempt; the line of a start names both too.
 _TOLD = re.compile(r"\bjob (\d+) attempt (\d+) of \d+ (?!.* started$)")
 
-#: Lines, and bytes, at the end of the log in which those of the last transaction are looked for.
+#: Number of lines and bytes at the end of the log that are searched for the last transaction.
 _LINES, _BYTES = 10_000, 4 << 20
 
-#: Ends of a place's last transaction, which gives all of them the same time; jobs that wait for a retry have no end of their own.
+#: Ends of a place's last transaction, which all have the same time; jobs that wait for a retry have no end of their own.
 _LAST = """WITH ends AS (
         SELECT attempts.* FROM attempts JOIN jobs ON jobs.id = attempts.job_id AND attempts.number = jobs.attempt
         WHERE jobs.id IN (
@@ -32,26 +32,26 @@ _LAST = """WITH ends AS (
 
 
 def last_ends(database: Database, place: str) -> list[sqlite3.Row]:
-    """Return the ends of the last transaction of a place's supervisor, which may have died since; before another is made."""
+    """Return the ends of the last transaction of a place's supervisor, which may have died; call it before the next one."""
     return database.read(_LAST, {"place": place})
 
 
 def find(database: Database, ends: Sequence[sqlite3.Row], log: str) -> Iterator[Message]:
-    """Find what is to be told.
+    """Find the lines that are missing from the log.
 
     Parameters
     ----------
     database : Database
         The store.
     ends : sequence of sqlite3.Row
-        What `last_ends` has returned.
+        The value that `last_ends` returned.
     log : str
-        Path of the log of everything.
+        Path of the full log.
 
     Yields
     ------
     Message
-        What the log does not tell.
+        A line that is missing from the log.
     """
     told = _told(log) if ends else set()
     for end in ends:

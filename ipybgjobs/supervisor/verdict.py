@@ -1,6 +1,6 @@
-"""From an attempt folder and an exit status to how the attempt ended: reads, decides, changes nothing.
+"""Determine how an attempt ended, from its folder and exit status: reads, decides, changes nothing.
 
-The worker's own word comes first; the exit status speaks only where the worker died without one.
+The worker's own report comes first; the exit status is used only if the worker died without a report.
 """
 
 import os
@@ -21,19 +21,19 @@ from ..worker import descriptions
 _LONGEST_TRACEBACK = 100_000
 _LONGEST_ERROR = 500
 
-#: Lines of the log that are kept of a process that vanished.
+#: Number of log lines that are kept of a process that disappeared.
 _LAST_LINES = 10
 
 _KILL = 9
 
 #: Why an outcome could not be written, by the exit code of its worker.
 _NOT_WRITTEN = {
-    attempt.OUTCOME_NOT_WRITTEN: "the disk is full, or the attempt's folder is gone",
-    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there, since it has become another user or has closed the folder",
-    attempt.OUTCOME_LIMITED: "its process has set a limit on files or their size that forbids it (ulimit -n, ulimit -f)",
+    attempt.OUTCOME_NOT_WRITTEN: "the disk is full, or the attempt's folder no longer exists",
+    attempt.OUTCOME_FORBIDDEN: "its process may no longer write there: it changed its user or closed the folder",
+    attempt.OUTCOME_LIMITED: "its process set a limit on open files or file size that prevents it (ulimit -n, ulimit -f)",
 }
 
-#: What is said of an attempt that was ended.
+#: Messages for attempts that were ended.
 REASONS = {Outcome.CANCELLED: "cancelled", Outcome.TIMEOUT: "took longer than its timeout"}
 
 
@@ -43,18 +43,18 @@ def judge(
     find_secrets: Callable[[], Sequence[str]] = tuple,
     ran_out_of_memory: Callable[[], bool] = lambda: False,
 ) -> tuple[Verdict, Failure]:
-    """Say how an attempt ended, and what the retry rules are to know.
+    """Return how an attempt ended, and the data that the retry policy needs.
 
     Parameters
     ----------
     end : Exit
-        What was seen of the process.
+        What is known of the process.
     ending : Outcome or None
-        The reason, where it was being ended. A success wins over it whose method had returned before its end was asked for.
+        The reason, if it was being ended. A success wins over it if the method had returned before the end was requested.
     find_secrets : callable
-        Returns the values that no text may show; asked only where there is a text.
+        Returns the values that no text may show; called only if there is a text.
     ran_out_of_memory : callable
-        Whether the kernel has killed any process for want of memory while the attempt ran; asked only where this one was killed.
+        Returns whether the OOM killer killed any process while the attempt ran; called only if this one was killed.
     """
     report = reports.outcome(end.folder)
     code, number = _status(end.status)
@@ -72,12 +72,12 @@ def judge(
 
 
 def _memory(peak: int | None, *, out_of_memory: bool) -> str:
-    used = "" if peak is None else f", at its peak it used {sizes.show(peak)}"
-    return used + (", likely out of memory: the kernel has killed for want of it meanwhile" if out_of_memory else "")
+    used = "" if peak is None else f", peak memory {sizes.show(peak)}"
+    return used + (", likely out of memory: the kernel's OOM killer was active while it ran" if out_of_memory else "")
 
 
 def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
-    """What a process that vanished printed last."""
+    """Return the last lines that a process that disappeared printed."""
     text = private_file.tail(f"{folder}/{attempt.OUTPUT}", _LAST_LINES, longest=_LONGEST_TRACEBACK)
     return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
 
@@ -109,11 +109,11 @@ def _traceback(report: Report | None, secrets: Sequence[str]) -> str | None:
 def _lost_result(report: Report) -> str | None:
     if "lost" not in report.result:
         return None
-    return _shown(f"its return value, a {report.result.get('type')}, can't be kept: {report.result['lost']}", ())
+    return _shown(f"its return value ({report.result.get('type')}) could not be saved: {report.result['lost']}", ())
 
 
 def _lost_output(report: Report) -> str | None:
-    """What of the output could not be written."""
+    """Describe the output that could not be written."""
     lost = report.lost_output
     if lost is None:
         return None
@@ -124,12 +124,12 @@ def _lost_output(report: Report) -> str | None:
 
 def _lost(code: int | None, number: int | None) -> str:
     if number is not None:
-        return f"the process was ended by signal {number} ({_signal_name(number)})"
+        return f"the process was killed by signal {number} ({_signal_name(number)})"
     if code in _NOT_WRITTEN:
         return f"its outcome could not be written: {_NOT_WRITTEN[code]}"
     if code is not None:
-        return f"the process ended with exit code {code} and without an outcome"
-    return "the process vanished; nobody saw how it ended"
+        return f"the process exited with code {code} without reporting an outcome"
+    return "the process disappeared; how it ended is unknown"
 
 
 def _signal_name(number: int) -> str:

@@ -1,7 +1,7 @@
-"""A short-lived child that is asked something and answers in JSON; whoever asks never waits for it.
+"""A short-lived child that answers a question in JSON; the caller never waits for it.
 
-The answer comes on a descriptor of its own, whose number is the child's last argument. What start-up hooks and files of the user
-print is no answer: it goes, with the errors, into a file without a name, and is looked at only where there is no answer.
+The answer arrives on its own descriptor, whose number is the child's last argument. Text that the user's start-up hooks and
+files print is not part of it: it goes, with the errors, to an unnamed file, which is read only if there is no answer.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import IO, Any
 from ..model import json_text
 from .launch import lean_environment
 
-#: Bytes that are kept of what a child printed: the last ones.
+#: Number of last bytes that are kept of a child's output.
 _LONGEST_COMPLAINT = 4000
 
 
@@ -27,11 +27,11 @@ class Question:
     Parameters
     ----------
     command : sequence of str
-        What to run; the number of the descriptor for the answer is appended.
+        Command to run; the number of the descriptor for the answer is appended.
     question : object
         Its standard input, as JSON.
     longest : float
-        Seconds after which it is given up.
+        Seconds after which it is abandoned.
 
     Raises
     ------
@@ -41,8 +41,8 @@ class Question:
 
     def __init__(self, command: Sequence[str], question: Any, longest: float) -> None:
         self.began = time.monotonic()  #: on the monotonic clock
-        self.limit = self.began + longest  #: when it is given up, on the monotonic clock
-        self.complaint = ""  #: what it printed last, once it was let go
+        self.limit = self.began + longest  #: when it is abandoned, on the monotonic clock
+        self.complaint = ""  #: the end of its output, once it has been released
         self._answer = b""
         self._reading, writing = os.pipe()
         os.set_blocking(self._reading, False)
@@ -56,16 +56,16 @@ class Question:
             os.close(writing)
 
     def fileno(self) -> int:
-        """The descriptor that becomes readable when there is something of the answer."""
+        """Return the descriptor that becomes readable when a part of the answer arrives."""
         return self._reading
 
     @property
     def is_late(self) -> bool:
-        """Whether it has taken longer than it may."""
+        """Return whether it has exceeded its time limit."""
         return time.monotonic() > self.limit
 
     def is_over(self) -> bool:
-        """Take what has come; whether that was all."""
+        """Read what has arrived; return whether the answer is complete."""
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._reading, 1 << 16):
                 self._answer += chunk
@@ -73,13 +73,13 @@ class Question:
         return False
 
     def give_up(self) -> None:
-        """End the child, with what it may have started; nobody wants its answer any more."""
+        """Kill the child with everything that it may have started; its answer is no longer needed."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self.answer()
 
     def answer(self) -> dict[str, Any] | None:
-        """Let the child go, and return what it said; None where that is no JSON."""
+        """Release the child, and return its answer; None if that is not JSON."""
         os.close(self._reading)
         self._process.wait()
         with self._printed as file:
@@ -93,7 +93,7 @@ class Question:
 
 
 def _asked(command: Sequence[str], question: Any, printed: IO[bytes], answer: int) -> "subprocess.Popen[bytes]":
-    """Start the child; the question is in a file, since a pipe that nobody reads would make us wait."""
+    """Start the child; the question is in a file, since writing to a pipe without a reader would block."""
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(question).encode())
         file.seek(0)
@@ -110,6 +110,6 @@ def _asked(command: Sequence[str], question: Any, printed: IO[bytes], answer: in
 
 
 def reply(descriptor: int, answer: Any) -> None:
-    """In the child: answer, in JSON."""
+    """Send the answer as JSON, from the child."""
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(answer, file)

@@ -1,7 +1,7 @@
-"""What kind of file system a folder is on: who may write the same files, and whether a lock on one would be seen here.
+"""Determine a folder's file system: who else may write its files, and how far a lock on one reaches.
 
-SQLite's write-ahead log needs memory that all who use the store share, so one kernel. A lock says that nobody else uses a file
-only where it would reach whoever could. Linux: ``/proc/self/mountinfo``.
+SQLite's write-ahead log needs memory shared by all users of the store, so a single kernel. A free lock proves that no one else
+uses a file only if the lock reaches everyone who could. Linux: ``/proc/self/mountinfo``.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
-#: Of several machines, or of a host and its guests: said so, where it is told which kind a folder is on.
+#: Shared by several machines, or by a host and its guests; described as such to users.
 _NETWORK = (
     "9p",
     "afs",
@@ -45,7 +45,7 @@ _NETWORK = (
     "wekafs",
 )
 
-#: What only this kernel has mounted; a layered one lies on such. Every other kind may be another's, too.
+#: Mounted only by this kernel; layered ones are based on such. Any other kind may be shared.
 _LOCAL = (
     "bcachefs",
     "btrfs",
@@ -67,16 +67,16 @@ _LOCAL = (
     "zfs",
 )
 
-#: NFS: locks are the server's, unless an option keeps them on this machine.
+#: NFS: the server holds the locks, unless an option keeps them on this machine.
 _SERVED, _UNSERVED = ("nfs", "nfs4"), ("nolock", "local_lock=all", "local_lock=flock", "local_lock=posix")
 
 
 class Locks(Enum):
     """How far a lock on a file reaches."""
 
-    EVERYWHERE = "everywhere"  #: to all who could use the file: this kernel alone has the file system
-    KERNEL = "kernel"  #: to all of this kernel, by whichever mount
-    MOUNT = "mount"  #: no farther than this file system as it is mounted here, as far as is known
+    EVERYWHERE = "everywhere"  #: to everyone who could use the file: only this kernel has the file system
+    KERNEL = "kernel"  #: to all processes of this kernel, through any mount
+    MOUNT = "mount"  #: as far as is known, only within this mount of the file system
 
 
 class _Mount(NamedTuple):
@@ -98,7 +98,7 @@ def _mount(path: str) -> _Mount:
 
 
 def _plain(field: str) -> str:
-    """Read a field in which blanks, line ends and backslashes stand as octal numbers."""
+    """Decode a field in which blanks, line ends and backslashes are written as octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
@@ -112,11 +112,11 @@ def describe(path: str) -> str:
     found = kind(path)
     if _is_local(found):
         return found
-    return f"{found} (a network file system)" if found in _NETWORK else f"{found} (not known to be this machine's alone)"
+    return f"{found} (a network file system)" if found in _NETWORK else f"{found} (not known to be local to this machine)"
 
 
 def is_local(path: str) -> bool:
-    """Whether this kernel alone has the file system that holds a path, as far as its type says."""
+    """Return whether only this kernel has the file system that holds a path, judging by its type."""
     return _is_local(kind(path))
 
 

@@ -1,4 +1,4 @@
-"""Who a process is: PID and start time, within one boot and one PID namespace; a PID alone is soon another's.
+"""The identity of a process: PID and start time, within one boot and one PID namespace, since PIDs are reused.
 
 Linux: ``/proc``. Another platform provides `start_time`, `pid_namespace` and `boot`.
 """
@@ -14,7 +14,7 @@ from ..errors import StoreError
 
 
 class ProcessIdentity(NamedTuple):
-    """A process, as no other will ever be."""
+    """Identifies a process uniquely."""
 
     pid: int
     start_time: int  #: clock ticks since boot
@@ -26,7 +26,7 @@ class ProcessIdentity(NamedTuple):
 
 
 class ProcessState(NamedTuple):
-    """What ``/proc/PID/stat`` says of a process."""
+    """The data of ``/proc/PID/stat`` about a process."""
 
     pid: int
     state: str  #: one letter; Z is a zombie
@@ -36,23 +36,23 @@ class ProcessState(NamedTuple):
 
 
 def check() -> None:
-    """See to it that processes can be told apart here.
+    """Make sure that processes can be identified here.
 
     Raises
     ------
     StoreError
-        If ``/proc`` is not there, or shows the processes of another PID namespace under other numbers.
+        If ``/proc`` is not mounted, or belongs to another PID namespace.
     """
     try:
         own = os.readlink("/proc/self") == str(os.getpid())
-        reason = "/proc shows the processes of another PID namespace than this process's"
+        reason = "/proc belongs to another PID namespace than this process"
     except OSError:
         own, reason = False, "/proc is not mounted"
     if not own:
-        raise StoreError(f"Jobs can't be run or looked at here, since {reason}: mount it (mount -t proc proc /proc).")
+        raise StoreError(f"Jobs can't be run or inspected here, since {reason}: mount it (mount -t proc proc /proc).")
 
 
-#: What stays the same for a process and its forks.
+#: Values that are the same for a process and its forks.
 _constant: dict[str, str] = {}
 
 
@@ -62,17 +62,17 @@ def host() -> str:
 
 
 def pid_namespace() -> str:
-    """Return what tells this PID namespace from others."""
+    """Return an identifier of this PID namespace."""
     return _constant.get("namespace") or _constant.setdefault("namespace", os.readlink("/proc/self/ns/pid"))
 
 
 def boot() -> str:
-    """Return what tells this boot from others."""
+    """Return an identifier of this boot."""
     return _constant.get("boot") or _constant.setdefault("boot", _read_boot())
 
 
 def learn_constants() -> None:
-    """Look up what stays the same, so that forks need not."""
+    """Look up the constant values, so that forks need not."""
     host()
     pid_namespace()
     boot()
@@ -84,7 +84,7 @@ def _read_boot() -> str:
 
 
 def look(pid: int) -> ProcessState | None:
-    """Return what is known of a process; None where there is none."""
+    """Return the state of a process; None if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -115,44 +115,44 @@ def started_ns() -> int:
 
 
 def since_boot() -> float:
-    """Return the seconds since the machine booted, its sleep counted."""
+    """Return the seconds since the machine booted, including sleep."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def seconds(state: ProcessState) -> float:
-    """Return when a process started, in seconds since the machine booted, its sleep counted."""
+    """Return when a process started, in seconds since the machine booted, including sleep."""
     return state.start_time / os.sysconf("SC_CLK_TCK")
 
 
 def booted_at() -> float:
-    """Return when the machine booted, in seconds since the epoch as its clock says now: another number once the clock was set."""
+    """Return when the machine booted, in seconds since the epoch by the current clock; it changes when the clock is set."""
     return time.time() - since_boot()
 
 
 def is_alive(identity: ProcessIdentity) -> bool:
-    """Whether that very process runs; a zombie does not."""
+    """Return whether this exact process is running; a zombie is not."""
     state = look(identity.pid)
     return state is not None and state.state not in "ZX" and state.start_time == identity.start_time and identity.boot == boot()
 
 
 def of(state: ProcessState) -> ProcessIdentity:
-    """Return the identity of a process that was looked at in this boot."""
+    """Return the identity of a process whose state was read in this boot."""
     return ProcessIdentity(state.pid, state.start_time, boot())
 
 
 def is_single_threaded() -> bool:
-    """Whether this process has one thread: then a fork of it is sound."""
+    """Return whether this process has only one thread, so that forking it is safe."""
     return len(os.listdir("/proc/self/task")) == 1
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped: by a signal, Ctrl-Z or a debugger."""
+    """Return whether a process is stopped: by a signal, Ctrl-Z or a debugger."""
     state = look(pid)
     return state is not None and state.state in "Tt"
 
 
 def command_line(pid: int) -> str:
-    """Return the command line of a process; empty where there is none."""
+    """Return the command line of a process; empty if it has none."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
@@ -161,21 +161,21 @@ def command_line(pid: int) -> str:
 
 
 def open_handle(identity: ProcessIdentity) -> int | None:
-    """Return a descriptor that becomes readable when the process ends; None if it has gone already.
+    """Return a descriptor that becomes readable when the process ends; None if it is already gone.
 
-    The handle is opened first and the identity looked at after: so it can't be a stranger's.
+    The handle is opened before the identity is checked, so it can't belong to another process.
 
     Raises
     ------
     OSError
-        If there is no descriptor to be had.
+        If no descriptor is available.
     """
     try:
         handle = os.pidfd_open(identity.pid)
     except ProcessLookupError:
         return None
     except OSError as error:
-        if error.errno == errno.EINVAL:  # a thread's number, or none at all
+        if error.errno == errno.EINVAL:  # a thread's id, or not a valid one
             return None
         raise
     if is_alive(identity):
@@ -185,7 +185,7 @@ def open_handle(identity: ProcessIdentity) -> int | None:
 
 
 def kill_by_handle(handle: int) -> None:
-    """End a process that a handle stands for, if it has not ended yet."""
+    """Kill the process of a handle, if it has not ended yet."""
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(handle, signal.SIGKILL)
 

@@ -1,8 +1,8 @@
-"""Starting processes that are nobody's children: they outlive the caller, and hold nothing of it.
+"""Start detached processes: they outlive the caller, and keep none of its resources open.
 
-POSIX: through a shell that forks and exits, in a session of its own; so the new process belongs to init, is in no group
-that Jupyter signals, and is no zombie in the kernel. Windows: a double spawn (both hops detached, breaking away from the
-job object where that is allowed).
+POSIX: through a shell that forks and exits, in its own session; so the new process belongs to init, is not in a group
+that Jupyter signals, and does not become a zombie of the kernel. Windows: a double spawn (both steps detached, breaking away
+from the job object if that is allowed).
 """
 
 import contextlib
@@ -17,24 +17,24 @@ from . import mark, private_file
 if TYPE_CHECKING:
     import subprocess
 
-#: What a detached process of ours needs of its starter's environment; never all of it, since it holds secrets.
+#: Variables that a detached process of ours needs from its starter; never all of them, since they include secrets.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE")
 _KEPT_PREFIXES = ("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_", "IPYBGJOBS_", "XDG_")
 
-#: Bytes of a file of errors after which it is put aside.
+#: Size in bytes at which an error file is moved aside.
 _LARGEST_ERRORS = 1 << 20
 
-#: Why no process can be had, and what helps, where the system's own words don't say it.
+#: Why a process can't be started, and the fix, for errors whose system message does not explain it.
 _REASONS = {
-    errno.EAGAIN: "no process can be had, since a limit is reached: end some, or raise it (ulimit -u, pids.max)",
-    errno.ENOMEM: "there is no memory for another process: end some",
+    errno.EAGAIN: "the limit on processes is reached: end some, or raise it (ulimit -u, pids.max)",
+    errno.ENOMEM: "there is not enough memory for another process: end some",
     errno.EMFILE: "too many files are open: close some, or raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine: close some, or raise the limit (fs.file-max)",
 }
 
 
 def reason(error: OSError) -> str:
-    """Say why a process can't be started."""
+    """Explain why a process can't be started."""
     known = _REASONS.get(error.errno or 0)
     if known is not None:
         return known
@@ -42,7 +42,7 @@ def reason(error: OSError) -> str:
 
 
 def lean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Those variables that a process of ours needs to start as its starter did."""
+    """Return the variables that a process of ours needs to start as its starter did."""
     return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
 
 
@@ -52,14 +52,14 @@ def detached(
     errors: str,
     keep: Sequence[int] = (),
 ) -> None:
-    """Start a command as nobody's child.
+    """Start a command as a detached process.
 
     Parameters
     ----------
     command : sequence of str
         Program and arguments.
     errors : str
-        File that gets its standard error, appended.
+        File to which its standard error is appended.
     keep : sequence of int
         Descriptors that it inherits; no others.
 
@@ -68,7 +68,7 @@ def detached(
     OSError
         If it can't be started.
     """
-    import subprocess  # here, since fork servers load this module and seldom start anything
+    import subprocess  # here, since fork servers load this module and rarely start anything
 
     descriptor = _opened(errors)
     try:
@@ -88,14 +88,14 @@ def detached(
 
 
 def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Popen[bytes]":
-    """Start a helper as a child in a session of its own, which talks over one descriptor that it inherits.
+    """Start a helper as a child in its own session, which communicates over one inherited descriptor.
 
     Parameters
     ----------
     command : sequence of str
         Program and arguments.
     errors : str
-        File that gets its standard error, appended.
+        File to which its standard error is appended.
     channel : int
         The descriptor.
 
@@ -123,7 +123,7 @@ def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Pop
 
 
 def _opened(errors: str) -> int:
-    """Open a file for errors to be appended; one that has grown large is put aside first, in place of the last one."""
+    """Open an error file for appending; one that has grown large is moved aside first, replacing the previous one."""
     with contextlib.suppress(OSError):
         if os.stat(errors).st_size > _LARGEST_ERRORS:
             os.replace(errors, f"{errors}.old")
@@ -133,14 +133,14 @@ def _opened(errors: str) -> int:
 def in_session(
     command: Sequence[str], errors: str, environment: Mapping[str, str], cwd: str, *, keep: Sequence[int] = ()
 ) -> "subprocess.Popen[bytes]":
-    """Start a command as a child in a session of its own, so that it outlives this process.
+    """Start a command as a child in its own session, so that it outlives this process.
 
     Parameters
     ----------
     command : sequence of str
         Program and arguments.
     errors : str
-        File that gets what it prints, appended.
+        File to which its output is appended.
     environment : mapping
         Its environment variables.
     cwd : str
@@ -172,7 +172,7 @@ def in_session(
 
 
 def settle() -> None:
-    """Make this process, just started by `detached`, independent for good: own session, signals and files, no mark."""
+    """Make this process, just started by `detached`, fully independent: own session, signals and files, no mark."""
     mark.take_off()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What may end every process here at once, supervisor and jobs included, whatever session they are in.
+"""Detect what may end all processes here at once, including supervisor and jobs, whatever session they are in.
 
 Linux: ``/proc/self/cgroup``, marker files, variables of batch systems.
 """
@@ -16,7 +16,7 @@ _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 
 
 def limit(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Return what ends all processes here when it ends, such as ``a container``; None where nothing is known."""
+    """Return the thing that takes all processes here with it when it ends, such as ``a container``; None if none is known."""
     batch = next((name for variable, name in _BATCH.items() if environment.get(variable)), None)
     if batch:
         return batch
@@ -27,7 +27,7 @@ def limit(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _systemd_unit() -> str | None:
-    """A unit that systemd would end with all its processes; a login session's scope is left to logind's settings."""
+    """Return the unit that systemd would stop with all its processes; a login session's scope is left to logind's settings."""
     try:
         with open("/proc/self/cgroup", encoding="ascii", errors="replace") as file:
             path = file.read().strip().rpartition(":")[2]
@@ -38,11 +38,11 @@ def _systemd_unit() -> str | None:
 
 
 def warning(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Say it in a sentence; None where nothing is known."""
+    """Return a warning of one or two sentences; None if no limit is known."""
     what = limit(environment)
     if what is None:
         return None
     return (
-        f"This is {what}: when it ends, running attempts end with it. They are then found lost and retried by rule, as soon as "
-        "something opens the same state folder."
+        f"Running in {what}: when it ends, running attempts end too. They are marked lost, and retried by their policy, the next "
+        "time this state folder is opened."
     )

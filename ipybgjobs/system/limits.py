@@ -1,7 +1,7 @@
-"""What the system allots to a process and its children: limits, niceness, processors; and taking on what another process had.
+"""The resources of a process and its children (limits, niceness, processors), and taking on those of another process.
 
-A process may always take less. What the kernel forbids it to take back is returned, never raised. POSIX: `getrlimit`,
-`getpriority`; Linux: `sched_getaffinity`, `prlimit`, capabilities in ``/proc``.
+A process may always take less. Resources that the kernel refuses to give back are returned, never raised. POSIX:
+`getrlimit`, `getpriority`; Linux: `sched_getaffinity`, `prlimit`, capabilities in ``/proc``.
 """
 
 import contextlib
@@ -9,20 +9,20 @@ import os
 import resource
 from typing import Any, NamedTuple, Self
 
-#: Limits by their names in `resource`, without the prefix; OFILE is NOFILE's old name, LOCKS bears the mark (see `mark`).
+#: Limits by their names in `resource`, without the prefix; OFILE is NOFILE's old name, LOCKS carries the mark (see `mark`).
 _LIMITS = {
     name.removeprefix("RLIMIT_"): getattr(resource, name)
     for name in sorted(dir(resource))
     if name.startswith("RLIMIT_") and name not in ("RLIMIT_OFILE", "RLIMIT_LOCKS")
 }
 
-#: Limits as a person would name them.
+#: Names of limits for users.
 _NAMES = {
     "AS": "address space",
-    "CORE": "size of a core file",
+    "CORE": "core file size",
     "CPU": "CPU seconds",
     "DATA": "data segment",
-    "FSIZE": "size of a file",
+    "FSIZE": "file size",
     "MEMLOCK": "locked memory",
     "NOFILE": "open files",
     "NPROC": "processes",
@@ -34,11 +34,11 @@ _SYS_NICE, _SYS_RESOURCE = 1 << 23, 1 << 24
 
 
 class Allotment(NamedTuple):
-    """What a process has."""
+    """The resources of a process."""
 
     limits: dict[str, tuple[int, int]]  #: soft and hard, in the units of `resource`, by name; -1: none
-    niceness: int  #: from -20 to 19; a higher one waits longer for a processor
-    processors: tuple[int, ...]  #: those that it may run on
+    niceness: int  #: from -20 to 19; a higher value waits longer for a processor
+    processors: tuple[int, ...]  #: processors that it may run on
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, the same for equal allotments."""
@@ -51,16 +51,16 @@ class Allotment(NamedTuple):
         Raises
         ------
         ValueError, TypeError, KeyError
-            If `to_json` did not return it.
+            If the values were not returned by `to_json`.
         """
         limits = {str(name): (int(soft), int(hard)) for name, (soft, hard) in values["limits"].items()}
         return cls(limits, int(values["niceness"]), tuple(map(int, values["processors"])))
 
 
 def loosen() -> None:
-    """Let this process have all that its hard limits permit, whatever its starter had: others' work goes through it.
+    """Raise this process's limits as far as its hard limits permit, since it works for other processes than its starter.
 
-    The stack's limit and that of core files stay, which keep nothing from working.
+    The limits on the stack and on core files stay, since they prevent nothing from working.
     """
     for name, number in _LIMITS.items():
         hard = resource.getrlimit(number)[1]
@@ -70,13 +70,13 @@ def loosen() -> None:
 
 
 def current() -> Allotment:
-    """Return what this process has."""
+    """Return the resources of this process."""
     limits = {name: resource.getrlimit(number) for name, number in _LIMITS.items()}
     return Allotment(limits, os.getpriority(os.PRIO_PROCESS, 0), tuple(sorted(os.sched_getaffinity(0))))
 
 
 def of(pid: int) -> Allotment | None:
-    """Return what another process of this user has; None where it is gone or can't be looked at."""
+    """Return the resources of another process of this user; None if it is gone or can't be inspected."""
     try:
         limits = {name: resource.prlimit(pid, number) for name, number in _LIMITS.items()}
         return Allotment(limits, os.getpriority(os.PRIO_PROCESS, pid), tuple(sorted(os.sched_getaffinity(pid))))
@@ -85,12 +85,12 @@ def of(pid: int) -> Allotment | None:
 
 
 def take(wanted: Allotment) -> list[str]:
-    """Have this process take on an allotment, as far as the kernel permits.
+    """Apply an allotment to this process, as far as the kernel permits.
 
     Returns
     -------
     list of str
-        What it has in place of what was wanted, such as ``niceness 15, not 0``.
+        The differences from what was wanted, such as ``niceness 15, not 0``.
     """
     have = current()
     withheld = [each for name, limits in wanted.limits.items() if (each := _take_limit(name, limits, have.limits.get(name)))]
@@ -126,14 +126,14 @@ def _take_niceness(wanted: int, have: int) -> list[str]:
 
 
 def _take_processors(wanted: tuple[int, ...]) -> list[str]:
-    with contextlib.suppress(OSError, ValueError):  # all of them are outside the control group's set
+    with contextlib.suppress(OSError, ValueError):  # all of them are outside the control group's set of processors
         os.sched_setaffinity(0, wanted)
     got = tuple(sorted(os.sched_getaffinity(0)))
     return [] if got == wanted else [_processors_text(got, wanted)]
 
 
 def out_of_reach(wanted: Allotment, pid: int) -> list[str]:
-    """Say what a descendant of a process could not take on of an allotment, as `take` would; nothing where that is not known."""
+    """Return the parts of an allotment that a descendant of a process could not apply, like `take`; none if that is unknown."""
     have = of(pid)
     if have is None:
         return []
@@ -149,7 +149,7 @@ def out_of_reach(wanted: Allotment, pid: int) -> list[str]:
 
 
 def _may_lower(have: Allotment, niceness: int) -> bool:
-    """Whether the limit of getrlimit(2) lets a process without privileges have a niceness: its value is 20 minus that."""
+    """Return whether RLIMIT_NICE of getrlimit(2) allows an unprivileged process a niceness: its value is 20 minus that."""
     limit = have.limits.get("NICE", (0, 0))[0]
     return limit == resource.RLIM_INFINITY or 20 - niceness <= limit
 
@@ -163,7 +163,7 @@ def _capabilities(pid: int) -> int:
 
 
 def _least(first: int, second: int) -> int:
-    """The lower of two limits; -1 is the highest."""
+    """Return the lower of two limits; -1 is the highest."""
     finite = [limit for limit in (first, second) if limit != resource.RLIM_INFINITY]
     return min(finite, default=resource.RLIM_INFINITY)
 
@@ -171,7 +171,7 @@ def _least(first: int, second: int) -> int:
 def _limit_text(name: str, has: tuple[int, int], wanted: tuple[int, int]) -> str:
     which = 0 if has[0] != wanted[0] else 1
     kind = "" if which == 0 else "hard "
-    return f"{kind}limit of {_NAMES.get(name, name)} {_shown(has[which])}, not {_shown(wanted[which])}"
+    return f"{kind}limit on {_NAMES.get(name, name)} {_shown(has[which])}, not {_shown(wanted[which])}"
 
 
 def _shown(limit: int) -> str:

@@ -1,7 +1,7 @@
-"""A lock that is held until its holder's process has gone, whatever ends it.
+"""A lock that is held until its holder's process is gone, whatever ends it.
 
-On POSIX a `flock`; it is a property of the open file, so it can be handed to a process that is started with the descriptor.
-Elsewhere: a file opened without sharing. A lock on a file that was removed meanwhile counts for nothing, and is taken anew.
+On POSIX it is a `flock`, a property of the open file, so it can be handed to a process that is started with the descriptor.
+Elsewhere: a file opened without sharing. A lock on a file that was removed meanwhile is worthless, and is taken again.
 """
 
 import contextlib
@@ -15,23 +15,23 @@ from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
 
-#: Bytes of each of the two numbers that a holder signs with.
+#: Bytes of each of the two numbers in a holder's signature.
 _WIDTH = 20
 
-#: What this process holds alone, by its `id`.
+#: The locks that this process holds exclusively, by `id`.
 _alone: "dict[int, weakref.ref[FileLock]]" = {}
-#: What a lock answers on a file system that has none: numbers of errors.
+#: Error numbers of locking on a file system without locks.
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
-#: Seconds between two tries to share a lock that another holds alone for a moment.
+#: Seconds between two tries to share a lock that another process briefly holds exclusively.
 _PAUSE = 0.01
 
 
 class Signature(NamedTuple):
-    """What the holder of a lock has written into its file."""
+    """The data that the holder of a lock has written to its file."""
 
     pid: int
-    due: float | None = None  #: when it is to be heard of again at the latest, on the monotonic clock; None: it has not said so
+    due: float | None = None  #: when it will report again at the latest, on the monotonic clock; None: it has not promised
 
 
 class FileLock:
@@ -48,7 +48,7 @@ class FileLock:
 
     @classmethod
     def acquire(cls, path: str, *, wait: bool) -> Self | None:
-        """Take the lock alone; None if somebody else holds it and `wait` is false."""
+        """Take the lock exclusively; None if another process holds it and `wait` is false."""
         taken = cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         if taken is not None:
             _alone[id(taken)] = weakref.ref(taken)
@@ -56,7 +56,7 @@ class FileLock:
 
     @classmethod
     def share(cls, path: str, seconds: float) -> Self | None:
-        """Take the lock beside others that share it; None if one holds it alone for all of so many seconds."""
+        """Take the lock shared; None if another process holds it exclusively for the given number of seconds."""
         limit = time.monotonic() + seconds
         while (taken := cls._taken(path, fcntl.LOCK_SH | fcntl.LOCK_NB)) is None and time.monotonic() < limit:
             time.sleep(_PAUSE)
@@ -68,7 +68,7 @@ class FileLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
             try:
                 if os.fstat(descriptor).st_mode & _PRIVATE != _PRIVATE:
-                    os.fchmod(descriptor, _PRIVATE)  # an odd umask has taken the owner's rights: nobody could open it again
+                    os.fchmod(descriptor, _PRIVATE)  # the umask has removed the owner's rights, so it could not be opened again
                 fcntl.flock(descriptor, how)
                 if _is_at(path, descriptor):
                     return cls(descriptor)
@@ -81,7 +81,7 @@ class FileLock:
             os.close(descriptor)
 
     def has_record_locks(self) -> bool:
-        """Whether the file system has the other kind of lock, too: on a part of a file, as a database takes them."""
+        """Return whether the file system also supports record locks, which databases use: locks on a part of a file."""
         try:
             fcntl.lockf(self.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
@@ -90,22 +90,22 @@ class FileLock:
         return True
 
     def sign(self, due: float | None = None) -> None:
-        """Write this process's PID into the file, for those who ask whose it is.
+        """Write this process's PID to the file, so that others can find the holder.
 
         Parameters
         ----------
         due : float, optional
-            When this process is to be heard of again at the latest, in seconds on the monotonic clock.
+            When this process will report again at the latest, in seconds on the monotonic clock.
         """
         text = f"{os.getpid():<{_WIDTH}}{'' if due is None else f'{due:.3f}':<{_WIDTH}}"
-        with contextlib.suppress(OSError):  # a full disk: the lock holds, only nobody can name its holder
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, but its holder can't be named
             os.pwrite(self.descriptor, text.encode(), 0)
 
     @contextlib.contextmanager
     def handed_over(self) -> Iterator[int]:
-        """Another descriptor of the locked file, for a process that is started meanwhile: it survives a fork on the way.
+        """Provide another descriptor of the locked file, for a process started meanwhile: it survives a fork in between.
 
-        A library may start processes by a fork of its own (gevent, or a `preexec_fn`), and a fork drops what its parent holds.
+        A library may start processes with its own fork (gevent, or a `preexec_fn`), and a fork drops its parent's locks.
         """
         descriptor = os.dup(self.descriptor)
         try:
@@ -125,7 +125,7 @@ class FileLock:
 
 
 def _drop_inherited() -> None:
-    """Let a fork hold nothing alone: others would wait for the end of a process that knows nothing of the lock."""
+    """Drop exclusive locks in a fork: others would wait for the end of a process that knows nothing of the lock."""
     for held in (reference() for reference in list(_alone.values())):
         if held is not None:
             held.close()
@@ -135,7 +135,7 @@ os.register_at_fork(after_in_child=_drop_inherited)
 
 
 def _is_at(path: str, descriptor: int) -> bool:
-    """Whether an open file is still the one at a path."""
+    """Return whether an open file is still the one at a path."""
     try:
         there = os.stat(path)
     except FileNotFoundError:
@@ -144,9 +144,9 @@ def _is_at(path: str, descriptor: int) -> bool:
 
 
 def is_held(path: str, *, shared: bool = False) -> bool:
-    """Whether a living process holds the lock alone, or, with `shared`, at all.
+    """Return whether a living process holds the lock exclusively, or, with `shared`, at all.
 
-    It takes nothing that another could miss for longer than the look.
+    It takes nothing that could block another process for longer than the check.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -162,7 +162,7 @@ def is_held(path: str, *, shared: bool = False) -> bool:
 
 
 def signature(path: str) -> Signature | None:
-    """Return what the holder of a lock has signed with; None where nobody holds it, or it has not signed yet."""
+    """Return the signature of a lock's holder; None if no process holds it, or if the holder has not signed yet."""
     if not is_held(path):
         return None
     with open(path, "rb") as file:
@@ -173,15 +173,15 @@ def signature(path: str) -> Signature | None:
 
 
 def holder(path: str) -> int | None:
-    """Return the PID that the holder of a lock has signed with; None as for `signature`."""
+    """Return the PID in the signature of a lock's holder; None as for `signature`."""
     found = signature(path)
     return None if found is None else found.pid
 
 
 def writer_of(path: str, byte: int) -> int | None:
-    """Return the PID of the process that holds a record lock for writing on a byte of a file, as ``/proc/locks`` says.
+    """Return the PID of the process that holds a record lock for writing on a byte of a file, according to ``/proc/locks``.
 
-    The file is not opened: closing it would drop the record locks that this very process holds on it.
+    The file is not opened, since closing it would drop the record locks that this process itself holds on it.
     """
     try:
         inode = os.stat(path).st_ino

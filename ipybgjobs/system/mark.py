@@ -1,8 +1,8 @@
-"""A mark by which everything that an attempt has started is found, whoever has died since.
+"""A mark for finding all processes that an attempt has started, whichever of them have died since.
 
-It is the soft limit on file locks (``RLIMIT_LOCKS``), which no kernel has enforced since Linux 2.4.25. A child has it by fork
-and keeps it across exec, in whatever session, with whatever output and environment; a supervisor that a job starts takes it
-off. Where a limit can't be set, nobody bears a mark, and what is left is found by session, parent and log alone.
+It is the soft limit on file locks (``RLIMIT_LOCKS``), which no kernel has enforced since Linux 2.4.25. A child inherits it by
+fork and keeps it across exec, in any session, with any output and environment; a supervisor started by a job removes it. If a
+limit can't be set, no process carries a mark, and left processes are found only by session, parent and log.
 """
 
 import contextlib
@@ -10,22 +10,22 @@ import hashlib
 import os
 import resource
 
-#: Its number, the same on every Linux; `resource` has no name for it.
+#: Number of the limit, the same on every Linux; `resource` has no name for it.
 _LOCKS = 10
 
-#: The bit that tells a mark from a limit that somebody has set, and the bytes below it that say whose it is.
+#: The bit that distinguishes a mark from a limit set for other reasons, and the bytes below it that identify the attempt.
 _BIT, _BYTES = 1 << 61, 7
 
-#: How deep an attempt folder is in the state folder.
+#: Depth of an attempt folder in the state folder.
 _DEPTH = len(("jobs", "UID", "NUMBER"))
 
 _FIELD = b"Max file locks"
 
 
 def of_attempt(folder: str) -> int:
-    """Return the mark of what runs in an attempt folder: the same by whatever path the state folder is reached.
+    """Return the mark for the processes of an attempt folder; it does not depend on the path to the state folder.
 
-    Links below that are not followed, since a job may make some.
+    Links below the state folder are not followed, since a job may create some.
     """
     state, *rest = folder.rsplit("/", _DEPTH)
     path = os.fsencode("/".join([os.path.realpath(state), *rest]))
@@ -33,13 +33,13 @@ def of_attempt(folder: str) -> int:
 
 
 def put_on(mark: int) -> None:
-    """Have this process, and all that it starts from now on, bear a mark."""
+    """Set a mark on this process and all that it starts from now on."""
     with contextlib.suppress(OSError, ValueError):  # a hard limit below it, a sandbox
         resource.setrlimit(_LOCKS, (mark, resource.getrlimit(_LOCKS)[1]))
 
 
 def take_off() -> None:
-    """Have this process bear no mark."""
+    """Remove the mark from this process."""
     with contextlib.suppress(OSError, ValueError):
         soft, hard = resource.getrlimit(_LOCKS)
         if _is_mark(soft):
@@ -47,10 +47,10 @@ def take_off() -> None:
 
 
 def of_process(pid: int) -> int | None:
-    """Return the mark that a process bears; None where it bears none, or is gone."""
+    """Return the mark of a process; None if it has none or is gone."""
     try:
         soft = resource.prlimit(pid, _LOCKS)[0]
-    except PermissionError:  # of another group, say: the file is everybody's to read, and takes longer
+    except PermissionError:  # for example of another group: the file is readable by all, but slower
         soft = _read(pid)
     except OSError:
         return None
@@ -58,7 +58,7 @@ def of_process(pid: int) -> int | None:
 
 
 def _read(pid: int) -> int:
-    """The limit as a file shows it; 0 where there is none."""
+    """Read the limit from ``/proc``; 0 if there is none."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/limits", "rb") as file:
         for line in file:
             if line.startswith(_FIELD):

@@ -1,27 +1,27 @@
-"""What the kernel counts of memory that ran out. Linux: ``/proc/vmstat``; elsewhere nobody counts, and nothing is said."""
+"""The kernel's count of out-of-memory kills. Linux: ``/proc/vmstat``; elsewhere there is no count, and nothing is reported."""
 
 import math
 import time
 
-#: Seconds for which a count is good enough to begin with.
+#: Seconds for which a count is recent enough to start from.
 _FRESH = 1.0
 
 
 class Kills:
-    """How many processes the kernel has killed for want of memory since it booted; None where it doesn't say."""
+    """The number of processes that the OOM killer has killed since boot; None if the kernel does not report it."""
 
     def __init__(self) -> None:
         self._asked_at = -math.inf
         self._count: int | None = None
 
     def lately(self) -> int | None:
-        """The count, at most a second old."""
+        """Return the count, at most a second old."""
         if time.monotonic() - self._asked_at >= _FRESH:
             self.now()
         return self._count
 
     def now(self) -> int | None:
-        """The count."""
+        """Return the current count."""
         self._asked_at, self._count = time.monotonic(), _read()
         return self._count
 

@@ -1,4 +1,4 @@
-"""A folder that is held open: what goes into it goes there wherever it is moved, and never into another that takes its place.
+"""A folder that is held open: files written to it follow it when it is moved, and never go to a folder that replaces it.
 
 It is reached through ``/proc/self/fd``. A platform without that provides `HeldFolder.reach`.
 """
@@ -8,7 +8,7 @@ import os
 
 
 class HeldFolder:
-    """One folder of this user's, for as long as this object lives.
+    """One folder of this user, for as long as this object lives.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ class HeldFolder:
     Raises
     ------
     OSError
-        If it can't be opened, or is another user's.
+        If it can't be opened, or belongs to another user.
     """
 
     def __init__(self, path: str) -> None:
@@ -26,19 +26,19 @@ class HeldFolder:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         if os.fstat(self._descriptor).st_uid != os.geteuid():
             self.close()
-            raise PermissionError(errno.EPERM, "it has become another user's", path)
+            raise PermissionError(errno.EPERM, "it now belongs to another user", path)
 
     def reach(self, path: str) -> str:
-        """Return a path to the same file by way of this folder, if it is one in it.
+        """Return a path to the same file through this folder, if the file is in it.
 
         Parameters
         ----------
         path : str
-            As it was named when the folder was opened.
+            The path as it was when the folder was opened.
         """
         within = path.removeprefix(f"{self.path}/")
         return path if within == path else f"/proc/self/fd/{self._descriptor}/{within}"
 
     def close(self) -> None:
-        """Hold it no longer."""
+        """Release the folder."""
         os.close(self._descriptor)

@@ -1,7 +1,7 @@
-"""Where processes see each other: one boot of one kernel, and in it one PID namespace. A host name is only its label.
+"""A place: the scope in which processes see each other, one PID namespace in one boot of a kernel. A host name is only its label.
 
-A host may be renamed while it runs, a container comes back under another name, two of them may have the same one. What two
-processes have in common that can look at each other's PIDs is the boot and the namespace; that is a place.
+A host can be renamed while it runs, a container can return under another name, and two can have the same name. Two processes that
+can see each other's PIDs share the boot and the namespace; together these are a place.
 """
 
 import os
@@ -9,28 +9,28 @@ from typing import NamedTuple
 
 from . import identity
 
-#: The first PID namespace of any Linux kernel: not a container's.
+#: The first PID namespace of any Linux kernel, which never belongs to a container.
 _FIRST_NAMESPACE = "pid:[4026531836]"
 
 _MACHINE_ID = "/etc/machine-id"
 
-#: Hexadecimal digits of the boot's id that a key begins with.
+#: Number of hexadecimal digits of the boot's id at the beginning of a key.
 _DIGITS = 16
 
 
 class Place(NamedTuple):
-    """A place, as seen from one state folder; what nobody recorded is None."""
+    """A place, as seen from one state folder; values that were not recorded are None."""
 
-    key: str  #: tells it from all others
-    host: str  #: what the machine was called; to be shown
+    key: str  #: identifies it
+    host: str  #: name of the machine, for display
     boot: str | None = None
     pid_namespace: str | None = None
-    machine: str | None = None  #: the same after a reboot; None in a container, whose machine id may be its image's
-    device: int | None = None  #: number of the file system that holds the state folder; means something within a boot
+    machine: str | None = None  #: the same after a reboot; None in a container, whose machine id may come from its image
+    device: int | None = None  #: number of the file system that holds the state folder; valid within a boot
 
 
 def key(boot: str, pid_namespace: str) -> str:
-    """Return what tells a place from all others: short, and fit for a file's name."""
+    """Return the identifier of a place: short, and usable in a file name."""
     number = pid_namespace.removeprefix("pid:[").removesuffix("]")
     return f"{boot.replace('-', '')[:_DIGITS]}-{number}"
 
@@ -64,5 +64,5 @@ def _machine() -> str | None:
 
 
 def is_over(place: Place, now: Place) -> bool:
-    """Whether a place's boot is over for certain: its machine runs, and is another boot's now."""
+    """Return whether a place's boot has certainly ended: its machine is running, and was booted again."""
     return place.machine is not None and place.machine == now.machine and place.boot != now.boot

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _PRIVATE = 0o600
 
-#: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can take.
+#: Longest JSON file that is read, in bytes: more than a worker writes, and no more than a supervisor can handle.
 LONGEST_JSON = 8 << 20
 
 
 def open_private(path: str, flags: int) -> int:
-    """Open a file of this user's own, which is made if need be and can be opened again, whatever the umask takes.
+    """Open a private file, creating it if necessary, so that it can be opened again whatever the umask.
 
     Raises
     ------
@@ -34,13 +34,13 @@ def open_private(path: str, flags: int) -> int:
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode) and mode & _PRIVATE != _PRIVATE:
-        with contextlib.suppress(OSError):  # a file system that keeps no modes
+        with contextlib.suppress(OSError):  # a file system that stores no modes
             os.fchmod(descriptor, _PRIVATE)
     return descriptor
 
 
 def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = False, mode: int = _PRIVATE) -> None:
-    """Write a file so that a reader sees all of it or none; `durable`: on disk when this returns; `mode`: as for `os.open`.
+    """Write a file so that a reader sees all of it or nothing; `durable`: on disk when this returns; `mode`: as for `os.open`.
 
     The content may come in pieces.
 
@@ -70,25 +70,25 @@ def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = 
 
 
 def write_new(folder: str, name: str, value: Any) -> None:
-    """Write one of the JSON files that nobody looks for before its writer says so."""
+    """Write one of the JSON files that is not read before its writer announces it."""
     descriptor = open_private(f"{folder}/{name}", os.O_WRONLY | os.O_TRUNC)
     with open(descriptor, "wb") as file:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
 
 def write_empty(folder: str, name: str) -> None:
-    """Make a file that says all by being there; it needs a name, and no space.
+    """Create an empty file, whose existence is the message; it needs a name but no disk space.
 
     Raises
     ------
     OSError
-        If it can't be made.
+        If it can't be created.
     """
     os.close(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
 
 
 def sync_folder(path: str) -> None:
-    """Make the names in a folder durable."""
+    """Make the directory entries of a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -102,7 +102,7 @@ def write_json(folder: str, name: str, value: Any) -> None:
 
 
 def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dict[str, Any] | None:
-    """Read one of the JSON files; None where it is absent, not whole, longer than `longest` bytes, or not a JSON object."""
+    """Read one of the JSON files; None if it is absent, incomplete, longer than `longest` bytes, or not a JSON object."""
     try:
         with opened(f"{folder}/{name}") as file:
             size = os.fstat(file.fileno()).st_size
@@ -113,12 +113,12 @@ def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dic
 
 
 def opened(path: str) -> "io.BufferedReader":
-    """Open a file to read it; never waits, whatever somebody has put in its place.
+    """Open a file for reading; never blocks, whatever has been put in its place.
 
     Raises
     ------
     FileNotFoundError
-        If there is none, or something that is not a file: a folder, a pipe, a device.
+        If there is none, or it is not a regular file but a folder, a pipe or a device.
     OSError
         If it can't be read.
     """
@@ -130,9 +130,9 @@ def opened(path: str) -> "io.BufferedReader":
 
 
 def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:
-    """Read a log, all of it or its last `lines`, of these the last `longest` bytes; one that can't be read is empty.
+    """Read a log: all of it, or its last `lines`, cut to the last `longest` bytes; an unreadable log is empty.
 
-    Only what is asked for is read, and nothing before the offset `floor`.
+    Only what is needed is read, and nothing before the offset `floor`.
     """
     try:
         with opened(path) as file:

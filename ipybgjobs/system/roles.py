@@ -1,4 +1,4 @@
-"""How a process of ours is started: by the path of ``start.py``; so it works for any interpreter, whatever its own path is."""
+"""Build the command that starts an ipybgjobs process: by the path of ``start.py``, so it works for any interpreter."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ def command(
     role : str
         ``supervisor``, ``forkserver``, ``worker``, ``configuration``, ``origin`` or ``inspection``.
     *arguments : str
-        What the role takes.
+        Arguments of the role.
     executable : str, optional
         The interpreter; by default this one.
     root : str

@@ -1,8 +1,8 @@
-"""Work that an interrupt can't break: a thread of its own does it, whole or not at all, while the caller waits.
+"""Run work that an interrupt can't break: in a separate thread, whole or not at all, while the caller waits.
 
-Python raises KeyboardInterrupt in the main thread between any two steps, also within a clean-up; so what must be whole is never
-done there. Whoever is interrupted while it waits either gives the work up, which undoes it, or comes too late: then the work is
-finished, and the exception says what was done. This module knows neither jobs nor stores.
+Python raises KeyboardInterrupt in the main thread between any two steps, even in clean-up; so work that must be whole is never
+done there. A caller that is interrupted while it waits either cancels the work, which undoes it, or comes too late: then the work
+is finished, and the exception says what was done. This module knows nothing of jobs or stores.
 """
 
 import functools
@@ -18,10 +18,10 @@ from typing import Any, Generic, ParamSpec, TypeVar
 _Value = TypeVar("_Value")
 _Given = ParamSpec("_Given")
 
-#: Longest that an interrupted caller waits until what it gave up is undone, in seconds; then it is undone behind its back.
+#: Longest time that an interrupted caller waits for the undo of its work, in seconds; after that, the undo goes on without it.
 UNDONE_WITHIN = 1.0
 
-#: What was done lately: a number that grows, the thread that had asked for it, a sentence.
+#: The last effects: a growing number, the thread that requested each, a sentence.
 _done: deque[tuple[int, int, str]] = deque(maxlen=256)
 _numbers = itertools.count()
 
@@ -29,7 +29,7 @@ _doing = threading.local()  #: in the thread that does it: the work
 
 
 class GivenUp(BaseException):
-    """Whoever asked for this work was interrupted before anything was decided: it is undone."""
+    """The caller was interrupted before the point of no return: the work is undone."""
 
 
 class _Work(Generic[_Value]):
@@ -42,7 +42,7 @@ class _Work(Generic[_Value]):
         self._effect = effect
         self._said = said
         self._asker = get_ident()
-        self._decision = allocate_lock()  # whoever takes it first, the work or its caller, has decided; it is never given back
+        self._decision = allocate_lock()  # the first to take it, the work or its caller, decides; it is never released
         self._end = allocate_lock()  # held until the work has ended
         self._end.acquire()
         self._decided = False  # by the work: it is past its point of no return
@@ -51,7 +51,7 @@ class _Work(Generic[_Value]):
         self.error: BaseException | None = None
 
     def do(self) -> None:
-        """Do it; what it raises is kept for the caller."""
+        """Run the effect; its exception is kept for the caller."""
         _doing.work = self
         try:
             value = self._effect()
@@ -67,29 +67,29 @@ class _Work(Generic[_Value]):
             self._end.release()
 
     def decide(self) -> None:
-        """Pass the point of no return, or find that the caller has given up."""
+        """Pass the point of no return, or raise if the caller has cancelled the work."""
         if not self._decided and not self._decision.acquire(blocking=False):
             raise GivenUp
         self._decided = True
 
     def check(self) -> None:
-        """Go no further if the caller has given up."""
+        """Stop if the caller has cancelled the work."""
         if self._decision.locked() and not self._decided:
             raise GivenUp
 
     def outcome(self) -> _Value:
-        """Wait for the end, and return what came of it, or raise it."""
+        """Wait for the end, and return the result, or raise the exception."""
         self.wait()
         if self.error is not None:
             raise self.error
         return self._values[0]
 
     def wait(self, seconds: float = -1) -> bool:
-        """Wait for the end; False if it does not come in so many seconds."""
+        """Wait for the end; False if it does not come within the time."""
         return self._ended or self._end.acquire(timeout=seconds)
 
     def leave(self) -> None:
-        """The caller was interrupted: give the work up, or wait for its end if it is too late for that."""
+        """Handle an interrupt of the caller: cancel the work, or wait for its end if it is too late for that."""
         if self._decision.acquire(blocking=False):
             _let_undo()
         else:
@@ -97,17 +97,17 @@ class _Work(Generic[_Value]):
 
 
 class _Hand:
-    """A thread that does one work after the other; a process has one, and a fork of it makes its own."""
+    """A thread that does one piece of work after another; each process has one, and a fork makes its own."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.works: SimpleQueue[_Work[Any] | None] = SimpleQueue()
-        start_new_thread(self._do_all, ())  # a Thread's start takes locks in the caller, which an interrupt would leave held
+        start_new_thread(self._do_all, ())  # Thread.start takes locks in the caller, which an interrupt would leave held
 
     def _do_all(self) -> None:
         while (work := self.works.get()) is not None:
             work.do()
-            del work  # and with it what it holds, which may be large
+            del work  # and what it holds, which may be large
 
 
 _hand: _Hand | None = None
@@ -119,14 +119,14 @@ def _hand_over(work: _Work[Any]) -> None:
     if hand is None or hand.pid != os.getpid():
         try:
             hand = _hand = _Hand()
-        except RuntimeError:  # no thread is to be had, since the interpreter ends or a limit is reached
+        except RuntimeError:  # no thread is available: the interpreter is ending, or a limit is reached
             work.do()
             return
     hand.works.put(work)
 
 
 def _let_undo() -> None:
-    """Wait a moment until what was given up is undone; one that hangs (a lock, a slow disk) is in nobody's way after."""
+    """Wait a moment for cancelled work to be undone; work that hangs (a lock, a slow disk) is left behind."""
     global _hand  # noqa: PLW0603 - one a process
     hand = _hand
     if hand is None or hand.pid != os.getpid():
@@ -144,12 +144,12 @@ def _note(asker: int, sentence: str | None) -> None:
 
 
 def decide() -> None:
-    """Say, inside of an effect, that from here on it counts: what comes next can't be undone.
+    """Mark, inside an effect, the point of no return: what comes next can't be undone.
 
     Raises
     ------
     GivenUp
-        If whoever waited for it was interrupted before.
+        If its caller was interrupted before.
     """
     work: _Work[Any] | None = getattr(_doing, "work", None)
     if work is not None:
@@ -157,12 +157,12 @@ def decide() -> None:
 
 
 def check() -> None:
-    """Go no further, inside of an effect that takes long, if nobody waits for it any more.
+    """Stop, inside a long effect, if its caller no longer waits for it.
 
     Raises
     ------
     GivenUp
-        If whoever waited for it was interrupted.
+        If its caller was interrupted.
     """
     work: _Work[Any] | None = getattr(_doing, "work", None)
     if work is not None:
@@ -170,7 +170,7 @@ def check() -> None:
 
 
 def told(function: Callable[_Given, _Value]) -> Callable[_Given, _Value]:
-    """Let an interrupt of a function say what was done in it by then: ``KeyboardInterrupt: job 12 was submitted``."""
+    """Make an interrupt of a function say what was already done: ``KeyboardInterrupt: job 12 was submitted``."""
 
     @functools.wraps(function)
     def telling(*args: _Given.args, **kwargs: _Given.kwargs) -> _Value:
@@ -189,7 +189,7 @@ def _tell(error: BaseException, since: int) -> None:
     said = "; ".join(dict.fromkeys(text for number, thread, text in tuple(_done) if number > since and thread == asker))
     if isinstance(error, Exception) and said == str(error):
         return  # the effect's own
-    if isinstance(error, KeyboardInterrupt) and str(error) in said:  # it says nothing yet, or a part of it
+    if isinstance(error, KeyboardInterrupt) and str(error) in said:  # it has no message yet, or only part of it
         error.args = (said,) if said else ()
     elif said and said not in getattr(error, "__notes__", []):
         error.add_note(said)
@@ -197,21 +197,21 @@ def _tell(error: BaseException, since: int) -> None:
 
 @told
 def run(effect: Callable[[], _Value], said: Callable[[_Value], str | None] = lambda _: None) -> _Value:
-    """Do something whole or not at all, whatever interrupts the caller, and return what came of it.
+    """Run an effect whole or not at all, whatever interrupts the caller, and return its result.
 
-    Threads other than the main one are never interrupted, and do it themselves.
+    Threads other than the main one are never interrupted, and run it themselves.
 
     Parameters
     ----------
     effect : callable
-        All of it, clean-up included. It calls `decide` before what can't be undone.
+        The whole effect, including clean-up. It calls `decide` before anything that can't be undone.
     said : callable
-        Told what came of it, returns a sentence for an interrupt that comes too late; None where there is nothing to say.
+        Takes the result, and returns a sentence for an interrupt that comes too late; None if there is nothing to say.
 
     Raises
     ------
     BaseException
-        What the effect raises; or what interrupts the caller, once the effect is undone, or finished.
+        The exception of the effect; or the one that interrupts the caller, once the effect is undone or finished.
     """
     if get_ident() != threading.main_thread().ident:
         return effect()

@@ -1,6 +1,6 @@
-"""Holes in files: the middle of a file given back to the disk while somebody writes at its end. Linux, by ``fallocate``.
+"""Holes in files: free the middle of a file on disk while another process writes at its end. Linux: ``fallocate``.
 
-Elsewhere, and on a file system without holes, nothing is given back and the caller is told.
+Elsewhere, and on a file system without holes, nothing is freed and the caller is told.
 """
 
 import ctypes
@@ -8,12 +8,12 @@ import os
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 
-#: Size of the pieces in which a file system gives space back.
+#: Size of the pieces in which a file system frees space.
 BLOCK = 4096
 
 
 def punch(path: str, begin: int, end: int) -> bool:
-    """Give a part of a file back to the disk, where it reads as zeros from then on; False where that can't be done."""
+    """Free a part of a file on disk, which then reads as zeros; False if that is not possible."""
     library = ctypes.CDLL(None)
     if not hasattr(library, "fallocate64"):
         return False

@@ -1,8 +1,9 @@
-"""Finding and ending all of a worker's processes; the only place that sends signals.
+"""Find and end all of a worker's processes; the only module that sends signals.
 
-The worker adopts what its descendants orphan (see `adopt_orphans`), so while it lives its tree is whole, processes in
-sessions of their own included. What a dead worker has left bears its mark (see `mark`). A supervisor that a job has started is
-nobody's, and neither is what that has started. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object, or a walk by session.
+The worker adopts the orphans of its descendants (see `adopt_orphans`), so while it lives its tree is complete, including
+processes in their own sessions. Processes left by a dead worker carry its mark (see `mark`). A supervisor that a job has started
+is not part of the tree, nor is anything that it started. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object, or a walk by
+session.
 """
 
 import contextlib
@@ -16,16 +17,16 @@ from .identity import ProcessState
 
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: What stands in the command lines of processes of ours that a job may have started, and that are nobody's.
+#: Parts of the command lines of our own processes that a job may have started, and that are not part of its tree.
 _SUPERVISOR, _FORKSERVER = "/ipybgjobs/start.py supervisor ", "/ipybgjobs/start.py forkserver "
 
 
-#: The C library, once it has been needed; a fork inherits it.
+#: The C library, once it has been used; a fork inherits it.
 _libc: list[Any] = []
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of whatever its descendants leave behind; kept across exec, not by a fork."""
+    """Make this process the parent of its descendants' orphans; the setting survives exec, but is not inherited by a fork."""
     if not _libc:
         import ctypes
 
@@ -34,7 +35,7 @@ def adopt_orphans() -> None:
 
 
 def has_children() -> bool:
-    """Whether this process has any child that is its own business, after reaping the dead."""
+    """Return whether this process has any child of its own tree, after reaping the dead."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -44,27 +45,30 @@ def has_children() -> bool:
 
 
 def children() -> list[ProcessState]:
-    """Children of this process, zombies included."""
+    """Return the children of this process, including zombies."""
     pids: list[str] = []
     for task in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:  # a thread may end
+        with (
+            contextlib.suppress(OSError),
+            open(f"/proc/self/task/{task}/children", encoding="ascii") as file,
+        ):  # the thread may have ended
             pids += file.read().split()
     return [state for state in map(identity.look, map(int, pids)) if state is not None]
 
 
 def living() -> list[ProcessState]:
-    """All living processes that are seen from here."""
+    """Return all living processes that are visible here."""
     return [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
 
 
 def unreaped() -> set[identity.ProcessIdentity]:
-    """Processes that have ended and that PID 1, which has adopted them, has not waited for."""
+    """Return ended processes that PID 1 has adopted but not reaped."""
     states = map(identity.look, _all_pids())
     return {identity.of(state) for state in states if state is not None and state.state == "Z" and state.parent == 1}
 
 
 def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
-    """Living processes below the roots, and those in a session that one of the roots leads; parents first."""
+    """Return the living processes below the roots, and those in a session led by one of the roots; parents first."""
     everything = living()
     known = {root.pid for root in roots}
     worn = list(map(mark.of_process, known))
@@ -80,9 +84,9 @@ def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
 
 
 def _is_apart(state: ProcessState, worn: Collection[int | None]) -> bool:
-    """Whether a process is none of a worker's, though it descends from it: a supervisor, its fork server, another attempt.
+    """Return whether a descendant is not part of a worker's tree: a supervisor, its fork server, another attempt.
 
-    A fork of a worker has the command line of the fork server; but it bears a mark.
+    A fork of a worker has the command line of the fork server, but it carries a mark.
     """
     line, found = identity.command_line(state.pid), mark.of_process(state.pid)
     if _SUPERVISOR in line:
@@ -97,12 +101,12 @@ def _all_pids() -> list[int]:
 
 
 def leader_that_writes(path: str) -> int | None:
-    """Find the PID of a session's leader, this one apart, whose standard output or error is a file; None where there is none."""
+    """Find the PID of another session leader whose standard output or error is a given file; None if there is none."""
     return next((state.pid for state in writers(path) if state.session == state.pid != os.getpid()), None)
 
 
 def leader_that_holds(beginning: str) -> int | None:
-    """Find the PID of a session's leader that holds a file which is gone, by the beginning of its path; None if none does."""
+    """Find the PID of a session leader that holds a removed file, by the beginning of its path; None if none does."""
     for pid in _all_pids():
         with contextlib.suppress(OSError):
             if os.getsid(pid) == pid and any(
@@ -113,7 +117,7 @@ def leader_that_holds(beginning: str) -> int | None:
 
 
 def _is_gone(link: str, beginning: str) -> bool:
-    """Whether what a descriptor leads to begins so, and has no name any more."""
+    """Return whether a descriptor's target begins with a path and has been removed."""
     try:
         path = os.readlink(link)
     except OSError:  # closed meanwhile
@@ -122,7 +126,7 @@ def _is_gone(link: str, beginning: str) -> bool:
 
 
 def writers(path: str) -> list[ProcessState]:
-    """Find the living processes whose standard output or error is a file, in whatever session, and whoever has adopted them."""
+    """Find the living processes whose standard output or error is a given file, in any session and with any parent."""
     found = []
     for pid in _all_pids():
         with contextlib.suppress(OSError):
@@ -132,20 +136,20 @@ def writers(path: str) -> list[ProcessState]:
 
 
 def same(state: ProcessState) -> bool:
-    """Whether that very process still runs."""
+    """Return whether this exact process is still running."""
     now = identity.look(state.pid)
     return now is not None and now.start_time == state.start_time and now.state not in "ZX"
 
 
 def interrupt(worker: ProcessState) -> None:
-    """Send what Ctrl-C would: an interrupt to the worker's whole process group."""
+    """Send an interrupt to the worker's whole process group, as Ctrl-C would."""
     if same(worker):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.pid, signal.SIGINT)
 
 
 def send(states: Iterable[ProcessState], number: signal.Signals) -> None:
-    """Send a signal to those of the processes that still are who they were."""
+    """Send a signal to those of the processes that are still the same."""
     for state in states:
         if same(state):
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -153,23 +157,23 @@ def send(states: Iterable[ProcessState], number: signal.Signals) -> None:
 
 
 def terminate(states: Iterable[ProcessState]) -> None:
-    """Ask the processes to end."""
+    """Ask the processes to terminate."""
     send(states, signal.SIGTERM)
 
 
 def left_behind(
     worker: identity.ProcessIdentity | None, orphans: Iterable[identity.ProcessIdentity], worn: int
 ) -> list[ProcessState]:
-    """Return what a dead worker has left: all that bear its mark, the processes of its session, its orphans, and all below them.
+    """Return the processes left by a dead worker: those with its mark, those in its session, its orphans, and all descendants.
 
-    A session's number is given to no other process while anybody is in it; if a process of that number lives, it is another's.
+    A session's id is not reused while any process is in it; if a process with that id is alive, it is a different one.
 
     Parameters
     ----------
     worker : ProcessIdentity or None
-        The worker; None where nobody knows it any more.
+        The worker; None if it is unknown.
     orphans : iterable of ProcessIdentity
-        Processes that became orphans with its end.
+        Processes that its end made orphans.
     worn : int
         The mark of the attempt.
     """
@@ -184,15 +188,15 @@ def left_behind(
 
 
 def _in_session(worker: identity.ProcessIdentity, everything: Iterable[ProcessState]) -> list[ProcessState]:
-    """Those that are in the session of a worker that has gone."""
-    leader = identity.look(worker.pid)  # the worker itself, where nobody has reaped it yet
+    """Return the processes in the session of a worker that is gone."""
+    leader = identity.look(worker.pid)  # the worker itself, if it has not been reaped yet
     if worker.boot != identity.boot() or (leader is not None and leader.start_time != worker.start_time):
         return []
     return [state for state in everything if state.session == worker.pid and state.start_time >= worker.start_time]
 
 
 def kill_all(states: Iterable[ProcessState]) -> None:
-    """End processes that nothing has to outlive, and what they start meanwhile; all are stopped first."""
+    """Kill processes and whatever they start meanwhile; all are stopped first."""
     stopped = list(states)
     send(stopped, signal.SIGSTOP)
     while new := descendants([state for state in stopped if same(state)]):
@@ -205,7 +209,7 @@ def kill_all(states: Iterable[ProcessState]) -> None:
 
 
 def kill(worker: ProcessState, known: Iterable[ProcessState]) -> None:
-    """End a whole tree: stop it, look again until nothing new appears, end it, the worker last."""
+    """Kill a whole tree: stop it, search again until nothing new appears, then kill it, the worker last."""
     roots = [worker, *known]
     stopped: dict[int, ProcessState] = {}
     while True:

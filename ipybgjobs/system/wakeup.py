@@ -1,8 +1,8 @@
-"""A hint that the store has changed: never waited for, and nothing is lost with it, since rows are the truth.
+"""A hint that the store has changed: never waited for, and harmless if lost, since the rows are authoritative.
 
-On POSIX a datagram to a socket in the state folder. The folder is reached through ``/proc/self/fd``, so that its path may
-be longer than a socket's address (107 bytes). On a file system without sockets, an address that is no file, made of the folder's
-path: anybody can send to it, and wakes a supervisor for nothing. Elsewhere: a named pipe.
+On POSIX it is a datagram to a socket in the state folder. The folder is reached through ``/proc/self/fd``, so that its path may
+be longer than a socket's address (107 bytes). On a file system without sockets, the address is not a file and is derived from
+the folder's path: anyone can send to it, which at worst wakes a supervisor needlessly. Elsewhere: a named pipe.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from . import place
 from .open_folder import HeldFolder
 
-#: What binding a socket answers on a file system that has none: numbers of errors.
+#: Error numbers of binding a socket on a file system without sockets.
 _NO_SOCKETS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def name() -> str:
-    """Return the name of the socket; each place has its own, since places may share a folder."""
+    """Return the name of the socket; each place has its own, since places can share a folder."""
     return f"wakeup.{place.here()}.sock"
 
 
@@ -34,12 +34,12 @@ def _address(state_dir: str) -> Iterator[str]:
 
 
 def _address_without_file(state_dir: str) -> str:
-    """An address of Linux's own kind, which begins with a zero and needs no file system."""
+    """Return a Linux abstract address, which begins with a zero byte and needs no file system."""
     return f"\0ipybgjobs.{hashlib.sha256(os.fsencode(os.path.realpath(state_dir))).hexdigest()[:32]}.{place.here()}"
 
 
 def send(state_dir: str) -> bool:
-    """Wake the supervisor; False where nobody listens. A full buffer is success: it is awake."""
+    """Wake the supervisor; False if none is listening. A full buffer counts as success: it is awake."""
     with _address(state_dir) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         return _was_sent(sender, address) or _was_sent(sender, _address_without_file(state_dir))
@@ -82,12 +82,12 @@ class Listener:
             if error.errno not in _NO_SOCKETS:
                 raise
             self._has_file = False
-            with contextlib.suppress(OSError):  # somebody has taken that address: the store is looked at every few seconds
+            with contextlib.suppress(OSError):  # another process has taken that address: the store is checked every few seconds
                 listening.bind(_address_without_file(self._folder.path))
         return listening
 
     def fileno(self) -> int:
-        """The descriptor to wait on."""
+        """Return the descriptor to wait on."""
         return self._socket.fileno()
 
     def drain(self) -> None:
@@ -97,14 +97,14 @@ class Listener:
                 self._socket.recv(16)
 
     def renew(self) -> None:
-        """Take the name again, if something has tidied it away."""
+        """Take the name again, if it was removed."""
         if self._has_file and not os.path.exists(self._address):
             fresh = self._bound()
             self._socket.close()
             self._socket = fresh
 
     def close(self) -> None:
-        """Stop listening: from here on `send` says that nobody does."""
+        """Stop listening: from now on, `send` reports that no supervisor is listening."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._address)
         self._socket.close()

@@ -1,6 +1,6 @@
-"""Notice of changes in a folder, so that whoever follows a job sleeps until there is something to read.
+"""Wait for changes in a folder, so that a process that follows a job sleeps until there is something to read.
 
-Linux: inotify, through the C library. Elsewhere, and where no more watches are to be had: a pause.
+Linux: inotify, through the C library. Elsewhere, and if no more watches are available: a pause.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ import time
 _MODIFIED, _MOVED_TO, _CREATED, _IGNORED = 0x2, 0x80, 0x100, 0x8000
 _NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
 
-#: Seconds between two looks where nobody gives notice.
+#: Seconds between two checks if there are no notifications.
 _PAUSE = 0.2
 
 
@@ -22,7 +22,7 @@ class Notice:
     Parameters
     ----------
     folder : str
-        The folder, which is there.
+        The folder, which must exist.
     """
 
     def __init__(self, folder: str) -> None:
@@ -31,8 +31,8 @@ class Notice:
         self._lost = False  # whether the folder was removed
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until something has changed, or the time is over; return whether something is known to have."""
-        if self._lost:  # it may have been made anew
+        """Sleep until something changes or the time is over; return whether a change is known."""
+        if self._lost:  # it may have been recreated
             self.close()
             self._descriptor = _watch(self._folder)
             self._lost = self._descriptor is None
@@ -47,14 +47,14 @@ class Notice:
         return changed
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def _says_that_it_is_gone(events: bytes) -> bool:
-    """Whether the last of some events is the end of the watch, as inotify(7) writes them: the folder was removed."""
+    """Return whether the last of some events, in the format of inotify(7), ends the watch because the folder was removed."""
     _, mask, _, name = struct.unpack_from("iIII", events, len(events) - 16)
     return bool(mask & _IGNORED) and name == 0
 

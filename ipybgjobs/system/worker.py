@@ -1,6 +1,6 @@
-"""What a worker's process sets up for itself, between its start and the user's code.
+"""The setup of a worker's process, between its start and the user's code.
 
-It resets what it may have inherited: an idle Jupyter kernel ignores SIGINT, and ignored signals pass through fork and exec.
+It resets inherited settings: an idle Jupyter kernel ignores SIGINT, and ignored signals pass through fork and exec.
 """
 
 import atexit
@@ -12,26 +12,26 @@ import signal
 import sys
 import time
 import types
-from _thread import get_ident  # threading itself is no cheap import
+from _thread import get_ident  # importing threading itself is not cheap
 from collections.abc import Iterator
 from typing import NoReturn
 
 from . import tree
 
-#: The descriptor over which a worker tells whoever reaps it that it has begun; the only one that it inherits and keeps till then.
+#: The descriptor over which a worker reports to its reaper that it has begun; the only one that it inherits and keeps until then.
 TELLING = 3
 
-#: Said to a worker before the number of the descriptor over which it tells that it has begun.
+#: Precedes the number of the descriptor over which a worker reports that it has begun.
 TELLS = "tells="
 
-#: Length of what is told; a read of many is never cut within one.
+#: Length of one report; reading several never cuts one in two.
 BYTES_OF_PID = 4
 
 _RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)
 
 
 def reset_signals() -> None:
-    """Give every signal that a parent may have changed its default, and unblock all."""
+    """Reset every signal that a parent may have changed to its default, and unblock all."""
     signal.set_wakeup_fd(-1)
     for number in _RESET:
         signal.signal(number, signal.SIG_DFL)
@@ -41,23 +41,23 @@ def reset_signals() -> None:
 
 
 class Terminated(SystemExit):
-    """The process was sent SIGTERM: unwinds what runs as `sys.exit` would, and is told from a call of it."""
+    """Raised on SIGTERM: unwinds the running code like `sys.exit`, and is distinguishable from a call of it."""
 
     def __str__(self) -> str:
         return "the process was sent SIGTERM"
 
 
 def unwind_on_terminate() -> None:
-    """Make SIGTERM unwind the job's code as `sys.exit` would, so that ``finally`` runs and the tree stays whole.
+    """Make SIGTERM unwind the job's code like `sys.exit`, so that ``finally`` runs and the tree stays complete.
 
-    A child that forks without exec ends by it, as it would anywhere; also if it comes the moment after the fork, where Python
-    forgets what it has not handled yet: so it is blocked meanwhile.
+    A child that forks without exec is ended by it, as it would be anywhere, even right after the fork, when Python forgets
+    signals that it has not handled yet: so the signal is blocked meanwhile.
     """
 
     def handler(number: int, _frame: types.FrameType | None) -> None:
         raise Terminated(128 + number)
 
-    masks: dict[int, set[int] | set[signal.Signals]] = {}  # of each thread, since several may fork at once
+    masks: dict[int, set[int] | set[signal.Signals]] = {}  # by thread, since several may fork at once
 
     def before_fork() -> None:
         masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -76,7 +76,7 @@ def unwind_on_terminate() -> None:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let an interrupt, and a request to end, wait until a block is through; for what takes moments."""
+    """Delay interrupts and termination until the end of a block; only for short blocks."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
         yield
@@ -90,10 +90,10 @@ def new_session() -> None:
 
 
 def redirect_output(path: str) -> None:
-    """Send descriptors 1 and 2, C code and children included, to the end of a file; 0 reads nothing."""
+    """Append descriptors 1 and 2, including output of C code and children, to a file; 0 reads nothing."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     if os.path.exists(path) and not os.path.isfile(path):
-        path = os.devnull  # a pipe, say, that a job has put in its place: opening that would wait for ever
+        path = os.devnull  # for example a pipe that a job has put in its place: opening it would block forever
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
@@ -101,34 +101,34 @@ def redirect_output(path: str) -> None:
 
 
 def close_others() -> None:
-    """Close every descriptor but standard input, output and error, and the one that tells."""
+    """Close every descriptor except standard input, output and error, and the one for the report."""
     os.closerange(TELLING + 1, 1 << 20)
 
 
 def tell_begun(descriptor: int | None) -> None:
-    """Say over a pipe, which is closed for good, that this process has begun; what a job does to its files can't take that back.
+    """Report over a pipe, which is then closed, that this process has begun; nothing that a job does to its files can undo that.
 
     Parameters
     ----------
     descriptor : int or None
-        The pipe; None where nobody listens.
+        The pipe; None if no process is listening.
     """
     if descriptor is None:
         return
-    with contextlib.suppress(OSError):  # whoever launched it is gone, or stopped for so long that the pipe is full
+    with contextlib.suppress(OSError):  # the launcher is gone, or has been stopped for so long that the pipe is full
         os.write(descriptor, os.getpid().to_bytes(BYTES_OF_PID, "little"))
     os.close(descriptor)
 
 
 def hold_alive(descriptor: int) -> bool:
-    """Hold a record lock on an open file for as long as this process lives, for those who can't see its PID.
+    """Hold a record lock on an open file for as long as this process lives, for processes that can't see its PID.
 
-    Record locks are not inherited by a fork, so a child that stays behind doesn't pretend that the worker lives.
+    Record locks are not inherited by a fork, so a remaining child does not make the worker appear alive.
 
     Returns
     -------
     bool
-        Whether it is held; not on a file system without locks, where only those who see the PID can tell.
+        Whether it is held; False on a file system without locks, where only processes that see the PID can tell.
     """
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,7 +138,7 @@ def hold_alive(descriptor: int) -> bool:
 
 
 def is_held_alive(path: str) -> bool:
-    """Whether a living process holds the file by `hold_alive`."""
+    """Return whether a living process holds the file through `hold_alive`."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -153,14 +153,14 @@ def is_held_alive(path: str) -> bool:
 
 
 def linger_while_ending(path: str, longest: float = 60.0) -> None:
-    """While the attempt is being ended and children are left, stay: the root of a tree that the supervisor is ending.
+    """Stay while the attempt is being ended and children are left, as the root of the tree that the supervisor is ending.
 
     Parameters
     ----------
     path : str
-        File that is there while the attempt is being ended.
+        File that exists while the attempt is being ended.
     longest : float
-        Seconds; the supervisor may have died.
+        Longest time to stay, in seconds, since the supervisor may have died.
     """
     limit = time.monotonic() + longest
     while os.path.exists(path) and tree.has_children() and time.monotonic() < limit:
@@ -168,15 +168,15 @@ def linger_while_ending(path: str, longest: float = 60.0) -> None:
 
 
 class Reserve:
-    """What is kept free, so that a job that has used up all else can still say how it ended: descriptors and address space.
+    """Descriptors and address space kept in reserve, so that a job that has used up the rest can still report how it ended.
 
-    Limits that the job has lowered since are raised again as far as the kernel permits.
+    Limits that the job has lowered meanwhile are raised again as far as the kernel permits.
     """
 
-    #: What a traceback and a pickle open at once, with a margin; bytes, which nobody touches and so cost nothing.
+    #: Descriptors that a traceback and a pickle open at once, with a margin; bytes, which are never touched and so cost nothing.
     _DESCRIPTORS, _BYTES = 16, 8 << 20
 
-    #: The limits that keep a process from writing.
+    #: The limits that can keep a process from writing.
     _OF_WRITING = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class Reserve:
                 self._descriptors.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
     def release(self) -> None:
-        """Give all of it back."""
+        """Release the reserve."""
         self._space = b""
         for which, before in self._limits.items():
             self._raise(which, before)
@@ -199,7 +199,7 @@ class Reserve:
 
     @staticmethod
     def _raise(which: int, before: tuple[int, int]) -> None:
-        """Set a limit as it was before; where its upper one was lowered, to that, unless this process may raise it."""
+        """Restore a limit; if its hard limit was lowered and can't be raised again, set it to the hard limit."""
         now = resource.getrlimit(which)
         for wanted in () if now == before else (before, (now[1], now[1])):
             with contextlib.suppress(OSError, ValueError):
@@ -208,7 +208,7 @@ class Reserve:
 
 
 def leave_fork(error: BaseException | None) -> NoReturn:
-    """End a fork of a worker as Python would end it: with what it raised on standard error, and the status that goes with it."""
+    """Exit a fork of a worker as Python would: with its exception on standard error, and the matching exit status."""
     code = 0
     if isinstance(error, SystemExit):
         code = _exit_code(error.code)
@@ -224,7 +224,7 @@ def leave_fork(error: BaseException | None) -> NoReturn:
 
 
 def _exit_code(code: object) -> int:
-    """The status of ``sys.exit(code)``; what is not a number is shown."""
+    """Return the status of ``sys.exit(code)``; a code that is not a number is printed."""
     if code is None or isinstance(code, int):
         return (code or 0) & 0xFF
     with contextlib.suppress(BaseException):
@@ -237,9 +237,9 @@ def _pending_exit_handlers() -> int:
 
 
 def leave(code: int, grace: float) -> NoReturn:
-    """End this process as Python would, and at the latest after `grace` seconds.
+    """Exit this process as Python would, at the latest after `grace` seconds.
 
-    Threads are waited for, exit handlers run, streams are flushed. What does not end is shown in the log.
+    Threads are awaited, exit handlers run, streams are flushed. Anything that does not end is shown in the log.
     """
     threading = sys.modules.get("threading")
     if _pending_exit_handlers() or (threading and threading.active_count() > 1):
@@ -254,10 +254,10 @@ def leave(code: int, grace: float) -> NoReturn:
 def _finish() -> None:
     """Wait for threads, run exit handlers, flush streams."""
     threading = sys.modules.get("threading")
-    for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):  # noqa: SLF001 - likewise
+    for last in (getattr(threading, "_shutdown", None), atexit._run_exitfuncs):  # noqa: SLF001 - as above
         with contextlib.suppress(BaseException):
             if last is not None:
                 last()
     for name in ("stdout", "stderr"):
-        with contextlib.suppress(BaseException):  # deleted, too
+        with contextlib.suppress(BaseException):  # including a deleted stream
             getattr(sys, name).flush()

@@ -1,6 +1,6 @@
-"""Whether a name may run: from a target as typed to the entry that allows it, or the reason why none does.
+"""Decide whether a name may run: find the entry that allows a target, or the reason why none does.
 
-It imports nothing of the user's, and answers from `Settings` alone. What a target asks of its parameters too: `target_rules`.
+It imports none of the user's code, and decides from `Settings` alone. What a target requires of its parameters: `target_rules`.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry
 from ..errors import JobNotAllowed
 from ..model.redaction import quoted
 
-#: Longest target; a module's path ends well before.
+#: Longest target, in characters; module paths are far shorter.
 _LONGEST = 1000
 
 
@@ -29,12 +29,12 @@ class Permission(NamedTuple):
 
     @property
     def by_value(self) -> bool:
-        """Whether the code itself is sent, since no other process could import it."""
+        """Whether the code itself is sent, because no other process could import it."""
         return is_by_value(self.entry.key)
 
     @property
     def rule(self) -> str:
-        """What allows it, as the file says it."""
+        """The rule that allows it, as written in the file."""
         return NOTEBOOK_CODE if _is_of_notebook(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
 
 
@@ -44,14 +44,14 @@ def find(target: str, settings: Settings) -> Permission:
     Parameters
     ----------
     target : str
-        ``module.Class.method``, ``module.function``, or ``Class.method`` where only one allowed class bears the name.
+        ``module.Class.method``, ``module.function``, or ``Class.method`` if only one allowed class has the name.
     settings : Settings
         What the configuration files say.
 
     Raises
     ------
     JobNotAllowed
-        If none does; one sentence says which rule refuses and what to do.
+        If none does; one sentence names the rule and the fix.
     """
     _check_form(target)
     key, _, method = target.rpartition(".")
@@ -66,7 +66,7 @@ def find(target: str, settings: Settings) -> Permission:
 
 
 def is_allowed(target: str, settings: Settings) -> bool:
-    """Whether the files allow a full target; the check at launch."""
+    """Return whether the files allow a full target; the check at launch."""
     return permission(target, settings) is not None
 
 
@@ -78,7 +78,7 @@ def permission(target: str, settings: Settings) -> Permission | None:
 
 
 def is_by_value(key: str) -> bool:
-    """Whether a class, or the module of a function, is the notebook's or script's own: its code is sent, not found."""
+    """Return whether a class, or a function's module, is defined in the notebook or script, so that its code must be sent."""
     return key.partition(".")[0] == NOTEBOOK
 
 
@@ -87,7 +87,7 @@ def _is_of_notebook(key: str) -> bool:
 
 
 def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
-    """The entry of a class or module: what `allowed_jobs` says of it, or the switch for code of a notebook."""
+    """Return the entry of a class or module: from `allowed_jobs`, or made by the switch for notebook code."""
     if not _is_of_notebook(key):
         return settings.allowed.get(key)
     if settings.notebook_code is None or _private(f"{key}.{method}"):
@@ -97,21 +97,21 @@ def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
 
 
 def _private(target: str) -> list[str]:
-    """Names in a target that are not public."""
+    """Return the names in a target that are not public."""
     return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
 def _check_form(target: str) -> None:
     if not isinstance(target, str):
-        raise JobNotAllowed(f"A target is text, module.Class.method or module.function; it is of type {type(target).__name__}.")
+        raise JobNotAllowed(f"A target must be text, module.Class.method or module.function; got {type(target).__name__}.")
     parts = target.split(".")
     if not all(part.isidentifier() for part in parts) or len(parts) < 2:  # noqa: PLR2004 - something and its method
-        raise JobNotAllowed(f"{quoted(target)} is not a target: write module.Class.method or module.function, with names only.")
+        raise JobNotAllowed(f"{quoted(target)} is not a valid target: write module.Class.method or module.function.")
     if len(target) > _LONGEST:
-        raise JobNotAllowed(f"{quoted(target)} is not a target: it is longer than {_LONGEST:,} characters.")
+        raise JobNotAllowed(f"{quoted(target)} is not a valid target: it is longer than {_LONGEST:,} characters.")
     private = _private(target)
     if private:
-        raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public ones are allowed.")
+        raise JobNotAllowed(f"{target} can't run as a job: {private[0]} is a private name, and only public names are allowed.")
 
 
 def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
@@ -120,30 +120,32 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
     entries = [entry for key, entry in settings.allowed.items() if key.rpartition(".")[2] == name]
     if len(entries) > 1:
         keys = ", ".join(entry.key for entry in entries)
-        raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the whole path of one.")
+        raise JobNotAllowed(f"{name} is the name of several allowed classes ({keys}): write the full path of one.")
     return entries[0] if entries else None
 
 
 def switched_off(target: str, settings: Settings) -> str:
-    """Say why code of the notebook may not run, and what to do."""
+    """Return why code of the notebook may not run, and what to do."""
     switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
     if NOTEBOOK_CODE in settings.narrowed:
-        fix = f"The files allow it, and this notebook does not: %config BackgroundJobs.{NOTEBOOK_CODE} = False has narrowed them."
+        fix = (
+            f"The configuration files allow it, but %config BackgroundJobs.{NOTEBOOK_CODE} = False in this notebook turns it off."
+        )
     elif settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} there allows it."
+        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} in that file can allow it."
     else:
         own = [file.path for file in settings.files if file.rank == "user" and file.path.endswith(".py")]
-        fix = f"To allow it: put {switch} into {own[-1] if own else 'a configuration file'}."
+        fix = f"To allow it: put {switch} in {own[-1] if own else 'a configuration file'}."
     if target.startswith(CELL):
-        return f"The code of a cell may not run as a job. {fix}"
+        return f"The code of a cell can't run as a job. {fix}"
     return (
-        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a process of its own can't find it: put it in "
-        f"a module (a .py file beside the notebook), and allow it there; or let it be sent by value. {fix}"
+        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a separate process can't import it: move it to "
+        f"a module (a .py file beside the notebook) and allow it there, or have it sent by value. {fix}"
     )
 
 
 def allow_command(target: str) -> str:
-    """Return the notebook line that allows a target or a notebook, for this very interpreter."""
+    """Return the notebook line that allows a target or a notebook, run by this interpreter."""
     return f"!{shlex.quote(sys.executable or 'python')} -m ipybgjobs allow {target}"
 
 
@@ -156,15 +158,15 @@ def _unlisted(target: str, settings: Settings) -> str:
 def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> str:
     near = difflib.get_close_matches(target, entry.targets(), n=1, cutoff=0.75)
     hint = f" Did you mean {near[0]}?" if near else ""
-    listed = ", ".join(entry.methods) or "no method"
+    listed = ", ".join(entry.methods) or "no methods"
     return (
-        f"{target} is not on the allowlist, which has {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
+        f"{target} is not on the allowlist, which lists {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
     )
 
 
 def _fix(target: str, settings: Settings) -> str:
     if target in settings.narrowed:
-        return "The files allow it, and this notebook does not: %config BackgroundJobs.allowed_jobs has narrowed them."
+        return "The configuration files allow it, but %config BackgroundJobs.allowed_jobs in this notebook excludes it."
     if settings.locked_by:
-        return f"The administrator's file {settings.locked_by} is locked: only an entry there allows it."
+        return f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow it."
     return f"To allow it: {allow_command(target)}"

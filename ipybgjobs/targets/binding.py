@@ -1,7 +1,7 @@
-"""Parameters against a signature: named, complete, and converted by their annotations.
+"""Check parameters against a signature: known, complete, and converted by their annotations.
 
-Runs in the kernel or in a fresh process; calls nothing of the user's but constructors of annotated types. pydantic does
-the converting, and is imported only where there is an annotation.
+Runs in the kernel or in a fresh process; calls none of the user's code but constructors of annotated types. pydantic does
+the conversion, and is imported only if there is an annotation.
 """
 
 import collections.abc
@@ -19,25 +19,25 @@ from typing import Any
 from ..errors import InvalidParameters
 from ..model import redaction
 
-#: Annotations that take whatever is given.
+#: Annotations that accept any value.
 _OPEN = (inspect.Parameter.empty, Any, object)
 
 _LAZY = (collections.abc.Iterable, collections.abc.Iterator, collections.abc.Generator)
 
-#: Words that some languages read as values and Python does not.
+#: Words that are values in some languages but not in Python.
 _FOREIGN_WORDS = ("true", "false", "none", "null")
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A value as somebody typed it on a line: what it means may depend on the parameter's annotation.
+    """A value as typed on a line: its meaning may depend on the parameter's annotation.
 
     Parameters
     ----------
     text : str
         As typed, quotes included.
     value : Any
-        The Python literal; of a bare word the text.
+        The Python literal; for a bare word, its text.
     bare : bool
         Whether it is a bare word.
     """
@@ -59,7 +59,7 @@ class Slot:
 
     @property
     def annotated(self) -> str:
-        """The annotation as text; empty where there is none, or one that converts nothing."""
+        """The annotation as text; empty if there is none, or if it converts nothing."""
         if self.annotation in _OPEN:
             return ""
         return self.annotation.__name__ if isinstance(self.annotation, type) else str(self.annotation)
@@ -67,18 +67,18 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a callable takes.
+    """The parameters that a callable takes.
 
     Parameters
     ----------
     what : str
-        The callable, as a person would write it.
+        The callable, as written in messages.
     slots : tuple of Slot
         Named parameters.
     open : bool
-        Whether any other name is taken too (``**kwargs``).
+        Whether any other name is accepted too (``**kwargs``).
     within : str
-        The parameter, a dict, in which a person gives them; empty: each stands for itself.
+        The dict parameter in which a person passes them; empty: each is passed by itself.
     """
 
     what: str
@@ -88,7 +88,7 @@ class Shape:
 
 
 def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) -> Shape | None:
-    """Look at a callable's signature; None where Python can't tell it (some built-ins).
+    """Return a callable's parameters; None if Python can't determine them (some built-ins).
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) 
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations; one that can't be evaluated here is as good as none."""
-    source = function.__init__ if isinstance(function, type) else function  # type: ignore[misc] # its hints, no call
+    """Return the annotations; those that can't be evaluated are ignored."""
+    source = function.__init__ if isinstance(function, type) else function  # type: ignore[misc] # for its hints, not a call
     source = inspect.unwrap(source)
     try:
         return typing.get_type_hints(source, include_extras=True)
@@ -161,7 +161,8 @@ def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...]
             raise InvalidParameters(_unknown(shape, name))
     missing = [slot.name for slot in shape.slots if slot.required and slot.name not in given]
     if missing:
-        raise InvalidParameters(f"{shape.what} needs {', '.join(missing)}; give {_wanted(shape, missing)}")
+        required = f"required parameter{'' if len(missing) == 1 else 's'} {', '.join(missing)}"
+        raise InvalidParameters(f"{shape.what} is missing the {required}: pass {_wanted(shape, missing)}")
     return {
         name: _fitted(shape, slots[name], value, secrets) if name in slots else _untyped(name, value)
         for name, value in given.items()
@@ -188,8 +189,8 @@ def _untyped(name: str, value: Any) -> Any:
         return value
     if value.bare and value.text.lower() in _FOREIGN_WORDS and value.text not in ("True", "False", "None"):
         raise InvalidParameters(
-            f"{name}={value.text} could be a word or a value: write {name}={value.text.capitalize().replace('Null', 'None')} "
-            f'for the value, {name}="{value.text}" for the text.'
+            f"{name}={value.text} could be text or a value: write {name}={value.text.capitalize().replace('Null', 'None')} "
+            f'for the value, or {name}="{value.text}" for the text.'
         )
     return value.value
 
@@ -209,15 +210,15 @@ def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> A
         return adapter.validate_python(value)
     except Exception as error:
         if type(error).__name__ == "PydanticUserError":
-            return value  # an annotation that pydantic can't make sense of is as good as none
+            return value  # an annotation that pydantic doesn't understand is ignored
         raise InvalidParameters(_misfit(shape, slot, value, error, secrets)) from None
 
 
 def _in_home(shape: Shape, slot: Slot, value: str) -> str:
     try:
         return os.path.expanduser(value)
-    except ValueError:  # of a NUL in the name of a user
-        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: no path holds a NUL.") from None
+    except ValueError:  # a NUL in the name of a user
+        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: a path can't contain a NUL.") from None
 
 
 def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:
@@ -229,7 +230,7 @@ def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tup
 
 
 def _as_typed(value: Typed, annotation: Any) -> Any:
-    """A text parameter takes the text as typed; a bare word is text that the annotation may convert."""
+    """Return the value for an annotation: text as typed for a text parameter; a bare word is text that may be converted."""
     quoted = isinstance(value.value, str)
     if annotation is str or (_accepts(annotation, str) and value.value is not None):
         return value.value if quoted else value.text
@@ -253,7 +254,7 @@ _adapters: dict[Any, Any] = {}
 
 
 def _adapter(annotation: Any) -> Any:
-    """Return pydantic's converter for an annotation, made once; None where it has none."""
+    """Return pydantic's converter for an annotation, made once; None if it has none."""
     key = (annotation, repr(annotation))  # unions are equal in any order, and the order may matter
     try:
         if key not in _adapters:
@@ -281,7 +282,7 @@ def _new_adapter(annotation: Any) -> Any:
 
 
 def _is_lazy(annotation: Any) -> bool:
-    """Whether pydantic would hand back an iterator in place of the value."""
+    """Return whether pydantic would return an iterator instead of the value."""
     origin = typing.get_origin(annotation) or annotation
     return origin in _LAZY or any(_is_lazy(part) for part in typing.get_args(annotation))
 

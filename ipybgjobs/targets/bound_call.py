@@ -17,14 +17,14 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True, slots=True)
 class BoundCall:
-    """Parameters of one call that fit, converted.
+    """Checked and converted parameters of one call.
 
     Parameters
     ----------
     init, params : dict
         Parameters of the constructor and of the method.
     positional : tuple of str
-        Names of those that can't be given by name.
+        Names of those that can't be passed by name.
     """
 
     init: dict[str, Any]
@@ -32,7 +32,7 @@ class BoundCall:
     positional: tuple[str, ...] = ()
 
     def placed(self, signature: TargetSignature) -> "BoundCall":
-        """Name the parameters to pass by position; one left out before a given one is given its default."""
+        """Return the call with the names of parameters to pass by position; one omitted before a given one gets its default."""
         taken = [each for each in signature.parameters.slots if each.positional] if signature.parameters else []
         while taken and taken[-1].name not in self.params:
             taken.pop()
@@ -48,7 +48,7 @@ def bind(
     Raises
     ------
     InvalidParameters
-        If one does not fit; of several calls, it is named by its number.
+        If one does not fit; for several calls, the message gives its number.
     """
     with hiding(init, secrets):
         bound = _init(signature, init, secrets)
@@ -62,7 +62,7 @@ def bind(
 
 
 def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[_Made, ...]:
-    """Make something of each call; of several, the one that doesn't fit is named by its number."""
+    """Make something of each call; if one of several doesn't fit, the error gives its number."""
     made = []
     for number, call in enumerate(calls):
         try:
@@ -76,7 +76,7 @@ def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[
 
 @contextlib.contextmanager
 def hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
-    """Let no refusal show a secret of what was given, whoever wrote its text: a converter, or the class itself."""
+    """Keep secret values out of the text of any refusal, whether a converter or the class itself wrote it."""
     try:
         yield
     except BackgroundJobError as error:
@@ -91,7 +91,9 @@ def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[st
         return _no_init(f"{name}.{signature.method}", init)
     unnamed = [each.name for each in takes.slots if each.positional and each.name in init] if takes else []
     if unnamed:
-        raise InvalidParameters(f"The constructor {name}() takes {unnamed[0]} by position only, which a job can't give it.")
+        raise InvalidParameters(
+            f"The constructor {name}() takes {unnamed[0]} as a positional-only parameter, which jobs do not support."
+        )
     try:
         return binding.bind(takes, init, secrets)
     except InvalidParameters as error:
@@ -102,12 +104,12 @@ def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[st
 
 def _no_init(called: str, init: Mapping[str, Any]) -> dict[str, Any]:
     if init:
-        raise InvalidParameters(f"{called} is called without an instance; leave out the constructor's parameters.")
+        raise InvalidParameters(f"{called} is called without an instance: leave out the constructor's parameters.")
     return {}
 
 
 def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
-    """See to it that none of a method's parameters is meant for the constructor."""
+    """Check that none of a method's parameters is meant for the constructor."""
     constructor, method = signature.constructor, signature.parameters
     if constructor is None or method is None or method.open:
         return

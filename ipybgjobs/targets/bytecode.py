@@ -1,8 +1,8 @@
-"""Loads the user's modules as their sources are: bytecode that may be older than an edit is compiled anew; what ran is hashed.
+"""Load the user's modules from their current source: recompile bytecode that may be older than an edit, and hash what ran.
 
-Python knows bytecode by the second and the size of its source, so an edit within the same second can go unseen. Bytecode counts
-here only if it was written well after the source had changed last, as git says of its index. Workers load it; it imports
-nothing of the user's itself, and leaves the standard library and what is installed to Python.
+Python identifies bytecode by the second and the size of its source, so an edit within the same second can go unnoticed. Here,
+bytecode is used only if it was written well after the last change to the source, a rule that git has for its index. Workers load
+this module; it imports none of the user's code itself, and leaves the standard library and installed packages to Python.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, SourceFileLoader
 from typing import Any
 
-#: How long after its source bytecode must have been written, in nanoseconds: file systems keep dates by two seconds at worst.
+#: How long after its source bytecode must have been written, in nanoseconds: at worst, file systems store times in steps of 2 s.
 _SAFE = 2_000_000_000
 
 _STANDARD = os.path.dirname(os.__file__)
@@ -22,19 +22,19 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 
 
 class Loader(SourceFileLoader):
-    """A loader that trusts no bytecode which could be older than the source, and remembers what it has loaded."""
+    """A loader that trusts no bytecode that could be older than the source, and remembers what it loaded."""
 
     loaded: tuple[int, int, str] | None = None  #: date in nanoseconds, size and SHA-256 of the source
     _status: os.stat_result | None = None
     _digest: str | None = None
 
     def path_stats(self, path: str) -> dict[str, Any]:
-        """Look at the source, which comes before anything is read."""
+        """Return the source's date and size; called before anything is read."""
         self._status = os.stat(path)
         return {"mtime": self._status.st_mtime, "size": self._status.st_size}
 
     def get_data(self, path: str) -> bytes:
-        """Read a file; bytecode that can't be trusted is as good as none.
+        """Read a file; bytecode that can't be trusted counts as missing.
 
         Raises
         ------
@@ -46,12 +46,12 @@ class Loader(SourceFileLoader):
         return super().get_data(path)
 
     def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:  # type: ignore[override] # typeshed: static
-        """Compile what was read, and note what that was."""
+        """Compile the source that was read, and note its hash."""
         self._digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
         return super().source_to_code(data, path, _optimize=_optimize)
 
     def get_code(self, fullname: str) -> Any:
-        """Compile the source, or load its bytecode; the first time is the one that runs."""
+        """Compile the source, or load its bytecode; what the first call returns is what runs."""
         self._digest = None
         code = super().get_code(fullname)
         if self.loaded is None and self._status is not None:
@@ -64,12 +64,12 @@ def _seen(status: os.stat_result, digest: str | None) -> tuple[int, int, str] | 
 
 
 def _is_later(path: str, source: os.stat_result) -> bool:
-    """Whether bytecode was written well after the source had changed last, whatever date the source bears."""
+    """Return whether bytecode was written well after the last change to the source, whatever date the source has."""
     return os.stat(path).st_mtime_ns >= max(source.st_mtime_ns, source.st_ctime_ns) + _SAFE
 
 
 def _digest(path: str, status: os.stat_result) -> str | None:
-    """The hash of a file that is still as it was; None where it is not."""
+    """Return the hash of a file that has not changed; None if it has."""
     try:
         with open(path, "rb") as file:
             found, now = hashlib.sha256(file.read()).hexdigest(), os.fstat(file.fileno())
@@ -79,13 +79,13 @@ def _digest(path: str, status: os.stat_result) -> str | None:
 
 
 class Finder:
-    """Has the user's modules loaded by `Loader`; it finds what the other finders do."""
+    """A finder that has the user's modules loaded by `Loader`; it finds what the other finders find."""
 
     def __init__(self) -> None:
         self._looking: set[tuple[int, str]] = set()  # by thread: another finder may ask this one again
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Find a module as the others do."""
+        """Find a module as the other finders do."""
         mark = (get_ident(), name)
         if mark in self._looking:
             return None
@@ -100,7 +100,9 @@ class Finder:
 
     def _found(self, name: str, path: Any, target: Any) -> ModuleSpec | None:
         for finder in list(sys.meta_path):
-            look = None if isinstance(finder, Finder) else getattr(finder, "find_spec", None)  # each of ours asks the same others
+            look = (
+                None if isinstance(finder, Finder) else getattr(finder, "find_spec", None)
+            )  # each `Finder` asks the same others
             spec: ModuleSpec | None = None if look is None else look(name, path, target)
             if spec is not None:
                 return spec
@@ -112,29 +114,29 @@ def _is_users(path: str) -> bool:
 
 
 def install() -> None:
-    """Load modules so in this process from here on."""
+    """Load modules this way in this process from now on."""
     sys.meta_path.insert(0, Finder())
 
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Load modules so within a block."""
+    """Load modules this way within a block."""
     finder = Finder()
     try:
         sys.meta_path.insert(0, finder)  # in here, since an interrupt may come right after it
         yield
     finally:
-        with contextlib.suppress(ValueError):  # what was imported may have taken it away
+        with contextlib.suppress(ValueError):  # an imported module may have removed it
             sys.meta_path.remove(finder)
 
 
 def source_of(module: Any) -> list[Any] | None:
-    """Return path, date in nanoseconds, size and SHA-256 of the source that a module was loaded from; None where nobody can tell.
+    """Return path, date in nanoseconds, size and SHA-256 of the source that a module was loaded from; None if unknown.
 
     Parameters
     ----------
     module : module
-        Imported; where another loader has loaded it, its file as it is now counts.
+        An imported module; if another loader loaded it, its file as it is now counts.
     """
     path = getattr(module, "__file__", None)
     if not isinstance(path, str):

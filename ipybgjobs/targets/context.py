@@ -1,6 +1,6 @@
-"""Where and how a job is to run: the caller's interpreter with its flags, folder, path, limits and environment, as plain values.
+"""The context a job runs in: the caller's interpreter with its flags, folder, path, limits and environment, as plain values.
 
-The environment variables are kept apart from the rest, in a file of their own, since they hold secrets.
+The environment variables are kept apart from the rest, in a row of their own, because they hold secrets.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from . import import_path
 _AT_START = ("LD_", "PYTHON", "LC_", "MALLOC_", "GLIBC_")
 _AT_START_NAMES = ("LANG", "LANGUAGE")
 
-#: Of these, the ones whose effect a worker sets for itself.
+#: Of these, the ones whose effect a worker applies itself.
 _SET_BY_WORKER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP")
 
 
@@ -43,13 +43,13 @@ class Context:
     umask : int
         File mode creation mask.
     startup : str
-        Fingerprint of what only a fresh interpreter can take on.
+        Fingerprint of what only a fresh interpreter can adopt.
     sources : tuple of (str, str)
-        Configuration files that counted at submit, with their ranks.
+        Configuration files that applied at submit, with their ranks.
     flags : tuple of str
         Options of the interpreter, such as ``-O``.
     allotment : dict or None
-        Limits, niceness and processors, as `Allotment.to_json`; None where an older version took the context.
+        Limits, niceness and processors, as `Allotment.to_json`; None if an older version took the context.
     """
 
     executable: str
@@ -95,11 +95,11 @@ def _is_text(value: object) -> bool:
 
 
 def acts_at_start(name: str) -> bool:
-    """Whether a variable acts when an interpreter or its C library starts."""
+    """Return whether a variable takes effect when an interpreter or its C library starts."""
     return (name.startswith(_AT_START) or name in _AT_START_NAMES) and name not in _SET_BY_WORKER
 
 
-#: Options of ``-X`` that change nothing a job could notice; a kernel sets the first for its debugger.
+#: Options of ``-X`` that a job can't notice; a kernel sets the first for its debugger.
 _UNNOTICED = ("frozen_modules",)
 
 
@@ -122,7 +122,7 @@ def startup_key(environment: Mapping[str, str]) -> str:
 
 
 def working_directory() -> str | None:
-    """The working directory of this process; None if it is gone."""
+    """Return the working directory of this process; None if it no longer exists."""
     try:
         return os.getcwd()
     except OSError:
@@ -130,15 +130,15 @@ def working_directory() -> str | None:
 
 
 def check_working_directory() -> None:
-    """See to it that a job can be started where this process is.
+    """Check that a job can be started in the working directory of this process.
 
     Raises
     ------
     InvalidRequest
-        If the working directory is gone.
+        If the working directory no longer exists.
     """
     if working_directory() is None:
-        raise InvalidRequest("The working directory of this process is gone: change to one that is there, and submit again.")
+        raise InvalidRequest("The working directory no longer exists: change to an existing one and submit again.")
 
 
 def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()) -> Context:
@@ -147,7 +147,7 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
     Parameters
     ----------
     sources : sequence of (str, str)
-        Configuration files that count, with their ranks.
+        Configuration files that apply, with their ranks.
     environment : mapping
         Environment variables.
     umask : int
@@ -170,10 +170,10 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
 
 
 class Camera:
-    """Takes the context of this process again only when something of it has changed."""
+    """Takes the context of this process again only if something in it has changed."""
 
     def __init__(self) -> None:
-        self._taken: tuple[Any, str] = (None, "")  # one value: an interrupt leaves no text beside another's key
+        self._taken: tuple[Any, str] = (None, "")  # a single value: an interrupt can't leave a text beside another's key
 
     def take(
         self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()

@@ -1,6 +1,6 @@
-"""What a target demands beyond its entry in `allowed_jobs`: told by the class and the function, since a class has several names.
+"""What a target demands beyond its entry in `allowed_jobs`: decided by class and function, since a class has several names.
 
-It looks at what was imported, and imports nothing; whether a demand is met is decided by `allowlist`. Workers load it.
+It looks only at what is imported, and imports nothing; `allowlist` decides whether a demand is met. Workers load it.
 """
 
 import sys
@@ -9,18 +9,18 @@ from typing import Any
 
 from ..errors import JobNotAllowed
 
-#: Runs code that stands in a notebook: `allow_notebook_code` must be on.
+#: Runs code from a notebook: `allow_notebook_code` must be on.
 CODE = "code"
 
-#: Runs a notebook: a pattern of `allowed_notebooks` must fit its parameter `path`.
+#: Runs a notebook: its parameter `path` must match a pattern of `allowed_notebooks`.
 NOTEBOOK = "notebook"
 
-#: Our classes that run what others have written, by the module that defines them.
+#: Classes of this package that run what others wrote, by the module that defines them.
 _RUNNERS = (("ipybgjobs.notebooks.cell", "Cell", CODE), ("ipybgjobs.notebooks.job", "Notebook", NOTEBOOK))
 
 
 def of(owner: Any, method: str) -> str | None:
-    """Return what calling a method of a class, or a function of a module, demands; None where it demands nothing.
+    """Return what a call to a method of a class, or to a function of a module, demands; None if nothing.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ def of(owner: Any, method: str) -> str | None:
     """
     called = getattr(owner, method, None)
     for module, name, demand in _RUNNERS:
-        runner = getattr(sys.modules.get(module), name, None)  # what was not imported is called by nobody
+        runner = getattr(sys.modules.get(module), name, None)  # a class that is not imported can't be called
         if runner is not None and (_is_one(owner, runner) or _leads_to(called, runner, module)):
             return demand
     return None
 
 
 def check(owner: Any, method: str, permits: Collection[str]) -> None:
-    """See to it that what a call demands is permitted.
+    """Check that what a call demands is permitted.
 
     Raises
     ------
@@ -51,8 +51,8 @@ def check(owner: Any, method: str, permits: Collection[str]) -> None:
 
 
 _REFUSALS = {
-    CODE: "{} runs the code of a cell, which c.BackgroundJobs.allow_notebook_code = True alone allows; it is off.",
-    NOTEBOOK: "{} runs a notebook, and no pattern of BackgroundJobs.allowed_notebooks fits its parameter path.",
+    CODE: "{} runs the code of a cell, which only c.BackgroundJobs.allow_notebook_code = True allows; it is off.",
+    NOTEBOOK: "{} runs a notebook, but its parameter path matches no pattern in BackgroundJobs.allowed_notebooks.",
 }
 
 
@@ -61,7 +61,7 @@ def _is_one(value: Any, runner: type) -> bool:
 
 
 def _leads_to(called: Any, runner: type, module: str) -> bool:
-    """Whether a function is our class's own, or is bound to the class or to an instance, however it is wrapped."""
+    """Return whether a function is the class's own, or is bound to the class or an instance, however it is wrapped."""
     seen = 0
     while called is not None and seen < _DEEPEST:
         if _is_one(called, runner) or _is_one(getattr(called, "__self__", None), runner):
@@ -72,11 +72,11 @@ def _leads_to(called: Any, runner: type, module: str) -> bool:
     return False
 
 
-#: Wrappers around a function that are looked through.
+#: Most wrappers around a function that are unwrapped.
 _DEEPEST = 20
 
 
 def _inside(called: Any) -> Callable[..., Any] | None:
-    """What a bound method, a partial or a decorated function calls."""
+    """Return what a bound method, a partial or a decorated function calls."""
     names = ("__func__", "func", "__wrapped__")
     return next((getattr(called, name) for name in names if hasattr(called, name)), None)

@@ -1,7 +1,7 @@
-"""The import path that a job gets: the caller's, so that a job finds the very module that the caller has imported.
+"""The import path that a job gets: the caller's, so that a job finds the same module that the caller has imported.
 
 A relative entry of ``sys.path`` (a kernel's ``''``) means another folder after ``%cd``: then the folder in which the module was
-found goes first, or the refusal says why none would do. It looks for modules, and imports none.
+found goes first, or the refusal says why no folder would do. It looks for modules, and never imports one.
 """
 
 import os
@@ -14,13 +14,13 @@ from ..errors import InvalidTarget
 
 
 def absolute() -> tuple[str, ...]:
-    """Return ``sys.path`` as it is meant in the working directory, absolute; Python passes over what is not text there."""
+    """Return ``sys.path`` as absolute paths, resolved in the working directory; Python ignores entries that are not text."""
     cwd = os.getcwd()
     return tuple(os.path.abspath(os.path.join(cwd, folder)) for folder in sys.path if isinstance(folder, str))
 
 
 def folders_first(keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the folders that must go first, so that a job finds the modules which this process has imported.
+    """Return the folders that must go first, so that a job finds the modules that this process has imported.
 
     Parameters
     ----------
@@ -47,27 +47,27 @@ def _folder_first(key: str) -> str | None:
     folder = _root(name, file)
     if _where(name, (folder, *path)) == file:
         return folder
-    instead = "would find none" if found is None else f"would find {found}"
+    instead = "would not find it" if found is None else f"would find {found}"
     raise InvalidTarget(
-        f"{name} was imported here from {given}, and a job started in {os.getcwd()} {instead}: "
-        "restart the kernel and import it again, so that both mean the same file."
+        f"{name} was imported here from {given}, but a job started in {os.getcwd()} {instead}: "
+        "restart the kernel and import it again, so that both use the same file."
     )
 
 
 def _imported(key: str) -> str | None:
-    """The module of a class or function, or the nearest package of it, that this process has imported."""
+    """Return the module of a class or function, or its nearest package, that this process has imported."""
     parts = key.split(".")
     names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
     return next((name for name in names if name in sys.modules), None)
 
 
 def _bears_its_name(module: Any, name: str) -> bool:
-    """Whether a module comes from a file and was found by this very name: ``os.path`` was not."""
+    """Return whether a module comes from a file and was found by this name: ``os.path`` was not."""
     return isinstance(getattr(module, "__file__", None), str) and getattr(module.__spec__, "name", None) == name
 
 
 def _is_somewhere() -> bool:
-    """Whether this process's working directory is there; who submits is told elsewhere where it is not."""
+    """Return whether this process's working directory exists; a missing one is reported elsewhere at submit."""
     try:
         os.getcwd()
     except OSError:
@@ -76,7 +76,7 @@ def _is_somewhere() -> bool:
 
 
 def _root(name: str, file: str) -> str:
-    """The folder in which the first part of a module's name is found."""
+    """Return the folder in which the first part of a module's name is found."""
     levels = name.count(".") + (2 if os.path.basename(file).partition(".")[0] == "__init__" else 1)
     for _ in range(levels):
         file = os.path.dirname(file)
@@ -84,7 +84,7 @@ def _root(name: str, file: str) -> str:
 
 
 def _where(name: str, path: Sequence[str]) -> str | None:
-    """The file that an import of a module would find on a path."""
+    """Return the file that an import of a module would find on a path."""
     parts, search = name.split("."), list(path)
     spec: ModuleSpec | None = None
     for length in range(1, len(parts) + 1):
@@ -96,7 +96,7 @@ def _where(name: str, path: Sequence[str]) -> str | None:
 
 
 def _spec(name: str, search: list[str]) -> ModuleSpec | None:
-    """What is on the path; or what a finder of an editable installation knows, which a job's process has too."""
+    """Return what is on the path, or what a finder of an editable installation, which a job's process has too, knows."""
     found = PathFinder.find_spec(name, search)
     if found is not None:
         return found
@@ -106,11 +106,11 @@ def _spec(name: str, search: list[str]) -> ModuleSpec | None:
 
 
 def _asked(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:
-    """What a finder finds; but not what it only remembers of a relative entry of the path, by way of the finders of Python."""
+    """Return what a finder finds, except what Python's finders only remember for a relative entry of the path."""
     look = getattr(finder, "find_spec", None)
     try:
         found: ModuleSpec | None = None if look is None else look(name, path, None)
-    except (ImportError, OSError):  # an archive, say, that is not in this folder
+    except (ImportError, OSError):  # for example, an archive that is not in this folder
         return None
     is_relative = found is not None and found.has_location and not os.path.isabs(found.origin or os.sep)
     return None if is_relative else found

@@ -1,7 +1,7 @@
-"""Looks at an allowed target: whether it exists, what it takes, and whether these parameters fit; one answer, several sources.
+"""Inspect an allowed target: whether it exists, what it takes, and whether the given parameters fit; one result, several sources.
 
-This process answers where it can. Where the source has changed since it was imported here, or where the module may be found in
-one folder only, a process of its own does: so an edited .py beside the notebook just works, and nothing is reloaded here.
+It inspects in this process if possible. If the source has changed since it was imported here, or if the module is allowed from
+one folder only, a separate process inspects it: so an edited .py beside the notebook just works, and nothing is reloaded here.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -18,7 +18,7 @@ _kept = inspection_cache.Kept()
 
 
 def inspect(request: InspectionRequest) -> InspectionResult:
-    """Answer a request about calls of a target, by the first source that can.
+    """Inspect a target and the calls of a request, by the first source that can.
 
     Raises
     ------
@@ -46,7 +46,7 @@ _Source = Callable[[InspectionRequest, tuple[str, ...]], InspectionResult | None
 
 
 def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> InspectionResult | None:
-    """Answer by the module that this process has imported, or imports now, where that is the one on disk."""
+    """Answer by the module that this process has imported, or imports now, if it is the one on disk."""
     entry = request.permission.entry
     if request.code or entry.only_from is not None:
         return None
@@ -57,17 +57,17 @@ def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> Inspection
     try:
         return inspection_steps.inspect_here(request)
     finally:
-        _known_imports().note(entry.key)  # also where the parameters don't fit: it is imported now
+        _known_imports().note(entry.key)  # even if the parameters don't fit: it is imported now
 
 
 def _known_signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
-    """Answer by what a process of its own has told earlier, while the files are the same."""
+    """Answer by a signature that a separate process has told earlier, while the files are the same."""
     signature = None if request.code else _kept.get(_key(request.permission, prefix))
     return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
 
 
-def _process_of_its_own(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult:
-    """Have a process of its own answer."""
+def _separate_process(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult:
+    """Have a separate process inspect."""
     answer = inspection_process.inspect(request, prefix)
     if answer.files and not request.code:
         _kept.put(_key(request.permission, prefix), answer.inspected.signature, answer.files)
@@ -75,7 +75,7 @@ def _process_of_its_own(request: InspectionRequest, prefix: tuple[str, ...]) -> 
 
 
 #: What may tell about a target, the cheapest first; the last one always does.
-_SOURCES: tuple[_Source, ...] = (_loaded_module, _known_signature, _process_of_its_own)
+_SOURCES: tuple[_Source, ...] = (_loaded_module, _known_signature, _separate_process)
 
 
 def _key(permission: Permission, prefix: tuple[str, ...]) -> Hashable:
@@ -83,7 +83,7 @@ def _key(permission: Permission, prefix: tuple[str, ...]) -> Hashable:
 
 
 def _known_imports() -> Imports:
-    global _seen  # noqa: PLW0603 - one memory of imports a process
+    global _seen  # noqa: PLW0603 - one record of imports per process
     _seen = _seen or Imports()
     return _seen
 
@@ -95,12 +95,12 @@ def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
 
 
 def stale(key: str) -> list[str]:
-    """Modules of a class that this process has imported and that have changed on disk since; bases come first."""
+    """Return the imported modules of a class that have since changed on disk, those of the bases first."""
     seen = _seen or Imports()
     return [name for name in loaded_modules.in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
 
 
 def imported_again(names: Iterable[str]) -> None:
-    """Take note that modules were imported here a second time."""
+    """Record that modules were imported here again."""
     if _seen is not None:
         _seen.renew(names)

@@ -1,7 +1,7 @@
-"""What a fresh process has found out about a target, kept for as long as the files that it was made of have the same content.
+"""What a fresh process has found out about a target, kept as long as the files behind it have the same content.
 
-It reads files and imports nothing: what is kept is values of the standard library's types, so that no module of the user's comes
-along with them.
+It reads files and imports nothing: it keeps only values of standard library types, so that they bring none of the user's
+modules along.
 """
 
 import os
@@ -15,22 +15,22 @@ from ..model.source import Source
 from . import source
 from .binding import Shape
 
-#: How many targets are kept; a process submits few.
+#: Most targets that are kept; a process submits few.
 _MOST = 100
 
 
 class _Look(NamedTuple):
     found: Any
-    files: tuple[list[Any], ...]  #: each as `bytecode.source_of` says it
+    files: tuple[list[Any], ...]  #: each as returned by `bytecode.source_of`
 
 
 class Kept:
-    """Targets by what was asked for, the newest last.
+    """Targets by what was requested, the newest last.
 
     Parameters
     ----------
     look : callable
-        Returns a file as it is now; None where it can't be read.
+        Returns a file as it is now; None if it can't be read.
     """
 
     def __init__(self, look: Callable[[str | None], Source | None] = source.look) -> None:
@@ -38,7 +38,7 @@ class Kept:
         self._looks: dict[Hashable, _Look] = {}
 
     def get(self, key: Hashable) -> Any:
-        """Return what was found, if its files are still the same; else None."""
+        """Return what was found, if its files are unchanged; else None."""
         kept = self._looks.get(key)
         if kept is None or not all(map(self._is_same, kept.files)):
             return None
@@ -54,11 +54,11 @@ class Kept:
         now = self._look(file[0])
         if now is None or now.digest != file[3]:
             return False
-        file[1:3] = now.modified_ns, now.size  # it was touched, and not edited
+        file[1:3] = now.modified_ns, now.size  # it was touched, but not edited
         return True
 
     def put(self, key: Hashable, found: Any, files: Sequence[list[Any]]) -> None:
-        """Keep what was found in a process that has loaded these files."""
+        """Keep what was found by a process that loaded these files."""
         self._looks.pop(key, None)
         self._looks[key] = _Look(found, tuple(files))
         if len(self._looks) > _MOST:
@@ -66,7 +66,7 @@ class Kept:
 
 
 def is_portable(shape: Shape | None) -> bool:
-    """Whether a signature means the same in any process: no annotation or default of it is of a module of the user's."""
+    """Return whether a signature means the same in any process: its annotations and defaults use none of the user's modules."""
     return shape is None or all(
         _is_common(slot.annotation) and serialization.is_plain(_default(slot.default)) for slot in shape.slots
     )

@@ -1,6 +1,7 @@
-"""A process of its own that looks at a target: how it is asked, and how it answers.
+"""A separate process that inspects a target: how it is asked, and how it answers.
 
-It has the module as it is on disk now, whatever the asking process has imported, and never runs on for nobody.
+It has the module as it is on disk now, whatever the asking process has imported, and never outlives the process
+that waits for it.
 """
 
 import os
@@ -20,22 +21,22 @@ from ..system.roles import command
 from . import bytecode, import_path, inspection_steps, loaded_modules
 from .inspection_steps import InspectionRequest, InspectionResult
 
-#: Longest that it may take to import a module and look at it, in seconds.
+#: Longest time that it may take to import a module and inspect it, in seconds.
 LONGEST_LOOK = 120.0
 
-#: Longest that it runs on when nobody waits for it any more, in seconds.
+#: Longest time that it runs on when no process waits for it any more, in seconds.
 _GLANCE = 0.1
 
 
 class Answer(NamedTuple):
-    """What it says: what was asked, and the files that a signature was told from which any process can bind by."""
+    """The result, and the files of its signature, if any process can bind parameters by it."""
 
     inspected: InspectionResult
     files: tuple[list[Any], ...] = ()
 
 
 def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answer:
-    """Have a process of its own look.
+    """Have a separate process inspect.
 
     Raises
     ------
@@ -56,15 +57,15 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
         answer = None
     if answer is None:
         last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"it ended with exit code {status}"
-        raise InvalidTarget(f"{key} can't be looked at in a process of its own: {last}.")
+        raise InvalidTarget(f"{key} could not be inspected in a separate process: {last}.")
     if isinstance(answer, BackgroundJobError):
         raise answer
     return Answer(*answer)
 
 
 def ask(content: bytes) -> tuple[int, bytes, bytes]:
-    """Ask a fresh process; return its exit status, answer and errors. It ends with whoever waits for it."""
-    with tempfile.TemporaryFile() as answers:  # not its standard output, where start-up hooks may print
+    """Ask a fresh process; return its exit status, answer and errors. It ends with the process that waits for it."""
+    with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
         words = command("inspection", str(answers.fileno()))
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with subprocess.Popen(words, pass_fds=[answers.fileno()], **pipes) as asked:
@@ -78,23 +79,23 @@ def ask(content: bytes) -> tuple[int, bytes, bytes]:
 
 
 def _errors(asked: "subprocess.Popen[bytes]", content: bytes) -> bytes:
-    """Wait for a process that is asked something; return what it said on standard error."""
+    """Send a request to a process and wait for it; return its standard error."""
     limit = time.monotonic() + LONGEST_LOOK
     unsent: bytes | None = content
     while True:
         try:
             return asked.communicate(unsent, timeout=_GLANCE)[1]
         except subprocess.TimeoutExpired:
-            unsent = None  # it goes on with what it was given first
+            unsent = None  # communicate continues with the first input
             shield.check()
             if time.monotonic() > limit:
                 raise
 
 
 def main(descriptor: int) -> None:
-    """Answer a request from standard input on a descriptor; what the user's module prints goes nowhere."""
+    """Answer a request from standard input on a descriptor; the output of the user's module is discarded."""
     os.set_inheritable(descriptor, False)
-    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, since what follows may need it
+    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, because what follows may need it
     request: InspectionRequest = pickle.load(sys.stdin.buffer)
     answer: tuple[Any, ...] | BackgroundJobError
     try:

@@ -25,15 +25,15 @@ class InspectionRequest:
     Parameters
     ----------
     permission : Permission
-        The target, which the allowlist has passed.
+        The allowed target.
     init : mapping
         Parameters of the constructor.
     calls : sequence of mapping
         Parameters of the method, for each call.
     secrets : tuple of str
-        Names whose values are in no message.
+        Names whose values appear in no message.
     code : mapping, optional
-        The target's code as an earlier job got it by value; by default what is defined here.
+        The target's code as an earlier job received it by value; by default the code defined here.
     preview : bool
         Whether nothing is to be submitted: then the ``on_submit`` of a user's class is not called.
     """
@@ -69,7 +69,7 @@ class InspectionResult:
 
 
 def inspect_here(request: InspectionRequest) -> InspectionResult:
-    """Answer in this process; imports the module, or loads the code that an earlier job got.
+    """Inspect in this process: import the module, or load the code that an earlier job received.
 
     Raises
     ------
@@ -92,17 +92,17 @@ def inspect_here(request: InspectionRequest) -> InspectionResult:
 
 
 def inspect_by_signature(request: InspectionRequest, signature: TargetSignature) -> InspectionResult:
-    """Answer by a portable signature alone, whatever process has told it; imports nothing."""
+    """Inspect by a portable signature alone, whichever process has told it; imports nothing."""
     calls = bound_call.bind(signature, request.init, request.calls, request.secrets)
     return InspectionResult(signature, tuple(each.placed(signature) for each in calls))
 
 
 def _code(permission: Permission) -> dict[str, bytes]:
-    """What has to be sent for a target that nobody else can import: the outermost class, or the function."""
+    """Return what to send for a target that no other process can import: its outermost class, or the function."""
     name = permission.target.split(".")[1]
     try:
         return {name: serialization.dump(getattr(resolve.resolve(NOTEBOOK), name))}
     except Exception as error:
         raise InvalidTarget(
-            f"{name} can't be sent to another process: {error}. Make what can't be sent inside of it, or put it in a module."
+            f"{name} can't be sent to another process: {error}. Create what can't be sent inside it, or move it to a module."
         ) from error

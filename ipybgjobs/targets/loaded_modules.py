@@ -1,6 +1,6 @@
-"""What this process has imported of a target, and whether that is still as it is on disk.
+"""Track what this process has imported of a target, and whether it still matches the files on disk.
 
-A module counts by its source's date, and where that differs by its content: a file that was only touched has not changed.
+A module is compared by the date of its source, and if that differs by content: a file that was only touched has not changed.
 """
 
 import os
@@ -13,7 +13,7 @@ from . import bytecode, source
 
 
 class Imports:
-    """When modules were imported here, as far as it can be told: their source's date at the first look."""
+    """When modules were imported here, as far as is known: the date of their source when first checked."""
 
     def __init__(self) -> None:
         self._dates: dict[str, int] = {}
@@ -21,18 +21,18 @@ class Imports:
         self._process_started = identity.started_ns()
 
     def is_current(self, key: str) -> bool:
-        """Whether this process would look at the source as it is on disk."""
+        """Return whether this process would inspect the source as it is on disk."""
         return all(self.is_module_current(name) for name in modules(key))
 
     def is_module_current(self, name: str) -> bool:
-        """Whether this process has imported a module as it is on disk."""
+        """Return whether this process has imported a module as it is on disk."""
         date = _source_date(sys.modules[name])
         if date is None:
             return True
         if name not in self._dates:
             return date < self._process_started
         if date != self._dates[name] and self._is_the_same(name):
-            self._dates[name] = date  # it was touched, and not edited
+            self._dates[name] = date  # it was touched, but not edited
         return date == self._dates[name]
 
     def _is_the_same(self, name: str) -> bool:
@@ -40,7 +40,7 @@ class Imports:
         return now is not None and now.digest == self._digests.get(name)
 
     def note(self, key: str) -> None:
-        """Remember the dates of modules that were current when they were looked at."""
+        """Remember the dates of modules that were current when inspected."""
         for name in modules(key):
             if name not in self._dates:
                 self._remember(name)
@@ -63,12 +63,12 @@ def _prefixes(key: str) -> list[str]:
 
 
 def modules(key: str) -> set[str]:
-    """Modules imported here that a target is made of: its own, and those of its class's bases."""
+    """Return the imported modules that a target is made of: its own, and those of its class's bases."""
     return set(in_order(key))
 
 
 def in_order(key: str) -> list[str]:
-    """The same, each once, the bases' first."""
+    """Return the same modules, each once, those of the bases first."""
     name = next((part for part in _prefixes(key) if part in sys.modules), None)
     if name is None:
         return []

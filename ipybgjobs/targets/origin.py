@@ -1,6 +1,6 @@
-"""Where a job's code comes from: interpreter, versions of packages, git commit; gathered in a process of its own.
+"""The origin of a job's code: interpreter, package versions, git commit; gathered in a separate process.
 
-Run as a program it answers for the interpreter that runs it.
+Run as a program, it answers for the interpreter that runs it.
 """
 
 import contextlib
@@ -12,22 +12,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-#: Longest that git may take, in seconds.
+#: Longest time that git may take, in seconds.
 _LONGEST_GIT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What surrounded a run.
+    """The origin of a run.
 
     Parameters
     ----------
     python : str
         Version of the interpreter.
     packages : dict of str to str
-        Versions of what is installed.
+        Versions of the installed packages.
     commit : str or None
-        The git commit of the target's folder; None where there is none.
+        The git commit of the target's folder; None if there is none.
     dirty : bool or None
         Whether tracked files differed from it.
     """
@@ -44,7 +44,7 @@ class Origin:
 
 
 def gather(folder: str) -> dict[str, Any]:
-    """Look at this interpreter and a folder, and return an origin's JSON values."""
+    """Examine this interpreter and a folder, and return an origin's JSON values."""
     commit = _git(folder, "rev-parse", "HEAD")
     changes = None if commit is None else _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {
@@ -56,7 +56,7 @@ def gather(folder: str) -> dict[str, Any]:
 
 
 def packages(path: Iterable[str]) -> dict[str, str]:
-    """Return the versions of what is installed in some folders, the first one of a name; read from the names of its records."""
+    """Return the versions of the packages in some folders, the first of each name; read from names of metadata folders."""
     found: dict[str, str] = {}
     for folder in path:
         with contextlib.suppress(OSError):
@@ -68,10 +68,10 @@ def packages(path: Iterable[str]) -> dict[str, str]:
 
 
 def _git(folder: str, *words: str) -> str | None:
-    """What git says; None where there is no git, no repository, or no answer."""
+    """Return the output of git; None if there is no git, no repository, or no answer."""
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", folder, *words],  # noqa: S607 - whichever git the user has
+            ["git", "--no-optional-locks", "-C", folder, *words],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,
             timeout=_LONGEST_GIT,
@@ -84,7 +84,7 @@ def _git(folder: str, *words: str) -> str | None:
 
 
 def main(descriptor: int) -> None:
-    """Answer the question on standard input: a folder, and the path of the interpreter's modules; in JSON, to a descriptor."""
+    """Answer a question on standard input (a folder, and the interpreter's module path) in JSON, to a descriptor."""
     question = json.load(sys.stdin)
     sys.path[:] = question["path"]
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -92,14 +92,14 @@ def main(descriptor: int) -> None:
 
 
 def differences(before: Origin | None, after: Origin | None) -> list[str]:
-    """Say what differs, each in a few words."""
+    """Return what differs, each in a few words."""
     if before is None or after is None:
         return []
     said = [] if before.python == after.python else [f"Python {before.python} → {after.python}"]
     if before.commit != after.commit:
         said.append(f"commit {_short(before.commit)} → {_short(after.commit)}")
     if before.dirty != after.dirty:
-        said.append("uncommitted changes" if after.dirty else "no uncommitted changes any more")
+        said.append("uncommitted changes" if after.dirty else "no more uncommitted changes")
     names = sorted(before.packages.keys() | after.packages.keys())
     pairs = [(name, before.packages.get(name), after.packages.get(name)) for name in names]
     said += [f"{name} {old or 'absent'} → {new or 'absent'}" for name, old, new in pairs if old != new]

@@ -1,6 +1,6 @@
-"""From a dotted path to the class, module or function itself: the only place that imports a user's module.
+"""Turn a dotted path into the class, module or function itself; imports the user's module.
 
-Whoever calls it has passed the allowlist. Workers load it, so it imports next to nothing.
+Its callers have checked the allowlist. Workers load it, so it imports next to nothing.
 """
 
 import importlib
@@ -17,14 +17,14 @@ from ..system.worker import Terminated
 
 
 def resolve(key: str, only_from: str | None = None) -> Any:
-    """Import the module of a class and return the class; or the module, where the key names one.
+    """Import the module of a class and return the class; or return the module, if the key names one.
 
     Parameters
     ----------
     key : str
         Dotted path, as in the allowlist.
     only_from : str, optional
-        Folder in which the module must be found; one found anywhere else is refused unimported.
+        Folder in which the module must be found; one found anywhere else is refused without importing it.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def resolve(key: str, only_from: str | None = None) -> Any:
 
 
 def define(code: Mapping[str, bytes]) -> None:
-    """Let ``__main__`` have classes and functions that were sent by value."""
+    """Give ``__main__`` the classes and functions that were sent by value."""
     for name, content in code.items():
         setattr(sys.modules["__main__"], name, serialization.load(content))
 
 
 def _step(parent: Any, name: str, path: str) -> Any:
-    """A submodule goes before an attribute of the same name; anything else is an attribute."""
+    """Return a submodule, which takes precedence over an attribute of the same name, or an attribute."""
     if hasattr(parent, "__path__"):
         submodule = _import(path, optional=True)
         if submodule is not None:
@@ -75,30 +75,30 @@ def _import(name: str, *, optional: bool = False) -> Any:
             return None
         if error.name == name:
             raise InvalidTarget(
-                f"There is no module {name} on the path of the job ({os.getcwd()} and sys.path); "
-                "put it beside the notebook or install it."
+                f"There is no module {name} on the job's path ({os.getcwd()} and sys.path): "
+                "put it beside the notebook, or install it."
             ) from None
         raise InvalidTarget(f"{name} can't be imported: {error}.") from error
-    except (KeyboardInterrupt, Terminated):  # meant for whoever imports
+    except (KeyboardInterrupt, Terminated):  # meant for the importing code
         raise
-    except BaseException as error:  # SystemExit too: a module that exits is no module
+    except BaseException as error:  # SystemExit too: a module that exits can't be imported
         said = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
         raise InvalidTarget(f"{name} can't be imported: {type(error).__name__}: {' '.join(said.split())}.") from error
 
 
 def _prefer(module: str, folder: str) -> None:
-    """Find the module in the folder before anything of it runs, and let the folder be looked at first."""
+    """Find the module in the folder before any of it runs, and put the folder first on the path."""
     found = importlib.machinery.PathFinder.find_spec(module, [folder])
     if found is None:
-        raise JobNotAllowed(f"{module} is allowed only from {folder}, and it is not there.")
-    if found.origin is None:  # a folder without __init__.py would be joined with others of its name
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, but it is not there.")
+    if found.origin is None:  # a folder without __init__.py would be merged with others of the same name
         raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
     _check_origin(found.origin, module, folder)
     sys.path.insert(0, folder)
 
 
 def _check_submodule(parent: Any, path: str, folder: str) -> None:
-    """See to it that a submodule that is about to be imported is in the folder."""
+    """Check that a submodule that is about to be imported is in the folder."""
     search = getattr(parent, "__path__", None)
     found = None if search is None else importlib.machinery.PathFinder.find_spec(path, list(search))
     if found is None:
@@ -110,7 +110,7 @@ def _check_submodule(parent: Any, path: str, folder: str) -> None:
 def _check_origin(origin: str, path: str, folder: str) -> None:
     place = os.path.realpath(origin) if origin else ""
     if not place.startswith(os.path.join(folder, "")):
-        raise JobNotAllowed(f"{path} is allowed only from {folder}; it was found in {place or 'no file'}.")
+        raise JobNotAllowed(f"{path} is allowed only from {folder}, but it was found in {place or 'no file'}.")
 
 
 def _check_place(found: Any, key: str, folder: str) -> None:
@@ -119,7 +119,7 @@ def _check_place(found: Any, key: str, folder: str) -> None:
 
 
 def static_attribute(owner: Any, name: str) -> Any:
-    """Return an attribute as it stands in a class or one of its bases, unbound."""
+    """Return an attribute as defined in a class or one of its bases, unbound."""
     for holder in getattr(owner, "__mro__", (owner,)):
         if name in vars(holder):
             return vars(holder)[name]
@@ -127,7 +127,7 @@ def static_attribute(owner: Any, name: str) -> Any:
 
 
 def needs_instance(owner: Any, name: str) -> bool:
-    """Whether the class must be instantiated to call the method.
+    """Return whether the class must be instantiated to call the method.
 
     Raises
     ------
@@ -151,9 +151,9 @@ def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
 
 
 def is_awaited(value: Any) -> bool:
-    """Whether what a method returned is awaited: a coroutine, say; never a handle on a job, which might be this very job.
+    """Return whether a method's result is awaited, such as a coroutine; never a handle on a job, which might be this very job.
 
-    Its type is asked, as ``await`` does: a proxy may raise whatever it is asked itself.
+    Its type is checked, as ``await`` does: a proxy may raise on any access.
     """
     kind = type(value)
     handle: Any = sys.modules.get("ipybgjobs.client.jobs.job")
@@ -162,30 +162,30 @@ def is_awaited(value: Any) -> bool:
 
 
 def module_of(owner: Any) -> Any:
-    """Return the module that defines a class, or the module itself; None where there is none."""
+    """Return the module that defines a class, or the module itself; None if there is none."""
     return sys.modules.get(getattr(owner, "__module__", "")) if isinstance(owner, type) else owner
 
 
 def source_file(owner: Any) -> str | None:
-    """Return the file that defines a class, or a module's; None where there is none."""
+    """Return the file that defines a class, or the file of a module; None if there is none."""
     path = getattr(module_of(owner), "__file__", None)
     return os.path.realpath(path) if isinstance(path, str) else None
 
 
-#: A class method that a class may have: given a method's name and parameters at submit, it returns those to store, or refuses.
+#: An optional class method: called with a method's name and parameters at submit, it returns those to store, or refuses.
 ON_SUBMIT = "on_submit"
 
 
 def on_submit(owner: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]] | None:
-    """Return the class method that prepares parameters at submit; None where a class has none."""
+    """Return the class method that prepares parameters at submit; None if a class has none."""
     if not isinstance(owner, type) or not any(isinstance(vars(cls).get(ON_SUBMIT), classmethod) for cls in owner.__mro__):
         return None
     found: Callable[[str, dict[str, Any]], dict[str, Any]] = getattr(owner, ON_SUBMIT)
     return found
 
 
-#: Methods that a class may have, called once its job has ended: with the result, with the exception.
-HOOKS = ("on_success", "failed")
+#: Optional methods, called once a job of the class has ended: one with the result, one with the exception.
+HOOKS = ("on_success", "on_failure")
 
 
 def hooks(owner: Any) -> tuple[str, ...]:

@@ -15,12 +15,12 @@ _LARGEST = 64 << 20
 
 
 def as_run(seen: list[Any] | None, submitted: Source | None) -> Source | None:
-    """Return the file that a worker has run, with its hash; None where nobody can tell any more.
+    """Return the file that a worker has run, with its hash; None if unknown.
 
     Parameters
     ----------
     seen : list or None
-        Path, date, size and hash of what the worker has loaded; None where it left no word: then the file counts if it is
+        Path, date, size and hash of what the worker has loaded; None if it left no record: then the file counts if it is
         still as submitted.
     submitted : Source or None
         The file at submit.
@@ -30,18 +30,18 @@ def as_run(seen: list[Any] | None, submitted: Source | None) -> Source | None:
     return submitted if submitted is not None and look(submitted.path) == submitted else None
 
 
-#: What was read, with the moment of the file's last change: a date can be set, and two edits can bear the same.
+#: What was read, with the time of the file's last change: a date can be set, and two edits can have the same date.
 _read: dict[str, tuple[int, Source]] = {}
 
 
 def look(path: str | None) -> Source | None:
-    """Look at a file, and read it only where it has changed since the last look; None where there is none."""
+    """Return a file's state, reading it only if it has changed since last time; None if there is none."""
     if path is None:
         return None
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return None  # a job can name a device, or a file without an end
+            return None  # a job can name a device, or an endless file
         changed, known = _read.get(path, (0, None))
         if known is None or (changed, known.size) != (status.st_ctime_ns, status.st_size):
             with open(path, "rb") as file:

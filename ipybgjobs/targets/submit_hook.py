@@ -1,6 +1,6 @@
 """The step in which a class's own ``on_submit`` checks and prepares the parameters of a submit.
 
-It runs the user's code, in whichever process has the class: the one that submits, or the process of its own that has imported a
+It runs the user's code, in whichever process has the class: the one that submits, or the separate process that has imported a
 module which was edited since. It is called once for each call, after the parameters of all calls have been bound.
 """
 
@@ -56,7 +56,7 @@ def call(
     given : sequence of mapping
         The parameters of each as they were given.
     secrets : tuple of str
-        Names whose values are in no message.
+        Names whose values appear in no message.
 
     Raises
     ------

@@ -25,7 +25,7 @@ class TargetRule:
     """What any other class asks: nothing."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-        """See to it that a call may be submitted.
+        """Check that a call may be submitted.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class TargetRule:
         return None
 
     def check_group(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        """See to it that calls may be the jobs of one group.
+        """Check that calls may be the jobs of one group.
 
         Raises
         ------
@@ -81,14 +81,15 @@ class NotebookRule(TargetRule):
         path = _path(params)
         if path is None:
             raise JobNotAllowed(
-                f"{target} runs a notebook: its parameter path must say which, as text, and a pattern must fit it."
+                f"{target} runs a notebook: its parameter path must be text that matches a pattern in "
+                "BackgroundJobs.allowed_notebooks."
             )
         if not fits_notebook(path, settings):
             raise JobNotAllowed(_unlisted(globs.place(path), settings))
         if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
             raise JobNotAllowed(
-                f"{path} can't run as a job: the files allow it, and this notebook does not: "
-                "%config BackgroundJobs.allowed_notebooks has narrowed them."
+                f"{path} can't run as a job: the configuration files allow it, but "
+                "%config BackgroundJobs.allowed_notebooks in this notebook excludes it."
             )
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
@@ -96,17 +97,15 @@ class NotebookRule(TargetRule):
         path = _path(params)
         if path is not None and fits_notebook(path, settings):
             return None
-        return f"no pattern of allowed_notebooks fits {params.get('path')!r}, or no longer"
+        return f"no pattern in allowed_notebooks matches {params.get('path')!r} (any more)"
 
     def check_group(self, calls: Sequence[Mapping[str, Any]]) -> None:
         """Refuse where a notebook would overwrite what another of the group has written."""
-        outputs = [str(each.get("output") or os.sep) for each in calls]  # a class derived from ours may have none
+        outputs = [str(each.get("output") or os.sep) for each in calls]  # a subclass may have none
         files = [file for file in outputs if not file.endswith(os.sep)]
         if len(set(files)) < len(files):
             same = next(file for file in files if files.count(file) > 1)
-            raise InvalidParameters(
-                f"output is {same!r} for several jobs, of which each would overwrite the others': give a folder."
-            )
+            raise InvalidParameters(f"Several jobs would write to the same output {same!r}: pass a folder.")
 
     def job_name(self, params: Mapping[str, Any]) -> str | None:
         """Return the notebook's file name, unless it is a number, which would be an id."""
@@ -141,7 +140,7 @@ def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
 
 
 def fits_notebook(path: str, settings: Settings) -> bool:
-    """Whether a pattern of the files fits a notebook."""
+    """Return whether a notebook matches a pattern in the files."""
     return _fitting(path, settings) is not None
 
 
@@ -161,13 +160,11 @@ def _fits(path: str, patterns: Iterable[str]) -> bool:
 
 def _unlisted(path: str | None, settings: Settings) -> str:
     if path is None:
-        return (
-            "The notebook can't run as a job: no file can have its path, which is too long or holds characters that no path has."
-        )
+        return "The notebook can't run as a job: its path is too long, or contains characters that a path can't have."
     if settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern there allows it."
+        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow it."
     elif path.isprintable():
         fix = f"To allow it: {allowlist.allow_command(shlex.quote(path))}"
     else:
-        fix = "Its name holds characters that no line can show: rename it, or allow a pattern that fits it."
-    return f"{cut(one_line(path), _LONGEST)} can't run as a job: no pattern of BackgroundJobs.allowed_notebooks fits it. {fix}"
+        fix = "Its name contains characters that can't be printed on a line: rename it, or allow a pattern that matches it."
+    return f"{cut(one_line(path), _LONGEST)} can't run as a job: it matches no pattern in BackgroundJobs.allowed_notebooks. {fix}"

@@ -102,7 +102,7 @@ def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:
     constructor = _constructor(owner, name) if needs_instance else None
     function = resolve.static_attribute(owner, method) if needs_instance else getattr(owner, method)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InvalidTarget(f"{name}.{method} is a generator, and calling it runs nothing: return a list.")
+        raise InvalidTarget(f"{name}.{method} is a generator function, so calling it would run nothing: return a list instead.")
     return TargetSignature(
         name=name,
         method=method,

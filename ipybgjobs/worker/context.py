@@ -1,6 +1,6 @@
-"""Becoming the caller, as far as a process can: variables, time zone, limits, working directory, path, mask, standard streams.
+"""Take on the caller's context, as far as a process can: variables, time zone, limits, directory, path, umask, streams.
 
-What the system does not let it have is written to the attempt folder, and keeps no job from running.
+Anything that the system withholds is recorded in the attempt folder, and never keeps a job from running.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from ..state import attempt
 from ..system import limits, private_file
 from . import streams
 
-_NO_KEYBOARD = "A background job has no keyboard: pass what it needs as a parameter"
+_NO_KEYBOARD = "A background job has no keyboard: pass the value as a parameter"
 
 
 def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> None:
@@ -25,7 +25,7 @@ def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> 
     folder : str
         The attempt folder.
     request : dict
-        Working directory, path, mask, allotment.
+        Working directory, path, umask, allotment.
     environment : dict of str to str
         Environment variables.
 
@@ -52,7 +52,7 @@ def _take(folder: str, wanted: dict[str, Any] | None) -> None:
     """Take on the caller's limits, niceness and processors."""
     withheld = [] if wanted is None else limits.take(limits.Allotment.from_json(wanted))
     if withheld:
-        with contextlib.suppress(OSError):  # a full disk: the job runs all the same
+        with contextlib.suppress(OSError):  # a full disk: the job runs anyway
             private_file.write_json(folder, attempt.WITHHELD, {"withheld": withheld})
 
 
@@ -60,11 +60,11 @@ def _change_folder(path: str) -> None:
     try:
         os.chdir(path)
     except OSError as error:
-        raise FileNotFoundError(f"The job's working directory {path} can't be entered: {error.strerror}.") from None
+        raise FileNotFoundError(f"Could not change to the job's working directory {path}: {error.strerror}.") from None
 
 
 def _fresh_main() -> None:
-    """A `__main__` of its own, so that multiprocessing and pickle in the job don't import ours again."""
+    """Give the job its own `__main__`, so that multiprocessing and pickle in the job don't import ours again."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     sys.argv = [""]
@@ -72,12 +72,12 @@ def _fresh_main() -> None:
 
 def _streams() -> None:
     streams.install()
-    sys.stdin = _NoKeyboard()  # as little of a stream as `input` and `read` need
+    sys.stdin = _NoKeyboard()  # only as much of a stream as `input` and `read` need
     sys.breakpointhook = _no_breakpoint
 
 
 class _NoKeyboard:
-    """Standard input of a job: says why there is none."""
+    """Standard input of a job, which only explains why there is none."""
 
     encoding = "utf-8"
     errors = "strict"
@@ -93,13 +93,13 @@ class _NoKeyboard:
         return True
 
     def read(self, *_: Any) -> NoReturn:
-        raise EOFError(f"{_NO_KEYBOARD}; input() and sys.stdin can't be read.")
+        raise EOFError(f"{_NO_KEYBOARD}; input() and sys.stdin are not available.")
 
     readline = readlines = __iter__ = __next__ = read
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def _no_breakpoint(*_: Any, **__: Any) -> NoReturn:
-    raise RuntimeError(f"{_NO_KEYBOARD}; breakpoint() can't ask. Call the method in the notebook to debug it.")
+    raise RuntimeError(f"{_NO_KEYBOARD}; breakpoint() is not available. Call the method in the notebook to debug it.")

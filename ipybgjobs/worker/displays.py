@@ -1,8 +1,8 @@
-"""What a job displays, as records in ``outputs.jsonl``: each with the length of the text log at that moment, to keep the order.
+"""Write a job's displays as records in ``outputs.jsonl``, each with the length of the text log at the time, to keep the order.
 
-The meaning is the Jupyter messaging protocol's (``display_data``, ``update_display_data``, ``clear_output``, ``execute_result``,
-``error``). No record shows a secret of the call or of the environment; what is printed is kept as it is. Imported only where a
-job displays something, raises, or returns something rich.
+Records have the meaning of the Jupyter messaging protocol (``display_data``, ``update_display_data``, ``clear_output``,
+``execute_result``, ``error``). No record shows a secret of the call or the environment; printed text is kept unchanged. Imported
+only if a job displays something, raises, or returns something rich.
 """
 
 import base64
@@ -20,10 +20,10 @@ from .output_file import OutputFile
 
 _LONGEST_TEXT = 10_000
 
-#: What shows a widget, whose model is in the job's memory alone.
+#: MIME type of a widget, whose model exists only in the job's memory.
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
-#: Methods that say how an object looks, and what they return; asked where IPython, which knows more, is not imported.
+#: Methods that represent an object, with the type they return; used only if IPython, which knows more, is not imported.
 _METHODS = {
     "_repr_html_": "text/html",
     "_repr_markdown_": "text/markdown",
@@ -34,7 +34,7 @@ _METHODS = {
     "_repr_json_": "application/json",
 }
 
-#: Methods that need IPython: they return several looks at once, or display themselves.
+#: Methods that need IPython: they return several representations, or display the object themselves.
 _OF_IPYTHON = ("_repr_mimebundle_", "_ipython_display_")
 
 
@@ -42,7 +42,7 @@ _files: dict[str, OutputFile] = {}
 
 
 def _file(folder: str) -> OutputFile:
-    """The file of an attempt; this process has one, whoever writes."""
+    """Return the file of an attempt; a process has one, shared by all that write."""
     return _files.setdefault(folder, OutputFile(f"{folder}/{attempt.OUTPUTS}", current_job.most_output()))
 
 
@@ -59,9 +59,9 @@ class Outputs:
         self._folder = folder
 
     def offset(self) -> int:
-        """Length of the text log once all that was printed is in it."""
+        """Return the length of the text log, once all printed text is in it."""
         for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
-            with contextlib.suppress(Exception):  # closed, deleted, or the user's own
+            with contextlib.suppress(Exception):  # closed, deleted, or replaced by the user
                 getattr(sys, name).flush()
         try:
             return os.stat(f"{self._folder}/{attempt.OUTPUT}").st_size
@@ -69,7 +69,7 @@ class Outputs:
             return 0
 
     def add(self, kind: str, **content: Any) -> None:
-        """Append a record; one that can't be written as JSON, as a kernel would write it, leaves a record that says so."""
+        """Append a record as a kernel would write it; if it can't be written as JSON, append a record that says so."""
         record = {"kind": kind, "offset": self.offset(), **content}
         try:
             json_text.check_depth(record)
@@ -90,35 +90,35 @@ class Outputs:
             streams.lost.note(error, displays=1)
 
     def display(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None, *, update: bool) -> None:
-        """Something is shown, or shown anew."""
+        """Record a display, or an update of one."""
         self.add("update" if update else "display", data=_encoded(data), metadata=metadata, display_id=display_id)
 
     def clear(self, *, wait: bool) -> None:
-        """What was shown goes: now, or when the next is shown."""
+        """Clear the displays: now, or when the next one arrives."""
         self.add("clear", wait=wait)
 
     def begin(self) -> None:
-        """What is shown from here on stands for itself: a later `clear` takes nothing away that was there before."""
+        """Start a new section: a later `clear` does not affect earlier displays."""
         self.add("begin")
 
     def result(self, value: Any) -> None:
-        """The return value as it looks; what is long is cut, since it is kept whole as what the job returned."""
+        """Record the representation of the return value; long text is cut, since the full value is saved as the result."""
         data, metadata = look(value)
         self.result_as({kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata)
 
     def result_as(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
-        """A value, as it looks; that of a cell's last expression is kept nowhere else."""
+        """Record a value's representation; that of a cell's last expression is kept nowhere else."""
         if data:
             self.add("result", data=_encoded(data), metadata=metadata)
 
     def error(self, told: descriptions.Told, began: int) -> None:
-        """What the job raised; its traceback stands in the text log too, uncut, from `began` on."""
+        """Record the exception that the job raised; its full traceback is also in the text log, from `began` on."""
         name = told.kind.rpartition(".")[2]
         self.add("error", name=name, message=told.cut_message(), traceback=[told.cut_traceback()], began=began)
 
 
 def _as_json(record: dict[str, Any]) -> str:
-    """A record as a kernel's messages have it: other types as what they stand for, and numbers that JSON has not as text."""
+    """Return a record as JSON, like a kernel: other types are converted, and numbers that JSON lacks become text."""
     try:
         return json.dumps(record, default=_plain, allow_nan=False)
     except ValueError:
@@ -126,12 +126,12 @@ def _as_json(record: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What stands in JSON for a value of another type.
+    """Return the JSON equivalent of a value of another type.
 
     Raises
     ------
     TypeError
-        If nothing does.
+        If there is none.
     """
     import datetime as dt
 
@@ -149,10 +149,10 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_number(value: Any) -> Any:
-    """A number of another library, such as NumPy's, as Python's; None where it is none."""
+    """Convert a number of another library, such as NumPy, to Python; None if it is not a number."""
     import numbers
 
-    if type(value).__name__ in ("bool", "bool_"):  # NumPy's, which is no number
+    if type(value).__name__ in ("bool", "bool_"):  # NumPy's, which is not a number
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
@@ -160,7 +160,7 @@ def _plain_number(value: Any) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """A value whose ``nan`` and ``inf`` are text."""
+    """Return a value with ``nan`` and ``inf`` converted to text."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(float(value))
     if isinstance(value, dict):
@@ -171,7 +171,7 @@ def _finite(value: Any) -> Any:
 
 
 def _encoded(data: dict[str, Any]) -> dict[str, Any]:
-    """A MIME bundle as nbformat writes it: bytes are base64, and all but JSON is text; no widget, since it ends with the job."""
+    """Return a MIME bundle as nbformat writes it: bytes as base64, all but JSON as text, no widgets, which end with the job."""
     kinds = data.keys() - {_WIDGET} or data.keys()
     return {kind: _as_text(kind, value) for kind, value in data.items() if kind in kinds}
 
@@ -183,18 +183,18 @@ def _as_text(kind: str, value: Any) -> Any:
 
 
 def _cut(kind: str, text: Any) -> Any:
-    """Plain text that nobody would read to its end is cut."""
+    """Cut plain text that is too long to read."""
     long = kind == "text/plain" and isinstance(text, str) and len(text) > _LONGEST_TEXT
     return text[:_LONGEST_TEXT] + " …" if long else text
 
 
 def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How an object looks, as a MIME bundle with metadata: by IPython's formatters if the job has them, else by its methods."""
+    """Return an object's MIME bundle with metadata: from IPython's formatters if the job has them, else from its methods."""
     if isinstance(value, (str, bytes, bytearray)):
-        return {"text/plain": repr(value[:_LONGEST_TEXT])}, {}  # the repr of all of it may take more memory than there is
+        return {"text/plain": repr(value[:_LONGEST_TEXT])}, {}  # the full repr may take more memory than is available
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     if not shell and any(hasattr(type(value), name) for name in _OF_IPYTHON):
-        from IPython.core.getipython import get_ipython  # which makes the job's shell
+        from IPython.core.getipython import get_ipython  # creates the job's shell
 
         shell = get_ipython()
     if shell:

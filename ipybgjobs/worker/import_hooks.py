@@ -1,6 +1,6 @@
-"""Acts the moment the job has imported a module, and costs nothing where it never does.
+"""Act as soon as the job has imported a module, at no cost if it never does.
 
-A finder in front of the others lets them find the module, and calls back once it has been executed; a mere look does
+A finder in front of the others lets them find the module, and calls back once it has been executed; just looking for it does
 nothing.
 """
 
@@ -17,19 +17,19 @@ class OnImport:
     Parameters
     ----------
     actions : dict of str to callable
-        What to call, by module name; each at most once.
+        Functions to call, by module name; each is called at most once.
     """
 
     def __init__(self, actions: dict[str, Callable[[], None]]) -> None:
         self.actions = actions
-        self._looking: set[tuple[int, str]] = set()  # by thread: another finder may ask this one again
+        self._looking: set[tuple[int, str]] = set()  # by thread: another finder may call this one again
 
     def install(self) -> None:
-        """Look at every import from here on."""
+        """Watch every import from now on."""
         sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Find a module as the others do; one that is waited for gets a loader that calls back."""
+        """Find a module through the other finders; a watched module gets a loader that calls back."""
         mark = (get_ident(), name)
         if name not in self.actions or mark in self._looking:
             return None
@@ -52,7 +52,7 @@ class OnImport:
 
 
 class _Loader:
-    """Another loader, and a call after it."""
+    """Wraps another loader, and calls a function afterwards."""
 
     def __init__(self, loader: Any, name: str, actions: dict[str, Callable[[], None]]) -> None:
         self._loader = loader
@@ -66,7 +66,7 @@ class _Loader:
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         action = self._actions.pop(self._name, None)
-        with contextlib.suppress(Exception):  # what we add must not keep the job from importing
+        with contextlib.suppress(Exception):  # our additions must not break the job's imports
             if action is not None:
                 action()
 

@@ -1,6 +1,6 @@
-"""What is written about an attempt's end: the result whole, or the exception with its traceback.
+"""Record an attempt's end: the complete result, or the exception with its traceback.
 
-Never raises an error of a user's object that is written; an interrupt passes.
+Never raises an error of the user's objects that it writes; an interrupt passes through.
 """
 
 from typing import Any
@@ -13,15 +13,15 @@ from ..system.worker import Terminated
 from . import descriptions
 from .descriptions import Told
 
-#: A plain result up to this size stands in the outcome itself.
+#: A plain result up to this size is stored in the outcome itself.
 _INLINE = 65536
 
-#: Names of a type and its bases that are kept.
+#: Largest number of names of a type and its bases that are kept.
 _MOST_NAMES = 200
 
 
 def succeeded(folder: str, value: Any) -> dict[str, Any]:
-    """Keep a return value; one that can't be kept leaves its repr, and the reason."""
+    """Save a return value; for one that can't be saved, record its repr and the reason."""
     if serialization.is_plain(value) and (not isinstance(value, (str, list, dict)) or _small(value)):
         return {"status": "succeeded", "result": {"plain": value}}
     try:
@@ -40,7 +40,7 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
 
 
 def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of which each stands for itself: in the place of one that can't be kept, the error that says so."""
+    """Return values that are saved one by one; a value that can't be saved is replaced by an error that says so."""
     found = dict(values)
     for name, value in values.items():
         try:
@@ -48,7 +48,7 @@ def kept_apart(values: dict[str, Any]) -> dict[str, Any]:
         except Terminated:
             raise
         except (Exception, SystemExit) as error:
-            reason = f"{name}, a {descriptions.name(type(value))}, can't be kept: {descriptions.reason(error)}"
+            reason = f"{name} ({descriptions.name(type(value))}) could not be saved: {descriptions.reason(error)}"
             found[name] = errors.ResultNotKept(reason, descriptions.representation(value))
     return found
 
@@ -58,7 +58,7 @@ def _small(value: str | list[Any] | dict[str, Any]) -> bool:
 
 
 def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
-    """Keep an exception: its names for the retry rules, its text, and itself where it can be pickled."""
+    """Save an exception: its names for the retry policy, its text, and the object itself if it can be pickled."""
     outcome: dict[str, Any] = {
         "status": "error",
         "type": told.kind,
@@ -77,13 +77,13 @@ def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
 
 
 def _names(kind: type[BaseException]) -> list[str]:
-    """Names of a type and its bases, bare and dotted."""
+    """Return the names of a type and its bases, bare and dotted."""
     found = [name for cls in type.mro(kind) for name in {cls.__name__, descriptions.name(cls)}]
     return found[:_MOST_NAMES]
 
 
 def _names_of_builtin(name: str) -> list[str]:
-    """An exception of another process, and what it is a kind of, for the retry rules."""
+    """Return the names of an exception of another process and of its bases, for the retry policy."""
     import builtins
 
     found = getattr(builtins, name, None)
@@ -99,7 +99,7 @@ def _after(error: errors.Retry) -> float | None:
 
         return durations.seconds(error.after, "after")
     except (ValueError, ImportError):
-        return None  # the policy's delay, since the given one says nothing, or can't be read after a change of the root
+        return None  # the policy's delay, since the given one is not valid, or can't be read after a change of the root
 
 
 def _keep_exception(folder: str, error: BaseException) -> bool:

@@ -1,7 +1,7 @@
-"""``outputs.jsonl`` within its limit: lines are appended, and what is no longer shown is taken out before it outweighs the rest.
+"""Keep ``outputs.jsonl`` within its limit: lines are appended, and replaced displays are removed before they outweigh the rest.
 
-Of more than the limit the first and the last displays stay, and a note says what was dropped. Forks of the worker append as well;
-so each line is written, and the file made anew, under its lock. It never parses more than one line at a time.
+Beyond the limit, the first and the last displays stay, with a note of what was dropped. Forks of the worker append too, so each
+line is written, and the file rewritten, under its lock. It never parses more than one line at a time.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from ..state.display_records import Head, Kept
 from ..system import private_file
 from ..system.lock import FileLock
 
-#: Bytes of displays that are shown no longer, up to which nothing is done for them.
+#: Bytes of replaced displays up to which the file is not rewritten.
 _LITTLE = 1 << 20
 
-#: Seconds that the lock is waited for, once; and between two tries.
+#: Longest wait for the lock, and the interval between two tries, in seconds.
 _PATIENCE, _PAUSE = 5.0, 0.0005
 
-#: Of the limit, a fifth is room for what comes until the file is looked through again.
+#: A fifth of the limit is reserved for displays that arrive before the file is checked again.
 _ROOM = 5
 
 
 class _Line(NamedTuple):
-    """Where a record is in the file."""
+    """The position of a record in the file."""
 
     begin: int
     head: Head
@@ -42,31 +42,31 @@ class OutputFile:
     path : str
         The file.
     limit : int or None
-        Bytes that it may take; None: as many as there are.
+        Largest size in bytes; None: no limit.
     """
 
     def __init__(self, path: str, limit: int | None) -> None:
         self._path = path
         self._room = 0 if limit is None else limit // _ROOM
         self._limit = None if limit is None else limit - self._room
-        self._sizes: dict[str, int] = {}  # of what bears an id, by that
-        self._of_cell = 0  # bytes since the last beginning or clear
-        self._stale = 0  # bytes that are shown no longer, as far as this process knows
+        self._sizes: dict[str, int] = {}  # of displays that have an id, by id
+        self._of_cell = 0  # bytes since the last begin or clear
+        self._stale = 0  # bytes of replaced displays, as far as this process knows
         self._patience = _PATIENCE
-        self._due = self._limit  # the size from which on it is looked through
+        self._due = self._limit  # the size at which the file is checked
 
     @property
     def longest(self) -> int | None:
-        """Bytes of the longest line that is kept; None: of any length."""
+        """Return the longest line that is kept, in bytes; None: any length."""
         return None if self._limit is None else self._limit // 2
 
     def append(self, line: bytes, kind: str, display_id: str | None = None) -> None:
-        """Append a line, and take out what is shown no longer where that is most of the file.
+        """Append a line, and remove replaced displays if they make up most of the file.
 
         Raises
         ------
         OSError
-            If it can't be written; the file is as it was.
+            If it can't be written; the file is unchanged.
         """
         descriptor, alone = self._opened()
         try:
@@ -74,13 +74,13 @@ class OutputFile:
             self._note(len(line), kind, display_id)
             if alone and (self._stale > max(_LITTLE, size // 2) or (self._due is not None and size > self._due)):
                 self._due = None if self._limit is None else size + self._room
-                with contextlib.suppress(OSError, MemoryError):  # a full disk: it stays as it is, and is looked through later
+                with contextlib.suppress(OSError, MemoryError):  # a full disk: the file stays as it is, and is checked later
                     self._shorten(descriptor)
         finally:
             os.close(descriptor)
 
     def _opened(self) -> tuple[int, bool]:
-        """Open the file; whether it is locked: nobody waits for ever for a fork that was stopped, or a thread interrupted."""
+        """Open the file and try to lock it; the wait is limited, since a stopped fork or interrupted thread may hold the lock."""
         limit = time.monotonic() + self._patience
         while (lock := FileLock.acquire(self._path, wait=False)) is None:
             if time.monotonic() >= limit:
@@ -90,7 +90,7 @@ class OutputFile:
         return lock.descriptor, True
 
     def _note(self, size: int, kind: str, display_id: str | None) -> None:
-        """Take note of what is shown no longer."""
+        """Keep count of displays that are no longer shown."""
         if display_id:
             self._stale += self._sizes.get(display_id, 0)
             self._sizes[display_id] = size
@@ -99,7 +99,7 @@ class OutputFile:
         self._of_cell = 0 if kind in ("clear", "begin") else self._of_cell + size
 
     def _shorten(self, descriptor: int) -> None:
-        """Write the file anew with what stays."""
+        """Rewrite the file with the records to keep."""
         self._stale, self._sizes = 0, {}
         with open(descriptor, "rb", closefd=False) as file:
             file.seek(0)
@@ -110,7 +110,7 @@ class OutputFile:
             self._due = max(self._limit, size + max(self._room, size // 2 if size > self._limit else 0))
 
     def _replace(self, file: Any, lines: list[_Line], chosen: list[Kept]) -> int:
-        """Put a file with the chosen records in the place of this one; return its size."""
+        """Replace the file by one with the chosen records; return its size."""
         partial = f"{self._path}.{os.getpid()}.{get_ident()}.part"
         try:
             with open(private_file.open_private(partial, os.O_WRONLY | os.O_TRUNC), "wb") as new:
@@ -125,7 +125,7 @@ class OutputFile:
 
 
 def _append(descriptor: int, line: bytes) -> int:
-    """Append a line, or nothing: a part of one would spoil the next. Return the size of the file."""
+    """Append a line, or nothing: a partial line would corrupt the next. Return the size of the file."""
     size = os.lseek(descriptor, 0, os.SEEK_END)
     if os.write(descriptor, line) < len(line):
         os.ftruncate(descriptor, size)
@@ -134,7 +134,7 @@ def _append(descriptor: int, line: bytes) -> int:
 
 
 def _lines(file: Any) -> list[_Line]:
-    """Where the records of a file are, and what decides about each."""
+    """Return the positions of a file's records, with the data that decides which to keep."""
     found, begin = [], 0
     for line in file:
         record = display_records.parsed(line)
@@ -145,7 +145,7 @@ def _lines(file: Any) -> list[_Line]:
 
 
 def _written(file: Any, lines: list[_Line], one: Kept) -> bytes:
-    """The line of a record that stays."""
+    """Return the line of a record to keep."""
     if one.place < 0:
         return _line({"kind": "dropped", "offset": one.offset, "displays": one.displays, "bytes": one.bytes})
     head = lines[one.place].head

@@ -1,27 +1,27 @@
-"""matplotlib and plotly draw in a job as they do in a kernel, set within this process once the job imports them.
+"""Make matplotlib and plotly draw in a job as they do in a kernel; set in this process once the job imports them.
 
-Its children are told nothing: they draw as they would without us. What the caller's environment says stays.
+Child processes are not affected. Settings in the caller's environment always win.
 """
 
 import os
 import sys
 from typing import Any
 
-#: What a kernel sets for matplotlib.
+#: The backend that a kernel sets for matplotlib.
 _INLINE = "module://matplotlib_inline.backend_inline"
 
-#: What plotly takes where it knows the shell no further, and what it takes in a kernel since version 6.
+#: The renderer that plotly chooses for an unknown shell, and the one that it chooses in a kernel since version 6.
 _UNKNOWN_SHELL, _KERNEL, _SINCE = "plotly_mimetype+notebook", "plotly_mimetype", 6
 
 
 def matplotlib_inline() -> None:
-    """Let matplotlib draw inline, whatever its files say, as in a kernel."""
+    """Make matplotlib draw inline, as in a kernel, whatever its configuration files say."""
     if not os.environ.get("MPLBACKEND"):
         sys.modules["matplotlib"].rcParams["backend"] = _INLINE
 
 
 def nbagg_as_pictures() -> None:
-    """Let the backend that draws by a page (``%matplotlib notebook``) leave pictures: a job has no page."""
+    """Make the backend that draws in a page (``%matplotlib notebook``) produce pictures: a job has no page."""
     from IPython.core.interactiveshell import InteractiveShell
     from matplotlib_inline import backend_inline
 
@@ -35,7 +35,7 @@ def nbagg_as_pictures() -> None:
 
 
 def plotly_without_its_script() -> None:
-    """Let plotly's figures be data alone, as in a kernel, where else each output would hold all of plotly's script."""
+    """Make plotly's figures contain only data, as in a kernel: otherwise each output would include all of plotly's script."""
     plotly: Any = sys.modules["plotly"]
     renderers = sys.modules["plotly.io"].renderers
     version = int(plotly.__version__.split(".")[0])

@@ -1,6 +1,6 @@
-"""One attempt, from its folder: claim the start, become the caller, call the method, record the outcome, leave.
+"""Run one attempt from its folder: claim the start, take on the caller's context, call the method, record the outcome, exit.
 
-The claim comes before anything of the user's; the outcome is written by this very process, never by a fork of it.
+The claim comes before any user code; the outcome is written by this process itself, never by a fork of it.
 """
 
 import builtins
@@ -18,13 +18,13 @@ from ..system import identity, place, private_file, worker
 from ..targets import bytecode, demands, resolve
 from . import context, descriptions, import_hooks, outcome, streams
 
-#: The exit code that says why the outcome could not be written, by number of the error.
+#: The exit code that reports why the outcome could not be written, by error number.
 _NOT_WRITTEN = dict.fromkeys((errno.EACCES, errno.EPERM), attempt.OUTCOME_FORBIDDEN)
 _NOT_WRITTEN |= dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.EFBIG), attempt.OUTCOME_LIMITED)
 
 
 def main(folder: str, environment: dict[str, str] | None = None, telling: int | None = None) -> NoReturn:
-    """Run the attempt; the process ends with it.
+    """Run the attempt; the process exits afterwards.
 
     Parameters
     ----------
@@ -33,21 +33,21 @@ def main(folder: str, environment: dict[str, str] | None = None, telling: int | 
     environment : dict of str to str, optional
         Environment variables of the job; by default those of this process.
     telling : int, optional
-        The pipe over which it says that it has begun (see `worker.tell_begun`).
+        The pipe over which it reports that it has begun (see `worker.tell_begun`).
     """
     request = private_file.read_json(folder, attempt.REQUEST, longest=None)
     if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
-        os._exit(0)  # voided: another launch runs it
+        os._exit(0)  # voided: another launch will run it
     worker.tell_begun(telling)
     record = _run_whole(folder, request, dict(os.environ) if environment is None else environment)
     for last in (_finish, _linger):
-        with contextlib.suppress(BaseException):  # an interrupt is too late: the job has ended
+        with contextlib.suppress(BaseException):  # an interrupt comes too late: the job has ended
             last(folder, record)
     worker.leave(0 if record["status"] == "succeeded" else 1, request["exit_grace_seconds"])
 
 
 def _run_whole(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """Run, and say how it ended, also where a signal comes as that is about to be said."""
+    """Run, and return how it ended, even if a signal arrives just before that."""
     pid = os.getpid()
     try:
         return _run(folder, request, environment, worker.Reserve())
@@ -57,9 +57,9 @@ def _run_whole(folder: str, request: dict[str, Any], environment: dict[str, str]
 
 
 def _finish(folder: str, record: dict[str, Any]) -> None:
-    """Write how it ended, and what is not written yet."""
+    """Write how it ended, and flush everything that is not written yet."""
     with worker.undisturbed():
-        with contextlib.suppress(Exception):  # a job may have done anything to it
+        with contextlib.suppress(Exception):  # the job may have changed it in any way
             current_job.finish()
         _write_outcome(folder, record | {"ended_at": time.time(), "lost": streams.lost.to_json()})
 
@@ -69,7 +69,7 @@ def _linger(folder: str, _record: dict[str, Any]) -> None:
 
 
 def _write_outcome(folder: str, record: dict[str, Any]) -> None:
-    """Write how it ended; where the disk is full, try for a while."""
+    """Write how it ended; if the disk is full, retry for a while."""
     for pause in (0.1, 0.4, 1.5, 4.0, None):
         try:
             private_file.write_json(folder, attempt.OUTCOME, record)
@@ -96,19 +96,19 @@ def _claim(folder: str) -> dict[str, Any]:
 
 
 def _run(folder: str, request: dict[str, Any], environment: dict[str, str], reserve: worker.Reserve) -> dict[str, Any]:
-    """Call the method and say how it ended; whatever the user's code does, this returns, and in the worker alone."""
+    """Call the method and return how it ended; whatever the user's code does, this returns, and only in the worker."""
     pid = os.getpid()
     record: dict[str, Any] = {"source": None}
     called = False
-    shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook shows where its job has shown
+    shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook's displays go to those of its job
     try:
         worker.unwind_on_terminate()
         context.enter(folder, request, environment)
         _equip(shown, request)
-        sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module was found
+        sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module is found
         _define(serialization.of_part(sent, serialization.CODE))
         owner = resolve.resolve(request["key"], request["only_from"])
-        demands.check(owner, request["method"], request.get("permits", ()))  # an older supervisor permits nothing
+        demands.check(owner, request["method"], request.get("permits", ()))  # an older supervisor grants nothing
         record["source"] = bytecode.source_of(resolve.module_of(owner))
         sent = sent or _sent(request)
         called = True
@@ -127,28 +127,28 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
 
 
 def _asked_to_end(folder: str) -> dict[str, Any]:
-    """Whether the attempt's end had been asked for before its method returned, whatever the method made of the interrupt."""
+    """Return whether the attempt's end was requested before its method returned, however the method handled the interrupt."""
     return {"interrupted": True} if os.path.lexists(f"{folder}/{attempt.ENDING}") else {}
 
 
 def _failed(folder: str, shown: str, error: BaseException, *, called: bool) -> dict[str, Any]:
-    """Show what was raised, and keep it; also where the exception itself can't be looked at."""
+    """Show and save the raised exception, even if it can't be inspected."""
     try:
         if isinstance(error, MemoryError):
             descriptions.let_go_of_frames(error)
-        if called and isinstance(error, SystemExit) and error.code in (None, 0):  # before, nothing of the job has run
+        if called and isinstance(error, SystemExit) and error.code in (None, 0):  # before the call, nothing of the job has run
             return _succeeded(folder, None)
         _end_cell()
         told = descriptions.tell(error)
         _show_exception(shown, told)
         return outcome.failed(folder, error, told)
-    except BaseException as second:  # no memory is left, its type raises when it is asked for its names, or a signal has come
-        message = f"<it can't be shown: {type(second).__name__}>"
+    except BaseException as second:  # out of memory, its type raises when asked for its names, or a signal arrived
+        message = f"<could not be shown: {type(second).__name__}>"
         return {"status": "error", "type": descriptions.name(type(error)), "message": message}
 
 
 def _define(code: dict[str, bytes]) -> None:
-    """Have what a notebook has defined, and ``display``, which it need not import."""
+    """Define what the notebook has defined, and ``display``, which notebooks need not import."""
     if code:
         builtins.display = _display  # type: ignore[attr-defined] # as IPython does
     resolve.define(code)
@@ -161,7 +161,7 @@ def _display(*objects: Any, **options: Any) -> Any:
 
 
 def _equip(folder: str, request: dict[str, Any]) -> None:
-    """Have ready what a job may use, each loaded only once the job imports what it goes with."""
+    """Prepare the integrations that a job may use, each loaded only once the job imports its library."""
 
     def shell() -> None:
         from . import displays, shell
@@ -198,9 +198,9 @@ def _equip(folder: str, request: dict[str, Any]) -> None:
 
 
 def _succeeded(folder: str, value: Any) -> dict[str, Any]:
-    """Show what is open still and how the value looks, and keep it."""
+    """Show the open figures and the value, and save the value."""
     _end_cell()
-    if issubclass(type(value), current_job.Unshown):  # a proxy may raise when it is asked for its class
+    if issubclass(type(value), current_job.Unshown):  # a proxy may raise when asked for its class
         record = outcome.succeeded(folder, value.value)
         if "lost" in record["result"]:
             record = outcome.succeeded(folder, outcome.kept_apart(value.value))
@@ -208,7 +208,7 @@ def _succeeded(folder: str, value: Any) -> dict[str, Any]:
         return record
     record = outcome.succeeded(folder, value)
     if "plain" not in record["result"]:
-        with contextlib.suppress(Exception, SystemExit):  # how it looks is not what the job has done
+        with contextlib.suppress(Exception, SystemExit):  # a failing representation is not a failure of the job
             from .displays import Outputs
 
             Outputs(folder).result(value)
@@ -216,7 +216,7 @@ def _succeeded(folder: str, value: Any) -> dict[str, Any]:
 
 
 def _end_cell() -> None:
-    """Where the job has IPython: show figures that are open still, as the end of a cell does."""
+    """Show the open figures, as the end of a cell does, if the job has IPython."""
     shell = sys.modules.get("ipybgjobs.worker.shell")
     if shell is not None:
         with contextlib.suppress(Exception):
@@ -234,7 +234,7 @@ def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
 
 
 def _call_hook(request: dict[str, Any], instance: Any) -> Any:
-    """Tell an instance how its job has ended."""
+    """Call an instance's hook with how its job ended."""
     from ..state import reports, results
 
     hook = request["hook"]
@@ -242,11 +242,11 @@ def _call_hook(request: dict[str, Any], instance: Any) -> Any:
         return instance.on_success(results.value(hook["attempt"], request["job"]["id"]))
     written = reports.outcome(hook["attempt"])
     traceback = None if written is None else written.traceback
-    return instance.failed(results.exception(hook["attempt"], hook["outcome"], hook["error"], traceback))
+    return instance.on_failure(results.exception(hook["attempt"], hook["outcome"], hook["error"], traceback))
 
 
 def _sent(request: dict[str, Any]) -> dict[str, Any]:
-    """What is not plain of a call, by slot."""
+    """Return the values of a call that are not plain, by slot."""
     values: dict[str, Any] = {}
     for path in request["pickled"]:
         values |= serialization.load(ownership.read(path))
@@ -254,7 +254,7 @@ def _sent(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _awaited(value: Any) -> Any:
-    """The value, or what it gives where it is to be awaited."""
+    """Return the value, or its result if it is awaitable."""
     if not resolve.is_awaited(value):
         return value
     import asyncio
@@ -266,20 +266,20 @@ def _awaited(value: Any) -> Any:
 
 
 def _show_exception(folder: str, told: descriptions.Told) -> None:
-    """Show it in the log and among the outputs, where somebody who follows the job looks."""
+    """Show an exception in the log and among the outputs, where users who follow the job will see it."""
     with contextlib.suppress(Exception):
         from .displays import Outputs
 
         outputs = Outputs(folder)
         began = outputs.offset()
-        with contextlib.suppress(Exception):  # streams that the job has closed, or deleted
+        with contextlib.suppress(Exception):  # streams that the job has closed or deleted
             stream: Any = getattr(sys, "stderr", None) or sys.__stderr__
             stream.write(told.traceback)
         outputs.error(told, began)
 
 
 def _leave_if_fork(pid: int, error: BaseException | None = None) -> None:
-    """Where a fork of the worker came back from the user's code, it records nothing, and ends as a fork of a script would."""
+    """Exit if this is a fork of the worker that returned from the user's code: it records nothing, and ends as a script would."""
     if os.getpid() == pid:
         return
     if error is not None:

@@ -22,7 +22,7 @@ _outputs: list[Outputs] = []
 
 
 class JobPublisher(DisplayPublisher):
-    """Writes what is displayed to the attempt folder."""
+    """Writes displays to the attempt folder."""
 
     def publish(
         self,
@@ -34,11 +34,11 @@ class JobPublisher(DisplayPublisher):
         update: bool = False,
         **_: Any,
     ) -> None:
-        """Keep a display."""
+        """Record a display."""
         _outputs[0].display(dict(data), dict(metadata or {}), (transient or {}).get("display_id"), update=update)
 
     def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's signature
-        """Keep that what was shown goes."""
+        """Record that the displays are cleared."""
         _outputs[0].clear(wait=wait)
 
 
@@ -46,68 +46,68 @@ class JobDisplayHook(DisplayHook):
     """Writes the value of a cell's last expression to the attempt folder."""
 
     def write_output_prompt(self) -> None:
-        """A record needs no prompt."""
+        """Do nothing: a record needs no prompt."""
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
-        """Keep how the value looks."""
+        """Record the value's representation."""
         _outputs[0].result_as(dict(format_dict), dict(md_dict or {}))
 
     def finish_displayhook(self) -> None:
-        """A record needs no end of line."""
+        """Do nothing: a record needs no end of line."""
 
 
 class JobCompiler(CachingCompiler):
-    """Names a cell, so that a traceback says whose lines it shows."""
+    """Names a cell, so that a traceback shows where its lines come from."""
 
     name = "<cell>"
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:  # noqa: ARG002 - IPython's signature
-        """Return what stands in the place of a file name."""
+        """Return the name to use in place of a file name."""
         return self.name
 
 
 class Forgetting(dict[int, list[Any]]):
-    """In the place of IPython's record of all that cells print, for ``%notebook``: the log has it, and memory has not."""
+    """Replaces IPython's record of all printed text for ``%notebook``, to save memory: the log has it."""
 
     def __missing__(self, number: int) -> list[Any]:
         return []
 
 
 class JobShell(InteractiveShell):
-    """IPython's shell, as far as displaying and running a cell needs it."""
+    """IPython's shell, reduced to displaying and running a cell."""
 
     display_pub_class = Type(JobPublisher)
     displayhook_class = Type(JobDisplayHook)
     compiler_class = Type(JobCompiler)
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """There is no window to be shown: ``%matplotlib`` draws inline."""
+        """Do nothing: there are no windows, and ``%matplotlib`` draws inline."""
 
     def ask_exit(self) -> NoReturn:
-        """``exit`` and ``quit`` end the job."""
+        """End the job on ``exit`` and ``quit``."""
         raise SystemExit
 
     def showtraceback(self, *arguments: Any, **options: Any) -> None:
-        """Show what went wrong in a file that a cell runs; what the cell itself raises is the job's, and shown as such."""
+        """Show an error in a file that a cell runs; an error of the cell itself is the job's, and shown as such."""
         if not options.get("running_compiled_code") and not options.get("exception_only"):
             super().showtraceback(*arguments, **options)
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
-        """Keep a traceback that is shown, and print it to the log."""
+        """Record a displayed traceback, and print it to the log."""
         outputs = _outputs[0]
         began = outputs.offset()
         sys.stdout.write(self.InteractiveTB.stb2text(stb) + "\n")
         kind, message = getattr(etype, "__name__", str(etype)), descriptions.message(evalue)
         outputs.error(descriptions.Told(kind, message, "".join(f"{line}\n" for line in stb)), began)
 
-    def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:  # noqa: FBT001, FBT002 - likewise
-        """Show what is no Python in a file that a cell runs; the cell's own error is the job's, as above."""
+    def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's signature
+        """Show a syntax error in a file that a cell runs; the cell's own error is the job's, as above."""
         if running_compiled_code:
             super().showsyntaxerror(filename, running_compiled_code)
 
 
 def install(outputs: Outputs) -> None:
-    """Make the shell, so that `display` and the inline backend find it."""
+    """Create the shell, so that `display` and the inline backend find it."""
     if InteractiveShell.initialized():
         return
     _outputs[:] = [outputs]
@@ -128,22 +128,22 @@ def run_cell(code: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
     code : str
         The cell.
     name : str
-        What a traceback calls it.
+        Its name in tracebacks.
     variables : dict
-        What is there when it begins.
+        Variables that are defined at its start.
 
     Raises
     ------
     BaseException
-        What the cell raises.
+        Any exception that the cell raises.
     """
     shell = JobShell.instance()
     JobCompiler.name = name
     shell.push(variables)
-    warnings.filterwarnings("ignore", message="To exit: use")  # meant for a terminal
+    warnings.filterwarnings("ignore", message="To exit: use")  # intended for a terminal
     result = shell.run_cell(code, store_history=True)
     error = result.error_before_exec or result.error_in_exec
-    left = isinstance(error, SystemExit) and error.code in (None, 0)  # which is an end like any
+    left = isinstance(error, SystemExit) and error.code in (None, 0)  # a normal exit
     if error is not None and not left:
         raise error.with_traceback(_from(error.__traceback__, name))
     namespace: dict[str, Any] = shell.user_ns
@@ -151,7 +151,7 @@ def run_cell(code: str, name: str, variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from(trace: types.TracebackType | None, name: str) -> types.TracebackType | None:
-    """The part of a traceback that begins in the cell; all of it where none does."""
+    """Return the part of a traceback that begins in the cell; all of it if none does."""
     found = trace
     while found is not None and found.tb_frame.f_code.co_filename != name:
         found = found.tb_next
@@ -159,5 +159,5 @@ def _from(trace: types.TracebackType | None, name: str) -> types.TracebackType |
 
 
 def end_cell() -> None:
-    """Show the figures that are still open, as the end of a cell does."""
+    """Show the open figures, as the end of a cell does."""
     InteractiveShell.instance().events.trigger("post_execute")

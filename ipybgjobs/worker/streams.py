@@ -1,16 +1,16 @@
-"""Standard output and error of a job: what can't be written, since the disk is full, is counted and lost, and the job goes on."""
+"""Standard output and error of a job: text that can't be written to a full disk is counted and lost, and the job continues."""
 
 import errno
 import io
 import sys
 from typing import Any
 
-#: Faults of the place that is written to, for which nobody's code is to fail.
+#: Errors of the disk, which must not make the user's code fail.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Lost:
-    """What could not be written."""
+    """Counts data that could not be written."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -18,12 +18,12 @@ class Lost:
         self.reason = ""
 
     def note(self, error: OSError, *, size: int = 0, displays: int = 0) -> None:
-        """Count something that was lost.
+        """Count lost data.
 
         Raises
         ------
         OSError
-            The error itself, where it is no fault of the disk.
+            The error itself, if it is not an error of the disk.
         """
         if error.errno not in _OF_THE_DISK:
             raise error
@@ -32,18 +32,18 @@ class Lost:
         self.reason = error.strerror or str(error)
 
     def to_json(self) -> dict[str, Any] | None:
-        """Return JSON values; None where nothing was lost."""
+        """Return JSON values; None if nothing was lost."""
         if not self.reason:
             return None
         return {"bytes": self.bytes, "displays": self.displays, "reason": self.reason}
 
 
-#: What this process's job has lost.
+#: The losses of this process's job.
 lost = Lost()
 
 
 class _Raw(io.FileIO):
-    """A descriptor whose disk may be full."""
+    """A file descriptor on a disk that may be full."""
 
     def write(self, content: Any, /) -> int:
         try:
@@ -54,7 +54,7 @@ class _Raw(io.FileIO):
 
 
 def install() -> None:
-    """Give this process streams that lose what can't be written."""
+    """Replace this process's streams by ones that drop text that can't be written."""
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         raw = _Raw(descriptor, "w", closefd=False)
         stream = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)

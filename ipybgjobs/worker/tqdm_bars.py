@@ -1,4 +1,4 @@
-"""tqdm's bars as progress of the job, without a change of its code: looked at when tqdm itself redraws, never at each step."""
+"""Report tqdm bars as the job's progress, without changing its code: read when tqdm itself redraws, never at each step."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ..state.current_job import Bar
 
 
 def install(cls: Any) -> None:
-    """Let a class of bars tell how far they are whenever they are drawn."""
+    """Make a class of bars report its progress whenever one is drawn."""
     draw, end = cls.display, cls.close
 
     def display(self: Any, *arguments: Any, **options: Any) -> Any:

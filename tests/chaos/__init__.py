@@ -1,6 +1,6 @@
 """Clients submit all kinds of jobs while whatever runs is killed, stopped and interrupted; afterwards each promise is checked.
 
-``python -m tests.chaos --jobs 50000 --seed 7`` is the long run; `test_chaos.py` the short one of every test run.
+``python -m tests.chaos --jobs 50000 --seed 7`` is the long run; `tests/crash/test_chaos.py` the short one of every test run.
 
 ==========  ==================================================================================================
 module      what it is for

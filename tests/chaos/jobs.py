@@ -191,7 +191,7 @@ class Hooked:
         """The job has succeeded."""
         _note("hook", self.token, right=result == value_of(self.token))
 
-    def failed(self, exception: BaseException) -> None:
+    def on_failure(self, exception: BaseException) -> None:
         """The job has failed."""
         _note("hook", self.token, right=isinstance(exception, BaseException))
 

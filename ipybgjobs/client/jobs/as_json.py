@@ -1,4 +1,4 @@
-"""What is said of a job as JSON values, for programs; secrets blanked."""
+"""A job as JSON values, for programs; secrets blanked."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .view import JobView
 
 
 def as_json(job: JobView) -> dict[str, Any]:
-    """Return what the command line says of a job, as JSON values."""
+    """Return what the command line shows of a job, as JSON values."""
     record = job._record()  # noqa: SLF001 - its own package
     return {
         "id": record.id,
@@ -39,7 +39,7 @@ def as_json(job: JobView) -> dict[str, Any]:
 
 
 def in_full(job: JobView) -> dict[str, Any]:
-    """Return what `as_json` does, and what the job has left running: for one job, since every process is looked at."""
+    """Return `as_json` plus what the job has left running: for single jobs only, because it examines every process."""
     left = [{"pid": each.pid, "command": each.command, "since": moments.iso(each.since)} for each in job.left_running()]
     return as_json(job) | {"left_running": left}
 

@@ -1,4 +1,4 @@
-"""Jobs as a pandas data frame: one row a job; pandas is imported here, and only when somebody asks."""
+"""Jobs as a pandas data frame, with one row per job; pandas is imported only when one is requested."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from ...model.records import JobRecord
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns of ours; a parameter of the same name is shown as ``params.NAME``.
+#: Fixed columns; a parameter of the same name becomes ``params.NAME``.
 _OURS = ("job", "name", "target", "queue", "state", "attempts", "submitted", "seconds", "result", "error")
 
 
@@ -22,7 +22,7 @@ def frame(records: Sequence[JobRecord], result: Callable[[JobRecord], Any] | Non
     records : sequence of JobRecord
         The jobs.
     result : callable or None
-        Returns what a job returned; None: no such column.
+        Gives the return value of a job; None: no such column.
 
     Raises
     ------

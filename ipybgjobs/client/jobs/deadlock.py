@@ -1,7 +1,8 @@
-"""A job that waits for another one: it is written down whom it waits for, and found out whether neither could ever go on.
+"""Jobs that wait for other jobs: record which, and detect a standstill, in which neither could ever continue.
 
-A queue whose slots are all taken by jobs that wait for jobs of this queue starts nothing any more. The waiting job finds that out
-itself, since it alone can end it, by an error in its wait. Waits with a time-out end by themselves, and count for nothing.
+A queue whose slots are all taken by jobs that wait for jobs of the same queue starts nothing any more. The waiting job detects
+this itself, because only it can end the standstill, by an error in its wait. Waits with a timeout end by themselves, and are
+ignored. It never changes another job.
 """
 
 import contextlib
@@ -19,27 +20,27 @@ from ...store import changes, queries
 from ...store.database import Database
 from ...system import place, private_file
 
-#: Seconds after which what a job has written down no longer counts: it says it anew once a second.
+#: Seconds after which what a job has recorded no longer counts: it renews the record once a second.
 _FRESH = 10.0
 
-#: Looks in a row that must find the same: what somebody starts or ends at this moment is no standstill.
+#: Checks in a row that must agree: a job that starts or ends at this moment is not a standstill.
 _LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who holds slots, and who waits for whom, by the ids of jobs.
+    """Which jobs hold slots, and which wait for which, by their ids.
 
     Parameters
     ----------
     running : mapping
         The queue of each job that holds a slot.
     queued : mapping
-        The queue of each queued job that somebody waits for.
+        The queue of each queued job that others wait for.
     waits : mapping
-        Whom a job that runs waits for.
+        The jobs that each running job waits for.
     slots : mapping
-        How many jobs of a queue may run at once; of a queue that is paused, or not known, nothing.
+        How many jobs of a queue may run at once; paused and unknown queues are missing.
     """
 
     running: Mapping[int, str]
@@ -48,14 +49,14 @@ class Scene:
     slots: Mapping[str, int]
 
     def stuck(self) -> frozenset[int]:
-        """Jobs that run, and wait for nothing but jobs that can't go on before they do themselves."""
+        """Return the running jobs that wait only for jobs that can't continue before they do."""
         found = frozenset(job for job, others in self.waits.items() if others and job in self.running)
         while going := {job for job in found if any(self._can_go_on(other, found) for other in self.waits[job])}:
             found -= going
         return found
 
     def _can_go_on(self, job: int, stuck: frozenset[int]) -> bool:
-        """Whether a job may end some day; of what is not known that is assumed."""
+        """Return whether a job may end some day; assumed for unknown jobs."""
         if job in self.running:
             return job not in stuck
         queue = self.queued.get(job)
@@ -65,7 +66,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where a waiting job looks.
+    """Where a waiting job reads the state of others.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class Store:
     settings: Callable[[], Settings]
 
     def scene(self) -> Scene:
-        """Look who holds slots, and who waits for whom."""
+        """Return which jobs hold slots, and which wait for which."""
         database, limits = self.database(), self.settings().queues
         holders = changes.holders(database, place.here())
         waits = {each.job_id: awaited(self.folder.attempt(each.folder)) for each in holders}
@@ -92,12 +93,12 @@ class Store:
         return Scene({each.job_id: each.queue for each in holders}, queued, waits, slots)
 
 
-#: Whom this process's job waits for, with how many calls.
+#: The jobs that this process's job waits for, with the number of calls that wait.
 _awaited: dict[int, int] = {}
 
 
 def awaited(folder: str, now: Callable[[], float] = time.time) -> frozenset[int]:
-    """Return the ids of the jobs for which the job of an attempt folder waits; none if it does not, or has not said so lately."""
+    """Return the ids of the jobs that the job of an attempt folder waits for; none if it waits for none, or its record is old."""
     try:
         if abs(now() - os.stat(f"{folder}/{attempt.WAITING}").st_mtime) > _FRESH:
             return frozenset()
@@ -109,16 +110,16 @@ def awaited(folder: str, now: Callable[[], float] = time.time) -> frozenset[int]
 
 @contextlib.contextmanager
 def noted(store: Store, left: Callable[[], Sequence[int]], timeout: float | None) -> Iterator[Callable[[], None]]:
-    """Write down, while it lasts, whom the job that runs in this process waits for; elsewhere nothing happens.
+    """Record, while the block runs, which jobs the job in this process waits for; outside a job nothing happens.
 
     Parameters
     ----------
     store : Store
         Where the other jobs are.
     left : callable
-        Returns the ids of those that it still waits for.
+        Returns the ids of the jobs that it still waits for.
     timeout : float or None
-        Of the wait, in seconds.
+        Timeout of the wait, in seconds.
 
     Yields
     ------
@@ -128,10 +129,10 @@ def noted(store: Store, left: Callable[[], Sequence[int]], timeout: float | None
     Raises
     ------
     Standstill
-        Where neither this job nor those that it waits for could ever go on.
+        If neither this job nor those that it waits for could ever continue.
     """
     job = current_job.current_job()
-    mine = threading.current_thread() is threading.main_thread()  # what another thread waits for keeps no job from its end
+    mine = threading.current_thread() is threading.main_thread()  # a wait in another thread does not keep the job from ending
     if job is None or timeout is not None or not mine or not job.folder.startswith(f"{store.folder.path}/"):
         yield lambda: None
         return
@@ -153,19 +154,19 @@ class _Wait:
         self._looks = 0
 
     def beat(self) -> None:
-        """Say whom it waits for, and look whether that can ever end."""
+        """Record the jobs that it waits for, and check whether the wait can ever end."""
         self._take(tuple(self._left()))
         try:
             scene = self._store.scene()
-        except BackgroundJobError:  # a file of the configuration is broken, say: the wait goes on
+        except BackgroundJobError:  # for example, a broken configuration file: the wait continues
             return
         stuck = scene.stuck()
         self._looks = self._looks + 1 if self._job.id in stuck else 0
-        if self._looks >= _LOOKS and self._job.id == max(stuck):  # one of them makes room for the others
+        if self._looks >= _LOOKS and self._job.id == max(stuck):  # one of them frees its slot for the others
             raise Standstill(_said(self._job.id, scene))
 
     def end(self) -> None:
-        """It waits no more."""
+        """End the wait."""
         self._take(())
 
     def _take(self, ids: tuple[int, ...]) -> None:
@@ -175,7 +176,7 @@ class _Wait:
             _awaited[job_id] = _awaited.get(job_id, 0) + 1
         self._ids = ids
         jobs = sorted(job_id for job_id, calls in _awaited.items() if calls > 0)
-        with contextlib.suppress(OSError):  # a full disk: then nobody sees it
+        with contextlib.suppress(OSError):  # a full disk: then no other process sees the wait
             if jobs:
                 private_file.write_json(self._job.folder, attempt.WAITING, {"jobs": jobs})
             else:
@@ -188,12 +189,13 @@ def _said(job_id: int, scene: Scene) -> str:
     queue = next((scene.queued[other] for other in others if other in scene.queued), None)
     if queue is None:
         return (
-            f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can end. Let one of them go on."
+            f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can end. "
+            "Let one of them continue without waiting."
         )
-    slots, taken = "all slots", "are taken by jobs"
+    slots, taken = "all slots", "are taken by jobs that wait"
     if scene.slots[queue] == 1:
-        slots, taken = "the only slot", "is taken by a job"
+        slots, taken = "the only slot", "is taken by a job that waits"
     return (
-        f"job {job_id} waits for job {named}, which can't start: {slots} of the queue {queue} {taken} that waits. "
-        f"Submit what a job waits for to another queue, or give {queue} more slots (BackgroundJobs.queues)."
+        f"job {job_id} waits for job {named}, which can't start: {slots} of the queue {queue} {taken}. "
+        f"Submit the jobs that others wait for to another queue, or give {queue} more slots (BackgroundJobs.queues)."
     )

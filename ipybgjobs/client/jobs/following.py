@@ -1,4 +1,4 @@
-"""Following what a job prints, as it comes: driven by notice of change, across attempts, until the job has ended."""
+"""Follow the output of a job live: driven by file notifications, across attempts, until the job has ended."""
 
 import codecs
 import contextlib
@@ -9,7 +9,7 @@ from ...state.text_log import TextLog
 from ...system.watch import Notice
 from .view import JobView
 
-#: Seconds between two looks at the job itself, where its log is silent: it may have ended, or wait for a retry.
+#: Seconds between two checks of the job itself while its log is silent: it may have ended, or be waiting for a retry.
 _LOOK = 0.5
 
 _CHUNK = 1 << 16
@@ -23,7 +23,7 @@ def follow(job: JobView) -> Iterator[str]:
     job : JobView
         The job.
     """
-    followed: set[tuple[int, str | None]] = set()  # a launch that was voided is followed by another of the same number
+    followed: set[tuple[int, str | None]] = set()  # a voided launch is followed by another with the same number
     while True:
         ended = job.state.ended
         attempts = [each for each in job.attempts if each.folder]
@@ -36,7 +36,7 @@ def follow(job: JobView) -> Iterator[str]:
         if ended and not new:
             return
         with contextlib.suppress(OSError), contextlib.closing(Notice(job._folder.path)) as notice:  # noqa: SLF001 - its own package
-            notice.wait(_LOOK)  # the store's log is in this folder
+            notice.wait(_LOOK)  # the store's write-ahead log is in this folder
 
 
 def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
     position = 0
     with contextlib.closing(Notice(folder)) as notice:
         while True:
-            over = _is_over(job, one)  # looked at before the log is read to its end
+            over = _is_over(job, one)  # checked before the log is read to its end
             content, position = TextLog(folder).piece(position, _CHUNK)
             text = decoder.decode(content, final=over and not content)
             if text:

@@ -1,11 +1,11 @@
-"""`Group`: jobs that were submitted together, as one thing to wait for, cancel, count and read; holds no state of its own."""
+"""`Group`: jobs that were submitted together, to wait for, cancel, count and read as one; holds no state of its own."""
 
 import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from ...errors import BackgroundJobError, InvalidParameters, UnknownJob
+from ...errors import BackgroundJobError, UnknownJob
 from ...model.records import GroupRecord, JobState
 from ...state import wake
 from ...state.folder import StateFolder
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-#: Jobs that are shown when a group's line is opened.
+#: Most jobs that are shown when a group's line is unfolded.
 SHOWN = 50
 
 
@@ -31,7 +31,7 @@ class Group:
     Parameters
     ----------
     client : GroupDesk
-        Whose store it is in.
+        The client whose store it is in.
     folder : StateFolder
         The state folder.
     id : int
@@ -53,22 +53,22 @@ class Group:
 
     @property
     def uid(self) -> str:
-        """The group's name on any machine."""
+        """The group's identifier on any machine."""
         return self._record().uid
 
     @property
     def name(self) -> str | None:
-        """The name it was given."""
+        """The group's name, if it has one."""
         return self._record().name
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many jobs are in each state; only states that have any."""
+        """Number of jobs in each state; only states that have any."""
         return self._record().counts
 
     @property
     def jobs(self) -> JobList:
-        """The jobs, in the order of the parameters that were given."""
+        """The jobs, in the order of the parameters."""
         found = listing.members(self._client.database(self._folder), self.id)
         return JobList(Job(self._client, self._folder, record.id, record.uid) for record in found)
 
@@ -83,12 +83,12 @@ class Group:
         Raises
         ------
         TimeoutError
-            If it runs out; the jobs go on.
+            If it runs out; the jobs keep running.
         """
         seconds = options.patience(timeout)
 
         def late() -> str:
-            return f"{self._record().line()}; not all have ended in {seconds:g} s."
+            return f"{self._record().line()}; not all of them finished within {seconds:g} s."
 
         def look() -> None:
             shield.run(lambda: wake.see_to(self._folder))
@@ -111,25 +111,23 @@ class Group:
         """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
         return as_completed(self.jobs, timeout)
 
-    def results(self, timeout: float | str | None = None, *, errors: str = "raise") -> list[Any]:
+    def results(self, timeout: float | str | None = None, *, return_exceptions: bool = False) -> list[Any]:
         """Wait, and return what the jobs returned, in the order of the parameters.
 
         Parameters
         ----------
         timeout : float or str, optional
             Seconds, or a duration such as ``"5m"``; None: as long as it takes.
-        errors : str
-            ``"raise"``: raise what the first job that failed raised; ``"return"``: put exceptions in the place of results.
+        return_exceptions : bool
+            False: raise the exception of the first failed job. True: return exceptions in place of results.
 
         Raises
         ------
         TimeoutError
             If `timeout` runs out.
         """
-        if errors not in ("raise", "return"):
-            raise InvalidParameters(f'errors is {errors!r}; it is "raise" or "return".')
         self.wait(timeout)
-        return [job.result() if errors == "raise" else _result_or_error(job) for job in self.jobs]
+        return [_result_or_error(job) if return_exceptions else job.result() for job in self.jobs]
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> Self:
@@ -139,12 +137,12 @@ class Group:
 
     @shield.told
     def retry(self) -> JobList:
-        """Add one attempt to the jobs that failed or were cancelled, and return them."""
+        """Add one attempt to the failed and cancelled jobs, and return them."""
         return self.jobs.retry()
 
     @shield.told
     def remove(self) -> int:
-        """Remove the jobs that have ended with all that they left; return how many."""
+        """Remove the finished jobs with everything they left; return how many."""
         return len(self._client.remove(self._folder, [job.id for job in self.jobs]))
 
     def to_frame(self) -> "pd.DataFrame":
@@ -170,7 +168,7 @@ class Group:
 
     def __reduce__(self) -> tuple[Any, ...]:
         uid = None
-        with contextlib.suppress(BackgroundJobError):  # its jobs were removed, or its store can't be read just now
+        with contextlib.suppress(BackgroundJobError):  # its jobs were removed, or its store can't be read at the moment
             uid = self.uid
         return reopening.group, (type(self), self._client, self._folder.path, self.id, uid)
 

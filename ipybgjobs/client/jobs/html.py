@@ -1,4 +1,4 @@
-"""A job, or several, as static HTML; follows the notebook's theme, and shows job data as text, never as markup."""
+"""Jobs as static HTML, which follows the notebook's theme and shows job data as text, never as markup."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
 
 
 def card(record: JobRecord, status: str, now: float) -> str:
-    """One job as a card."""
+    """Return one job as a card."""
     elapsed = record.elapsed(now)
     facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), escape(record.queue)]
     error = (
@@ -35,7 +35,7 @@ def card(record: JobRecord, status: str, now: float) -> str:
 
 
 def note(text: str) -> str:
-    """A sentence in the place of a card, or below a table."""
+    """Return a sentence to show instead of a card, or below a table."""
     return f'<div style="color: {_COLOURS[JobState.QUEUED]};">{escape(text)}</div>'
 
 
@@ -47,12 +47,12 @@ _HEAD = ("id", "job", "state", "submitted", "elapsed", "disk", "error")
 
 
 def table(records: Sequence[JobRecord], now: float) -> str:
-    """Several jobs as a table."""
+    """Return several jobs as a table."""
     return table_of([row(record, now) for record in records], [])
 
 
 def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
-    """Rows, of jobs or groups, as a table."""
+    """Return a table of the rows of jobs or groups."""
     if not rows:
         return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
     head = "".join(f'<th style="{_CELL}">{title}</th>' for title in _HEAD)
@@ -61,7 +61,7 @@ def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
 
 
 def row(record: JobRecord, now: float, disk: int = 0) -> str:
-    """One job as a row; `disk`: bytes that it takes, where they are known."""
+    """Return one job as a row; `disk`: bytes that it takes, if known."""
     elapsed = record.elapsed(now)
     cells = (
         str(record.id),
@@ -77,12 +77,12 @@ def row(record: JobRecord, now: float, disk: int = 0) -> str:
 
 
 def group(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
-    """A group as a line that opens: its jobs, as far as they are given."""
+    """Return a group as a line that unfolds into those of its jobs that are given."""
     more = record.total - len(members)
     rest = f"<div>… and {more:,} more: <code>bg.group({record.id}).jobs</code></div>" if more > 0 else ""
     return f"<details><summary>{escape(record.line())}</summary>{table(members, now)}{rest}</details>"
 
 
 def group_row(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
-    """A group as a row that opens."""
+    """Return a group as a row that unfolds."""
     return f'<tr><td style="{_CELL}" colspan="{len(_HEAD)}">{group(record, members, now)}</td></tr>'

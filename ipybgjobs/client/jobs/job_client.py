@@ -1,4 +1,4 @@
-"""What handles on jobs and groups need of the client: the store, and the changes that a person may ask for. Protocols alone."""
+"""Protocols for what jobs and groups need from the client: the store, and the changes that a person may ask for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from .view import Reader
 
 
 class Desk(Reader, Protocol):
-    """What a job needs of the client."""
+    """What a job needs from the client."""
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
         """Ask the supervisors to cancel jobs."""
@@ -20,7 +20,7 @@ class Desk(Reader, Protocol):
         """Submit another job, and return it."""
 
     def prepare_here(self, target: str, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:
-        """Return what runs a call in this process."""
+        """Return a function that runs a call in this process."""
 
     def set_priority(self, folder: StateFolder, job_id: int, priority: int) -> bool:
         """Give a queued job another priority."""
@@ -36,7 +36,7 @@ class Desk(Reader, Protocol):
 
 
 class GroupDesk(Desk, Protocol):
-    """What a group needs of the client besides."""
+    """What a group needs from the client in addition."""
 
     def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
-        """Ask the supervisors to cancel what has not ended of a group."""
+        """Ask the supervisors to cancel the unfinished jobs of a group."""

@@ -1,4 +1,4 @@
-"""Several jobs as a list that shows itself as a table, and takes the verbs of a job for all of them."""
+"""Several jobs as a list that is displayed as a table, and that waits for, cancels and retries all of them."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class JobList(list[Job]):
-    """Jobs, in the order in which they were asked for."""
+    """Jobs, in the order in which they were requested."""
 
     def _records(self) -> list[JobRecord]:
         return [job._record() for job in self]  # noqa: SLF001 - its own package
@@ -27,7 +27,7 @@ class JobList(list[Job]):
         Raises
         ------
         TimeoutError
-            If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs go on.
+            If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs keep running.
         """
         seconds = options.patience(timeout)
         limit = None if seconds is None else time.monotonic() + seconds
@@ -37,7 +37,7 @@ class JobList(list[Job]):
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> "JobList":
-        """Cancel those that have not ended, all at once, and return them when they have."""
+        """Cancel the unfinished jobs, all at once, and return them when they have ended."""
         seconds = options.grace_seconds(grace)
         live = JobList(job for job in self if not job.state.ended)
         if live:
@@ -46,9 +46,9 @@ class JobList(list[Job]):
 
     @shield.told
     def retry(self) -> "JobList":
-        """Add one attempt to those that failed or were cancelled, and return them.
+        """Add one attempt to the failed and cancelled jobs, and return them.
 
-        One whose unique key another job holds, or that comes after a job that still fails, is left alone.
+        Jobs whose unique key is taken, or that depend on a job that still fails, are skipped.
         """
         chosen = [job for job in self if job.state in (JobState.FAILED, JobState.CANCELLED)]
         return JobList(chosen[0]._retry(chosen) if chosen else [])  # noqa: SLF001 - likewise
@@ -59,7 +59,7 @@ class JobList(list[Job]):
         Parameters
         ----------
         results : bool
-            Whether to load what the jobs returned, too.
+            Whether to also load what the jobs returned.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class JobList(list[Job]):
 
 
 def result_or_none(job: Job) -> Any:
-    """What a job returned; None where it has not succeeded, or it is not kept."""
+    """Return what a job returned; None if it has not succeeded, or its return value was not saved."""
     if job.state is not JobState.SUCCEEDED:
         return None
     try:
@@ -105,11 +105,11 @@ def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Itera
         ended: list[Job] = []
 
         def some_ended() -> bool:
-            ended[:] = first._ended_of(list(left))  # noqa: SLF001, B023 - likewise; called in this turn only
+            ended[:] = first._ended_of(list(left))  # noqa: SLF001, B023 - likewise; called in this iteration only
             return bool(ended)  # noqa: B023 - likewise
 
         rest = None if limit is None else max(0.0, limit - time.monotonic())
-        late = f"{len(left)} jobs have not ended in {seconds or 0:g} s; they go on."
+        late = f"{len(left)} jobs did not finish within {seconds or 0:g} s; they keep running."
         ids = [job.id for job in left]
         with first._noted_wait(lambda ids=ids: ids, seconds) as waits:  # type: ignore[misc] # noqa: SLF001 - likewise
 

@@ -1,6 +1,6 @@
-"""Processes that attempts have left running when they ended: looked up by their mark the moment somebody asks, kept nowhere.
+"""Processes that attempts left running when they ended: looked up by their mark on request, and recorded nowhere.
 
-What is in another place, or bears no mark (see `process.mark`), is not seen. It ends nothing.
+Processes in another place, or without a mark (see `process.mark`), are not found. It never ends a process.
 """
 
 import time
@@ -10,27 +10,27 @@ from typing import NamedTuple
 from ...model import moments, redaction
 from ...system import identity, mark, tree
 
-#: Characters of a command line that are shown.
+#: Most characters of a command line that are shown.
 _LONGEST = 200
 
-#: What a fork of a worker still has in its command line.
+#: Part of the command line that a fork of a worker still has.
 _OURS = "/ipybgjobs/start.py "
 
 
 class Leftover(NamedTuple):
-    """A process that an attempt has left running."""
+    """A process that an attempt left running."""
 
     pid: int
     command: str  #: its command line, secrets blanked
     since: float  #: seconds since the epoch
 
     def line(self, now: float) -> str:
-        """The process as a person reads it."""
+        """Describe the process on one line."""
         return f"PID {self.pid} {self.command} (since {moments.show_near(self.since, now)})"
 
 
 def of_attempts(folders: Iterable[str], secrets: Iterable[str] = (), now: float | None = None) -> list[Leftover]:
-    """Find what still runs of attempts.
+    """Find the processes of attempts that still run.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def of_attempts(folders: Iterable[str], secrets: Iterable[str] = (), now: float 
 
 
 def still_there(folders: Iterable[str]) -> list[str]:
-    """Return those attempt folders of whose attempts something still runs."""
+    """Return the folders of attempts with a process that still runs."""
     worn = {found for state in tree.living() if (found := mark.of_process(state.pid)) is not None}
     return [folder for folder in folders if mark.of_attempt(folder) in worn] if worn else []
 

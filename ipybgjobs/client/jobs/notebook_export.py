@@ -1,4 +1,4 @@
-"""A job as a notebook: what it is, the call as code, what it printed and displayed; valid for nbformat, and written whole."""
+"""A job as a notebook: a heading, the call as code, its printed and displayed output; valid nbformat, and written whole."""
 
 import json
 import os
@@ -41,14 +41,14 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
     try:
         shield.run(effect, lambda _: f"{target} was written")
     except OSError as error:
-        raise StoreError(f"{target} can't be written: {error.strerror}.") from error
+        raise StoreError(f"Can't write {target}: {error.strerror}.") from error
 
 
 _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
 def call_as_code(job: JobView) -> str:
-    """Return Python that submits the same call again; what is not plain stands there as a description, secrets blanked."""
+    """Return Python code that submits the same call again; values that are not plain are described, and secrets blanked."""
     call = job._record().call  # noqa: SLF001 - its own package
     lines = ["import ipybgjobs as bg", "", "job = bg.submit("]
     lines.append(f"    {call.target!r},")
@@ -60,4 +60,4 @@ def call_as_code(job: JobView) -> str:
 
 def _shown(values: dict[str, Any]) -> str:
     text = pprint.pformat(values, width=100, sort_dicts=False).replace("\n", "\n    ")
-    return re.sub(r"(?<=: )(-?)(nan|inf)(?=[,}])", r"\1float('\2')", text)  # as Python reads them
+    return re.sub(r"(?<=: )(-?)(nan|inf)(?=[,}])", r"\1float('\2')", text)  # as Python code

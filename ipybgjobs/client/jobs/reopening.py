@@ -1,6 +1,6 @@
-"""Handles that come out of a pickle or are copied: by state folder and uid, since ids may differ where a store was rescued.
+"""Restore unpickled or copied handles by state folder and uid, since ids may differ after a store was rescued.
 
-It reads the store that is there, and makes none.
+It reads an existing store, and never creates one.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from .view import Reader
 
 
 def job(kind: Callable[..., Any], reader: Reader, path: str, job_id: int, uid: str) -> Any:
-    """Return a handle on a job; its id is the one that it had where the store can't be read.
+    """Return a handle on a job; if the store can't be read, it keeps its old id.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def job(kind: Callable[..., Any], reader: Reader, path: str, job_id: int, uid: s
     path : str
         The state folder.
     job_id : int
-        The id that it had.
+        Its old id.
     uid : str
-        The same job's name on any machine.
+        The job's identifier on any machine.
     """
     folder = StateFolder(path)
     with contextlib.suppress(BackgroundJobError):
@@ -38,7 +38,7 @@ def job(kind: Callable[..., Any], reader: Reader, path: str, job_id: int, uid: s
 
 
 def group(kind: Callable[..., Any], reader: Reader, path: str, group_id: int, uid: str | None) -> Any:
-    """Return a handle on a group, in the same way; `uid`: None where it was not known any more."""
+    """Return a handle on a group in the same way; `uid`: None if it was no longer known."""
     folder = StateFolder(path)
     with contextlib.suppress(BackgroundJobError):
         if uid is not None and os.path.exists(folder.database):

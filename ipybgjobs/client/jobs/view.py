@@ -1,4 +1,4 @@
-"""What a job is and how it is: everything read live, from the store and the attempt folders; it changes nothing."""
+"""Read a job and its state, live from the store and the attempt folders; it changes nothing."""
 
 import itertools
 import time
@@ -25,19 +25,19 @@ from .leftover_processes import Leftover
 
 
 class Reader(Protocol):
-    """What reading a job needs of the client."""
+    """What reading a job needs from the client."""
 
     def database(self, folder: StateFolder) -> Database:
         """Open the store."""
 
     def settings(self) -> Settings:
-        """Return what the configuration files say."""
+        """Return the settings of the configuration files."""
 
     def group(self, key: int | str) -> Any:
         """Return a group."""
 
     def see_to(self, folder: StateFolder) -> None:
-        """See to it that a supervisor runs."""
+        """Make sure that a supervisor runs."""
 
 
 class JobView:
@@ -46,13 +46,13 @@ class JobView:
     Parameters
     ----------
     client : Reader
-        Whose store it is in.
+        The client whose store it is in.
     folder : StateFolder
         The state folder.
     id : int
         The job's id in this store.
     uid : str
-        The same job's name on any machine.
+        The job's identifier on any machine.
     """
 
     def __init__(self, client: Reader, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
@@ -62,14 +62,14 @@ class JobView:
         self.uid = uid
 
     def _record(self) -> JobRecord:
-        """The job, to be shown: one whose row can't be read says so in the place of an error."""
+        """Return the job for display: if its row can't be read, its error says so."""
         found = queries.shown_job(self._database(), self.uid)
         if not found.state.ended:
             self._reader.see_to(self._folder)
         return found
 
     def _whole_record(self) -> JobRecord:
-        """The job, where all of it is needed: its parameters, and which values are secret."""
+        """Return the complete job, with its parameters and which values are secret."""
         return queries.job(self._database(), self.uid)
 
     def _database(self) -> Database:
@@ -95,7 +95,7 @@ class JobView:
         return {**call.init, **self._pickled(serialization.INIT, call.pickled)}
 
     def changes(self) -> list[str]:
-        """Say what was different: between submit and run, between attempts, and since the last success of the same target.
+        """Return what was different: between submit and run, between attempts, and since the last success of the same target.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class JobView:
         return serialization.of_part(values, part)
 
     def _loaded(self, path: str) -> dict[str, Any]:
-        """Pickled parameters; none where there is no such file."""
+        """Return pickled parameters; none if there is no such file."""
         try:
             values: dict[str, Any] = serialization.load(ownership.read(path))
         except FileNotFoundError:
@@ -138,13 +138,13 @@ class JobView:
             reason = redaction.one_line(f"{type(problem).__name__}: {problem}")
             raise ParametersNotLoaded(
                 f"The parameters of job {self.id} can't be loaded here: {reason}. They were pickled at submit and need the "
-                "modules and classes that they are made of: make these importable under the same names, or submit the job anew."
+                "modules and classes that they are made of: make these importable under the same names, or submit the job again."
             ) from problem
         return values
 
     @property
     def name(self) -> str | None:
-        """The name it was given."""
+        """The job's name, if it has one."""
         return self._record().name
 
     @property
@@ -154,12 +154,12 @@ class JobView:
 
     @property
     def priority(self) -> int:
-        """Higher goes first; a queued job may be given another."""
+        """Higher runs first; it can be changed while the job is queued."""
         return self._record().priority
 
     @property
     def after(self) -> list[int]:
-        """Ids of the jobs that it comes after."""
+        """Ids of the jobs that it depends on."""
         return queries.dependencies(self._database(), self.id)
 
     @property
@@ -175,7 +175,7 @@ class JobView:
 
     @property
     def disk_bytes(self) -> int:
-        """What its folder takes on disk, in bytes."""
+        """Disk space that its folder takes, in bytes."""
         return disk_usage.of_folder(self._folder.job(self.uid))
 
     # -- how it is ------------------------------------------------------------------------------------------------
@@ -190,19 +190,19 @@ class JobView:
 
     @property
     def status(self) -> str:
-        """The state as a person would say it, with the time of a retry."""
+        """The state in words, with the time of a retry."""
         record = self._record()
         if not record.state.ended and record.owner.place != place.here():
             return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
         if record.state is JobState.QUEUED and record.blockers:
-            return f"queued, comes after {', '.join(f'job {each}' for each in self.after)}"
+            return f"queued, depends on {', '.join(f'job {each}' for each in self.after)}"
         held = self._held(record)
         if held:
             return f"{record.status()}, held: {held}"
         told = [record.status()]
         if record.state is JobState.RUNNING:
             others = ", ".join(f"job {each}" for each in self._waits_for())
-            told += [f"waits for {others}" if others else "", str(self.progress or "")]
+            told += [f"waiting for {others}" if others else "", str(self.progress or "")]
         return ", ".join(filter(None, told))
 
     def _noted_wait(self, left: Callable[[], Sequence[int]], timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
@@ -210,12 +210,12 @@ class JobView:
         return deadlock.noted(deadlock.Store(self._folder, self._database, self._reader.settings), left, timeout)
 
     def _waits_for(self) -> list[int]:
-        """The jobs for which the newest attempt waits, as it says itself."""
+        """Return the jobs that the newest attempt waits for, as it reports."""
         folder = self._newest_folder()
         return [] if folder is None else sorted(deadlock.awaited(folder))
 
     def _held(self, record: JobRecord) -> str | None:
-        """What keeps a job from starting or from going on: as its supervisor has said, or as is seen from here."""
+        """Return what keeps a job from starting or continuing: as its supervisor reported, or as seen from here."""
         database = self._database()
         if record.state is JobState.RUNNING:
             folder = self._newest_folder()
@@ -232,11 +232,11 @@ class JobView:
 
     def _last_heard(self, key: str) -> str:
         heard = [row["heard_at"] for row in queries.supervisors(self._database()) if row["place"] == key]
-        return f"last heard {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard of"
+        return f"last heard from {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard from"
 
     @property
     def error(self) -> str | None:
-        """The last failure in one line, also while the job waits for a retry; None if there was none."""
+        """The last failure on one line, also while the job waits for a retry; None if there was none."""
         return self._record().error
 
     @property
@@ -244,12 +244,12 @@ class JobView:
         """Every attempt, oldest first."""
         found = queries.attempts(self._database(), self.id)
         if not found:
-            queries.state(self._database(), self.id)  # a job that is gone says so
+            queries.state(self._database(), self.id)  # raises if the job no longer exists
         return found
 
     @property
     def hook(self) -> Attempt | None:
-        """How the call of its class's hook went; None where there was none."""
+        """The attempt that called its class's hook; None if there was none."""
         return queries.hook(self._database(), self.id)
 
     @property
@@ -260,41 +260,41 @@ class JobView:
 
     @property
     def progress(self) -> Progress | None:
-        """How far the newest attempt is, as the job says itself; None where it has not said so."""
+        """The progress of the newest attempt, as reported by the job; None if it reported none."""
         folder = self._newest_folder()
         return None if folder is None else progress_of.of_attempt(folder)
 
     @property
     def withheld(self) -> list[str]:
-        """What the system did not let the newest attempt have of its submitter's limits, niceness and processors."""
+        """Which of its submitter's limits, niceness and processors the system did not grant to the newest attempt."""
         folder = self._newest_folder()
         found = None if folder is None else private_file.read_json(folder, attempt.WITHHELD)
         values = (found or {}).get("withheld")
         return list(map(str, values)) if isinstance(values, list) else []
 
     def left_running(self) -> list[Leftover]:
-        """Return the processes that attempts of this job have left running when they ended, and that still run here."""
+        """Return the processes that attempts of this job left running when they ended, and that still run here."""
         attempts = [*self.attempts, *filter(None, [self.hook])]
         ended = [self._folder.attempt(each.folder) for each in attempts if each.folder and each.ended_at]
         return leftover_processes.of_attempts(ended, self._record().call.hidden) if ended else []
 
     def _newest_folder(self) -> str | None:
-        """The folder of the newest attempt that was launched."""
+        """Return the folder of the newest attempt that was launched."""
         folders = [each.folder for each in self.attempts if each.folder]
         return self._folder.attempt(folders[-1]) if folders else None
 
     def _folder_of(self, number: int | None) -> str | None:
-        """The folder of an attempt, or of the newest; None where it was not launched."""
+        """Return the folder of an attempt, or of the newest; None if it was not launched."""
         if number is None:
             return self._newest_folder()
         attempts = {each.number: each for each in self.attempts}
         if type(number) is not int or number not in attempts:
-            raise InvalidParameters(f"attempt is {number!r}; {_numbers(self.id, list(attempts))}.")
+            raise InvalidParameters(f"There is no attempt {number!r}: {_numbers(self.id, list(attempts))}.")
         folder = attempts[number].folder
         return None if folder is None else self._folder.attempt(folder)
 
     def outputs(self, attempt: int | None = None) -> list[Any]:
-        """Return what an attempt printed and displayed, and what it returned, as a list of nbformat's outputs.
+        """Return what an attempt printed and displayed, and what it returned, as a list of nbformat outputs.
 
         Parameters
         ----------
@@ -311,7 +311,7 @@ class JobView:
         return [from_dict(output) for output in self._plain_outputs(attempt)]
 
     def _plain_outputs(self, number: int | None = None) -> list[dict[str, Any]]:
-        """The outputs as dicts: without nbformat, whose import takes seconds."""
+        """Return the outputs as dicts, without nbformat, whose import takes seconds."""
         folder = self._folder_of(number)
         if folder is None:
             return []
@@ -320,12 +320,12 @@ class JobView:
         return outputs.without_secrets(found, self._whole_record().call.hidden)
 
     def log(self, tail: int | None = None, attempt: int | None = None) -> str:
-        """Return what an attempt printed, errors included.
+        """Return what an attempt printed, including errors.
 
         Parameters
         ----------
         tail : int, optional
-            Only the last so many lines, at least 0.
+            Number of lines to return from the end, at least 0; all by default.
         attempt : int, optional
             Its number, from 1; by default the newest.
 
@@ -342,9 +342,9 @@ class JobView:
 
 
 def _numbers(job_id: int, numbers: list[int]) -> str:
-    """Say which attempts a job has."""
+    """Return which attempts a job has, in words."""
     if not numbers:
-        return f"job {job_id} has had no attempt yet"
+        return f"job {job_id} has had no attempts yet"
     return f"job {job_id} has " + ("attempt 1 only" if numbers == [1] else f"attempts {numbers[0]} to {numbers[-1]}")
 
 
@@ -353,7 +353,7 @@ def _since(what: str, differences: list[str]) -> list[str]:
 
 
 def _differences(database: Database, before: Attempt, after: Attempt) -> list[str]:
-    """What differs between two attempts, each in a few words."""
+    """Return what differs between two attempts, each in a few words."""
     found = origin.differences(queries.origin(database, before.origin_id), queries.origin(database, after.origin_id))
     changed = before.source and after.source and before.source.digest != after.source.digest
     return [f"the code ({after.source.path})", *found] if changed and after.source else found

@@ -1,12 +1,12 @@
-"""Waiting for jobs to end: pauses that grow, a limit, and a look now and then whether anybody works on it.
+"""Wait for jobs to end: with growing pauses, a limit, and a regular check that a supervisor works on them.
 
-Never reads a store itself: it is told how to look.
+It never reads a store itself: its callers pass the check.
 """
 
 import time
 from collections.abc import Callable, Iterator
 
-#: Seconds between two looks: the first, the longest.
+#: Seconds between two checks: the first, the longest.
 SHORTEST, LONGEST = 0.002, 0.2
 
 #: Seconds between two beats.
@@ -16,7 +16,7 @@ _BEAT = 1.0
 def pauses(
     ended: Callable[[], bool], timeout: float | None, late: Callable[[], str], beat: Callable[[], None]
 ) -> Iterator[float]:
-    """Yield pauses to be slept until something has ended.
+    """Yield pauses to sleep until something has ended.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def pauses(
     timeout : float or None
         Seconds; None: as long as it takes.
     late : callable
-        Says what has not ended, once `timeout` has run out.
+        Returns the message for when `timeout` has run out.
     beat : callable
         Called once a second.
 

@@ -1,4 +1,4 @@
-"""From bound parameters to what is stored: plain JSON for the row, pickles for the job's folder. Writes nothing."""
+"""Turn bound parameters into what is stored: plain JSON for the row, pickles for the job's folder. It writes nothing."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ from ...targets.bound_call import BoundCall
 class Split(NamedTuple):
     """A call, with its parameters as they are stored."""
 
-    call: Call  #: what the row says
+    call: Call  #: what the row stores
     pickled: bytes | None  #: the parameters that are not plain
-    contents: Mapping[str, str]  #: what tells each of those from others
+    contents: Mapping[str, str]  #: a digest of each of those
 
 
 class EncodedCalls(NamedTuple):
@@ -99,9 +99,9 @@ def split(
     target : str
         The dotted path of what is called.
     init, params : mapping
-        Parameters that fit.
+        Checked and converted parameters.
     secrets : tuple of str
-        Names of parameters whose values are shown to nobody.
+        Names of parameters whose values are never shown.
     code : mapping, optional
         What is sent by value of the target.
 
@@ -130,27 +130,27 @@ def split(
         return Split(Call(target, plain_init, plain_params, described, secrets, hidden), pickled, contents)
     except InvalidParameters:
         raise
-    except (Exception, SystemExit) as error:  # an object may do anything when it is looked at
-        raise _refused(others, "can't be looked at", f"{type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # an object may do anything when it is inspected
+        raise _refused(others, "can't be inspected", f"{type(error).__name__}: {error}") from error
 
 
 def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> tuple[str, ...]:
-    """Return the names whose values are shown to nobody, of those that stand anywhere in parameters.
+    """Return those names anywhere in the parameters whose values are never shown.
 
     Raises
     ------
     InvalidParameters
-        If one of them can't be looked at.
+        If one of the parameters can't be inspected.
     """
     try:
         return redaction.secret_names(sorted(redaction.names_in(list(groups))), given)
     except (Exception, SystemExit) as error:
         values = {serialization.key(serialization.PARAMS, name): value for group in groups for name, value in group.items()}
-        raise _refused(values, "can't be looked at", f"{type(error).__name__}: {error}") from error
+        raise _refused(values, "can't be inspected", f"{type(error).__name__}: {error}") from error
 
 
 def _plain_part(part: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """What the row says: plain values, and the paths of files whose content is pickled."""
+    """Return what the row stores: plain values, and the paths of files whose content is pickled."""
     return {
         name: str(value) if isinstance(value, Enclosed) else value
         for name, value in values.items()
@@ -159,24 +159,24 @@ def _plain_part(part: str, values: Mapping[str, Any], others: Mapping[str, Any])
 
 
 def fingerprint(split: Split, source: Source | None) -> str | None:
-    """Return what tells a call with its content and source from others; None where there is no source to look at."""
+    """Return a fingerprint of a call with its content and source; None if there is no source file."""
     return None if source is None else _digest(split, source.digest)
 
 
 def identity_of(split: Split) -> str:
-    """Return what tells a call with its content from others: the key of ``unique=True``."""
+    """Return what identifies a call with its content: the key of ``unique=True``."""
     return f"{split.call.target} {_digest(split, '')}"
 
 
 def asked_unique(call: Call, key: str | None) -> str | bool | None:
-    """Return what was asked for as `unique`, from the key that a job holds."""
+    """Return the value of `unique` that was passed, from the key that a job holds."""
     if key is None:
         return None
     target, _, digest = key.rpartition(" ")
     return True if target == call.target and len(digest) == _DIGITS and set(digest) <= set("0123456789abcdef") else key
 
 
-#: Digits of a digest.
+#: Number of digits of a digest.
 _DIGITS = 64
 
 
@@ -187,18 +187,18 @@ def _digest(split: Split, source: str) -> str:
 
 
 def note_of_size(sent: Sequence[tuple[Call, bytes | None]], limit: int) -> str | None:
-    """Say that a submit copies large parameters, in one job or in all of a group; None where they are not."""
+    """Return a note if a submit copies large parameters, in one job or in a whole group; None if they are small."""
     taken = [size(*copy) for copy in sent]
     if sum(taken) < limit:
         return None
     call, _ = sent[taken.index(max(taken))]
     names = [f"{serialization.split_key(slot)[1]} {text}" for slot, text in call.pickled.items()]
     names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
-    return f"{sizes.show(sum(taken))} of parameters are copied ({', '.join(names)}); a path in their place would not be."
+    return f"The parameters take {sizes.show(sum(taken))} ({', '.join(names)}) and are copied; consider passing a path instead."
 
 
 def size(call: Call, pickled: bytes | None) -> int:
-    """Return the bytes that the parameters of a call take, as they are stored."""
+    """Return the size of a call's parameters as stored, in bytes."""
     return len(pickled or b"") + len(json.dumps([call.init, call.params]))
 
 
@@ -226,17 +226,17 @@ def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameter
     slot, value = _culprit(values)
     return InvalidParameters(
         f"{serialization.split_key(slot)[1]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
-        "Send what it is made from instead, such as a path."
+        "Pass something it can be rebuilt from, such as a path."
     )
 
 
 def _culprit(values: dict[Any, Any]) -> tuple[Any, Any]:
-    """Which of several values can't be sent."""
+    """Return which of several values can't be sent."""
     return next(((name, value) for name, value in values.items() if not _can_be_sent(value)), next(iter(values.items())))
 
 
 def _kind(value: Any) -> str:
-    """What a value is that can't be sent; of a dict, which of its items is to blame."""
+    """Describe a value that can't be sent; for a dict, name the item to blame."""
     kind = f"a {serialization.name_of_type(value)}"
     if type(value) is not dict or not value:
         return kind

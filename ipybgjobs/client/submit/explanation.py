@@ -1,6 +1,6 @@
-"""What a submit would do: by which rule, what would be called, when and how often; or why it would be refused.
+"""Explain what a submit would do: by which rule, what would be called, when and how often; or why it would be refused.
 
-A value, its text and its JSON, made of what a submit's own preparation has found out; it looks at nothing itself.
+A value, its text and its JSON, made from what the preparation of a submit has found out; it starts nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +21,13 @@ from ...targets.inspection_steps import InspectionResult
 from .options import Options
 from .stages import PreparationTrace
 
-#: Attempts that are written out.
+#: Most attempts that are listed.
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is known: its name, text for a person, a value for a program; a list goes on where its name is repeated."""
+    """One line of an explanation: name, text for a person, value for a program; facts of the same name extend a list."""
 
     name: str
     text: str
@@ -36,16 +36,16 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a submit would do.
+    """An explanation of what a submit would do.
 
     Parameters
     ----------
     target : str
-        The full dotted path; as typed where it was not found.
+        The full dotted path; as typed if it was not found.
     refusal : str or None
         Why nothing would be submitted.
     facts : tuple of Fact
-        What is known, as far as it goes; secrets blanked.
+        What is known so far; secrets blanked.
     """
 
     target: str
@@ -54,16 +54,16 @@ class Explanation:
 
     @property
     def allowed(self) -> bool:
-        """Whether something would be submitted, or found."""
+        """Whether a job would be submitted, or an existing one returned."""
         return self.refusal is None
 
     def __str__(self) -> str:
-        """Return lines for a person."""
+        """Return the explanation as lines of text."""
         head = f"{self.target} would run" if self.allowed else f"{self.target} would be refused: {self.refusal}"
         return "\n".join([redaction.one_line(head), *(f"  {fact.name:14}{redaction.one_line(fact.text)}" for fact in self.facts)])
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
+        """Return the explanation as JSON values."""
         found: dict[str, Any] = {"target": self.target, "allowed": self.allowed, "refusal": self.refusal}
         for fact in self.facts:
             key = fact.name.replace(" ", "_")
@@ -73,26 +73,26 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What an explanation is about, beside what the preparation has found out.
+    """What an explanation needs besides the findings of the preparation.
 
     Parameters
     ----------
     target : str
         As typed.
     given : mapping of str to mapping
-        What was given as ``init`` and as ``params``.
+        The values passed as ``init`` and as ``params``.
     refusal : str or None
-        Where the preparation, or the store, has ended it.
+        Why the preparation, or the store, refused it.
     settings : Settings or None
-        What the configuration files say; None where they can't be read.
+        What the configuration files say; None if they can't be read.
     prospect : Prospect
-        What it would meet in the store.
+        What it would find in the store.
     now : float
         Seconds since the epoch.
     paused : bool
-        Whether its queue is.
+        Whether its queue is paused.
     withheld : sequence of str
-        What the supervisor that runs can't give it of this process's limits.
+        Which of this process's limits the running supervisor can't grant.
     """
 
     target: str
@@ -106,7 +106,7 @@ class Ground:
 
 
 def explain(trace: PreparationTrace, ground: Ground) -> Explanation:
-    """Make an explanation of what is known."""
+    """Return an explanation of what is known."""
     found: list[Fact] = []
     if trace.permission is not None:
         found.append(_rule(trace.permission))
@@ -116,7 +116,7 @@ def explain(trace: PreparationTrace, ground: Ground) -> Explanation:
         found += _submit_hook(trace.permission, trace.inspected)
     if trace.options is not None and ground.settings is not None:
         found += _way(trace.options, ground.settings.queues[trace.options.queue], ground)
-    found += [Fact("withheld", f"{each}: the supervisor that runs has no more", [each]) for each in ground.withheld]
+    found += [Fact("withheld", f"{each}: the running supervisor has no more", [each]) for each in ground.withheld]
     if ground.settings is not None:
         found += _places(ground.settings)
     target = trace.permission.target if trace.permission else ground.target
@@ -129,19 +129,19 @@ def _rule(permission: Permission) -> Fact:
 
 
 def _pattern(inspected: InspectionResult, settings: Settings | None) -> Iterator[Fact]:
-    """By which pattern a notebook may run, where one would."""
+    """Yield the pattern by which a notebook may run, if the target runs one."""
     rule = target_rules.of(inspected.signature.demand)
     pattern = None if settings is None else rule.pattern(inspected.calls[0].params, settings)
     if pattern is not None:
-        yield Fact("notebook", f"fits {pattern!r} of allowed_notebooks", {"pattern": pattern})
+        yield Fact("notebook", f"matches {pattern!r} in allowed_notebooks", {"pattern": pattern})
 
 
 def _submit_hook(permission: Permission, inspected: InspectionResult) -> Iterator[Fact]:
-    """What became of the class's `on_submit`, which is the user's code."""
+    """Yield whether the class's `on_submit`, which may be the user's code, was called."""
     owner = permission.entry.key
     text = {
-        "called": f"{owner}.on_submit has prepared these parameters, as it does at submit",
-        "not called": f"{owner}.on_submit was not called: at submit it may change these parameters, or refuse them",
+        "called": f"{owner}.on_submit was called and prepared these parameters, as at submit",
+        "not called": f"{owner}.on_submit was not called: at submit it may change or refuse these parameters",
     }.get(inspected.submit_hook)
     if text is not None:
         yield Fact("submit hook", text, inspected.submit_hook)
@@ -153,35 +153,38 @@ def _call(
     bound, annotations, source = inspected.calls[0], inspected.signature.annotations, inspected.signature.source
     written = redaction.without(str(call), call.hidden)
     yield Fact("call", written, written)
-    where = "sent by value" if permission.by_value else f"in {source}" if source else "without a file of its own"
+    where = "sent by value" if permission.by_value else f"in {source}" if source else "with no source file"
     value = {"name": permission.target, "file": source, "by_value": permission.by_value}
     yield Fact("callable", f"{permission.target}, {where}", value)
     for group, values in ((serialization.INIT, bound.init), (serialization.PARAMS, bound.params)):
         for name, value in values.items():
             origin = _origin(given[group], name, annotations.get(serialization.key(group, name)))
-            text, kind = _shown(call, group, name), "file, sent along" if isinstance(value, Enclosed) else type(value).__name__
+            text, kind = (
+                _shown(call, group, name),
+                "file, sent with the job" if isinstance(value, Enclosed) else type(value).__name__,
+            )
             yield Fact(group, f"{name}={text}: {kind}, {origin}", [{"name": name, "value": text, "type": kind, "from": origin}])
 
 
 def _shown(call: Call, group: str, name: str) -> str:
-    """A value as text: what is not plain by its description, secrets blanked."""
+    """Return a value as text, or its description if it is not plain; secrets blanked."""
     value = call.shown(group)[name]
     whole = serialization.key(group, name) in call.pickled or value == redaction.BLANK
     return redaction.without(value if whole else redaction.cut(repr(value)), call.hidden)
 
 
 def _origin(given: Mapping[str, Any], name: str, annotation: str | None) -> str:
-    """Where a value comes from, and what has converted it."""
+    """Return where a value comes from, and what converted it."""
     if name not in given:
         return "the default"
     value = given[name]
     typed = ("a bare word" if value.bare else "a literal") if isinstance(value, Typed) else "as given"
-    return f"{typed}, by the annotation {annotation}" if annotation else typed
+    return f"{typed}, converted by the annotation {annotation}" if annotation else typed
 
 
 def _way(chosen: Options, queue: QueueSettings, ground: Ground) -> Iterator[Fact]:
-    """Where it waits, when it starts, how often, and how long."""
-    paused = "; it is paused" if ground.paused else ""
+    """Yield where the job would wait, when it would start, how often, and for how long."""
+    paused = ", paused" if ground.paused else ""
     slots = f"{queue.slots} slot{'s' if queue.slots > 1 else ''}"
     value = {"name": chosen.queue, "slots": queue.slots, "paused": ground.paused}
     yield Fact("queue", f"{chosen.queue}, {slots}{paused}", value)
@@ -195,36 +198,38 @@ def _way(chosen: Options, queue: QueueSettings, ground: Ground) -> Iterator[Fact
 
 def _start(chosen: Options, now: float) -> Fact:
     later = chosen.not_before > now
-    text = f"not before {moments.show(chosen.not_before)}" if later else "as soon as there is a slot"
-    text += ", after other jobs" if chosen.after else ""
+    text = f"not before {moments.show(chosen.not_before)}" if later else "as soon as a slot is free"
+    text += ", after the jobs that it depends on" if chosen.after else ""
     return Fact("start", text, {"not_before": moments.iso(chosen.not_before), "after": [str(each) for each, _ in chosen.after]})
 
 
 def _attempts(chosen: Options, now: float) -> Iterator[Fact]:
-    """Each attempt, with its delay and the moment before which it can't start; jitter left aside."""
+    """Yield each attempt, with its delay and its earliest start; without jitter."""
     rules, earliest = chosen.rules, max(chosen.not_before, now)
     for number in range(1, min(rules.max_attempts, _SHOWN) + 1):
         delay = retry.delay_before(rules, number, 0.0) if number > 1 else 0.0
         earliest += delay
         if chosen.deadline is not None and earliest >= chosen.deadline:
             break
-        jitter = f", and up to {rules.jitter:.0%} more" if rules.jitter and delay else ""
-        when = f"{durations.show(delay)} after attempt {number - 1} has failed{jitter}" if number > 1 else "the start"
+        jitter = f", plus up to {rules.jitter:.0%} jitter" if rules.jitter and delay else ""
+        when = f"{durations.show(delay)} after attempt {number - 1} fails{jitter}" if number > 1 else "at the start"
         value = {"number": number, "delay_seconds": delay, "earliest": moments.iso(earliest)}
         yield Fact("attempts", f"{number} of {rules.max_attempts}: {when}, not before {moments.show(earliest)}", [value])
     if chosen.deadline is not None:
         yield Fact(
-            "deadline", f"{moments.show(chosen.deadline)}: no attempt starts or runs on after it", moments.iso(chosen.deadline)
+            "deadline",
+            f"{moments.show(chosen.deadline)}: no attempt starts or keeps running after it",
+            moments.iso(chosen.deadline),
         )
 
 
 def _standing(chosen: Options, prospect: Prospect) -> Iterator[Fact]:
-    """What it would meet in the store."""
+    """Yield what the job would find in the store."""
     if chosen.unique:
         key = "target and parameters" if chosen.unique is True else chosen.unique
         yield Fact("unique", f"{key}; on a duplicate: {chosen.on_duplicate}", {"key": key, "on_duplicate": chosen.on_duplicate})
     if prospect.serves is not None:
-        yield Fact("serves", f"job {prospect.serves} serves as well: nothing would be started", prospect.serves)
+        yield Fact("serves", f"job {prospect.serves} would be returned instead: nothing would be started", prospect.serves)
     if prospect.replaces is not None:
         yield Fact("replaces", f"job {prospect.replaces}, which would be cancelled first", prospect.replaces)
 

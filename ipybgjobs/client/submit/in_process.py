@@ -1,6 +1,6 @@
-"""A call in this very process, so that breakpoints and ``%debug`` work: same call, same parameters, recorded as nothing.
+"""Run a call in this process, so that breakpoints and ``%debug`` work: same call, same parameters, nothing recorded.
 
-Modules of the target that have changed since they were imported are imported again first: what runs is what a job would run.
+Modules of the target that have changed since they were imported are imported again first, so that it runs what a job would run.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from ...targets.allowlist import Permission
 def prepare(
     permission: Permission, call: Call, pickled: bytes | None, positional: tuple[str, ...], tell: Callable[[str], None]
 ) -> Callable[[], Any]:
-    """Return what runs the call.
+    """Return a function that runs the call.
 
     Parameters
     ----------
     permission : Permission
-        The target, which the allowlist has passed.
+        The allowed target.
     call : Call
-        With parameters that fit.
+        The call, with converted parameters.
     pickled : bytes or None
-        Those that are not plain.
+        Pickled parameters that are not plain.
     positional : tuple of str
         Names of parameters passed by position.
     tell : callable
-        Shows a person a note.
+        Shows the user a note.
 
     Raises
     ------
@@ -61,12 +61,12 @@ def _import_again(key: str, tell: Callable[[str], None]) -> None:
     first = inspection.folders_first([f"{key}."]) if names else ()
     for name in names:
         _reload(sys.modules[name], first)
-        tell(f"Note: {name} has changed since it was imported here, and was imported again.")
+        tell(f"Note: {name} has changed since it was imported here, so it was imported again.")
     inspection.imported_again(names)
 
 
 def _reload(module: ModuleType, first: Sequence[str]) -> None:
-    """Import a module again from where it was found, wherever this process is by now."""
+    """Import a module again from where it was found, whatever the working directory is now."""
     sys.path[:0] = first
     try:
         importlib.reload(module)
@@ -76,7 +76,7 @@ def _reload(module: ModuleType, first: Sequence[str]) -> None:
 
 
 def _awaited(value: Any) -> Any:
-    """What an awaitable gives; where a loop runs in this thread, the awaitable itself, to be awaited."""
+    """Return the result of an awaitable; if an event loop runs in this thread, the awaitable itself, to be awaited."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -16,10 +16,10 @@ from ...model.retry import RetryRules
 
 ON_DUPLICATE = ("reject", "existing", "replace")
 
-#: More of anything is as good as all: the largest number that the store can hold.
+#: The largest number that the store can hold; anything above it counts as unlimited.
 _MOST = (1 << 63) - 1
 
-#: Priorities have fewer digits than this has, so that the store can hold them.
+#: Priorities are smaller than this, so that the store can hold them.
 _PRIORITIES = 10**18
 
 #: Every option of a submit.
@@ -42,36 +42,36 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a job is to be run, checked; times are seconds since the epoch.
+    """The checked options of a job; times are seconds since the epoch.
 
     Parameters
     ----------
     name : str or None
-        A name to find it by.
+        A name to find the job by.
     queue : str
         A configured queue.
     priority : int
-        Higher goes first.
+        Higher runs first.
     not_before : float
-        It does not start earlier.
+        The earliest start.
     timed : bool
-        Whether that is a time of the calendar, no delay.
+        Whether that is a calendar time, not a delay.
     after : tuple of (object, bool)
-        What it comes after, as given; whether whatever becomes of it.
+        The jobs it depends on, as given; each with whether any outcome will do.
     timeout : float or None
         Seconds, for each attempt.
     rules : RetryRules
         The retry policy.
     deadline : float or None
-        For the job in all.
+        For the whole job.
     deadline_timed : bool
-        Whether that is a time of the calendar.
+        Whether that is a calendar time.
     unique : str or True or None
         The key that one live job holds; True: the call itself.
     on_duplicate : str
         One of `ON_DUPLICATE`.
     reuse_since : float or None
-        A job that succeeded since, with the same call and source, serves as well.
+        A job with the same call and source that succeeded since then is returned instead.
     """
 
     name: str | None
@@ -90,7 +90,7 @@ class Options:
 
 
 def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now: float) -> Options:
-    """Check the options of a submit; one that is absent has its default.
+    """Check the options of a submit; those not given get their defaults.
 
     Raises
     ------
@@ -105,7 +105,9 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     not_before, timed = _start(given.get("delay"), given.get("at"), now)
     deadline, deadline_timed = _deadline(given.get("retry_until"), now)
     if deadline is not None and deadline <= not_before:
-        raise InvalidParameters(f"retry_until is {moments.show(deadline)}, before the start at {moments.show(not_before)}.")
+        raise InvalidParameters(
+            f"retry_until is {moments.show(deadline)}, which is before the start at {moments.show(not_before)}."
+        )
     timeout = given.get("timeout")
     key = unique(given.get("unique"), given.get("on_duplicate", "reject"))
     return Options(
@@ -126,29 +128,28 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
 
 
 def check_for_group(chosen: Options) -> None:
-    """See to it that the options of a submit have a meaning for each job of a group.
+    """Check that the options of a submit make sense for each job of a group.
 
     Raises
     ------
     InvalidParameters
-        If one is about a single job.
+        If one applies only to a single job.
     """
     if isinstance(chosen.unique, str):
         raise InvalidParameters(
-            f"unique is {quoted(chosen.unique)}, a key that one job can hold: for the jobs of a group give unique=True, by which "
-            "each job's target and parameters are its key, or submit them one by one."
+            f"unique={quoted(chosen.unique)} is a key that only one job can hold: for a group pass unique=True, which uses the "
+            "target and parameters of each job, or submit those jobs one by one."
         )
     found = ['on_duplicate="existing"'] if chosen.on_duplicate == "existing" else []
     found += [] if chosen.reuse_since is None else ["reuse"]
     if found:
         raise InvalidParameters(
-            f"submit_many takes no {found[0]}: all jobs of a group are its own, and an earlier job is in none of another's; "
-            "submit those one by one."
+            f"submit_many does not take {found[0]}, which would put an earlier job into the group: submit those jobs one by one."
         )
 
 
 def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
-    """Check parameters given in Python: a mapping of names."""
+    """Check parameters passed in Python: a mapping of names."""
     if values is None:
         return {}
     wrong = None if isinstance(values, Mapping) else f"it is of type {type(values).__name__}"
@@ -175,7 +176,7 @@ def limit(value: float | str) -> float:
 
 
 def patience(value: float | str | None) -> float | None:
-    """Check how long somebody waits, and return seconds; None: as long as it takes; less than nothing is nothing."""
+    """Check how long to wait, and return seconds; None: as long as it takes; a negative number counts as zero."""
     if value is None or value == math.inf:
         return None
     if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
@@ -184,7 +185,7 @@ def patience(value: float | str | None) -> float | None:
 
 
 def moment(value: Any, now: float, what: str) -> float:
-    """Check a time of the calendar, and return seconds since the epoch."""
+    """Check a calendar time, and return seconds since the epoch."""
     try:
         return moments.parse(value, now, what)
     except ValueError as error:
@@ -196,16 +197,16 @@ def _else(value: Any, default: Any) -> Any:
 
 
 def _start(delay: float | str | None, at: Any, now: float) -> tuple[float, bool]:
-    """When a job may start, and whether that is a time of the calendar."""
+    """Return when a job may start, and whether that is a calendar time."""
     if delay is not None and at is not None:
-        raise InvalidParameters("delay and at both say when the job starts; give one of them.")
+        raise InvalidParameters("delay and at both set the start time: pass only one of them.")
     if at is not None:
         return moment(at, now, "at"), True
     return now + (0.0 if delay is None else duration(delay, "delay")), False
 
 
 def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
-    """When a job has to have ended, and whether that is a time of the calendar: a duration or a time."""
+    """Return when a job must have ended, given as a duration or a time, and whether that is a calendar time."""
     if value is None:
         return None, False
     try:
@@ -216,11 +217,11 @@ def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
     try:
         return moments.parse(value, now, "retry_until"), True
     except ValueError as error:
-        raise InvalidParameters(str(error).replace("give a time", 'give a duration such as "2h", or a time')) from None
+        raise InvalidParameters(str(error).replace("must be a time", 'must be a duration such as "2h", or a time')) from None
 
 
 def _after(given: Any, *, anyway: bool) -> tuple[tuple[Any, bool], ...]:
-    """What a job comes after: one job or several."""
+    """Return the jobs that a job depends on: one or several."""
     if given is None:
         return ()
     several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "uid")
@@ -232,21 +233,21 @@ def name(given: str | None) -> str | None:
     if given is not None and (
         not isinstance(given, str) or not given.strip() or given.isdigit() or not serialization.is_plain(given)
     ):
-        raise InvalidParameters(f"name is {quoted(given)}; a name is text, and not a number, which would be an id.")
+        raise InvalidParameters(f"name must be text that is not a number (numbers are job ids); got {quoted(given)}.")
     return given
 
 
 def key(given: int | str, what: str = "job") -> int | str:
-    """Check by what a job or group is to be found."""
+    """Check the key by which a job or group is looked up."""
     if isinstance(given, bool) or not isinstance(given, (int, str)):
-        raise InvalidParameters(f"{what} is {quoted(given)}; give its id, a whole number, or its name or uid, as text.")
+        raise InvalidParameters(f"{what} must be an id (an integer), or a name or uid (text); got {quoted(given)}.")
     return given
 
 
 def text(given: str | None, what: str) -> str | None:
-    """Check a text that jobs are looked for by."""
+    """Check a text by which jobs are filtered."""
     if given is not None and not isinstance(given, str):
-        raise InvalidParameters(f"{what} is {quoted(given)}; give it as text.")
+        raise InvalidParameters(f"{what} must be text; got {quoted(given)}.")
     return given
 
 
@@ -254,58 +255,56 @@ def queue(given: str, settings: Settings) -> str:
     """Check that a queue is configured."""
     if not isinstance(given, str) or given not in settings.queues:
         known = ", ".join(settings.queues)
-        raise InvalidParameters(f"There is no queue {quoted(given)}; the configuration has {known} (BackgroundJobs.queues).")
+        raise InvalidParameters(f"There is no queue {quoted(given)}; the configured queues are {known} (BackgroundJobs.queues).")
     return given
 
 
 def priority(given: int) -> int:
     """Check a priority."""
     if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= _PRIORITIES:
-        raise InvalidParameters(
-            f"priority is {quoted(given)}; it is a whole number of at most 18 digits, a higher one goes first."
-        )
+        raise InvalidParameters(f"priority must be an integer of at most 18 digits (higher runs first); got {quoted(given)}.")
     return given
 
 
 def count(given: int, what: str, least: int = 0) -> int:
-    """Check a number of things."""
+    """Check a count."""
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise InvalidParameters(f"{what} is {quoted(given)}; it is a whole number, at least {least}.")
+        raise InvalidParameters(f"{what} must be an integer of at least {least}; got {quoted(given)}.")
     return min(given, _MOST)
 
 
 def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # noqa: FBT001 - a value of the option
-    """Check a unique key and what to do where another job holds it."""
+    """Check a unique key, and what to do if another job holds it."""
     if on_duplicate not in ON_DUPLICATE:
-        raise InvalidParameters(f"on_duplicate is {quoted(on_duplicate)}; it is one of {', '.join(ON_DUPLICATE)}.")
+        raise InvalidParameters(f"on_duplicate must be one of {', '.join(ON_DUPLICATE)}; got {quoted(on_duplicate)}.")
     if key is None or key is False:
         if on_duplicate != "reject":
-            raise InvalidParameters("on_duplicate says what to do about a unique key: give unique=True or a key too.")
+            raise InvalidParameters("on_duplicate applies only to a job with a unique key: pass unique=True or a key too.")
         return None
     if key is not True and (not isinstance(key, str) or not key.strip() or not serialization.is_plain(key)):
-        raise InvalidParameters(f"unique is {quoted(key)}; it is a key, as text, or True for target and parameters.")
+        raise InvalidParameters(f"unique must be a key (text), or True for target and parameters; got {quoted(key)}.")
     return key
 
 
 def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - likewise
-    """Check how old a job may be that serves as well; return since when it must have ended."""
+    """Check how old a reused job may be; return the earliest time at which it may have ended."""
     if given is None or given is False:
         return None
     return 0.0 if given is True else now - duration(given, "reuse")
 
 
 def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRules:
-    """Return the retry policy of a job: its entry's, with what the submit changes."""
+    """Return the retry policy of a job: its entry's, with the changes of the submit."""
     if retry is None:
         return entry.rules
     if isinstance(retry, bool):
-        raise InvalidParameters(f"retry is {retry}; it is max_attempts, a whole number, or a dict of settings.")
+        raise InvalidParameters(f"retry must be max_attempts (an integer) or a dict of settings; got {retry}.")
     changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
     if "max_attempts" in changes:
         count(changes["max_attempts"], "retry (max_attempts)", least=1)
     unknown = [key for key in changes if key not in RetryRules.__slots__]
     if unknown:
-        raise InvalidParameters(f"retry has no setting {quoted(unknown[0])}; it has {', '.join(RetryRules.__slots__)}.")
+        raise InvalidParameters(f"retry has no setting {quoted(unknown[0])}; its settings are {', '.join(RetryRules.__slots__)}.")
     try:
         return loading.overridden(entry.rules, changes, "retry")
     except ConfigurationError as error:
@@ -321,7 +320,7 @@ def calls(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         If they are not several dicts.
     """
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
-        raise InvalidParameters("submit_many takes a list of parameters, one dict for each job; grid(…) makes one.")
+        raise InvalidParameters("submit_many takes a list of parameters, one dict per job; grid(…) makes one.")
     return list(given)
 
 
@@ -331,7 +330,7 @@ def grace_seconds(grace: float | str | None) -> float | None:
     Raises
     ------
     InvalidParameters
-        If it is no duration.
+        If it is not a duration.
     """
     try:
         return None if grace is None else durations.seconds(grace, "grace")

@@ -1,6 +1,6 @@
-"""Copies of parameters that are no plain JSON, in their jobs' folders: there before the row, gone again where none came.
+"""Copies of parameters that are not plain JSON, in their jobs' folders: written before the row, removed if no row follows.
 
-Never reads one: that is the worker's part.
+It never reads one: that is the worker's job.
 """
 
 import os
@@ -14,21 +14,21 @@ from ...system import private_file
 
 
 class Copies:
-    """What one submit has written.
+    """The files that one submit has written.
 
     Parameters
     ----------
     folder : StateFolder
-        Where it is kept.
+        The state folder.
     known : callable
-        Told uids, returns those that have a row, or may have one: a disk may fail after the commit.
+        Takes uids, and returns those that have a row, or may have one: a disk may fail after the commit.
     """
 
     def __init__(self, folder: StateFolder, known: Callable[[Sequence[str]], Container[str]]) -> None:
         self._folder = folder
         self._known = known
         self._uids: list[str] = []
-        self.done = False  #: whether the rows are there
+        self.done = False  #: whether the rows are committed
 
     def keep(self, uid: str, content: bytes | None) -> None:
         """Write the pickled parameters of one job or group, if it has any; on disk when this returns.
@@ -36,7 +36,7 @@ class Copies:
         Raises
         ------
         StoreError
-            If its folder can't be written.
+            If its folder can't be written to.
         """
         if content is not None:
             self._uids.append(uid)
@@ -54,8 +54,8 @@ class Copies:
 def _write(folder: str, content: bytes) -> None:
     try:
         os.mkdir(folder, mode=0o700)
-        os.chmod(folder, 0o700)  # whatever the umask has taken
+        os.chmod(folder, 0o700)  # whatever the umask
         private_file.write_whole(f"{folder}/{attempt.PARAMETERS}", content, durable=True)
         private_file.sync_folder(os.path.dirname(folder))
     except OSError as error:
-        raise StoreError(f"{folder} can't be written: {error.strerror}. Nothing was submitted.") from error
+        raise StoreError(f"Can't write to {folder}: {error.strerror}. Nothing was submitted.") from error

@@ -1,7 +1,7 @@
 """The steps from a request to what can be stored, the same for one job and for a group: all of it, or none.
 
-Permission, options, parameters as given, a look at the target (with the class's ``on_submit``), what our own classes ask,
-encoding. It changes nothing: whoever calls it stores what it returns.
+Permission, options, parameters as given, inspection of the target (with the class's ``on_submit``), what the
+package's own classes require, encoding. It changes nothing: its callers store what it returns.
 """
 
 import os
@@ -33,13 +33,13 @@ def prepare(
     Parameters
     ----------
     request : SubmitRequest
-        The calls and their options.
+        The requested calls and their options.
     settings : Settings
         What the configuration files say.
     now : float
         Seconds since the epoch.
     trace : PreparationTrace, optional
-        Given what was found out, also where it ends in a refusal.
+        Filled with what was found out, even if the call is refused.
     preview : bool
         Whether nothing is to be stored: then no ``on_submit`` of the user's is called.
 
@@ -84,11 +84,11 @@ def bind(
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
-    """See to it that there is something by which a job could be known to have run the same source."""
+    """Refuse `reuse` for targets without a source file to compare."""
     if chosen.reuse_since is not None and permission.by_value:
         name = permission.target.removeprefix(f"{NOTEBOOK}.")
         raise InvalidParameters(
-            f"reuse compares source files, and {name} is defined in the notebook: put it in a module, or leave reuse out."
+            f"reuse compares source files, but {name} is defined in the notebook: move it to a module, or leave out reuse."
         )
 
 
@@ -97,11 +97,11 @@ def _given(request: SubmitRequest, settings: Settings) -> GivenParameters:
     what = "call {}" if request.is_group else "params"
     own = tuple(options.mapping(each, what.format(number)) for number, each in enumerate(request.calls))
     if not own:
-        raise InvalidParameters("There is nothing to submit: give a list of parameters, one dict for each job.")
+        raise InvalidParameters("There is nothing to submit: pass a list of parameters, one dict per job.")
     for number, each in enumerate(own):
         twice = [key for key in each if key in common]
         if twice:
-            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: give it once.")
+            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: pass it only once.")
     return GivenParameters(init, common, own, encoding.secret_names([init, common, *own], settings.secret_names))
 
 
@@ -113,7 +113,7 @@ def _inspected(
     *,
     preview: bool = False,
 ) -> InspectionResult:
-    """Look at the target, and see to it that what it demands of the calls is permitted."""
+    """Inspect the target, and check that what it demands is permitted."""
     inspected = inspection.inspect(InspectionRequest(permission, given.init, given.calls, given.secrets, code, preview))
     if inspected.submit_hook != "not called":  # else nobody knows what it would make of the parameters
         rule = target_rules.of(inspected.signature.demand)
@@ -184,10 +184,11 @@ def _submission(chosen: Options, call: Call, whole: Split, file: Source | None, 
 
 
 def _check_keys(keys: Sequence[str | None]) -> None:
-    """See to it that no two jobs of a submit would hold one unique key."""
+    """Check that no two jobs of a submit would hold one unique key."""
     first: dict[str, int] = {}
     for number, key in enumerate(keys):
         if key is not None and first.setdefault(key, number) != number:
             raise InvalidParameters(
-                f"call {number} has the parameters of call {first[key]}, and unique=True lets one job have them: leave one out."
+                f"call {number} has the same parameters as call {first[key]}, but unique=True allows only one such job: "
+                "leave one out."
             )

@@ -1,4 +1,4 @@
-"""What is known of a submit after each of its steps, from what somebody asks for to what can be stored; all frozen.
+"""What is known of a submit after each of its steps, from the request to what can be stored; all frozen.
 
 Plain values: they check nothing and look at nothing.
 """
@@ -16,7 +16,7 @@ from .options import Options
 
 @dataclass(frozen=True, slots=True)
 class SubmitRequest:
-    """A call, or several of one target, as somebody asks for it: nothing checked yet.
+    """A requested call, or several of one target, not yet checked.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class SubmitRequest:
     is_group : bool
         Whether the calls become a group, also where it is one only.
     code : mapping or None
-        The target's code as an earlier job got it by value; None: what is defined here.
+        The target's code as an earlier job received it by value; None: the code defined here.
     """
 
     target: str
@@ -58,7 +58,7 @@ class GivenParameters:
     own : tuple of dict
         Of the method, for each call.
     secrets : tuple of str
-        Names among all of them whose values are shown to nobody.
+        Names among all of them whose values are never shown.
     """
 
     init: dict[str, Any]
@@ -74,12 +74,12 @@ class GivenParameters:
 
 @dataclass(frozen=True, slots=True)
 class PreparedJob:
-    """A call that may be stored as a job.
+    """A call that can be stored as a job.
 
     Parameters
     ----------
     submission : Submission
-        The job, without the ids of those that it comes after; in a group, without the parameters that its jobs share.
+        The job, without the ids of the jobs that it depends on; in a group, without the parameters that its jobs share.
     pickled : bytes or None
         Its parameters that are not plain.
     """
@@ -90,14 +90,14 @@ class PreparedJob:
 
 @dataclass(frozen=True, slots=True)
 class PreparedSubmit:
-    """What may be stored: a job, or a group with its jobs.
+    """What can be stored: a job, or a group with its jobs.
 
     Parameters
     ----------
     jobs : tuple of PreparedJob
         In the order of the calls.
     options : Options
-        What was asked for.
+        The checked options.
     path_prefix : tuple of str
         Folders that go first on their import path.
     group : NewGroup or None
@@ -133,7 +133,7 @@ class PreparedSubmit:
 
 @dataclass(slots=True)
 class PreparationTrace:
-    """What was found out on the way, as far as it went: each is None until it is known."""
+    """What the preparation has found out so far: each is None until it is known."""
 
     permission: Permission | None = None
     options: Options | None = None

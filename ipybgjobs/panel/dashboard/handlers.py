@@ -1,4 +1,4 @@
-"""The page, its script and style, and the socket over which a panel talks; all for those who are logged in."""
+"""The page, its script and style, and the socket of a panel; all require a login."""
 
 import contextlib
 import json
@@ -20,24 +20,24 @@ from ..session import Session
 
 
 class PageHandler(JupyterHandler):
-    """One of the files that the page is made of."""
+    """One of the page's files."""
 
     kind = "text/html"
 
     @authenticated
     def get(self) -> None:
-        """Send it."""
+        """Send the file."""
         self.set_header("Content-Type", f"{self.kind}; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(self.content())
 
     def content(self) -> str:
-        """Return what is sent."""
+        """Return the content to send."""
         return web.read("page.html")
 
     @property
     def content_security_policy(self) -> str:
-        """Nothing is loaded from elsewhere."""
+        """A policy that loads nothing from elsewhere."""
         host = self.request.host
         return (
             "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-src 'self'; "
@@ -46,7 +46,7 @@ class PageHandler(JupyterHandler):
 
 
 class ScriptHandler(PageHandler):
-    """The script."""
+    """The page's script."""
 
     kind = "text/javascript"
 
@@ -56,20 +56,20 @@ class ScriptHandler(PageHandler):
 
 
 class StyleHandler(PageHandler):
-    """The style sheet."""
+    """The page's style sheet."""
 
     kind = "text/css"
 
     def content(self) -> str:
-        """Return the panel's style, and the page's own."""
+        """Return the panel's style followed by the page's own."""
         return web.style() + web.read("page.css")
 
 
 class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """One panel's socket.
 
-    The pings are tornado's, in seconds. Jupyter Server's, in milliseconds, begin in its `open`, which is not called: their
-    time-out is longer than tornado takes, and a shorter one is over before the first ping is sent.
+    The pings are tornado's, in seconds. Those of Jupyter Server, in milliseconds, begin in its `open`, which is not called:
+    their timeout is longer than tornado accepts, and a shorter one expires before the first ping is sent.
     """
 
     ping_interval = 30.0
@@ -78,22 +78,22 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     _session: Session | None = None
 
     def initialize(self) -> None:
-        """Do what reads the store in a thread, in the order in which it comes."""
+        """Set up a thread for everything that reads the store, in order of arrival."""
         self._executor = ThreadPoolExecutor(1, "ipybgjobs-panel-socket")
 
     def set_default_headers(self) -> None:
-        """Set none: a socket has no use for those of a page."""
+        """Set none: a socket does not need the headers of a page."""
 
     @ws_authenticated
     @authorized("execute", resource="kernels")  # type: ignore[untyped-decorator]
     async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
-        """Open the socket for who is logged in and may run code here, from this very origin."""
+        """Open the socket for logged-in users who may run code here, only from the same origin."""
         await super().get(*args, **kwargs)
 
     def open(self, *_args: Any, **_kwargs: Any) -> None:
-        """Send what the panel begins with."""
+        """Send the panel's initial content."""
         self._loop = IOLoop.current()
-        self._loop.run_in_executor(self._executor, self._begin)  # a store that is busy holds nobody else
+        self._loop.run_in_executor(self._executor, self._begin)  # a busy store must not block others
 
     def _send(self, message: dict[str, Any]) -> None:
         self._loop.add_callback(self._write, message)
@@ -104,15 +104,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._session.begin(lambda first: self._send({"kind": "first", "first": first}))
         except BackgroundJobError as error:
             self._send({"kind": "failed", "text": str(error)})
-            self._loop.add_callback(self.close)  # the page tries again
+            self._loop.add_callback(self.close)  # the page will retry
 
     def _write(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(WebSocketClosedError):  # on_close is called, or was
+        with contextlib.suppress(WebSocketClosedError):  # on_close was or will be called
             self.write_message(json.dumps(message, separators=(",", ":")))
 
     def on_message(self, message: str | bytes) -> None:
-        """Take what the panel says."""
-        with contextlib.suppress(ValueError):  # not JSON that a panel sends
+        """Handle a message of the panel."""
+        with contextlib.suppress(ValueError):  # not the JSON of a panel
             self._loop.run_in_executor(self._executor, self._take, json_text.parse(message))
 
     def _take(self, message: Any) -> None:
@@ -120,7 +120,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._session.receive(message)
 
     def on_close(self) -> None:
-        """Free what was held."""
+        """Release the session's resources."""
         self._executor.submit(self._end)
         self._executor.shutdown(wait=False)
 
@@ -131,11 +131,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
 
 class SlashHandler(JupyterHandler):
-    """The page's address without its last slash, from which it would not find its script."""
+    """The page's address without its final slash, from which it would not find its script."""
 
     @authenticated
     def get(self) -> None:
-        """Go to the page."""
+        """Redirect to the page."""
         query = f"?{self.request.query}" if self.request.query else ""
         self.redirect(f"{self.base_url}bgjobs/{query}")
 

@@ -1,4 +1,4 @@
-"""The extension of Jupyter Server, and a small server for it alone: on loopback, with a token, without kernels or files."""
+"""The extension of Jupyter Server, and a small server only for it: on loopback, with a token, without kernels or files."""
 
 import secrets
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from .handlers import HANDLERS
 
 
 class Loopback(ServerApp):
-    """A server of nothing but the page; no configuration of a Jupyter server can open it to others."""
+    """A server for the page only; no configuration of a Jupyter server can open it to others."""
 
     default_services: Any = ("auth", "security")
 
     def load_config_file(self, *_: Any, **__: Any) -> None:
-        """Read none; the login ends with the browser, and goes along with no link from another page."""
+        """Read no files; set a login cookie that ends with the browser, and is not sent along with links from other pages."""
         self.update_config(Config(IdentityProvider=Config(cookie_options={"expires_days": None, "samesite": "Strict"})))
 
     @default("cookie_secret")
     def _secret_of_its_own(self) -> bytes:
-        """Return what signs the login's cookie: it ends with this server."""
+        """Return a new secret for signing the login cookie, which becomes invalid with this server."""
         return secrets.token_bytes(32)
 
 
@@ -37,7 +37,7 @@ class Dashboard(ExtensionApp):
     serverapp_class = Loopback
 
     def load_config_file(self, *arguments: Any, **options: Any) -> None:
-        """Read the files of an extension in somebody's own server, and none in ours: what they set is handed to the server."""
+        """Read an extension's files in a user's own server, but not in ours: their settings would be passed to the server."""
         if not isinstance(self.serverapp, Loopback):
             super().load_config_file(*arguments, **options)
 
@@ -52,11 +52,11 @@ def serve(port: int, *, open_browser: bool, listening: Callable[[str], None]) ->
     Parameters
     ----------
     port : int
-        Where it listens; the next free one if it is taken, any free one if it is 0.
+        Port to listen on; the next free one if it is in use, any free one if it is 0.
     open_browser : bool
-        Whether to show the page.
+        Whether to open the page in a browser.
     listening : callable
-        Told the page's address, with the token, as soon as it answers.
+        Called with the page's address, including the token, as soon as it answers.
 
     Raises
     ------

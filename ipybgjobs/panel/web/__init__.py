@@ -1,14 +1,14 @@
-"""What a browser shows: plain ES modules and a style sheet, put together as they are; no build, nothing from elsewhere.
+"""The browser's part: plain ES modules and a style sheet, joined unchanged; without a build, loading nothing from elsewhere.
 
-A notebook's widget takes one module and can't import a neighbour, so the files are joined: each begins with the names that it
-imports from others, which are dropped, as is the word `export`. `test_web.py` holds that no name stands in two of them.
+A notebook widget takes one module that can't import its neighbours, so the files are joined: the imports at the beginning of
+each are removed, as is the word `export`. `test_web.py` checks that no two of them define the same name.
 """
 
 import functools
 import re
 from importlib import resources
 
-#: The files that every panel needs; a file comes after those that it uses.
+#: The files that every panel needs; each comes after those that it uses.
 _PARTS = (
     "text",
     "terminal",
@@ -33,7 +33,7 @@ _EXPORT = re.compile(r"^export (?=(?:const|let|class|function|async) )", re.MULT
 
 @functools.cache
 def script(entry: str) -> str:
-    """Return one ES module: all parts, and the entry, ``widget`` or ``page``, at the end."""
+    """Return one ES module: all parts, followed by the entry, ``widget`` or ``page``."""
     return "".join(f"// {name}.js\n{_inner(read(f'{name}.js'))}\n" for name in _PARTS) + _IMPORT.sub("", read(f"{entry}.js"))
 
 

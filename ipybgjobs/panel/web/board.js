@@ -1,11 +1,11 @@
-// What the panel and the card have in common: what is known, what is asked, what is said; work only while it is seen.
+// The common base of the panel and the card: jobs, commands and status messages; it works only while visible.
 
 import { element, NO_SHORTCUTS, setAttribute, setText } from "./elements.js";
 import { Jobs } from "./jobs.js";
 import { Link } from "./link.js";
 import { clock, count } from "./text.js";
 
-const OLD = 10000; // milliseconds after which what came of a click is no longer said
+const OLD = 10000; // milliseconds after which the result of a click is no longer shown
 
 const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing…", priority: "changing…" };
 
@@ -14,7 +14,7 @@ export class Board {
     this.root = root;
     this.id = first.only; // of a card
     this.saidOk = true;
-    this.offset = 0; // seconds that the other side's clock is ahead
+    this.offset = 0; // seconds by which the other side's clock is ahead
     this.now = () => Date.now() / 1000 + this.offset;
     this.jobs = new Jobs(this.now);
     this.changed = new Set();
@@ -26,7 +26,7 @@ export class Board {
     this.watch();
   }
 
-  // Work only while it is seen.
+  // Work only while visible.
   watch() {
     this.watcher = new IntersectionObserver((seen) => this.see(seen.at(-1).isIntersecting));
     this.watcher.observe(this.root);
@@ -46,22 +46,22 @@ export class Board {
     if (visible) this.draw();
   }
 
-  // A key pressed here is no shortcut of the notebook's: `d d` would delete the cell. Escape leaves, Ctrl+S saves.
+  // A key pressed here is not a shortcut of the notebook: `d d` would delete the cell. Escape leaves, Ctrl+S saves.
   keep(event) {
     if (isSave(event)) return;
     event.stopPropagation();
-    const empties = event.target.type === "search" && event.target.value; // the browser does
+    const empties = event.target.type === "search" && event.target.value; // the browser clears the field
     if (event.key === "Escape" && !empties) this.leave();
   }
 
-  // The focus goes to what this stands in, the notebook's cell, whose shortcuts then work.
+  // Move the focus to the enclosing notebook cell, whose shortcuts then work.
   leave() {
     const around = this.root.parentElement?.closest("[tabindex]");
     if (around) around.focus();
     else document.activeElement.blur();
   }
 
-  // The applications look at the element that has the focus before the key arrives here; to save, it bears no mark.
+  // The applications check the focused element before the key arrives here; for saving, its mark is removed.
   letThrough(event) {
     const { target } = event;
     if (!isSave(event) || !this.root.contains(target) || !target.hasAttribute(NO_SHORTCUTS)) return;
@@ -93,7 +93,7 @@ export class Board {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
 
-  // How many jobs there are, those that are too old to be held counted.
+  // Count all jobs, including those that are too old to be held.
   tally({ rows = [], gone = [] }) {
     const { newest } = this.jobs;
     this.count += rows.filter(([id]) => id > newest).length - gone.filter((id) => id <= newest).length;
@@ -110,7 +110,7 @@ export class Board {
     this.say();
   }
 
-  // Do something with jobs: a click shows at once that it was heard; then what came of it.
+  // Act on jobs: show at once that the click was received, then its result.
   async act(verb, ids, options = {}) {
     this.ask(ids, DOING[verb]);
     this.say(`${DOING[verb]} ${count(ids.length, "job")}`);
@@ -119,13 +119,13 @@ export class Board {
     this.say(text, ok);
   }
 
-  // Until the store can be read again.
+  // Show a problem until the store can be read again.
   sayTrouble(text) {
     this.trouble = text;
     this.say();
   }
 
-  // What came of a click.
+  // Show the result of a click.
   say(text, ok = true) {
     if (text !== undefined) this.sayForAWhile(text, ok);
     const waits = this.link.state === "waiting";
@@ -141,12 +141,12 @@ export class Board {
     if (ok) this.saying = setTimeout(() => this.say("", true), OLD);
   }
 
-  // A kernel that is heard of but does not hear runs a cell, or was restarted by somebody else: the page then calls the one before.
+  // A kernel that sends but does not receive is running a cell, or was restarted elsewhere: the page then calls the old one.
   waiting() {
     const { other } = this.link.transport;
-    const hint = other === "server" ? "To start it again: jupyter bgjobs dashboard" : "In a terminal: jupyter bgjobs cancel JOB";
-    if (this.at > this.link.waitsSince / 1000 + this.offset) return `The ${other} does not hear clicks: it runs a cell, or was restarted, then reload this page. ${hint}`;
-    return `Waiting for the ${other}, which is busy or gone. As of ${clock(this.at)}. ${hint}`;
+    const hint = other === "server" ? "To restart it: jupyter bgjobs dashboard" : "In a terminal: jupyter bgjobs cancel JOB";
+    if (this.at > this.link.waitsSince / 1000 + this.offset) return `The ${other} is not responding: it is busy, or it was restarted (then reload this page). ${hint}`;
+    return `Waiting for the ${other}, which is busy or gone. Last update: ${clock(this.at)}. ${hint}`;
   }
 
   close() {

@@ -1,4 +1,4 @@
-// The card of one job: where it is, its buttons, and below them, when asked for, all that is known of it.
+// The card of one job: its status, its buttons, and below them, on request, all details.
 
 import { Board } from "./board.js";
 import { Confirm } from "./confirm.js";
@@ -7,7 +7,7 @@ import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
 import { elapsed, phase, size, statusAndDue } from "./text.js";
 
-const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that came later
+const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that was opened later
 
 export class Card extends Board {
   build() {
@@ -42,7 +42,7 @@ export class Card extends Board {
     else if (message.view !== undefined && this.job) this.catchUp();
   }
 
-  // What a cell's job has shown since another page was there is shown here: nobody else would.
+  // Show what a cell's job has displayed since another page was connected, since nothing else would.
   catchUp() {
     const { heard, job } = this;
     this.heard = null;
@@ -70,7 +70,7 @@ export class Card extends Board {
   }
 
   gone() {
-    setText(this.title, `job ${this.id}, which was removed`);
+    setText(this.title, `job ${this.id} (removed)`);
     for (const each of [this.state, this.time]) setText(each, "");
     this.progress.fill(null, "");
     setAttribute(this.root, "data-phase", null);
@@ -92,7 +92,7 @@ export class Card extends Board {
   }
 
   async request(verb) {
-    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel it? What it has done so far is not finished."))) return;
+    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel this job? Unfinished work will be lost."))) return;
     await this.act(verb, [this.id]);
   }
 

@@ -1,8 +1,8 @@
-// A question before work would be lost, in its place: no window.
+// A confirmation before work would be lost, shown in place, not as a window.
 
 import { button, element, setText, show } from "./elements.js";
 
-// A first press asks once more where work would be lost; leaving takes it back.
+// The first press asks for confirmation if work would be lost; leaving cancels it.
 export class Confirm {
   constructor(node) {
     this.node = node;

@@ -1,4 +1,4 @@
-// One job in full: its log as it comes, its error, outputs, attempts, and the call as code.
+// One job in full: its live log, its error, outputs, attempts, and the call as code.
 
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { drawOutputs, dressOutputs } from "./outputs.js";
@@ -7,7 +7,7 @@ import { clock, duration, size, statusAndDue } from "./text.js";
 
 const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
 const MOMENTS = new Set(["submitted_at", "deadline"]);
-const OFTEN = 2000; // milliseconds between two looks at the outputs of what runs
+const OFTEN = 2000; // milliseconds between two requests for the outputs of a running job
 
 export class Detail {
   constructor({ act, close, asks, told, heading = true }) {
@@ -21,7 +21,7 @@ export class Detail {
   build(close, heading) {
     this.title = element("span", { class: "b-title" });
     this.state = element("span", { class: "b-state" });
-    this.closer = button("Close the detail", { icon: "close", press: close });
+    this.closer = button("Close details", { icon: "close", press: close });
     this.priority = element("input", { type: "number", step: 1, required: true, class: "b-number", "aria-label": "Priority" });
     this.actions = {
       cancel: button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.act("cancel", [this.id]) }),
@@ -35,7 +35,7 @@ export class Detail {
     this.log = element("pre", { class: "b-log", tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Log" });
     this.terminal = new Terminal(this.log);
     this.panes.log.append(this.log);
-    this.earlier = element("div", {}); // what an earlier attempt has shown, once it was asked for
+    this.earlier = element("div", {}); // the outputs of an earlier attempt, once requested
     const head = element("div", { class: "b-bar-of" }, this.state, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
     show(head, heading);
     return element("section", { class: "b-detail", "aria-label": "Job", onkeydown: (event) => this.key(event, close) },
@@ -72,11 +72,11 @@ export class Detail {
     close();
   }
 
-  // Show another job; what is known of it comes.
+  // Show another job; its details will arrive.
   open(job) {
     this.id = job.id;
     clearTimeout(this.waits);
-    this.waits = this.outputs = null; // what tells the outputs from earlier ones
+    this.waits = this.outputs = null; // a mark that changes with the outputs
     this.drawnOutputs = undefined;
     this.asked = null;
     this.terminal.clear();
@@ -124,7 +124,7 @@ export class Detail {
     this.fillError(job.error);
   }
 
-  // What was asked of it, and is not answered; null: nothing.
+  // Show a pending request; null: none.
   ask(words) {
     this.asked = words;
     for (const each of Object.values(this.actions)) each.disabled = Boolean(words);
@@ -158,7 +158,7 @@ export class Detail {
     this.traced = null;
     this.fillError(this.job.error);
     this.fillAttempts(said.attempts);
-    if (this.panes.call.contains(document.activeElement)) return; // it says the same, and would lose the focus
+    if (this.panes.call.contains(document.activeElement)) return; // the content is the same, and would lose the focus
     const code = element("pre", { class: "b-log", tabindex: 0, "aria-label": "The call as code" }, said.code);
     const copy = button("Copy as code", { icon: "copy", text: "Copy as code", press: () => this.copy(said.code) });
     this.panes.call.replaceChildren(element("div", { class: "b-bar-of" }, copy), code, factsOf(said.facts));
@@ -183,7 +183,7 @@ export class Detail {
     if (this.chosen === "outputs") this.askOutputs();
   }
 
-  // Outputs are read as a whole: not more often than somebody can look.
+  // Outputs are read as a whole, so not more often than a user can notice.
   askOutputs() {
     if (this.drawnOutputs === this.outputs || this.waits) return;
     this.waits = setTimeout(() => this.askAgain(), OFTEN);
@@ -215,16 +215,16 @@ export class Detail {
   async copy(code) {
     try {
       await navigator.clipboard.writeText(code);
-      this.told("Copied: it submits the job again.");
+      this.told("Copied: run it to submit the job again.");
     } catch {
-      getSelection().selectAllChildren(this.panes.call.querySelector("pre")); // a page without https may not
+      getSelection().selectAllChildren(this.panes.call.querySelector("pre")); // not allowed in a page without https
       this.told("Selected: press Ctrl+C to copy.");
     }
   }
 }
 
 function attemptsOf(attempts, ask) {
-  if (!attempts.length) return element("p", { class: "b-nothing" }, "No attempt yet.");
+  if (!attempts.length) return element("p", { class: "b-nothing" }, "No attempts yet.");
   const head = ["#", "outcome", "started", "took", "exit", "peak memory", "error", ""];
   const newest = attempts[attempts.length - 1];
   const shows = ({ number }) => button(`Show log and outputs of attempt ${number}`, { text: "Show", press: () => ask(number), "data-attempt": number });

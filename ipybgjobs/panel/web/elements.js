@@ -1,4 +1,4 @@
-// Making and changing elements. Text is set as text, never as markup.
+// Create and change elements. Text is set as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -13,7 +13,7 @@ const ICONS = {
   open: "M10 6 8.6 7.4l4.6 4.6-4.6 4.6L10 18l6-6z",
 };
 
-// What may hold the focus: Jupyter's applications look for shortcuts before a key arrives here, except on elements so marked.
+// Elements that can have the focus: Jupyter's applications check for shortcuts before a key arrives here, except on marked elements.
 const FOCUSABLE = new Set(["button", "input", "select"]);
 export const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
 
@@ -51,7 +51,7 @@ export function show(node, shown) {
   if (node.hidden === shown) node.hidden = !shown;
 }
 
-// A button of an icon, a word, or both; its label is what a screen reader says.
+// A button with an icon, a word, or both; its label is for screen readers.
 export function button(label, { icon: image, text, press, ...attributes }) {
   const node = element("button", { type: "button", title: label, "aria-label": label, class: "b-button", ...attributes });
   if (image) node.append(icon(image));

@@ -1,8 +1,8 @@
-// The jobs that a panel knows, in the order and with the filter that its user chose. A change costs what one job costs.
+// The jobs of a panel, in the order and with the filter that its user chose. The cost of a change is that of one job.
 
 import { phase } from "./text.js";
 
-// As `panel/rows.py` writes them.
+// In the order of `panel/rows.py`.
 const COLUMNS = [
   "id", "state", "name", "call", "queue", "priority", "submitted", "started", "ended", "not_before",
   "attempt", "allowed", "memory", "error", "group", "blockers", "elsewhere",
@@ -21,14 +21,14 @@ const KEYS = {
 };
 
 export class Jobs {
-  // `clock` tells the time of the other side, in seconds.
+  // `clock` returns the time of the other side, in seconds.
   constructor(clock) {
     this.clock = clock;
-    this.newest = 0; // the highest id that was ever seen
+    this.newest = 0; // the highest id so far
     this.all = new Map();
-    this.order = []; // those that pass the filter, in order
+    this.order = []; // those that match the filter, in order
     this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
-    this.queues = new Map(); // how many jobs of each
+    this.queues = new Map(); // number of jobs of each
     this.filter = { phases: new Set(), queue: "", text: "" };
     this.sort = { column: "id", descending: true };
     this.progress = new Map();
@@ -36,7 +36,7 @@ export class Jobs {
     this.version = 0; // grows when the order changes
   }
 
-  // Take rows: from a snapshot, older ones, or changes. Returns the ids.
+  // Take rows from a snapshot, older ones, or changes. Returns the ids.
   take(rows) {
     const jobs = rows.map(decoded);
     if (jobs.length > 100) {
@@ -80,7 +80,7 @@ export class Jobs {
     }
   }
 
-  // Keep the newest; somewhat more are let be, so that this is rare.
+  // Keep the newest; a few more are tolerated, so that this is rare.
   trim(most) {
     if (this.all.size <= most + 1000) return;
     const ids = [...this.all.keys()].sort((a, b) => a - b);
@@ -101,7 +101,7 @@ export class Jobs {
     }
   }
 
-  // How far a job is; null where it does not run, or has said nothing.
+  // The progress of a job; null if it is not running, or has not reported any.
   progressOf(job) {
     return (job.state === "running" && this.progress.get(job.id)) || null;
   }
@@ -135,7 +135,7 @@ export class Jobs {
     return b.id - a.id; // the newest first
   }
 
-  // The place of a job in the order: where it stands, or where it belongs.
+  // The position of a job in the order: where it is, or where it belongs.
   placeFor(job) {
     let [low, high] = [0, this.order.length];
     while (low < high) {

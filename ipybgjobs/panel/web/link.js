@@ -1,10 +1,10 @@
-// The talk with `panel/session.py`: says that somebody looks, asks for things, and knows whether it is heard.
+// The conversation with `panel/session.py`: reports what is visible, sends requests, and knows whether they are received.
 
-const HEARD = 500; // milliseconds without an answer until the panel says that it waits
-const AGAIN = 20000; // between two signs of life
+const HEARD = 500; // milliseconds without an answer until the panel shows that it is waiting
+const AGAIN = 20000; // milliseconds between two signs of life
 
 export class Link {
-  // `transport` has send(message), listen(function) and the name of the other side; `told` is given what is said to the panel.
+  // `transport` has send(message), listen(function) and the name of the other side; `told` is called with messages to the panel.
   constructor(transport, told) {
     this.transport = transport;
     this.told = told;
@@ -13,7 +13,7 @@ export class Link {
     this.number = 0;
     this.seq = null;
     this.whole = false;
-    this.oldest = null; // the last of the rows that come in pieces
+    this.oldest = null; // the last of the rows that arrive in parts
     this.visible = false;
     this.opened = null;
     this.state = "live";
@@ -21,7 +21,7 @@ export class Link {
     this.timer = setInterval(() => this.visible && this.look(), AGAIN);
   }
 
-  // Say who looks, and at what.
+  // Report what is visible, and in which view.
   look(changes = {}) {
     Object.assign(this, changes);
     const { view, visible, opened, seq, whole } = this;
@@ -53,11 +53,11 @@ export class Link {
     this.told({ kind: "link" });
   }
 
-  // Ask for something; the promise gives what came of it, and `heard` is called when the other side has it.
+  // Send a command; the promise resolves to its result, and `heard` is called when the other side has received it.
   command(verb, options) {
     const cid = `${this.view}-${++this.number}`;
     const sent = this.send({ kind: "command", cid, verb, ...options });
-    if (!sent) return Promise.resolve({ ok: false, text: "Not connected: nothing was asked." });
+    if (!sent) return Promise.resolve({ ok: false, text: "Not connected: the request was not sent." });
     const timer = setTimeout(() => this.wait(), HEARD);
     return new Promise((done) => this.commands.set(cid, { done, timer }));
   }
@@ -83,7 +83,7 @@ export class Link {
     if (rows.length) this.oldest = rows.at(-1)[0];
   }
 
-  // Whether nothing is missing between what is known and a message; where something is, all is asked for.
+  // Return whether a message follows the known state without a gap; if there is a gap, request everything.
   isNext(message) {
     const missed = message.base !== undefined && this.seq !== null && message.base > this.seq;
     const gap = message.lost || missed || (message.kind === "older" && message.before !== this.oldest);
@@ -101,7 +101,7 @@ export class Link {
     command.done({ ok, text });
   }
 
-  // The connection was lost: nobody answers what was asked before.
+  // The connection was lost: earlier requests will not be answered.
   lost(text) {
     for (const { done, timer } of this.commands.values()) {
       clearTimeout(timer);

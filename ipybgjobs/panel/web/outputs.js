@@ -1,4 +1,4 @@
-// What a job displayed, as a notebook shows it. Markup of a job is drawn in a frame where no script runs and nothing is loaded.
+// A job's outputs, as a notebook shows them. A job's markup is drawn in a frame that runs no script and loads nothing.
 
 import { element } from "./elements.js";
 import { Terminal } from "./terminal.js";
@@ -14,7 +14,7 @@ export function drawOutputs(node, outputs) {
   if (!outputs.length) node.append(element("p", { class: "b-nothing" }, "Nothing was displayed."));
 }
 
-// The theme may have changed: what is in a frame does not inherit it.
+// The theme may have changed, and the content of a frame does not inherit it.
 export function dressOutputs(node) {
   node.querySelectorAll("iframe").forEach(dress);
 }
@@ -45,19 +45,19 @@ function joined(text) {
   return Array.isArray(text) ? text.join("") : String(text);
 }
 
-// Without `allow-scripts` nothing in it runs; its origin is ours only so that its height can be read and its colours set.
+// Without `allow-scripts`, nothing in it runs; its origin is ours only so that its height can be read and its colours set.
 function framed(markup) {
   const frame = element("iframe", { sandbox: "allow-same-origin", title: "output", class: "b-frame" });
   frame.addEventListener("load", () => {
     dress(frame);
-    const body = frame.contentDocument?.body; // none where a link in it has led elsewhere
+    const body = frame.contentDocument?.body; // none if a link in it has led elsewhere
     if (body) frame.style.height = `${Math.min(600, body.scrollHeight + 4)}px`;
   });
   frame.srcdoc = HEAD + markup;
   return frame;
 }
 
-// A frame of another colour scheme than the page's would be drawn on white, and not on what is behind it.
+// A frame whose colour scheme differs from the page's would be drawn on white instead of transparently.
 function dress(frame) {
   const { color, colorScheme, fontFamily } = getComputedStyle(frame);
   const root = frame.contentDocument?.documentElement; // none while it is loading, which ends in `load`

@@ -1,11 +1,11 @@
-// The entry of a page of its own: the same panel over a socket.
+// The entry point of the dashboard page: the same panel over a socket.
 
 import { element } from "./elements.js";
 import { mount } from "./mount.js";
 
-const RECONNECT = 2000; // milliseconds until the next try to connect
+const RECONNECT = 2000; // milliseconds until the next attempt to connect
 
-// A socket that connects again; what is sent meanwhile is dropped, since a panel says again who looks.
+// A socket that reconnects; messages sent meanwhile are dropped, since a panel reports again what is visible.
 class Socket {
   constructor(address) {
     this.address = address;
@@ -32,7 +32,7 @@ class Socket {
     else for (const listener of this.listeners) listener(message);
   }
 
-  // The server closes the socket, and so it is tried again.
+  // The server closes the socket, which triggers a retry.
   failed(text) {
     if (this.board) this.board.take({ kind: "trouble", text });
     else this.root.textContent = text;
@@ -44,7 +44,7 @@ class Socket {
   }
 
   again() {
-    this.board.link.lost("The connection was lost; the state shows what came of it.");
+    this.board.link.lost("The connection was lost; check the job's state for the result.");
     this.board.link.look({ whole: false });
   }
 
@@ -59,7 +59,7 @@ class Socket {
   }
 }
 
-// Once the page is there, the login's cookie stands for the token: the address can be shown and kept without it.
+// Once the page is loaded, the login cookie replaces the token, so the address can be shown and saved without it.
 const here = new URL(location.href);
 if (here.searchParams.has("token")) {
   here.searchParams.delete("token");

@@ -1,4 +1,4 @@
-// The panel: all jobs, what is done with them, and one in full.
+// The panel: all jobs, the actions on them, and one job in full.
 
 import { Board } from "./board.js";
 import { Confirm } from "./confirm.js";
@@ -33,13 +33,13 @@ export class Panel extends Board {
   }
 
   drawJobs(changed) {
-    if (this.link.whole) this.table.forget(); // while rows come in pieces, one that is missing may come
+    if (this.link.whole) this.table.forget(); // while rows arrive in parts, a missing one may still arrive
     if (this.drawn === this.jobs.version) this.table.refresh(changed);
     else this.table.draw();
     this.drawn = this.jobs.version;
     this.fillToolbar();
     show(this.table.empty, !this.jobs.order.length);
-    setText(this.table.empty, this.jobs.all.size ? "No job passes the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value");
+    setText(this.table.empty, this.jobs.all.size ? "No jobs match the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value");
     if (this.link.whole && this.link.opened !== null && !this.jobs.all.has(this.link.opened)) this.shut();
   }
 
@@ -55,7 +55,7 @@ export class Panel extends Board {
   rest() {
     const many = this.jobs.all.size;
     if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: jupyter bgjobs list`;
-    return this.link.whole ? count(many, "job") : `${count(many, "job")}, older ones come…`;
+    return this.link.whole ? count(many, "job") : `${count(many, "job")}, loading older ones…`;
   }
 
   tick() {
@@ -91,11 +91,11 @@ export class Panel extends Board {
     await this.act(verb, ids, options);
   }
 
-  // Asked only where work would be lost.
+  // Ask only if work would be lost.
   question(verb, ids) {
     const running = ids.filter((id) => this.jobs.all.get(id)?.state === "running");
-    if (verb === "cancel" && running.length) return `Cancel ${many(running, "running")}? What it has done so far is not finished.`;
-    return verb === "remove" ? `Remove ${many(ids)} with results, outputs and logs, for good?` : null;
+    if (verb === "cancel" && running.length) return `Cancel ${many(running, "running")}? Unfinished work will be lost.`;
+    return verb === "remove" ? `Permanently remove ${many(ids)} with results, outputs and logs?` : null;
   }
 
   async actOnSelected(verb, options) {
@@ -104,7 +104,7 @@ export class Panel extends Board {
     else await this.request(verb, ids, options);
   }
 
-  // What is selected and seen: a filter that hides a job keeps what is done from it.
+  // The selected jobs that are visible: a job that the filter hides is not acted on.
   chosen() {
     return [...this.table.selected].filter((id) => this.jobs.all.has(id) && this.jobs.passes(this.jobs.all.get(id)));
   }

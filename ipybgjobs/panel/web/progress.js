@@ -1,4 +1,4 @@
-// How far a job is: a bar where it is known how much there is, and words.
+// The progress of a job: a bar if the total is known, and words.
 
 import { element, setAttribute, setText, show } from "./elements.js";
 import { far } from "./text.js";
@@ -9,7 +9,7 @@ export class Progress {
     this.words = element("span", { class: "b-words" });
   }
 
-  // Fill both; what a job that has told nothing shows instead is `otherwise`. Returns the words.
+  // Fill both; a job without progress shows `otherwise` instead. Returns the words.
   fill(progress, otherwise) {
     const knows = Boolean(progress) && progress.share !== null;
     show(this.bar, knows);

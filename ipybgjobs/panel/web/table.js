@@ -5,7 +5,7 @@ import { Progress } from "./progress.js";
 import { due, elapsed, phase, size, status, statusAndDue } from "./text.js";
 
 const ROW = 28; // pixels
-const MORE = 6; // rows drawn beyond what is seen
+const MORE = 6; // rows drawn beyond the visible ones
 
 const HEADS = [
   ["check", ""], ["id", "ID"], ["job", "Job"], ["state", "State"], ["far", "Progress"], ["elapsed", "Elapsed"],
@@ -14,13 +14,13 @@ const HEADS = [
 const SORTED = new Set(["id", "job", "state", "elapsed", "queue", "priority", "memory"]);
 
 export class Table {
-  // `act(verb, ids)` does something with jobs, `open(id)` shows one, `selects()` is told when the selection changes.
+  // `act(verb, ids)` acts on jobs, `open(id)` shows one, `selects()` is called when the selection changes.
   constructor(jobs, { act, open, selects, now }) {
     Object.assign(this, { jobs, act, open, selects, now });
-    this.rows = new Map(); // by id: those that are drawn
+    this.rows = new Map(); // the drawn ones, by id
     this.selected = new Set();
     this.active = null;
-    this.busy = new Map(); // what was asked of a job and is not answered
+    this.busy = new Map(); // pending requests, by job id
     this.prefix = `b${Math.random().toString(36).slice(2, 8)}`;
     this.node = this.build();
   }
@@ -55,7 +55,7 @@ export class Table {
     this.draw();
   }
 
-  // Draw the rows that are seen.
+  // Draw the visible rows.
   draw() {
     const { order } = this.jobs;
     this.body.style.height = `${order.length * ROW}px`;
@@ -65,7 +65,7 @@ export class Table {
     setAttribute(this.grid, "aria-rowcount", order.length + 1);
     const seen = new Set(order.slice(begin, end));
     for (const [id, row] of this.rows) if (!seen.has(id)) this.undraw(id, row);
-    let next = this.body.firstChild; // a screen reader reads them as they stand
+    let next = this.body.firstChild; // a screen reader reads them in document order
     for (let place = begin; place < end; place++) {
       const { node } = this.drawRow(order[place], place);
       if (node === next) next = next.nextSibling;
@@ -74,13 +74,13 @@ export class Table {
     this.drawHeads();
   }
 
-  // Forget what is no longer there.
+  // Forget jobs that no longer exist.
   forget() {
     for (const id of this.selected) if (!this.jobs.all.has(id)) this.selected.delete(id);
     if (this.active !== null && !this.jobs.all.has(this.active)) this.active = null;
   }
 
-  // What is seen stays under the pointer when jobs come above it.
+  // Keep the visible rows under the pointer when jobs are added above them.
   anchor() {
     const { scrollTop } = this.grid;
     const from = this.anchored;
@@ -123,12 +123,12 @@ export class Table {
     return row;
   }
 
-  // Fill what has changed; nothing where it is not seen.
+  // Refill the changed rows that are drawn.
   refresh(ids) {
     for (const id of ids) if (this.rows.has(id)) this.rows.get(id).fill(this.jobs.all.get(id));
   }
 
-  // The clocks of what runs.
+  // Update the elapsed times of running jobs.
   tick() {
     for (const row of this.rows.values()) row.tick();
   }
@@ -161,7 +161,7 @@ export class Table {
     if (extends_) this.selects();
   }
 
-  // From the row that was chosen last to this one.
+  // Select from the last chosen row to this one.
   selectTo(id) {
     const { order } = this.jobs;
     const [from, to] = [order.indexOf(this.active ?? id), order.indexOf(id)].sort((a, b) => a - b);
@@ -216,7 +216,7 @@ class Row {
     else this.table.activate(this.id);
   }
 
-  // A double-click has also selected a word.
+  // A double-click also selects a word.
   open() {
     getSelection().removeAllRanges();
     this.table.open(this.id);
@@ -248,7 +248,7 @@ class Row {
     this.tick();
   }
 
-  // Where both have no room, what was given keeps a share of it: in a sweep it is all that tells one job from another.
+  // If there is no room for both, the parameters keep a share of it: in a sweep, only they distinguish the jobs.
   fillJob(job) {
     const begin = job.call.indexOf("(");
     const given = begin < 0 ? "" : job.call.slice(begin);
@@ -259,7 +259,7 @@ class Row {
     this.given.style.minWidth = `min(${share}%, ${given.length}ch)`;
   }
 
-  // How far it is while it runs; else what it waits for, and why it failed.
+  // The progress while it runs; otherwise what it is waiting for, or why it failed.
   fillProgress(job) {
     const waits = [due(job), job.error].filter(Boolean).join(" · ");
     const words = this.progress.fill(this.table.jobs.progressOf(job), waits);

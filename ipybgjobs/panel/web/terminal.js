@@ -1,6 +1,6 @@
 // A small terminal for a log: colours, carriage returns, cursor up. Only lines that changed are drawn.
 
-// By ECMA-48: a control sequence that is known, any other, a string, a shorter escape; then what moves, and text.
+// According to ECMA-48: a known control sequence, any other, a string, a shorter escape; then cursor movements, and text.
 const SEQUENCE =
   /\x1b\[([\d;]*)([A-Za-z])|\x1b\[[0-?]*[ -\/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -\/]+[0-~]|\x1b[@-Z\\^_]|[\r\n\b]|[^\x1b\r\n\b]+|\x1b/g;
 const OPEN = /\x1b(?:\[[0-?]*[ -\/]*|\][^\x07\x1b]{0,2000}|[ -\/]*)?$/; // its rest comes with the next text
@@ -80,7 +80,7 @@ export class Terminal {
     this.reveal();
   }
 
-  // Show the end, if that is what was seen.
+  // Scroll to the end, if the end was visible before.
   reveal() {
     if (this.follows) this.node.scrollTop = this.node.scrollHeight;
   }
@@ -126,7 +126,7 @@ export class Terminal {
     else if (letter === "K") this.line().cut(numbers[0] === 2 ? 0 : this.column);
   }
 
-  // Of 256 colours the first 16 are the terminal's own; of others only that there is one is known.
+  // Of 256 colours, the first 16 are the terminal's own; any other is shown in the default colour.
   colours(numbers) {
     for (let at = 0; at < numbers.length; at++) {
       const number = numbers[at];

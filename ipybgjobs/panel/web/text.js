@@ -1,4 +1,4 @@
-// Numbers, times and states as a person would say them; the same words as the command line's.
+// Numbers, times and states for users, in the same words as the command line.
 
 const UNITS = [["d", 86400, "h", 3600], ["h", 3600, "m", 60], ["m", 60, "s", 1]];
 
@@ -14,7 +14,7 @@ export function duration(seconds) {
   return `${whole} s`;
 }
 
-// For what runs: whole seconds, so that it ticks evenly.
+// For running jobs: whole seconds, so that it ticks evenly.
 export function ticking(seconds) {
   return seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : duration(Math.floor(seconds));
 }
@@ -41,7 +41,7 @@ export function count(number, noun) {
   return number === 1 ? `1 ${noun}` : `${number.toLocaleString("en")} ${noun}s`;
 }
 
-// Where a job is, as the filters name it: a queued job that has failed before is "retrying".
+// The state of a job, as the filters name it: a queued job that has failed before is "retrying".
 export function phase(job) {
   return job.state === "queued" && job.attempt > 0 ? "retrying" : job.state;
 }
@@ -52,7 +52,7 @@ export function status(job) {
   return (job.attempt > 1 ? `${job.state}, ${job.attempt} of ${job.allowed}` : job.state) + where;
 }
 
-// What a queued job waits for beside a slot.
+// What a queued job waits for, apart from a slot.
 export function due(job) {
   if (job.state !== "queued") return "";
   if (job.blockers) return `after ${count(job.blockers, "job")}`;
@@ -68,7 +68,7 @@ export function elapsed(job, now) {
   return job.ended ? duration(Math.max(0, job.ended - job.started)) : ticking(now - job.started);
 }
 
-// How far a job is: share, time that is left, rate.
+// The progress of a job: share, remaining time, rate.
 export function far(progress) {
   const words = [];
   if (progress.share !== null) words.push(`${Math.round(progress.share * 100)} %`);

@@ -1,4 +1,4 @@
-// Above the table: how many jobs are in each state, which are shown, and what is done with those that are selected.
+// Above the table: the number of jobs in each state, the filters, and the actions on selected jobs.
 
 import { button, element, icon, relabel, setAttribute, setText, show } from "./elements.js";
 import { PHASES } from "./jobs.js";
@@ -63,7 +63,7 @@ export class Toolbar {
     return this.queue.value ? this.paused.includes(this.queue.value) : this.paused.length > 0;
   }
 
-  // How many jobs are selected, those that the filter hides not counted; and with them.
+  // `selected` is the number of selected jobs that are visible, `all` includes those that the filter hides.
   fill(selected = 0, all = 0) {
     for (const [name, { node, number }] of this.phases) {
       setText(number, this.jobs.counts[name].toLocaleString("en"));

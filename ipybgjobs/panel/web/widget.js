@@ -1,4 +1,4 @@
-// The entry of a notebook's widget.
+// The entry point of the notebook widget.
 
 import { mount } from "./mount.js";
 
@@ -17,7 +17,7 @@ export default {
   render({ model, el }) {
     const root = document.createElement("div");
     const id = model.get("fallback");
-    const hide = document.createElement("style"); // the static table is for where the panel is not alive
+    const hide = document.createElement("style"); // the static table is only for places where the panel is not alive
     if (id) hide.textContent = `[data-bgjobs="${CSS.escape(id)}"] { display: none; }`;
     el.append(hide, root);
     const board = mount(root, transport(model), model.get("first"));

@@ -1,0 +1,803 @@
+"""The panel and the card as users meet them: in a real JupyterLab and Notebook 7, in a real Chromium, by mouse and by keyboard.
+
+One server, one browser; each test has a notebook and a kernel of its own. Screenshots stay as output of the tests.
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from support.accessibility import violations
+from support.browser import SHOTS, SHOWN, TOKEN, Notebook, Server, chromium
+from support.place import DEADLINE, Place, end, until
+
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+
+APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A state folder, allowed jobs and an environment for a whole server."""
+    place = Place(tmp_path_factory.mktemp("home"))
+    place.module("gates")
+    place.allow(
+        {
+            "gates": ["ok", "gate", "fail", "flaky", "shows", "train_the_model_with_a_long_name"],
+            "ipybgjobs.Notebook": ["run"],
+        },
+        BackgroundJobs__queues={"default": 2, "gpu": 1},
+        BackgroundJobs__allow_notebook_code=True,
+        BackgroundJobs__allowed_notebooks=[f"{place.root}/**/*.ipynb"],
+    )
+    runtime = tempfile.mkdtemp(prefix="bgjobs-")
+    place.variables = os.environ | {
+        "IPYBGJOBS_STATE_DIR": str(place.state),
+        "IPYBGJOBS_CONFIG": str(place.config_file),
+        "JUPYTER_CONFIG_DIR": str(place.root / "jupyter"),
+        "JUPYTER_DATA_DIR": str(place.root / "jupyter-data"),
+        "JUPYTER_RUNTIME_DIR": runtime,
+        "IPYTHONDIR": str(place.root / "ipython"),
+        "PYTHONPATH": os.pathsep.join([str(place.code), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+    yield place
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    """A Jupyter server with JupyterLab and Notebook 7."""
+    chromium()
+    made = Server(home.root, home.variables)
+    yield made
+    made.close()
+    end(home)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser."""
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A page of its own; what fails in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    made = context.new_page()
+    made.set_default_timeout(DEADLINE * 1000)
+    errors = []
+    made.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
+    yield made
+    context.close()
+    server.end_kernels()
+    server.forget_theme()
+    assert not [
+        error for error in errors if "blob:" in error
+    ]  # where a widget's script is; the applications have faults of their own
+
+
+class Desk:
+    """The jobs of the server's user, from outside."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def run(self, *words):
+        command = [sys.executable, "-m", "ipybgjobs", *words]
+        done = subprocess.run(command, env=self.home.variables, cwd=self.home.code, capture_output=True, text=True, check=False)
+        return done.stdout
+
+    def show(self, key):
+        return json.loads(self.run("show", str(key), "--json"))
+
+    def end_all(self):
+        for job in json.loads(self.run("list", "--json")):
+            if job["state"] in ("queued", "running"):
+                self.run("cancel", str(job["id"]))
+        self.run("resume")
+
+
+@pytest.fixture
+def desk(home, server):
+    made = Desk(home)
+    yield made
+    made.end_all()
+
+
+@pytest.fixture(params=APPS)
+def app(request):
+    return request.param
+
+
+LOAD = "%load_ext ipybgjobs\nimport ipybgjobs as bg, os, time"
+
+
+def opened(server, page, app, name, *cells):
+    server.notebook(f"{name}.ipynb", LOAD, *cells)
+    notebook = Notebook(page, server, f"{name}.ipynb", APPS[app])
+    notebook.run(0)
+    return notebook
+
+
+def row(panel, job_id):
+    """The row of a job."""
+    return panel.locator(f'.b-job:has(.b-of-id:text-is("{job_id}"))')
+
+
+def state(panel, job_id):
+    return row(panel, job_id).locator(".b-of-state").inner_text()
+
+
+def said(panel):
+    return panel.locator(".b-status").inner_text()
+
+
+def submitted(desk, *words):
+    """Submit a job from outside, and return its id."""
+    return json.loads(desk.run("submit", "--json", *words))["id"]
+
+
+def shot(page, name, locator=None):
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    (locator or page).screenshot(path=str(SHOTS / f"{name}.png"))
+
+
+def wait_in(path):
+    """A cell that runs until a file is there, and lets nothing else run in the kernel's main thread."""
+    return f"while not os.path.exists({str(path)!r}): time.sleep(0.01)"
+
+
+# -- states, cancel and retry, while a cell runs -------------------------------------------------------------------------
+
+
+def test_states_arrive_and_buttons_work_while_a_long_cell_runs(server, page, desk, home, app):
+    gate, go = home.root / f"gate-{app}", home.root / f"go-{app}"
+    first = submitted(desk, "gates.gate", f"path={gate}", "--name", "train")
+    second = submitted(desk, "gates.gate", f"path={gate}.never")
+    broken = submitted(desk, "gates.fail", "message=no such file")
+    notebook = opened(server, page, app, f"busy-{app}", "%bgjobs", wait_in(go))
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: "running" in state(panel, first), "the first job running")
+    assert "queued" in state(panel, broken)
+    notebook.start(2)
+    assert notebook.prompt(2) == "[*]:"
+    gate.touch()  # the first ends, and the third gets its slot: all of it while the cell runs
+    until(lambda: "succeeded" in state(panel, first), "its end")
+    until(lambda: "failed" in state(panel, broken), "the end of the third")
+    row(panel, second).get_by_role("button", name=f"Cancel job {second}").click()
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()  # since it runs: what it has done would be lost
+    until(lambda: "cancelled" in state(panel, second), "the cancel")
+    until(lambda: said(panel) == f"job {second} was cancelled", "what came of it")
+    row(panel, broken).get_by_role("button", name=f"Retry job {broken}").click()
+    until(lambda: said(panel) == f"job {broken} retried", "the retry")
+    until(lambda: "failed, 2 of 2" in state(panel, broken), "its second attempt")
+    assert notebook.prompt(2) == "[*]:"
+    shot(page, f"{app}-busy")
+    go.touch()
+    until(lambda: notebook.prompt(2) != "[*]:", "the end of the cell")
+    assert [desk.show(key)["state"] for key in (first, second, broken)] == ["succeeded", "cancelled", "failed"]
+
+
+def test_where_the_kernel_can_not_hear_a_click_the_panel_says_so(server, page, desk, home):
+    job = submitted(desk, "gates.gate", f"path={home.root / 'deaf'}")
+    stop = "import signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    notebook = opened(server, page, "lab", "deaf", "%bgjobs", "print(os.getpid())", stop)
+    notebook.run(1)
+    notebook.run(2)
+    pid = int(notebook.output(2).inner_text())
+    panel = notebook.panel(1)
+    until(lambda: "running" in state(panel, job), "the job running")
+    notebook.start(3)
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", "a kernel that stands still")
+    row(panel, job).get_by_role("button", name=f"Cancel job {job}").click()
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()
+    until(lambda: "Waiting for the kernel" in said(panel), "the panel's word")
+    assert "cancelling" in state(panel, job)
+    assert "jupyter bgjobs cancel JOB" in said(panel)
+    shot(page, "lab-waiting", panel)
+    os.kill(pid, signal.SIGCONT)  # it goes on, and hears the click
+    until(lambda: "cancelled" in state(panel, job), "the cancel")
+    until(lambda: said(panel) == f"job {job} was cancelled", "what came of it")
+
+
+# -- what it shows ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_detail_has_the_log_as_it_comes_the_traceback_attempts_outputs_and_the_call(server, page, desk, home):
+    gate = home.root / "gate-detail"
+    job = submitted(desk, "gates.gate", f"path={gate}", "steps=8", "--name", "long one")
+    broken = submitted(desk, "gates.fail", "message=no such column")
+    notebook = opened(server, page, "lab", "detail", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: "50 %" in row(panel, job).inner_text(), "its progress")
+    row(panel, job).get_by_role("button", name=f"Open job {job}").click()
+    log = panel.locator(".b-pane-log .b-log")
+    until(lambda: "green waits" in log.inner_text() and "50%" in log.inner_text(), "its log")
+    assert log.locator(".t-fore-green").inner_text() == "green"
+    assert log.inner_text().count("steps:") == 1  # a bar that is drawn again stays one line
+    shot(page, "lab-detail")
+    gate.touch()
+    until(lambda: "100%" in log.inner_text() and "succeeded" in state(panel, job), "its end")
+    panel.get_by_role("tab", name="Attempts").click()
+    assert "succeeded" in panel.locator(".b-pane-attempts").inner_text()
+    panel.get_by_role("tab", name="Call").click()
+    code = panel.locator(".b-pane-call pre").inner_text()
+    assert "bg.submit(" in code
+    assert f"{gate}" in code
+    until(lambda: not panel.get_by_role("tab", name="Error").is_visible(), "no tab for an error")
+    row(panel, broken).dblclick()
+    until(lambda: "Traceback" in panel.locator(".b-pane-error").inner_text(), "the traceback")
+    assert "ValueError: no such column" in panel.locator(".b-pane-error .b-error").inner_text()
+    assert violations(page) == []
+
+
+def test_what_the_panel_copies_as_code_submits_the_job_again(server, page, desk):
+    job = submitted(desk, "gates.ok", "n=7")
+    desk.run("wait", str(job))
+    notebook = opened(server, page, "lab", "code", "%bgjobs", "exec(open('code.txt').read()); print(job.result())")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    row(panel, job).dblclick()
+    panel.get_by_role("tab", name="Call").click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.get_by_role("button", name="Copy as code").click()
+    until(lambda: "Copied" in said(panel), "the copy")
+    (server.folder / "code.txt").write_text(page.evaluate("navigator.clipboard.readText()"))
+    notebook.run(2)
+    assert notebook.output(2).inner_text().strip() == "7"
+
+
+def test_job_data_is_text_and_markup_that_a_job_displays_runs_no_script(server, page, desk):
+    evil = "<img src=x onerror=\"document.title='hacked'\">"
+    job = submitted(desk, "gates.shows", "--name", evil, f"markup=<b>bold</b>{evil}<script>document.title='hacked'</script>")
+    failed = submitted(desk, "gates.fail", f"message={evil}")
+    desk.run("wait", str(job), str(failed))
+    notebook = opened(server, page, "lab", "markup", "%bgjobs", f"bg.job({failed})")
+    notebook.run(1)
+    notebook.run(2)
+    panel = notebook.panel(1)
+    assert evil in row(panel, job).inner_text()
+    assert evil in row(panel, failed).inner_text()
+    row(panel, job).dblclick()
+    panel.get_by_role("tab", name="Outputs").click()
+    frame = panel.frame_locator(".b-pane-outputs iframe")
+    frame.locator("b").wait_for()
+    assert frame.locator("b").inner_text() == "bold"
+    assert "a line" in panel.locator(".b-pane-outputs").inner_text()
+    assert evil in notebook.panel(2).inner_text()
+    assert page.locator(".ipybgjobs img").count() == 0
+    assert page.evaluate("document.title") != "hacked"
+
+
+def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk, home):
+    gate = home.root / "gate-many"
+    runs = [submitted(desk, "gates.gate", f"path={gate}") for _ in range(2)]
+    waits = [submitted(desk, "gates.ok", f"n={number}", "--name", f"batch {number}") for number in range(3)]
+    other = submitted(desk, "gates.ok", "--queue", "gpu")
+    desk.run("wait", str(other))
+    notebook = opened(server, page, "lab", "many", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: all("running" in state(panel, job) for job in runs), "two jobs running")
+    ids = lambda: [int(text) for text in panel.locator(".b-job .b-of-id").all_inner_texts()]  # noqa: E731
+    shown = lambda: sorted(ids(), reverse=True)  # noqa: E731
+    panel.get_by_label("Filter by text").fill("batch")
+    until(lambda: shown() == waits[::-1], "those that match the text")
+    panel.get_by_label("Filter by text").fill("")
+    panel.locator('.b-phase[data-phase="running"]').click()
+    until(lambda: shown() == runs[::-1], "those that run")
+    panel.locator('.b-phase[data-phase="running"]').click()
+    panel.get_by_label("Queue", exact=True).select_option("gpu")
+    until(lambda: ids() == [other] or other in ids(), "those of a queue")
+    assert not {*runs, *waits} & {*ids()}
+    panel.get_by_role("button", name="Pause queue gpu").click()
+    until(lambda: "Queue gpu is paused." in panel.inner_text(), "the pause")
+    held = submitted(desk, "gates.ok", "--queue", "gpu")
+    until(lambda: row(panel, held).count() == 1 and "queued" in state(panel, held), "a job that the pause holds")
+    panel.get_by_role("button", name="Resume queue gpu").click()
+    until(lambda: "Queue gpu is paused." not in panel.inner_text(), "the end of the pause")
+    until(lambda: "succeeded" in state(panel, held), "the end of what was held")
+    panel.get_by_label("Queue", exact=True).select_option("")
+    for job in waits:
+        row(panel, job).locator(".b-box").click()
+    assert "3 selected" in panel.inner_text()
+    panel.get_by_label("Filter by text").fill("batch 1")
+    until(lambda: "1 selected, 2 more not shown" in panel.inner_text(), "what would be acted on")
+    panel.get_by_label("Filter by text").fill("")
+    until(lambda: "3 selected" in panel.inner_text(), "all three again")
+    panel.get_by_label("Priority of the selected jobs").fill("7")
+    panel.locator(".b-chosen").get_by_role("button", name="Set").click()
+    until(lambda: [desk.show(job)["priority"] for job in waits] == [7, 7, 7], "their priority")
+    panel.locator(".b-chosen").get_by_role("button", name="Cancel the selected jobs").click()  # nothing is lost: they wait
+    until(lambda: all("cancelled" in state(panel, job) for job in waits), "the cancel of all three")
+    shot(page, "lab-many", panel)
+    panel.locator(".b-chosen").get_by_role("button", name="Remove the selected jobs").click()
+    panel.locator(".b-confirm").get_by_role("button", name="No").click()
+    assert row(panel, waits[0]).count() == 1
+    panel.locator(".b-chosen").get_by_role("button", name="Remove the selected jobs").click()
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()
+    until(lambda: not {*waits} & {*ids()}, "the removal")
+    panel.get_by_role("button", name="Sort by id").click()
+    until(lambda: ids() == sorted(ids()), "the oldest first")
+    gate.touch()
+
+
+# -- keyboard, screen reader, themes, widths -------------------------------------------------------------------------------
+
+
+def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, page, desk, home, app):
+    job = submitted(desk, "gates.gate", f"path={home.root / f'gate-keys-{app}'}")
+    notebook = opened(server, page, app, f"keys-{app}", "%bgjobs", "1 + 1")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: "running" in state(panel, job), "the job running")
+    cells = page.locator(".jp-Notebook .jp-CodeCell").count()
+    panel.get_by_label("Filter by text").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+    page.keyboard.press("ArrowDown")
+    active = page.evaluate("document.activeElement.getAttribute('aria-activedescendant')")
+    assert page.locator(f"#{active}").locator(".b-of-id").inner_text() == str(job)
+    for key in "ddxab":
+        page.keyboard.press(key)
+    page.keyboard.press("Space")
+    assert page.locator(f"#{active}").get_attribute("aria-selected") == "true"
+    page.keyboard.press("Enter")  # opens it, and the focus is in its detail
+    until(lambda: panel.locator(".b-detail").is_visible(), "the detail")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Close details"
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Cancel this job"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Yes: Cancel running job")
+    page.keyboard.press("Enter")
+    until(lambda: "cancelled" in state(panel, job), "the cancel")
+    page.keyboard.press("Escape") if panel.locator(".b-detail").is_visible() else None
+    panel.get_by_role("tab", name="Log").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    until(lambda: not panel.locator(".b-detail").is_visible(), "the detail closed")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == cells
+    assert notebook.prompt(2) == "[ ]:"
+    file = server.folder / notebook.name
+    assert "data-bgjobs" not in file.read_text()
+    panel.get_by_label("Filter by text").focus()
+    page.keyboard.press("Control+s")
+    until(lambda: "data-bgjobs" in file.read_text(), "the notebook saved")
+    page.keyboard.type("ab")
+    page.keyboard.press("Escape")
+    assert panel.get_by_label("Filter by text").input_value() == ""
+    page.keyboard.press("Escape")
+    until(lambda: not page.evaluate("Boolean(document.activeElement.closest('.ipybgjobs'))"), "the focus out of the panel")
+    page.keyboard.press("b")  # a shortcut of the notebook's again
+    until(lambda: page.locator(".jp-Notebook .jp-CodeCell").count() == cells + 1, "a cell below")
+
+
+def test_axe_finds_nothing_wrong_light_and_dark(server, page, desk, home, app):
+    gate = home.root / f"gate-axe-{app}"
+    submitted(desk, "gates.gate", f"path={gate}", "--name", "train")
+    desk.run("wait", str(submitted(desk, "gates.fail", "--queue", "gpu")))
+    last = submitted(desk, "gates.ok", "--delay", "1h")
+    notebook = opened(server, page, app, f"axe-{app}", "%bgjobs", f"bg.job({last})")
+    notebook.run(1)
+    notebook.run(2)
+    panel = notebook.panel(1)
+    until(lambda: "50 %" in panel.inner_text(), "progress")
+    row(panel, last).locator(".b-box").click()
+    row(panel, last).dblclick()
+    panel.get_by_role("tab", name="Call").click()
+    until(lambda: "bg.submit" in panel.inner_text(), "the detail")
+    assert violations(page) == []
+    shot(page, f"{app}-light")
+    dark(page)
+    until(lambda: brightness(page, panel) < 100, "the dark theme")
+    assert violations(page) == []
+    shot(page, f"{app}-dark")
+    gate.touch()
+
+
+def test_markup_that_a_job_displays_is_seen_in_either_theme(server, page, desk):
+    job = submitted(desk, "gates.shows", "markup=<b>bold</b>")
+    desk.run("wait", str(job))
+    notebook = opened(server, page, "lab", "themes", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    row(panel, job).dblclick()
+    panel.get_by_role("tab", name="Outputs").click()
+    frame = panel.locator(".b-pane-outputs iframe")
+    panel.frame_locator(".b-pane-outputs iframe").locator("b").wait_for()
+    paper, darkest, _ = shades(frame)
+    assert paper > 250
+    assert darkest < 100
+    dark(page)
+    until(lambda: shades(frame)[0] < 50, "the panel's black")
+    until(lambda: shades(frame)[2] > 200, "light letters on it")
+
+
+def shades(locator):
+    """How bright most of something is, and its darkest and its brightest pixel, from 0 to 255."""
+    picture = until(lambda: _picture(locator), "a picture")
+    pixels = imread(io.BytesIO(picture), format="png")[..., :3].mean(axis=-1) * 255
+    return np.median(pixels), pixels.min(), pixels.max()
+
+
+def _picture(locator):
+    """A picture of something; None while it is drawn anew."""
+    from playwright.sync_api import Error
+
+    with contextlib.suppress(Error):
+        return locator.screenshot()
+
+
+def dark(page):
+    """Choose the dark theme, as its menu does."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-itemLabel", has_text="JupyterLab Dark").first.click()
+
+
+def brightness(page, locator):
+    colour = locator.evaluate("node => getComputedStyle(node).backgroundColor")
+    return sum(int(part) for part in colour.strip("rgba()").split(",")[:3]) / 3
+
+
+#: The titles that have not enough room.
+CUT_OFF = "header => [...header.children].filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"
+
+
+@pytest.mark.parametrize("width", [1500, 760, 480])
+def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, home, width):
+    job = submitted(desk, "gates.gate", f"path={home.root / 'narrow'}", "--name", "a job with a long name, since names are long")
+    page.set_viewport_size({"width": width, "height": 800})
+    notebook = opened(server, page, "notebook", f"narrow-{width}", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: "running" in state(panel, job), "the job running")
+    assert row(panel, job).get_by_role("button", name=f"Cancel job {job}").is_visible()
+    box, button = panel.bounding_box(), row(panel, job).get_by_role("button", name=f"Open job {job}").bounding_box()
+    assert button["x"] + button["width"] <= box["x"] + box["width"]
+    assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    assert panel.locator(".b-grid").evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    assert panel.locator(".b-header").evaluate(CUT_OFF) == []
+    row(panel, job).dblclick()
+    until(lambda: panel.locator(".b-detail").is_visible(), "the detail")
+    assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+    assert violations(page) == []
+    shot(page, f"width-{width}", panel)
+
+
+SWEEP = (
+    "group = bg.submit_many('gates.train_the_model_with_a_long_name', bg.grid(rate=[round(0.001 * n, 3) for n in range(1, 31)]), "
+    "common={'path': '/data/sets/2026/all-of-the-images'}, delay='1h')\ngroup.id"
+)
+
+#: What of the jobs' parameters is seen, cut at the end of its cell.
+SEEN = """panel => [...panel.querySelectorAll(".b-job .b-given")].map((given) => {
+    const range = document.createRange(), text = given.firstChild, end = given.getBoundingClientRect().right - 8;
+    for (let length = text.length; ; length--) {
+        range.setStart(text, 0);
+        range.setEnd(text, length);
+        if (length === 0 || range.getBoundingClientRect().right <= end) return text.data.slice(0, length);
+    }
+})"""
+
+
+def test_jobs_of_a_sweep_can_be_told_apart_in_a_narrow_panel(server, page, desk, home):
+    page.set_viewport_size({"width": 848, "height": 1000})
+    notebook = opened(server, page, "lab", "sweep", SWEEP, "%bgjobs", "group.cancel();")
+    notebook.run(1)
+    notebook.run(2)
+    panel = notebook.panel(2)
+    until(lambda: panel.locator(".b-job").count() > 10, "the rows")
+    seen = [text for text in panel.evaluate(SEEN) if text.startswith("(rate=")]
+    shot(page, "lab-sweep")
+    assert len(seen) > 10
+    assert len({text.partition(",")[0] for text in seen}) == len(seen)
+    notebook.run(3)
+
+
+# -- reload, restart, several, no kernel -----------------------------------------------------------------------------------
+
+
+def test_after_a_reload_of_the_page_the_panel_lives_again(server, page, desk, home):
+    gate = home.root / "gate-reload"
+    job = submitted(desk, "gates.gate", f"path={gate}")
+    notebook = opened(server, page, "lab", "reload", "%bgjobs", f"bg.job({job})")
+    notebook.run(1)
+    notebook.run(2)
+    until(lambda: "running" in state(notebook.panel(1), job), "the job running")
+    saved(notebook)
+    page.reload()
+    notebook.wait_until_ready()
+    until(lambda: notebook.cell(1).locator(".ipybgjobs").count() == 1, "the panel after the reload")
+    until(lambda: "running" in state(notebook.panel(1), job), "the job after the reload")
+    gate.touch()
+    until(lambda: "succeeded" in state(notebook.panel(1), job), "its end, live")
+    until(lambda: "succeeded" in notebook.panel(2).inner_text(), "its end, on the card")
+    notebook.panel(2).get_by_role("button", name="Show log").click()
+    until(lambda: "green waits" in notebook.panel(2).inner_text(), "its log, on the card")
+
+
+def saved(notebook):
+    """Save the notebook, and wait until it is."""
+    path = notebook.server.folder / notebook.name
+    before = path.stat().st_mtime_ns
+    notebook.cell(0).locator(".jp-InputPrompt").click()
+    notebook.save()
+    until(lambda: path.stat().st_mtime_ns != before and is_whole(path), "the saved file")
+
+
+def is_whole(path):
+    """Whether a file is a notebook: a server writes it in place."""
+    try:
+        return "cells" in json.loads(path.read_text())
+    except ValueError:
+        return False
+
+
+def test_a_restarted_kernel_leaves_a_snapshot_that_says_so_and_a_new_panel_shows_the_same_truth(server, page, desk, home):
+    gate = home.root / "gate-restart"
+    job = submitted(desk, "gates.gate", f"path={gate}")
+    notebook = opened(server, page, "lab", "restart", "%bgjobs", "%reload_ext ipybgjobs\n%bgjobs")
+    notebook.run(1)
+    until(lambda: "running" in state(notebook.panel(1), job), "the job running")
+    server.get(f"/api/kernels/{notebook.session()['kernel']['id']}/restart", "POST")
+    until(notebook.is_connected, "the kernel again")
+    until(lambda: notebook.prompt(1) != "[*]:", "an idle notebook")
+    old = notebook.cell(1).locator(".ipybgjobs")
+    if old.count():  # JupyterLab keeps what it drew: it must not pretend to be live
+        row(notebook.panel(1), job).get_by_role("button", name=f"Cancel job {job}").click()
+        notebook.panel(1).locator(".b-confirm").get_by_role("button", name="Yes").click()
+        until(lambda: "Waiting for the kernel" in said(notebook.panel(1)), "the old panel's word")
+    notebook.run(0)
+    notebook.run(2)
+    until(lambda: "running" in state(notebook.panel(2), job), "the same job")
+    row(notebook.panel(2), job).get_by_role("button", name=f"Cancel job {job}").click()
+    notebook.panel(2).locator(".b-confirm").get_by_role("button", name="Yes").click()
+    panel = notebook.panel(2)  # JupyterLab calls a subshell of the kernel before, where it was restarted from elsewhere
+    until(lambda: "cancelled" in state(panel, job) or "Waiting for" in said(panel), "the cancel, or a word")
+    gate.touch()
+    until(lambda: not state(panel, job).startswith("running"), "its end")
+    until(lambda: "cancelled" in state(panel, job) or "reload this page" in said(panel), "the cancel, or what to do")
+
+
+def test_several_panels_and_several_kernels_show_the_same(server, page, browser, desk, home):
+    gate = home.root / "gate-two"
+    notebook = opened(server, page, "lab", "one", "%bgjobs", "%bgjobs")
+    notebook.run(1)
+    notebook.run(2)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    other = opened(server, context.new_page(), "notebook", "two", "%bgjobs")
+    other.run(1)
+    panels = [notebook.panel(1), notebook.panel(2), other.panel(1)]
+    job = submitted(desk, "gates.gate", f"path={gate}")
+    until(lambda: all(row(panel, job).count() and "running" in state(panel, job) for panel in panels), "the job in all three")
+    row(panels[2], job).get_by_role("button", name=f"Cancel job {job}").click()
+    panels[2].locator(".b-confirm").get_by_role("button", name="Yes").click()
+    until(lambda: all("cancelled" in state(panel, job) for panel in panels), "its cancel in all three")
+    context.close()
+
+
+def test_a_notebook_without_a_kernel_shows_the_last_table_and_no_loading_widget(server, page, browser, desk, app):
+    job = submitted(desk, "gates.ok", "n=3", "--name", "kept in the file")
+    desk.run("wait", str(job))
+    notebook = opened(server, page, app, f"kept-{app}", "%bgjobs", f"bg.job({job})")
+    notebook.run(1)
+    notebook.run(2)
+    until(lambda: row(notebook.panel(1), job).count(), "the panel")
+    assert notebook.output(1).locator("[data-bgjobs]").is_hidden()  # the static table, while the panel is alive
+    saved(notebook)
+    server.end_kernels()
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    alone = context.new_page()
+    for what in ("sessions", "kernels"):
+        alone.route(f"**/api/{what}*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    alone.goto(f"{server.address}/{APPS[app].format(name='alone')}/{notebook.name}?token={TOKEN}")
+    cell = alone.locator(f"{SHOWN} .jp-CodeCell").nth(1)
+    table = cell.locator("[data-bgjobs] table").first  # another one holds those that are folded away
+    table.wait_for(timeout=DEADLINE * 1000)
+    assert "kept in the file" in table.inner_text()
+    assert "Loading widget" not in cell.inner_text()
+    card = alone.locator(f"{SHOWN} .jp-CodeCell").nth(2)
+    until(lambda: "kept in the file" in card.inner_text(), "the card, which is drawn a moment later")
+    shot(alone, f"{app}-no-kernel")
+    context.close()
+
+
+def test_an_exported_notebook_is_readable(server, page, desk, home):
+    job = submitted(desk, "gates.ok", "n=3", "--name", "exported")
+    desk.run("wait", str(job))
+    notebook = opened(server, page, "lab", "export", "%bgjobs", f"bg.job({job})")
+    notebook.run(1)
+    notebook.run(2)
+    saved(notebook)
+    path = server.folder / "export.ipynb"
+    nbformat.validate(nbformat.read(path, as_version=4))
+    for kind in ("html", "markdown"):
+        command = [sys.executable, "-m", "nbconvert", "--to", kind, "--stdout", "--log-level=ERROR", str(path)]
+        text = subprocess.run(command, env=home.variables, capture_output=True, text=True, check=True).stdout
+        assert text.count("exported") >= 2
+        assert "<ipybgjobs" not in text
+        assert "Panel(" not in text
+        assert "Loading widget" not in text
+
+
+# -- cells and notebooks as jobs -------------------------------------------------------------------------------------------
+
+
+def test_what_a_cell_shows_as_a_job_appears_below_it_live_and_is_there_after_a_reload(server, page, desk, home):
+    go = home.root / "go-cell"
+    code = f"""
+        %%bgjob --name cell --out total
+        import os, time
+        from IPython.display import HTML, display
+        print("before")
+        display(HTML("<b>bold</b>"))
+        while not os.path.exists({str(go)!r}): time.sleep(0.02)
+        print("after")
+        total = 6 * 7
+    """
+    notebook = opened(server, page, "lab", "celljob", textwrap.dedent(code).strip(), "total")
+    notebook.run(1)
+    below = notebook.output(1)
+    until(lambda: "before" in below.inner_text() and below.locator("b", has_text="bold").count() == 1, "its outputs, live")
+    until(lambda: "running" in notebook.panel(1).inner_text(), "its card")
+    saved(notebook)
+    page.reload()
+    notebook.wait_until_ready()
+    until(lambda: "before" in notebook.output(1).inner_text(), "what it had shown, after the reload")
+    until(lambda: "running" in notebook.panel(1).inner_text(), "its card, live again")
+    shown = notebook.panel(1).locator(".b-pane-outputs")
+    until(lambda: "before" in shown.inner_text(), "what it shows from now on, in its card: the page knows nothing of the cell")
+    there = page.url
+    page.goto("about:blank")
+    go.touch()
+    desk.run("wait", "cell")
+    page.goto(there)
+    notebook.wait_until_ready()
+    until(lambda: "after" in shown.inner_text(), "what it has shown while nobody looked")
+    assert "succeeded" in notebook.panel(1).inner_text()
+    notebook.run(2)
+    assert "42" in notebook.output(2).inner_text()
+    shot(page, "lab-cell")
+    page.reload()
+    notebook.wait_until_ready()
+    until(lambda: "succeeded" in notebook.panel(1).inner_text(), "its card")
+    notebook.panel(1).get_by_role("button", name="Show log").click()  # which is heard after what comes by itself
+    assert notebook.panel(1).get_by_role("tab", name="Log").get_attribute("aria-selected") == "true"
+
+
+def test_the_output_of_a_notebook_that_ran_as_a_job_opens_in_jupyterlab_with_its_figures(server, page, desk, home):
+    cells = ["steps = 3", "import matplotlib.pyplot as plt", "plt.plot(range(steps)); plt.show()", "print('last', steps)"]
+    path = server.notebook("work.ipynb", *cells)
+    made = nbformat.read(path, as_version=4)
+    made.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(made, path)
+    job = submitted(
+        desk, "ipybgjobs.Notebook.run", f"path={path}", "parameters={'steps': 5}", f"output={server.folder}/done.ipynb"
+    )
+    desk.run("wait", str(job))
+    assert desk.show(job)["state"] == "succeeded"
+    notebook = Notebook(page, server, "done.ipynb")
+    until(lambda: notebook.page.locator(f"{SHOWN} .jp-CodeCell img").count() == 1, "its figure")
+    assert "last 5" in page.locator(SHOWN).inner_text()
+    shot(page, "lab-notebook-job")
+
+
+# -- twenty thousand -------------------------------------------------------------------------------------------------------
+
+FILL = textwrap.dedent(
+    """
+    import sys
+    from ipybgjobs.client.client import client
+    folder = client().folder()
+    database = client().database(folder)
+    [job] = database.read("SELECT * FROM jobs WHERE name = 'pattern'")
+    columns = [name for name in job.keys() if name not in ("id", "uid", "name")]
+    names, values = ", ".join(columns), [job[name] for name in columns]
+    marks = ", ".join("?" * (len(columns) + 2))
+    with database.transaction() as connection:
+        connection.executemany(
+            f"INSERT INTO jobs (uid, name, {names}) VALUES ({marks})",
+            [(f"{number:032}", f"old {number}", *values) for number in range(int(sys.argv[1]))],
+        )
+    """
+)
+
+
+#: Notes which rows are touched at all.
+WATCH_ROWS = """node => {
+    window.changes = new Set();
+    const note = ({ target }) => {
+        const row = (target.nodeType === 1 ? target : target.parentElement).closest(".b-job");
+        if (row) window.changes.add(row.id);
+    };
+    const all = { subtree: true, childList: true, attributes: true, characterData: true };
+    new MutationObserver((changes) => changes.forEach(note)).observe(node, all);
+}"""
+
+
+def test_twenty_thousand_jobs_scroll_with_a_handful_of_rows_and_one_change_redraws_one(server, page, desk, home):
+    desk.run("wait", str(submitted(desk, "gates.ok", "--name", "pattern")))
+    subprocess.run([sys.executable, "-c", FILL, "20500"], env=home.variables, check=True)
+    gate = home.root / "gate-20000"
+    job = submitted(desk, "gates.gate", f"path={gate}", "--name", "the newest")
+    notebook = opened(server, page, "lab", "twenty", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: said(panel).startswith("The newest 20,000 of 20,5"), "all that a panel holds")
+    until(lambda: "running" in state(panel, job), "the job running")
+    rows = panel.locator(".b-job")
+    assert rows.count() < 40
+    panel.locator(".b-grid").evaluate("node => { node.scrollTop = 300000; }")
+    until(lambda: "old " in rows.first.inner_text() and rows.count() < 40, "rows in the middle")
+    panel.locator(".b-grid").evaluate("node => { node.scrollTop = 0; }")
+    until(lambda: row(panel, job).count() == 1, "the newest again")
+    panel.evaluate(WATCH_ROWS)
+    gate.touch()
+    until(lambda: "succeeded" in state(panel, job), "its end")
+    assert len(page.evaluate("[...window.changes]")) == 1
+    panel.get_by_label("Filter by text").fill("old 19999")
+    until(lambda: rows.count() == 1, "the one that matches")
+    shot(page, "lab-20000", panel)
+
+
+def test_closing_the_panel_ends_the_work_for_it_and_showing_it_again_begins_it(server, page, desk):
+    threads = "import threading; print([t.name for t in threading.enumerate() if t.name == 'ipybgjobs-panel'])"
+    notebook = opened(server, page, "lab", "closing", "%bgjobs", threads, "%bgjobs")
+    notebook.run(1)
+    until(lambda: notebook.panel(1).is_visible(), "the panel")
+    notebook.run(2)
+    assert "ipybgjobs-panel" in notebook.output(2).inner_text()
+    page.evaluate(
+        "() => { document.querySelectorAll('.jp-Notebook .jp-CodeCell')[1].querySelector('.ipybgjobs').scrollIntoView(); }"
+    )
+    clear_output(page, notebook, 1)
+
+    def ended():
+        notebook.run(2)
+        return "ipybgjobs-panel" not in notebook.output(2).inner_text()
+
+    until(ended, "the end of the thread")
+    notebook.run(3)
+    job = submitted(desk, "gates.ok")
+    until(lambda: row(notebook.panel(3), job).count() and "succeeded" in state(notebook.panel(3), job), "a live panel again")
+
+
+def clear_output(page, notebook, number):
+    notebook.cell(number).locator(".jp-InputPrompt").click()
+    page.get_by_role("menuitem", name="Edit", exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text="Clear Cell Output").first.click()
+    until(lambda: notebook.cell(number).locator(".ipybgjobs").count() == 0, "an empty output")
+
+
+def test_nothing_is_loaded_from_elsewhere(server, page, desk):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    notebook = opened(server, page, "lab", "offline", "%bgjobs")
+    notebook.run(1)
+    until(lambda: notebook.panel(1).is_visible(), "the panel")
+    elsewhere = [url for url in asked if not url.startswith((server.address, "data:", "blob:"))]
+    assert elsewhere == []

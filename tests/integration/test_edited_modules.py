@@ -1,0 +1,173 @@
+"""Modules that changed since they were imported, or that only one folder leads to."""
+
+import contextlib
+import os
+import time
+
+import pytest
+
+import ipybgjobs as bg
+from ipybgjobs.targets import inspection_process
+from support.refusals import refused
+
+# -- a module that counts from one folder only --------------------------------------------------------------------------
+
+
+def library(folder, text, marker=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    line = f"open({str(marker)!r}, 'w').close()\n" if marker else ""
+    (folder / "library.py").write_text(f"{line}class Thing:\n    def run(self):\n        return {text!r}\n")
+
+
+def test_a_module_is_taken_from_the_folder_that_its_entry_names(place):
+    library(place.root / "shared", "the right one")
+    library(place.code, "another", place.root / "ran")
+    place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    assert bg.submit("library.Thing.run").result(60) == "the right one"
+    assert not (place.root / "ran").exists()
+
+
+@pytest.mark.parametrize("allowed_folder", ["shared", "cod"])
+def test_a_module_found_anywhere_else_is_refused_and_its_code_does_not_run(place, allowed_folder):
+    (place.root / allowed_folder).mkdir()
+    library(place.code, "another", place.root / "ran")
+    place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / allowed_folder)}})
+    with refused(place, bg.JobNotAllowed, f"library is allowed only from .*{allowed_folder}, but it is not there"):
+        bg.submit("library.Thing.run")
+    assert not (place.root / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["package", "namespace"])
+def test_code_from_elsewhere_does_not_run_in_the_place_of_a_folder_without_init(place, kind):
+    library(place.root / "shared" / "pack", "the right one")
+    library(place.code / "pack", "another", place.root / "ran")
+    if kind == "package":
+        (place.code / "pack" / "__init__.py").write_text(f"open({str(place.root / 'ran')!r}, 'w').close()\n")
+    else:
+        (place.root / "shared" / "pack" / "library.py").unlink()
+    place.allow({"pack.library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    with contextlib.suppress(bg.JobNotAllowed, bg.InvalidTarget):
+        assert bg.submit("pack.library.Thing.run").result(60) == "the right one"
+    assert not (place.root / "ran").exists()
+
+
+@pytest.mark.parametrize("link", ["library.py", "pack/library.py", "pack/__init__.py"])
+def test_a_module_that_is_a_link_out_of_its_folder_is_refused_before_it_runs(place, link):
+    library(place.root / "elsewhere", "another", place.root / "ran")
+    target = place.root / "shared" / link
+    (place.root / "shared" / "pack").mkdir(parents=True)
+    (place.root / "shared" / "pack" / "__init__.py").touch()
+    target.unlink(missing_ok=True)
+    target.symlink_to(place.root / "elsewhere" / "library.py")
+    key = {"library.py": "library.Thing", "pack/library.py": "pack.library.Thing", "pack/__init__.py": "pack.Thing"}[link]
+    place.allow({key: {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    with refused(place, bg.JobNotAllowed, "is allowed only from .*shared, but it was found in .*elsewhere/library.py"):
+        bg.submit(f"{key}.run")
+    assert not (place.root / "ran").exists()
+
+
+def test_a_folder_without_init_below_a_package_of_the_named_folder_is_a_part_of_it(place):
+    library(place.root / "shared" / "pack" / "part", "the right one")
+    (place.root / "shared" / "pack" / "__init__.py").touch()
+    place.allow({"pack.part.library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    assert bg.submit("pack.part.library.Thing.run").result(60) == "the right one"
+
+
+# -- edited source ------------------------------------------------------------------------------------------------------
+
+
+def test_an_edited_module_just_works(place):
+    place.module("draft", "def run(a): return ['old', a]")
+    place.allow({"draft": ["run"]})
+    assert bg.submit("draft.run", {"a": 1}).result(60) == ["old", 1]
+    place.module("draft", "def run(a, b): return ['new', a, b]")
+    assert bg.submit("draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
+    with pytest.raises(bg.InvalidParameters, match="missing the required parameter b"):
+        bg.submit("draft.run", {"a": 1})
+
+
+def test_an_edited_base_class_in_another_module_just_works(place):
+    place.module("base", "class Base:\n    def run(self, a): return ['old', a]")
+    place.module("draft", "from base import Base\nclass Draft(Base): pass")
+    place.allow({"draft.Draft": ["run"]})
+    assert bg.submit("draft.Draft.run", {"a": 1}).result(60) == ["old", 1]
+    place.module("base", "class Base:\n    def run(self, a, b): return ['new', a, b]")
+    assert bg.submit("draft.Draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
+
+
+def test_a_module_that_was_broken_works_once_it_is_mended(place):
+    place.module("draft", "def run(:")
+    place.allow({"draft": ["run"]})
+    with refused(place, bg.InvalidTarget, "SyntaxError"):
+        bg.submit("draft.run")
+    place.module("draft", "def run(): return 'mended'")
+    assert bg.submit("draft.run").result(60) == "mended"
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """The fresh processes that were asked; each runs."""
+    found, ask = [], inspection_process.ask
+    monkeypatch.setattr(inspection_process, "ask", lambda question: found.append(1) or ask(question))
+    return found
+
+
+def later(path, seconds):
+    """Give a file a date that no file had before it."""
+    date = time.time() + seconds
+    os.utime(path, (date, date))
+
+
+def test_a_module_that_was_only_touched_is_not_looked_at_in_a_fresh_process(place, looks):
+    path = place.module("draft", "def run(a): return a")
+    place.allow({"draft": ["run"]})
+    bg.submit("draft.run", {"a": 1})
+    for seconds in (5, 10):
+        later(path, seconds)
+        bg.submit("draft.run", {"a": 2})
+    assert looks == []
+
+
+def test_an_edited_module_is_imported_once_in_a_fresh_process_and_not_at_every_submit(place, looks):
+    path = place.module("draft", "def run(a): return a")
+    place.allow({"draft": ["run"]})
+    bg.submit("draft.run", {"a": 1})
+    place.module("draft", "def run(a: int, b: list[int] | None = None): return [a, b]")
+    later(path, 5)
+    assert bg.submit("draft.run", {"a": "1"}).result(60) == [1, None]
+    later(path, 10)  # a touch
+    assert bg.submit("draft.run", {"a": "2", "b": ["3"]}).result(60) == [2, [3]]
+    with pytest.raises(bg.InvalidParameters, match=r"run\(\): a='x' does not fit int"):
+        bg.submit("draft.run", {"a": "x"})
+    assert len(looks) == 1
+    place.module("draft", "def run(c): return c")
+    later(path, 15)
+    assert bg.submit("draft.run", {"c": 4}).result(60) == 4
+    assert len(looks) == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import enum\nclass Kind(enum.Enum):\n    A = 'a'\ndef run(a: Kind = Kind.A): return a.value",
+        "class Job:\n    def run(self, a='a'): return a\n    @classmethod\n    def on_submit(cls, method, params): return params",
+    ],
+    ids=["a type of its own", "parameters that the class prepares"],
+)
+def test_what_only_the_edited_module_itself_can_say_is_asked_each_time(place, looks, source):
+    target = "draft.Job.run" if "Job" in source else "draft.run"
+    path = place.module("draft", source)
+    place.allow({"draft": ["run"], "draft.Job": ["run"]})
+    bg.submit(target)
+    place.module("draft", f"{source}  # edited")
+    later(path, 5)
+    assert [bg.submit(target, {"a": "a"}).result(60) for _ in range(2)] == ["a", "a"]
+    assert len(looks) == 2
+
+
+def test_a_module_from_a_named_folder_is_looked_at_once(place, looks):
+    library(place.root / "shared", "the right one")
+    place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / "shared")}})
+    jobs = [bg.submit("library.Thing.run") for _ in range(3)]
+    assert [job.result(60) for job in jobs] == ["the right one"] * 3
+    assert len(looks) == 1

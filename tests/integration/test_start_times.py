@@ -1,0 +1,44 @@
+"""Jobs that start after a delay, or at a time of the calendar."""
+
+import datetime as dt
+import time
+
+import pytest
+
+import ipybgjobs as bg
+from support.attempts import started
+
+
+@pytest.fixture
+def zone(monkeypatch):
+    """Half an hour off everybody else's."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    yield dt.timezone(dt.timedelta(hours=5, minutes=30))
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_job_starts_at_a_time_of_the_calendar_and_says_it_with_its_zone(control, zone):
+    at = dt.datetime.now(zone) + dt.timedelta(seconds=1.2)
+    elsewhere = at.astimezone(dt.timezone(dt.timedelta(hours=-3)))
+    jobs = [bg.submit("control.note", at=each) for each in (str(at.replace(tzinfo=None)), at, elsewhere.isoformat())]
+    assert {job.status for job in jobs} == {f"queued, starts at {at:%Y-%m-%d %H:%M:%S} IST"}
+    control.crash()
+    assert all(started(job.wait(60)) >= at.timestamp() - 0.001 for job in jobs)
+
+
+def test_a_clock_s_time_is_the_next_one(control, zone):
+    then = dt.datetime.now(zone) - dt.timedelta(minutes=2)
+    job = bg.submit("control.note", at=f"{then:%H:%M}")
+    assert job.status == f"queued, starts at {then + dt.timedelta(days=1):%Y-%m-%d %H:%M}:00 IST"
+    job.cancel()
+
+
+def test_a_delay_is_kept_whatever_the_supervisor_goes_through(control):
+    before = time.time()
+    job = bg.submit("control.note", delay="1s")
+    assert job.status.startswith("queued, starts at ")
+    control.crash()
+    job.result(60)
+    assert started(job) >= before + 1

@@ -1,0 +1,98 @@
+"""Supervisors, fork servers and workers of a test's place: found, stopped, killed and seen gone."""
+
+import contextlib
+import json
+import os
+import signal
+from pathlib import Path
+
+from ipybgjobs.system import identity, wakeup
+
+from .place import Place, until
+from .rows import attempt_folder
+
+
+def of_role(place: Place, role: str) -> list[int]:
+    """PIDs of the place's processes of a role; a fork of a fork server, which bears its command line, is none."""
+    return [pid for pid in _bearing(place, role) if not _writes_log(pid)]
+
+
+def forks(place: Place) -> list[int]:
+    """PIDs of forks of fork servers: attempts' processes."""
+    return [pid for pid in _bearing(place, "forkserver") if _writes_log(pid)]
+
+
+def _bearing(place: Place, role: str) -> list[int]:
+    return [pid for pid, line in place.processes().items() if f" {role} " in f"{line} "]
+
+
+def _writes_log(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/1").endswith("output.log")
+    except OSError:
+        return True
+
+
+def worker(place: Place, job_id: int = 1) -> int:
+    """The PID of an attempt's process."""
+    started = attempt_folder(place, job_id) / "started.json"
+    until(started.exists, "the start marker")
+    return int(json.loads(started.read_text())["process"]["pid"])
+
+
+def alive(pid: int) -> bool:
+    state = identity.look(pid)
+    return state is not None and state.state not in "ZX"
+
+
+def stopped(pid: int) -> bool:
+    state = identity.look(pid)
+    return state is not None and state.state == "T"
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal; to one that has gone already is fine."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def kill(pid: int) -> None:
+    """End a process, and see it gone."""
+    send(pid, signal.SIGKILL)
+    until(lambda: not alive(pid), f"the end of {pid}")
+
+
+def kill_helpers(place: Place) -> None:
+    """End fork servers and supervisors; none of them starts another, as all are stopped first."""
+    while pids := [pid for role in ("forkserver", "supervisor") for pid in of_role(place, role)]:
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                send(pid, number)
+        until(lambda pids=pids: not any(map(alive, pids)), "the end of supervisors and fork servers")
+
+
+def wake(place: Place) -> None:
+    """Have the supervisor look now."""
+    wakeup.send(str(place.state))
+
+
+def has_socket(place: Place) -> bool:
+    return any(place.state.glob("wakeup*.sock"))
+
+
+def forge_start(place: Place, pid: int, **changes: object) -> Path:
+    """Let the start marker name another process, as if the worker's PID had been given away."""
+    path = attempt_folder(place) / "started.json"
+    started = json.loads(path.read_text())
+    started["process"]["pid"] = pid
+    started["process"] |= changes.pop("process", {})
+    forged = path.with_suffix(".forged")
+    forged.write_text(json.dumps(started | changes))
+    forged.rename(path)
+    return path
+
+
+def end_attempts(place: Place) -> None:
+    """A supervisor and its fork server may stay for the next test; an attempt, and what it has started, may not."""
+    helpers = lambda: {*of_role(place, "supervisor"), *of_role(place, "forkserver")}  # noqa: E731 - asked again and again
+    until(lambda: place.processes().keys() <= helpers(), "the end of what the test has started", 15.0)
