@@ -100,8 +100,8 @@ def test_an_explanation_does_not_call_on_submit_and_says_so(net, is_edited):
     values = found.to_json()
     assert values["submit_hook"] == "not called"
     assert [(each["name"], each["value"], each["from"]) for each in values["params"]] == [
-        ("url", "'bad'", "as given, by the annotation str"),
-        ("tries", "5", "as given, by the annotation int"),
+        ("url", "'bad'", "as given, converted by the annotation str"),
+        ("tries", "5", "as given, converted by the annotation int"),
     ]
     assert calls_of_on_submit(net) == []
 
