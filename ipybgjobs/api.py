@@ -146,9 +146,9 @@ def submit_many(
     name : str, optional
         A name to find the group by.
     **options : Any
-        Options of `submit`, for every job. ``unique=True``: each job's target and parameters are its key; a duplicate refuses the
-        whole group, or with ``on_duplicate="replace"`` is replaced. Not a key as text, ``on_duplicate="existing"`` or ``reuse``:
-        all jobs of a group are its own.
+        Options of `submit`, for every job. With ``unique=True``, the target and parameters of each job are its key; a duplicate
+        refuses the whole group, or is replaced with ``on_duplicate="replace"``. A key as text, ``on_duplicate="existing"`` and
+        ``reuse`` are refused: a group has no jobs but its own.
 
     Returns
     -------

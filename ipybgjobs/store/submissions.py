@@ -158,7 +158,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
 
 
 def _free_key(connection: sqlite3.Connection, job: Submission, number: int) -> None:
-    """Have the unique key of a job of a group free, or refuse the group."""
+    """Free the unique key of a job of a group, or refuse the group."""
     holder = _holder(connection, job.unique_key)
     if holder is None:
         return
@@ -171,7 +171,7 @@ def _free_key(connection: sqlite3.Connection, job: Submission, number: int) -> N
 
 
 def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
-    """Have a job of a group come after those also that have given it their unique key."""
+    """Make a job of a group depend also on the jobs that gave it their unique key."""
     leaving = _leaving(connection, job.unique_key) if job.unique_key is not None else []
     if not leaving:
         return

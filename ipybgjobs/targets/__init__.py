@@ -19,13 +19,13 @@ demands
 import_path
     The ``sys.path`` that a job gets.
 inspection
-    Looking at an allowed target, whatever tells about it: it exists, and these parameters fit.
+    Inspecting an allowed target, from several sources: it exists, and these parameters fit.
 inspection_cache
     What a fresh process found out about a target, while its files are the same.
 inspection_process
-    The process of its own that looks at a target, asked and answering.
+    The separate process that inspects a target: asking it, and its answer.
 inspection_steps
-    What is asked about calls of a target, and the steps to the answer.
+    The request to inspect calls of a target, its result, and the steps between.
 loaded_modules
     Whether what this process has imported is still as it is on disk.
 origin
@@ -37,7 +37,7 @@ source
 submit_hook
     The step in which a class's ``on_submit`` prepares parameters.
 target_rules
-    What our own classes ask of a call beyond the allowlist.
+    What the package's own classes require of a call beyond the allowlist.
 target_signature
-    What a target takes and needs, as a frozen value.
+    The signature of a target, as a frozen value.
 """

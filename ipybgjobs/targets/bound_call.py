@@ -1,4 +1,4 @@
-"""Calls whose parameters fit a target's signature, converted; frozen. It calls nothing but what `binding` does."""
+"""Calls with checked and converted parameters, frozen. It runs no user code except what `binding` runs to convert values."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

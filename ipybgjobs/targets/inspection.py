@@ -41,12 +41,12 @@ def _path_prefix(permission: Permission) -> tuple[str, ...]:
     return import_path.folders_first([permission.entry.key])
 
 
-#: Answers a request, given folders that go first on the import path; None where it can't.
+#: Returns the result of a request, given the folders that go first on the import path; None if it can't.
 _Source = Callable[[InspectionRequest, tuple[str, ...]], InspectionResult | None]
 
 
 def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> InspectionResult | None:
-    """Answer by the module that this process has imported, or imports now, if it is the one on disk."""
+    """Inspect the module that this process has imported, or imports now, if it is the one on disk."""
     entry = request.permission.entry
     if request.code or entry.only_from is not None:
         return None
@@ -61,7 +61,7 @@ def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> Inspection
 
 
 def _known_signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
-    """Answer by a signature that a separate process has told earlier, while the files are the same."""
+    """Bind by a signature that a separate process returned earlier, while its files are unchanged."""
     signature = None if request.code else _kept.get(_key(request.permission, prefix))
     return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
 
@@ -74,7 +74,7 @@ def _separate_process(request: InspectionRequest, prefix: tuple[str, ...]) -> In
     return answer.inspected
 
 
-#: What may tell about a target, the cheapest first; the last one always does.
+#: The sources, cheapest first; the last one always returns a result.
 _SOURCES: tuple[_Source, ...] = (_loaded_module, _known_signature, _separate_process)
 
 

@@ -1,7 +1,6 @@
-"""What is asked about calls of an allowed target, what is found out, both frozen, and the steps between; it calls ``on_submit``.
+"""The request to inspect calls of an allowed target and its result, both frozen, and the steps between them.
 
-The steps are the same wherever they are taken: tell the signature, bind the parameters, let the class's ``on_submit``
-prepare them.
+The steps are the same in every process: get the signature, bind the parameters, let the class's ``on_submit`` prepare them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from .target_signature import TargetSignature
 
 @dataclass(frozen=True, slots=True)
 class InspectionRequest:
-    """What is asked: whether a target exists, what it takes, and whether the parameters of some calls fit.
+    """What to find out: whether a target exists, what it takes, and whether the parameters of some calls fit.
 
     Parameters
     ----------
@@ -55,9 +54,9 @@ class InspectionResult:
     signature : TargetSignature
         Of the target.
     calls : tuple of BoundCall
-        The calls, as they fit.
+        The calls, checked and converted.
     submit_hook : {"none", "called", "not called"}
-        What became of the class's ``on_submit``.
+        Whether the class's ``on_submit`` was called.
     path_prefix : tuple of str
         Folders that go first on a job's import path.
     """
@@ -92,7 +91,7 @@ def inspect_here(request: InspectionRequest) -> InspectionResult:
 
 
 def inspect_by_signature(request: InspectionRequest, signature: TargetSignature) -> InspectionResult:
-    """Inspect by a portable signature alone, whichever process has told it; imports nothing."""
+    """Inspect by a portable signature alone, whichever process returned it; imports nothing."""
     calls = bound_call.bind(signature, request.init, request.calls, request.secrets)
     return InspectionResult(signature, tuple(each.placed(signature) for each in calls))
 

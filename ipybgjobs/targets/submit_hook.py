@@ -14,7 +14,7 @@ from . import bound_call, resolve
 from .bound_call import BoundCall
 from .target_signature import TargetSignature
 
-#: What became of the step: there is no such method, it was called, or it was left out, since nothing is to be submitted.
+#: Whether the class has no such method, it was called, or it was left out because nothing is to be submitted.
 HookUse = Literal["none", "called", "not called"]
 
 #: The package whose classes are this package's own.
@@ -22,14 +22,14 @@ _OWN = __package__.partition(".")[0]
 
 
 def use(signature: TargetSignature, *, preview: bool) -> HookUse:
-    """Say what becomes of the step.
+    """Decide whether to call the hook.
 
     Parameters
     ----------
     signature : TargetSignature
         Of the target.
     preview : bool
-        Whether nothing is submitted: then code of the user's is not called, only that of this package's own classes.
+        Whether nothing is submitted: then only the hooks of this package's own classes are called.
     """
     if signature.submit_hook is None:
         return "none"
@@ -61,7 +61,7 @@ def call(
     Raises
     ------
     BackgroundJobError
-        If it refuses them; whatever else it raises becomes an `InvalidParameters`.
+        If it refuses them; any other exception becomes an `InvalidParameters`.
     """
     prepare = resolve.on_submit(owner)
     if prepare is None:

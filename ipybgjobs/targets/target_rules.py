@@ -1,10 +1,10 @@
-"""What this package's own classes ask of a call beyond their entry in the allowlist: one object for each, which everybody asks.
+"""What this package's own classes require of a call beyond their entry in the allowlist: one object each, for all who check.
 
-At submit the class itself is known (`of`), at launch its name alone (`of_name`): a supervisor imports nothing of the user's, so
-it also tells the worker what the files permit (`permits`). It follows a path's links, and else answers from `Settings` alone.
+At submit the class itself is known (`of`), at launch its name alone (`of_name`): a supervisor imports no user code, so
+it also tells the worker what the files permit (`permits`). It follows the links in a path, and otherwise decides from `Settings`.
 """
 
-# ruff: noqa: ARG002 - each rule is asked with all that any of them looks at
+# ruff: noqa: ARG002 - every rule takes the arguments that any of them needs
 
 import os
 import shlex
@@ -22,7 +22,7 @@ _LONGEST = 1000
 
 
 class TargetRule:
-    """What any other class asks: nothing."""
+    """The rule of all other classes: they require nothing."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
         """Check that a call may be submitted.
@@ -43,7 +43,7 @@ class TargetRule:
         """
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
-        """Say why a job that waits may not be launched any more; None if it may."""
+        """Explain why a queued job may no longer be launched; None if it may."""
         return None
 
     def check_group(self, calls: Sequence[Mapping[str, Any]]) -> None:
@@ -52,32 +52,32 @@ class TargetRule:
         Raises
         ------
         InvalidParameters
-            If they would get into each other's way.
+            If they would overwrite each other's files.
         """
 
     def job_name(self, params: Mapping[str, Any]) -> str | None:
-        """Return the name of a job that was given none; None: it has none."""
+        """Return the default name of a job; None if it has none."""
         return None
 
     def pattern(self, params: Mapping[str, Any], settings: Settings) -> str | None:
-        """Return the pattern of the files by which a call may run; None where it needs none."""
+        """Return the pattern in the files that allows a call; None if it needs none."""
         return None
 
 
 class CellRule(TargetRule):
-    """What `ipybgjobs.Cell` asks: code that stands in a notebook may run."""
+    """The rule of `ipybgjobs.Cell`: the files allow code that is written in a notebook."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-        """Refuse where the switch for code of a notebook is off."""
+        """Refuse if code of a notebook is not allowed."""
         if settings.notebook_code is None:
             raise JobNotAllowed(allowlist.switched_off(CELL, settings))
 
 
 class NotebookRule(TargetRule):
-    """What `ipybgjobs.Notebook` asks: a pattern of ``allowed_notebooks`` fits its parameter ``path``."""
+    """The rule of `ipybgjobs.Notebook`: its parameter ``path`` matches a pattern in ``allowed_notebooks``."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-        """Refuse where no pattern fits, or this notebook has narrowed them."""
+        """Refuse if no pattern matches, or if this notebook has narrowed them."""
         path = _path(params)
         if path is None:
             raise JobNotAllowed(
@@ -93,14 +93,14 @@ class NotebookRule(TargetRule):
             )
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
-        """Say that no pattern fits."""
+        """Return that no pattern matches."""
         path = _path(params)
         if path is not None and fits_notebook(path, settings):
             return None
         return f"no pattern in allowed_notebooks matches {params.get('path')!r} (any more)"
 
     def check_group(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        """Refuse where a notebook would overwrite what another of the group has written."""
+        """Refuse if a notebook of the group would overwrite the output of another."""
         outputs = [str(each.get("output") or os.sep) for each in calls]  # a subclass may have none
         files = [file for file in outputs if not file.endswith(os.sep)]
         if len(set(files)) < len(files):
@@ -114,7 +114,7 @@ class NotebookRule(TargetRule):
         return None if not name or name.isdigit() else name
 
     def pattern(self, params: Mapping[str, Any], settings: Settings) -> str | None:
-        """Return the first pattern that fits."""
+        """Return the first pattern that matches."""
         path = _path(params)
         return None if path is None else _fitting(path, settings)
 
@@ -124,17 +124,17 @@ _NONE = TargetRule()
 
 
 def of(demand: str | None) -> TargetRule:
-    """Return what a target asks that demands something, as `demands.of` has told by its class."""
+    """Return the rule of a target by its demand, from `demands.of`."""
     return _NONE if demand is None else _RULES[demand]
 
 
 def of_name(target: str) -> TargetRule:
-    """Return what a target asks, by the one name that the files may allow for our class of notebooks."""
+    """Return the rule of a target by its name: the files may allow the notebook class by this name only."""
     return _RULES[demands.NOTEBOOK] if target.rpartition(".")[0] == NOTEBOOK_CLASS else _NONE
 
 
 def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
-    """Return the demands that the files permit a call, whatever its class demands; a worker, which has the class, compares."""
+    """Return the demands that the files permit a call; the worker, which has the class, compares."""
     code = () if settings.notebook_code is None else (demands.CODE,)
     return code if of(demands.NOTEBOOK).denial(params, settings) else (demands.NOTEBOOK, *code)
 

@@ -1,6 +1,6 @@
-"""What a target takes and needs, as a frozen value: whatever told it, a module that is loaded here or a process of its own.
+"""The signature of a target as a frozen value, the same whether a loaded module or a separate process has told it.
 
-It looks at what was imported, and never imports or calls anything of the user's.
+It inspects what was imported, and never imports or calls user code.
 """
 
 import inspect
@@ -15,7 +15,7 @@ from .binding import Shape, Slot
 
 @dataclass(frozen=True, slots=True)
 class TargetSignature:
-    """What a target takes and needs.
+    """What a target takes, and what else a submit must know of it.
 
     Parameters
     ----------
@@ -26,18 +26,18 @@ class TargetSignature:
     needs_instance : bool
         Whether the class is instantiated to call the method.
     constructor, parameters : Shape or None
-        What its constructor and the method take; None where Python can't tell, and for the constructor also where none is
-        called.
+        What its constructor and the method take; None if Python can't tell, and for the constructor also if none
+        is called.
     source : str or None
         The file that defines it.
     hooks : tuple of str
         Hooks of its class, called when a job has ended.
     demand : str or None
-        What it demands beyond its entry in the allowlist, as `demands.of` says.
+        What it demands beyond its entry in the allowlist, from `demands.of`.
     submit_hook : str or None
-        The module that defines the class's ``on_submit``; None where it has none.
+        The module that defines the class's ``on_submit``; None if it has none.
     code : dict of str to bytes
-        The class or function itself, pickled, where it is sent by value.
+        The class or function itself, pickled, if it is sent by value.
     """
 
     name: str
@@ -64,7 +64,7 @@ class TargetSignature:
 
     @property
     def is_portable(self) -> bool:
-        """Whether parameters can be bound by it in any process: no type, default or ``on_submit`` of the user's is needed."""
+        """Return whether any process can bind parameters by it: it needs no type, default or ``on_submit`` of a user."""
         takes = (self.constructor, self.parameters)
         return all(map(inspection_cache.is_portable, takes)) and self.submit_hook is None and not self.code
 
@@ -81,7 +81,7 @@ def _described(takes: Shape | None) -> Shape | None:
 
 
 def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:
-    """Tell the signature of a target that is loaded.
+    """Return the signature of a loaded target.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:
     method : str
         The name of the method or function.
     code : dict of str to bytes
-        What of it is sent by value.
+        The parts of it that are sent by value.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class EncodedCalls(NamedTuple):
 
     shared: Split | None  #: what the jobs of a group share
     own: tuple[Split, ...]  #: each without that
-    whole: tuple[Split, ...]  #: each with that, to be told from others; nothing of it is pickled twice
+    whole: tuple[Split, ...]  #: each with that, only to compute digests; no value is pickled twice
 
 
 def encode(
@@ -49,7 +49,7 @@ def encode(
     code : mapping
         What is sent by value of the target.
     secrets : tuple of str
-        Names of parameters whose values are shown to nobody.
+        Names of parameters whose values are never shown.
     shared : collection of str or None
         Names of parameters that the jobs of a group share; None: there is one call, and no group.
 
@@ -68,14 +68,14 @@ def encode(
 
 
 def alike(calls: Sequence[BoundCall], names: Collection[str]) -> list[str]:
-    """Return those of several parameters that all calls have with the same value."""
+    """Return those parameters that have the same value in all calls."""
     return [name for name in names if len({_told_apart(call.params, name) for call in calls}) == 1 and name in calls[0].params]
 
 
 def _told_apart(params: Mapping[str, Any], name: str) -> str:
     try:
         return serialization.digest(params[name]) if name in params else ""
-    except (Exception, SystemExit):  # it can't be pickled, which `split` says better
+    except (Exception, SystemExit):  # it can't be pickled: `split` reports that
         return name
 
 

@@ -41,7 +41,7 @@ def prepare(
     trace : PreparationTrace, optional
         Filled with what was found out, even if the call is refused.
     preview : bool
-        Whether nothing is to be stored: then no ``on_submit`` of the user's is called.
+        Whether nothing is to be stored: then no ``on_submit`` of a user's class is called.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def _inspected(
 ) -> InspectionResult:
     """Inspect the target, and check that what it demands is permitted."""
     inspected = inspection.inspect(InspectionRequest(permission, given.init, given.calls, given.secrets, code, preview))
-    if inspected.submit_hook != "not called":  # else nobody knows what it would make of the parameters
+    if inspected.submit_hook != "not called":  # otherwise its parameters are not known yet
         rule = target_rules.of(inspected.signature.demand)
         for call in inspected.calls:
             rule.check(permission.target, call.params, settings)
@@ -130,7 +130,7 @@ def _encoded(request: SubmitRequest, permission: Permission, given: GivenParamet
 
 
 def _options_of_jobs(request: SubmitRequest, chosen: Options, inspected: InspectionResult) -> list[Options]:
-    """Return the options of each job: one that was given no name has the name that its target says; a group keeps its own."""
+    """Return the options of each job, named by its target's rule unless it has a name; a group's name is not its jobs'."""
     rule = target_rules.of(inspected.signature.demand)
     if request.is_group:
         rule.check_group([call.params for call in inspected.calls])
@@ -139,7 +139,7 @@ def _options_of_jobs(request: SubmitRequest, chosen: Options, inspected: Inspect
 
 
 def _group(chosen: Options, jobs: Sequence[Options], encoded: EncodedCalls, now: float) -> NewGroup | None:
-    """Return the group, named as its jobs are if they all have one name."""
+    """Return the group; if it has no name, it gets the name that all its jobs share."""
     if encoded.shared is None:
         return None
     names = {job.name for job in jobs}

@@ -1,6 +1,6 @@
 """What is known of a submit after each of its steps, from the request to what can be stored; all frozen.
 
-Plain values: they check nothing and look at nothing.
+Plain values: they check nothing and read nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class SubmitRequest:
     common : mapping or None
         Parameters that several calls share.
     is_group : bool
-        Whether the calls become a group, also where it is one only.
+        Whether the calls become a group, even a single one.
     code : mapping or None
         The target's code as an earlier job received it by value; None: the code defined here.
     """
