@@ -21,12 +21,14 @@ from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule
 from ipybgjobs.store.submissions import NewGroup, Submission, Surroundings
 from ipybgjobs.store.transitions import Transitions, Way
+from ipybgjobs.targets.context import Context
 
 LARGE = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 SMALL = 1000
 QUEUED = 10_000
-OWNER = Owner("here", "pid:[1]")
-SURROUNDINGS = Surroundings("{}", "{}", "digest")
+OWNER = Owner("here", "this-host")
+CONTEXT = Context("/usr/bin/python", "/usr", "/packages", "/home/eva", ("/home/eva",), 0o022, "startup", ()).to_text()
+SURROUNDINGS = Surroundings(CONTEXT, "{}", "digest")
 STATES, QUEUES = ("succeeded", "failed", "cancelled"), ("default", "gpu", "io")
 TARGETS = [f"module.Class{number}.run" for number in range(20)]
 _RULES = json.dumps(RetryRules().to_json())
@@ -63,20 +65,20 @@ def finished(count):
 
 
 def fill(database, count):
-    constants = f"'{{}}', '{{\"epochs\": 3}}', '{{}}', '[]', '[]', '[]', 0, 1, 3, '{_RULES}', 'here', 'pid:[1]', 1"
+    constants = f"'{{}}', '{{\"epochs\": 3}}', '{{}}', '[]', '[]', '[]', 0, 1, 3, '{_RULES}', 'here', 'this-host', 1"
     with database.transaction() as connection:
-        connection.execute("INSERT INTO contexts (id, body) VALUES (1, '{}')")
+        connection.execute("INSERT INTO contexts (id, body) VALUES (1, ?)", (CONTEXT,))
         connection.executemany(
             f"""INSERT INTO jobs (uid, target, name, queue, state, not_before, submitted_at, started_at, ended_at, fingerprint,
-                init, params, pickled, positional, secrets, hidden, priority, attempt, allowed_attempts, rules, host,
-                pid_namespace, context) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {constants})""",
+                init, params, pickled, positional, secrets, hidden, priority, attempt, allowed_attempts, rules, place,
+                host, context) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {constants})""",
             finished(count),
         )
         connection.execute(
             """INSERT INTO attempts
-                (job_id, number, folder, started_at, ended_at, outcome, launched_by, host, pid_namespace, slot)
+                (job_id, number, folder, started_at, ended_at, outcome, launched_by, place, host, slot)
             SELECT id, 1, 'jobs/' || uid || '/1', started_at, ended_at,
-                CASE state WHEN 'failed' THEN 'error' ELSE state END, 'fork', host, pid_namespace, 0 FROM jobs"""
+                CASE state WHEN 'failed' THEN 'error' ELSE state END, 'fork', place, host, 0 FROM jobs"""
         )
 
 
@@ -113,8 +115,8 @@ def claim(database):
         schedule.promote()
         [first, *_] = schedule.queues()
         schedule.occupied()
-        row = schedule.due(first)
-        assert change.claim(row["id"], 1, f"jobs/{row['uid']}/1", Way("fork", slot=0))
+        task = schedule.due(first)
+        assert change.claim(task.id, 1, f"jobs/{task.record.uid}/1", Way("fork", slot=0))
 
 
 def main():

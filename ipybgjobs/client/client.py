@@ -23,7 +23,7 @@ from ..model.records import JobRecord, JobState, Owner
 from ..model.redaction import quoted
 from ..state import damage, unclaimed, wake
 from ..state.folder import StateFolder
-from ..store import listing, queries, submissions
+from ..store import duplicates, listing, queries, submissions
 from ..store.database import Database
 from ..store.removals import Rule
 from ..store.submissions import Prospect, Surroundings
@@ -201,7 +201,8 @@ class Client:
         folder = self.folder()
         database = self.database(folder)
         job = replace(ready.job.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
-        found = queries.reusable(database, job.fingerprint, job.reuse_since)
+        with database.looking() as connection:
+            found = duplicates.reusable(connection, job.fingerprint, job.reuse_since)
         if found is not None:
             return self._reused(folder, found, now)
         stored = self._writer(folder).submit(job, ready.job.pickled, self.surroundings(ready.path_prefix))

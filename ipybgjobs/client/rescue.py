@@ -188,11 +188,10 @@ def _alone(folder: StateFolder) -> Iterator[None]:
 def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], surroundings: Surroundings) -> None:
     owner = Owner(place.here(), identity.host())
     with database.transaction() as connection:
+        if salvaged.rows:
+            restoring.write(connection, salvaged)
         context = submissions.context_id(connection, surroundings) if salvaged.rows or jobs else 0
         if salvaged.rows:
-            connection.execute("DELETE FROM contexts")  # its number may be that of another job that was saved
-            restoring.write(connection, salvaged)
-            context = submissions.context_id(connection, surroundings)
             restoring.settle(connection, context, time.time())
         for job in jobs:
             restoring.register(connection, job, owner, context)

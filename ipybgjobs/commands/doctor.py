@@ -26,7 +26,7 @@ from ..model import durations, sizes
 from ..model.redaction import one_line
 from ..state import disk_usage, occupancy, ownership
 from ..state.folder import StateFolder
-from ..store import columns, journal, lock_holder, places, queries
+from ..store import journal, listing, lock_holder, places, queries, supervisors
 from ..store.database import Database
 from ..system import filesystem, identity, lifetime, lock, place, shield, tree
 
@@ -192,8 +192,7 @@ def _state(report: Report, folder: StateFolder) -> bool:
 def _store(report: Report, folder: StateFolder) -> None:
     try:
         database = shield.run(lambda: Database(folder.database, durable=True))
-        counts = database.read("SELECT state, count(*) FROM jobs GROUP BY state")
-        report.fact("jobs", ", ".join(f"{row[1]} {columns.any_state(row[0])}" for row in counts) or "none")
+        report.fact("jobs", ", ".join(f"{count} {state}" for state, count in listing.states(database).items()) or "none")
         _journal(report, database)
         _disk_use(report, folder)
         for queue in queries.paused(database):
@@ -233,15 +232,12 @@ def _disk_use(report: Report, folder: StateFolder) -> None:
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
     here = place.here()
     held = shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
-    for row in queries.supervisors(database):
-        state = "running" if held and row["place"] == here else "ended or elsewhere"
-        heard = durations.show(max(0.0, time.time() - row["heard_at"]))
-        report.fact(
-            "supervisor",
-            f"{state}: pid {row['pid']} on {row['host']}, version {row['version']}, last heard from {heard} ago",
-        )
-    for each in shield.run(lambda: supervision.withheld(folder)):
-        report.fact("withheld", f"{each}: the running supervisor has no more, and jobs submitted by this process get the same")
+    for each in supervisors.heard(database):
+        state = "running" if held and each.place == here else "ended or elsewhere"
+        heard = durations.show(max(0.0, time.time() - each.heard_at))
+        report.fact("supervisor", f"{state}: pid {each.pid} on {each.host}, version {each.version}, last heard from {heard} ago")
+    for limit in shield.run(lambda: supervision.withheld(folder)):
+        report.fact("withheld", f"{limit}: the running supervisor has no more, and jobs submitted by this process get the same")
     if held:
         report.problems += supervision.notices(database, folder).lines()
     elif (writer := lock_holder.lasting(folder.database)) is not None:

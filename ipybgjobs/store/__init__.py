@@ -1,6 +1,8 @@
 """The store: one SQLite file, the truth about jobs and attempts. All SQL is here.
 
-It never starts a process and never decides what should happen to a job: clients and the supervisor do.
+It never starts a process and never decides what should happen to a job: clients and the supervisor do. No row leaves it, only
+frozen values. A new column is a file in ``sql/``, a key of the row that `submissions` or `transitions` writes, and a field of the
+value that `queries` or `task` reads.
 
 Modules
 -------
@@ -14,6 +16,10 @@ controls
     Requests, priorities, pauses: what users change about jobs.
 database
     Opening, migrating, transactions.
+duplicates
+    Jobs that serve as well as a new one.
+insertion
+    One mapping of column to value makes an INSERT.
 journal
     Which journal fits the file system.
 listing
@@ -28,6 +34,8 @@ queries
     Reading one job, its attempts, and what concerns it.
 removals
     Jobs that go, with their attempts.
+requests
+    What users ask the supervisor of a job's place for.
 restoring
     Writing what was saved of a damaged store into a sound one.
 row_cache
@@ -40,6 +48,8 @@ sqlite_errors
     What SQLite's errors mean, and what to do.
 submissions
     New jobs and groups.
+supervisors
+    Who supervises which place, or did.
 takeover
     Taking over the jobs of places that are gone.
 task

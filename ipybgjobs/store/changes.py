@@ -72,9 +72,10 @@ class Holder(NamedTuple):
 
 def holders(database: Database, place: str) -> list[Holder]:
     """Read the jobs that hold the slots of a place."""
-    sql = """SELECT jobs.id, jobs.queue, coalesce(attempts.folder, '') FROM attempts JOIN jobs ON jobs.id = attempts.job_id
+    sql = """SELECT jobs.id, jobs.queue, coalesce(attempts.folder, '') AS folder
+        FROM attempts JOIN jobs ON jobs.id = attempts.job_id
         WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
-    return [Holder(*row) for row in database.read(sql, (place,))]
+    return [Holder(row["id"], row["queue"], row["folder"]) for row in database.read(sql, (place,))]
 
 
 def queues_of(database: Database, ids: list[int]) -> dict[int, str]:

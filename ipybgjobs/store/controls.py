@@ -10,28 +10,27 @@ from ..errors import UnknownJob
 from ..model.records import JobState, Owner
 from . import places
 from .database import Database
+from .insertion import NewRow, insert_many, insert_selected
+from .requests import AdoptRequest, CancelRequest, RetryRequest, request_columns
 from .submissions import Surroundings, context_id, environment_id
 
 
 def request_cancel(database: Database, job_ids: Iterable[int], grace: float | None, now: float) -> int:
     """Ask each place's supervisor to cancel the unfinished ones of these jobs, and return how many."""
-    return _request_cancel(database, "id IN (SELECT value FROM json_each(?))", json.dumps(list(job_ids)), grace, now)
+    return _request_cancel(database, "id IN (SELECT value FROM json_each(:wanted))", json.dumps(list(job_ids)), grace, now)
 
 
 def request_cancel_of_group(database: Database, group_id: int, grace: float | None, now: float) -> int:
     """Ask each place's supervisor to cancel the unfinished jobs of a group, and return how many."""
-    return _request_cancel(database, "group_id = ?", group_id, grace, now)
+    return _request_cancel(database, "group_id = :wanted", group_id, grace, now)
 
 
 def _request_cancel(database: Database, which: str, value: str | int, grace: float | None, now: float) -> int:
-    options = json.dumps({"grace": grace})
+    request = request_columns(CancelRequest(grace), now)
+    expressions = {"job_id": "id", "place": "place", **{name: f":{name}" for name in request}}
+    source = f"FROM jobs WHERE {which} AND state IN ('queued', 'running')"
     with database.transaction() as connection:
-        cursor = connection.execute(
-            f"""INSERT INTO requests (job_id, place, verb, options, requested_at)
-            SELECT id, place, 'cancel', ?, ? FROM jobs WHERE {which} AND state IN ('queued', 'running')""",
-            (options, now, value),
-        )
-    return cursor.rowcount
+        return insert_selected(connection, "requests", expressions, source, {**request, "wanted": value})
 
 
 def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
@@ -39,27 +38,19 @@ def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surr
     chosen = list(job_ids)
     with database.transaction() as connection:
         places.note_here(connection, database.folder)
-        environment = environment_id(connection, surroundings)
-        options = {
-            "context": context_id(connection, surroundings),
-            "environment": environment,
-        }
-        text = json.dumps(options)
-        connection.executemany(
-            "INSERT INTO requests (job_id, place, verb, options, environment, requested_at) VALUES (?, ?, 'retry', ?, ?, ?)",
-            [(job_id, owner.place, text, environment, now) for job_id in chosen],
-        )
+        asked = RetryRequest(context_id(connection, surroundings), environment_id(connection, surroundings))
+        shared = {"place": owner.place, **request_columns(asked, now)}
+        insert_many(connection, "requests", [{"job_id": job_id} for job_id in chosen], shared)
 
 
 def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner, now: float) -> None:
     """Ask this place's supervisor to take over jobs whose place is gone; `notes` says for each who confirmed that."""
-    rows = [(job_id, owner.place, json.dumps({"note": note}), now) for job_id, note in notes.items()]
+    rows = [
+        {"job_id": job_id, "place": owner.place, **request_columns(AdoptRequest(note), now)} for job_id, note in notes.items()
+    ]
     with database.transaction() as connection:
         places.note_here(connection, database.folder)
-        connection.executemany(
-            "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (?, ?, 'adopt', ?, ?)",
-            rows,
-        )
+        insert_many(connection, "requests", rows)
 
 
 def set_priority(database: Database, job_id: int, priority: int) -> bool:
@@ -86,9 +77,9 @@ def keep(database: Database, job_id: int, *, kept: bool) -> None:
 
 def pause(database: Database, queues: Iterable[str], now: float) -> None:
     """Keep jobs of these queues from starting."""
-    rows = [(name, now) for name in queues]
+    rows: list[NewRow] = [{"queue": name, "paused_at": now} for name in queues]
     with database.transaction() as connection:
-        connection.executemany("INSERT OR IGNORE INTO paused (queue, paused_at) VALUES (?, ?)", rows)
+        insert_many(connection, "paused", rows, or_else="IGNORE")
 
 
 def resume(database: Database, queue: str | None) -> list[str]:

@@ -135,6 +135,11 @@ def _counted(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
     return found
 
 
+def states(database: Database) -> dict[str, int]:
+    """Count the jobs by state; only states that have any."""
+    return _counted(database.read("SELECT state, count(*) FROM jobs GROUP BY state"))
+
+
 def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str, int], list[JobRecord]]:
     """Count the jobs that ended after a point in time, by state, and read the newest of those that failed."""
     counts = database.read("SELECT state, count(*) FROM jobs WHERE ended_at > ? GROUP BY state", (moment,))

@@ -11,18 +11,20 @@ from ..model.records import Owner
 from ..system import place
 from ..system.place import Place
 from .database import Database
+from .insertion import insert
 from .queries import has_work
 
 
 def note_here(connection: sqlite3.Connection, state_dir: str) -> None:
     """Record what is known about this process's place."""
-    connection.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?, ?, ?)", place.current(state_dir))
+    known = place.current(state_dir)._asdict()
+    insert(connection, "places", {"place": known.pop("key"), **known}, or_else="IGNORE")
 
 
 def others(database: Database, here: str, *, idle: bool = False) -> list[Place]:
     """Read the other places that have work; `idle`: also those that have none."""
-    sql = "SELECT place, host, boot, pid_namespace, machine, device FROM places WHERE place != ?"
-    found = [Place(*row) for row in database.read(sql, (here,))]
+    sql = "SELECT place AS key, host, boot, pid_namespace, machine, device FROM places WHERE place != ?"
+    found = [Place(**row) for row in map(dict, database.read(sql, (here,)))]
     return [each for each in found if idle or has_work(database, each.key)]
 
 

@@ -202,6 +202,29 @@ def hook(database: Database, job_id: int) -> Attempt | None:
     return _read_attempt(rows[0], database) if rows else None
 
 
+def last_ends(database: Database, place: str) -> list[Attempt]:
+    """Read the attempts that ended in the last transaction of a place's supervisor, which gives all of them the same time.
+
+    Only the newest of each job, and none that was never launched; what can't be read is left out.
+    """
+    found = []
+    for row in database.read(_LAST_ENDS, {"place": place}):
+        with contextlib.suppress(Unreadable):
+            found.append(_attempt(row))
+    return found
+
+
+#: Jobs that wait for a retry have no end of their own.
+_LAST_ENDS = """WITH ends AS (
+        SELECT attempts.* FROM attempts JOIN jobs ON jobs.id = attempts.job_id AND attempts.number = jobs.attempt
+        WHERE jobs.id IN (
+            SELECT id FROM jobs WHERE ended_at = (
+                SELECT ended_at FROM jobs WHERE ended_at IS NOT NULL AND place = :place ORDER BY ended_at DESC LIMIT 1)
+            UNION SELECT id FROM jobs WHERE state = 'queued' AND place = :place)
+        AND attempts.place = :place AND attempts.number > 0 AND attempts.folder IS NOT NULL)
+    SELECT * FROM ends WHERE ended_at = (SELECT max(ended_at) FROM ends)"""
+
+
 def dependencies(database: Database, job_id: int) -> list[int]:
     """Read the ids of the jobs that a job depends on."""
     return [row[0] for row in database.read("SELECT on_id FROM dependencies WHERE job_id = ? ORDER BY on_id", (job_id,))]
@@ -221,25 +244,6 @@ def failed_dependency(database: Database, job_id: int) -> tuple[int, bool] | Non
         ORDER BY state IS NULL DESC LIMIT 1"""
     rows = database.read(sql, (job_id,))
     return (rows[0][0], bool(rows[0][1])) if rows else None
-
-
-def live_holder(database: Database, key: str) -> int | None:
-    """Return the live job that holds a unique key."""
-    sql = "SELECT id FROM jobs WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced"
-    rows = database.read(sql, (key,))
-    return rows[0][0] if rows else None
-
-
-def reusable(database: Database, fingerprint: str | None, since: float | None) -> JobRecord | None:
-    """Return the newest successful job with the same fingerprint whose result is kept; None if an argument is None."""
-    if fingerprint is None or since is None:
-        return None
-    sql = f"""{JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
-        ORDER BY jobs.id DESC LIMIT 1"""
-    rows = database.read(sql, (fingerprint, since))
-    with contextlib.suppress(Unreadable):  # then it is run again
-        return job_record(rows[0]) if rows else None
-    return None
 
 
 def queues_in_use(database: Database) -> list[str]:
@@ -365,17 +369,3 @@ def has_request(database: Database, job_ids: list[int]) -> bool:
     """Return whether a request about one of the jobs is still unanswered."""
     sql = "SELECT 1 FROM requests WHERE job_id IN (SELECT value FROM json_each(?)) LIMIT 1"
     return bool(database.read(sql, (json.dumps(job_ids),)))
-
-
-def supervisors(database: Database) -> list[sqlite3.Row]:
-    """Read the current and former supervisors: the readable rows of the table ``supervisors``."""
-    return [row for row in database.read("SELECT * FROM supervisors ORDER BY heard_at DESC") if _is_sound(row)]
-
-
-def _is_sound(row: sqlite3.Row) -> bool:
-    try:
-        columns.whole(row, "pid")
-        columns.moment(row, "heard_at")
-        return all(columns.label(row, name) for name in ("place", "host", "version"))
-    except Unreadable:
-        return False

@@ -11,7 +11,9 @@ from ..model import json_text
 from ..model.call import Call
 from ..model.records import JobState, Outcome, Owner
 from ..model.retry import RetryRules
+from .insertion import insert
 from .salvage import Row, Salvaged
+from .submissions import call_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,7 @@ def write(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
     for table, rows in salvaged.rows.items():
         known = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
         for row in (_as_of_now(table, row, homes) for row in rows):
-            names = [name for name in row if name in known]
-            places = ", ".join(["?"] * len(names))
-            sql = f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({places})"
-            connection.execute(sql, [row[name] for name in names])
+            insert(connection, table, {name: value for name, value in row.items() if name in known}, or_else="IGNORE")
     for table, number in salvaged.last.items():
         connection.execute("DELETE FROM sqlite_sequence WHERE name = ? AND seq < ?", (table, number))
         sql = "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :seq WHERE :name NOT IN (SELECT name FROM sqlite_sequence)"
@@ -142,15 +141,11 @@ def register(connection: sqlite3.Connection, job: KnownJob, owner: Owner, contex
         "uid": job.uid,
         "target": job.call.target,
         "name": job.name,
-        "init": json.dumps(job.call.init),
-        "params": json.dumps(job.call.params),
-        "pickled": json.dumps(job.call.pickled),
+        **call_columns(job.call),
         "positional": json.dumps(job.positional),
-        "secrets": json.dumps(job.call.secrets),
-        "hidden": json.dumps(job.call.hidden),
         "queue": "default",
         "priority": 0,
-        "state": _STATES.get(last.outcome, JobState.FAILED),
+        "state": _STATES.get(last.outcome, JobState.FAILED).value,
         "not_before": first.started_at,
         "submitted_at": first.started_at,
         "started_at": first.started_at,
@@ -163,9 +158,9 @@ def register(connection: sqlite3.Connection, job: KnownJob, owner: Owner, contex
         "host": owner.host,
         "context": context,
     }
-    job_id = _insert(connection, "jobs", values)
+    job_id = insert(connection, "jobs", values)
     for each in job.attempts:
-        _insert(connection, "attempts", _attempt(job_id, each, owner))
+        insert(connection, "attempts", _attempt(job_id, each, owner))
     return job_id
 
 
@@ -176,7 +171,7 @@ def _attempt(job_id: int, found: KnownAttempt, owner: Owner) -> Row:
         "folder": found.folder,
         "started_at": found.started_at,
         "ended_at": found.ended_at,
-        "outcome": found.outcome,
+        "outcome": found.outcome.value,
         "error": found.error,
         "traceback": found.traceback,
         "place": owner.place,
@@ -186,9 +181,3 @@ def _attempt(job_id: int, found: KnownAttempt, owner: Owner) -> Row:
 
 def _is_free(connection: sqlite3.Connection, job_id: int | None) -> bool:
     return job_id is not None and connection.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is None
-
-
-def _insert(connection: sqlite3.Connection, table: str, values: Row) -> int:
-    columns = list(values)
-    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
-    return int(connection.execute(sql, values).lastrowid or 0)

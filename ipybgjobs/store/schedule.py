@@ -11,10 +11,11 @@ from typing import Any
 
 from ..model.records import Owner
 from ..targets.context import Context
-from . import row_cache, task
+from . import requests, row_cache, task
 from .queries import JOBS
+from .requests import Request, UnreadableRequest
 from .row_cache import Parser, Unparsed
-from .task import Claim, Request, Task, Unread
+from .task import Claim, Environment, Task, Unread
 
 #: Returns parsed rows.
 Read = Callable[[Parser, list[sqlite3.Row]], list[Any]]
@@ -111,10 +112,10 @@ class Schedule:
             {"place": self._place, "booted_at": booted_at, "now": self.now},
         )
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[Request | UnreadableRequest]:
         """Return the users' requests to this supervisor, oldest first."""
         rows = self._connection.execute("SELECT * FROM requests WHERE place = ? ORDER BY id", (self._place,)).fetchall()
-        return self._read(task.request_of_row, rows)
+        return self._read(requests.of_row, rows)
 
     # -- jobs that may start --------------------------------------------------------------------------------------
 
@@ -192,6 +193,11 @@ class Schedule:
         except Unparsed as unparsed:  # if they fail, the jobs that depend on them are needed next
             unparsed.rows += self._rows(self._after(job_ids))
             raise
+
+    def environment(self, environment: int) -> Environment | None:
+        """Environment variables; None where there are none."""
+        row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
+        return None if row is None else Environment(str(row[0]))
 
     def _jobs(self, rows: list[sqlite3.Row]) -> list[Task | Unread]:
         return self._read(task.of_row, rows)

@@ -5,16 +5,19 @@ Conditions of a new job (unique keys, dependencies) are checked in that transact
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
 from ..model.call import Call
-from ..model.records import JobState, Owner
+from ..model.records import JobRecord, JobState, Owner
 from ..model.retry import RetryRules
-from . import columns, places
+from . import columns, duplicates, places
 from .database import Database
+from .duplicates import KeyHolder
+from .insertion import NewRow, SqlValue, insert, insert_many, insert_selected
+from .requests import CancelRequest, request_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +95,19 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     UnknownJob
         If a job that it depends on does not exist.
     """
-    row = _values(job)
+    row, cancel = job_row(job), request_columns(CancelRequest(), job.submitted_at)
     with database.transaction() as connection:
         served = _served(connection, job)
         if served is not None:
-            return served["id"], served["uid"]
-        holder = _holder(connection, job.unique_key)
+            return served.id, served.uid
+        holder = duplicates.key_holder(connection, job.unique_key)
         if holder is not None:
-            _give_way(connection, holder, job)
+            _give_way(connection, holder, job.owner, cancel)
         after = (*job.after, *_leaving(connection, job.unique_key))
         places.note_here(connection, database.folder)
         needs, blockers = _needs(connection, after)
-        shared = (context_id(connection, surroundings), environment_id(connection, surroundings), None, blockers)
-        job_id = int(connection.execute(_INSERT, (*row, *shared, _is_ready(job, blockers))).lastrowid or 0)
-        connection.executemany(_DEPEND, [(on, anyway, job_id) for on, anyway in needs])
+        job_id = insert(connection, "jobs", {**row, **shared_columns(connection, surroundings, None, blockers)})
+        insert_many(connection, "dependencies", [{"on_id": on, "anyway": anyway} for on, anyway in needs], {"job_id": job_id})
         return job_id, job.uid
 
 
@@ -122,10 +124,10 @@ def prospect(database: Database, job: Submission) -> Prospect:
     with database.looking() as connection:
         served = _served(connection, job)
         if served is not None:
-            return Prospect(serves=served["id"])
-        holder = _holder(connection, job.unique_key)
+            return Prospect(serves=served.id)
+        holder = duplicates.key_holder(connection, job.unique_key)
         _needs(connection, job.after)
-        return Prospect(replaces=None if holder is None else holder["id"])
+        return Prospect(replaces=None if holder is None else holder.id)
 
 
 def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission], surroundings: Surroundings) -> int:
@@ -141,107 +143,133 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     DuplicateJob, InvalidRequest, UnknownJob
         As `submit`.
     """
-    head, rows = _group_values(group), [_values(job) for job in jobs]
+    head, rows = group_row(group), [job_row(job) for job in jobs]
+    keyed = [(number, job) for number, job in enumerate(jobs) if job.unique_key is not None]
+    cancel = request_columns(CancelRequest(), group.submitted_at)
     with database.transaction() as connection:
-        for number, job in enumerate(jobs):
-            _free_key(connection, job, number)
+        for number, job in keyed:
+            _free_key(connection, job, number, cancel)
         places.note_here(connection, database.folder)
-        group_id = int(connection.execute(_INSERT_GROUP, head).lastrowid or 0)
+        group_id = insert(connection, "groups", head)
         needs, blockers = _needs(connection, jobs[0].after)
-        shared = (context_id(connection, surroundings), environment_id(connection, surroundings), group_id, blockers)
-        every = [(*row, *shared, _is_ready(job, blockers)) for job, row in zip(jobs, rows, strict=True)]
-        connection.executemany(_INSERT, every)
-        connection.executemany(_DEPEND_GROUP, [(on, anyway, group_id) for on, anyway in needs])
-        for job in jobs:
+        insert_many(connection, "jobs", rows, shared_columns(connection, surroundings, group_id, blockers))
+        for on, anyway in needs:
+            values = {"on_id": on, "anyway": anyway, "group_id": group_id}
+            insert_selected(connection, "dependencies", _DEPENDENCY_OF_EACH, "FROM jobs WHERE group_id = :group_id", values)
+        for _, job in keyed:
             _follow_replaced(connection, job)
     return group_id
 
 
-def _free_key(connection: sqlite3.Connection, job: Submission, number: int) -> None:
+def _free_key(connection: sqlite3.Connection, job: Submission, number: int, cancel: NewRow) -> None:
     """Free the unique key of a job of a group, or refuse the group."""
-    holder = _holder(connection, job.unique_key)
+    holder = duplicates.key_holder(connection, job.unique_key)
     if holder is None:
         return
     if job.on_duplicate != "replace":
         raise DuplicateJob(
-            f"call {number}: job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: "
+            f"call {number}: job {holder.id} ({holder.target}) is {holder.state} and holds this unique key: "
             'wait for it to finish, cancel it, leave out the call, or submit with on_duplicate="replace".'
         )
-    _give_way(connection, holder, job)
+    _give_way(connection, holder, job.owner, cancel)
 
 
 def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
-    """Make a job of a group depend also on the jobs that gave it their unique key."""
-    leaving = _leaving(connection, job.unique_key) if job.unique_key is not None else []
+    """Make a job of a group depend also on the jobs that gave it their unique key, which have not ended."""
+    leaving = _leaving(connection, job.unique_key)
     if not leaving:
         return
     needs, blockers = _needs(connection, (*job.after, *leaving))
     job_id = connection.execute("SELECT id FROM jobs WHERE uid = ?", (job.uid,)).fetchone()["id"]
     connection.execute("DELETE FROM dependencies WHERE job_id = ?", (job_id,))
-    connection.executemany(_DEPEND, [(on, anyway, job_id) for on, anyway in needs])
-    connection.execute("UPDATE jobs SET blockers = ?, ready = ? WHERE id = ?", (blockers, _is_ready(job, blockers), job_id))
+    insert_many(connection, "dependencies", [{"on_id": on, "anyway": anyway} for on, anyway in needs], {"job_id": job_id})
+    connection.execute("UPDATE jobs SET blockers = ?, ready = ? WHERE id = ?", (blockers, False, job_id))
 
 
-_INSERT_GROUP = "INSERT INTO groups (uid, name, target, common, pickled, hidden, submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-
-#: Dependencies of one job, and of each job of a group.
-_DEPEND = "INSERT INTO dependencies (on_id, anyway, job_id) VALUES (?, ?, ?)"
-_DEPEND_GROUP = "INSERT INTO dependencies (on_id, anyway, job_id) SELECT ?, ?, id FROM jobs WHERE group_id = ?"
+#: The dependencies of each job of a group.
+_DEPENDENCY_OF_EACH = {"on_id": ":on_id", "anyway": ":anyway", "job_id": "id"}
 
 
-def _group_values(group: NewGroup) -> tuple[Any, ...]:
-    common = group.common
-    described = (json.dumps(common.params), json.dumps(common.pickled), json.dumps(common.hidden))
-    return (group.uid, group.name, common.target, *described, group.submitted_at)
+def job_row(job: Submission) -> dict[str, SqlValue]:
+    """Return the row of a job, but for what is known only in its transaction: `shared_columns`."""
+    return {
+        "uid": job.uid,
+        "target": job.call.target,
+        "name": job.name,
+        **call_columns(job.call),
+        "positional": _json(job.positional),
+        "queue": job.queue,
+        "priority": job.priority,
+        "state": JobState.QUEUED.value,
+        "not_before": job.not_before,
+        "submitted_at": job.submitted_at,
+        "allowed_attempts": job.rules.max_attempts,
+        "rules": _json(job.rules.to_json()),
+        "timeout": job.timeout,
+        "place": job.owner.place,
+        "host": job.owner.host,
+        "timed": job.timed,
+        "deadline": job.deadline,
+        "deadline_timed": job.deadline_timed,
+        "unique_key": job.unique_key,
+        "fingerprint": job.fingerprint,
+        "source": None if job.source is None else _json(job.source),
+        "retried_from": job.retried_from,
+        "hooks": _json(job.hooks),
+        "booted_at": job.booted_at,
+        "ready": job.not_before <= job.submitted_at,
+    }
 
 
-_COLUMNS = (
-    "uid",
-    "target",
-    "name",
-    "init",
-    "params",
-    "pickled",
-    "positional",
-    "secrets",
-    "hidden",
-    "queue",
-    "priority",
-    "state",
-    "not_before",
-    "submitted_at",
-    "allowed_attempts",
-    "rules",
-    "timeout",
-    "place",
-    "host",
-    "timed",
-    "deadline",
-    "deadline_timed",
-    "unique_key",
-    "fingerprint",
-    "source",
-    "retried_from",
-    "hooks",
-    "booted_at",
-    "context",
-    "environment",
-    "group_id",
-    "blockers",
-    "ready",
-)
+def call_columns(call: Call) -> dict[str, SqlValue]:
+    """Return the columns of a job that describe its parameters, as `queries.call` reads them."""
+    return {
+        "init": _json(call.init),
+        "params": _json(call.params),
+        "pickled": _json(call.pickled),
+        "secrets": _json(call.secrets),
+        "hidden": _json(call.hidden),
+    }
 
-_INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(['?'] * len(_COLUMNS))})"
+
+def group_row(group: NewGroup) -> dict[str, SqlValue]:
+    """Return the row of a group."""
+    return {
+        "uid": group.uid,
+        "name": group.name,
+        "target": group.common.target,
+        "common": _json(group.common.params),
+        "pickled": _json(group.common.pickled),
+        "hidden": _json(group.common.hidden),
+        "submitted_at": group.submitted_at,
+    }
+
+
+def _json(value: Collection[Any]) -> str:
+    """Write JSON; most of it is empty."""
+    if value:
+        return json.dumps(value)
+    return "{}" if isinstance(value, dict) else "[]"
+
+
+def shared_columns(
+    connection: sqlite3.Connection, surroundings: Surroundings, group_id: int | None, blockers: int
+) -> dict[str, SqlValue]:
+    """Return the columns that all jobs of one submit have alike; where they come after others, none of them is ready."""
+    not_ready: dict[str, SqlValue] = {"ready": False} if blockers else {}
+    return {
+        "context": context_id(connection, surroundings),
+        "environment": environment_id(connection, surroundings),
+        "group_id": group_id,
+        "blockers": blockers,
+        **not_ready,
+    }
 
 
 def _needs(connection: sqlite3.Connection, after: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
     """Each job that another comes after, once, and how many of them have yet to end."""
     needs = list(_merged(after).items())
     return needs, sum(_blocks(connection, on, anyway=bool(anyway)) for on, anyway in needs)
-
-
-def _is_ready(job: Submission, blockers: int) -> bool:
-    return not blockers and job.not_before <= job.submitted_at
 
 
 def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
@@ -255,39 +283,6 @@ def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
 
 #: A job comes after one that it has replaced, whatever becomes of that.
 _REPLACED = 2
-
-
-def _values(job: Submission) -> tuple[Any, ...]:
-    return (
-        job.uid,
-        job.call.target,
-        job.name,
-        json.dumps(job.call.init),
-        json.dumps(job.call.params),
-        json.dumps(job.call.pickled),
-        json.dumps(job.positional),
-        json.dumps(job.call.secrets),
-        json.dumps(job.call.hidden),
-        job.queue,
-        job.priority,
-        JobState.QUEUED,
-        job.not_before,
-        job.submitted_at,
-        job.rules.max_attempts,
-        json.dumps(job.rules.to_json()),
-        job.timeout,
-        job.owner.place,
-        job.owner.host,
-        job.timed,
-        job.deadline,
-        job.deadline_timed,
-        job.unique_key,
-        job.fingerprint,
-        None if job.source is None else json.dumps(job.source),
-        job.retried_from,
-        json.dumps(job.hooks),
-        job.booted_at,
-    )
 
 
 def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> bool:
@@ -304,7 +299,7 @@ def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> boo
     return not state.ended
 
 
-def _served(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:
+def _served(connection: sqlite3.Connection, job: Submission) -> JobRecord | KeyHolder | None:
     """Return a job to use instead of a new one: it can be reused, or holds the unique key and is acceptable.
 
     Raises
@@ -312,82 +307,47 @@ def _served(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | No
     DuplicateJob
         If another job holds the unique key and is not acceptable.
     """
-    holder = _reusable(connection, job)
-    if holder is not None or job.on_duplicate == "replace":
-        return holder
-    holder = _holder(connection, job.unique_key)
+    found = duplicates.reusable(connection, job.fingerprint, job.reuse_since)
+    if found is not None or job.on_duplicate == "replace":
+        return found
+    holder = duplicates.key_holder(connection, job.unique_key)
     if holder is not None and job.on_duplicate == "reject":
         raise DuplicateJob(_duplicate(holder))
     return holder
 
 
-def _holder(connection: sqlite3.Connection, key: str | None) -> sqlite3.Row | None:
-    """Return the live job that holds a unique key."""
-    if key is None:
-        return None
-    row: sqlite3.Row | None = connection.execute(
-        """SELECT id, uid, target, state, place, host FROM jobs
-        WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced""",
-        (key,),
-    ).fetchone()
-    return row
-
-
-def _duplicate(holder: sqlite3.Row) -> str:
+def _duplicate(holder: KeyHolder) -> str:
     return (
-        f"job {holder['id']} ({holder['target']}) is {holder['state']} and holds this unique key: wait for it to finish, cancel "
+        f"job {holder.id} ({holder.target}) is {holder.state} and holds this unique key: wait for it to finish, cancel "
         'it, or submit with on_duplicate="existing" or "replace".'
     )
 
 
-#: Options of a cancel with the configured grace.
-_AS_CONFIGURED = json.dumps({"grace": None})
-
-
-def _give_way(connection: sqlite3.Connection, holder: sqlite3.Row, job: Submission) -> None:
+def _give_way(connection: sqlite3.Connection, holder: KeyHolder, owner: Owner, cancel: NewRow) -> None:
     """Take the unique key from a live job, and request its cancellation."""
-    if holder["place"] != job.owner.place:
+    if holder.place != owner.place:
         raise InvalidRequest(
-            f"job {holder['id']} holds this unique key, but belongs to {holder['host']} and can be replaced only there. If that "
-            f"machine or container no longer exists, run `jupyter bgjobs adopt {holder['id']}` first."
+            f"job {holder.id} holds this unique key, but belongs to {holder.host} and can be replaced only there. If that "
+            f"machine or container no longer exists, run `jupyter bgjobs adopt {holder.id}` first."
         )
-    connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder["id"],))
-    connection.execute(
-        "INSERT INTO requests (job_id, place, verb, options, requested_at) VALUES (?, ?, 'cancel', ?, ?)",
-        (holder["id"], holder["place"], _AS_CONFIGURED, job.submitted_at),
-    )
+    connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder.id,))
+    insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **cancel})
 
 
 def _leaving(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:
     """Return the dependencies of a new job with a unique key: the unfinished jobs that gave the key up."""
-    sql = "SELECT id FROM jobs WHERE unique_key = ? AND replaced AND state IN ('queued', 'running')"
-    return [(row["id"], _REPLACED) for row in connection.execute(sql, (key,)).fetchall()]
-
-
-def _reusable(connection: sqlite3.Connection, job: Submission) -> sqlite3.Row | None:
-    """Return the newest successful job with the same fingerprint whose result is kept, if reuse is requested."""
-    if job.reuse_since is None or job.fingerprint is None:
-        return None
-    row: sqlite3.Row | None = connection.execute(
-        """SELECT id, uid FROM jobs WHERE fingerprint = ? AND state = 'succeeded' AND ended_at >= ? AND error IS NULL
-        ORDER BY id DESC LIMIT 1""",
-        (job.fingerprint, job.reuse_since),
-    ).fetchone()
-    return row
+    return [(job_id, _REPLACED) for job_id in duplicates.replaced(connection, key)]
 
 
 def context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
     """Return the row of a context; insert it if needed."""
     row = connection.execute("SELECT id FROM contexts WHERE body = ?", (surroundings.context,)).fetchone()
-    if row is None:
-        return int(connection.execute("INSERT INTO contexts (body) VALUES (?)", (surroundings.context,)).lastrowid or 0)
-    return int(row[0])
+    return insert(connection, "contexts", {"body": surroundings.context}) if row is None else int(row[0])
 
 
 def environment_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
     """Return the row of an environment; insert it if needed."""
     row = connection.execute("SELECT id FROM environments WHERE digest = ?", (surroundings.digest,)).fetchone()
     if row is None:
-        values = (surroundings.digest, surroundings.environment)
-        return int(connection.execute("INSERT INTO environments (digest, body) VALUES (?, ?)", values).lastrowid or 0)
+        return insert(connection, "environments", {"digest": surroundings.digest, "body": surroundings.environment})
     return int(row[0])

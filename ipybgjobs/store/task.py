@@ -14,10 +14,6 @@ from ..targets.context import Context
 from . import columns, queries
 from .columns import Unreadable
 
-#: Options of requests to cancel, to adopt and to retry.
-_GRACE, _NOTE = "grace", "note"
-_OF_A_RETRY = ("context", "environment")
-
 _MOST_ATTEMPTS = 1 << 31
 
 
@@ -89,6 +85,26 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """A job's environment variables, as they are stored; they are parsed where they are needed, which is in no transaction."""
+
+    text: str
+
+    def variables(self) -> dict[str, str]:
+        """Parse them.
+
+        Raises
+        ------
+        ValueError
+            If a client of ipybgjobs did not write them.
+        """
+        values = json_text.parse(self.text)
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise ValueError("its environment variables can't be read")
+        return values
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A claimed attempt with its job; number 0 is the call of a hook.
 
@@ -123,21 +139,6 @@ class Claim:
     slot: int | None
     started_at: float | None
     adopted: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A user's request to cancel a job, to retry it in another context, or to adopt it.
-
-    `verb` is None if it can't be read.
-    """
-
-    id: int
-    job_id: int | None
-    verb: str | None
-    grace: float | None = None
-    surroundings: dict[str, int] | None = None  #: of a retry: context, environment
-    note: str | None = None  #: of an adoption: who confirmed it
 
 
 #: The hook that each end calls.
@@ -207,20 +208,6 @@ def _pickles(row: sqlite3.Row, record: JobRecord) -> tuple[str, ...]:
     return (*group, record.uid) if row["pickled"] != "{}" else group
 
 
-def variables(text: str) -> dict[str, str]:
-    """Parse environment variables.
-
-    Raises
-    ------
-    ValueError
-        If they were not written by ipybgjobs.
-    """
-    values = json_text.parse(text)
-    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise ValueError("its environment variables can't be read")
-    return values
-
-
 def claim_of_row(row: sqlite3.Row) -> Claim:
     """Read an attempt from a row of `schedule`; values that can't be read are unknown."""
     folder, started_at, grace = row["folder"], row["attempt_started_at"], row["ending_grace"]
@@ -236,22 +223,3 @@ def claim_of_row(row: sqlite3.Row) -> Claim:
         started_at=started_at if isinstance(started_at, float) else None,
         adopted=columns.any_text(row, "adopted") or None,
     )
-
-
-def request_of_row(row: sqlite3.Row) -> Request:
-    """Read a request."""
-    request_id, job_id = int(row["id"]), row["job_id"]
-    nothing = Request(request_id, job_id if isinstance(job_id, int) else None, None)
-    try:
-        options = columns.mapping(row, "options")
-    except Unreadable:
-        return nothing
-    if not isinstance(job_id, int):
-        return nothing
-    if row["verb"] == "cancel" and (options.get(_GRACE) is None or type(options[_GRACE]) in (int, float)):
-        return Request(request_id, job_id, "cancel", grace=options.get(_GRACE))
-    if row["verb"] == "retry" and all(type(options.get(name)) is int for name in _OF_A_RETRY):
-        return Request(request_id, job_id, "retry", surroundings={name: options[name] for name in _OF_A_RETRY})
-    if row["verb"] == "adopt" and type(options.get(_NOTE)) is str:
-        return Request(request_id, job_id, "adopt", note=options[_NOTE])
-    return nothing

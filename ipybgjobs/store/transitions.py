@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..model.records import Outcome, Owner
+from .insertion import SqlValue, insert
+from .requests import RetryRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +116,22 @@ class Transitions:
         return claimed
 
     def _begin_attempt(self, job_id: int, number: int, folder: str, way: Way, launches: int = 1) -> None:
-        self._connection.execute(
-            """INSERT OR REPLACE INTO attempts
-                (job_id, number, folder, launches, started_at, launched_by, launch_reason, slot, place, host)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (job_id, number, folder, launches, self._now, *way, *self._who()),
-        )
+        row = {
+            **self._attempt(job_id, number),
+            "folder": folder,
+            "launches": launches,
+            "launched_by": way.launched_by,
+            "launch_reason": way.reason,
+            "slot": way.slot,
+        }
+        insert(self._connection, "attempts", row, or_else="REPLACE")
 
-    def _who(self) -> tuple[str, str]:
-        return self._owner.place, self._owner.host
+    def _attempt(self, job_id: int, number: int) -> dict[str, SqlValue]:
+        """What every attempt's row says that begins now."""
+        return {"job_id": job_id, "number": number, "started_at": self._now, **self._who()}
+
+    def _who(self) -> dict[str, SqlValue]:
+        return {"place": self._owner.place, "host": self._owner.host}
 
     def relaunch(self, job_id: int, number: int, folder: str, way: Way) -> bool:
         """Launch the same attempt again in a new folder, after a launch was voided before anything ran."""
@@ -143,7 +152,7 @@ class Transitions:
 
     def note_origin(self, body: str, attempts: Iterable[tuple[int, int]]) -> None:
         """Record where the code of attempts came from; attempts by job and number."""
-        self._connection.execute("INSERT OR IGNORE INTO origins (body) VALUES (?)", (body,))
+        insert(self._connection, "origins", {"body": body}, or_else="IGNORE")
         sql = "UPDATE attempts SET origin = (SELECT id FROM origins WHERE body = ?) WHERE job_id = ? AND number = ?"
         self._connection.executemany(sql, [(body, *attempt) for attempt in attempts])
 
@@ -233,19 +242,17 @@ class Transitions:
             {"id": job_id, "number": number, "now": self._now, "error": error},
         )
         if denied:
-            self._connection.execute(
-                """INSERT OR IGNORE INTO attempts (job_id, number, started_at, ended_at, outcome, error, place, host)
-                VALUES (?, ?, ?, ?, 'denied', ?, ?, ?)""",
-                (job_id, number, self._now, self._now, error, *self._who()),
-            )
+            row = {**self._attempt(job_id, number), "ended_at": self._now, "outcome": Outcome.DENIED.value, "error": error}
+            insert(self._connection, "attempts", row, or_else="IGNORE")
         return denied
 
-    def retry(self, job_id: int, options: dict[str, Any]) -> bool:
+    def retry(self, job_id: int, asked: RetryRequest) -> bool:
         """Move a job from failed or cancelled to queued: a user asked for one more attempt, in that user's context.
 
         Not if another live job holds its unique key, or if a job whose success it needs has failed, even if it was removed since.
         """
-        retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", {**options, **self._asked(job_id)})
+        values = {**self._asked(job_id), "context": asked.context, "environment": asked.environment}
+        retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", values)
         if retried:  # dependent jobs that still wait for others wait for it again
             self._connection.execute(
                 """UPDATE jobs SET blockers = blockers + 1, ready = 0
@@ -270,7 +277,7 @@ class Transitions:
         return adopted
 
     def _asked(self, job_id: int) -> dict[str, Any]:
-        return {"id": job_id, "now": self._now, "place": self._owner.place, "host": self._owner.host}
+        return {"id": job_id, "now": self._now, **self._who()}
 
     # -- the rest -------------------------------------------------------------------------------------------------
 
@@ -280,20 +287,21 @@ class Transitions:
 
     def heard(self, pid: int, version: str, started_at: float, notice: str | None, monotonic: float) -> None:
         """Record that this place's supervisor is alive."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO supervisors VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*self._who(), pid, version, started_at, self._now, _storable(notice), monotonic),
-        )
+        row = {
+            **self._who(),
+            "pid": pid,
+            "version": version,
+            "started_at": started_at,
+            "heard_at": self._now,
+            "notice": _storable(notice),
+            "heard_monotonic": monotonic,
+        }
+        insert(self._connection, "supervisors", row, or_else="REPLACE")
 
     def environment_of(self, job_id: int) -> list[int]:
         """Return the row of the environment variables that a job holds, if any."""
         sql = "SELECT environment FROM jobs WHERE id = ? AND environment IS NOT NULL"
         return [row[0] for row in self._connection.execute(sql, (job_id,))]
-
-    def environment(self, environment: int) -> str | None:
-        """Read environment variables, as JSON text; None if there are none."""
-        row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
-        return None if row is None else str(row[0])
 
     def release_environment(self, environment: int) -> bool:
         """Delete environment variables that no unfinished job and no request needs."""

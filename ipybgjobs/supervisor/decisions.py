@@ -11,8 +11,9 @@ from dataclasses import replace
 from ..model import durations
 from ..model.records import JobState, Outcome
 from ..model.retry import Failure, next_delay
+from ..store.requests import AdoptRequest, CancelRequest, Request, RetryRequest, UnreadableRequest
 from ..store.schedule import Schedule
-from ..store.task import Claim, Request, Task, Unread
+from ..store.task import Claim, Task, Unread
 from ..store.transitions import Transitions, Verdict
 from .aftermath import Aftermath
 from .attempts import Attempts
@@ -162,22 +163,24 @@ class Decider:
 
     # -- step 3: answer requests ----------------------------------------------------------------------------------
 
-    def _answer(self, step: Step, request: Request) -> None:
+    def _answer(self, step: Step, request: Request | UnreadableRequest) -> None:
         step.change.answered(request.id)
-        if request.verb == "cancel" and request.job_id is not None:
-            self._cancel(step, request.job_id, request.grace)
-        elif request.verb == "retry" and request.job_id is not None and request.surroundings is not None:
-            self._retry(step, request.job_id, request.surroundings)
-        elif request.verb == "adopt" and request.job_id is not None and request.note is not None:
-            self._adopt(step, request.job_id, request.note)
-        else:
+        if isinstance(request, UnreadableRequest):
             step.effects.fail(f"request {request.id} for job {request.job_id} can't be read: it was not written by ipybgjobs")
+            return
+        match request.asked:
+            case CancelRequest(grace):
+                self._cancel(step, request.job_id, grace)
+            case RetryRequest():
+                self._retry(step, request.job_id, request.asked)
+            case AdoptRequest(note):
+                self._adopt(step, request.job_id, note)
 
-    def _retry(self, step: Step, job_id: int, surroundings: dict[str, int]) -> None:
+    def _retry(self, step: Step, job_id: int, asked: RetryRequest) -> None:
         step.effects.environments.update(step.change.environment_of(job_id))
-        if step.change.retry(job_id, surroundings):
+        if step.change.retry(job_id, asked):
             step.effects.say(f"job {job_id} queued for a manual retry")
-        step.effects.environments.add(surroundings["environment"])
+        step.effects.environments.add(asked.environment)
 
     def _adopt(self, step: Step, job_id: int, note: str) -> None:
         if step.change.adopt(job_id, note):

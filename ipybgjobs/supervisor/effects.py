@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ..configuration.settings import Settings
 from ..model.records import Outcome
 from ..store.schedule import Schedule
-from ..store.task import Task
+from ..store.task import Environment, Task
 from ..store.transitions import Transitions
 from .job_logs import Message
 from .running import Running
@@ -20,7 +20,7 @@ class Start:
     folder: str  #: absolute
     settings: Settings
     slot: int | None  #: slot number in the queue; None for a hook
-    environment: str  #: the job's variables as JSON text
+    environment: Environment
 
     @property
     def slot_environment(self) -> dict[str, str]:
@@ -35,7 +35,7 @@ class Notice:
 
     job_id: int
     command: tuple[str, ...]
-    environment: str  #: the job's variables as JSON text, read before their row is deleted
+    environment: Environment  #: read before its row is deleted
     cwd: str
 
 
@@ -71,14 +71,14 @@ class Step:
     schedule: Schedule
     effects: Effects
     monotonic: float  #: when it began; unchanged if it has to be repeated
-    _variables: dict[int, str] = field(default_factory=dict)
+    _variables: dict[int, Environment] = field(default_factory=dict)
 
-    def variables(self, environment: int | None) -> str | None:
-        """Return environment variables as JSON text, the same object for the same row; None if there is no such row."""
+    def variables(self, environment: int | None) -> Environment | None:
+        """Return environment variables, the same object for the same row; None if there is no such row."""
         if environment is None:
             return None
         if environment not in self._variables:
-            found = self.change.environment(environment)
+            found = self.schedule.environment(environment)
             if found is None:
                 return None
             self._variables[environment] = found

@@ -12,7 +12,7 @@ from ..model import redaction
 from ..model.records import Outcome
 from ..model.retry import Failure
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task, Unread, variables
+from ..store.task import Claim, Task, Unread
 from ..store.transitions import Verdict
 from ..system.oom import Kills
 from ..targets import source
@@ -54,15 +54,13 @@ class Judge:
         self._memory_kills = memory_kills
         self._draw = draw
 
-    def look(self, queues: Schedule, texts: Callable[[int], str | None]) -> list[End]:
+    def look(self, queues: Schedule) -> list[End]:
         """Judge the attempts that have ended.
 
         Parameters
         ----------
         queues : Schedule
             Reads the rows.
-        texts : callable
-            Returns environment variables as JSON text; None if there are none.
 
         Raises
         ------
@@ -73,11 +71,11 @@ class Judge:
         for end in self._attempts.ended.values():
             run = self._attempts.running[end.folder]
             claim = queues.claimed(run.job_id, run.number)
-            verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, texts)
+            verdict, failure = (Verdict(Outcome.LOST), Failure()) if claim is None else self._judge(end, run, claim, queues)
             found.append(End(run, claim, _with_remains(_as_adopted(verdict, run), run), failure, self._draw()))
         return found
 
-    def _judge(self, end: Exit, run: Running, claim: Claim, texts: Callable[[int], str | None]) -> tuple[Verdict, Failure]:
+    def _judge(self, end: Exit, run: Running, claim: Claim, queues: Schedule) -> tuple[Verdict, Failure]:
         if run.refused is not None:
             return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
         if run.trouble is not None:
@@ -86,7 +84,7 @@ class Judge:
         if isinstance(job, Unread):
             return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
         try:
-            verdict, failure = judge(end, claim.ending, lambda: self._secrets(job, texts), lambda: self._ran_out_of_memory(run))
+            verdict, failure = judge(end, claim.ending, lambda: self._secrets(job, queues), lambda: self._ran_out_of_memory(run))
             return replace(verdict, source=_as_run(verdict, job)), failure
         except sqlite3.Error:
             raise
@@ -98,10 +96,10 @@ class Judge:
         """Return whether the kernel's OOM killer has killed any process since an attempt was launched."""
         return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
 
-    def _secrets(self, task: Task, texts: Callable[[int], str | None]) -> tuple[str, ...]:
+    def _secrets(self, task: Task, queues: Schedule) -> tuple[str, ...]:
         hidden = task.record.call.hidden
-        text = None if task.environment is None else texts(task.environment)
-        values = {} if text is None else variables(text)
+        environment = None if task.environment is None else queues.environment(task.environment)
+        values = {} if environment is None else environment.variables()
         names = redaction.secret_names(values, self._policies.latest.secret_names)
         return (*hidden, *(values[name] for name in names))
 

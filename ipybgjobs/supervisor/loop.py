@@ -266,7 +266,7 @@ class Supervisor:
     def _tell_untold(self) -> None:
         """Log the ends that a dead supervisor had recorded but not logged, once the log settings are known."""
         if not self.has_decided:
-            self._untold = unlogged_ends.last_ends(self.database, self.owner.place)
+            self._untold = queries.last_ends(self.database, self.owner.place)
         if self._untold and self.policies.is_read:
             everything, _ = self.policies.latest.logs.files(self._folder.logs)
             for message in unlogged_ends.find(self.database, self._untold, everything):
@@ -304,8 +304,7 @@ class Supervisor:
         now = self._clock()
         self.policies.look()
         with self.database.looking() as connection:
-            variables = Transitions(connection, self.owner, now).environment
-            ends = self._judge.look(Schedule(connection, self.owner, now), variables)
+            ends = self._judge.look(Schedule(connection, self.owner, now))
         monotonic = time.monotonic()
         silent = monotonic - self._heard_at >= _HEARTBEAT
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..state.folder import StateFolder
-from ..store.task import variables
 from ..system import launch
 from .effects import Notice
 
@@ -55,7 +54,7 @@ class Notifier:
         return problems
 
     def _start(self, notice: Notice) -> "subprocess.Popen[bytes]":
-        environment = variables(notice.environment)
+        environment = notice.environment.variables()
         program = shutil.which(notice.command[0], path=environment.get("PATH"))
         if program is None:
             raise ValueError(f"the program {notice.command[0]} was not found")

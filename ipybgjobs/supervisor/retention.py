@@ -14,7 +14,7 @@ from ..configuration.settings import Settings
 from ..state import attempt, removal_notes
 from ..state.folder import StateFolder
 from ..state.removal_notes import Removal
-from ..store import removals
+from ..store import queries, removals
 from ..store.database import Database
 from ..store.removals import Rule
 
@@ -121,8 +121,7 @@ class Tidier:
                     os.unlink(note)
 
     def _is_known(self, uid: str) -> bool:
-        sql = "SELECT 1 FROM jobs WHERE uid = ? UNION ALL SELECT 1 FROM groups WHERE uid = ?"
-        return bool(self._database.read(sql, (uid, uid)))
+        return bool(queries.known(self._database, [uid]))
 
 
 def _is_stray(path: str, born: float, limit: float) -> bool:

@@ -11,7 +11,7 @@ from ..configuration.settings import QueueSettings, Settings
 from ..executors.server import Launch
 from ..state import attempt
 from ..state.folder import StateFolder
-from ..store.task import Claim, Task, Unread, variables
+from ..store.task import Claim, Environment, Task, Unread
 from ..store.transitions import Way
 from ..system import identity, private_file
 from ..system.roles import command
@@ -128,7 +128,7 @@ class Starter:
         step.change.deny(job.id, number + 1, reason)
         return reason
 
-    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: str) -> Start:
+    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: Environment) -> Start:
         number, launches = task.record.attempt + 1, task.void_launches + 1
         relative = _folder_of(task, number, launches)
         start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
@@ -180,7 +180,7 @@ class Starter:
             If the job's environment variables were not written by ipybgjobs.
         """
         context = start.task.context
-        environment = variables(start.environment) | start.slot_environment
+        environment = start.environment.variables() | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         private_file.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
         fresh = self._fresh_reason(start) is not None

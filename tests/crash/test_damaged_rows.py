@@ -334,7 +334,7 @@ def test_whatever_one_row_holds_every_verb_shows_the_rest(odd, capsys):
     ]
 
     def store():
-        return client.client().database(client.client().folder())
+        return client().database(client().folder())
 
     def look():
         assert all(cli.main(verb) in (0, 1) for verb in verbs)

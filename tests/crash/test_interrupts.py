@@ -259,7 +259,7 @@ def test_a_context_is_never_remembered_by_anothers_name(bench, monkeypatch, tmp_
         monkeypatch.chdir(first)
         camera.take([], {}, 0)
         monkeypatch.chdir(second)
-        interrupt = Interrupt(number, "opcode", "snapshot.py")
+        interrupt = Interrupt(number, "opcode", "targets/context.py")
         stopped = interrupt.during(lambda: camera.take([], {}, 0))
         assert str(second) in camera.take([], {}, 0)
         if stopped is None:

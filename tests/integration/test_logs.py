@@ -9,7 +9,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
-from ipybgjobs.store import queries
+from ipybgjobs.store import supervisors
 from support.place import ALLOWED, DEADLINE, running, until
 
 ERRORS = "background_jobs_errors.log"
@@ -32,7 +32,7 @@ def end_of(path):
 
 def notices():
     client = client_module.client()
-    return [row["notice"] for row in queries.supervisors(client.database(client.folder()))]
+    return [each.notices.to_text() for each in supervisors.heard(client.database(client.folder()))]
 
 
 @pytest.fixture

@@ -15,10 +15,12 @@ from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import JobState, Outcome, Owner
 from ipybgjobs.model.retry import RetryRules
 from ipybgjobs.state.folder import StateFolder
-from ipybgjobs.store import controls, listing, queries, schedule, submissions
+from ipybgjobs.store import controls, listing, queries, schedule, submissions, supervisors
 from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
+from ipybgjobs.store.requests import CancelRequest, RetryRequest
 from ipybgjobs.store.submissions import Surroundings
+from ipybgjobs.store.task import Environment
 from ipybgjobs.store.transitions import Verdict, Way
 from support.place import TESTS
 from support.store import HERE, SURROUNDINGS, Store, submission
@@ -316,7 +318,7 @@ def test_jobs_of_one_caller_share_its_surroundings_and_those_of_another_have_the
         store.submit(surroundings)
     jobs = store.database.read("SELECT context, environment FROM jobs ORDER BY id")
     assert [tuple(row) for row in jobs] == [(1, 1), (1, 1), (2, 2)]
-    assert store.change("environment", 2) == other.environment
+    assert store.change("environment", 2) == Environment(other.environment)
 
 
 def test_an_environment_goes_with_the_last_that_needs_it(store):
@@ -362,14 +364,14 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
     assert controls.request_cancel(store.database, [other], None, 301.0) == 1
     assert controls.request_cancel(store.database, [job], None, 299.0) == 1
     found = store.change("requests")
-    assert [(each.id, each.verb, each.grace) for each in found] == [(1, "cancel", 2.5), (3, "cancel", None)]
+    assert [(each.id, each.asked) for each in found] == [(1, CancelRequest(2.5)), (3, CancelRequest(None))]
     store.change("answered", 1)
     assert [each.id for each in store.change("requests")] == [3]
 
 
 # -- transitions ------------------------------------------------------------------------------------------------------
 
-OTHER = {"context": 1, "environment": 1}
+OTHER = RetryRequest(context=1, environment=1)
 
 VERBS = {
     "claim": ((2, "f", Way("fork")), []),
@@ -453,7 +455,7 @@ def test_text_that_is_no_unicode_is_kept_escaped(store):
     [attempt] = queries.attempts(store.database, job)
     assert (attempt.error, attempt.traceback) == ("no caf\\udce9", "in caf\\udce9")
     assert queries.job(store.database, job).error == "no caf\\udce9"
-    assert queries.supervisors(store.database)[0]["notice"] == "/caf\\udce9 is broken"
+    assert supervisors.heard(store.database)[0].notices.general == "/caf\\udce9 is broken"
 
 
 def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_end(store):
@@ -609,7 +611,7 @@ def test_a_place_has_one_supervisor_in_the_store(store):
     store.change("heard", 1, "0.1", 10.0, None, 5.0, now=20.0)
     store.change("heard", 2, "0.1", 25.0, "a notice", 15.0, now=30.0)
     store.change("heard", 3, "0.1", 5.0, None, 1.0, now=10.0, owner=ELSEWHERE)
-    found = [(row["place"], row["pid"], row["heard_at"], row["notice"]) for row in queries.supervisors(store.database)]
+    found = [(each.place, each.pid, each.heard_at, each.notices.general) for each in supervisors.heard(store.database)]
     assert found == [("here", 2, 30.0, "a notice"), ("elsewhere", 3, 10.0, None)]
 
 

@@ -16,15 +16,15 @@ from ipybgjobs.configuration import traits
 
 #: What is interrupted; what these call of the client is swept without a notebook.
 WITHIN = {
-    "line": "magics.py",
-    "into": "magics.py",
-    "cell": "magics.py",
-    "display": "livedisplay.py",
+    "line": "commands/magics.py",
+    "into": "commands/magics.py",
+    "cell": "commands/magics.py",
+    "display": "commands/live_outputs.py",
     "card": "panel/widget.py",
-    "variables": "into.py",
-    "away": "away.py",
-    "loading": "magics.py",
-    "unloading": "magics.py",
+    "variables": "commands/assignment.py",
+    "away": "commands/digest.py",
+    "loading": "commands/magics.py",
+    "unloading": "commands/magics.py",
 }
 
 #: Those of which nothing is to be said: they change nothing that outlives the kernel.

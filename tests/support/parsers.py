@@ -229,7 +229,7 @@ def _redacted(text: str) -> None:
 
 
 def _row_values(text: str) -> None:
-    for read in (context.Context.from_text, task.variables):
+    for read in (context.Context.from_text, lambda value: task.Environment(value).variables()):
         with contextlib.suppress(ValueError):
             read(text)
 

@@ -15,7 +15,7 @@ from ...model import serialization
 from ...model.records import JobRecord, JobState
 from ...state import occupancy, replay, results, wake
 from ...state.folder import StateFolder
-from ...store import listing, queries
+from ...store import duplicates, listing, queries
 from ...system import shield
 from ..submit import encoding, options
 from . import following, notebook_export, reopening, waiting
@@ -298,9 +298,10 @@ class Job(JobView):
 
     def _check_retry(self, record: JobRecord) -> None:
         self._check_dependencies()
-        holder = None if record.unique_key is None else queries.live_holder(self._database(), record.unique_key)
+        with self._database().looking() as connection:
+            holder = duplicates.key_holder(connection, record.unique_key)
         if holder is not None:
-            raise DuplicateJob(f"job {holder} holds the unique key of job {self.id}: wait for it to end, or cancel it.")
+            raise DuplicateJob(f"job {holder.id} holds the unique key of job {self.id}: wait for it to end, or cancel it.")
 
     def _check_dependencies(self) -> None:
         earlier, removed = queries.failed_dependency(self._database(), self.id) or (None, False)

@@ -12,7 +12,7 @@ from ...errors import StoreError
 from ...model.records import Owner
 from ...state import wake
 from ...state.folder import StateFolder
-from ...store import lock_holder, queries, takeover
+from ...store import lock_holder, queries, supervisors, takeover
 from ...store.database import Database
 from ...store.notices import Notices
 from ...system import identity, limits, lock, place, shield
@@ -108,8 +108,8 @@ def _trouble(folder: StateFolder) -> str | None:
 def notices(database: Database, folder: StateFolder) -> Notices:
     """Return what keeps this place's jobs from continuing: as seen from here, or as reported by its supervisor."""
     here = trouble(folder)
-    rows = [row for row in queries.supervisors(database) if row["place"] == place.here()]
-    return Notices(here) if here is not None or not rows else Notices.from_text(rows[0]["notice"])
+    heard = supervisors.heard_of(database, place.here())
+    return Notices(here) if here is not None or heard is None else heard.notices
 
 
 def withheld(folder: StateFolder) -> list[str]:

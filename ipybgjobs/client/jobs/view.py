@@ -15,7 +15,7 @@ from ...state import progress as progress_of
 from ...state.folder import StateFolder
 from ...state.progress import Progress
 from ...state.text_log import TextLog
-from ...store import queries
+from ...store import queries, supervisors
 from ...store.database import Database
 from ...system import place, private_file
 from ...targets import origin
@@ -231,8 +231,12 @@ class JobView:
         return supervision.notices(database, self._folder).of(queries.context(database, self.id))
 
     def _last_heard(self, key: str) -> str:
-        heard = [row["heard_at"] for row in queries.supervisors(self._database()) if row["place"] == key]
-        return f"last heard from {durations.show(max(0.0, time.time() - heard[0]))} ago" if heard else "never heard from"
+        heard = supervisors.heard_of(self._database(), key)
+        return (
+            "never heard from"
+            if heard is None
+            else f"last heard from {durations.show(max(0.0, time.time() - heard.heard_at))} ago"
+        )
 
     @property
     def error(self) -> str | None:

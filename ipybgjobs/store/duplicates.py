@@ -1,0 +1,61 @@
+"""Jobs that serve as well as a new one: the live one that holds its unique key, and one that has succeeded with the same source.
+
+Each look is made twice: by a client beforehand, and in the transaction of a submit, which decides.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from ..model.records import JobRecord, JobState
+from . import columns, queries
+from .columns import Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """A live job that holds a unique key, and the place that it belongs to."""
+
+    id: int
+    uid: str
+    target: str
+    state: JobState
+    place: str
+    host: str
+
+
+def key_holder(connection: sqlite3.Connection, key: str | None) -> KeyHolder | None:
+    """Read the live job that holds a unique key."""
+    if key is None:
+        return None
+    sql = """SELECT id, uid, target, state, place, host FROM jobs
+        WHERE unique_key = ? AND state IN ('queued', 'running') AND NOT replaced"""
+    row = connection.execute(sql, (key,)).fetchone()
+    if row is None:
+        return None
+    return KeyHolder(
+        id=row["id"],
+        uid=columns.any_text(row, "uid"),
+        target=columns.any_label(row, "target"),
+        state=columns.any_state(row["state"]),
+        place=columns.any_text(row, "place"),
+        host=columns.any_label(row, "host"),
+    )
+
+
+def replaced(connection: sqlite3.Connection, key: str | None) -> list[int]:
+    """Read the jobs that gave a unique key away, and have not ended."""
+    sql = "SELECT id FROM jobs WHERE unique_key = ? AND replaced AND state IN ('queued', 'running')"
+    return [row["id"] for row in connection.execute(sql, (key,)).fetchall()]
+
+
+def reusable(connection: sqlite3.Connection, fingerprint: str | None, since: float | None) -> JobRecord | None:
+    """Read the newest job that has succeeded with the same fingerprint and whose result is kept; none if one is None."""
+    if fingerprint is None or since is None:
+        return None
+    sql = f"""{queries.JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
+        ORDER BY jobs.id DESC LIMIT 1"""
+    row = connection.execute(sql, (fingerprint, since)).fetchone()
+    try:
+        return None if row is None else queries.job_record(row)
+    except Unreadable:  # then it is run anew
+        return None

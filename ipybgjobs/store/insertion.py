@@ -1,0 +1,95 @@
+"""Inserting rows: one mapping of column to value is both the names and the values of a statement. It knows no table."""
+
+import functools
+import operator
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+
+#: What SQLite can keep.
+SqlValue = str | int | float | bytes | None
+
+#: A row to be written, by column.
+NewRow = Mapping[str, SqlValue]
+
+
+def insert(connection: sqlite3.Connection, table: str, row: NewRow, *, or_else: str = "ABORT") -> int:
+    """Insert a row.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Inside a transaction.
+    table : str
+        The table.
+    row : mapping
+        The row; what it leaves out has its default.
+    or_else : str
+        What becomes of it where another row is in its way, as SQLite calls that: ABORT raises, IGNORE, REPLACE.
+
+    Returns
+    -------
+    int
+        The row's id, where the table has one and the row was inserted.
+    """
+    return int(connection.execute(_statement(table, tuple(row), or_else), tuple(row.values())).lastrowid or 0)
+
+
+def insert_many(
+    connection: sqlite3.Connection, table: str, rows: Sequence[NewRow], shared: NewRow | None = None, *, or_else: str = "ABORT"
+) -> None:
+    """Insert rows that have the same columns.
+
+    Parameters
+    ----------
+    connection, table, or_else
+        As for `insert`.
+    rows : sequence of mapping
+        The rows.
+    shared : mapping, optional
+        Columns that have the same value in all of them, whatever a row itself says.
+    """
+    if not rows:
+        return
+    alike = dict(shared or {})
+    own = tuple(name for name in rows[0] if name not in alike)
+    if any(row.keys() != rows[0].keys() for row in rows):
+        raise ValueError(f"the rows for {table} have different columns")
+    pick, ending = _picker(own), tuple(alike.values())
+    connection.executemany(_statement(table, (*own, *alike), or_else), (pick(row) + ending for row in rows))
+
+
+def insert_selected(
+    connection: sqlite3.Connection, table: str, columns: Mapping[str, str], source: str, values: Mapping[str, SqlValue]
+) -> int:
+    """Insert a row for each that a query finds.
+
+    Parameters
+    ----------
+    connection, table
+        As for `insert`.
+    columns : mapping of str to str
+        Each column with the SQL of its value.
+    source : str
+        The rest of the query, from FROM on.
+    values : mapping
+        Values of the names in both.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} {source}"
+    return connection.execute(sql, dict(values)).rowcount
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[NewRow], tuple[SqlValue, ...]]:
+    """Return what takes some columns out of a row."""
+    if len(names) > 1:
+        return operator.itemgetter(*names)
+    return lambda row: tuple(row[name] for name in names)
+
+
+@functools.lru_cache(maxsize=64)
+def _statement(table: str, columns: tuple[str, ...], or_else: str) -> str:
+    return f"INSERT OR {or_else} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
