@@ -197,7 +197,7 @@ class Client:
         `retried_from`: the job whose parameters were changed for this one. `code`: the code that that job received by value.
         """
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare(SubmitRequest(target, [params], init, given, code=code), settings, now)
+        ready = preparation.prepare_submit(SubmitRequest(target, [params], init, given, code=code), settings, now)
         folder = self.folder()
         database = self.database(folder)
         job = replace(ready.job.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
@@ -229,7 +229,7 @@ class Client:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
         request = SubmitRequest(target, options.calls(calls), init, given, common=common, is_group=True)
-        ready = preparation.prepare(request, settings, now)
+        ready = preparation.prepare_submit(request, settings, now)
         assert ready.group is not None  # as asked for
         folder = self.folder()
         after = dependencies.ids(self.database(folder), ready.options.after)
@@ -249,7 +249,7 @@ class Client:
         try:
             settings = self.settings()
             request = SubmitRequest(target, [params], init, given)
-            ready = preparation.prepare(request, settings, now, trace, preview=True)
+            ready = preparation.prepare_submit(request, settings, now, trace, preview=True)
             database = self._database_if_any(settings)
             if database is not None:
                 paused = queries.is_paused(database, ready.options.queue)

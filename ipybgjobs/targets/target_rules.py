@@ -1,7 +1,8 @@
 """What this package's own classes require of a call beyond their entry in the allowlist: one object each, for all who check.
 
 At submit the class itself is known (`of`), at launch its name alone (`of_name`): a supervisor imports no user code, so
-it also tells the worker what the files permit (`permits`). It follows the links in a path, and otherwise decides from `Settings`.
+it also tells the worker what the files permit (`permits`). It follows the links in a path, and otherwise decides from
+`Settings` alone.
 """
 
 # ruff: noqa: ARG002 - every rule takes the arguments that any of them needs

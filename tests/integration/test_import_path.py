@@ -164,6 +164,6 @@ def test_what_is_explained_is_what_would_run(folders, monkeypatch):
     importlib.import_module("training")
     monkeypatch.chdir(folders / "b")
     request = SubmitRequest("training.fit", [{}], None, {})
-    ready = preparation.prepare(request, client().settings(), 0.0)
+    ready = preparation.prepare_submit(request, client().settings(), 0.0)
     assert ready.path_prefix == (str(folders / "a"),)
     assert ready.job.submission.source[0] == str(folders / "a" / "training.py")

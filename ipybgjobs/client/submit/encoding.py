@@ -31,7 +31,7 @@ class EncodedCalls(NamedTuple):
     whole: tuple[Split, ...]  #: each with that, only to compute digests; no value is pickled twice
 
 
-def encode(
+def encode_calls(
     target: str,
     calls: Sequence[BoundCall],
     code: Mapping[str, bytes],
@@ -59,11 +59,11 @@ def encode(
         If a parameter can't be pickled.
     """
     if shared is None:
-        own = tuple(split(target, call.init, call.params, secrets, code) for call in calls)
+        own = tuple(encode_call(target, call.init, call.params, secrets, code) for call in calls)
         return EncodedCalls(None, own, own)
-    together = split(target, {}, {name: calls[0].params[name] for name in shared}, secrets, code)
+    together = encode_call(target, {}, {name: calls[0].params[name] for name in shared}, secrets, code)
     rests = ({name: value for name, value in call.params.items() if name not in shared} for call in calls)
-    own = tuple(split(target, call.init, rest, secrets) for call, rest in zip(calls, rests, strict=True))
+    own = tuple(encode_call(target, call.init, rest, secrets) for call, rest in zip(calls, rests, strict=True))
     return EncodedCalls(together, own, tuple(_joined(together, each) for each in own))
 
 
@@ -75,7 +75,7 @@ def alike(calls: Sequence[BoundCall], names: Collection[str]) -> list[str]:
 def _told_apart(params: Mapping[str, Any], name: str) -> str:
     try:
         return serialization.digest(params[name]) if name in params else ""
-    except (Exception, SystemExit):  # it can't be pickled: `split` reports that
+    except (Exception, SystemExit):  # it can't be pickled: `encode_call` reports that
         return name
 
 
@@ -85,7 +85,7 @@ def _joined(shared: Split, own: Split) -> Split:
     return Split(call, None, {**shared.contents, **own.contents})
 
 
-def split(
+def encode_call(
     target: str,
     init: Mapping[str, Any],
     params: Mapping[str, Any],

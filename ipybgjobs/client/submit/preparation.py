@@ -25,7 +25,7 @@ from .options import Options
 from .stages import GivenParameters, PreparationTrace, PreparedJob, PreparedSubmit, SubmitRequest
 
 
-def prepare(
+def prepare_submit(
     request: SubmitRequest, settings: Settings, now: float, trace: PreparationTrace | None = None, *, preview: bool = False
 ) -> PreparedSubmit:
     """Prepare a job, or the jobs of a group.
@@ -74,7 +74,7 @@ def bind(
     Raises
     ------
     BackgroundJobError
-        As `prepare`.
+        As `prepare_submit`.
     """
     permission = allowlist.find(target, settings)
     request = SubmitRequest(target, [params], init, {})
@@ -126,7 +126,7 @@ def _encoded(request: SubmitRequest, permission: Permission, given: GivenParamet
     shared: Collection[str] | None = given.common if request.is_group else None
     if shared and inspected.submit_hook == "called":
         shared = encoding.alike(inspected.calls, shared)  # what it has made of them may differ
-    return encoding.encode(permission.target, inspected.calls, inspected.signature.code, given.secrets, shared)
+    return encoding.encode_calls(permission.target, inspected.calls, inspected.signature.code, given.secrets, shared)
 
 
 def _options_of_jobs(request: SubmitRequest, chosen: Options, inspected: InspectionResult) -> list[Options]:
