@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .api import as_completed, clean, grid, group, job, jobs, pause, resume, run_background_job, run_here, submit, submit_many
     from .client.jobs.group import Group
     from .client.jobs.job import Job
+    from .client.submit.option_table import SubmitManyOptions, SubmitOptions
     from .errors import (
         BackgroundJobError,
         CellFailed,
@@ -51,6 +52,8 @@ _PLACES = {
     "Job": "client.jobs.job",
     "Notebook": "notebooks.job",
     "Panel": "panel.widget",
+    "SubmitManyOptions": "client.submit.option_table",
+    "SubmitOptions": "client.submit.option_table",
     "as_completed": "api",
     "clean": "api",
     "grid": "api",
@@ -91,6 +94,8 @@ __all__ = [
     "Retry",
     "Standstill",
     "StoreError",
+    "SubmitManyOptions",
+    "SubmitOptions",
     "UnknownJob",
     "__version__",
     "as_completed",
@@ -111,16 +116,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # a type checker would believe in any name
 
-    module = importlib.import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
-    value = getattr(module, name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Load a public name from its module."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        module = importlib.import_module(f"{__name__}.{_PLACES.get(name, 'errors')}")
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

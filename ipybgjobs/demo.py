@@ -74,7 +74,15 @@ class Digits:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demo, and print what happens."""
+    """Run the demo, and print what happens.
+
+    Raises
+    ------
+    InvalidTarget
+        If what the demo needs is not installed.
+    InvalidRequest
+        If the folder can't be written to.
+    """
     try:
         import nbclient  # noqa: F401 - checked before anything starts
         import nbformat  # noqa: F401

@@ -27,43 +27,135 @@ This module imports nothing, because every ipybgjobs process loads it.
 
 
 class BackgroundJobError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.square", {"x": "three"})
+    ... except ipybgjobs.BackgroundJobError as error:
+    ...     print(type(error).__name__)
+    InvalidParameters
+    """
 
 
 class ConfigurationError(BackgroundJobError):
-    """A configuration file is broken, or sets something it may not."""
+    """A configuration file is broken, or sets something it may not.
+
+    Examples
+    --------
+    >>> try:
+    ...     job = ipybgjobs.submit("training.square", {"x": 2})
+    ... except ipybgjobs.ConfigurationError as error:
+    ...     print(f"No job will start until it is fixed: {error}")
+    """
 
 
 class JobNotAllowed(BackgroundJobError):  # noqa: N818 - the name is public, see the design
-    """The target is not on the allowlist."""
+    """The target is not on the allowlist.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("shutil.rmtree", {"path": "data"})
+    ... except ipybgjobs.JobNotAllowed:
+    ...     print("not on the allowlist")
+    not on the allowlist
+    """
 
 
 class InvalidTarget(BackgroundJobError, ImportError):  # noqa: N818 - likewise
-    """The target is allowed, but can't be imported or called."""
+    """The target is allowed, but can't be imported or called.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("missing.fit")
+    ... except ipybgjobs.InvalidTarget:
+    ...     print("allowed, but not installed")
+    allowed, but not installed
+    """
 
 
 class InvalidParameters(BackgroundJobError, ValueError):  # noqa: N818 - likewise
-    """Parameters do not fit the target's signature."""
+    """Parameters do not fit the target's signature.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.square", {"y": 3})
+    ... except ipybgjobs.InvalidParameters:
+    ...     print("square has no parameter y")
+    square has no parameter y
+    """
 
 
 class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - likewise
-    """The verb does not fit the job's state."""
+    """The verb does not fit the job's state.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.square", {"x": 2}).wait()
+    >>> try:
+    ...     job.cancel()
+    ... except ipybgjobs.InvalidRequest:
+    ...     print("already finished")
+    already finished
+    """
 
 
 class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - likewise
-    """Another job that has not ended holds the unique key."""
+    """Another job that has not ended holds the unique key.
+
+    Examples
+    --------
+    >>> first = ipybgjobs.submit("training.square", {"x": 2}, unique="report", delay="1h")
+    >>> try:
+    ...     ipybgjobs.submit("training.square", {"x": 2}, unique="report")
+    ... except ipybgjobs.DuplicateJob:
+    ...     print("already submitted")
+    already submitted
+    """
 
 
 class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
-    """No job has that id, name or uid."""
+    """No job has that id, name or uid.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.job("no-such-job")
+    ... except ipybgjobs.UnknownJob:
+    ...     print("not found")
+    not found
+    """
 
 
 class Standstill(BackgroundJobError):  # noqa: N818 - likewise
-    """A job waits for another one, and neither could ever continue: the other can't start or end before this one does."""
+    """A job waits for another one, and neither could ever continue: the other can't start or end before this one does.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.square_twice", {"x": 2}).result()  # in a queue with one slot
+    ... except ipybgjobs.Standstill:
+    ...     print("it waits for a job that needs its slot")
+    it waits for a job that needs its slot
+    """
 
 
 class StoreError(BackgroundJobError):
-    """The state folder or its database can't be used."""
+    """The state folder or its database can't be used.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.square", {"x": 2}).wait()
+    >>> try:
+    ...     job.save_notebook("missing/folder/job.ipynb")
+    ... except ipybgjobs.StoreError:
+    ...     print("not written")
+    not written
+    """
 
 
 class StoreDamaged(StoreError):  # noqa: N818 - as the others are named
@@ -71,7 +163,16 @@ class StoreDamaged(StoreError):  # noqa: N818 - as the others are named
 
 
 class JobFailed(BackgroundJobError):  # noqa: N818 - likewise
-    """The job failed and left no exception to raise."""
+    """The job failed and left no exception to raise.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.crash").result()
+    ... except ipybgjobs.JobFailed as error:
+    ...     print(type(error).__name__)
+    JobLost
+    """
 
 
 class JobCancelled(JobFailed):
@@ -81,13 +182,31 @@ class JobCancelled(JobFailed):
     ----------
     value : object
         What its method returned after the interrupt; None where it did not return.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.square", {"x": 2}, delay="1h")
+    >>> try:
+    ...     job.cancel().result()
+    ... except ipybgjobs.JobCancelled:
+    ...     print("cancelled")
+    cancelled
     """
 
     value: object = None
 
 
 class JobLost(JobFailed):
-    """The job's process vanished without an outcome."""
+    """The job's process vanished without an outcome.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.crash").result()
+    ... except ipybgjobs.JobLost:
+    ...     print("its process was killed")
+    its process was killed
+    """
 
 
 class JobTimeout(JobFailed):
@@ -97,6 +216,14 @@ class JobTimeout(JobFailed):
     ----------
     value : object
         What its method returned after the interrupt; None where it did not return.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.sleep", timeout="1s").result()
+    ... except ipybgjobs.JobTimeout:
+    ...     print("took too long")
+    took too long
     """
 
     value: object = None
@@ -111,6 +238,14 @@ class CellFailed(JobFailed):
         Which cell, by number and heading.
     ename, evalue : str
         Name and message of the exception in the kernel.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("ipybgjobs.Notebook.run", {"path": "broken.ipynb"}).result()
+    ... except ipybgjobs.CellFailed as error:
+    ...     print(error.ename)
+    ZeroDivisionError
     """
 
     def __init__(self, where: str, ename: str, evalue: str) -> None:
@@ -125,11 +260,29 @@ class CellFailed(JobFailed):
 
 
 class KernelDied(JobFailed):
-    """The kernel of a notebook that ran as a job died, or did not start."""
+    """The kernel of a notebook that ran as a job died, or did not start.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("ipybgjobs.Notebook.run", {"path": "dying.ipynb"}).result()
+    ... except ipybgjobs.KernelDied:
+    ...     print("the kernel died")
+    the kernel died
+    """
 
 
 class ParametersNotLoaded(BackgroundJobError):  # noqa: N818 - likewise
-    """The parameters of a job can't be loaded in this process: a module or class that they need is missing."""
+    """The parameters of a job can't be loaded in this process: a module or class that they need is missing.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.square", {"x": 2})
+    >>> try:
+    ...     params = job.params
+    ... except ipybgjobs.ParametersNotLoaded as error:
+    ...     print(f"Import its modules first: {error}")
+    """
 
 
 class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise
@@ -141,6 +294,14 @@ class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise
         What happened.
     representation : str
         `repr` of the value, cut to a readable length.
+
+    Examples
+    --------
+    >>> try:
+    ...     ipybgjobs.submit("training.connect").result()
+    ... except ipybgjobs.ResultNotKept as error:
+    ...     print(error.representation)
+    <connection to localhost>
     """
 
     def __init__(self, message: str, representation: str = "") -> None:
@@ -160,6 +321,11 @@ class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
         Why, shown as the attempt's error.
     after : float or str, optional
         Delay before the next attempt, in seconds or as text such as ``"5m"``; by default the policy's.
+
+    Examples
+    --------
+    >>> def download(url):
+    ...     raise ipybgjobs.Retry(f"{url} can't be reached", after="10m")
     """
 
     def __init__(self, message: str = "the job asked to be retried", *, after: float | str | None = None) -> None:
@@ -168,7 +334,14 @@ class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
 
 
 class Fail(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
-    """Raised inside a job: it has failed, and another attempt would be useless."""
+    """Raised inside a job: it has failed, and another attempt would be useless.
+
+    Examples
+    --------
+    >>> def download(url):
+    ...     if not url.startswith("https:"):
+    ...         raise ipybgjobs.Fail(f"{url} is not encrypted")
+    """
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - not an error, but a carrier for text

@@ -61,7 +61,13 @@ def clean(
     *,
     dry_run: bool = True,
 ) -> Cleaning:
-    """Remove finished jobs; see `ipybgjobs.clean`."""
+    """Remove finished jobs; see `ipybgjobs.clean`.
+
+    Raises
+    ------
+    InvalidParameters
+        If a state, a duration or a count does not fit.
+    """
     if not isinstance(dry_run, bool):
         raise InvalidParameters(f"dry_run must be True or False; got {quoted(dry_run)}.")
     rule = Rule(

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from ..configuration import loading, sources
 from ..configuration.live import LiveTraits
@@ -38,6 +38,7 @@ from .jobs.job import Job
 from .jobs.job_list import JobList
 from .submit import encoding, explanation, in_process, options, preparation
 from .submit.explanation import Explanation, Ground
+from .submit.option_table import SubmitManyOptions, SubmitOptions
 from .submit.stages import PreparationTrace, SubmitRequest
 from .writer import Writer
 
@@ -190,7 +191,7 @@ class Client:
         init: Mapping[str, Any] | None = None,
         retried_from: int | None = None,
         code: Mapping[str, bytes] | None = None,
-        **given: Any,
+        **given: Unpack[SubmitOptions],
     ) -> Job:
         """Submit a job; see `ipybgjobs.submit`.
 
@@ -224,11 +225,12 @@ class Client:
         *,
         common: Mapping[str, Any] | None = None,
         init: Mapping[str, Any] | None = None,
-        **given: Any,
+        name: str | None = None,
+        **given: Unpack[SubmitManyOptions],
     ) -> Group:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
-        request = SubmitRequest(target, options.calls(calls), init, given, common=common, is_group=True)
+        request = SubmitRequest(target, options.calls(calls), init, {"name": name, **given}, common=common, is_group=True)
         ready = preparation.prepare_submit(request, settings, now)
         assert ready.group is not None  # as asked for
         folder = self.folder()
@@ -241,7 +243,12 @@ class Client:
         return Group(self, folder, group_id)
 
     def explain(
-        self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None, **given: Any
+        self,
+        target: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        init: Mapping[str, Any] | None = None,
+        **given: Unpack[SubmitOptions],
     ) -> Explanation:
         """Explain what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
         trace, now, refusal = PreparationTrace(), time.time(), None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..client.submit.option_table import SubmitOptions
 from ..model import redaction
 from ..model.redaction import cut
 from . import job_line
@@ -21,7 +22,7 @@ class CellLine:
         The variables to send, by value.
     names : tuple of str
         Names of the variables to bring back.
-    options : dict
+    options : SubmitOptions
         Keyword options of `submit`.
     explain : bool
         Whether to only say what would happen.
@@ -29,7 +30,7 @@ class CellLine:
 
     variables: dict[str, Any]
     names: tuple[str, ...]
-    options: dict[str, Any]
+    options: SubmitOptions
     explain: bool = False
 
     def params(self, code: str) -> dict[str, Any]:

@@ -6,7 +6,13 @@ from ..errors import InvalidRequest
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show a live view of all jobs in a browser until Ctrl-C; the jobs do not depend on it."""
+    """Show a live view of all jobs in a browser until Ctrl-C; the jobs do not depend on it.
+
+    Raises
+    ------
+    InvalidRequest
+        If jupyter-server is missing, or this is a notebook's process.
+    """
     try:
         from traitlets.config import Application
 

@@ -10,9 +10,9 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
-from ..client.submit.options import NAMES, ON_DUPLICATE
+from ..client.submit.option_table import NAMES, ON_DUPLICATE, OPTIONS, Form, SubmitOptions
 from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.redaction import cut, quoted
@@ -51,7 +51,7 @@ class JobLine:
         Dotted path, as typed.
     init, params : dict
         Values as typed, or variables by value.
-    options : dict
+    options : SubmitOptions
         Keyword options of `submit`.
     here : bool
         Whether to run it in this process instead.
@@ -66,7 +66,7 @@ class JobLine:
     target: str
     init: dict[str, Any]
     params: dict[str, Any]
-    options: dict[str, Any]
+    options: SubmitOptions
     here: bool = False
     wait: bool = False
     into: str | None = None
@@ -87,40 +87,29 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `submit` that a line may have."""
-    parser.add_argument("--name", help="a name to find the job by")
-    parser.add_argument("--queue", help="the queue to wait in (default: the allowlist entry's)")
-    parser.add_argument("--priority", type=int, help="higher runs first (default: 0)")
-    parser.add_argument("--delay", help='wait at least this long before the start, such as "10m"')
-    parser.add_argument("--at", help='start no earlier than this time, such as "2026-11-24 22:30" or "22:30"')
-    parser.add_argument(
-        "--after", action="append", metavar="JOB", help="start once this job has succeeded; for several jobs: 3,4"
-    )
-    parser.add_argument("--after-any", action="append", metavar="JOB", help="start once this job has ended, whatever its outcome")
-    parser.add_argument("--timeout", help='stop an attempt that runs longer than this, such as "2h"')
-    parser.add_argument("--retry", type=int, metavar="ATTEMPTS", help="maximum number of attempts, including the first")
-    parser.add_argument("--retry-until", metavar="DEADLINE", help="a deadline for the whole job: a duration or a time")
-    parser.add_argument(
-        "--unique",
-        type=_or_true,
-        metavar="[=KEY]",
-        help="allow only one live job with this key; without a value, the key is the call itself",
-    )
-    parser.add_argument("--on-duplicate", choices=ON_DUPLICATE, help="what to do if another job holds the key (default: reject)")
-    parser.add_argument(
-        "--reuse", type=_or_true, metavar="[=AGE]", help="reuse a job that succeeded with the same call and source"
-    )
+    """Add the options of `submit`, and ``--explain``."""
+    for option in OPTIONS:
+        parser.add_argument(option.flag, help=option.summary, metavar=option.placeholder, **_FORMS[option.form])
     parser.add_argument(
         "--explain", action="store_true", help="explain by which rule it would run or be refused, and start nothing"
     )
 
 
-#: Options whose value is optional; it is written after an equals sign.
-_ALONE = ("--unique", "--reuse")
-
-
 def _or_true(text: str) -> str | bool:
     return text or True
+
+
+#: What argparse needs to know of each form.
+_FORMS: dict[Form, dict[str, Any]] = {
+    Form.TEXT: {},
+    Form.INTEGER: {"type": int},
+    Form.CHOICE: {"choices": ON_DUPLICATE},
+    Form.JOBS: {"action": "append"},
+    Form.OPTIONAL: {"type": _or_true},
+}
+
+#: Options whose value is optional; it is written after an equals sign.
+_ALONE = tuple(option.flag for option in OPTIONS if option.form is Form.OPTIONAL)
 
 
 def with_values(given: Iterable[str]) -> list[str]:
@@ -128,13 +117,13 @@ def with_values(given: Iterable[str]) -> list[str]:
     return [f"{word}=" if word in _ALONE else word for word in given]
 
 
-def given_options(arguments: argparse.Namespace, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def given_options(arguments: argparse.Namespace, variables: Mapping[str, Any] | None = None) -> SubmitOptions:
     """Return the given options; `variables`: the variables that ``--after $job`` may name."""
     found = {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
-    for name in ("after", "after_any"):
-        if name in found:
-            found[name] = [each for text in found[name] for each in _jobs(name, text, variables or {})]
-    return found
+    for option in OPTIONS:
+        if option.form is Form.JOBS and option.name in found:
+            found[option.name] = [each for text in found[option.name] for each in _jobs(option.flag, text, variables or {})]
+    return cast("SubmitOptions", found)
 
 
 def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
@@ -143,7 +132,7 @@ def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         variable = _VARIABLE.fullmatch(part)
         if variable and variable[1] not in variables:
-            raise UsageFault(f"--{option.replace('_', '-')} {cut(part)}: this notebook has no variable {cut(variable[1])}.")
+            raise UsageFault(f"{option} {cut(part)}: this notebook has no variable {cut(variable[1])}.")
         found.append(variables[variable[1]] if variable else key(part))
     return found
 
@@ -204,7 +193,13 @@ def magic_parser() -> argparse.ArgumentParser:
 
 
 def variable_name(text: str) -> str:
-    """Check the name of a variable, for an option's value."""
+    """Check the name of a variable, for an option's value.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not one.
+    """
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not a valid variable name")
     return text

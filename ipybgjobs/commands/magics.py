@@ -5,7 +5,7 @@ A wrong line raises a one-line UsageError, never an internal traceback.
 
 import time
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -28,6 +28,9 @@ from ..targets import allowlist
 from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
 from .assignment import Into
 from .live_outputs import LiveDisplay
+
+if TYPE_CHECKING:
+    from ..client.submit.option_table import SubmitOptions
 
 
 @magics_class
@@ -86,7 +89,7 @@ class JobMagics(Magics):
             found = cell_code.read(code)
             found.check(variables, asked.variables, asked.names)
             params = asked.params(code)
-            given = {"name": found.title, **asked.options}
+            given: SubmitOptions = {"name": found.title, **asked.options}
             if asked.explain:
                 print(desk.explain(target, params, **given))  # noqa: T201 - what it is for
                 return None

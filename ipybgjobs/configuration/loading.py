@@ -263,7 +263,13 @@ def _methods(value: Any, where: str) -> tuple[str, ...]:
 
 
 def read_file(path: str) -> Config:
-    """Read the ipybgjobs sections of one file and check them with the traits."""
+    """Read the ipybgjobs sections of one file and check them with the traits.
+
+    Raises
+    ------
+    ConfigurationError
+        If it can't be read, or sets something that it may not.
+    """
     loader = JSONFileConfigLoader if path.endswith(".json") else PyFileConfigLoader
     try:
         config = loader(os.path.basename(path), path=os.path.dirname(path)).load_config()

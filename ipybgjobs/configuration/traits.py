@@ -281,7 +281,13 @@ CLASSES: tuple[type[Configurable], ...] = (BackgroundJobs, RetryPolicy, JobLogs)
 
 
 def exception_name(value: Any) -> str:
-    """Return the name of an exception that is given as a class or as text."""
+    """Return the name of an exception that is given as a class or as text.
+
+    Raises
+    ------
+    TraitError
+        If it is neither.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, type) and issubclass(value, BaseException):

@@ -42,7 +42,13 @@ def seconds(value: float | str, what: str = "duration") -> float:
 
 
 def limit(value: float | str, what: str) -> float:
-    """Turn a time limit into seconds: as `seconds`, but longer than zero."""
+    """Turn a time limit into seconds: as `seconds`, but longer than zero.
+
+    Raises
+    ------
+    ValueError
+        If it is not a duration, or is zero.
+    """
     found = seconds(value, what)
     if not found:
         raise ValueError(f"{what} must be longer than zero, or left out for no limit; got {quoted(value)}.")

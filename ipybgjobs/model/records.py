@@ -144,7 +144,14 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a job; what is unknown is None."""
+    """One run of a job; what is unknown is None.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.square", {"x": 2}).wait()
+    >>> [(attempt.number, attempt.outcome) for attempt in job.attempts]
+    [(1, 'succeeded')]
+    """
 
     job_id: int
     number: int  #: from 1

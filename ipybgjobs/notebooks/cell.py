@@ -11,7 +11,13 @@ from ..state import current_job
 
 
 class Cell:
-    """The code of a cell; submitted by ``%%bgjob``, allowed by ``BackgroundJobs.allow_notebook_code``."""
+    """The code of a cell; submitted by ``%%bgjob``, allowed by ``BackgroundJobs.allow_notebook_code``.
+
+    Examples
+    --------
+    >>> ipybgjobs.submit("ipybgjobs.Cell.run", {"code": "total = 1 + 2", "names": ["total"]}).result()
+    {'total': 3}
+    """
 
     @staticmethod
     def run(code: str, variables: Mapping[str, Any] | None = None, names: Sequence[str] = ()) -> Any:

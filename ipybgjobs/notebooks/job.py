@@ -17,7 +17,14 @@ from . import destination, document
 
 
 class Notebook:
-    """Runs notebooks: ``%bgjob ipybgjobs.Notebook.run path=train.ipynb parameters={"alpha": 0.1} output=runs/``."""
+    """Runs notebooks: ``%bgjob ipybgjobs.Notebook.run path=train.ipynb parameters={"alpha": 0.1} output=runs/``.
+
+    Examples
+    --------
+    >>> params = {"path": "train.ipynb", "parameters": {"epochs": 2}, "output": "trained.ipynb"}
+    >>> ipybgjobs.submit("ipybgjobs.Notebook.run", params).result().endswith("trained.ipynb")
+    True
+    """
 
     async def run(
         self,
@@ -53,6 +60,8 @@ class Notebook:
 
         Raises
         ------
+        InvalidParameters
+            If the notebook can't be run with these parameters.
         CellFailed
             If a cell raises.
         KernelDied

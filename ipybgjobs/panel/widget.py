@@ -30,6 +30,18 @@ class Panel(anywidget.AnyWidget):
         Id of the only job to show, which makes it a card.
     make : callable, optional
         Creates the static form, shown where the widget is not alive; by default the newest jobs as a table, or a card.
+
+    Raises
+    ------
+    UnknownJob
+        If there is no such job.
+    StoreError
+        If the state folder can't be used.
+
+    Examples
+    --------
+    >>> panel = ipybgjobs.Panel()  # shown where it is the last line of a cell
+    >>> panel.close()
     """
 
     _esm = web.script("widget")

@@ -218,7 +218,14 @@ def finish() -> None:
 
 
 def current_job() -> CurrentJob | None:
-    """Return the job that runs in this process; None outside a job."""
+    """Return the job that runs in this process; None outside a job.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.current_job()
+    >>> print("not in a job" if job is None else f"attempt {job.attempt} of job {job.id}")
+    not in a job
+    """
     return _current
 
 
@@ -233,6 +240,11 @@ def report(done: float, total: float | None = None, message: str | None = None) 
         The total amount, in the same unit.
     message : str, optional
         What the job is doing, in a few words.
+
+    Examples
+    --------
+    >>> for step in range(3):
+    ...     ipybgjobs.report(step + 1, total=3, message="training")
     """
     if _reporter is not None:
         elapsed = time.monotonic() - _reporter.began
@@ -252,6 +264,13 @@ def progress(iterable: Iterable[_Item], total: float | None = None, label: str =
         Number of items; by default the iterable's length, if it has one.
     label : str
         What the loop does.
+
+    Examples
+    --------
+    >>> for epoch in ipybgjobs.progress(range(2), label="epochs"):
+    ...     print(epoch)
+    0
+    1
     """
     writer = _reporter
     if writer is None:

@@ -119,7 +119,13 @@ def _check_place(found: Any, key: str, folder: str) -> None:
 
 
 def static_attribute(owner: Any, name: str) -> Any:
-    """Return an attribute as defined in a class or one of its bases, unbound."""
+    """Return an attribute as defined in a class or one of its bases, unbound.
+
+    Raises
+    ------
+    InvalidTarget
+        If there is none.
+    """
     for holder in getattr(owner, "__mro__", (owner,)):
         if name in vars(holder):
             return vars(holder)[name]

@@ -28,6 +28,9 @@ SHOWN = 50
 class Group:
     """Jobs that were submitted by one call of `submit_many`.
 
+    Everything is read when it is asked for: `UnknownJob` is raised once all of its jobs were removed, `StoreError` if its state
+    folder can't be used.
+
     Parameters
     ----------
     client : GroupDesk
@@ -36,6 +39,14 @@ class Group:
         The state folder.
     id : int
         The group's id in this store.
+
+    Examples
+    --------
+    >>> group = ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}])
+    >>> [job.result() for job in group.wait("1m")]
+    [1, 4]
+    >>> group.counts
+    {'succeeded': 2}
     """
 
     def __init__(self, client: GroupDesk, folder: StateFolder, id: int) -> None:  # noqa: A002 - its public name
@@ -84,6 +95,8 @@ class Group:
         ------
         TimeoutError
             If it runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration.
         """
         seconds = options.patience(timeout)
 
@@ -108,7 +121,15 @@ class Group:
         return listing.live_in_group(self._client.database(self._folder), self.id)
 
     def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
-        """Yield the jobs as they end; as `ipybgjobs.as_completed`."""
+        """Yield the jobs as they end; as `ipybgjobs.as_completed`.
+
+        Raises
+        ------
+        TimeoutError
+            If `timeout` runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration.
+        """
         return as_completed(self.jobs, timeout)
 
     def results(self, timeout: float | str | None = None, *, return_exceptions: bool = False) -> list[Any]:
@@ -124,14 +145,29 @@ class Group:
         Raises
         ------
         TimeoutError
-            If `timeout` runs out.
+            If `timeout` runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration.
+        BaseException
+            Unless `return_exceptions` is true: as `Job.result` of the first failed job.
         """
         self.wait(timeout)
         return [_result_or_error(job) if return_exceptions else job.result() for job in self.jobs]
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> Self:
-        """Cancel the jobs that have not ended, and return when they have."""
+        """Cancel the jobs that have not ended, and return when they have.
+
+        Parameters
+        ----------
+        grace : float or str, optional
+            Time allowed for each step; by default `kill_grace_seconds`.
+
+        Raises
+        ------
+        InvalidParameters
+            If `grace` is not a duration.
+        """
         self._client.cancel_group(self._folder, self.id, options.grace_seconds(grace))
         return self.wait()
 
@@ -146,7 +182,13 @@ class Group:
         return len(self._client.remove(self._folder, [job.id for job in self.jobs]))
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas data frame: parameters, state, duration, result; a row for each job."""
+        """Return a pandas data frame: parameters, state, duration, result; a row for each job.
+
+        Raises
+        ------
+        InvalidRequest
+            If pandas is not installed.
+        """
         jobs = {job.id: job for job in self.jobs}
         found = listing.members(self._client.database(self._folder), self.id)
         return dataframe.frame(found, lambda record: result_or_none(jobs[record.id]))

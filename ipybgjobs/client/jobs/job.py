@@ -17,8 +17,8 @@ from ...state import occupancy, replay, results, wake
 from ...state.folder import StateFolder
 from ...store import duplicates, listing, queries
 from ...system import shield
-from ..submit import encoding, options
-from . import following, notebook_export, reopening, waiting
+from ..submit import encoding, option_table, options
+from . import following, html, notebook_export, reopening, waiting
 from .job_client import Desk
 from .view import JobView
 
@@ -36,6 +36,11 @@ class Job(JobView):
         The job's id in this store.
     uid : str
         The job's identifier on any machine.
+
+    Examples
+    --------
+    >>> ipybgjobs.submit("training.square", {"x": 7}).wait("1m").result()
+    49
     """
 
     def __init__(self, client: Desk, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
@@ -55,8 +60,8 @@ class Job(JobView):
 
         Raises
         ------
-        TimeoutError
-            If it runs out; the job keeps running.
+        TimeoutError, InvalidParameters
+            If `timeout` runs out (the job keeps running), or is not a duration.
         """
         for pause in self._pauses(timeout):
             time.sleep(pause)
@@ -148,8 +153,8 @@ class Job(JobView):
 
         Raises
         ------
-        TimeoutError
-            If `timeout` runs out; the job keeps running.
+        TimeoutError, InvalidParameters
+            If `timeout` runs out (the job keeps running), or is not a duration.
         JobFailed
             `JobCancelled`, `JobTimeout` or `JobLost` if the job left no exception. The first two hold what the method
             returned despite the interrupt as `value`.
@@ -170,7 +175,13 @@ class Job(JobView):
         return results.value(self._folder.attempt(last[0].folder or "") if last else None, self.id)
 
     def exception(self, timeout: float | str | None = None) -> BaseException | None:
-        """Wait, and return what the job raised; None if it succeeded."""
+        """Wait, and return what the job raised; None if it succeeded.
+
+        Raises
+        ------
+        TimeoutError, InvalidParameters
+            If `timeout`, as for `wait`, runs out, or is not a duration.
+        """
         self.wait(timeout)
         return self._exception()
 
@@ -273,6 +284,8 @@ class Job(JobView):
             If it has not ended, has succeeded, or depends on a job that has failed.
         DuplicateJob
             If another job holds its unique key.
+        InvalidParameters
+            If the changed parameters don't fit; with them, any error of `ipybgjobs.submit` is possible.
         """
         record = self._record()
         if params is not None:
@@ -319,9 +332,8 @@ class Job(JobView):
             )
         self._check_dependencies()
         rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
-        given: dict[str, Any] = {"name": record.name, "queue": record.queue, "priority": record.priority, "retry": rules}
-        given |= {} if record.timeout is None else {"timeout": record.timeout}
-        given["unique"] = encoding.asked_unique(record.call, record.unique_key)
+        given: option_table.SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority}
+        given |= {"retry": rules, "timeout": record.timeout, "unique": encoding.asked_unique(record.call, record.unique_key)}
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
         code = self._pickled(serialization.CODE, record.call.pickled)
@@ -389,12 +401,10 @@ class Job(JobView):
             return f"<job {self.id}, which was removed>"
 
     def _repr_html_(self) -> str:
-        from .html import card, note
-
         try:
-            return card(self._record(), self.status, time.time())
+            return html.card(self._record(), self.status, time.time())
         except UnknownJob:
-            return note(f"job {self.id}, which was removed")
+            return html.note(f"job {self.id}, which was removed")
 
     def is_silenced(self) -> bool:
         """Return whether the line that made this job, in this cell, ended in a semicolon, which hides its card."""

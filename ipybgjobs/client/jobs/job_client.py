@@ -1,9 +1,10 @@
 """Protocols for what jobs and groups need from the client: the store, and the changes that a person may ask for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from ...state.folder import StateFolder
+from ..submit.option_table import SubmitOptions
 from .view import Reader
 
 
@@ -16,7 +17,16 @@ class Desk(Reader, Protocol):
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt."""
 
-    def submit(self, target: str, params: Mapping[str, Any], **given: Any) -> Any:
+    def submit(
+        self,
+        target: str,
+        params: Mapping[str, Any],
+        *,
+        init: Mapping[str, Any],
+        retried_from: int,
+        code: Mapping[str, bytes],
+        **given: Unpack[SubmitOptions],
+    ) -> Any:
         """Submit another job, and return it."""
 
     def prepare_here(self, target: str, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:

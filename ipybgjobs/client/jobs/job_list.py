@@ -28,6 +28,8 @@ class JobList(list[Job]):
         ------
         TimeoutError
             If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs keep running.
+        InvalidParameters
+            If `timeout` is not a duration.
         """
         seconds = options.patience(timeout)
         limit = None if seconds is None else time.monotonic() + seconds
@@ -37,7 +39,20 @@ class JobList(list[Job]):
 
     @shield.told
     def cancel(self, grace: float | str | None = None) -> "JobList":
-        """Cancel the unfinished jobs, all at once, and return them when they have ended."""
+        """Cancel the unfinished jobs, all at once, and return them when they have ended.
+
+        Parameters
+        ----------
+        grace : float or str, optional
+            Time allowed for each step; by default `kill_grace_seconds`.
+
+        Raises
+        ------
+        InvalidParameters
+            If `grace` is not a duration.
+        InvalidRequest
+            If a job is elsewhere, where no supervisor would notice.
+        """
         seconds = options.grace_seconds(grace)
         live = JobList(job for job in self if not job.state.ended)
         if live:
@@ -96,7 +111,15 @@ def result_or_none(job: Job) -> Any:
 
 
 def as_completed(jobs: "list[Job]", timeout: float | str | None = None) -> Iterator[Job]:
-    """Yield jobs as they end; as `ipybgjobs.as_completed`."""
+    """Yield jobs as they end; as `ipybgjobs.as_completed`.
+
+    Raises
+    ------
+    TimeoutError
+        If `timeout` runs out; the jobs keep running.
+    InvalidParameters
+        If `timeout` is not a duration.
+    """
     left = dict.fromkeys(jobs)
     seconds = options.patience(timeout)
     limit = None if seconds is None else time.monotonic() + seconds

@@ -43,6 +43,9 @@ class Reader(Protocol):
 class JobView:
     """One job, to be read.
 
+    Everything is read when it is asked for: `UnknownJob` is raised once the job was removed, `StoreError` if its state folder
+    can't be used.
+
     Parameters
     ----------
     client : Reader
@@ -84,13 +87,25 @@ class JobView:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters, as they were converted at submit."""
+        """The parameters, as they were converted at submit.
+
+        Raises
+        ------
+        ParametersNotLoaded
+            If a module or class that a pickled one needs is missing in this process.
+        """
         call = self._whole_record().call
         return {**call.params, **self._pickled(serialization.PARAMS, call.pickled)}
 
     @property
     def init(self) -> dict[str, Any]:
-        """The constructor's parameters."""
+        """The constructor's parameters.
+
+        Raises
+        ------
+        ParametersNotLoaded
+            As for `params`.
+        """
         call = self._whole_record().call
         return {**call.init, **self._pickled(serialization.INIT, call.pickled)}
 

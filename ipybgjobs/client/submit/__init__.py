@@ -10,6 +10,8 @@ explanation
     What a submit would do, or why it would be refused.
 in_process
     A call in this very process, for debugging.
+option_table
+    The options of a submit: names, types, help, columns. A new option begins here.
 options
     The options of a submit, checked.
 payloads

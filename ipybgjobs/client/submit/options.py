@@ -13,31 +13,13 @@ from ...errors import ConfigurationError, InvalidParameters
 from ...model import durations, moments, serialization
 from ...model.redaction import quoted
 from ...model.retry import RetryRules
-
-ON_DUPLICATE = ("reject", "existing", "replace")
+from .option_table import DEFAULTS, NAMES, ON_DUPLICATE
 
 #: The largest number that the store can hold; anything above it counts as unlimited.
 _MOST = (1 << 63) - 1
 
 #: Priorities are smaller than this, so that the store can hold them.
 _PRIORITIES = 10**18
-
-#: Every option of a submit.
-NAMES = (
-    "name",
-    "queue",
-    "priority",
-    "delay",
-    "at",
-    "after",
-    "after_any",
-    "timeout",
-    "retry",
-    "retry_until",
-    "unique",
-    "on_duplicate",
-    "reuse",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +84,27 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         near = difflib.get_close_matches(unknown[0], NAMES, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InvalidParameters(f"There is no option {quoted(unknown[0])[1:-1]}; the options are {', '.join(NAMES)}.{hint}")
-    not_before, timed = _start(given.get("delay"), given.get("at"), now)
-    deadline, deadline_timed = _deadline(given.get("retry_until"), now)
+    values = {**DEFAULTS, **given}
+    not_before, timed = _start(values["delay"], values["at"], now)
+    deadline, deadline_timed = _deadline(values["retry_until"], now)
     if deadline is not None and deadline <= not_before:
         raise InvalidParameters(
             f"retry_until is {moments.show(deadline)}, which is before the start at {moments.show(not_before)}."
         )
-    timeout = given.get("timeout")
-    key = unique(given.get("unique"), given.get("on_duplicate", "reject"))
     return Options(
-        name=name(given.get("name")),
-        queue=queue(_else(given.get("queue"), entry.queue or DEFAULT_QUEUE), settings),
-        priority=priority(given.get("priority", 0)),
+        name=name(values["name"]),
+        queue=queue(_else(values["queue"], entry.queue or DEFAULT_QUEUE), settings),
+        priority=priority(values["priority"]),
         not_before=not_before,
         timed=timed,
-        after=(*_after(given.get("after", ()), anyway=False), *_after(given.get("after_any", ()), anyway=True)),
-        timeout=entry.timeout if timeout is None else limit(timeout),
-        rules=rules(entry, given.get("retry")),
+        after=(*_after(values["after"], anyway=False), *_after(values["after_any"], anyway=True)),
+        timeout=entry.timeout if values["timeout"] is None else limit(values["timeout"]),
+        rules=rules(entry, values["retry"]),
         deadline=deadline,
         deadline_timed=deadline_timed,
-        unique=key,
-        on_duplicate=given.get("on_duplicate", "reject"),
-        reuse_since=reuse(given.get("reuse"), now),
+        unique=unique(values["unique"], values["on_duplicate"]),
+        on_duplicate=values["on_duplicate"],
+        reuse_since=reuse(values["reuse"], now),
     )
 
 
@@ -149,7 +130,13 @@ def check_for_group(chosen: Options) -> None:
 
 
 def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
-    """Check parameters passed in Python: a mapping of names."""
+    """Check parameters passed in Python: a mapping of names.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not a mapping, or its keys are not text.
+    """
     if values is None:
         return {}
     wrong = None if isinstance(values, Mapping) else f"it is of type {type(values).__name__}"
@@ -160,7 +147,13 @@ def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
 
 
 def duration(value: float | str, what: str) -> float:
-    """Check a duration, and return seconds."""
+    """Check a duration, and return seconds.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not a duration.
+    """
     try:
         return durations.seconds(value, what)
     except ValueError as error:
@@ -168,7 +161,13 @@ def duration(value: float | str, what: str) -> float:
 
 
 def limit(value: float | str) -> float:
-    """Check the time limit of an attempt, and return seconds."""
+    """Check the time limit of an attempt, and return seconds.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not a duration above zero.
+    """
     try:
         return durations.limit(value, "timeout")
     except ValueError as error:
@@ -176,7 +175,13 @@ def limit(value: float | str) -> float:
 
 
 def patience(value: float | str | None) -> float | None:
-    """Check how long to wait, and return seconds; None: as long as it takes; a negative number counts as zero."""
+    """Check how long to wait, and return seconds; None: as long as it takes; a negative number counts as zero.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not a duration.
+    """
     if value is None or value == math.inf:
         return None
     if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
@@ -185,7 +190,13 @@ def patience(value: float | str | None) -> float | None:
 
 
 def moment(value: Any, now: float, what: str) -> float:
-    """Check a calendar time, and return seconds since the epoch."""
+    """Check a calendar time, and return seconds since the epoch.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not a time in the future.
+    """
     try:
         return moments.parse(value, now, what)
     except ValueError as error:
@@ -229,7 +240,13 @@ def _after(given: Any, *, anyway: bool) -> tuple[tuple[Any, bool], ...]:
 
 
 def name(given: str | None) -> str | None:
-    """Check a job's name."""
+    """Check a job's name.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not text, is empty, or is a number.
+    """
     if given is not None and (
         not isinstance(given, str) or not given.strip() or given.isdigit() or not serialization.is_plain(given)
     ):
@@ -238,21 +255,39 @@ def name(given: str | None) -> str | None:
 
 
 def key(given: int | str, what: str = "job") -> int | str:
-    """Check the key by which a job or group is looked up."""
+    """Check the key by which a job or group is looked up.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is neither an integer nor text.
+    """
     if isinstance(given, bool) or not isinstance(given, (int, str)):
         raise InvalidParameters(f"{what} must be an id (an integer), or a name or uid (text); got {quoted(given)}.")
     return given
 
 
 def text(given: str | None, what: str) -> str | None:
-    """Check a text by which jobs are filtered."""
+    """Check a text by which jobs are filtered.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not text.
+    """
     if given is not None and not isinstance(given, str):
         raise InvalidParameters(f"{what} must be text; got {quoted(given)}.")
     return given
 
 
 def queue(given: str, settings: Settings) -> str:
-    """Check that a queue is configured."""
+    """Check that a queue is configured.
+
+    Raises
+    ------
+    InvalidParameters
+        If there is no such queue.
+    """
     if not isinstance(given, str) or given not in settings.queues:
         known = ", ".join(settings.queues)
         raise InvalidParameters(f"There is no queue {quoted(given)}; the configured queues are {known} (BackgroundJobs.queues).")
@@ -260,21 +295,39 @@ def queue(given: str, settings: Settings) -> str:
 
 
 def priority(given: int) -> int:
-    """Check a priority."""
+    """Check a priority.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not an integer, or too large to store.
+    """
     if isinstance(given, bool) or not isinstance(given, int) or abs(given) >= _PRIORITIES:
         raise InvalidParameters(f"priority must be an integer of at most 18 digits (higher runs first); got {quoted(given)}.")
     return given
 
 
 def count(given: int, what: str, least: int = 0) -> int:
-    """Check a count."""
+    """Check a count.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not an integer, or too small.
+    """
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
         raise InvalidParameters(f"{what} must be an integer of at least {least}; got {quoted(given)}.")
     return min(given, _MOST)
 
 
 def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # noqa: FBT001 - a value of the option
-    """Check a unique key, and what to do if another job holds it."""
+    """Check a unique key, and what to do if another job holds it.
+
+    Raises
+    ------
+    InvalidParameters
+        If the key is not one, or `on_duplicate` is unknown or does not apply.
+    """
     if on_duplicate not in ON_DUPLICATE:
         raise InvalidParameters(f"on_duplicate must be one of {', '.join(ON_DUPLICATE)}; got {quoted(on_duplicate)}.")
     if key is None or key is False:
@@ -287,14 +340,26 @@ def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # n
 
 
 def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - likewise
-    """Check how old a reused job may be; return the earliest time at which it may have ended."""
+    """Check how old a reused job may be; return the earliest time at which it may have ended.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is not a duration.
+    """
     if given is None or given is False:
         return None
     return 0.0 if given is True else now - duration(given, "reuse")
 
 
 def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRules:
-    """Return the retry policy of a job: its entry's, with the changes of the submit."""
+    """Return the retry policy of a job: its entry's, with the changes of the submit.
+
+    Raises
+    ------
+    InvalidParameters
+        If a setting is unknown or does not fit.
+    """
     if retry is None:
         return entry.rules
     if isinstance(retry, bool):

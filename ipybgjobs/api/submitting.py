@@ -1,23 +1,22 @@
-"""Functions for scripts and notebooks: ``import ipybgjobs as bg``, then ``bg.submit(…)``; most make one call to the client."""
+"""Submitting jobs, one or many, and running a call here; by name, or by class.
 
+Annotations stand in quotes where a notebook would show them at length.
+"""
+
+import datetime as dt
 import itertools
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Unpack
 
-from .client import cleaning
-from .client.cleaning import Cleaning
-from .client.client import client
-from .client.jobs import job_list
-from .client.jobs.group import Group
-from .client.jobs.job import Job
-from .client.jobs.job_list import JobList
-from .client.submit import options
-from .errors import InvalidParameters, JobNotAllowed
-from .model.records import JobState
-from .model.redaction import quoted
-from .targets import allowlist
+from ..client.client import client
+from ..client.jobs.group import Group
+from ..client.jobs.job import Job
+from ..client.submit.option_table import Dependencies, OnDuplicate, SubmitManyOptions, SubmitOptions
+from ..errors import InvalidParameters, JobNotAllowed
+from ..model.redaction import quoted
+from ..targets import allowlist
 
 
 def submit(  # noqa: PLR0913 - the options of a job
@@ -29,14 +28,14 @@ def submit(  # noqa: PLR0913 - the options of a job
     queue: str | None = None,
     priority: int = 0,
     delay: float | str | None = None,
-    at: Any = None,
-    after: Any = (),
-    after_any: Any = (),
+    at: str | dt.datetime | None = None,
+    after: "Dependencies | None" = (),
+    after_any: "Dependencies | None" = (),
     timeout: float | str | None = None,
     retry: int | Mapping[str, Any] | None = None,
-    retry_until: Any = None,
+    retry_until: float | str | dt.datetime | None = None,
     unique: str | bool | None = None,
-    on_duplicate: str = "reject",
+    on_duplicate: OnDuplicate = "reject",
     reuse: bool | float | str | None = None,
 ) -> Job:
     """Submit a job: it is on disk when this returns, and runs even if this process ends.
@@ -101,6 +100,12 @@ def submit(  # noqa: PLR0913 - the options of a job
         If a configuration file is broken.
     StoreError
         If the state folder can't be used.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.Trainer.fit", {"epochs": 3}, init={"lr": 0.1}, timeout="2h")
+    >>> job.result()
+    {'epochs': 3, 'lr': 0.1}
     """
     return client().submit(
         target,
@@ -129,7 +134,7 @@ def submit_many(
     common: Mapping[str, Any] | None = None,
     init: Mapping[str, Any] | None = None,
     name: str | None = None,
-    **options: Any,
+    **options: "Unpack[SubmitManyOptions]",
 ) -> Group:
     """Submit many jobs of one target in one transaction: all of them, or none.
 
@@ -145,7 +150,7 @@ def submit_many(
         Parameters of the constructor.
     name : str, optional
         A name to find the group by.
-    **options : Any
+    **options : SubmitManyOptions
         Options of `submit`, for every job. With ``unique=True``, the target and parameters of each job are its key; a duplicate
         refuses the whole group, or is replaced with ``on_duplicate="replace"``. A key as text, ``on_duplicate="existing"`` and
         ``reuse`` are refused: a group has no jobs but its own.
@@ -159,6 +164,12 @@ def submit_many(
     ------
     BackgroundJobError
         As `submit`; then nothing was submitted.
+
+    Examples
+    --------
+    >>> group = ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}, {"x": 3}], name="squares")
+    >>> group.results()
+    [1, 4, 9]
     """
     return client().submit_many(target, calls, common=common, init=init, name=name, **options)
 
@@ -170,6 +181,11 @@ def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
     ------
     InvalidParameters
         If a name is not given several values.
+
+    Examples
+    --------
+    >>> ipybgjobs.grid(lr=[0.1, 0.01], seed=range(2))
+    [{'lr': 0.1, 'seed': 0}, {'lr': 0.1, 'seed': 1}, {'lr': 0.01, 'seed': 0}, {'lr': 0.01, 'seed': 1}]
     """
     for name, choices in values.items():
         if isinstance(choices, (str, bytes)) or not isinstance(choices, Iterable):
@@ -181,7 +197,9 @@ def run_background_job(
     cls: type | Callable[..., Any] | str,
     method: str | None = None,
     params: Mapping[str, Any] | None = None,
-    **options: Any,
+    *,
+    init: Mapping[str, Any] | None = None,
+    **options: "Unpack[SubmitOptions]",
 ) -> Job:
     """Submit a job by class, method name and parameters: the classic helper.
 
@@ -193,8 +211,25 @@ def run_background_job(
         The method's name.
     params : mapping, optional
         Parameters by name.
-    **options : Any
+    init : mapping, optional
+        Parameters of the constructor.
+    **options : SubmitOptions
         As for `submit`.
+
+    Raises
+    ------
+    JobNotAllowed
+        If `cls` is an instance or belongs to one, or what it names is not on the allowlist.
+    InvalidParameters
+        If a notebook's class or function is no longer the one that the notebook has, or parameters or options don't fit.
+    BackgroundJobError
+        As `submit`.
+
+    Examples
+    --------
+    >>> from training import Trainer
+    >>> ipybgjobs.run_background_job(Trainer, "fit", {"epochs": 3}).result()
+    {'epochs': 3, 'lr': 0.1}
     """
     if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
         raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function: pass the class itself, not an instance.")
@@ -203,11 +238,17 @@ def run_background_job(
             f"{cls!r} belongs to an instance, and instances are not sent: pass the class, the method's name and init={{…}}."
         )
     key = cls if isinstance(cls, str) else path_of(cls)
-    return submit(key if method is None else f"{key}.{method}", params, **options)
+    return submit(key if method is None else f"{key}.{method}", params, init=init, **options)
 
 
 def path_of(cls: type | Callable[..., Any]) -> str:
-    """Return the dotted path of a class or function: its own, or, if it is re-exported, the one that is allowed."""
+    """Return the dotted path of a class or function: its own, or, if it is re-exported, the one that is allowed.
+
+    Raises
+    ------
+    InvalidParameters
+        If it is from a notebook that has redefined or deleted it.
+    """
     own = f"{cls.__module__}.{cls.__qualname__}"
     settings = client().settings()
     if own in settings.allowed:
@@ -237,150 +278,24 @@ def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapp
     Returns
     -------
     Any
-        What the method returns; what it raises is raised.
+        What the method returns.
+
+    Raises
+    ------
+    JobNotAllowed
+        If the target is not on the allowlist.
+    InvalidTarget
+        If the target can't be imported or called.
+    InvalidParameters
+        If the parameters don't fit.
+    ConfigurationError
+        If a configuration file is broken.
+    BaseException
+        What the method raises.
+
+    Examples
+    --------
+    >>> ipybgjobs.run_here("training.square", {"x": 4})
+    16
     """
     return client().prepare_here(target, params, init=init)()
-
-
-def jobs(  # noqa: PLR0913 - the columns of a job that one looks for
-    state: str | None = None,
-    queue: str | None = None,
-    target: str | None = None,
-    name: str | None = None,
-    limit: int = 50,
-    *,
-    group: Group | int | str | None = None,
-) -> JobList:
-    """Return jobs, newest first: a list that is displayed as a table.
-
-    Parameters
-    ----------
-    state, queue, target, name : str, optional
-        Only those that match.
-    limit : int
-        Maximum number of jobs.
-    group : Group or int or str, optional
-        Only jobs of this group, given as a group, or by id, uid or name.
-    """
-    if state is not None and state not in list(JobState):
-        raise InvalidParameters(f"state must be one of {', '.join(JobState)}; got {quoted(state)}.")
-    for what, value in (("queue", queue), ("target", target), ("name", name)):
-        options.text(value, what)
-    chosen = group if isinstance(group, Group) or group is None else client().group(group)
-    group_id = None if chosen is None else chosen.id
-    return client().jobs(limit, state=state, queue=queue, target=target, name=name, group_id=group_id)
-
-
-def job(key: int | str) -> Job:
-    """Return one job.
-
-    Parameters
-    ----------
-    key : int or str
-        Its id, its uid, or its name (the newest so named).
-
-    Raises
-    ------
-    UnknownJob
-        If there is none.
-    """
-    return client().job(key)
-
-
-def group(key: int | str) -> Group:
-    """Return the jobs that were submitted together by one call of `submit_many`.
-
-    Parameters
-    ----------
-    key : int or str
-        The group's id, its uid, or its name (the newest so named).
-
-    Raises
-    ------
-    UnknownJob
-        If there is none.
-    """
-    return client().group(key)
-
-
-def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
-    """Yield jobs as they end.
-
-    Parameters
-    ----------
-    jobs : iterable of Job
-        A list of jobs, or a group.
-    timeout : float or str, optional
-        Seconds, or a duration such as ``"5m"``; None: as long as it takes.
-
-    Raises
-    ------
-    TimeoutError
-        If `timeout` runs out; the jobs keep running.
-    """
-    return job_list.as_completed(list(jobs), timeout)
-
-
-def pause(queue: str | None = None) -> list[str]:
-    """Pause a queue for every notebook until `resume`: none of its jobs start, and running jobs continue.
-
-    Parameters
-    ----------
-    queue : str, optional
-        By default every configured queue.
-
-    Returns
-    -------
-    list of str
-        The queues that are paused.
-    """
-    return client().pause(queue)
-
-
-def resume(queue: str | None = None) -> list[str]:
-    """Resume a paused queue, so that its jobs start again.
-
-    Parameters
-    ----------
-    queue : str, optional
-        By default every paused queue.
-
-    Returns
-    -------
-    list of str
-        The queues that were paused.
-
-    Raises
-    ------
-    InvalidRequest
-        If the queue is not paused.
-    """
-    return client().resume(queue)
-
-
-def clean(
-    state: str | Sequence[str] | None = None,
-    older_than: float | str | None = None,
-    keep_jobs: int | None = None,
-    *,
-    dry_run: bool = True,
-) -> Cleaning:
-    """Report how many finished jobs would be removed with all they left, and their size; `dry_run=False` removes them.
-
-    Parameters
-    ----------
-    state : str or sequence of str, optional
-        Only jobs in these states.
-    older_than : float or str, optional
-        Only jobs that ended longer ago than this duration.
-    keep_jobs : int, optional
-        Number of most recently finished jobs to keep.
-    dry_run : bool
-        True, the default: only report what would be removed. False: remove it.
-
-    Returns
-    -------
-    Cleaning
-        How many, how large, and whether they were removed. Live jobs, and those marked by `keep()`, are never among them.
-    """
-    return cleaning.clean(client(), state, older_than, keep_jobs, dry_run=dry_run)
