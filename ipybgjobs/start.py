@@ -32,9 +32,9 @@ def main(role: str, arguments: list[str]) -> None:
 
         origin.main(int(arguments[0]))
     elif role == "inspection":
-        from ipybgjobs.targets import inspection
+        from ipybgjobs.targets import inspection_process
 
-        inspection.main(int(arguments[0]))
+        inspection_process.main(int(arguments[0]))
     else:
         sys.exit(f"{role} is not a role of ipybgjobs")
 

@@ -151,7 +151,9 @@ def submit_many(
     name : str, optional
         A name to find the group by.
     **options : SubmitManyOptions
-        Options of `submit`, for every job; not ``unique``, ``on_duplicate``, ``reuse``.
+        Options of `submit`, for every job. With ``unique=True``, the target and parameters of each job are its key; a duplicate
+        refuses the whole group, or is replaced with ``on_duplicate="replace"``. A key as text, ``on_duplicate="existing"`` and
+        ``reuse`` are refused: a group has no jobs but its own.
 
     Returns
     -------

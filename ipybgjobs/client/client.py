@@ -28,7 +28,7 @@ from ..store.database import Database
 from ..store.removals import Rule
 from ..store.submissions import Prospect, Surroundings
 from ..system import identity, lifetime, place, private_file, shield
-from ..targets import allowlist, inspection
+from ..targets import inspection
 from ..targets.context import Camera
 from . import dependencies, writer
 from .callbacks import Callbacks
@@ -40,7 +40,7 @@ from .jobs.job_list import JobList
 from .submit import encoding, explanation, in_process, options, preparation
 from .submit.explanation import Explanation, Ground
 from .submit.option_table import SubmitManyOptions, SubmitOptions
-from .submit.preparation import Asked, Trail
+from .submit.stages import PreparationTrace, SubmitRequest
 from .writer import Writer
 
 
@@ -184,18 +184,18 @@ class Client:
         `retried_from`: the job whose parameters were changed for this one. `code`: the code that that job received by value.
         """
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare(Asked(target, [params], init, None, given, code), settings, now)
+        ready = preparation.prepare_submit(SubmitRequest(target, [params], init, given, code=code), settings, now)
         folder = self.folder()
         database = self.database(folder)
-        job = replace(ready.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
+        job = replace(ready.job.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
         with database.looking() as connection:
             found = duplicates.reusable(connection, job.fingerprint, job.reuse_since)
         if found is not None:
             return self._reused(folder, found, now)
-        stored = self._writer(folder).submit(job, ready.pickled, self.surroundings(ready.first))
+        stored = self._writer(folder).submit(job, ready.job.pickled, self.surroundings(ready.path_prefix))
         if not stored.new and (found := queries.job(database, stored.id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
-        self._note(encoding.note_of_size([(job.call, ready.pickled)], settings.warn_param_bytes))
+        self._note(encoding.note_of_size(ready.copied, settings.warn_param_bytes))
         self._tell_surroundings(folder)
         return Job(self, folder, stored.id, stored.uid)
 
@@ -216,17 +216,15 @@ class Client:
     ) -> Group:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare_many(
-            Asked(target, options.calls(calls), init, common, {"name": name, **given}), settings, now
-        )
+        request = SubmitRequest(target, options.calls(calls), init, {"name": name, **given}, common=common, is_group=True)
+        ready = preparation.prepare_submit(request, settings, now)
+        assert ready.group is not None  # as asked for
         folder = self.folder()
-        database = self.database(folder)
-        after = dependencies.ids(database, ready.jobs[0].options.after)
+        after = dependencies.ids(self.database(folder), ready.options.after)
         jobs = [replace(job.submission, after=after) for job in ready.jobs]
-        pickled = [(ready.group.uid, ready.pickled), *((job.submission.uid, job.pickled) for job in ready.jobs)]
-        group_id = self._writer(folder).submit_group(ready.group, jobs, pickled, self.surroundings(ready.first))
-        sent = [(ready.group.common, ready.pickled), *((job.submission.call, job.pickled) for job in ready.jobs)]
-        self._note(encoding.note_of_size(sent, settings.warn_param_bytes))
+        surroundings = self.surroundings(ready.path_prefix)
+        group_id = self._writer(folder).submit_group(ready.group, jobs, ready.pickled, surroundings)
+        self._note(encoding.note_of_size(ready.copied, settings.warn_param_bytes))
         self._tell_surroundings(folder)
         return Group(self, folder, group_id)
 
@@ -239,16 +237,17 @@ class Client:
         **given: Unpack[SubmitOptions],
     ) -> Explanation:
         """Explain what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
-        trail, now, refusal = Trail(), time.time(), None
+        trace, now, refusal = PreparationTrace(), time.time(), None
         settings, prospect, paused, withheld = None, Prospect(), False, list[str]()
         try:
             settings = self.settings()
-            ready = preparation.prepare(Asked(target, [params], init, None, given), settings, now, trail)
+            request = SubmitRequest(target, [params], init, given)
+            ready = preparation.prepare_submit(request, settings, now, trace, preview=True)
             database = self._database_if_any(settings)
             if database is not None:
                 paused = queries.is_paused(database, ready.options.queue)
                 withheld = shield.run(lambda: supervision.withheld(StateFolder(os.path.dirname(database.path))))
-                job = replace(ready.submission, after=dependencies.ids(database, ready.options.after))
+                job = replace(ready.job.submission, after=dependencies.ids(database, ready.options.after))
                 prospect = submissions.prospect(database, job)
                 database.check_journal()
             elif ready.options.after:
@@ -256,7 +255,7 @@ class Client:
         except BackgroundJobError as error:
             refusal = str(error)
         asked = {"init": init or {}, "params": params or {}}
-        return explanation.explain(trail, Ground(target, asked, refusal, settings, prospect, now, paused, withheld))
+        return explanation.explain(trace, Ground(target, asked, refusal, settings, prospect, now, paused, withheld))
 
     def _database_if_any(self, settings: Settings) -> Database | None:
         """Return the store, if it exists; no supervisor is woken."""
@@ -301,10 +300,8 @@ class Client:
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
         """Return a function that runs a call in this process; see `ipybgjobs.run_here`."""
-        settings = self.settings()
-        permission = allowlist.find(target, settings)
-        split, bound = preparation.bind(permission, params, init, settings)
-        return in_process.prepare(permission, split.call, split.pickled, bound.positional, self._tell)
+        permission, split, inspected = preparation.bind(target, params, init, self.settings())
+        return in_process.prepare(permission, split.call, split.pickled, inspected.calls[0].positional, self._tell)
 
     # -- changes --------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import StoreDamaged, StoreError
 from ..executors.exit import recorded
-from ..model import redaction
+from ..model import redaction, serialization
 from ..model.call import Call
 from ..model.records import Outcome, Owner
 from ..state import attempt, removal_notes, unclaimed
@@ -255,7 +255,11 @@ def _call(request: dict[str, Any], folder: StateFolder, uid: str) -> Call:
     init, params = request.get("init", {}), request.get("params", {})
     secrets = redaction.secret_names({**init, **params}, redaction.SECRET_NAMES)
     hidden = tuple(redaction.secrets_in([init, params], secrets))
-    pickled = {"params.…": "parameters that are not plain"} if os.path.exists(f"{folder.job(uid)}/{attempt.PARAMETERS}") else {}
+    pickled = (
+        {serialization.key(serialization.PARAMS, "…"): "parameters that are not plain"}
+        if os.path.exists(f"{folder.job(uid)}/{attempt.PARAMETERS}")
+        else {}
+    )
     return Call(f"{key}.{method}" if method else key, init, params, pickled, secrets, hidden)
 
 

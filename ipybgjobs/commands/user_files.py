@@ -19,7 +19,7 @@ from ..model import globs
 from ..state.folder import StateFolder
 from ..system import private_file, shield
 from ..system.lock import FileLock
-from ..targets import allowlist
+from ..targets import allowlist, target_rules
 
 
 def allow(arguments: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def _allow_notebooks(given: str) -> str:
         raise InvalidRequest(
             f"There is no notebook {given}; to allow notebooks that do not exist yet, use a pattern in quotes: 'work/**/*.ipynb'."
         )
-    if not allowlist.fits_notebook(given, settings) and pattern not in settings.allowed_notebooks:
+    if not target_rules.fits_notebook(given, settings) and pattern not in settings.allowed_notebooks:
         if settings.locked_by:
             raise JobNotAllowed(
                 f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow {given}."

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import serialization
 from .redaction import BLANK, blanked, cut, one_line
 
 
@@ -20,8 +21,8 @@ class Call:
     params : dict
         Parameters that are plain JSON.
     pickled : dict of str to str
-        The others: a slot (``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value), and a short description
-        of the value.
+        The others: a key (`serialization.key`: ``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value), and
+        a short description of the value.
     secrets : tuple of str
         Names of parameters whose values are never shown.
     hidden : tuple of str
@@ -45,12 +46,10 @@ class Call:
     def shown(self, group: str) -> dict[str, Any]:
         """Return the parameters (``init`` or ``params``), with secrets blanked, and descriptions of values that are not plain."""
         plain: dict[str, Any] = blanked(self.init if group == "init" else self.params, self.secrets)
-        prefix = group + "."
-        described = {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
+        described = serialization.of_part(self.pickled, group)
         return plain | {name: text for name, text in described.items() if name not in plain}  # a path with its content is both
 
     def _arguments(self, group: str, plain: Mapping[str, Any]) -> str:
         shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}
-        prefix = group + "."
-        shown |= {slot.removeprefix(prefix): text for slot, text in self.pickled.items() if slot.startswith(prefix)}
+        shown |= serialization.of_part(self.pickled, group)
         return ", ".join(f"{one_line(name)}={BLANK if name in self.secrets else one_line(text)}" for name, text in shown.items())

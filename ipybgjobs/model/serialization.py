@@ -1,9 +1,15 @@
-"""Decide which values survive JSON unchanged, and which need a pickle.
+"""Decide which values survive JSON unchanged, which need a pickle, and by which key a pickled one is kept.
 
 Workers load it, so it imports nothing at the top.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+_Value = TypeVar("_Value")
+
+#: The parts of a call that have values of their own: the constructor, the method, and code that is sent by value.
+INIT, PARAMS, CODE = "init", "params", "code"
 
 _ATOMS = (type(None), bool, float)
 
@@ -38,6 +44,23 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def key(part: str, name: str) -> str:
+    """Return the key of a value that is not plain: ``init.NAME``, ``params.NAME``, ``code.NAME``."""
+    return f"{part}.{name}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Return the part of a call that a key belongs to, and the name in it."""
+    part, _, name = key.partition(".")
+    return part, name
+
+
+def of_part(values: Mapping[str, _Value], part: str) -> dict[str, _Value]:
+    """Return those of several values that belong to one part of a call, by name."""
+    prefix = f"{part}."
+    return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
 
 
 def dump(value: Any) -> bytes:

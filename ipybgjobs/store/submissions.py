@@ -140,11 +140,15 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
 
     Raises
     ------
-    InvalidRequest, UnknownJob
+    DuplicateJob, InvalidRequest, UnknownJob
         As `submit`.
     """
     head, rows = group_row(group), [job_row(job) for job in jobs]
+    keyed = [(number, job) for number, job in enumerate(jobs) if job.unique_key is not None]
+    cancel = request_columns(CancelRequest(), group.submitted_at)
     with database.transaction() as connection:
+        for number, job in keyed:
+            _free_key(connection, job, number, cancel)
         places.note_here(connection, database.folder)
         group_id = insert(connection, "groups", head)
         needs, blockers = _needs(connection, jobs[0].after)
@@ -152,7 +156,34 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
         for on, anyway in needs:
             values = {"on_id": on, "anyway": anyway, "group_id": group_id}
             insert_selected(connection, "dependencies", _DEPENDENCY_OF_EACH, "FROM jobs WHERE group_id = :group_id", values)
+        for _, job in keyed:
+            _follow_replaced(connection, job)
     return group_id
+
+
+def _free_key(connection: sqlite3.Connection, job: Submission, number: int, cancel: NewRow) -> None:
+    """Free the unique key of a job of a group, or refuse the group."""
+    holder = duplicates.key_holder(connection, job.unique_key)
+    if holder is None:
+        return
+    if job.on_duplicate != "replace":
+        raise DuplicateJob(
+            f"call {number}: job {holder.id} ({holder.target}) is {holder.state} and holds this unique key: "
+            'wait for it to finish, cancel it, leave out the call, or submit with on_duplicate="replace".'
+        )
+    _give_way(connection, holder, job.owner, cancel)
+
+
+def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
+    """Make a job of a group depend also on the jobs that gave it their unique key, which have not ended."""
+    leaving = _leaving(connection, job.unique_key)
+    if not leaving:
+        return
+    needs, blockers = _needs(connection, (*job.after, *leaving))
+    job_id = connection.execute("SELECT id FROM jobs WHERE uid = ?", (job.uid,)).fetchone()["id"]
+    connection.execute("DELETE FROM dependencies WHERE job_id = ?", (job_id,))
+    insert_many(connection, "dependencies", [{"on_id": on, "anyway": anyway} for on, anyway in needs], {"job_id": job_id})
+    connection.execute("UPDATE jobs SET blockers = ?, ready = ? WHERE id = ?", (blockers, False, job_id))
 
 
 #: The dependencies of each job of a group.

@@ -16,7 +16,7 @@ from ..store.task import Claim, Environment, Task, Unread
 from ..store.transitions import Way
 from ..system import private_file
 from ..system.roles import command
-from ..targets import allowlist, demands
+from ..targets import allowlist, target_rules
 from .configurations import Policies
 from .effects import Start, Step
 from .launch_backoff import Backoff
@@ -196,7 +196,7 @@ class Starter:
                 "names": [*record.call.secrets, *start.settings.secret_names],
                 "values": record.call.hidden,
             },
-            "permits": allowlist.permits(record.call.params, start.settings),
+            "permits": target_rules.permits(record.call.params, start.settings),
             "init": record.call.init,
             "params": record.call.params,
             "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
@@ -248,12 +248,7 @@ def _forbidden(task: Task, settings: Settings) -> str | None:
     """Explain why the files do not allow a job; None if they do."""
     if not allowlist.is_allowed(task.target, settings):
         return "it is not on the allowlist (any more)"
-    if not allowlist.runs_notebook(task.target):
-        return None
-    params = task.record.call.params
-    if demands.NOTEBOOK not in allowlist.permits(params, settings):
-        return f"no pattern in allowed_notebooks matches {params.get('path')!r} (any more)"
-    return None
+    return target_rules.of_name(task.target).denial(task.record.call.params, settings)
 
 
 def _denied(job: Task | Unread, why: str) -> str:

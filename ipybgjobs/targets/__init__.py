@@ -8,6 +8,8 @@ allowlist
     Whether a name may run, and by which entry.
 binding
     Parameters checked against a signature and converted.
+bound_call
+    Calls whose parameters fit, converted.
 bytecode
     Loading modules as their sources are, and hashing what ran.
 context
@@ -17,9 +19,13 @@ demands
 import_path
     The ``sys.path`` that a job gets.
 inspection
-    Looking at an allowed target: it exists, and these parameters fit.
+    Inspecting an allowed target, from several sources: it exists, and these parameters fit.
 inspection_cache
     What a fresh process found out about a target, while its files are the same.
+inspection_process
+    The separate process that inspects a target: asking it, and its answer.
+inspection_steps
+    The request to inspect calls of a target, its result, and the steps between.
 loaded_modules
     Whether what this process has imported is still as it is on disk.
 origin
@@ -28,4 +34,10 @@ resolve
     From a dotted path to the class, module or function itself.
 source
     Looks at the file that a target comes from.
+submit_hook
+    The step in which a class's ``on_submit`` prepares parameters.
+target_rules
+    What the package's own classes require of a call beyond the allowlist.
+target_signature
+    The signature of a target, as a frozen value.
 """

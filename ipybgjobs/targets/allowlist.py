@@ -1,19 +1,16 @@
 """Decide whether a name may run: find the entry that allows a target, or the reason why none does.
 
-It imports none of the user's code, and decides from `Settings` alone; it follows the links in a notebook's path.
+It imports none of the user's code, and decides from `Settings` alone. What a target requires of its parameters: `target_rules`.
 """
 
 import difflib
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CLASS, NOTEBOOK_CODE, AllowedEntry, Settings
+from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, Settings
 from ..errors import JobNotAllowed
-from ..model import globs
-from ..model.redaction import cut, one_line, quoted
-from . import demands
+from ..model.redaction import quoted
 
 #: Longest target, in characters; module paths are far shorter.
 _LONGEST = 1000
@@ -59,7 +56,7 @@ def find(target: str, settings: Settings) -> Permission:
     _check_form(target)
     key, _, method = target.rpartition(".")
     if _is_of_notebook(key) and settings.notebook_code is None:
-        raise JobNotAllowed(_switched_off(target, settings))
+        raise JobNotAllowed(switched_off(target, settings))
     entry = _entry(key, method, settings) or _by_bare_name(key, settings)
     if entry is None:
         raise JobNotAllowed(_unlisted(target, settings))
@@ -104,86 +101,6 @@ def _private(target: str) -> list[str]:
     return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
 
 
-def check_demand(demanded: str | None, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-    """Check that what a target demands beyond its entry is permitted: a notebook's path, the code of a cell.
-
-    Parameters
-    ----------
-    demanded : str or None
-        As returned by `demands.of`.
-    target : str
-        The full dotted path.
-    params : mapping
-        Its converted parameters.
-    settings : Settings
-        What the configuration files say.
-
-    Raises
-    ------
-    JobNotAllowed
-        If it is not; the message says what to do.
-    """
-    if demanded == demands.CODE and settings.notebook_code is None:
-        raise JobNotAllowed(_switched_off(CELL, settings))
-    if demanded == demands.NOTEBOOK:
-        path = params.get("path")
-        if not isinstance(path, str):
-            raise JobNotAllowed(
-                f"{target} runs a notebook: its parameter path must be text that matches a pattern in "
-                "BackgroundJobs.allowed_notebooks."
-            )
-        _check_notebook(path, settings)
-
-
-def _check_notebook(path: str, settings: Settings) -> None:
-    if not fits_notebook(path, settings):
-        raise JobNotAllowed(_unlisted_notebook(globs.place(path), settings))
-    if settings.narrowed_notebooks is not None and not _fits(path, settings.narrowed_notebooks):
-        raise JobNotAllowed(
-            f"{path} can't run as a job: the configuration files allow it, but "
-            "%config BackgroundJobs.allowed_notebooks in this notebook excludes it."
-        )
-
-
-def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
-    """Return what the files permit a call beyond its entry, whatever it demands; the check at launch."""
-    path = params.get("path")
-    fits = isinstance(path, str) and fits_notebook(path, settings)
-    return ((demands.NOTEBOOK,) if fits else ()) + ((demands.CODE,) if settings.notebook_code is not None else ())
-
-
-def fits_notebook(path: str, settings: Settings) -> bool:
-    """Return whether a notebook matches a pattern in the files."""
-    return fitting_pattern(path, settings) is not None
-
-
-def fitting_pattern(path: str, settings: Settings) -> str | None:
-    """Return the first pattern in the files that matches a notebook."""
-    return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
-
-
-def runs_notebook(target: str) -> bool:
-    """Return whether a target is this package's notebook class, by the only name that the files may allow."""
-    return target.rpartition(".")[0] == NOTEBOOK_CLASS
-
-
-def _fits(path: str, patterns: Iterable[str]) -> bool:
-    place = globs.place(path)  # a link must not lead around a pattern
-    return place is not None and any(globs.matches(place, pattern) for pattern in patterns)
-
-
-def _unlisted_notebook(path: str | None, settings: Settings) -> str:
-    if path is None:
-        return "The notebook can't run as a job: its path is too long, or contains characters that a path can't have."
-    if settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow it."
-    elif path.isprintable():
-        fix = f"To allow it: {allow_command(shlex.quote(path))}"
-    else:
-        fix = "Its name contains characters that can't be printed on a line: rename it, or allow a pattern that matches it."
-    return f"{cut(one_line(path), _LONGEST)} can't run as a job: it matches no pattern in BackgroundJobs.allowed_notebooks. {fix}"
-
-
 def _check_form(target: str) -> None:
     if not isinstance(target, str):
         raise JobNotAllowed(f"A target must be text, module.Class.method or module.function; got {type(target).__name__}.")
@@ -207,7 +124,7 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
     return entries[0] if entries else None
 
 
-def _switched_off(target: str, settings: Settings) -> str:
+def switched_off(target: str, settings: Settings) -> str:
     """Return why code of the notebook may not run, and what to do."""
     switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
     if NOTEBOOK_CODE in settings.narrowed:

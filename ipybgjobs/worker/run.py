@@ -106,7 +106,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
         context.enter(folder, request, environment)
         _equip(shown, request)
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module is found
-        _define(_of_group(sent, "code"))
+        _define(serialization.of_part(sent, serialization.CODE))
         owner = resolve.resolve(request["key"], request["only_from"])
         demands.check(owner, request["method"], request.get("permits", ()))  # an older supervisor grants nothing
         record["source"] = bytecode.source_of(resolve.module_of(owner))
@@ -224,8 +224,8 @@ def _end_cell() -> None:
 
 
 def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
-    init = request["init"] | _of_group(sent, "init")
-    params = request["params"] | _of_group(sent, "params")
+    init = request["init"] | serialization.of_part(sent, serialization.INIT)
+    params = request["params"] | serialization.of_part(sent, serialization.PARAMS)
     if "hook" in request:
         return _awaited(_call_hook(request, owner(**init)))
     function = resolve.bound(owner, request["method"], init)
@@ -251,12 +251,6 @@ def _sent(request: dict[str, Any]) -> dict[str, Any]:
     for path in request["pickled"]:
         values |= serialization.load(ownership.read(path))
     return values
-
-
-def _of_group(values: dict[str, Any], group: str) -> dict[str, Any]:
-    """Return the values of ``init``, ``params`` or ``code``, by name."""
-    prefix = f"{group}."
-    return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
 
 
 def _awaited(value: Any) -> Any:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs.targets import inspection
+from ipybgjobs.targets import inspection_process
 from support.refusals import refused
 
 # -- a module that counts from one folder only --------------------------------------------------------------------------
@@ -107,8 +107,8 @@ def test_a_module_that_was_broken_works_once_it_is_mended(place):
 @pytest.fixture
 def looks(monkeypatch):
     """The fresh processes that were asked; each runs."""
-    found, ask = [], inspection._ask
-    monkeypatch.setattr(inspection, "_ask", lambda question: found.append(1) or ask(question))
+    found, ask = [], inspection_process.ask
+    monkeypatch.setattr(inspection_process, "ask", lambda question: found.append(1) or ask(question))
     return found
 
 

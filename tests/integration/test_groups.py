@@ -62,7 +62,7 @@ def test_a_grid_refuses_a_name_without_several_values(value):
         ([{"n": 1}], None, {"prioritty": 1}, ["prioritty", "Did you mean priority?"]),
         ([{"n": 1}], None, {"unique": "key"}, ["unique", "one by one"]),
         ([{"n": 1}], None, {"reuse": True}, ["reuse", "one by one"]),
-        ([{"n": 1}], None, {"on_duplicate": "existing"}, ["on_duplicate", "one by one"]),
+        ([{"n": 1}], None, {"on_duplicate": "existing"}, ["on_duplicate", "unique"]),
         ([{"n": 1}], None, {"after": 77}, ["77"]),
         ([{"n": 1}, {"n": 2}], None, {"init": {"lr": 1}}, ["constructor"]),
     ],

@@ -70,7 +70,7 @@ def test_a_handle_of_a_removed_job_or_group_is_copied_and_says_that_it_was_remov
 
 def test_a_handle_whose_store_is_gone_is_loaded_and_its_use_makes_no_store(handles_alone):
     content = pickle.dumps(echo(5))
-    bg.client.client().close()
+    bg.client.client.client().close()
     until(lambda: not handles_alone.processes(), "the end of the supervisor")
     shutil.move(handles_alone.state, f"{handles_alone.state}.moved")
     code = "import pickle, sys; job = pickle.load(sys.stdin.buffer); print('loaded', job.id); job.state"

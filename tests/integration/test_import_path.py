@@ -11,6 +11,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.client.client import client
 from ipybgjobs.client.submit import preparation
+from ipybgjobs.client.submit.stages import SubmitRequest
 from ipybgjobs.targets import bytecode, import_path
 
 SAYS = "import os\ndef fit():\n    return [{!r}, os.getcwd()]\n"
@@ -162,7 +163,7 @@ def test_what_is_found_anyway_or_has_no_file_needs_no_folder(monkeypatch, key):
 def test_what_is_explained_is_what_would_run(folders, monkeypatch):
     importlib.import_module("training")
     monkeypatch.chdir(folders / "b")
-    asked = preparation.Asked("training.fit", [{}], None, None, {})
-    ready = preparation.prepare(asked, client().settings(), 0.0)
-    assert ready.first == (str(folders / "a"),)
-    assert ready.submission.source[0] == str(folders / "a" / "training.py")
+    request = SubmitRequest("training.fit", [{}], None, {})
+    ready = preparation.prepare_submit(request, client().settings(), 0.0)
+    assert ready.path_prefix == (str(folders / "a"),)
+    assert ready.job.submission.source[0] == str(folders / "a" / "training.py")

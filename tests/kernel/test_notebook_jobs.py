@@ -12,14 +12,14 @@ import pytest
 from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs.client.client import Client
+from ipybgjobs.client.client import Client, client, use
 from ipybgjobs.configuration import loading, sources
 from ipybgjobs.configuration.live import LiveTraits
 from ipybgjobs.configuration.settings import Settings
 from ipybgjobs.configuration.traits import BackgroundJobs
 from ipybgjobs.model import globs
 from ipybgjobs.notebooks import injection, signature
-from ipybgjobs.targets import allowlist, demands
+from ipybgjobs.targets import demands, target_rules
 from support.kernels import gone
 from support.notebooks import OTHERS, RUN, allow, code, printed, read, submit, text, write
 from support.place import running, until
@@ -615,12 +615,12 @@ def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place
 
 def test_an_explanation_names_the_pattern_and_says_that_the_file_is_sent_along(desk):
     path = write(desk, code("1"))
-    explained = bg.client.client().explain(RUN, {"path": str(path)})
+    explained = client().explain(RUN, {"path": str(path)})
     found = explained.to_json()
     assert found["notebook"] == {"pattern": f"{desk.root}/**/*.ipynb"}
     assert f"  notebook      matches '{desk.root}/**/*.ipynb' in allowed_notebooks\n" in str(explained)
     assert (found["params"][0]["name"], found["params"][0]["type"]) == ("path", "file, sent with the job")
-    bg.client.client().close()
+    client().close()
 
 
 def test_a_link_leads_around_no_pattern_and_a_linked_home_is_no_obstacle(desk, monkeypatch):
@@ -732,7 +732,7 @@ def test_patterns_of_several_files_are_united_and_a_locked_file_decides_alone(tm
     locked = loaded(tmp_path, system, user, administered=[0])
     assert locked.allowed_notebooks == ("/a/*.ipynb",)
     with pytest.raises(bg.JobNotAllowed, match=r"0_config.py is locked: only a pattern in that file can allow it"):
-        allowlist.check_demand(demands.NOTEBOOK, RUN, {"path": "/b/x.ipynb"}, locked)
+        target_rules.of(demands.NOTEBOOK).check(RUN, {"path": "/b/x.ipynb"}, locked)
 
 
 @pytest.mark.parametrize("wrong", ["['work/*.ipynb']", "['/w/../v/*.ipynb']", "'w/*.ipynb'", "[5]"])
@@ -743,7 +743,7 @@ def test_a_pattern_that_is_none_is_a_broken_configuration(tmp_path, wrong):
 
 def test_a_notebook_narrows_by_config_and_never_widens(desk):
     live = BackgroundJobs()
-    bg.client.use(Client(live=LiveTraits(live)))
+    use(Client(live=LiveTraits(live)))
     path = write(desk, code("1"))
     live.allowed_notebooks = [f"{desk.code}/other/*.ipynb"]
     with pytest.raises(bg.JobNotAllowed, match=r"%config BackgroundJobs.allowed_notebooks in this notebook excludes it"):
@@ -752,7 +752,7 @@ def test_a_notebook_narrows_by_config_and_never_widens(desk):
     live.allowed_notebooks = ["/**"]
     with pytest.raises(bg.JobNotAllowed, match=r"it matches no pattern in BackgroundJobs.allowed_notebooks"):
         submit(path)
-    bg.client.client().close()
+    client().close()
 
 
 # -- what it loads -------------------------------------------------------------------------------------------------------

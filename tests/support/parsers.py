@@ -27,7 +27,7 @@ from ipybgjobs.notebooks import document, signature
 from ipybgjobs.state import attempt, outputs, progress, reports, results
 from ipybgjobs.state.text_log import TextLog
 from ipybgjobs.store import columns, task
-from ipybgjobs.targets import allowlist, binding, context
+from ipybgjobs.targets import allowlist, binding, context, target_rules
 
 NOW = 1_800_000_000.0
 
@@ -170,8 +170,8 @@ def _pattern(text: str) -> None:
 def _path(text: str) -> None:
     globs.of(text)
     globs.place(text)
-    allowlist.permits({"path": text}, SETTINGS)
-    allowlist.check_demand("notebook", "x.Y.run", {"path": text}, SETTINGS)
+    target_rules.permits({"path": text}, SETTINGS)
+    target_rules.of("notebook").check("x.Y.run", {"path": text}, SETTINGS)
 
 
 def _notebook(folder: str) -> None:

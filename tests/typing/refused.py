@@ -23,7 +23,9 @@ bg.submit(print)  # type: ignore[arg-type]
 
 # -- options that are passed on
 
-bg.submit_many("training.fit", [], unique="report")  # type: ignore[call-arg]
+bg.submit_many("training.fit", [], unique="report")  # type: ignore[arg-type]
+bg.submit_many("training.fit", [], on_duplicate="existing")  # type: ignore[arg-type]
+bg.submit_many("training.fit", [], reuse=True)  # type: ignore[call-arg]
 bg.submit_many("training.fit", [], timeout=[])  # type: ignore[arg-type]
 bg.run_background_job("training.Trainer", "fit", {}, quue="gpu")  # type: ignore[call-arg]
 bg.run_background_job("training.Trainer", "fit", {}, reuse=[])  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from ipybgjobs.commands import cell_line, cli, job_line
 from ipybgjobs.configuration.settings import AllowedEntry, Settings
 
 #: Options of `submit_many` are all but these; a group's name is a parameter of its own.
-FOR_ONE_JOB = {"name", "unique", "on_duplicate", "reuse"}
+FOR_ONE_JOB = {"name", "reuse"}
 
 each_option = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Self
 
 from ...errors import InvalidRequest, UnknownJob
+from ...model import serialization
 from ...model.records import JobRecord
 from ...state import replay
 from ...state.folder import StateFolder
@@ -254,7 +255,7 @@ class Job(JobView):
         given |= {"retry": rules, "timeout": record.timeout, "unique": encoding.asked_unique(record.call, record.unique_key)}
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
-        code = self._pickled("code.", record.call.pickled)
+        code = self._pickled(serialization.CODE, record.call.pickled)
         job: Job = self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
         return job
 

@@ -87,7 +87,7 @@ class JobView:
             If a module or class that a pickled one needs is missing in this process.
         """
         call = self._whole_record().call
-        return {**call.params, **self._pickled("params.", call.pickled)}
+        return {**call.params, **self._pickled(serialization.PARAMS, call.pickled)}
 
     @property
     def init(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class JobView:
             As for `params`.
         """
         call = self._whole_record().call
-        return {**call.init, **self._pickled("init.", call.pickled)}
+        return {**call.init, **self._pickled(serialization.INIT, call.pickled)}
 
     def changes(self) -> list[str]:
         """Return what was different: between submit and run, between attempts, and since the last success of the same target.
@@ -124,14 +124,14 @@ class JobView:
             said += _since(f"job {earlier}, which succeeded", _differences(database, good, attempts[-1]))
         return said
 
-    def _pickled(self, prefix: str, slots: dict[str, str]) -> dict[str, Any]:
-        if not any(slot.startswith(prefix) for slot in slots):
+    def _pickled(self, part: str, descriptions: dict[str, str]) -> dict[str, Any]:
+        if not serialization.of_part(descriptions, part):
             return {}
         values: dict[str, Any] = {}
         group = self.group
         for uid in ([] if group is None else [group.uid]) + [self.uid]:
             values |= self._loaded(f"{self._folder.job(uid)}/{attempt.PARAMETERS}")
-        return {slot.removeprefix(prefix): value for slot, value in values.items() if slot.startswith(prefix)}
+        return serialization.of_part(values, part)
 
     def _loaded(self, path: str) -> dict[str, Any]:
         """Return pickled parameters; none if there is no such file."""

@@ -17,5 +17,7 @@ options
 payloads
     Pickled parameters in their jobs' folders.
 preparation
-    The steps from a request to jobs that can be stored.
+    The steps from a request to what can be stored.
+stages
+    What is known of a submit after each step.
 """

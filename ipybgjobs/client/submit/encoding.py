@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...errors import InvalidParameters
@@ -11,7 +12,7 @@ from ...model import redaction, serialization, sizes
 from ...model.call import Call
 from ...model.path_with_content import Enclosed
 from ...model.source import Source
-from ...targets.inspection import Bound
+from ...targets.bound_call import BoundCall
 
 
 class Split(NamedTuple):
@@ -19,42 +20,114 @@ class Split(NamedTuple):
 
     call: Call  #: what the row stores
     pickled: bytes | None  #: the parameters that are not plain
-    content: str  #: a digest that distinguishes those from others
+    contents: Mapping[str, str]  #: a digest of each of those
 
 
-def split(target: str, bound: Bound, secrets: tuple[str, ...]) -> Split:
+class EncodedCalls(NamedTuple):
+    """Calls of one target, as they are stored."""
+
+    shared: Split | None  #: what the jobs of a group share
+    own: tuple[Split, ...]  #: each without that
+    whole: tuple[Split, ...]  #: each with that, only to compute digests; no value is pickled twice
+
+
+def encode_calls(
+    target: str,
+    calls: Sequence[BoundCall],
+    code: Mapping[str, bytes],
+    secrets: tuple[str, ...],
+    shared: Collection[str] | None,
+) -> EncodedCalls:
+    """Encode calls as one job, or as the jobs of a group.
+
+    Parameters
+    ----------
+    target : str
+        The dotted path of what is called.
+    calls : sequence of BoundCall
+        Calls whose parameters fit.
+    code : mapping
+        What is sent by value of the target.
+    secrets : tuple of str
+        Names of parameters whose values are never shown.
+    shared : collection of str or None
+        Names of parameters that the jobs of a group share; None: there is one call, and no group.
+
+    Raises
+    ------
+    InvalidParameters
+        If a parameter can't be pickled.
+    """
+    if shared is None:
+        own = tuple(encode_call(target, call.init, call.params, secrets, code) for call in calls)
+        return EncodedCalls(None, own, own)
+    together = encode_call(target, {}, {name: calls[0].params[name] for name in shared}, secrets, code)
+    rests = ({name: value for name, value in call.params.items() if name not in shared} for call in calls)
+    own = tuple(encode_call(target, call.init, rest, secrets) for call, rest in zip(calls, rests, strict=True))
+    return EncodedCalls(together, own, tuple(_joined(together, each) for each in own))
+
+
+def alike(calls: Sequence[BoundCall], names: Collection[str]) -> list[str]:
+    """Return those parameters that have the same value in all calls."""
+    return [name for name in names if len({_told_apart(call.params, name) for call in calls}) == 1 and name in calls[0].params]
+
+
+def _told_apart(params: Mapping[str, Any], name: str) -> str:
+    try:
+        return serialization.digest(params[name]) if name in params else ""
+    except (Exception, SystemExit):  # it can't be pickled: `encode_call` reports that
+        return name
+
+
+def _joined(shared: Split, own: Split) -> Split:
+    first, second = shared.call, own.call
+    call = replace(second, params={**first.params, **second.params}, pickled={**first.pickled, **second.pickled})
+    return Split(call, None, {**shared.contents, **own.contents})
+
+
+def encode_call(
+    target: str,
+    init: Mapping[str, Any],
+    params: Mapping[str, Any],
+    secrets: tuple[str, ...],
+    code: Mapping[str, bytes] | None = None,
+) -> Split:
     """Split parameters into plain ones and others.
 
     Parameters
     ----------
     target : str
         The dotted path of what is called.
-    bound : Bound
+    init, params : mapping
         Checked and converted parameters.
     secrets : tuple of str
         Names of parameters whose values are never shown.
+    code : mapping, optional
+        What is sent by value of the target.
 
     Raises
     ------
     InvalidParameters
         If one can't be pickled.
     """
-    groups = {"init": bound.init, "params": bound.params, "code": bound.code}
+    parts = {serialization.INIT: init, serialization.PARAMS: params, serialization.CODE: code or {}}
     others = {
-        f"{group}.{name}": value
-        for group, values in groups.items()
+        serialization.key(part, name): value
+        for part, values in parts.items()
         for name, value in values.items()
         if not serialization.is_plain(value)
     }
-    rest = {group: _plain_part(group, values, others) for group, values in groups.items()}
+    plain_init = _plain_part(serialization.INIT, init, others)
+    plain_params = _plain_part(serialization.PARAMS, params, others)
     if not others:
-        hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
-        return Split(Call(target, rest["init"], rest["params"], {}, secrets, hidden), None, "")
+        hidden = tuple(redaction.secrets_in([init, params], secrets))
+        return Split(Call(target, plain_init, plain_params, {}, secrets, hidden), None, {})
     try:
         described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
-        hidden = tuple(redaction.secrets_in([bound.init, bound.params], secrets))
-        call = Call(target, rest["init"], rest["params"], described, secrets, hidden)
-        return Split(call, _pickled(others), serialization.digest(others))
+        hidden = tuple(redaction.secrets_in([init, params], secrets))
+        pickled = _pickled(others)
+        contents = {slot: serialization.digest(value) for slot, value in others.items()}
+        return Split(Call(target, plain_init, plain_params, described, secrets, hidden), pickled, contents)
     except InvalidParameters:
         raise
     except (Exception, SystemExit) as error:  # an object may do anything when it is inspected
@@ -72,16 +145,16 @@ def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> t
     try:
         return redaction.secret_names(sorted(redaction.names_in(list(groups))), given)
     except (Exception, SystemExit) as error:
-        values = {f"params.{name}": value for group in groups for name, value in group.items()}
+        values = {serialization.key(serialization.PARAMS, name): value for group in groups for name, value in group.items()}
         raise _refused(values, "can't be inspected", f"{type(error).__name__}: {error}") from error
 
 
-def _plain_part(group: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+def _plain_part(part: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the row stores: plain values, and the paths of files whose content is pickled."""
     return {
         name: str(value) if isinstance(value, Enclosed) else value
         for name, value in values.items()
-        if f"{group}.{name}" not in others or isinstance(value, Enclosed)
+        if serialization.key(part, name) not in others or isinstance(value, Enclosed)
     }
 
 
@@ -109,7 +182,7 @@ _DIGITS = 64
 
 def _digest(split: Split, source: str) -> str:
     call = split.call
-    whole = json.dumps([call.target, call.init, call.params, split.content, source], sort_keys=True)
+    whole = json.dumps([call.target, call.init, call.params, split.contents or "", source], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -119,7 +192,7 @@ def note_of_size(sent: Sequence[tuple[Call, bytes | None]], limit: int) -> str |
     if sum(taken) < limit:
         return None
     call, _ = sent[taken.index(max(taken))]
-    names = [f"{slot.partition('.')[2]} {text}" for slot, text in call.pickled.items()]
+    names = [f"{serialization.split_key(slot)[1]} {text}" for slot, text in call.pickled.items()]
     names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
     return f"The parameters take {sizes.show(sum(taken))} ({', '.join(names)}) and are copied; consider passing a path instead."
 
@@ -130,8 +203,8 @@ def size(call: Call, pickled: bytes | None) -> int:
 
 
 def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
-    group, _, name = slot.partition(".")
-    if group == "code":
+    part, name = serialization.split_key(slot)
+    if part == serialization.CODE:
         return f"<code {name}>"
     if name in secrets:
         return redaction.BLANK
@@ -152,7 +225,7 @@ def _pickled(values: dict[str, Any]) -> bytes:
 def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameters:
     slot, value = _culprit(values)
     return InvalidParameters(
-        f"{slot.partition('.')[2]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
+        f"{serialization.split_key(slot)[1]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
         "Pass something it can be rebuilt from, such as a path."
     )
 

@@ -9,17 +9,17 @@ from typing import Any
 
 from ...configuration import loading
 from ...configuration.settings import QueueSettings, Settings
-from ...model import durations, moments, redaction, retry
+from ...model import durations, moments, redaction, retry, serialization
 from ...model.call import Call
 from ...model.path_with_content import Enclosed
 from ...state.folder import StateFolder
 from ...store.submissions import Prospect
-from ...targets import allowlist, demands
+from ...targets import target_rules
 from ...targets.allowlist import Permission
 from ...targets.binding import Typed
-from ...targets.inspection import Bound
+from ...targets.inspection_steps import InspectionResult
 from .options import Options
-from .preparation import Trail
+from .stages import PreparationTrace
 
 #: Most attempts that are listed.
 _SHOWN = 10
@@ -105,20 +105,21 @@ class Ground:
     withheld: Sequence[str] = ()
 
 
-def explain(trail: Trail, ground: Ground) -> Explanation:
+def explain(trace: PreparationTrace, ground: Ground) -> Explanation:
     """Return an explanation of what is known."""
     found: list[Fact] = []
-    if trail.permission is not None:
-        found.append(_rule(trail.permission))
-    if trail.permission is not None and trail.bound is not None and trail.call is not None:
-        found += _notebook(trail.bound, ground.settings)
-        found += _call(trail.permission, trail.bound, trail.call, ground.given)
-    if trail.options is not None and ground.settings is not None:
-        found += _way(trail.options, ground.settings.queues[trail.options.queue], ground)
+    if trace.permission is not None:
+        found.append(_rule(trace.permission))
+    if trace.permission is not None and trace.inspected is not None and trace.call is not None:
+        found += _pattern(trace.inspected, ground.settings)
+        found += _call(trace.permission, trace.inspected, trace.call, ground.given)
+        found += _submit_hook(trace.permission, trace.inspected)
+    if trace.options is not None and ground.settings is not None:
+        found += _way(trace.options, ground.settings.queues[trace.options.queue], ground)
     found += [Fact("withheld", f"{each}: the running supervisor has no more", [each]) for each in ground.withheld]
     if ground.settings is not None:
         found += _places(ground.settings)
-    target = trail.permission.target if trail.permission else ground.target
+    target = trace.permission.target if trace.permission else ground.target
     return Explanation(target, ground.refusal, tuple(found))
 
 
@@ -127,23 +128,37 @@ def _rule(permission: Permission) -> Fact:
     return Fact("allowed by", f"{rule} in {file}", {"rule": rule, "file": file})
 
 
-def _notebook(bound: Bound, settings: Settings | None) -> Iterator[Fact]:
+def _pattern(inspected: InspectionResult, settings: Settings | None) -> Iterator[Fact]:
     """Yield the pattern by which a notebook may run, if the target runs one."""
-    if settings is not None and bound.demand == demands.NOTEBOOK:
-        pattern = allowlist.fitting_pattern(str(bound.params["path"]), settings)
+    rule = target_rules.of(inspected.signature.demand)
+    pattern = None if settings is None else rule.pattern(inspected.calls[0].params, settings)
+    if pattern is not None:
         yield Fact("notebook", f"matches {pattern!r} in allowed_notebooks", {"pattern": pattern})
 
 
-def _call(permission: Permission, bound: Bound, call: Call, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Fact]:
+def _submit_hook(permission: Permission, inspected: InspectionResult) -> Iterator[Fact]:
+    """Yield whether the class's `on_submit`, which may be the user's code, was called."""
+    owner = permission.entry.key
+    text = {
+        "called": f"{owner}.on_submit was called and prepared these parameters, as at submit",
+        "not called": f"{owner}.on_submit was not called: at submit it may change or refuse these parameters",
+    }.get(inspected.submit_hook)
+    if text is not None:
+        yield Fact("submit hook", text, inspected.submit_hook)
+
+
+def _call(
+    permission: Permission, inspected: InspectionResult, call: Call, given: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Fact]:
+    bound, annotations, source = inspected.calls[0], inspected.signature.annotations, inspected.signature.source
     written = redaction.without(str(call), call.hidden)
     yield Fact("call", written, written)
-    where = "sent by value" if permission.by_value else f"in {bound.source}" if bound.source else "with no source file"
-    value = {"name": permission.target, "file": bound.source, "by_value": permission.by_value}
+    where = "sent by value" if permission.by_value else f"in {source}" if source else "with no source file"
+    value = {"name": permission.target, "file": source, "by_value": permission.by_value}
     yield Fact("callable", f"{permission.target}, {where}", value)
-    for group, values in (("init", bound.init), ("params", bound.params)):
+    for group, values in ((serialization.INIT, bound.init), (serialization.PARAMS, bound.params)):
         for name, value in values.items():
-            slot = f"{group}.{name}"
-            origin = _origin(given[group], name, bound.annotations.get(slot))
+            origin = _origin(given[group], name, annotations.get(serialization.key(group, name)))
             text, kind = (
                 _shown(call, group, name),
                 "file, sent with the job" if isinstance(value, Enclosed) else type(value).__name__,
@@ -154,7 +169,7 @@ def _call(permission: Permission, bound: Bound, call: Call, given: Mapping[str, 
 def _shown(call: Call, group: str, name: str) -> str:
     """Return a value as text, or its description if it is not plain; secrets blanked."""
     value = call.shown(group)[name]
-    whole = f"{group}.{name}" in call.pickled or value == redaction.BLANK
+    whole = serialization.key(group, name) in call.pickled or value == redaction.BLANK
     return redaction.without(value if whole else redaction.cut(repr(value)), call.hidden)
 
 

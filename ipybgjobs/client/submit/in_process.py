@@ -43,10 +43,10 @@ def prepare(
     _import_again(permission.entry.key, tell)
     owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
     init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
-    groups = {"init": init, "params": params, "code": {}}  # the code itself is here
+    groups = {serialization.INIT: init, serialization.PARAMS: params, serialization.CODE: {}}  # the code itself is here
     for slot, value in ({} if pickled is None else serialization.load(pickled)).items():
-        group, _, name = slot.partition(".")
-        groups[group][name] = value
+        part, name = serialization.split_key(slot)
+        groups[part][name] = value
 
     def run() -> Any:
         function = resolve.bound(owner, permission.method, init)

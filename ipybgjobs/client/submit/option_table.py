@@ -27,15 +27,8 @@ class HasUid(Protocol):
 Dependencies = HasUid | int | str | Iterable[HasUid | int | str]
 
 
-class SubmitManyOptions(TypedDict, total=False):
-    """The options of `submit_many`, which apply to each of its jobs; all can be left out.
-
-    Examples
-    --------
-    >>> options: ipybgjobs.SubmitManyOptions = {"timeout": "2h", "retry": 3}
-    >>> ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}], **options).results()
-    [1, 4]
-    """
+class CommonOptions(TypedDict, total=False):
+    """The options that have the same types for one job and for a group."""
 
     queue: str | None
     priority: int
@@ -48,7 +41,21 @@ class SubmitManyOptions(TypedDict, total=False):
     retry_until: float | str | dt.datetime | None
 
 
-class SubmitOptions(SubmitManyOptions, total=False):
+class SubmitManyOptions(CommonOptions, total=False):
+    """The options of `submit_many`, which apply to each of its jobs; all can be left out.
+
+    Examples
+    --------
+    >>> options: ipybgjobs.SubmitManyOptions = {"timeout": "2h", "retry": 3}
+    >>> ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}], **options).results()
+    [1, 4]
+    """
+
+    unique: bool | None
+    on_duplicate: Literal["reject", "replace"]
+
+
+class SubmitOptions(CommonOptions, total=False):
     """The keyword options of `submit`, for a type checker; all can be left out.
 
     Examples

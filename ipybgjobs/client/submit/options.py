@@ -108,6 +108,27 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     )
 
 
+def check_for_group(chosen: Options) -> None:
+    """Check that the options of a submit make sense for each job of a group.
+
+    Raises
+    ------
+    InvalidParameters
+        If one applies only to a single job.
+    """
+    if isinstance(chosen.unique, str):
+        raise InvalidParameters(
+            f"unique={quoted(chosen.unique)} is a key that only one job can hold: for a group pass unique=True, which uses the "
+            "target and parameters of each job, or submit those jobs one by one."
+        )
+    found = ['on_duplicate="existing"'] if chosen.on_duplicate == "existing" else []
+    found += [] if chosen.reuse_since is None else ["reuse"]
+    if found:
+        raise InvalidParameters(
+            f"submit_many does not take {found[0]}, which would put an earlier job into the group: submit those jobs one by one."
+        )
+
+
 def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     """Check parameters passed in Python: a mapping of names.
 

@@ -1,0 +1,141 @@
+"""What is known of a submit after each of its steps, from the request to what can be stored; all frozen.
+
+Plain values: they check nothing and read nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.call import Call
+from ...store.submissions import NewGroup, Submission
+from ...targets.allowlist import Permission
+from ...targets.inspection_steps import InspectionResult
+from .options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """A requested call, or several of one target, not yet checked.
+
+    Parameters
+    ----------
+    target : str
+        As typed.
+    calls : sequence of mapping
+        The parameters of each call.
+    init : mapping or None
+        Parameters of the constructor.
+    options : mapping
+        Options of `submit`.
+    common : mapping or None
+        Parameters that several calls share.
+    is_group : bool
+        Whether the calls become a group, even a single one.
+    code : mapping or None
+        The target's code as an earlier job received it by value; None: the code defined here.
+    """
+
+    target: str
+    calls: Sequence[Mapping[str, Any] | None]
+    init: Mapping[str, Any] | None
+    options: Mapping[str, Any]
+    common: Mapping[str, Any] | None = None
+    is_group: bool = False
+    code: Mapping[str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenParameters:
+    """Parameters as they were given: mappings of names.
+
+    Parameters
+    ----------
+    init : dict
+        Of the constructor.
+    common : dict
+        Of the method, for every call.
+    own : tuple of dict
+        Of the method, for each call.
+    secrets : tuple of str
+        Names among all of them whose values are never shown.
+    """
+
+    init: dict[str, Any]
+    common: dict[str, Any]
+    own: tuple[dict[str, Any], ...]
+    secrets: tuple[str, ...]
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the parameters of each call, common ones first."""
+        return [{**self.common, **each} for each in self.own]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedJob:
+    """A call that can be stored as a job.
+
+    Parameters
+    ----------
+    submission : Submission
+        The job, without the ids of the jobs that it depends on; in a group, without the parameters that its jobs share.
+    pickled : bytes or None
+        Its parameters that are not plain.
+    """
+
+    submission: Submission
+    pickled: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSubmit:
+    """What can be stored: a job, or a group with its jobs.
+
+    Parameters
+    ----------
+    jobs : tuple of PreparedJob
+        In the order of the calls.
+    options : Options
+        The checked options.
+    path_prefix : tuple of str
+        Folders that go first on their import path.
+    group : NewGroup or None
+        The group, with the parameters that its jobs share.
+    group_pickled : bytes or None
+        Those of them that are not plain.
+    """
+
+    jobs: tuple[PreparedJob, ...]
+    options: Options
+    path_prefix: tuple[str, ...] = ()
+    group: NewGroup | None = None
+    group_pickled: bytes | None = None
+
+    @property
+    def job(self) -> PreparedJob:
+        """Return the only job."""
+        (job,) = self.jobs
+        return job
+
+    @property
+    def pickled(self) -> list[tuple[str, bytes | None]]:
+        """Return parameters that are not plain, by the uid of the group or job whose folder they go to."""
+        shared = [] if self.group is None else [(self.group.uid, self.group_pickled)]
+        return [*shared, *((job.submission.uid, job.pickled) for job in self.jobs)]
+
+    @property
+    def copied(self) -> list[tuple[Call, bytes | None]]:
+        """Return all calls whose parameters are copied, each with those that are not plain."""
+        shared = [] if self.group is None else [(self.group.common, self.group_pickled)]
+        return [*shared, *((job.submission.call, job.pickled) for job in self.jobs)]
+
+
+@dataclass(slots=True)
+class PreparationTrace:
+    """What the preparation has found out so far: each is None until it is known."""
+
+    permission: Permission | None = None
+    options: Options | None = None
+    inspected: InspectionResult | None = None
+    call: Call | None = None  #: the first, as it would be stored

@@ -1,0 +1,124 @@
+"""Calls with checked and converted parameters, frozen. It runs no user code except what `binding` runs to convert values."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from ..errors import BackgroundJobError, InvalidParameters
+from ..model import redaction
+from . import binding
+from .binding import Shape
+from .target_signature import TargetSignature
+
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCall:
+    """Checked and converted parameters of one call.
+
+    Parameters
+    ----------
+    init, params : dict
+        Parameters of the constructor and of the method.
+    positional : tuple of str
+        Names of those that can't be passed by name.
+    """
+
+    init: dict[str, Any]
+    params: dict[str, Any]
+    positional: tuple[str, ...] = ()
+
+    def placed(self, signature: TargetSignature) -> "BoundCall":
+        """Return the call with the names of parameters to pass by position; one omitted before a given one gets its default."""
+        taken = [each for each in signature.parameters.slots if each.positional] if signature.parameters else []
+        while taken and taken[-1].name not in self.params:
+            taken.pop()
+        defaults = {each.name: each.default for each in taken if each.name not in self.params}
+        return replace(self, params={**self.params, **defaults}, positional=tuple(each.name for each in taken))
+
+
+def bind(
+    signature: TargetSignature, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+) -> tuple[BoundCall, ...]:
+    """Bind the parameters of several calls, all of one constructor.
+
+    Raises
+    ------
+    InvalidParameters
+        If one does not fit; for several calls, the message gives its number.
+    """
+    with hiding(init, secrets):
+        bound = _init(signature, init, secrets)
+
+    def of_call(params: Mapping[str, Any]) -> BoundCall:
+        with hiding([init, params], secrets):
+            _check_owner(signature, params)
+            return BoundCall(bound, binding.bind(signature.parameters, params, secrets))
+
+    return for_each(of_call, calls)
+
+
+def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[_Made, ...]:
+    """Make something of each call; if one of several doesn't fit, the error gives its number."""
+    made = []
+    for number, call in enumerate(calls):
+        try:
+            made.append(make(call))
+        except InvalidParameters as error:
+            if len(calls) == 1:
+                raise
+            raise InvalidParameters(f"call {number}: {error}") from None
+    return tuple(made)
+
+
+@contextlib.contextmanager
+def hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
+    """Keep secret values out of the text of any refusal, whether a converter or the class itself wrote it."""
+    try:
+        yield
+    except BackgroundJobError as error:
+        hidden = redaction.secrets_in(given, secrets)
+        error.args = tuple(redaction.without(each, hidden) if isinstance(each, str) else each for each in error.args)
+        raise
+
+
+def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+    name, takes = signature.name, signature.constructor
+    if not signature.needs_instance:
+        return _no_init(f"{name}.{signature.method}", init)
+    unnamed = [each.name for each in takes.slots if each.positional and each.name in init] if takes else []
+    if unnamed:
+        raise InvalidParameters(
+            f"The constructor {name}() takes {unnamed[0]} as a positional-only parameter, which jobs do not support."
+        )
+    try:
+        return binding.bind(takes, init, secrets)
+    except InvalidParameters as error:
+        if not init:
+            raise InvalidParameters(f"{error} (%bgjob {name}(name=value).method …, or init={{…}} in Python)") from None
+        raise
+
+
+def _no_init(called: str, init: Mapping[str, Any]) -> dict[str, Any]:
+    if init:
+        raise InvalidParameters(f"{called} is called without an instance: leave out the constructor's parameters.")
+    return {}
+
+
+def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
+    """Check that none of a method's parameters is meant for the constructor."""
+    constructor, method = signature.constructor, signature.parameters
+    if constructor is None or method is None or method.open:
+        return
+    others = _names(constructor) - _names(method)
+    name = next((name for name in given if name in others), None)
+    if name is not None:
+        written = f"{signature.name}({name}=value).{signature.method}"
+        raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
+
+
+def _names(takes: Shape) -> set[str]:
+    return {each.name for each in takes.slots}

@@ -1,0 +1,115 @@
+"""A separate process that inspects a target: how it is asked, and how it answers.
+
+It has the module as it is on disk now, whatever the asking process has imported, and never outlives the process
+that waits for it.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ..errors import BackgroundJobError, InvalidTarget
+from ..model import serialization
+from ..system import launch, shield
+from ..system.roles import command
+from . import bytecode, import_path, inspection_steps, loaded_modules
+from .inspection_steps import InspectionRequest, InspectionResult
+
+#: Longest time that it may take to import a module and inspect it, in seconds.
+LONGEST_LOOK = 120.0
+
+#: Longest time that it runs on when no process waits for it any more, in seconds.
+_GLANCE = 0.1
+
+
+class Answer(NamedTuple):
+    """The result, and the files of its signature, if any process can bind parameters by it."""
+
+    inspected: InspectionResult
+    files: tuple[list[Any], ...] = ()
+
+
+def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answer:
+    """Have a separate process inspect.
+
+    Raises
+    ------
+    BackgroundJobError
+        As `inspection_steps.inspect_here`.
+    InvalidTarget
+        If it takes too long, or ends without an answer.
+    """
+    key = request.permission.entry.key
+    content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(request)
+    try:
+        status, output, errors = shield.run(lambda: ask(content))
+    except subprocess.TimeoutExpired:
+        raise InvalidTarget(f"{key} took more than {LONGEST_LOOK:.0f} s to import.") from None
+    try:
+        answer = serialization.load(output) if status == 0 else None
+    except (Exception, SystemExit):  # it ended before it could answer, or a parameter can't be loaded
+        answer = None
+    if answer is None:
+        last = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"it ended with exit code {status}"
+        raise InvalidTarget(f"{key} could not be inspected in a separate process: {last}.")
+    if isinstance(answer, BackgroundJobError):
+        raise answer
+    return Answer(*answer)
+
+
+def ask(content: bytes) -> tuple[int, bytes, bytes]:
+    """Ask a fresh process; return its exit status, answer and errors. It ends with the process that waits for it."""
+    with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
+        words = command("inspection", str(answers.fileno()))
+        with launch.piped(words, answers.fileno()) as asked:
+            try:
+                errors = _errors(asked, content)
+            except BaseException:
+                asked.kill()
+                raise
+        answers.seek(0)
+        return asked.returncode, answers.read(), errors
+
+
+def _errors(asked: "subprocess.Popen[bytes]", content: bytes) -> bytes:
+    """Send a request to a process and wait for it; return its standard error."""
+    limit = time.monotonic() + LONGEST_LOOK
+    unsent: bytes | None = content
+    while True:
+        try:
+            return asked.communicate(unsent, timeout=_GLANCE)[1]
+        except subprocess.TimeoutExpired:
+            unsent = None  # communicate continues with the first input
+            shield.check()
+            if time.monotonic() > limit:
+                raise
+
+
+def main(descriptor: int) -> None:
+    """Answer a request from standard input on a descriptor; the output of the user's module is discarded."""
+    os.set_inheritable(descriptor, False)
+    sys.path[:] = pickle.load(sys.stdin.buffer)  # first, because what follows may need it
+    request: InspectionRequest = pickle.load(sys.stdin.buffer)
+    answer: tuple[Any, ...] | BackgroundJobError
+    try:
+        answer = tuple(_answer(request))
+    except BackgroundJobError as error:
+        answer = error.with_traceback(None)
+        answer.__cause__ = answer.__context__ = None
+    with open(descriptor, "wb") as file:
+        file.write(serialization.dump(answer))
+
+
+def _answer(request: InspectionRequest) -> Answer:
+    inspected = inspection_steps.inspect_here(request)
+    if not inspected.signature.is_portable:
+        return Answer(replace(inspected, signature=inspected.signature.described()))
+    names = [name for name in loaded_modules.in_order(request.permission.entry.key) if name not in sys.builtin_module_names]
+    files = [bytecode.source_of(sys.modules[name]) for name in names]
+    return Answer(inspected, () if None in files else tuple(each for each in files if each is not None))
