@@ -7,12 +7,12 @@ import sys
 def main(role: str, arguments: list[str]) -> None:
     """Run a role."""
     if role == "worker":
-        from ipybgjobs.system import mark, tree
+        from ipybgjobs.system import process_mark, tree
         from ipybgjobs.worker import run
 
         if "adopt" in arguments[1:]:
             tree.adopt_orphans()
-            mark.put_on(mark.of_attempt(arguments[0]))
+            process_mark.put_on(process_mark.of_attempt(arguments[0]))
         telling = [int(each.removeprefix("tells=")) for each in arguments[1:] if each.startswith("tells=")]
         run.main(arguments[0], telling=telling[0] if telling else None)
     elif role == "forkserver":

@@ -13,7 +13,7 @@ from ..state import occupancy
 from ..state.folder import StateFolder
 from ..store import places, queries
 from ..store.database import Database
-from ..system import identity, place, shield
+from ..system import identity, interrupt_shield, place
 from .client import Client
 from .jobs import waiting
 from .jobs.job import Job
@@ -24,7 +24,7 @@ from .writer import Writer
 _LONGEST = 60.0
 
 
-@shield.explains_interrupts
+@interrupt_shield.explains_interrupts
 def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     """Make jobs belong to this place, and return them when its supervisor has them.
 
@@ -54,7 +54,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     return _adopted(client, folder, found, now)
 
 
-@shield.explains_interrupts
+@interrupt_shield.explains_interrupts
 def adopt_all(client: Client, now: float) -> JobList:
     """Adopt all jobs that are elsewhere, except those whose place appears to be alive; see `adopt`."""
     folder = client.folder()
@@ -80,13 +80,13 @@ def _refusal(folder: StateFolder, database: Database, record: JobRecord) -> str 
     if record.id not in places.elsewhere(database, place.here(), record.id):
         was = f"has already ended ({record.state})" if record.state.ended else "is here already"
         return f"job {record.id} {was}; only an unfinished job that is elsewhere can be adopted."
-    if shield.run(lambda: occupancy.is_alive(folder, record.owner.place)):
+    if interrupt_shield.run(lambda: occupancy.is_alive(folder, record.owner.place)):
         return (
             f"job {record.id} is on {record.owner.host}, where ipybgjobs processes are still running: stop them there "
             "first, or cancel the job there."
         )
     paths = [folder.attempt(each) for each in places.attempts_of(database, record.id)]
-    held = shield.run(lambda: [path for path in paths if occupancy.is_attempt_held(path)])
+    held = interrupt_shield.run(lambda: [path for path in paths if occupancy.is_attempt_held(path)])
     if held:
         return f"job {record.id} is still running on {record.owner.host}: its process holds {held[0]}. Stop it there first."
     return None

@@ -8,7 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 
-from ..system import shield
+from ..system import interrupt_shield
 from .jobs import waiting
 
 
@@ -36,11 +36,11 @@ class Callbacks:
             _call(function)
             return
         said = f"the callback was added, and is called when job {job_id} ends"
-        shield.run(lambda: self._add(job_id, function), lambda _: said)
+        interrupt_shield.run(lambda: self._add(job_id, function), lambda _: said)
 
     def _add(self, job_id: int, function: Callable[[], object]) -> None:
         with self._lock:
-            shield.commit_point()
+            interrupt_shield.commit_point()
             self._waiting.setdefault(job_id, []).append(function)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
                 self._thread = threading.Thread(target=self._watch, name="ipybgjobs-callbacks", daemon=True)

@@ -15,7 +15,7 @@ from ..state import disk_usage
 from ..state.folder import StateFolder
 from ..store import removals
 from ..store.removals import RemovalFilter
-from ..system import shield
+from ..system import interrupt_shield
 from .client import Client
 from .submit import options
 
@@ -84,10 +84,10 @@ def clean(
 
 def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:
     """Return the disk space of each job, in bytes; every folder that is opened is closed, even after an interrupt."""
-    return shield.run(lambda: {uid: disk_usage.of_folder(folder.job(uid)) for _, uid in jobs})
+    return interrupt_shield.run(lambda: {uid: disk_usage.of_folder(folder.job(uid)) for _, uid in jobs})
 
 
-@shield.explains_interrupts
+@interrupt_shield.explains_interrupts
 def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]], removal_filter: RemovalFilter) -> Cleaning:
     count = size = 0
     for start in range(0, len(found), _BATCH):

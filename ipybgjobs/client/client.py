@@ -27,7 +27,7 @@ from ..store import duplicates, listing, queries, submissions
 from ..store.database import Database
 from ..store.removals import RemovalFilter
 from ..store.submissions import SubmitContext, SubmitPreview
-from ..system import identity, lifetime, place, private_file, shield
+from ..system import identity, interrupt_shield, lifetime, place, private_file
 from ..targets import inspection
 from ..targets.context import ContextCache
 from . import dependencies, writer
@@ -106,7 +106,7 @@ class Client:
             return found
         if found is not None:
             found.close_stale()  # in this thread; each thread leaves its own
-        return shield.run(lambda: self._opened(folder))
+        return interrupt_shield.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:
         with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that come at once are given the same
@@ -148,7 +148,7 @@ class Client:
         """Close what this thread opened, and what was opened for its writes."""
         for database in self._databases.values():
             database.close()
-            shield.run(database.close)
+            interrupt_shield.run(database.close)
 
     def group(self, key: int | str) -> Group:
         """Return one group.
@@ -168,7 +168,7 @@ class Client:
 
     # -- submitting -----------------------------------------------------------------------------------------------
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def submit(
         self,
         target: str,
@@ -205,7 +205,7 @@ class Client:
         self._show_note(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
         return Job(self, folder, found.id, found.uid)
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def submit_many(
         self,
         target: str,
@@ -248,7 +248,7 @@ class Client:
             database = self._database_if_any(settings)
             if database is not None:
                 paused = queries.is_paused(database, prepared.options.queue)
-                withheld = shield.run(lambda: supervision.withheld(StateFolder(os.path.dirname(database.path))))
+                withheld = interrupt_shield.run(lambda: supervision.withheld(StateFolder(os.path.dirname(database.path))))
                 job = replace(prepared.job.submission, after=dependencies.ids(database, prepared.options.after))
                 preview = submissions.preview(database, job)
                 database.check_journal()
@@ -264,7 +264,7 @@ class Client:
         folder = StateFolder(loading.state_folder(settings))
         if folder.path in self._databases or not os.path.exists(folder.database):
             return self._databases.get(folder.path)
-        return shield.run(lambda: Database(folder.database, durable=True))
+        return interrupt_shield.run(lambda: Database(folder.database, durable=True))
 
     def _note(self, note: str | None) -> None:
         if note:
@@ -296,7 +296,7 @@ class Client:
         if warning:
             self._show_note(f"Note: {warning}")
         with contextlib.suppress(OSError):  # a full disk: the job is stored, and the note is repeated
-            shield.run(lambda: private_file.write_whole(marker, (warning or "").encode()))
+            interrupt_shield.run(lambda: private_file.write_whole(marker, (warning or "").encode()))
 
     def prepare_here(
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
@@ -338,7 +338,7 @@ class Client:
         """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""
         return self._writer(folder).remove(job_ids, removal_filter)
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def pause(self, queue: str | None) -> list[str]:
         """Pause a queue, or all; return the queues that this paused."""
         settings, folder = self.settings(), self.folder()
@@ -348,7 +348,7 @@ class Client:
         self._writer(folder).pause(names, time.time())
         return names
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def resume(self, queue: str | None) -> list[str]:
         """Resume a queue, or all; return the queues that were paused.
 
@@ -373,7 +373,9 @@ class Client:
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._context_cache.current(self._settings.files(), environment, shield.run(identity.umask), path_prefix)
+        context = self._context_cache.current(
+            self._settings.files(), environment, interrupt_shield.run(identity.umask), path_prefix
+        )
         return SubmitContext(context, *self._environment[1:])
 
 

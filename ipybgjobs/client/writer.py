@@ -15,7 +15,7 @@ from ..store import controls, queries, removals, submissions
 from ..store.database import Database
 from ..store.removals import RemovalFilter
 from ..store.submissions import NewGroup, Submission, SubmitContext
-from ..system import shield
+from ..system import interrupt_shield
 from .submit.payloads import Payloads
 
 
@@ -61,7 +61,7 @@ class Writer:
             wake(self._folder)
             return Stored(job_id, uid, new=uid == job.uid)
 
-        return shield.run(effect, lambda stored: f"job {stored.id} was submitted" if stored.new else None)
+        return interrupt_shield.run(effect, lambda stored: f"job {stored.id} was submitted" if stored.new else None)
 
     def submit_group(
         self,
@@ -76,14 +76,14 @@ class Writer:
             self._database.check_journal()
             with Payloads(self._folder, self._known) as payloads:
                 for uid, content in pickled:
-                    shield.check_abandoned()
+                    interrupt_shield.check_abandoned()
                     payloads.write(uid, content)
                 group_id = submissions.submit_group(self._database, group, jobs, submit_context)
                 payloads.done = True
             wake(self._folder)
             return group_id
 
-        return shield.run(effect, lambda group_id: f"group {group_id} with {_count(len(jobs))} was submitted")
+        return interrupt_shield.run(effect, lambda group_id: f"group {group_id} with {_count(len(jobs))} was submitted")
 
     def retry(self, job_ids: Sequence[int], owner: Owner, submit_context: SubmitContext, now: float) -> None:
         """Request another attempt of jobs."""
@@ -93,7 +93,7 @@ class Writer:
             controls.request_retry(self._database, job_ids, owner, submit_context, now)
             wake(self._folder)
 
-        shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
+        interrupt_shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
 
     def adopt(self, notes: Mapping[int, str], owner: Owner, now: float) -> None:
         """Request that jobs become this place's; `notes`: for each, who states that its place is gone."""
@@ -102,7 +102,7 @@ class Writer:
             controls.request_adoption(self._database, notes, owner, now)
             wake(self._folder)
 
-        shield.run(effect, lambda _: f"the adoption of {_named(list(notes))} was requested, and continues")
+        interrupt_shield.run(effect, lambda _: f"the adoption of {_named(list(notes))} was requested, and continues")
 
     def cancel(self, job_ids: Sequence[int], grace: float | None, now: float) -> None:
         """Request the cancellation of jobs."""
@@ -112,7 +112,7 @@ class Writer:
             wake(self._folder)
             return asked
 
-        shield.run(effect, lambda asked: _cancellation(_named(job_ids), len(job_ids)) if asked else None)
+        interrupt_shield.run(effect, lambda asked: _cancellation(_named(job_ids), len(job_ids)) if asked else None)
 
     def cancel_group(self, group_id: int, grace: float | None, now: float) -> None:
         """Request the cancellation of a group."""
@@ -122,7 +122,7 @@ class Writer:
             wake(self._folder)
             return asked
 
-        shield.run(effect, lambda asked: _cancellation(f"group {group_id}", 1) if asked else None)
+        interrupt_shield.run(effect, lambda asked: _cancellation(f"group {group_id}", 1) if asked else None)
 
     def set_priority(self, job_ids: Sequence[int], priority: int) -> list[int]:
         """Give the queued ones of these jobs another priority, and return their ids."""
@@ -135,7 +135,7 @@ class Writer:
         def said(changed: list[int]) -> str | None:
             return f"{_named(changed)} now {'has' if len(changed) == 1 else 'have'} priority {priority}" if changed else None
 
-        return shield.run(effect, said)
+        return interrupt_shield.run(effect, said)
 
     def keep(self, job_ids: Sequence[int], *, kept: bool) -> list[int]:
         """Exempt jobs from clean and retention, or stop exempting them; return the ids of those that exist."""
@@ -144,7 +144,7 @@ class Writer:
             how = "kept" if kept else "no longer kept"
             return f"{_named(changed)} {'is' if len(changed) == 1 else 'are'} {how}" if changed else None
 
-        return shield.run(lambda: controls.keep(self._database, job_ids, kept=kept), said)
+        return interrupt_shield.run(lambda: controls.keep(self._database, job_ids, kept=kept), said)
 
     def remove(self, job_ids: Sequence[int], removal_filter: RemovalFilter | None) -> list[str]:
         """Remove finished jobs that still match a rule; return the uids of those removed."""
@@ -160,12 +160,12 @@ class Writer:
                 return f"job {job_ids[0]} was removed"
             return f"{_count(len(gone))} {'was' if len(gone) == 1 else 'were'} removed" if gone else None
 
-        return shield.run(effect, said)
+        return interrupt_shield.run(effect, said)
 
     def pause(self, queues: Sequence[str], now: float) -> None:
         """Pause these queues."""
         said = f"{_queues(queues)} paused"
-        shield.run(lambda: controls.pause(self._database, queues, now), lambda _: said)
+        interrupt_shield.run(lambda: controls.pause(self._database, queues, now), lambda _: said)
 
     def resume(self, queue: str | None) -> list[str]:
         """Resume a queue, or all; return the queues that were paused."""
@@ -175,7 +175,7 @@ class Writer:
             wake(self._folder)
             return resumed
 
-        return shield.run(effect, lambda resumed: f"{_queues(resumed)} no longer paused" if resumed else None)
+        return interrupt_shield.run(effect, lambda resumed: f"{_queues(resumed)} no longer paused" if resumed else None)
 
 
 def wake(folder: StateFolder) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import InvalidParameters
 from ..model import redaction
-from ..system import shield
+from ..system import interrupt_shield
 
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
 _STORES = ("STORE_NAME", "STORE_GLOBAL")
@@ -107,7 +107,7 @@ def read(text: str) -> CellCode:
         If there is none, or it is not valid Python.
     """
     try:
-        tree, code = shield.run(lambda: _compiled(text))  # otherwise an interrupt could leave all warnings ignored
+        tree, code = interrupt_shield.run(lambda: _compiled(text))  # otherwise an interrupt could leave all warnings ignored
     except (SyntaxError, ValueError, RuntimeError, MemoryError, OverflowError) as error:  # too deep, or too many magics
         raise InvalidParameters(_fault(error)) from None
     if not tree.body:

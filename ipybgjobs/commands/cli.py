@@ -14,7 +14,7 @@ from typing import NoReturn
 from .._version import __version__
 from ..errors import BackgroundJobError
 from ..model import durations, redaction
-from ..system import shield
+from ..system import interrupt_shield
 from . import job_line, verbs
 from .job_line import UsageFault
 
@@ -72,7 +72,7 @@ def _tell_unwritten(error: OSError) -> None:
         print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
 
 
-@shield.explains_interrupts
+@interrupt_shield.explains_interrupts
 def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     """Run one verb; its errors are raised.
 

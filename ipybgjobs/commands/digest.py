@@ -8,7 +8,7 @@ from ..client.client import client
 from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store import listing
-from ..system import private_file, shield
+from ..system import interrupt_shield, private_file
 
 #: Failed jobs that are named in the line.
 _NAMED = 2
@@ -33,7 +33,7 @@ def digest() -> str | None:
 def record_look(folder: StateFolder, now: float) -> None:
     """Record that the user has looked at the jobs."""
     with contextlib.suppress(OSError):  # a full disk: the line is repeated at the next look
-        shield.run(lambda: private_file.write_whole(folder.last_look_file(), json.dumps({"at": now}).encode()))
+        interrupt_shield.run(lambda: private_file.write_whole(folder.last_look_file(), json.dumps({"at": now}).encode()))
 
 
 def _last_look(folder: StateFolder) -> float | None:

@@ -28,7 +28,7 @@ from ..state import disk_usage, occupancy, ownership
 from ..state.folder import StateFolder
 from ..store import journal, listing, lock_holder, places, queries, supervisors
 from ..store.database import Database
-from ..system import filesystem, identity, lifetime, lock, place, shield, tree
+from ..system import filesystem, identity, interrupt_shield, lifetime, lock, place, tree
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
@@ -82,7 +82,7 @@ def _rescue(*, json_wanted: bool) -> int:
         moved = f"; the damaged store was moved to {aside}, unchanged" if aside else ""
         return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
 
-    saved = shield.run(lambda: rescue.rescue(folder, own_context), said)
+    saved = interrupt_shield.run(lambda: rescue.rescue(folder, own_context), said)
     found, aside = saved
     if json_wanted:
         print(json.dumps({"saved": len(found.folders) + len(found.salvaged.rows.get("jobs", ())), "aside": aside}))
@@ -120,7 +120,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if there:
         _store(report, folder)
         _last_errors(report, folder, settings)
-    found = shield.run(lambda: rescue.attempt_status(folder))
+    found = interrupt_shield.run(lambda: rescue.attempt_status(folder))
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:
@@ -190,7 +190,7 @@ def _state(report: Report, folder: StateFolder) -> bool:
 
 def _store(report: Report, folder: StateFolder) -> None:
     try:
-        database = shield.run(lambda: Database(folder.database, durable=True))
+        database = interrupt_shield.run(lambda: Database(folder.database, durable=True))
         report.fact("jobs", ", ".join(f"{count} {state}" for state, count in listing.states(database).items()) or "none")
         _journal(report, database)
         _disk_use(report, folder)
@@ -230,12 +230,12 @@ def _disk_use(report: Report, folder: StateFolder) -> None:
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
     here = place.here()
-    held = shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
+    held = interrupt_shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for each in supervisors.heard(database):
         state = "running" if held and each.place == here else "ended or elsewhere"
         heard = durations.show(max(0.0, time.time() - each.heard_at))
         report.fact("supervisor", f"{state}: pid {each.pid} on {each.host}, version {each.version}, last heard from {heard} ago")
-    for limit in shield.run(lambda: supervision.withheld(folder)):
+    for limit in interrupt_shield.run(lambda: supervision.withheld(folder)):
         report.fact("withheld", f"{limit}: the running supervisor has no more, and jobs submitted by this process get the same")
     if held:
         report.problems += supervision.notices(database, folder).lines()
@@ -251,7 +251,7 @@ def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
     """Report jobs of places that don't appear to be alive."""
     ids = places.elsewhere(database, place.here())
     found = [queries.shown_job(database, job_id) for job_id in ids[:_LISTED]]
-    alone = shield.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])
+    alone = interrupt_shield.run(lambda: [record for record in found if not occupancy.is_alive(folder, record.owner.place)])
     if ids:
         report.fact("elsewhere", f"{len(ids)} unfinished jobs belong to another machine or container")
     for host in dict.fromkeys(record.owner.host for record in alone):

@@ -18,7 +18,7 @@ from ..client.jobs.job import Job
 from ..errors import BackgroundJobError, UnknownJob
 from ..model.records import JobState, Outcome
 from ..state import attempt
-from ..system import shield
+from ..system import interrupt_shield
 
 #: Seconds between two checks: the shortest, and the longest when nothing changes.
 _SHORTEST, _LONGEST = 0.3, 2.0
@@ -60,7 +60,7 @@ class LiveDisplay:
             return
         context = contextvars.copy_context()  # by which the kernel knows the cell
         name = f"ipybgjobs-display-{self._job.id}"
-        shield.run(threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start)
+        interrupt_shield.run(threading.Thread(target=context.run, args=(self._follow,), name=name, daemon=True).start)
 
     def _follow(self) -> None:
         pause, misses, over = _SHORTEST, 0, False

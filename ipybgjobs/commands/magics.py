@@ -23,7 +23,7 @@ from ..configuration.settings import CELL
 from ..errors import BackgroundJobError
 from ..panel import overview
 from ..panel.display import show as show_live
-from ..system import shield
+from ..system import interrupt_shield
 from ..targets import allowlist
 from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
 from .assignment import PendingAssignments
@@ -44,7 +44,7 @@ class JobMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def bgjob(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
 

@@ -17,7 +17,7 @@ from ..configuration.settings import Settings
 from ..errors import ConfigurationError, InvalidRequest, JobNotAllowed
 from ..model import globs
 from ..state.folder import StateFolder
-from ..system import private_file, shield
+from ..system import interrupt_shield, private_file
 from ..system.lock import FileLock
 from ..targets import allowlist, target_rules
 
@@ -60,7 +60,7 @@ def _allow_notebooks(given: str) -> str:
 def _change(change: Callable[[dict[str, Any]], None]) -> None:
     """Change the package's section of the user's file, one process at a time."""
     folder = client().folder()
-    shield.run(lambda: _changed(folder, change), lambda path: f"{path} was changed")
+    interrupt_shield.run(lambda: _changed(folder, change), lambda path: f"{path} was changed")
 
 
 def _changed(folder: StateFolder, change: Callable[[dict[str, Any]], None]) -> str:
@@ -78,7 +78,7 @@ def _changed(folder: StateFolder, change: Callable[[dict[str, Any]], None]) -> s
 
 def _write(path: str, text: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    shield.commit_point()
+    interrupt_shield.commit_point()
     private_file.write_whole(path, text.encode(), durable=True)
 
 
@@ -153,7 +153,7 @@ def _init(arguments: argparse.Namespace) -> int:
     path = sources.user_python_file()
     if os.path.exists(path):
         raise InvalidRequest(f"{path} already exists and was not overwritten; `jupyter bgjobs config show` shows what applies.")
-    shield.run(lambda: _write(path, sample.text()), lambda _: f"{path} was written")
+    interrupt_shield.run(lambda: _write(path, sample.text()), lambda _: f"{path} was written")
     print(json.dumps({"file": path}) if arguments.json else f"Wrote {path}; everything in it is commented out.")
     return 0
 

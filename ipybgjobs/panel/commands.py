@@ -10,10 +10,10 @@ from ..errors import InvalidRequest
 from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store import changes, queries
-from ..system import shield
+from ..system import interrupt_shield
 
 
-@shield.explains_interrupts
+@interrupt_shield.explains_interrupts
 def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
     """Carry out a button's command, and return its result as a sentence once it is done.
 

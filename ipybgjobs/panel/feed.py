@@ -19,7 +19,7 @@ from ..state import attempt
 from ..state.folder import StateFolder
 from ..store import changes
 from ..store.database import Database
-from ..system import shield
+from ..system import interrupt_shield
 from ..system.watch import FolderWatch
 from . import board, rows
 
@@ -66,7 +66,7 @@ class Feed:
 
     def add(self, subscriber: FeedSubscriber) -> None:
         """Send changes to a listener from now on."""
-        shield.run(lambda: self._add(subscriber))
+        interrupt_shield.run(lambda: self._add(subscriber))
 
     def _add(self, subscriber: FeedSubscriber) -> None:
         with self._lock:
@@ -78,7 +78,7 @@ class Feed:
 
     def remove(self, subscriber: FeedSubscriber) -> None:
         """Stop sending changes to a listener."""
-        shield.run(lambda: self._drop(subscriber))
+        interrupt_shield.run(lambda: self._drop(subscriber))
 
     def _drop(self, subscriber: FeedSubscriber) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 It never starts a process and never decides what should happen to a job: clients and the supervisor do. No row leaves it, only
 frozen values. A new column is a file in ``sql/``, a key of the row that `submissions` or `transitions` writes, and a field of the
-value that `queries` or `task` reads.
+value that `queries` or `scheduled_job` reads.
 
 Modules
 -------
@@ -44,6 +44,8 @@ salvage
     Reading what can be read of a damaged store.
 schedule
     What may start, and what waits for what.
+scheduled_job
+    A job as the supervisor works with it.
 selection
     Several chosen jobs, read by one statement.
 sqlite_errors
@@ -54,8 +56,6 @@ supervisors
     Who supervises which place, or did.
 takeover
     Taking over the jobs of places that are gone.
-task
-    A job as the supervisor works with it.
 transitions
     Every change of a job's state.
 write_queue

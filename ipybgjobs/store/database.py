@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import StoreDamaged, StoreError
 from ..state import occupancy, ownership
 from ..state.folder import StateFolder
-from ..system import identity, place, private_file, shield, wakeup
+from ..system import identity, interrupt_shield, place, private_file, wakeup
 from ..system.lock import FileLock, is_held
 from . import journal, sqlite_errors
 from .connection import ThreadConnection, check_inherited
@@ -202,7 +202,7 @@ class Database:
         """Create or upgrade the store; one process at a time, and never beside a supervisor of an older version."""
         began = time.monotonic()
         while not self._try_to_upgrade():
-            shield.check_abandoned()
+            interrupt_shield.check_abandoned()
             waited = time.monotonic() - began
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
             if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
@@ -280,7 +280,7 @@ class Database:
             try:
                 self.write_queue.begin(connection, BUSY_SECONDS)
                 yield connection
-                shield.commit_point()
+                interrupt_shield.commit_point()
                 connection.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)

@@ -11,11 +11,11 @@ from typing import Any
 
 from ..model.records import Owner
 from ..targets.context import Context
-from . import requests, row_cache, task
+from . import requests, row_cache, scheduled_job
 from .queries import JOBS
 from .requests import Request, UnreadableRequest
 from .row_cache import Parser, Unparsed
-from .task import Claim, Environment, Task, UnreadableJob
+from .scheduled_job import Claim, Environment, ScheduledJob, UnreadableJob
 
 #: Returns parsed rows.
 Read = Callable[[Parser, list[sqlite3.Row]], list[Any]]
@@ -73,7 +73,7 @@ class Schedule:
         found = self._connection.execute(sql, {"place": self._place}).fetchone()[0]
         return found if isinstance(found, float) else None  # a text sorts after every number, and is not a time
 
-    def overdue(self) -> list[Task | UnreadableJob]:
+    def overdue(self) -> list[ScheduledJob | UnreadableJob]:
         """Return the queued jobs whose deadline has passed."""
         sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.place = ? AND deadline <= ?"
         return self._jobs(self._connection.execute(sql, (self._place, self.now)).fetchall())
@@ -136,7 +136,7 @@ class Schedule:
             found.setdefault(row["queue"], []).append(row["slot"])
         return found
 
-    def due(self, queue: str, skip: Sequence[int] = ()) -> Task | UnreadableJob | None:
+    def due(self, queue: str, skip: Sequence[int] = ()) -> ScheduledJob | UnreadableJob | None:
         """Return the job of a queue that may start now: highest priority first, then oldest, skipping the contexts in `skip`."""
         sql = f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.place = ? AND queue = ?
                 AND context NOT IN (SELECT value FROM json_each(?))
@@ -149,7 +149,7 @@ class Schedule:
             unparsed.rows += self._connection.execute(f"{sql} {_AHEAD}", values).fetchall()[1:]
             raise
 
-    def hooks(self, limit: int) -> list[Task | UnreadableJob]:
+    def hooks(self, limit: int) -> list[ScheduledJob | UnreadableJob]:
         """Return finished jobs whose hook is pending and not being called already."""
         called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND place = ? AND number = 0"
         sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.place = ?
@@ -180,11 +180,11 @@ class Schedule:
             {"id": job_id, "now": self.now},
         )
 
-    def job(self, job_id: int) -> Task | UnreadableJob | None:
+    def job(self, job_id: int) -> ScheduledJob | UnreadableJob | None:
         """Return one job, in the form of `due`."""
         return next(iter(self.jobs([job_id])), None)
 
-    def jobs(self, job_ids: Sequence[int]) -> list[Task | UnreadableJob]:
+    def jobs(self, job_ids: Sequence[int]) -> list[ScheduledJob | UnreadableJob]:
         """Return those of the jobs that exist, by id."""
         if not job_ids:
             return []
@@ -199,8 +199,8 @@ class Schedule:
         row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
         return None if row is None else Environment(str(row[0]))
 
-    def _jobs(self, rows: list[sqlite3.Row]) -> list[Task | UnreadableJob]:
-        return self._read(task.of_row, rows)
+    def _jobs(self, rows: list[sqlite3.Row]) -> list[ScheduledJob | UnreadableJob]:
+        return self._read(scheduled_job.of_row, rows)
 
     def _rows(self, job_ids: Sequence[int]) -> list[sqlite3.Row]:
         sql = f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?)) ORDER BY jobs.id"
@@ -220,7 +220,7 @@ class Schedule:
             attempts.adopted, attempts.started_at AS attempt_started_at FROM jobs JOIN attempts ON attempts.job_id = jobs.id"""
         sql = f"{_JOBS.replace('FROM jobs', columns, 1)} WHERE attempts.job_id = ? AND attempts.number = ?"
         row: sqlite3.Row | None = self._connection.execute(sql, (job_id, number)).fetchone()
-        claims: list[Claim] = self._read(task.claim_of_row, [] if row is None else [row])
+        claims: list[Claim] = self._read(scheduled_job.claim_of_row, [] if row is None else [row])
         return claims[0] if claims else None
 
 
@@ -236,4 +236,4 @@ def newest_context(connection: sqlite3.Connection, place: str) -> Context | None
     sql = """SELECT body FROM (SELECT id, place, context FROM jobs ORDER BY id DESC LIMIT 1000) AS newest
         JOIN contexts ON contexts.id = newest.context WHERE place = ? ORDER BY newest.id DESC LIMIT 1"""
     row = connection.execute(sql, (place,)).fetchone()
-    return None if row is None else task.context(row[0])
+    return None if row is None else scheduled_job.context(row[0])

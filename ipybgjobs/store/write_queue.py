@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
-from ..system import shield
+from ..system import interrupt_shield
 from ..system.lock import FileLock, is_held
 from . import lock_holder
 
@@ -68,7 +68,7 @@ class WriteQueue:
             if waited >= longest:
                 self.kept_out = True
                 raise refusal
-            shield.check_abandoned()
+            interrupt_shield.check_abandoned()
             if waited >= PATIENCE and not reported:
                 self._tell(self._message())
                 reported = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..model import durations
 from ..model.records import JobState
-from ..store.task import Task, UnreadableJob
+from ..store.scheduled_job import ScheduledJob, UnreadableJob
 from .configurations import ConfigurationCache
 from .effects import FinishCommand, Transaction
 
@@ -16,7 +16,7 @@ from .effects import FinishCommand, Transaction
 class _Ended:
     """A job that has just ended."""
 
-    job: Task | UnreadableJob
+    job: ScheduledJob | UnreadableJob
     state: JobState
     error: str | None
 
@@ -33,14 +33,14 @@ class Aftermath:
     def __init__(self, configurations: ConfigurationCache) -> None:
         self._configurations = configurations
 
-    def follow(self, transaction: Transaction, job: Task | UnreadableJob, state: JobState, error: str | None) -> None:
+    def follow(self, transaction: Transaction, job: ScheduledJob | UnreadableJob, state: JobState, error: str | None) -> None:
         """Carry out the consequences of a job's end.
 
         Parameters
         ----------
         transaction : Transaction
             The transaction.
-        job : Task or UnreadableJob
+        job : ScheduledJob or UnreadableJob
             The job, as it was before it ended.
         state : JobState
             How it ended.
@@ -67,7 +67,7 @@ class Aftermath:
         transaction.effects.finish_commands.append(FinishCommand(job.id, command, environment, job.context.cwd))
 
 
-def _fail(transaction: Transaction, job: Task | UnreadableJob, end: _Ended) -> list[_Ended]:
+def _fail(transaction: Transaction, job: ScheduledJob | UnreadableJob, end: _Ended) -> list[_Ended]:
     """Fail a job that needed another's success."""
     was = "was cancelled" if end.state is JobState.CANCELLED else "failed"
     error = f"job {end.job.id} ({end.job.target}), which it depends on, {was}"
@@ -77,7 +77,7 @@ def _fail(transaction: Transaction, job: Task | UnreadableJob, end: _Ended) -> l
     return [_Ended(job, JobState.FAILED, error)]
 
 
-def _fields(job: Task, end: _Ended, now: float) -> dict[str, str]:
+def _fields(job: ScheduledJob, end: _Ended, now: float) -> dict[str, str]:
     record = job.record
     elapsed = record.elapsed(now)
     return {

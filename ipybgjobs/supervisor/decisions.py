@@ -13,7 +13,7 @@ from ..model.records import JobState, Outcome
 from ..model.retry import Failure, next_delay
 from ..store.requests import AdoptRequest, CancelRequest, Request, RetryRequest, UnreadableRequest
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task, UnreadableJob
+from ..store.scheduled_job import Claim, ScheduledJob, UnreadableJob
 from ..store.transitions import Transitions, Verdict
 from .aftermath import Aftermath
 from .attempts import Attempts
@@ -92,7 +92,7 @@ class Decider:
         if end.claim is not None:
             self._follow(transaction, end.run, end.claim.job, end)
 
-    def _follow(self, transaction: Transaction, run: ActiveAttempt, job: Task | UnreadableJob, end: End) -> None:
+    def _follow(self, transaction: Transaction, run: ActiveAttempt, job: ScheduledJob | UnreadableJob, end: End) -> None:
         verdict = _explained(transaction, run, job, end.verdict)
         if not transaction.change.end_attempt(job.id, run.number, verdict):
             return
@@ -116,27 +116,27 @@ class Decider:
             said += self._fail_or_retry(transaction, job, run.number, verdict, end)
             transaction.effects.log_failure(said, verdict.traceback)
 
-    def _fail_or_retry(self, transaction: Transaction, task: Task, number: int, verdict: Verdict, end: End) -> str:
+    def _fail_or_retry(self, transaction: Transaction, job: ScheduledJob, number: int, verdict: Verdict, end: End) -> str:
         """Retry by the retry policy, or fail; return how to report it."""
-        record = task.record
+        record = job.record
         rules = replace(record.retry_settings, max_attempts=record.allowed_attempts)
         delay = next_delay(rules, number, end.failure, end.random_draw)
         due = None if delay is None else transaction.schedule.now + delay
         if delay is None or due is None or (record.deadline is not None and due >= record.deadline):
-            self._end(transaction, task, JobState.FAILED, verdict)
+            self._end(transaction, job, JobState.FAILED, verdict)
             return "" if delay is None else "; its deadline (retry_until) leaves no time for another attempt"
         transaction.change.queue_again(record.id, due, verdict.error)
         return f"; next attempt in {durations.show(delay)}"
 
-    def _end(self, transaction: Transaction, job: Task | UnreadableJob, state: JobState, verdict: Verdict) -> None:
+    def _end(self, transaction: Transaction, job: ScheduledJob | UnreadableJob, state: JobState, verdict: Verdict) -> None:
         hook, same = None, True
-        if isinstance(job, Task):
+        if isinstance(job, ScheduledJob):
             hook = None if verdict.outcome is Outcome.DENIED else job.hook_for(state)
             same = state is not JobState.SUCCEEDED or job.source is None or job.source.is_same(verdict.source)
         if transaction.change.end_job(job.id, state, verdict.error, hook, reusable=same):
             self._aftermath.follow(transaction, job, state, verdict.error)
 
-    def _end_hook(self, transaction: Transaction, job: Task | UnreadableJob, verdict: Verdict) -> None:
+    def _end_hook(self, transaction: Transaction, job: ScheduledJob | UnreadableJob, verdict: Verdict) -> None:
         transaction.effects.environments.update(transaction.change.environment_of(job.id))
         transaction.change.end_hook(job.id)
         if verdict.outcome is not Outcome.SUCCEEDED:
@@ -156,7 +156,7 @@ class Decider:
 
     def _expire(self, transaction: Transaction) -> None:
         for job in transaction.schedule.overdue():
-            hook = job.hook_for(JobState.FAILED) if isinstance(job, Task) and job.record.attempt else None
+            hook = job.hook_for(JobState.FAILED) if isinstance(job, ScheduledJob) and job.record.attempt else None
             if transaction.change.fail_queued(job.id, _DEADLINE, hook):
                 transaction.effects.log_failure(f"{_head(job)} failed: {_DEADLINE}")
                 self._aftermath.follow(transaction, job, JobState.FAILED, _DEADLINE)
@@ -211,7 +211,7 @@ class Decider:
         self._starter.held.clear()
         for run in self._attempts.voided.values():
             self._relaunch(transaction, run)
-        refused: list[tuple[Task | UnreadableJob, str]] | None = None
+        refused: list[tuple[ScheduledJob | UnreadableJob, str]] | None = None
         while refused is None or refused:  # jobs that depend on a refused job may be able to start now
             starts, refused = self._starter.claim(transaction)
             transaction.effects.starts += starts
@@ -258,14 +258,14 @@ class Decider:
 
     def _why(self, run: ActiveAttempt, claim: Claim) -> str:
         """Return why an attempt could not be launched."""
-        unknown = self._configurations.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
+        unknown = self._configurations.problem_of(claim.job.context) if isinstance(claim.job, ScheduledJob) else None
         return run.problem or self._starter.backoff.reason or unknown or "its configuration has not been read yet"
 
     def _end_unstarted(self, transaction: Transaction, run: ActiveAttempt, claim: Claim, verdict: Verdict) -> None:
         self._record(transaction, End(run, claim, verdict, Failure()))
 
 
-def _explained(transaction: Transaction, run: ActiveAttempt, job: Task | UnreadableJob, verdict: Verdict) -> Verdict:
+def _explained(transaction: Transaction, run: ActiveAttempt, job: ScheduledJob | UnreadableJob, verdict: Verdict) -> Verdict:
     """Name the job's deadline as the reason for a timeout that it caused."""
     deadline = None if isinstance(job, UnreadableJob) or run.is_hook else job.record.deadline
     if verdict.outcome is Outcome.TIMEOUT and deadline is not None and transaction.schedule.now >= deadline:
@@ -275,10 +275,10 @@ def _explained(transaction: Transaction, run: ActiveAttempt, job: Task | Unreada
 
 def _is_hook_of_a_live_job(claim: Claim) -> bool:
     """Return whether it was to call a hook of a job that has been retried in the meantime."""
-    return claim.number == 0 and isinstance(claim.job, Task) and not claim.job.record.state.ended
+    return claim.number == 0 and isinstance(claim.job, ScheduledJob) and not claim.job.record.state.ended
 
 
-def _head(job: Task | UnreadableJob, number: int | None = None) -> str:
+def _head(job: ScheduledJob | UnreadableJob, number: int | None = None) -> str:
     """Return the beginning of a log line."""
     if isinstance(job, UnreadableJob):
         return f"job {job.id}" if number is None else f"job {job.id} attempt {number}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ..configuration.settings import Settings
 from ..model.records import Outcome
 from ..store.schedule import Schedule
-from ..store.task import Environment, Task
+from ..store.scheduled_job import Environment, ScheduledJob
 from ..store.transitions import Transitions
 from .job_logs import Message
 from .running import ActiveAttempt
@@ -15,7 +15,7 @@ from .running import ActiveAttempt
 class Start:
     """An attempt that has been claimed and is to be launched."""
 
-    task: Task
+    job: ScheduledJob
     number: int
     folder: str  #: absolute
     settings: Settings
@@ -25,7 +25,7 @@ class Start:
     @property
     def slot_environment(self) -> dict[str, str]:
         """The variables that the queue sets for a job in this slot."""
-        queue = self.settings.queues.get(self.task.record.queue)
+        queue = self.settings.queues.get(self.job.record.queue)
         return {} if queue is None or self.slot is None else queue.environment(self.slot)
 
 

@@ -12,7 +12,7 @@ from ..model import redaction
 from ..model.records import Outcome
 from ..model.retry import Failure
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task, UnreadableJob
+from ..store.scheduled_job import Claim, ScheduledJob, UnreadableJob
 from ..store.transitions import Verdict
 from ..system.oom import OomKills
 from ..targets import source
@@ -98,17 +98,17 @@ class Judge:
         """Return whether the kernel's OOM killer has killed any process since an attempt was launched."""
         return run.memory_kills is not None and run.memory_kills != self._memory_kills.count()
 
-    def _secrets(self, task: Task, queues: Schedule) -> tuple[str, ...]:
-        hidden = task.record.call.hidden
-        environment = None if task.environment is None else queues.environment(task.environment)
+    def _secrets(self, job: ScheduledJob, queues: Schedule) -> tuple[str, ...]:
+        hidden = job.record.call.hidden
+        environment = None if job.environment is None else queues.environment(job.environment)
         values = {} if environment is None else environment.variables()
         names = redaction.secret_names(values, self._configurations.latest.secret_names)
         return (*hidden, *(values[name] for name in names))
 
 
-def _as_run(verdict: Verdict, task: Task) -> list[object] | None:
+def _as_run(verdict: Verdict, job: ScheduledJob) -> list[object] | None:
     """Return the file that ran, with its hash if that is known; otherwise as the worker saw it."""
-    ran = source.as_run(verdict.source, task.source)
+    ran = source.as_run(verdict.source, job.source)
     return verdict.source if ran is None else ran.to_json()
 
 

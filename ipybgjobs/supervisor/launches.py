@@ -52,28 +52,28 @@ class Launcher:
 
     def _request(self, start: Start) -> LaunchRequest | None:
         """Prepare one attempt; None where it can't be launched."""
-        task, run = start.task, ActiveAttempt(start.task.id, start.number, start.folder)
+        job, run = start.job, ActiveAttempt(start.job.id, start.number, start.folder)
         try:
             request = self.starter.launch(start)
         except OSError as error:
-            run.problem = f"job {task.id} can't be started: {launch.reason(error)}"
-            self.starter.hold(task, run.problem)
+            run.problem = f"job {job.id} can't be started: {launch.reason(error)}"
+            self.starter.hold(job, run.problem)
             self.attempts.void(run)
             return None
         except ValueError as error:  # a part of its row that only a launch reads
-            self.attempts.refuse(run, f"{task.target} was denied: {error}; nothing was started")
+            self.attempts.refuse(run, f"{job.target} was denied: {error}; nothing was started")
             return None
         self._take_in_hand(run, start)
         return request
 
     def _take_in_hand(self, run: ActiveAttempt, start: Start) -> None:
-        task, record = start.task, start.task.record
+        job, record = start.job, start.job.record
         timeout = record.timeout if start.number else LONGEST_HOOK
         run.deadline = None if timeout is None else time.monotonic() + timeout
         run.until = record.deadline if start.number else None
         run.memory_kills = self.memory_kills.recent_count()
         self.attempts.running[start.folder] = run
         if start.number:
-            self.origins.want((task.id, start.number), task.context, None if task.source is None else task.source.path)
-            head = f"job {task.id} attempt {start.number} of {record.allowed_attempts}"
+            self.origins.want((job.id, start.number), job.context, None if job.source is None else job.source.path)
+            head = f"job {job.id} attempt {start.number} of {record.allowed_attempts}"
             self.logs.write(Message(f"{head} {record.call} started"))

@@ -24,7 +24,7 @@ from ..store import places, queries, schedule
 from ..store.database import Database
 from ..store.notices import Notices
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task
+from ..store.scheduled_job import Claim, ScheduledJob
 from ..store.transitions import Transitions
 from ..system import identity, oom, place
 from ..system.open_folder import HeldFolder
@@ -208,7 +208,7 @@ class Supervisor:
     def _resume(self, run: ActiveAttempt, claim: Claim) -> None:
         """Continue with an attempt that another supervisor left."""
         timeout, until = LONGEST_HOOK if run.is_hook else None, None
-        if isinstance(claim.job, Task):
+        if isinstance(claim.job, ScheduledJob):
             self.configurations.settings(claim.job.context)
             timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
         self._collector.recover(run)
@@ -299,7 +299,7 @@ class Supervisor:
 
     def _shift_deadline(self, run: ActiveAttempt) -> None:
         job = Schedule(self.database.connection, self.owner, self._clock()).job(run.job_id)
-        run.until = None if run.is_hook or not isinstance(job, Task) else job.record.deadline
+        run.until = None if run.is_hook or not isinstance(job, ScheduledJob) else job.record.deadline
 
     def _decide(self) -> Effects:
         now = self._clock()

@@ -12,7 +12,7 @@ from ..executors.executor import Executor
 from ..executors.launch_request import LaunchChoice, LaunchRequest
 from ..state import attempt
 from ..state.folder import StateFolder
-from ..store.task import Claim, Environment, Task, UnreadableJob
+from ..store.scheduled_job import Claim, Environment, ScheduledJob, UnreadableJob
 from ..store.transitions import LaunchMode
 from ..system import private_file
 from ..system.roles import command
@@ -43,12 +43,12 @@ class Starter:
         self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
         self.waiting = False  #: whether a job waits for a slot: then the configuration is checked for more slots
 
-    def hold(self, job: Task | UnreadableJob, reason: str | None) -> None:
+    def hold(self, job: ScheduledJob | UnreadableJob, reason: str | None) -> None:
         """Record why a job, and the others of its context, can't start."""
-        if reason is not None and isinstance(job, Task):
+        if reason is not None and isinstance(job, ScheduledJob):
             self.held[job.context_id] = reason
 
-    def claim(self, transaction: Transaction) -> tuple[list[Start], list[tuple[Task | UnreadableJob, str]]]:
+    def claim(self, transaction: Transaction) -> tuple[list[Start], list[tuple[ScheduledJob | UnreadableJob, str]]]:
         """Claim the jobs that have a slot, and fail those that are no longer allowed.
 
         Returns
@@ -62,7 +62,7 @@ class Starter:
         if self.backoff.waits:
             return [], []
         starts = self._claim_hooks(transaction)
-        denied: list[tuple[Task | UnreadableJob, str]] = []
+        denied: list[tuple[ScheduledJob | UnreadableJob, str]] = []
         occupied: dict[str, list[int | None]] | None = None
         self.waiting = False
         for queue in transaction.schedule.queues():
@@ -76,7 +76,7 @@ class Starter:
         queue: str,
         taken: list[int | None],
         starts: list[Start],
-        denied: list[tuple[Task | UnreadableJob, str]],
+        denied: list[tuple[ScheduledJob | UnreadableJob, str]],
     ) -> None:
         """Claim jobs of one queue while it has a slot."""
         unknown: list[int] = []  # contexts whose configuration has not been read yet
@@ -121,25 +121,27 @@ class Starter:
                 starts.append(start)
         return starts
 
-    def _drop_hook(self, transaction: Transaction, job: Task | UnreadableJob) -> None:
+    def _drop_hook(self, transaction: Transaction, job: ScheduledJob | UnreadableJob) -> None:
         transaction.change.drop_hook(job.id)
         if job.environment is not None:
             transaction.effects.environments.add(job.environment)
 
-    def _deny(self, transaction: Transaction, job: Task | UnreadableJob, why: str) -> str:
+    def _deny(self, transaction: Transaction, job: ScheduledJob | UnreadableJob, why: str) -> str:
         reason = _denied(job, why)
         number = job.attempt if isinstance(job, UnreadableJob) else job.record.attempt
         transaction.change.deny(job.id, number + 1, reason)
         return reason
 
-    def _claimed(self, transaction: Transaction, task: Task, settings: Settings, slot: int, environment: Environment) -> Start:
-        number, launches = task.record.attempt + 1, task.void_launches + 1
-        relative = _folder_of(task, number, launches)
-        start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
-        transaction.change.claim(task.id, number, relative, self._launch_mode(start), launches)
+    def _claimed(
+        self, transaction: Transaction, job: ScheduledJob, settings: Settings, slot: int, environment: Environment
+    ) -> Start:
+        number, launches = job.record.attempt + 1, job.void_launches + 1
+        relative = _folder_of(job, number, launches)
+        start = Start(job, number, self._folder.attempt(relative), settings, slot, environment)
+        transaction.change.claim(job.id, number, relative, self._launch_mode(start), launches)
         return start
 
-    def refusal(self, job: Task | UnreadableJob) -> str | None:
+    def refusal(self, job: ScheduledJob | UnreadableJob) -> str | None:
         """Explain why an attempt whose launch was voided may not be launched again; None if it may, or if that is unknown."""
         if isinstance(job, UnreadableJob):
             return _denied(job, _FORGED)
@@ -149,14 +151,14 @@ class Starter:
 
     def relaunch(self, transaction: Transaction, claim: Claim) -> Start | None:
         """Launch an attempt again whose first launch was voided; None while its configuration is unknown."""
-        task = claim.job
-        settings = None if isinstance(task, UnreadableJob) else self._configurations.cached(task.context)
-        environment = transaction.variables(task.environment)
-        if isinstance(task, UnreadableJob) or settings is None or environment is None:
+        job = claim.job
+        settings = None if isinstance(job, UnreadableJob) else self._configurations.cached(job.context)
+        environment = transaction.variables(job.environment)
+        if isinstance(job, UnreadableJob) or settings is None or environment is None:
             return None
-        relative = _folder_of(task, claim.number or f"{attempt.HOOK}.{task.record.attempt}", claim.launches + 1)
-        start = Start(task, claim.number, self._folder.attempt(relative), settings, claim.slot, environment)
-        transaction.change.relaunch(task.id, claim.number, relative, self._launch_mode(start))
+        relative = _folder_of(job, claim.number or f"{attempt.HOOK}.{job.record.attempt}", claim.launches + 1)
+        start = Start(job, claim.number, self._folder.attempt(relative), settings, claim.slot, environment)
+        transaction.change.relaunch(job.id, claim.number, relative, self._launch_mode(start))
         return start
 
     def _launch_mode(self, start: Start) -> LaunchMode:
@@ -164,7 +166,7 @@ class Starter:
         return LaunchMode(choice.kind.value, choice.reason, start.slot)
 
     def _choice(self, start: Start) -> LaunchChoice:
-        return self._executor.choose(start.task.context.startup, start.slot_environment)
+        return self._executor.choose(start.job.context.startup, start.slot_environment)
 
     def launch(self, start: Start) -> LaunchRequest:
         """Write the attempt folder, and return how to launch it.
@@ -176,7 +178,7 @@ class Starter:
         ValueError
             If the job's environment variables were not written by ipybgjobs.
         """
-        context = start.task.context
+        context = start.job.context
         environment = start.environment.variables() | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
         private_file.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
@@ -188,8 +190,8 @@ class Starter:
         return LaunchRequest(start.folder, worker, environment, self._output(start), self._choice(start).kind)
 
     def _request(self, start: Start) -> dict[str, Any]:
-        task, record, context = start.task, start.task.record, start.task.context
-        permission = allowlist.permission(task.target, start.settings)
+        job, record, context = start.job, start.job.record, start.job.context
+        permission = allowlist.permission(job.target, start.settings)
         assert permission is not None  # checked at the claim
         return {
             "job": {"id": record.id, "uid": record.uid, "name": record.name, "attempt": start.number},
@@ -204,8 +206,8 @@ class Starter:
             "permits": target_rules.extra_permissions(record.call.params, start.settings),
             "init": record.call.init,
             "params": record.call.params,
-            "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
-            "positional": task.positional,
+            "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in job.pickles],
+            "positional": job.positional,
             "cwd": context.cwd,
             "path": context.path,
             "umask": context.umask,
@@ -218,23 +220,23 @@ class Starter:
         """Return the additional part of a request to call a hook: its name, and where the job's end is recorded."""
         if start.number:
             return {}
-        task, record = start.task, start.task.record
+        job, record = start.job, start.job.record
         return {
             "hook": {
-                "name": task.hook_for(record.state),
-                "attempt": self._last_folder(task),
-                "outcome": task.last_outcome,
-                "error": f"job {record.id} ({task.target}): {record.error}",
+                "name": job.hook_for(record.state),
+                "attempt": self._last_folder(job),
+                "outcome": job.last_outcome,
+                "error": f"job {record.id} ({job.target}): {record.error}",
             }
         }
 
     def _output(self, start: Start) -> str | None:
         """Return the file for an attempt's output; a hook prints to the log of the attempt before it."""
-        return None if start.number else f"{self._last_folder(start.task)}/{attempt.OUTPUT}"
+        return None if start.number else f"{self._last_folder(start.job)}/{attempt.OUTPUT}"
 
-    def _last_folder(self, task: Task) -> str:
-        assert task.last_folder is not None  # a hook is called only after an attempt
-        return self._folder.attempt(task.last_folder)
+    def _last_folder(self, job: ScheduledJob) -> str:
+        assert job.last_folder is not None  # a hook is called only after an attempt
+        return self._folder.attempt(job.last_folder)
 
 
 #: Why a job whose row can't be read is not run.
@@ -244,17 +246,17 @@ _FORGED = "its database row was not written by ipybgjobs"
 _HOOKS_AT_ONCE = 4
 
 
-def _folder_of(task: Task, first: int | str, launches: int) -> str:
+def _folder_of(job: ScheduledJob, first: int | str, launches: int) -> str:
     """Return the folder of a launch, relative to the state folder; launches never share one, so a late one affects no other."""
-    return f"jobs/{task.record.uid}/{first}" if launches == 1 else f"jobs/{task.record.uid}/{first}.{launches}"
+    return f"jobs/{job.record.uid}/{first}" if launches == 1 else f"jobs/{job.record.uid}/{first}.{launches}"
 
 
-def _forbidden(task: Task, settings: Settings) -> str | None:
+def _forbidden(job: ScheduledJob, settings: Settings) -> str | None:
     """Explain why the files do not allow a job; None if they do."""
-    if not allowlist.is_allowed(task.target, settings):
+    if not allowlist.is_allowed(job.target, settings):
         return "it is not on the allowlist (any more)"
-    return target_rules.of_name(task.target).denial(task.record.call.params, settings)
+    return target_rules.of_name(job.target).denial(job.record.call.params, settings)
 
 
-def _denied(job: Task | UnreadableJob, why: str) -> str:
+def _denied(job: ScheduledJob | UnreadableJob, why: str) -> str:
     return f"{job.target} was denied: {why}; nothing was started"

@@ -15,6 +15,8 @@ filesystem
     What kind of file system a folder is on, and whether locks work across machines there.
 identity
     Who a process is: PID and start time, within one boot and one PID namespace.
+interrupt_shield
+    Work that no interrupt can break.
 launch
     Starting processes that outlive their starter.
 lifetime
@@ -23,8 +25,6 @@ limits
     Resource limits, niceness and processors, read and applied.
 lock
     A lock held until its holder's process has gone.
-mark
-    A mark by which everything that an attempt has started is found.
 oom
     The kernel's count of processes killed for lack of memory.
 open_folder
@@ -33,10 +33,10 @@ place
     Where processes see each other: one boot, one PID namespace.
 private_file
     Files written whole or not at all, and read without waiting.
+process_mark
+    A mark by which everything that an attempt has started is found.
 roles
     The command line of a process of ours.
-shield
-    Work that no interrupt can break.
 sparse
     Holes in files: disk space given back while a log is written.
 tree

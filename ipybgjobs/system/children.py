@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from . import identity, mark, tree, worker
+from . import identity, process_mark, tree, worker
 from .identity import ProcessState
 
 #: The exit code of a child that could not become what it was forked for.
@@ -156,7 +156,7 @@ class Children:
         others = [state for state in everybody if state.pid not in self.folders]
         new = [state for state in others if state.pid not in self._strangers]
         ambiguous = any(state.pid in self.folders and state.state == "Z" for state in everybody)
-        worn = None if folder is None or not new else mark.of_attempt(folder)
+        worn = None if folder is None or not new else process_mark.of_attempt(folder)
         mine = [state for state in new if _is_of(state, reaped, worn, ambiguous=ambiguous)]
         self._strangers = {state.pid for state in others if state not in new or state in mine}
         return [] if folder is None else [identity.of(state).to_json() for state in mine]
@@ -164,5 +164,5 @@ class Children:
 
 def _is_of(state: ProcessState, child: int, worn: int | None, *, ambiguous: bool) -> bool:
     """Return whether a process was left by a given dead child."""
-    found = mark.of_process(state.pid)
+    found = process_mark.of_process(state.pid)
     return (state.session == child or not ambiguous) if found is None else found == worn

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import mark, private_file
+from . import private_file, process_mark
 
 if TYPE_CHECKING:
     import subprocess
@@ -194,7 +194,7 @@ def in_session(
 
 def become_independent() -> None:
     """Make this process, just started by `detached`, fully independent: own session, signals and files, no mark."""
-    mark.take_off()
+    process_mark.take_off()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

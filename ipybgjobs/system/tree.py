@@ -12,7 +12,7 @@ import signal
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from . import identity, mark
+from . import identity, process_mark
 from .identity import ProcessState
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,7 +39,7 @@ def has_children() -> bool:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        worn, found = mark.of_process(os.getpid()), children()
+        worn, found = process_mark.of_process(os.getpid()), children()
         return not found or any(not _is_apart(state, [worn]) for state in found)
     return False
 
@@ -71,7 +71,7 @@ def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
     """Return the living processes below the roots, and those in a session led by one of the roots; parents first."""
     everything = living()
     known = {root.pid for root in roots}
-    worn = list(map(mark.of_process, known))
+    worn = list(map(process_mark.of_process, known))
     sessions = set(known)
     found: list[ProcessState] = []
     while True:
@@ -88,7 +88,7 @@ def _is_apart(state: ProcessState, worn: Collection[int | None]) -> bool:
 
     A fork of a worker has the command line of the fork server, but it carries a mark.
     """
-    line, found = identity.command_line(state.pid), mark.of_process(state.pid)
+    line, found = identity.command_line(state.pid), process_mark.of_process(state.pid)
     if _SUPERVISOR in line:
         return True
     if found is not None:
@@ -178,7 +178,7 @@ def left_behind(
         The mark of the attempt.
     """
     everything = living()
-    found = [state for state in everything if mark.of_process(state.pid) == worn]
+    found = [state for state in everything if process_mark.of_process(state.pid) == worn]
     found += [] if worker is None else _in_session(worker, everything)
     found += [s for each in orphans if identity.is_alive(each) and (s := identity.state_of(each.pid)) is not None]
     roots = {state.pid: state for state in found if not _is_apart(state, [worn])}

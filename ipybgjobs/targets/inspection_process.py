@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..errors import BackgroundJobError, InvalidTarget
 from ..model import serialization
-from ..system import launch, shield
+from ..system import interrupt_shield, launch
 from ..system.roles import command
 from . import bytecode, import_path, inspection_steps, loaded_modules
 from .inspection_steps import InspectionRequest, InspectionResult
@@ -48,7 +48,7 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
     key = request.permission.entry.key
     content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(request)
     try:
-        status, output, errors = shield.run(lambda: ask(content))
+        status, output, errors = interrupt_shield.run(lambda: ask(content))
     except subprocess.TimeoutExpired:
         raise InvalidTarget(f"{key} took more than {LONGEST_INSPECTION:.0f} s to import.") from None
     try:
@@ -86,7 +86,7 @@ def _errors(asked: "subprocess.Popen[bytes]", content: bytes) -> bytes:
             return asked.communicate(unsent, timeout=_POLL_SECONDS)[1]
         except subprocess.TimeoutExpired:
             unsent = None  # communicate continues with the first input
-            shield.check_abandoned()
+            interrupt_shield.check_abandoned()
             if time.monotonic() > limit:
                 raise
 

@@ -15,7 +15,7 @@ import ipybgjobs as bg
 from ipybgjobs.client.client import client
 from ipybgjobs.commands import cli
 from ipybgjobs.panel import board
-from ipybgjobs.store import queries, task
+from ipybgjobs.store import queries, scheduled_job
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule, newest_context
 from support.place import DEADLINE, Place, until
@@ -279,11 +279,11 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
                 connection.execute("PRAGMA ignore_check_constraints = 1")
                 connection.execute(f"UPDATE jobs SET {name} = ? WHERE id = 1", (value,))
             found = schedule.job(1)
-            assert isinstance(found, task.Task | task.UnreadableJob)
+            assert isinstance(found, scheduled_job.ScheduledJob | scheduled_job.UnreadableJob)
             schedule.overdue()
             schedule.next_due()
             newest_context(connection, schedule._place)
-            assert isinstance(schedule.claimed(1, 1), task.Claim)
+            assert isinstance(schedule.claimed(1, 1), scheduled_job.Claim)
             [row] = connection.execute(f"{queries.JOBS} WHERE jobs.id = 1").fetchall()
             str(queries.shown(row).line(time.time()))
         finally:

@@ -15,7 +15,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
-from ipybgjobs.system import shield
+from ipybgjobs.system import interrupt_shield
 from support.interrupts import MEMORY, Bench, Interrupt
 from support.place import until
 from support.writers import NAMES, SILENT, WITHIN, Writers
@@ -114,14 +114,14 @@ def test_an_interrupt_that_comes_too_late_for_a_commit_waits_for_it_and_says_wha
     decided, done = threading.Event(), []
 
     def effect():
-        shield.commit_point()
+        interrupt_shield.commit_point()
         decided.set()
         time.sleep(0.3)
         done.append(1)
         return 12
 
     with pytest.raises(KeyboardInterrupt) as caught, interrupted_after(0.1):
-        shield.run(effect, lambda number: f"job {number} was submitted")
+        interrupt_shield.run(effect, lambda number: f"job {number} was submitted")
     assert decided.is_set()
     assert done
     assert str(caught.value) == "job 12 was submitted"
@@ -132,27 +132,27 @@ def test_an_effect_that_hangs_and_was_given_up_is_in_nobodys_way(ctrl_c):
 
     def effect():
         go_on.wait(60)
-        shield.commit_point()
+        interrupt_shield.commit_point()
         after.append("decided")
 
     with pytest.raises(KeyboardInterrupt), interrupted_after(0.05):
-        shield.run(effect)
-    assert shield.run(lambda: "next") == "next"
+        interrupt_shield.run(effect)
+    assert interrupt_shield.run(lambda: "next") == "next"
     go_on.set()
-    assert shield.run(lambda: "another") == "another"
+    assert interrupt_shield.run(lambda: "another") == "another"
     assert not after
 
 
 def test_a_fork_does_its_own_work(bench):
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if shield.run(lambda: 7) == 7 else 1)
+        os._exit(0 if interrupt_shield.run(lambda: 7) == 7 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_an_error_of_an_effect_is_its_callers(bench):
     with pytest.raises(ZeroDivisionError):
-        shield.run(lambda: 1 / 0)
+        interrupt_shield.run(lambda: 1 / 0)
 
 
 # -- what is read, and what is remembered ----------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_an_error_of_an_effect_is_its_callers(bench):
 
 def test_an_interrupt_at_any_opcode_of_a_read_leaves_no_old_view_of_the_store(tmp_path):
     path = str(tmp_path / "jobs.db")
-    database, other = shield.run(lambda: Database(path, durable=True)), sqlite3.connect(path, isolation_level=None)
+    database, other = interrupt_shield.run(lambda: Database(path, durable=True)), sqlite3.connect(path, isolation_level=None)
     many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i, paused_at FROM n, paused"
     other.execute("INSERT INTO paused (queue, paused_at) VALUES ('q', 0)")
 
@@ -210,7 +210,7 @@ def test_a_transaction_does_no_work_but_its_statements(bench, monkeypatch):
     def traced():
         bench.client.database(bench.folder).connection.set_trace_callback(statements)
 
-    shield.run(traced)
+    interrupt_shield.run(traced)
     monkeypatch.setattr(submissions.json, "dumps", dumps)
     drawn = []
 
@@ -291,9 +291,9 @@ def test_a_time_out_that_a_signal_handler_raises_is_not_taken_for_an_error_of_th
 
 
 def test_an_error_that_a_signal_handler_raises_after_the_commit_says_what_was_done():
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def submit_and_be_late():
-        shield.run(lambda: 12, lambda number: f"job {number} was submitted")
+        interrupt_shield.run(lambda: 12, lambda number: f"job {number} was submitted")
         raise TimeoutError
 
     with pytest.raises(TimeoutError) as caught:

@@ -13,7 +13,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.commands import cli, doctor
 from ipybgjobs.panel import details
-from ipybgjobs.system import identity, mark, tree
+from ipybgjobs.system import identity, process_mark, tree
 from support.joints import ran, release
 from support.namespaces import ISOLATED, needs_namespaces
 from support.place import DEADLINE, Place, until
@@ -41,7 +41,7 @@ def pids(place: Place, name: str = "pids") -> list[int]:
 
 def helpers(place: Place, role: str) -> list[int]:
     """PIDs of supervisors or fork servers; a fork of a job has the command line of a fork server, and a mark."""
-    return [pid for pid in of_role(place, role) if mark.of_process(pid) is None]
+    return [pid for pid in of_role(place, role) if process_mark.of_process(pid) is None]
 
 
 @contextlib.contextmanager
@@ -106,8 +106,10 @@ def test_what_a_killed_worker_left_is_told_from_what_a_success_left_at_the_same_
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user is to be had by root alone")
 def test_a_mark_is_read_from_a_process_of_another_group_too():
     """The system call is refused there, also to the same user."""
-    worn = mark.of_attempt("/there")
-    child = subprocess.Popen(["sleep", "600"], user=12345, group=12345, extra_groups=[], preexec_fn=lambda: mark.put_on(worn))  # noqa: PLW1509 - one thread
+    worn = process_mark.of_attempt("/there")
+    wear = lambda: process_mark.put_on(worn)  # noqa: E731 - named for the reader
+    ids = {"user": 12345, "group": 12345, "extra_groups": []}
+    child = subprocess.Popen(["sleep", "600"], **ids, preexec_fn=wear)  # noqa: PLW1509 - no threads here
     with ended_in_the_end(child.pid):
         reader = os.fork()
         if not reader:
@@ -116,23 +118,26 @@ def test_a_mark_is_read_from_a_process_of_another_group_too():
             with contextlib.suppress(BaseException):
                 with pytest.raises(PermissionError):
                     resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
-                os._exit(0 if mark.of_process(child.pid) == worn else 1)
+                os._exit(0 if process_mark.of_process(child.pid) == worn else 1)
             os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
     child.wait()
 
 
 def test_an_attempt_has_one_mark_by_whatever_path_its_store_is_reached_and_whatever_links_it_makes(place):
-    assert mark.of_process(os.getpid()) is None
+    assert process_mark.of_process(os.getpid()) is None
     link = place.root / "link"
     link.symlink_to(place.state)
     own = place.state / "jobs" / "uid" / "1"
-    worn = mark.of_attempt(str(own))
-    assert mark.of_attempt(str(link / "jobs" / "uid" / "1")) == worn
-    assert worn not in (mark.of_attempt(str(own.with_name("2"))), mark.of_attempt(str(place.code / "jobs" / "uid" / "1")))
+    worn = process_mark.of_attempt(str(own))
+    assert process_mark.of_attempt(str(link / "jobs" / "uid" / "1")) == worn
+    assert worn not in (
+        process_mark.of_attempt(str(own.with_name("2"))),
+        process_mark.of_attempt(str(place.code / "jobs" / "uid" / "1")),
+    )
     own.parent.mkdir(parents=True)
     own.symlink_to(place.code)
-    assert mark.of_attempt(str(own)) == worn
+    assert process_mark.of_attempt(str(own)) == worn
 
 
 # -- what a job has submitted ---------------------------------------------------------------------------------------------

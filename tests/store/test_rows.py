@@ -24,8 +24,8 @@ from ipybgjobs.store.database import Database
 from ipybgjobs.store.insertion import insert, insert_many, insert_selected
 from ipybgjobs.store.requests import AdoptRequest, CancelRequest, Request, RetryRequest, UnreadableRequest
 from ipybgjobs.store.schedule import Schedule
+from ipybgjobs.store.scheduled_job import Environment, ScheduledJob
 from ipybgjobs.store.submissions import NewGroup, Submission, SubmitContext
-from ipybgjobs.store.task import Environment, Task
 from ipybgjobs.store.transitions import LaunchMode, Transitions, Verdict
 from ipybgjobs.targets.context import Context
 
@@ -210,7 +210,7 @@ def test_a_schedule_gives_out_nothing_but_frozen_values(busy):
         given["release_after"] = Schedule(connection, HERE, 1e10).release_after(1, succeeded=False)
     for name, value in given.items():
         assert_frozen(value, name)
-    assert {type(given["due"]), type(given["job"]), *map(type, given["hooks"]), *map(type, given["jobs"])} == {Task}
+    assert {type(given["due"]), type(given["job"]), *map(type, given["hooks"]), *map(type, given["jobs"])} == {ScheduledJob}
     assert given["claimed"].job == given["jobs"][2]
     assert given["environment"] == Environment('{"HOME": "/home/eva"}')
 

@@ -19,8 +19,8 @@ from ipybgjobs.store import controls, listing, queries, schedule, submissions, s
 from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
 from ipybgjobs.store.requests import CancelRequest, RetryRequest
+from ipybgjobs.store.scheduled_job import Environment
 from ipybgjobs.store.submissions import SubmitContext
-from ipybgjobs.store.task import Environment
 from ipybgjobs.store.transitions import LaunchMode, Verdict
 from support.place import TESTS
 from support.store import HERE, SURROUNDINGS, Store, submission

@@ -20,7 +20,7 @@ from ipybgjobs.client import client as client_module
 from ipybgjobs.client.client import Client
 from ipybgjobs.client.jobs import waiting
 from ipybgjobs.model import serialization
-from ipybgjobs.system import place, shield
+from ipybgjobs.system import interrupt_shield, place
 from ipybgjobs.system.lock import FileLock
 
 from .writers import NAMES, WITHIN, Writers
@@ -278,7 +278,7 @@ def main():
             print(f", {time.monotonic() - began:5.0f} s", *found.unsaid, *found.unclosed, sep="\n    ", flush=True)
             bench.clear()
         bench.close()
-        shield.run(bench.client.close)
+        interrupt_shield.run(bench.client.close)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from ipybgjobs.model import durations, globs, moments, redaction, terminal_text
 from ipybgjobs.notebooks import document, signature
 from ipybgjobs.state import attempt, outputs, progress, reports, results
 from ipybgjobs.state.text_log import TextLog
-from ipybgjobs.store import columns, task
+from ipybgjobs.store import columns, scheduled_job
 from ipybgjobs.targets import allowlist, binding, context, target_rules
 
 NOW = 1_800_000_000.0
@@ -229,7 +229,7 @@ def _redacted(text: str) -> None:
 
 
 def _row_values(text: str) -> None:
-    for read in (context.Context.from_text, lambda value: task.Environment(value).variables()):
+    for read in (context.Context.from_text, lambda value: scheduled_job.Environment(value).variables()):
         with contextlib.suppress(ValueError):
             read(text)
 

@@ -12,7 +12,7 @@ from ...state import wake
 from ...state.folder import StateFolder
 from ...store import listing, selection
 from ...store.database import Database
-from ...system import shield
+from ...system import interrupt_shield
 from . import deadlock
 from .job_client import JobClient
 from .view import JobView
@@ -70,7 +70,7 @@ class Batch(Generic[AnyJob]):
 
     def see_to_supervisor(self) -> None:
         """Make sure that a supervisor runs."""
-        shield.run(lambda: wake.ensure_running(self.folder))  # it takes locks that must not stay held
+        interrupt_shield.run(lambda: wake.ensure_running(self.folder))  # it takes locks that must not stay held
 
 
 def of(job: AnyJob) -> Batch[AnyJob]:

@@ -14,7 +14,7 @@ from ...model.records import JobRecord, JobState
 from ...state import occupancy
 from ...state.folder import StateFolder
 from ...store import duplicates, queries, selection
-from ...system import shield
+from ...system import interrupt_shield
 from . import waiting
 from .batch import AnyJob, Batch, batches
 from .view import JobView
@@ -159,7 +159,7 @@ def _already(job: JobView, state: JobState) -> InvalidRequest:
 def _deaf_places(folder: StateFolder, records: Iterable[JobRecord]) -> set[str]:
     """Return the places of unfinished jobs where no supervisor would notice a request."""
     places = {record.owner.place for record in records if not record.state.ended}
-    return {key for key in places if not shield.run(lambda key=key: occupancy.hears(folder, key))}  # type: ignore[misc]
+    return {key for key in places if not interrupt_shield.run(lambda key=key: occupancy.hears(folder, key))}  # type: ignore[misc]
 
 
 def out_of_reach(job: JobView) -> InvalidRequest:

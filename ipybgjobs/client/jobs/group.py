@@ -10,7 +10,7 @@ from ...model.records import GroupRecord, JobRecord
 from ...state import wake
 from ...state.folder import StateFolder
 from ...store import listing, selection
-from ...system import place, shield
+from ...system import interrupt_shield, place
 from ..submit import options
 from . import controls, deadlock, html, reopening, waiting
 from .controls import Cancel
@@ -118,7 +118,7 @@ class Group:
             return f"{self.record().line()}; not all of them finished within {seconds:g} s."
 
         def look() -> None:
-            shield.run(lambda: wake.ensure_running(self._folder))
+            interrupt_shield.run(lambda: wake.ensure_running(self._folder))
             waits()
 
         def left() -> list[int]:
@@ -179,7 +179,7 @@ class Group:
         self.wait(timeout)
         return self.jobs.exceptions()
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the jobs that have not ended, and return when they have.
 
@@ -195,23 +195,23 @@ class Group:
         self._client.cancel_group(self._folder, self.id, seconds)
         return self.wait()
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def retry(self) -> JobList:
         """Add one attempt to the failed and cancelled jobs, and return them."""
         return self.jobs.retry()
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def remove(self) -> int:
         """Remove the finished jobs with everything they left; return how many."""
         return len(self.jobs.remove())
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - as `Job.keep`
         """Exempt the jobs from `clean` and from the configured retention; ``group.keep(False)`` ends that."""
         self.jobs.keep(kept)
         return self
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def set_priority(self, priority: int) -> JobList:
         """Change the priority of the queued jobs, and return them: higher runs first.
 

@@ -16,7 +16,7 @@ from ...model.records import JobRecord
 from ...state import replay
 from ...state.folder import StateFolder
 from ...store import queries
-from ...system import shield
+from ...system import interrupt_shield
 from ..submit import encoding, option_table, options
 from . import batch, controls, following, notebook_export, outcome, reopening, waiting
 from .controls import Cancel, Keep, Remove, Retry, SetPriority
@@ -123,7 +123,7 @@ class Job(JobView):
         replay.show(self.outputs(attempt))
         replay.say(f"left running: {each.line(time.time())}" for each in self.left_running())
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
         """Write a notebook with the call, what it printed, displayed and returned, and the attempts in its metadata.
 
@@ -181,7 +181,7 @@ class Job(JobView):
 
     # -- changes --------------------------------------------------------------------------------------------------
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the job, and return when it has ended: its process tree is interrupted, then terminated, then killed.
 
@@ -200,7 +200,7 @@ class Job(JobView):
         controls.apply(Cancel(options.grace_seconds(grace)), [self], strict=True)
         return self.wait()
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def set_priority(self, priority: int) -> Self:
         """Change the priority of a queued job: higher runs first.
 
@@ -214,7 +214,7 @@ class Job(JobView):
         controls.apply(SetPriority(options.priority(priority)), [self], strict=True)
         return self
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def retry(self, params: Mapping[str, Any] | None = None) -> "Job":
         """Add one attempt to a failed or cancelled job, with this process's environment.
 
@@ -265,7 +265,7 @@ class Job(JobView):
         job: Job = self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
         return job
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def remove(self) -> None:
         """Remove the job with its outputs, log and result, for good.
 
@@ -276,7 +276,7 @@ class Job(JobView):
         """
         controls.apply(Remove(), [self], strict=True)
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
         """Exempt the job from `clean` and from the configured retention; `job.keep(False)` ends that."""
         controls.apply(Keep(kept), [self], strict=True)
@@ -289,7 +289,7 @@ class Job(JobView):
         """
         return self._client.prepare_here(self.target, self.params, init=self.init)()
 
-    @shield.explains_interrupts
+    @interrupt_shield.explains_interrupts
     def add_done_callback(self, function: Callable[["Job"], object]) -> None:
         """Call a function with this job once it has ended: in a thread of this process, or at once if it has already ended.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...model import moments, redaction
-from ...system import identity, mark, tree
+from ...system import identity, process_mark, tree
 
 #: Most characters of a command line that are shown.
 _LONGEST = 200
@@ -41,16 +41,16 @@ def of_attempts(folders: Iterable[str], secrets: Iterable[str] = (), now: float 
     now : float, optional
         Seconds since the epoch.
     """
-    marks, hidden = set(map(mark.of_attempt, folders)), tuple(secrets)
-    found = [state for state in tree.living() if mark.of_process(state.pid) in marks] if marks else []
+    marks, hidden = set(map(process_mark.of_attempt, folders)), tuple(secrets)
+    found = [state for state in tree.living() if process_mark.of_process(state.pid) in marks] if marks else []
     ago = (time.time() if now is None else now) - identity.since_boot()
     return [Leftover(state.pid, _command(state.pid, hidden), ago + identity.seconds(state)) for state in found]
 
 
 def still_there(folders: Iterable[str]) -> list[str]:
     """Return the folders of attempts with a process that still runs."""
-    worn = {found for state in tree.living() if (found := mark.of_process(state.pid)) is not None}
-    return [folder for folder in folders if mark.of_attempt(folder) in worn] if worn else []
+    worn = {found for state in tree.living() if (found := process_mark.of_process(state.pid)) is not None}
+    return [folder for folder in folders if process_mark.of_attempt(folder) in worn] if worn else []
 
 
 def _command(pid: int, secrets: tuple[str, ...]) -> str:

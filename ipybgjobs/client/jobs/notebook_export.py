@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import StoreError
 from ...model import moments
-from ...system import private_file, shield
+from ...system import interrupt_shield, private_file
 from .as_json import as_json
 from .view import JobView
 
@@ -35,11 +35,11 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
     target, content = os.path.abspath(os.fspath(path)), nbformat.writes(notebook).encode()
 
     def effect() -> None:
-        shield.commit_point()
+        interrupt_shield.commit_point()
         private_file.write_whole(target, content)
 
     try:
-        shield.run(effect, lambda _: f"{target} was written")
+        interrupt_shield.run(effect, lambda _: f"{target} was written")
     except OSError as error:
         raise StoreError(f"Can't write {target}: {error.strerror}.") from error
 

@@ -15,7 +15,7 @@ from ...state.folder import StateFolder
 from ...store import lock_holder, queries, supervisors, takeover
 from ...store.database import Database
 from ...store.notices import Notices
-from ...system import identity, limits, lock, place, shield
+from ...system import identity, interrupt_shield, limits, lock, place
 
 #: Seconds between two looks.
 PAUSE = 1.0
@@ -54,7 +54,7 @@ class Presence:
         if now < self._looks.get(folder.path, now - PAUSE) + PAUSE:
             return
         self._looks[folder.path] = now  # threads that come at the same moment check twice, which is harmless
-        shield.run(lambda: self._ensure_supervisor(folder, open_database))  # it takes locks that must not stay held
+        interrupt_shield.run(lambda: self._ensure_supervisor(folder, open_database))  # it takes locks that must not stay held
 
     def _ensure_supervisor(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
         with contextlib.suppress(OSError, StoreError):  # a full disk, a missing folder: reported elsewhere
@@ -85,7 +85,7 @@ def trouble(folder: StateFolder) -> str | None:
     str or None
         One sentence that names the process and the fix; None if none is found.
     """
-    return shield.run(lambda: _trouble(folder))  # otherwise an interrupt could leave open what it opens
+    return interrupt_shield.run(lambda: _trouble(folder))  # otherwise an interrupt could leave open what it opens
 
 
 def _trouble(folder: StateFolder) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ...state import attempt, occupancy, reports
 from ...state.reports import StartMarker
-from ...system import identity, mark, place, tree
+from ...system import identity, place, process_mark, tree
 from ...system.identity import ProcessIdentity, ProcessState
 from ..exit import Exit, recorded
 from .leftovers import Sweep
@@ -86,7 +86,7 @@ class ExitCleanup:
         known += tree.writers(f"{folder}/{attempt.OUTPUT}")
         if occupancy.is_here(self._started):
             worker = None if process is None else ProcessIdentity(*process)
-            known += tree.left_behind(worker, self._end.left, mark.of_attempt(folder))
+            known += tree.left_behind(worker, self._end.left, process_mark.of_attempt(folder))
         return list({state.pid: state for state in known}.values())
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...state import attempt, occupancy
 from ...state.folder import StateFolder
-from ...system import identity, mark, private_file, tree, worker
+from ...system import identity, private_file, process_mark, tree, worker
 from ...system import launch as launching
 from ...system.children import Children, Reaped
 from ...system.open_folder import HeldFolder
@@ -112,7 +112,7 @@ class ForkServer:
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
-        mark.put_on(mark.of_attempt(folder))
+        process_mark.put_on(process_mark.of_attempt(folder))
         worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
         if launch["forked"]:
             run.main(folder, launch["environment"], worker.TELLING)

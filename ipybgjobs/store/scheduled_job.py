@@ -18,7 +18,7 @@ _MOST_ATTEMPTS = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ScheduledJob:
     """A job with everything that a launch needs.
 
     Parameters
@@ -110,7 +110,7 @@ class Claim:
 
     Parameters
     ----------
-    job : Task or UnreadableJob
+    job : ScheduledJob or UnreadableJob
         Its job.
     number : int
         From 1; 0 for a hook.
@@ -130,7 +130,7 @@ class Claim:
         Who confirmed that its process is gone, if that can't be observed.
     """
 
-    job: Task | UnreadableJob
+    job: ScheduledJob | UnreadableJob
     number: int
     folder: str
     ending: Outcome | None
@@ -145,7 +145,7 @@ class Claim:
 _HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "on_failure"}
 
 
-def of_row(row: sqlite3.Row) -> Task | UnreadableJob:
+def of_row(row: sqlite3.Row) -> ScheduledJob | UnreadableJob:
     """Read a job from a row of `schedule`."""
     try:
         return _task(row)
@@ -159,11 +159,11 @@ def of_row(row: sqlite3.Row) -> Task | UnreadableJob:
         )
 
 
-def _task(row: sqlite3.Row) -> Task:
+def _task(row: sqlite3.Row) -> ScheduledJob:
     record = queries.job_record(row)
     if not 0 <= record.attempt <= _MOST_ATTEMPTS:
         raise UnreadableRow("attempt")
-    return Task(
+    return ScheduledJob(
         record=record,
         context_id=columns.whole(row, "context"),
         context=_context(columns.text(row, "context_body")),
