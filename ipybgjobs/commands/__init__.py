@@ -21,7 +21,7 @@ digest
 doctor
     ``jupyter bgjobs doctor``: what is there, what is wrong.
 job_line
-    A job as somebody types it.
+    A job as a user types it.
 live_outputs
     What a job shows, live below its cell.
 magics

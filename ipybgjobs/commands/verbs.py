@@ -164,7 +164,7 @@ def retry(arguments: argparse.Namespace) -> int:
 
 
 def _retried_changed(jobs: JobList, params: dict[str, Any]) -> list[Job]:
-    """Submit each job anew with changed parameters; one that has not ended refuses before any is submitted."""
+    """Submit each job again with changed parameters; if one has not finished, raise before any is submitted."""
     live = [job for job in jobs if not job.state.ended]
     return [job.retry(params) for job in live[:1] or jobs]
 

@@ -1,6 +1,6 @@
 """Configuration: which files count, what they may set, and what they say together.
 
-The files are the authority. They are never taken from the current folder: opening somebody's folder must not run their
+The files are the authority. They are never taken from the current folder: opening someone else's folder must not run their
 configuration.
 
 Modules

@@ -136,9 +136,9 @@ class BackgroundJobs(Configurable):
         100_000_000,
         allow_none=True,
         min=65_536,
-        help="""Largest size in bytes on disk of an attempt's text log, and likewise of its displays and of the outputs of its
-        notebook. Anything longer keeps its beginning and end, with a note between them of what was dropped. Results have no
-        limit. None: no limit. Default: 100,000,000.""",
+        help="""Largest size in bytes on disk of an attempt's text log; the same limit applies to its displays, and to the outputs
+        of its notebook. Anything longer keeps its beginning and end, with a note between them of what was dropped. Results
+        have no limit. None: no limit. Default: 100,000,000.""",
     ).tag(config=True)
 
     on_finish = List(

@@ -1,6 +1,6 @@
 """Notebooks and cells as jobs: `ipybgjobs.Notebook` and `ipybgjobs.Cell`, and what they need.
 
-It knows neither store nor client, and nothing but the package's face imports it. A worker loads it only for a job that is a
+It knows neither store nor client, and only the package's public interface imports it. A worker loads it only for a job that is a
 notebook or a cell.
 
 Modules

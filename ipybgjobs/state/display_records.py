@@ -44,7 +44,7 @@ class RecordHead(NamedTuple):
     wait: bool = False
     display_id: str | None = None
     displays: int = 0  #: number of displays that a note says were dropped
-    bytes: int = 0  #: likewise
+    bytes: int = 0  #: number of bytes that it says were dropped
 
 
 class KeptRecord(NamedTuple):

@@ -69,5 +69,5 @@ def reusable(connection: sqlite3.Connection, fingerprint: str | None, since: flo
     row = connection.execute(sql, (fingerprint, since)).fetchone()
     try:
         return None if row is None else queries.job_record(row)
-    except UnreadableRow:  # then it is run anew
+    except UnreadableRow:  # then the job runs again
         return None

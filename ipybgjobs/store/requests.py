@@ -21,7 +21,7 @@ class CancelRequest:
 
 @dataclass(frozen=True, slots=True)
 class RetryRequest:
-    """To retry a job where and how somebody submits now: the rows of a context and of environment variables."""
+    """To retry a job with the current submit context and environment variables of a user, by the ids of their rows."""
 
     context: int
     environment: int

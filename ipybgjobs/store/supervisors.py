@@ -22,13 +22,13 @@ class SupervisorRecord:
 
 
 def heard(database: Database) -> list[SupervisorRecord]:
-    """Read who supervises, the one last heard of first; what no supervisor of ours wrote is left out."""
+    """Read who supervises, the one last heard of first; rows that no supervisor wrote are left out."""
     rows = database.read("SELECT * FROM supervisors ORDER BY heard_at DESC")
     return [record for row in rows if (record := _record(row)) is not None]
 
 
 def heard_of(database: Database, place: str) -> SupervisorRecord | None:
-    """Read who supervises a place; None where nobody ever has."""
+    """Read which supervisor a place has or had last; None if it never had one."""
     return next((record for record in heard(database) if record.place == place), None)
 
 

@@ -42,7 +42,7 @@ notification
 origins
     Finding out where an attempt's code comes from.
 retention
-    Removing what nobody needs any more, in small steps.
+    Removing what is no longer needed, in small steps.
 running
     One attempt that holds a slot.
 starts
@@ -50,7 +50,7 @@ starts
 takeovers
     When to look for places that are gone.
 transaction
-    A transaction that does nothing but its statements.
+    A transaction that runs only its statements.
 unlogged_ends
     Ends that were recorded and not yet written to the log.
 verdict

@@ -36,7 +36,7 @@ private_file
 process_mark
     A mark by which everything that an attempt has started is found.
 roles
-    The command line of a process of ours.
+    The command line of a process of this package.
 sparse
     Holes in files: disk space given back while a log is written.
 tree

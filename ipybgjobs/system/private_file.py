@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import stat
-from _thread import get_ident  # threading itself is no cheap import
+from _thread import get_ident  # threading itself is slow to import
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 

@@ -37,7 +37,7 @@ outcome
 reopening
     Handles that come out of a pickle.
 supervision
-    Whoever looks at live jobs makes sure that a supervisor works on them.
+    Makes sure that a supervisor runs while live jobs are read or awaited.
 view
     What a job is and how it is, read only.
 waiting

@@ -339,7 +339,7 @@ def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # n
     return key
 
 
-def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - likewise
+def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - a value of the option
     """Check how old a reused job may be; return the earliest time at which it may have ended.
 
     Raises

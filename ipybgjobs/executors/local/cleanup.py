@@ -1,6 +1,6 @@
 """Attempts whose process is gone, until their end is fully known and no process that has to end is left.
 
-It never waits: each attempt is checked again until then. An exit report is awaited only from a living fork server of ours. The
+It never waits: each attempt is checked again until then. An exit report is awaited only from a living fork server of this package. The
 processes that a worker left are ended if it did not end by itself or was being ended; otherwise a setting decides.
 """
 
