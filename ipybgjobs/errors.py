@@ -1,4 +1,4 @@
-"""All errors, as one tree; each message names the thing, the rule and the fix.
+"""All errors, as one tree; each message says what happened, which rule applies, and what to do.
 
 BackgroundJobError
 ├── ConfigurationError      a configuration file is broken, or sets something it may not
@@ -7,7 +7,7 @@ BackgroundJobError
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
 ├── DuplicateJob            another live job holds the unique key
-├── Deadlock              a job waits for one that can't start or end before it does
+├── Deadlock                a job waits for one that can't start or finish before it does
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
 │   └── StoreDamaged        the database is damaged, or no longer the one that was opened
@@ -105,7 +105,7 @@ class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - a public n
 
 
 class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - a public name, see the design
-    """Another job that has not ended holds the unique key.
+    """Another job that has not finished holds the unique key.
 
     Examples
     --------
@@ -132,7 +132,7 @@ class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - a public name
 
 
 class Deadlock(BackgroundJobError):  # noqa: N818 - a public name, see the design
-    """A job waits for another one, and neither could ever continue: the other can't start or end before this one does.
+    """A job waits for another one, and neither can ever continue: the other can't start or finish before this one does.
 
     Examples
     --------
@@ -181,7 +181,7 @@ class JobCancelled(JobFailed):
     Attributes
     ----------
     value : object
-        What its method returned after the interrupt; None where it did not return.
+        What its method returned after the interrupt; None if it did not return.
 
     Examples
     --------
@@ -215,7 +215,7 @@ class JobTimeout(JobFailed):
     Attributes
     ----------
     value : object
-        What its method returned after the interrupt; None where it did not return.
+        What its method returned after the interrupt; None if it did not return.
 
     Examples
     --------
@@ -334,7 +334,7 @@ class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
 
 
 class Fail(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
-    """Raised inside a job: it has failed, and another attempt would be useless.
+    """Raised inside a job: the job has failed, and another attempt would not help.
 
     Examples
     --------

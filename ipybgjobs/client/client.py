@@ -1,6 +1,6 @@
 """The entry point: checks the allowlist, binds the parameters, commits one row, wakes the supervisor, and returns.
 
-The only writer on the user's side; magics and command line are thin skins over it.
+The only writer on the user's side; magics and command line are thin layers over it.
 """
 
 import contextlib
@@ -109,12 +109,12 @@ class Client:
         return interrupt_shield.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:
-        with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that come at once are given the same
+        with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that call at the same moment get the same one
             database = self._databases.get(folder.path)
             if database is None or not database.is_current():
                 if database is not None:
                     database.close_stale()
-                    folder.create()  # another may have come into its place
+                    folder.create()  # another store may have replaced it
                 database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._note)
                 self._report_unclaimed_folders(folder, database)
                 self._presence.take_over(folder, database)
@@ -220,7 +220,7 @@ class Client:
         settings, now = self.settings(), time.time()
         request = SubmitRequest(target, options.calls(calls), init, {"name": name, **given}, common=common, is_group=True)
         prepared = preparation.prepare_submit(request, settings, now)
-        assert prepared.group is not None  # as asked for
+        assert prepared.group is not None  # a group was requested
         folder = self.folder()
         after = dependencies.ids(self.database(folder), prepared.options.after)
         jobs = [replace(job.submission, after=after) for job in prepared.jobs]
@@ -276,8 +276,8 @@ class Client:
         if count:
             what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
             self._note(
-                f"{what} to a store that no longer exists; nothing in there is changed, "
-                "and `jupyter bgjobs doctor` says what can be saved."
+                f"{what} to a store that no longer exists; nothing in them is changed, "
+                "and `jupyter bgjobs doctor` shows what can be saved."
             )
 
     def _report_damage(self, folder: StateFolder) -> None:
@@ -314,7 +314,7 @@ class Client:
         self._writer(folder).retry(job_ids, owner, self.submit_context(path_prefix), time.time())
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
-        """Ask the supervisors to cancel those jobs that have not ended."""
+        """Ask the supervisors to cancel the unfinished ones of these jobs."""
         self._writer(folder).cancel(job_ids, grace, time.time())
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
@@ -327,7 +327,7 @@ class Client:
         self._writer(folder).cancel_group(group_id, grace, time.time())
 
     def set_priority(self, folder: StateFolder, job_ids: Sequence[int], priority: int) -> list[int]:
-        """Give the queued ones of these jobs another priority, and return their ids."""
+        """Change the priority of the queued ones of these jobs, and return their ids."""
         return self._writer(folder).set_priority(job_ids, priority)
 
     def keep(self, folder: StateFolder, job_ids: Sequence[int], *, kept: bool) -> list[int]:
@@ -335,7 +335,7 @@ class Client:
         return self._writer(folder).keep(job_ids, kept=kept)
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], removal_filter: RemovalFilter | None = None) -> list[str]:
-        """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""
+        """Remove finished jobs and all their files, if they still match the filter; return the uids of those removed."""
         return self._writer(folder).remove(job_ids, removal_filter)
 
     @interrupt_shield.explains_interrupts

@@ -1,6 +1,6 @@
 """Find, and on request save, what can be saved of a damaged store and of job folders without a row.
 
-It never deletes anything: a damaged store is moved aside, whole. What no row holds any more is read from the job's folder.
+It never deletes anything: a damaged store is moved aside, whole. A job that has lost its row is read from its folder.
 """
 
 import contextlib
@@ -139,11 +139,11 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
     folder : StateFolder
         The state folder.
     submit_context : SubmitContext
-        Those of this process; they replace unreadable ones that jobs no longer need.
+        That of this process; it replaces unreadable ones that jobs no longer need.
 
     Returns
     -------
-    (Found, str or None)
+    (AttemptStatus, str or None)
         What was saved, and where the damaged store is now.
 
     Raises

@@ -127,7 +127,7 @@ def _reading_verbs(verb: _Verb) -> None:
     added = _with_job(verb("log", verbs.log))
     added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
     added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
-    added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job ends")
+    added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))
 
@@ -150,8 +150,8 @@ def _changing_verbs(verb: _Verb) -> None:
     added.add_argument("--no", action="store_true", help="no longer keep them")
     added = verb("clean", verbs.clean)
     added.add_argument("--state", action="append", help="only jobs in this state; can be repeated")
-    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago than this, such as "30d"')
-    added.add_argument("--keep-jobs", type=int, metavar="N", help="spare the N most recently finished jobs")
+    added.add_argument("--older-than", metavar="DURATION", help='only jobs that finished longer ago than this, such as "30d"')
+    added.add_argument("--keep-jobs", type=int, metavar="N", help="keep the N most recently finished jobs")
     added.add_argument("--yes", action="store_true", help="remove them, instead of only reporting them")
 
 

@@ -35,7 +35,7 @@ def _job(key: str) -> Job:
 
 
 def _chosen(arguments: argparse.Namespace) -> JobList:
-    """Return the jobs that a verb is about: those named, or those of a group."""
+    """Return the jobs that a verb applies to: those named, or those of a group."""
     if arguments.group is not None:
         if arguments.jobs:
             raise UsageFault("name jobs or use --group, not both.")
@@ -123,14 +123,14 @@ def result(arguments: argparse.Namespace) -> int:
 
 
 def wait(arguments: argparse.Namespace) -> int:
-    """Wait until jobs have ended."""
+    """Wait until jobs have finished."""
     found = _chosen(arguments).wait(arguments.timeout)
     _say_jobs(arguments, found)
     return 0 if all(job.state is JobState.SUCCEEDED for job in found) else FAILED
 
 
 def cancel(arguments: argparse.Namespace) -> int:
-    """Cancel jobs, and wait until they have ended."""
+    """Cancel jobs, and wait until they have finished."""
     cancelled = _chosen(arguments).cancel(arguments.grace, strict=arguments.group is None)
     _say_jobs(arguments, cancelled)
     for job, reason in cancelled.skipped.items():
@@ -140,7 +140,7 @@ def cancel(arguments: argparse.Namespace) -> int:
 
 
 def adopt(arguments: argparse.Namespace) -> int:
-    """Take over jobs whose machine or container is gone. A process that still runs there is not ended."""
+    """Take over jobs whose machine or container is gone. A process that is still running there is not killed."""
     if arguments.all and (arguments.jobs or arguments.group):
         raise UsageFault("name jobs, or use --group or --all: only one of them.")
     now = time.time()

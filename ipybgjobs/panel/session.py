@@ -51,7 +51,7 @@ class Session:
     busy : callable
         Returns whether this process can't receive messages at the moment: then silence means nothing.
     on_changes : callable
-        Called in the feed's thread at each of its turns, with the changes that concern this panel; None if there are none.
+        Called in the feed's thread at each check, with the changes that concern this panel; None if there are none.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 A place whose locks can all be taken is gone.
 
 A state folder belongs to the processes that can hold its locks. A free lock proves that a place is gone only if a lock would
-reach every process there; otherwise only the end of its boot proves it, or nothing does, and a person has to say so.
+reach every process there; otherwise only the end of its boot proves it, or nothing does, and a user has to confirm it.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""What a target demands beyond its entry in `allowed_jobs`: decided by class and function, since a class has several names.
+"""What a target demands beyond its entry in `allowed_jobs`: decided by class and function, since a class can have several names.
 
-It looks only at what is imported, and imports nothing; `allowlist` decides whether a demand is met. Workers load it.
+It considers only what is imported, and imports nothing; `allowlist` decides whether a demand is met. Workers load it.
 """
 
 import sys
@@ -15,7 +15,7 @@ CODE = "code"
 #: Runs a notebook: its parameter `path` must match a pattern of `allowed_notebooks`.
 NOTEBOOK = "notebook"
 
-#: Classes of this package that run what others wrote, by the module that defines them.
+#: Classes of this package that run other people's code, by the module that defines them.
 _RUNNERS = (("ipybgjobs.notebooks.cell", "Cell", CODE), ("ipybgjobs.notebooks.job", "Notebook", NOTEBOOK))
 
 
