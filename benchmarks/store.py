@@ -15,12 +15,12 @@ import time
 
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import Owner
-from ipybgjobs.model.retry import RetryRules
+from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.store import listing, submissions
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule
-from ipybgjobs.store.submissions import NewGroup, Submission, Surroundings
-from ipybgjobs.store.transitions import Transitions, Way
+from ipybgjobs.store.submissions import NewGroup, Submission, SubmitContext
+from ipybgjobs.store.transitions import LaunchMode, Transitions
 from ipybgjobs.targets.context import Context
 
 LARGE = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
@@ -28,10 +28,10 @@ SMALL = 1000
 QUEUED = 10_000
 OWNER = Owner("here", "this-host")
 CONTEXT = Context("/usr/bin/python", "/usr", "/packages", "/home/eva", ("/home/eva",), 0o022, "startup", ()).to_text()
-SURROUNDINGS = Surroundings(CONTEXT, "{}", "digest")
+SURROUNDINGS = SubmitContext(CONTEXT, "{}", "digest")
 STATES, QUEUES = ("succeeded", "failed", "cancelled"), ("default", "gpu", "io")
 TARGETS = [f"module.Class{number}.run" for number in range(20)]
-_RULES = json.dumps(RetryRules().to_json())
+_RULES = json.dumps(RetrySettings().to_json())
 
 
 def submission(**changes):
@@ -44,7 +44,7 @@ def submission(**changes):
         "priority": 0,
         "not_before": 100.0,
         "submitted_at": 100.0,
-        "rules": RetryRules(),
+        "rules": RetrySettings(),
         "timeout": None,
         "owner": OWNER,
         "fingerprint": os.urandom(32).hex(),
@@ -116,7 +116,7 @@ def claim(database):
         [first, *_] = schedule.queues()
         schedule.occupied()
         task = schedule.due(first)
-        assert change.claim(task.id, 1, f"jobs/{task.record.uid}/1", Way("fork", slot=0))
+        assert change.claim(task.id, 1, f"jobs/{task.record.uid}/1", LaunchMode("fork", slot=0))
 
 
 def main():
@@ -126,7 +126,7 @@ def main():
         began = time.monotonic()
         stores[name] = Database(f"{root}/{name}.db", durable=True)
         fill(stores[name], count)
-        stores[name].fold()
+        stores[name].checkpoint()
         size = os.path.getsize(f"{root}/{name}.db") / 1e6
         print(f"{count:,} finished jobs: created in {time.monotonic() - began:.0f} s, {size:.0f} MB")
     print(f"{'':44}{SMALL:10,}{LARGE:10,}")

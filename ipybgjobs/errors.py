@@ -7,7 +7,7 @@ BackgroundJobError
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
 ├── DuplicateJob            another live job holds the unique key
-├── Standstill              a job waits for one that can't start or end before it does
+├── Deadlock              a job waits for one that can't start or end before it does
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
 │   └── StoreDamaged        the database is damaged, or no longer the one that was opened
@@ -131,14 +131,14 @@ class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
     """
 
 
-class Standstill(BackgroundJobError):  # noqa: N818 - likewise
+class Deadlock(BackgroundJobError):  # noqa: N818 - likewise
     """A job waits for another one, and neither could ever continue: the other can't start or end before this one does.
 
     Examples
     --------
     >>> try:
     ...     ipybgjobs.submit("training.square_twice", {"x": 2}).result()  # in a queue with one slot
-    ... except ipybgjobs.Standstill:
+    ... except ipybgjobs.Deadlock:
     ...     print("it waits for a job that needs its slot")
     it waits for a job that needs its slot
     """

@@ -53,7 +53,7 @@ def opened(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
     patch.setenv("JUPYTER_RUNTIME_DIR", runtime)
     patch.setenv("IPYTHONDIR", str(root / "ipython"))
     patch.syspath_prepend(str(made.code))
-    patch.setattr(inspection, "_seen", None)
+    patch.setattr(inspection, "_imports", None)
     made.module("work")
     made.allow(ALLOWED)
     outer = client_module._client

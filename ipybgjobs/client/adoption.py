@@ -24,7 +24,7 @@ from .writer import Writer
 _LONGEST = 60.0
 
 
-@shield.told
+@shield.explains_interrupts
 def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     """Make jobs belong to this place, and return them when its supervisor has them.
 
@@ -54,7 +54,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     return _adopted(client, folder, found, now)
 
 
-@shield.told
+@shield.explains_interrupts
 def adopt_all(client: Client, now: float) -> JobList:
     """Adopt all jobs that are elsewhere, except those whose place appears to be alive; see `adopt`."""
     folder = client.folder()
@@ -69,7 +69,9 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
     if ids:
         Writer(folder, database).adopt({record.id: _note(record) for record in found}, owner, now)
         late = "No supervisor answered; `jupyter bgjobs doctor` may say why. The jobs will be adopted as soon as one does."
-        waiting.wait(lambda: not queries.has_request(database, ids), _LONGEST, lambda: late, lambda: client.see_to(folder))
+        waiting.wait(
+            lambda: not queries.has_request(database, ids), _LONGEST, lambda: late, lambda: client.ensure_supervisor(folder)
+        )
     return JobList(Job(client, folder, record.id, record.uid) for record in found)
 
 

@@ -40,7 +40,7 @@ class Callbacks:
 
     def _add(self, job_id: int, function: Callable[[], object]) -> None:
         with self._lock:
-            shield.decide()
+            shield.commit_point()
             self._waiting.setdefault(job_id, []).append(function)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
                 self._thread = threading.Thread(target=self._watch, name="ipybgjobs-callbacks", daemon=True)
@@ -48,7 +48,7 @@ class Callbacks:
 
     def _watch(self) -> None:
         while True:
-            waiting.wait(self._some_ended, None, str, self._see_to_it)
+            waiting.wait(self._some_ended, None, str, self._ensure_supervisor)
             for function in self._taken():
                 _call(function)
             with self._lock:
@@ -61,7 +61,7 @@ class Callbacks:
             return bool(self._ended(self._ids()))
         return False
 
-    def _see_to_it(self) -> None:
+    def _ensure_supervisor(self) -> None:
         with contextlib.suppress(Exception):  # likewise
             self._beat()
 

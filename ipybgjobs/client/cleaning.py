@@ -14,7 +14,7 @@ from ..model.redaction import quoted
 from ..state import disk_usage
 from ..state.folder import StateFolder
 from ..store import removals
-from ..store.removals import Rule
+from ..store.removals import RemovalFilter
 from ..system import shield
 from .client import Client
 from .submit import options
@@ -70,16 +70,16 @@ def clean(
     """
     if not isinstance(dry_run, bool):
         raise InvalidParameters(f"dry_run must be True or False; got {quoted(dry_run)}.")
-    rule = Rule(
+    removal_filter = RemovalFilter(
         states=_states(state),
         ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
         newest=None if keep_jobs is None else options.count(keep_jobs, "keep_jobs"),
     )
     folder = client.folder()
-    found = removals.removable(client.database(folder), rule, _EVERY)
+    found = removals.removable(client.database(folder), removal_filter, _EVERY)
     if dry_run:
         return Cleaning(len(found), sum(_sizes(folder, found).values()), removed=False)
-    return _removed(client, folder, found, rule)
+    return _removed(client, folder, found, removal_filter)
 
 
 def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, int]:
@@ -87,13 +87,13 @@ def _sizes(folder: StateFolder, jobs: Sequence[tuple[int, str]]) -> dict[str, in
     return shield.run(lambda: {uid: disk_usage.of_folder(folder.job(uid)) for _, uid in jobs})
 
 
-@shield.told
-def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]], rule: Rule) -> Cleaning:
+@shield.explains_interrupts
+def _removed(client: Client, folder: StateFolder, found: Sequence[tuple[int, str]], removal_filter: RemovalFilter) -> Cleaning:
     count = size = 0
     for start in range(0, len(found), _BATCH):
         part = found[start : start + _BATCH]
         taken = _sizes(folder, part)
-        gone = client.remove(folder, [job_id for job_id, _ in part], rule)
+        gone = client.remove(folder, [job_id for job_id, _ in part], removal_filter)
         count += len(taken.keys() & set(gone))
         size += sum(taken.get(uid, 0) for uid in gone)
     return Cleaning(count, size, removed=True)

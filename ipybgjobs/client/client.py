@@ -25,11 +25,11 @@ from ..state import damage, unclaimed, wake
 from ..state.folder import StateFolder
 from ..store import duplicates, listing, queries, submissions
 from ..store.database import Database
-from ..store.removals import Rule
-from ..store.submissions import Prospect, Surroundings
+from ..store.removals import RemovalFilter
+from ..store.submissions import SubmitContext, SubmitPreview
 from ..system import identity, lifetime, place, private_file, shield
 from ..targets import inspection
-from ..targets.context import Camera
+from ..targets.context import ContextCache
 from . import dependencies, writer
 from .callbacks import Callbacks
 from .current_settings import CurrentSettings
@@ -38,7 +38,7 @@ from .jobs.group import Group
 from .jobs.job import Job
 from .jobs.job_list import JobList
 from .submit import encoding, explanation, in_process, options, preparation
-from .submit.explanation import Explanation, Ground
+from .submit.explanation import ExplainContext, Explanation
 from .submit.option_table import SubmitManyOptions, SubmitOptions
 from .submit.stages import PreparationTrace, SubmitRequest
 from .writer import Writer
@@ -64,12 +64,12 @@ class Client:
     def __init__(
         self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
     ) -> None:
-        self._tell = tell
+        self._show_note = tell
         self._settings = CurrentSettings(profile, live)
         self._databases: dict[str, Database] = {}
         self._opening: dict[int, threading.Lock] = {}  # by process: a thread that does not exist in a fork may hold its parent's
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
-        self._camera = Camera()
+        self._context_cache = ContextCache()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
         self._damage: str | None = None  # what a supervisor found, if it was already reported
         self._presence = supervision.Presence(self._note)
@@ -105,7 +105,7 @@ class Client:
         if found is not None and found.is_current():
             return found
         if found is not None:
-            found.leave()  # in this thread; each thread leaves its own
+            found.close_stale()  # in this thread; each thread leaves its own
         return shield.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:
@@ -113,29 +113,29 @@ class Client:
             database = self._databases.get(folder.path)
             if database is None or not database.is_current():
                 if database is not None:
-                    database.leave()
+                    database.close_stale()
                     folder.create()  # another may have come into its place
                 database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._note)
-                self._tell_unclaimed(folder, database)
+                self._report_unclaimed_folders(folder, database)
                 self._presence.take_over(folder, database)
                 if queries.has_work(database, place.here()):
                     writer.wake(folder)
             return database
 
     def _writer(self, folder: StateFolder) -> Writer:
-        self._tell_damage(folder)
+        self._report_damage(folder)
         return Writer(folder, self.database(folder))
 
-    def see_to(self, folder: StateFolder) -> None:
+    def ensure_supervisor(self, folder: StateFolder) -> None:
         """Make sure that a supervisor runs; called by everything that watches waiting or running jobs."""
-        self._presence.see_to(folder, lambda: self.database(folder))
+        self._presence.ensure_supervisor(folder, lambda: self.database(folder))
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""
         folder = self.folder()
         found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
         if not all(record.state.ended for record in found):
-            self.see_to(folder)
+            self.ensure_supervisor(folder)
         return JobList(Job(self, folder, record.id, record.uid) for record in found)
 
     def job(self, key: int | str) -> Job:
@@ -168,7 +168,7 @@ class Client:
 
     # -- submitting -----------------------------------------------------------------------------------------------
 
-    @shield.told
+    @shield.explains_interrupts
     def submit(
         self,
         target: str,
@@ -184,26 +184,28 @@ class Client:
         `retried_from`: the job whose parameters were changed for this one. `code`: the code that that job received by value.
         """
         settings, now = self.settings(), time.time()
-        ready = preparation.prepare_submit(SubmitRequest(target, [params], init, given, code=code), settings, now)
+        prepared = preparation.prepare_submit(SubmitRequest(target, [params], init, given, code=code), settings, now)
         folder = self.folder()
         database = self.database(folder)
-        job = replace(ready.job.submission, after=dependencies.ids(database, ready.options.after), retried_from=retried_from)
-        with database.looking() as connection:
+        job = replace(
+            prepared.job.submission, after=dependencies.ids(database, prepared.options.after), retried_from=retried_from
+        )
+        with database.reading() as connection:
             found = duplicates.reusable(connection, job.fingerprint, job.reuse_since)
         if found is not None:
             return self._reused(folder, found, now)
-        stored = self._writer(folder).submit(job, ready.job.pickled, self.surroundings(ready.path_prefix))
+        stored = self._writer(folder).submit(job, prepared.job.pickled, self.submit_context(prepared.path_prefix))
         if not stored.new and (found := queries.job(database, stored.id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
-        self._note(encoding.note_of_size(ready.copied, settings.warn_param_bytes))
-        self._tell_surroundings(folder)
+        self._note(encoding.note_of_size(prepared.copied, settings.warn_param_bytes))
+        self._warn_of_lifetime_limit(folder)
         return Job(self, folder, stored.id, stored.uid)
 
     def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
-        self._tell(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
+        self._show_note(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
         return Job(self, folder, found.id, found.uid)
 
-    @shield.told
+    @shield.explains_interrupts
     def submit_many(
         self,
         target: str,
@@ -217,15 +219,15 @@ class Client:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
         request = SubmitRequest(target, options.calls(calls), init, {"name": name, **given}, common=common, is_group=True)
-        ready = preparation.prepare_submit(request, settings, now)
-        assert ready.group is not None  # as asked for
+        prepared = preparation.prepare_submit(request, settings, now)
+        assert prepared.group is not None  # as asked for
         folder = self.folder()
-        after = dependencies.ids(self.database(folder), ready.options.after)
-        jobs = [replace(job.submission, after=after) for job in ready.jobs]
-        surroundings = self.surroundings(ready.path_prefix)
-        group_id = self._writer(folder).submit_group(ready.group, jobs, ready.pickled, surroundings)
-        self._note(encoding.note_of_size(ready.copied, settings.warn_param_bytes))
-        self._tell_surroundings(folder)
+        after = dependencies.ids(self.database(folder), prepared.options.after)
+        jobs = [replace(job.submission, after=after) for job in prepared.jobs]
+        submit_context = self.submit_context(prepared.path_prefix)
+        group_id = self._writer(folder).submit_group(prepared.group, jobs, prepared.pickled, submit_context)
+        self._note(encoding.note_of_size(prepared.copied, settings.warn_param_bytes))
+        self._warn_of_lifetime_limit(folder)
         return Group(self, folder, group_id)
 
     def explain(
@@ -238,24 +240,24 @@ class Client:
     ) -> Explanation:
         """Explain what `submit` would do, or why it would refuse; starts nothing, and changes nothing in the store."""
         trace, now, refusal = PreparationTrace(), time.time(), None
-        settings, prospect, paused, withheld = None, Prospect(), False, list[str]()
+        settings, preview, paused, withheld = None, SubmitPreview(), False, list[str]()
         try:
             settings = self.settings()
             request = SubmitRequest(target, [params], init, given)
-            ready = preparation.prepare_submit(request, settings, now, trace, preview=True)
+            prepared = preparation.prepare_submit(request, settings, now, trace, preview=True)
             database = self._database_if_any(settings)
             if database is not None:
-                paused = queries.is_paused(database, ready.options.queue)
+                paused = queries.is_paused(database, prepared.options.queue)
                 withheld = shield.run(lambda: supervision.withheld(StateFolder(os.path.dirname(database.path))))
-                job = replace(ready.job.submission, after=dependencies.ids(database, ready.options.after))
-                prospect = submissions.prospect(database, job)
+                job = replace(prepared.job.submission, after=dependencies.ids(database, prepared.options.after))
+                preview = submissions.preview(database, job)
                 database.check_journal()
-            elif ready.options.after:
+            elif prepared.options.after:
                 raise UnknownJob("There are no jobs yet, so the new job can't depend on one.")
         except BackgroundJobError as error:
             refusal = str(error)
         asked = {"init": init or {}, "params": params or {}}
-        return explanation.explain(trace, Ground(target, asked, refusal, settings, prospect, now, paused, withheld))
+        return explanation.explain(trace, ExplainContext(target, asked, refusal, settings, preview, now, paused, withheld))
 
     def _database_if_any(self, settings: Settings) -> Database | None:
         """Return the store, if it exists; no supervisor is woken."""
@@ -266,9 +268,9 @@ class Client:
 
     def _note(self, note: str | None) -> None:
         if note:
-            self._tell(f"Note: {note}")
+            self._show_note(f"Note: {note}")
 
-    def _tell_unclaimed(self, folder: StateFolder, database: Database) -> None:
+    def _report_unclaimed_folders(self, folder: StateFolder, database: Database) -> None:
         """Tell the user if a store that has never had a job is beside the folders of jobs."""
         count = 0 if queries.has_had_jobs(database) else unclaimed.count(folder)
         if count:
@@ -278,38 +280,38 @@ class Client:
                 "and `jupyter bgjobs doctor` says what can be saved."
             )
 
-    def _tell_damage(self, folder: StateFolder) -> None:
+    def _report_damage(self, folder: StateFolder) -> None:
         """Tell the user once what a supervisor has found damaged."""
-        found = damage.noted(folder)
+        found = damage.read(folder)
         if found is not None and self._damage != found:
             self._note(found)
         self._damage = found
 
-    def _tell_surroundings(self, folder: StateFolder) -> None:
+    def _warn_of_lifetime_limit(self, folder: StateFolder) -> None:
         """Tell the user once, for a state folder on a host, what ends all processes here."""
-        told = folder.told(identity.host())
-        if os.path.exists(told):
+        marker = folder.warned_file(identity.host())
+        if os.path.exists(marker):
             return
         warning = lifetime.warning()
         if warning:
-            self._tell(f"Note: {warning}")
+            self._show_note(f"Note: {warning}")
         with contextlib.suppress(OSError):  # a full disk: the job is stored, and the note is repeated
-            shield.run(lambda: private_file.write_whole(told, (warning or "").encode()))
+            shield.run(lambda: private_file.write_whole(marker, (warning or "").encode()))
 
     def prepare_here(
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
         """Return a function that runs a call in this process; see `ipybgjobs.run_here`."""
-        permission, split, inspected = preparation.bind(target, params, init, self.settings())
-        return in_process.prepare(permission, split.call, split.pickled, inspected.calls[0].positional, self._tell)
+        permission, encoded, inspected = preparation.bind_call(target, params, init, self.settings())
+        return in_process.prepare_call(permission, encoded.call, encoded.pickled, inspected.calls[0].positional, self._show_note)
 
     # -- changes --------------------------------------------------------------------------------------------------
 
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
         """Ask for another attempt of jobs, in this process's context."""
         owner = Owner(place.here(), identity.host())
-        first = inspection.folders_first(queries.targets(self.database(folder), job_ids))
-        self._writer(folder).retry(job_ids, owner, self.surroundings(first), time.time())
+        path_prefix = inspection.folders_first(queries.targets(self.database(folder), job_ids))
+        self._writer(folder).retry(job_ids, owner, self.submit_context(path_prefix), time.time())
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
         """Ask the supervisors to cancel those jobs that have not ended."""
@@ -317,7 +319,7 @@ class Client:
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
         """Call a function in a thread of this process when a job has ended."""
-        new = Callbacks(lambda ids: listing.ended_states(self.database(folder), ids), lambda: wake.see_to(folder))
+        new = Callbacks(lambda ids: listing.ended_states(self.database(folder), ids), lambda: wake.ensure_running(folder))
         self._callbacks.setdefault(folder.path, new).add(job_id, function)
 
     def cancel_group(self, folder: StateFolder, group_id: int, grace: float | None) -> None:
@@ -332,11 +334,11 @@ class Client:
         """Exempt jobs from clean and retention, or stop exempting them; return the ids of those that exist."""
         return self._writer(folder).keep(job_ids, kept=kept)
 
-    def remove(self, folder: StateFolder, job_ids: Sequence[int], rule: Rule | None = None) -> list[str]:
+    def remove(self, folder: StateFolder, job_ids: Sequence[int], removal_filter: RemovalFilter | None = None) -> list[str]:
         """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""
-        return self._writer(folder).remove(job_ids, rule)
+        return self._writer(folder).remove(job_ids, removal_filter)
 
-    @shield.told
+    @shield.explains_interrupts
     def pause(self, queue: str | None) -> list[str]:
         """Pause a queue, or all; return the queues that this paused."""
         settings, folder = self.settings(), self.folder()
@@ -346,7 +348,7 @@ class Client:
         self._writer(folder).pause(names, time.time())
         return names
 
-    @shield.told
+    @shield.explains_interrupts
     def resume(self, queue: str | None) -> list[str]:
         """Resume a queue, or all; return the queues that were paused.
 
@@ -362,17 +364,17 @@ class Client:
             raise InvalidRequest(f"The queue {queue} is not paused; its jobs start as soon as a slot is free.")
         return self._writer(folder).resume(queue)
 
-    def surroundings(self, first: tuple[str, ...] = ()) -> Surroundings:
+    def submit_context(self, path_prefix: tuple[str, ...] = ()) -> SubmitContext:
         """Return this process's context and environment variables; rebuilt only if something has changed.
 
-        `first`: folders that go first on the import path.
+        `path_prefix`: folders that go first on the import path.
         """
         environment = dict(os.environ)
         if self._environment is None or self._environment[0] != environment:
             text = json.dumps(environment)
             self._environment = (environment, text, hashlib.sha256(text.encode()).hexdigest())
-        context = self._camera.take(self._settings.files(), environment, shield.run(identity.umask), first)
-        return Surroundings(context, *self._environment[1:])
+        context = self._context_cache.current(self._settings.files(), environment, shield.run(identity.umask), path_prefix)
+        return SubmitContext(context, *self._environment[1:])
 
 
 _client: Client | None = None

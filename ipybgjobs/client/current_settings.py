@@ -26,14 +26,14 @@ class CurrentSettings:
     def __init__(self, profile: str | None, live: LiveTraits | None) -> None:
         self._profile = profile
         self._live = live
-        self._found: tuple[Any, list[sources.Source]] | None = None
-        self._read: tuple[list[sources.Source], sources.Signature, Settings] | None = None
+        self._found: tuple[Any, list[sources.ConfigurationFile]] | None = None
+        self._read: tuple[list[sources.ConfigurationFile], sources.FileStamps, Settings] | None = None
 
-    def files(self) -> list[sources.Source]:
+    def files(self) -> list[sources.ConfigurationFile]:
         """Return which files apply; searched again when a variable that decides it has changed."""
         key = (working_directory(), *map(os.environ.get, sources.DECIDING))
         if self._found is None or self._found[0] != key:
-            self._found = (key, sources.find(self._profile))
+            self._found = (key, sources.find_files(self._profile))
         return self._found[1]
 
     def read(self) -> Settings:
@@ -45,7 +45,7 @@ class CurrentSettings:
             If a file is broken.
         """
         found = self.files()
-        signature = sources.signature(source.path for source in found)
+        signature = sources.stamp_files(source.path for source in found)
         if self._read is None or self._read[:2] != (found, signature):
             self._read = (found, signature, loading.load(found))
         settings = self._read[2]

@@ -29,13 +29,13 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
         If one does not exist.
     """
     found: list[tuple[int, int]] = []
-    for each, anyway in after:
+    for each, any_outcome in after:
         if isinstance(each, (Group, list, tuple)):
-            found += ids(database, ((job, anyway) for job in each))
+            found += ids(database, ((job, any_outcome) for job in each))
         elif isinstance(each, Job):
-            found.append((queries.job(database, each.uid).id, anyway))  # by uid: it may belong to another state folder
+            found.append((queries.job(database, each.uid).id, any_outcome))  # by uid: it may belong to another state folder
         elif isinstance(each, (int, str)) and not isinstance(each, bool):
-            found.append((queries.job(database, each).id, anyway))
+            found.append((queries.job(database, each).id, any_outcome))
         else:
             raise InvalidParameters(f"after takes a job, its id, its name, or a group; got {quoted(each)}.")
     return tuple(found)

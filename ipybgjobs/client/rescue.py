@@ -25,7 +25,7 @@ from ..store import queries, restoring, salvage, submissions
 from ..store.database import Database
 from ..store.restoring import KnownAttempt, KnownJob
 from ..store.salvage import Salvaged
-from ..store.submissions import Surroundings
+from ..store.submissions import SubmitContext
 from ..supervisor.verdict import judge
 from ..system import identity, lock, place, private_file, worker
 from ..system.lock import FileLock
@@ -35,7 +35,7 @@ _FILES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AttemptStatus:
     """What can be saved.
 
     Parameters
@@ -75,7 +75,7 @@ def _jobs(count: int) -> str:
     return f"{count} job{'' if count == 1 else 's'}"
 
 
-def look(folder: StateFolder) -> Found:
+def attempt_status(folder: StateFolder) -> AttemptStatus:
     """Find what can be saved; changes nothing.
 
     Raises
@@ -92,7 +92,7 @@ def look(folder: StateFolder) -> Found:
             damage, salvaged = str(error.__cause__ or error), _read(folder)
             known = salvaged.uids()
     known.update(uid for _, _, going in removal_notes.announced(folder) for uid in going)  # those were meant to be removed
-    return Found(damage, salvaged, [uid for uid in uids if uid not in known])
+    return AttemptStatus(damage, salvaged, [uid for uid in uids if uid not in known])
 
 
 def _known(folder: StateFolder, uids: list[str]) -> set[str]:
@@ -131,14 +131,14 @@ def _copy(path: str, copy: str) -> None:
         raise StoreError(f"{path} can't be copied for reading: {why}. Nothing was changed.")
 
 
-def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str | None]:
+def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptStatus, str | None]:
     """Save what can be saved: a damaged store is moved aside, and replaced by a sound one.
 
     Parameters
     ----------
     folder : StateFolder
         The state folder.
-    surroundings : Surroundings
+    submit_context : SubmitContext
         Those of this process; they replace unreadable ones that jobs no longer need.
 
     Returns
@@ -152,18 +152,18 @@ def rescue(folder: StateFolder, surroundings: Surroundings) -> tuple[Found, str 
         If a supervisor or a job of the folder is running, or the disk can't be written to.
     """
     with _alone(folder):
-        found = look(folder)
+        found = attempt_status(folder)
         jobs = [job for job in (_readable_job(folder, uid) for uid in found.folders) if job is not None]
         found = replace(found, folders=[job.uid for job in jobs])
         if found.damage is None:
             with contextlib.closing(Database(folder.database, durable=True, supervising=True)) as database:
-                _write(database, Salvaged(), jobs, surroundings)
+                _write(database, Salvaged(), jobs, submit_context)
             return found, None
         fresh = f"{folder.path}/rescued.db"
         _discard(fresh)  # from an interrupted rescue
         with contextlib.closing(Database(fresh, durable=True, supervising=True)) as database:
-            _write(database, found.salvaged, jobs, surroundings)
-            database.fold()
+            _write(database, found.salvaged, jobs, submit_context)
+            database.checkpoint()
         return found, _exchange(folder, fresh)
 
 
@@ -185,14 +185,14 @@ def _alone(folder: StateFolder) -> Iterator[None]:
             held.close()
 
 
-def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], surroundings: Surroundings) -> None:
+def _write(database: Database, salvaged: Salvaged, jobs: list[KnownJob], submit_context: SubmitContext) -> None:
     owner = Owner(place.here(), identity.host())
     with database.transaction() as connection:
         if salvaged.rows:
             restoring.write(connection, salvaged)
-        context = submissions.context_id(connection, surroundings) if salvaged.rows or jobs else 0
+        context = submissions.context_id(connection, submit_context) if salvaged.rows or jobs else 0
         if salvaged.rows:
-            restoring.settle(connection, context, time.time())
+            restoring.close_unrunnable(connection, context, time.time())
         for job in jobs:
             restoring.register(connection, job, owner, context)
 

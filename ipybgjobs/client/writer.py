@@ -10,13 +10,13 @@ from ..errors import StoreError
 from ..model.records import Owner
 from ..state.folder import StateFolder
 from ..state.removal_notes import Removal
-from ..state.wake import summon
+from ..state.wake import wake_or_start
 from ..store import controls, queries, removals, submissions
 from ..store.database import Database
-from ..store.removals import Rule
-from ..store.submissions import NewGroup, Submission, Surroundings
+from ..store.removals import RemovalFilter
+from ..store.submissions import NewGroup, Submission, SubmitContext
 from ..system import shield
-from .submit.payloads import Copies
+from .submit.payloads import Payloads
 
 
 class Stored(NamedTuple):
@@ -49,44 +49,48 @@ class Writer:
         except StoreError:
             return uids
 
-    def submit(self, job: Submission, pickled: bytes | None, surroundings: Surroundings) -> Stored:
+    def submit(self, job: Submission, pickled: bytes | None, submit_context: SubmitContext) -> Stored:
         """Store a job with the copy of its parameters."""
 
         def effect() -> Stored:
             self._database.check_journal()
-            with Copies(self._folder, self._known) as copies:
-                copies.keep(job.uid, pickled)
-                job_id, uid = submissions.submit(self._database, job, surroundings)
-                copies.done = uid == job.uid
+            with Payloads(self._folder, self._known) as payloads:
+                payloads.write(job.uid, pickled)
+                job_id, uid = submissions.submit(self._database, job, submit_context)
+                payloads.done = uid == job.uid
             wake(self._folder)
             return Stored(job_id, uid, new=uid == job.uid)
 
         return shield.run(effect, lambda stored: f"job {stored.id} was submitted" if stored.new else None)
 
     def submit_group(
-        self, group: NewGroup, jobs: Sequence[Submission], pickled: Sequence[tuple[str, bytes | None]], surroundings: Surroundings
+        self,
+        group: NewGroup,
+        jobs: Sequence[Submission],
+        pickled: Sequence[tuple[str, bytes | None]],
+        submit_context: SubmitContext,
     ) -> int:
         """Store a group with its jobs; `pickled`: the uid of the group or of a job, with the copy of its parameters."""
 
         def effect() -> int:
             self._database.check_journal()
-            with Copies(self._folder, self._known) as copies:
+            with Payloads(self._folder, self._known) as payloads:
                 for uid, content in pickled:
-                    shield.check()
-                    copies.keep(uid, content)
-                group_id = submissions.submit_group(self._database, group, jobs, surroundings)
-                copies.done = True
+                    shield.check_abandoned()
+                    payloads.write(uid, content)
+                group_id = submissions.submit_group(self._database, group, jobs, submit_context)
+                payloads.done = True
             wake(self._folder)
             return group_id
 
         return shield.run(effect, lambda group_id: f"group {group_id} with {_count(len(jobs))} was submitted")
 
-    def retry(self, job_ids: Sequence[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
+    def retry(self, job_ids: Sequence[int], owner: Owner, submit_context: SubmitContext, now: float) -> None:
         """Request another attempt of jobs."""
 
         def effect() -> None:
             self._database.check_journal()
-            controls.request_retry(self._database, job_ids, owner, surroundings, now)
+            controls.request_retry(self._database, job_ids, owner, submit_context, now)
             wake(self._folder)
 
         shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
@@ -142,12 +146,12 @@ class Writer:
 
         return shield.run(lambda: controls.keep(self._database, job_ids, kept=kept), said)
 
-    def remove(self, job_ids: Sequence[int], rule: Rule | None) -> list[str]:
+    def remove(self, job_ids: Sequence[int], removal_filter: RemovalFilter | None) -> list[str]:
         """Remove finished jobs that still match a rule; return the uids of those removed."""
 
         def effect() -> list[str]:
             with Removal(self._folder) as removal:
-                gone, groups = removals.remove(self._database, job_ids, removal.announce, rule)
+                gone, groups = removals.remove(self._database, job_ids, removal.announce, removal_filter)
             removal.finish([*gone, *groups])
             return gone
 
@@ -183,7 +187,7 @@ def wake(folder: StateFolder) -> None:
         If none runs and none can be started.
     """
     try:
-        summon(folder)
+        wake_or_start(folder)
     except OSError as error:
         raise StoreError(
             f"The job is stored in {folder.path}, but no supervisor can be started ({error}); it runs as soon as one can."

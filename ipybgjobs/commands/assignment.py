@@ -12,7 +12,7 @@ from ..model.records import JobState
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class PendingAssignment:
     """The job that a variable waits for.
 
     Parameters
@@ -27,7 +27,7 @@ class Awaited:
     part: bool = False
 
 
-class Into:
+class PendingAssignments:
     """The variables of a notebook that wait for jobs.
 
     Parameters
@@ -38,19 +38,19 @@ class Into:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
-        self.waiting: dict[str, Awaited] = remove(shell)  # the extension may have been loaded again
+        self.waiting: dict[str, PendingAssignment] = remove(shell)  # the extension may have been loaded again
         for event in ("pre_run_cell", "post_run_cell"):
-            shell.events.register(event, self._look)
+            shell.events.register(event, self._assign_ready)
 
     def add(self, name: str, job: Job) -> None:
         """Set a variable once a job has succeeded; a later job for the same name replaces an earlier one."""
-        self.waiting[name] = Awaited(job)
+        self.waiting[name] = PendingAssignment(job)
 
     def add_parts(self, names: Iterable[str], job: Job) -> None:
         """Set each variable to the part of a job's result with its name."""
-        self.waiting |= {name: Awaited(job, part=True) for name in names}
+        self.waiting |= {name: PendingAssignment(job, part=True) for name in names}
 
-    def _look(self, *_: Any) -> None:
+    def _assign_ready(self, *_: Any) -> None:
         for job in dict.fromkeys(awaited.job for awaited in self.waiting.values()):
             due = {name: awaited for name, awaited in self.waiting.items() if awaited.job == job}
             try:
@@ -69,7 +69,7 @@ class Into:
         for name in due:
             self.waiting.pop(name, None)
 
-    def _set(self, due: dict[str, Awaited], job: Job) -> str:
+    def _set(self, due: dict[str, PendingAssignment], job: Job) -> str:
         """Set the variables that wait for one job, and return a sentence about it."""
         if job.state is not JobState.SUCCEEDED:
             return f"{_not_set(due)}: job {job.id} {job.status}{': ' + job.error if job.error else ''}"
@@ -88,13 +88,13 @@ def _not_set(names: Collection[str]) -> str:
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} not set"
 
 
-def remove(shell: InteractiveShell) -> dict[str, Awaited]:
+def remove(shell: InteractiveShell) -> dict[str, PendingAssignment]:
     """Stop watching the cells of a shell, and return the variables that still wait."""
-    waiting: dict[str, Awaited] = {}
+    waiting: dict[str, PendingAssignment] = {}
     for event in ("pre_run_cell", "post_run_cell"):
         for callback in list(shell.events.callbacks[event]):
             owner: Any = getattr(callback, "__self__", None)
-            if type(owner).__name__ == Into.__name__:  # of this module, or of an earlier import of it
+            if type(owner).__name__ == PendingAssignments.__name__:  # of this module, or of an earlier import of it
                 waiting |= owner.waiting
                 shell.events.unregister(event, callback)
     return waiting

@@ -72,7 +72,7 @@ def _tell_unwritten(error: OSError) -> None:
         print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
 
 
-@shield.told
+@shield.explains_interrupts
 def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     """Run one verb; its errors are raised.
 

@@ -19,7 +19,7 @@ def digest() -> str | None:
     folder = client().folder()
     database, since = client().database(folder), _last_look(folder)
     now = time.time()
-    look(folder, now)
+    record_look(folder, now)
     if since is None:
         return None
     counts, failed = listing.ended_since(database, since, _NAMED)
@@ -30,10 +30,10 @@ def digest() -> str | None:
     return f"While you were away: {said}{named}. %bgjobs shows them."
 
 
-def look(folder: StateFolder, now: float) -> None:
+def record_look(folder: StateFolder, now: float) -> None:
     """Record that the user has looked at the jobs."""
     with contextlib.suppress(OSError):  # a full disk: the line is repeated at the next look
-        shield.run(lambda: private_file.write_whole(folder.seen(), json.dumps({"at": now}).encode()))
+        shield.run(lambda: private_file.write_whole(folder.last_look_file(), json.dumps({"at": now}).encode()))
 
 
 def _last_look(folder: StateFolder) -> float | None:

@@ -18,7 +18,7 @@ from .._version import __version__
 from ..client import rescue
 from ..client.client import client
 from ..client.jobs import leftover_processes, supervision
-from ..client.rescue import Found
+from ..client.rescue import AttemptStatus
 from ..configuration import loading, sources
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, StoreDamaged, StoreError
@@ -75,14 +75,14 @@ def _rescue(*, json_wanted: bool) -> int:
     """Save what can be saved, and report it."""
     here = client()
     folder = StateFolder(loading.state_folder(here.settings()))
-    surroundings_here = here.surroundings()
+    own_context = here.submit_context()
 
-    def said(saved: tuple[Found, str | None]) -> str | None:
+    def said(saved: tuple[AttemptStatus, str | None]) -> str | None:
         found, aside = saved
         moved = f"; the damaged store was moved to {aside}, unchanged" if aside else ""
         return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
 
-    saved = shield.run(lambda: rescue.rescue(folder, surroundings_here), said)
+    saved = shield.run(lambda: rescue.rescue(folder, own_context), said)
     found, aside = saved
     if json_wanted:
         print(json.dumps({"saved": len(found.folders) + len(found.salvaged.rows.get("jobs", ())), "aside": aside}))
@@ -120,7 +120,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if there:
         _store(report, folder)
         _last_errors(report, folder, settings)
-    found = shield.run(lambda: rescue.look(folder))
+    found = shield.run(lambda: rescue.attempt_status(folder))
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:
@@ -160,7 +160,7 @@ def _configuration(report: Report) -> Settings | None:
         settings = client().settings()
     except BackgroundJobError as error:
         report.problems.append(str(error))
-        for source in sources.find():
+        for source in sources.find_files():
             report.fact("file", f"{source.path} [{source.rank}, {'there' if os.path.exists(source.path) else 'absent'}]")
         return None
     for file in settings.files:

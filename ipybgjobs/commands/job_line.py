@@ -16,7 +16,7 @@ from ..client.submit.option_table import NAMES, ON_DUPLICATE, OPTIONS, Form, Sub
 from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.redaction import cut, quoted
-from ..targets.binding import Typed
+from ..targets.binding import RawValue
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -328,7 +328,7 @@ class _Reader:
             raise
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return self._bare(name, text)
-        return value if variables else Typed(text, value)
+        return value if variables else RawValue(text, value)
 
     def _literal(self, name: str, text: str) -> tuple[Any, bool]:
         """Evaluate a Python literal that may contain variables."""
@@ -343,7 +343,7 @@ class _Reader:
             raise UsageFault(f'{cut(name)}=${shown}: this notebook has no variable {shown}; to pass the text, write "${shown}".')
         return self._variables[variable]
 
-    def _bare(self, name: str, text: str) -> Typed:
+    def _bare(self, name: str, text: str) -> RawValue:
         if self._quoted and any(character in text for character in "\"'()[]{}$"):
             shown = cut(redaction.shown_for(name, text))
             raise UsageFault(f"{cut(name)}={shown} is neither a Python literal nor a bare word: {self._instead(name, text)}.")
@@ -355,7 +355,7 @@ class _Reader:
             )
         if not text and self._quoted:
             raise UsageFault(f'{cut(name)}= has no value; for the empty text, write {cut(name)}="".')
-        return Typed(text, text, bare=True)
+        return RawValue(text, text, bare=True)
 
     def _instead(self, name: str, text: str) -> str:
         """Return what to write instead of a value that may not be meant as text."""

@@ -68,7 +68,7 @@ class LiveDisplay:
             began, changed = time.monotonic(), False
             try:
                 over = self._job.state.ended  # read before the outputs
-                changed, misses = self._look(last=over), 0
+                changed, misses = self._refresh(last=over), 0
             except UnknownJob:
                 return
             except (BackgroundJobError, OSError):
@@ -77,7 +77,7 @@ class LiveDisplay:
             if not over:
                 time.sleep(max(pause, min(_RAREST, _SHARE * (time.monotonic() - began))))
 
-    def _look(self, *, last: bool) -> bool:
+    def _refresh(self, *, last: bool) -> bool:
         """Show what has changed; return whether anything has."""
         sign = self._sign()
         if sign == self._read and not last:

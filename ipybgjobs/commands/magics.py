@@ -26,7 +26,7 @@ from ..panel.display import show as show_live
 from ..system import shield
 from ..targets import allowlist
 from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
-from .assignment import Into
+from .assignment import PendingAssignments
 from .live_outputs import LiveDisplay
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ class JobMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self._into = Into(shell)
+        self._pending = PendingAssignments(shell)
 
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
-    @shield.told
+    @shield.explains_interrupts
     def bgjob(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Submit a job: ``%bgjob [options] Class.method key=value …``; the value is the Job.
 
@@ -72,7 +72,7 @@ class JobMagics(Magics):
         if asked.here:
             return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
-            self._into.add(asked.into, job)
+            self._pending.add(asked.into, job)
         if asked.wait:
             job.follow()
         if job_line.is_silent(line):
@@ -85,7 +85,7 @@ class JobMagics(Magics):
         try:
             asked = cell_line.parse(line, variables)
             if not asked.explain:
-                allowlist.find(target, desk.settings())  # first, so that no one fixes a cell that may not run
+                allowlist.find_permission(target, desk.settings())  # first, so that no one fixes a cell that may not run
             found = cell_code.read(code)
             found.check(variables, asked.variables, asked.names)
             params = asked.params(code)
@@ -96,7 +96,7 @@ class JobMagics(Magics):
             job = desk.submit(target, params, **given)
         except BackgroundJobError as error:
             raise UsageError(str(error)) from None
-        self._into.add_parts(asked.names, job)
+        self._pending.add_parts(asked.names, job)
         if not job_line.is_silent(line):
             _show_card(job)
             LiveDisplay(job, self.shell).start()
@@ -122,7 +122,7 @@ class JobMagics(Magics):
         try:
             words = job_line.words(line)
             if not words:
-                digest.look(client.client().folder(), time.time())
+                digest.record_look(client.client().folder(), time.time())
                 show_live(overview.bundle)
                 return
             job_line.refuse_variables(words, self._variables())

@@ -36,7 +36,7 @@ def _allow_target(target: str) -> str:
     if not allowlist.is_allowed(target, settings):
         _check(target, settings)
         _change(lambda section: _add_target(section, target))
-    allowlist.find(target, _now_allowed(target))
+    allowlist.find_permission(target, _now_allowed(target))
     return target
 
 
@@ -78,7 +78,7 @@ def _changed(folder: StateFolder, change: Callable[[dict[str, Any]], None]) -> s
 
 def _write(path: str, text: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    shield.decide()
+    shield.commit_point()
     private_file.write_whole(path, text.encode(), durable=True)
 
 
@@ -88,7 +88,7 @@ def _check(target: str, settings: Settings) -> None:
             f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow {target}."
         )
     try:
-        allowlist.find(target, replace(settings, allowed={}, narrowed=()))
+        allowlist.find_permission(target, replace(settings, allowed={}, narrowed=()))
     except JobNotAllowed as refusal:
         if "is not on the allowlist" not in str(refusal):
             raise

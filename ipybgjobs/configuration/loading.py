@@ -21,23 +21,23 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 from ..errors import ConfigurationError
 from ..model import durations
 from ..model.redaction import SECRET_NAMES, cut, one_line, quoted
-from ..model.retry import RetryRules
+from ..model.retry import RetrySettings
 from ..state import ownership
 from ..system.child import reply
 from . import sources, traits
 from .settings import (
     CELL,
-    NOTEBOOK,
+    MAIN_MODULE,
     NOTEBOOK_CLASS,
     NOTEBOOK_CODE,
     OWN_MODULES,
     AllowedEntry,
-    FileRead,
+    ConfigurationFileStatus,
     LogSettings,
     QueueSettings,
     Settings,
 )
-from .sources import Source
+from .sources import ConfigurationFile
 
 #: Overrides the trait `state_dir`.
 STATE_VARIABLE = "IPYBGJOBS_STATE_DIR"
@@ -46,12 +46,12 @@ _RETRY_TRAITS = tuple(traits.RetryPolicy.class_own_traits(config=True))
 _ENTRY_SETTINGS = ("allowed_methods", "timeout", "queue", "from", *_RETRY_TRAITS)
 
 
-def load(files: Sequence[Source], user_can_write: Callable[[str], bool] = sources.user_can_write) -> Settings:
+def load(files: Sequence[ConfigurationFile], user_can_write: Callable[[str], bool] = sources.user_can_write) -> Settings:
     """Evaluate configuration files.
 
     Parameters
     ----------
-    files : sequence of Source
+    files : sequence of ConfigurationFile
         Lowest rank first.
     user_can_write : callable
         Returns whether the user could change a file; a file that counts as an administrator's can't be changed.
@@ -61,23 +61,27 @@ def load(files: Sequence[Source], user_can_write: Callable[[str], bool] = source
     ConfigurationError
         If a file is broken; the message names the file, the line and the fix.
     """
-    read: list[tuple[Source, Config]] = []
-    report: list[FileRead] = []
+    read: list[tuple[ConfigurationFile, Config]] = []
+    report: list[ConfigurationFileStatus] = []
     for source in files:
         if not os.path.lexists(source.path):
             if source.rank == "variable":
                 raise ConfigurationError(
                     f"{sources.VARIABLE} names {source.path}, which does not exist; create the file or unset the variable."
                 )
-            report.append(FileRead(source.path, source.rank, "absent"))
+            report.append(ConfigurationFileStatus(source.path, source.rank, "absent"))
             continue
         config = read_file(source.path)
         read.append((source, config))
-        report.append(FileRead(source.path, source.rank, "read" if config else "read, contains no ipybgjobs settings"))
-    return _united(read, report, user_can_write)
+        report.append(
+            ConfigurationFileStatus(source.path, source.rank, "read" if config else "read, contains no ipybgjobs settings")
+        )
+    return _merged_allowlist(read, report, user_can_write)
 
 
-def _united(read: list[tuple[Source, Config]], report: list[FileRead], user_can_write: Callable[[str], bool]) -> Settings:
+def _merged_allowlist(
+    read: list[tuple[ConfigurationFile, Config]], report: list[ConfigurationFileStatus], user_can_write: Callable[[str], bool]
+) -> Settings:
     administered = {source.path for source, _ in read if source.rank == "system" and not user_can_write(source.path)}
     locked_by = None
     merged = Config()
@@ -142,7 +146,7 @@ def _default(cls: type[Configurable], name: str) -> Any:
     return getattr(cls(), name)
 
 
-def _not_counted(file: FileRead) -> FileRead:
+def _not_counted(file: ConfigurationFileStatus) -> ConfigurationFileStatus:
     note = "read, but what it allows is ignored: locked by the administrator"
     return replace(file, status=note) if file.status == "read" else file
 
@@ -151,7 +155,7 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
     general = traits.BackgroundJobs(config=merged)
     retry = traits.RetryPolicy(config=merged)
     logs = traits.JobLogs(config=merged)
-    rules = retry_rules(retry)
+    rules = retry_settings(retry)
     return replace(
         base,
         allowed={key: allowed_entry(key, value, source, rules) for key, (source, value) in allowed.items()},
@@ -174,16 +178,16 @@ def _queue(value: int | dict[str, Any]) -> QueueSettings:
     return QueueSettings(value) if isinstance(value, int) else QueueSettings(value.get("slots", 1), dict(value.get("env", {})))
 
 
-def retry_rules(policy: traits.RetryPolicy) -> RetryRules:
+def retry_settings(policy: traits.RetryPolicy) -> RetrySettings:
     """Return the traits as plain rules."""
     values = {name: getattr(policy, name) for name in _RETRY_TRAITS}
     delay = values["delay_seconds"]
     values["delay_seconds"] = tuple(delay) if isinstance(delay, (list, tuple)) else (delay,)
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return RetryRules(**plain)
+    return RetrySettings(**plain)
 
 
-def overridden(rules: RetryRules, changes: dict[str, Any], what: str) -> RetryRules:
+def overridden(rules: RetrySettings, changes: dict[str, Any], what: str) -> RetrySettings:
     """Return rules with some settings of `RetryPolicy` changed.
 
     Raises
@@ -195,11 +199,11 @@ def overridden(rules: RetryRules, changes: dict[str, Any], what: str) -> RetryRu
         policy = traits.RetryPolicy(**changes)
     except TraitError as error:
         raise ConfigurationError(one_line(f"{what}: {error}")) from error
-    given = retry_rules(policy)
+    given = retry_settings(policy)
     return replace(rules, **{name: getattr(given, name) for name in changes})
 
 
-def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> AllowedEntry:
+def allowed_entry(key: str, value: Any, source: str, rules: RetrySettings) -> AllowedEntry:
     """Check one entry of `allowed_jobs`.
 
     Raises
@@ -210,7 +214,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     where = f"{source}: allowed_jobs[{quoted(key)}]"
     if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
         raise ConfigurationError(f"{where}: a key must be the dotted path of a class or module, such as 'training.Trainer'.")
-    if key == CELL or key.partition(".")[0] == NOTEBOOK:
+    if key == CELL or key.partition(".")[0] == MAIN_MODULE:
         raise ConfigurationError(
             f"{where}: an entry can't allow notebook code; set c.BackgroundJobs.{NOTEBOOK_CODE} = True instead."
         )
@@ -219,7 +223,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetryRules) -> Allow
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:
-        near = _near(unknown[0], _ENTRY_SETTINGS)
+        near = _suggestion(unknown[0], _ENTRY_SETTINGS)
         raise ConfigurationError(
             f"{where} sets the unknown option {quoted(unknown[0])}; the options are {', '.join(_ENTRY_SETTINGS)}.{near}"
         )
@@ -288,7 +292,7 @@ def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
     for name, value in section.items():
         where = f"{path}{_line_of(path, cls.__name__, name)}: {cls.__name__}.{one_line(cut(name))}"
         if name not in known:
-            raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{_near(name, known)}")
+            raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{_suggestion(name, known)}")
         try:
             cls(config=Config({cls.__name__: {name: _plain(value, _default(cls, name))}}))
         except TraitError as error:
@@ -296,7 +300,7 @@ def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
     if cls is traits.BackgroundJobs:
         where = f"{path}{_line_of(path, cls.__name__, 'allowed_jobs')}"  # once: the file may be long
         for key, value in _plain(section.get("allowed_jobs", {}), {}).items():
-            allowed_entry(key, value, where, RetryRules())
+            allowed_entry(key, value, where, RetrySettings())
 
 
 def _line_of(path: str, section: str, name: str) -> str:
@@ -311,7 +315,7 @@ def _line_of(path: str, section: str, name: str) -> str:
     return f", line {found[-1]}" if found else ""
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]}?" if near else ""
 
@@ -356,7 +360,7 @@ def state_folder(settings: Settings) -> str:
 def main(descriptor: int) -> None:
     """Evaluate the sources on standard input and write the settings, or the error, as JSON to a descriptor."""
     os.set_inheritable(descriptor, False)
-    files = [Source(*source) for source in json.load(sys.stdin)]
+    files = [ConfigurationFile(*source) for source in json.load(sys.stdin)]
     try:
         answer: dict[str, Any] = {"settings": load(files).to_json()}
     except ConfigurationError as error:

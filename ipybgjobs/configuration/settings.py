@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from ..model.redaction import SECRET_NAMES
-from ..model.retry import RetryRules
+from ..model.retry import RetrySettings
 
 DEFAULT_QUEUE = "default"
 
@@ -25,7 +25,7 @@ NOTEBOOK_CLASS = "ipybgjobs.Notebook"
 OWN_MODULES = ("ipybgjobs.demo",)
 
 #: The module of code defined in a notebook or script, which is sent by value; allowed by that switch too.
-NOTEBOOK = "__main__"
+MAIN_MODULE = "__main__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class AllowedEntry:
         The file that decided the entry.
     only_from : str or None
         Folder in which the module must be found.
-    rules : RetryRules
+    rules : RetrySettings
         The retry policy with the entry's own settings.
     timeout : float or None
         Seconds for each attempt; None: no limit.
@@ -54,7 +54,7 @@ class AllowedEntry:
     methods: tuple[str, ...]
     source: str
     only_from: str | None = None
-    rules: RetryRules = field(default_factory=RetryRules)
+    rules: RetrySettings = field(default_factory=RetrySettings)
     timeout: float | None = None
     queue: str | None = None
 
@@ -104,7 +104,7 @@ KEEP_ALL = LogSettings(max_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
-class FileRead:
+class ConfigurationFileStatus:
     """One configuration file that was searched for.
 
     Parameters
@@ -129,7 +129,7 @@ class Settings:
     allowed: dict[str, AllowedEntry] = field(default_factory=dict)
     allowed_notebooks: tuple[str, ...] = ()  #: patterns of absolute paths
     queues: dict[str, QueueSettings] = field(default_factory=lambda: {DEFAULT_QUEUE: QueueSettings(2)})
-    rules: RetryRules = field(default_factory=RetryRules)
+    rules: RetrySettings = field(default_factory=RetrySettings)
     logs: LogSettings = field(default_factory=LogSettings)
     state_dir: str | None = None
     secret_names: tuple[str, ...] = SECRET_NAMES
@@ -146,7 +146,7 @@ class Settings:
     on_finish: tuple[str, ...] = ()  #: a command, run when a job has ended
     notebook_code: str | None = None  #: the file that allows notebook code; None: none does
     locked_by: str | None = None  #: the administrator's file that is locked
-    files: tuple[FileRead, ...] = ()
+    files: tuple[ConfigurationFileStatus, ...] = ()
     narrowed: tuple[str, ...] = ()  #: targets, or the switch, that the files allow but the running notebook does not
     narrowed_notebooks: tuple[str, ...] | None = (
         None  #: patterns of the running notebook, which a path must also match; None: all
@@ -167,15 +167,15 @@ class Settings:
         built["allowed"] = {key: _entry(entry) for key, entry in values["allowed"].items()}
         built["queues"] = {name: QueueSettings(**queue) for name, queue in values["queues"].items()}
         built["on_finish"] = tuple(values["on_finish"])
-        built["rules"] = RetryRules.from_json(values["rules"])
+        built["rules"] = RetrySettings.from_json(values["rules"])
         built["logs"] = LogSettings(**values["logs"])
         built["secret_names"] = tuple(values["secret_names"])
         built["narrowed"] = tuple(values["narrowed"])
         built["allowed_notebooks"] = tuple(values["allowed_notebooks"])
-        built["files"] = tuple(FileRead(**file) for file in values["files"])
+        built["files"] = tuple(ConfigurationFileStatus(**file) for file in values["files"])
         return cls(**built)
 
 
 def _entry(values: dict[str, Any]) -> AllowedEntry:
-    rules = RetryRules.from_json(values["rules"])
+    rules = RetrySettings.from_json(values["rules"])
     return AllowedEntry(**{**values, "methods": tuple(values["methods"]), "rules": rules})

@@ -21,7 +21,7 @@ _OWN_NAMES = ("ipybgjobs_config.py", "ipybgjobs_config.json")
 _PROFILE_NAMES = ("ipython_config.py", "ipython_config.json", "ipython_kernel_config.py", "ipython_kernel_config.json")
 
 
-class Source(NamedTuple):
+class ConfigurationFile(NamedTuple):
     """A configuration file that is read if it exists."""
 
     path: str
@@ -41,7 +41,7 @@ DECIDING = (
 )
 
 
-def find(profile: str | None = None, environment: Mapping[str, str] = os.environ) -> list[Source]:
+def find_files(profile: str | None = None, environment: Mapping[str, str] = os.environ) -> list[ConfigurationFile]:
     """List the files to read, lowest rank first.
 
     Parameters
@@ -54,22 +54,22 @@ def find(profile: str | None = None, environment: Mapping[str, str] = os.environ
     sources = _in_folders(_folders())
     folder = profile or default_profile(environment)
     if os.path.isabs(folder):  # never the current folder
-        sources += [Source(f"{folder}/{name}", "profile") for name in _PROFILE_NAMES]
+        sources += [ConfigurationFile(f"{folder}/{name}", "profile") for name in _PROFILE_NAMES]
     named = environment.get(VARIABLE)
     if named:
-        sources.append(Source(os.path.abspath(os.path.expanduser(named)), "variable"))
+        sources.append(ConfigurationFile(os.path.abspath(os.path.expanduser(named)), "variable"))
     return sources
 
 
-def with_system(files: Iterable[tuple[str, str]]) -> tuple[Source, ...]:
+def with_system(files: Iterable[tuple[str, str]]) -> tuple[ConfigurationFile, ...]:
     """Return previously listed files, preceded by the administrators' files, which are always included."""
     system = _in_folders([(folder, "system") for folder in SYSTEM_FOLDERS])
     fixed = {source.path for source in system}
-    return (*system, *(Source(path, rank) for path, rank in files if path not in fixed))
+    return (*system, *(ConfigurationFile(path, rank) for path, rank in files if path not in fixed))
 
 
-def _in_folders(folders: Iterable[tuple[str, str]]) -> list[Source]:
-    return [Source(f"{folder}/{name}", rank) for folder, rank in folders for name in _OWN_NAMES]
+def _in_folders(folders: Iterable[tuple[str, str]]) -> list[ConfigurationFile]:
+    return [ConfigurationFile(f"{folder}/{name}", rank) for folder, rank in folders for name in _OWN_NAMES]
 
 
 def _folders() -> list[tuple[str, str]]:
@@ -131,10 +131,10 @@ def default_profile(environment: Mapping[str, str]) -> str:
     return os.path.join(ipython, "profile_default")
 
 
-Signature = tuple[tuple[int, int, int] | None, ...]
+FileStamps = tuple[tuple[int, int, int] | None, ...]
 
 
-def signature(paths: Iterable[str]) -> Signature:
+def stamp_files(paths: Iterable[str]) -> FileStamps:
     """Return a value that changes when one of the files is written, created or removed."""
     return tuple(map(_stamp, paths))
 
@@ -151,10 +151,10 @@ def user_can_write(path: str) -> bool:
     """Return whether this user could change or replace the file; for a link, also the file that it points to."""
     if os.access(path, os.W_OK) or os.stat(path).st_uid == identity.real_user():
         return True
-    return any(_can_exchange(step) for step in _steps(path))
+    return any(_can_exchange(step) for step in _path_components(path))
 
 
-def _steps(path: str) -> set[str]:
+def _path_components(path: str) -> set[str]:
     """Return the names through which a file is reached: its own, that of each link, and the folders above them."""
     wanted, found = [os.path.abspath(path)], set[str]()
     while wanted:

@@ -234,7 +234,7 @@ class ExecutorConformance:
                 bench.executor.acknowledge([folder])
                 bench.wait_quietly()
                 assert (bench.runs(folder), len(bench.exits(folder)), bench.refusals(folder)) == (1, 1, []), kind
-                assert (reports.outcome(folder) or reports.Report()).succeeded, kind
+                assert (reports.outcome(folder) or reports.OutcomeReport()).succeeded, kind
 
     def test_several_attempts_at_once_are_told_apart(self, tmp_path: Path) -> None:
         """Each end is that of its own attempt."""
@@ -306,7 +306,7 @@ class ExecutorConformance:
             bench.release(folder)
             end = bench.end(folder)
             assert (bench.runs(folder), len(bench.exits(folder))) == (1, 1)
-            assert (reports.outcome(folder) or reports.Report()).succeeded
+            assert (reports.outcome(folder) or reports.OutcomeReport()).succeeded
             if bench.executor.capabilities.knows_exit_status:
                 assert end.exit_code == 0
             bench.executor.acknowledge([folder])

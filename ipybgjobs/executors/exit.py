@@ -45,7 +45,7 @@ class Exit:
 
 def recorded(folder: str) -> Exit:
     """Return the end of an attempt as an orphaned fork server recorded it; unknown if it wrote nothing."""
-    left = reports.left(folder) or reports.Left()
+    left = reports.exit_report(folder) or reports.ExitReport()
     code, signal = exit_status.decode(left.status)
     orphans = tuple(ProcessIdentity(*each) for each in left.orphans)
     return Exit(folder, code, signal, left.peak_memory, left.cpu_seconds, orphans, left.begun)

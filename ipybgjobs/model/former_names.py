@@ -15,7 +15,8 @@ FORMER: dict[tuple[str, str], tuple[str, str]] = {
     ("ipybgjobs.byvalue", "_make_code"): ("ipybgjobs.model.by_value", "_make_code"),
     ("ipybgjobs.cell", "Cell"): ("ipybgjobs.notebooks.cell", "Cell"),
     ("ipybgjobs.client", "client"): ("ipybgjobs.client.client", "client"),
-    ("ipybgjobs.enclosed", "Enclosed"): ("ipybgjobs.model.path_with_content", "Enclosed"),
+    ("ipybgjobs.enclosed", "Enclosed"): ("ipybgjobs.model.path_with_content", "PathWithContent"),
+    ("ipybgjobs.errors", "Standstill"): ("ipybgjobs.errors", "Deadlock"),
     ("ipybgjobs.handle", "Job"): ("ipybgjobs.client.jobs.job", "Job"),
     ("ipybgjobs.inside", "Bar"): ("ipybgjobs.state.current_job", "Bar"),
     ("ipybgjobs.inside", "CurrentJob"): ("ipybgjobs.state.current_job", "CurrentJob"),
@@ -30,7 +31,7 @@ FORMER: dict[tuple[str, str], tuple[str, str]] = {
     ("ipybgjobs.models", "Owner"): ("ipybgjobs.model.records", "Owner"),
     ("ipybgjobs.reopening", "group"): ("ipybgjobs.client.jobs.reopening", "group"),
     ("ipybgjobs.reopening", "job"): ("ipybgjobs.client.jobs.reopening", "job"),
-    ("ipybgjobs.source", "Source"): ("ipybgjobs.model.source", "Source"),
+    ("ipybgjobs.source", "Source"): ("ipybgjobs.model.source", "SourceFile"),
 }
 
 

@@ -6,7 +6,7 @@ It never reads or writes a file. Workers load it, so it imports nothing.
 from typing import Self
 
 
-class Enclosed(str):
+class PathWithContent(str):
     """A path, with the content of its file.
 
     Parameters

@@ -10,8 +10,8 @@ from enum import StrEnum
 from . import durations, moments, sizes
 from .call import Call
 from .redaction import one_line
-from .retry import RetryRules
-from .source import Source
+from .retry import RetrySettings
+from .source import SourceFile
 
 
 class JobState(StrEnum):
@@ -78,11 +78,11 @@ class JobRecord:
     error: str | None  #: one line, from the last attempt that failed
     attempt: int  #: number of the newest attempt; 0 before the first
     allowed_attempts: int  #: number of attempts allowed, including manual retries
-    rules: RetryRules
+    retry_settings: RetrySettings
     timeout: float | None  #: seconds, for each attempt
     owner: Owner
     ready: bool = False  #: queued, and waiting only for a slot
-    blockers: int = 0  #: number of unfinished jobs that it depends on
+    pending_dependencies: int = 0  #: number of unfinished jobs that it depends on
     deadline: float | None = None  #: for the whole job
     kept: bool = False  #: neither clean nor retention removes it
     retried_from: int | None = None  #: the job whose parameters were changed for this one
@@ -109,8 +109,12 @@ class JobRecord:
 
     def _waits_for(self) -> str:
         """Return what a queued job is waiting for."""
-        if self.blockers:
-            return "queued, depends on a job" if self.blockers == 1 else f"queued, depends on {self.blockers} jobs"
+        if self.pending_dependencies:
+            return (
+                "queued, depends on a job"
+                if self.pending_dependencies == 1
+                else f"queued, depends on {self.pending_dependencies} jobs"
+            )
         clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
         if self.retrying:
             when = "as soon as a slot is free" if self.ready else f"at {clock}"
@@ -121,7 +125,7 @@ class JobRecord:
         return f"queued, starts at {moments.show(self.not_before)}" if delayed else "queued"
 
     @property
-    def standing_error(self) -> str | None:
+    def current_error(self) -> str | None:
         """How the last attempt failed; None if none failed, or while another one, which may succeed, is running."""
         return None if self.state is JobState.RUNNING or self.unlaunchable else self.error
 
@@ -137,8 +141,8 @@ class JobRecord:
         parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
-        if self.standing_error:
-            parts.append(one_line(self.standing_error))
+        if self.current_error:
+            parts.append(one_line(self.current_error))
         return " · ".join(part for part in parts if part)
 
 
@@ -169,7 +173,7 @@ class Attempt:
     folder: str | None  #: relative to the state folder; None if nothing was launched
     owner: Owner
     slot: int | None = None  #: number of its queue's slot, from 0
-    source: Source | None = None  #: the target's file as it ran
+    source: SourceFile | None = None  #: the target's file as it ran
     origin_id: int | None = None  #: of its origin: interpreter, packages, commit
 
     def line(self) -> str:

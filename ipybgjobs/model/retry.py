@@ -12,7 +12,7 @@ FAULTS_OF_THE_CODE = ("TypeError", "NameError", "AttributeError", "ImportError",
 
 
 @dataclass(frozen=True, slots=True)
-class RetryRules:
+class RetrySettings:
     """The retry policy of one job, as plain values.
 
     Parameters
@@ -64,7 +64,7 @@ class Failure:
         (``lost``, ``timeout``).
     fatal : bool
         Whether the job raised ``Fail``.
-    asked : bool
+    retry_requested : bool
         Whether the job raised ``Retry``.
     after : float or None
         Seconds, if set by ``Retry(after=…)``.
@@ -72,18 +72,18 @@ class Failure:
 
     names: tuple[str, ...] = ()
     fatal: bool = False
-    asked: bool = False
+    retry_requested: bool = False
     after: float | None = None
 
 
-def delay_before(rules: RetryRules, attempt: int, draw: float) -> float:
+def delay_before(settings: RetrySettings, attempt: int, draw: float) -> float:
     """Return the seconds to wait before attempt number `attempt`.
 
     ``min(max_delay, delay * factor ** (attempt - 2) * (1 + jitter * draw))``
 
     Parameters
     ----------
-    rules : RetryRules
+    settings : RetrySettings
         The policy.
     attempt : int
         2 for the second attempt.
@@ -91,11 +91,11 @@ def delay_before(rules: RetryRules, attempt: int, draw: float) -> float:
         A random number in [0, 1).
     """
     step = attempt - 2
-    if len(rules.delay_seconds) > 1:
-        delay = rules.delay_seconds[min(step, len(rules.delay_seconds) - 1)]
+    if len(settings.delay_seconds) > 1:
+        delay = settings.delay_seconds[min(step, len(settings.delay_seconds) - 1)]
     else:
-        delay = _grown(rules.delay_seconds[0], rules.backoff_factor, step)
-    return min(rules.max_delay_seconds, delay * (1 + rules.jitter * draw))
+        delay = _grown(settings.delay_seconds[0], settings.backoff_factor, step)
+    return min(settings.max_delay_seconds, delay * (1 + settings.jitter * draw))
 
 
 def _grown(delay: float, factor: float, step: int) -> float:
@@ -105,12 +105,12 @@ def _grown(delay: float, factor: float, step: int) -> float:
         return float("inf") if delay else 0.0
 
 
-def next_delay(rules: RetryRules, made: int, failure: Failure, draw: float) -> float | None:
+def next_delay(settings: RetrySettings, made: int, failure: Failure, draw: float) -> float | None:
     """Decide what follows a failed attempt.
 
     Parameters
     ----------
-    rules : RetryRules
+    settings : RetrySettings
         The policy.
     made : int
         Number of attempts so far, including the failed one.
@@ -124,16 +124,16 @@ def next_delay(rules: RetryRules, made: int, failure: Failure, draw: float) -> f
     float or None
         Seconds to wait before the next attempt; None: there is none.
     """
-    if made >= rules.max_attempts or failure.fatal:
+    if made >= settings.max_attempts or failure.fatal:
         return None
-    if failure.asked:
-        return delay_before(rules, made + 1, draw) if failure.after is None else failure.after
-    if failure.names and not _retried(rules, failure.names):
+    if failure.retry_requested:
+        return delay_before(settings, made + 1, draw) if failure.after is None else failure.after
+    if failure.names and not _retried(settings, failure.names):
         return None
-    return delay_before(rules, made + 1, draw)
+    return delay_before(settings, made + 1, draw)
 
 
-def _retried(rules: RetryRules, names: Sequence[str]) -> bool:
-    if any(name in rules.never_retry for name in names):
+def _retried(settings: RetrySettings, names: Sequence[str]) -> bool:
+    if any(name in settings.never_retry for name in names):
         return False
-    return not rules.retry_on or any(name in rules.retry_on for name in names)
+    return not settings.retry_on or any(name in settings.retry_on for name in names)

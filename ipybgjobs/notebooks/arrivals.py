@@ -6,7 +6,7 @@ For a kernel with other message ids it reports none, since it can't know.
 from typing import Any
 
 
-class Arrivals:
+class MessageCounter:
     """Counts the messages that have arrived from a kernel."""
 
     def __init__(self) -> None:

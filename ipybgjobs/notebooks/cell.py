@@ -57,4 +57,4 @@ class Cell:
         missing = [name for name in names if name not in namespace]
         if missing:
             raise NameError(f"--out asks for {', '.join(missing)}, which the cell did not set.")
-        return current_job.Unshown({name: namespace[name] for name in names})
+        return current_job.HiddenResult({name: namespace[name] for name in names})

@@ -1,6 +1,6 @@
 """Run the cells of a notebook in its own kernel, using nbclient; the kernel ends with it, whatever happens.
 
-Outputs of cells go to an `Echo` and to a `Draft` as they arrive; only this module decides what happens next.
+Outputs of cells go to a `MessageForwarder` and to an `OutputNotebook` as they arrive; only this module decides what happens next.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from ..model import redaction
 from ..state import current_job
 from . import document, resuming, transport
 from .document import CodeCell
-from .forwarding import Echo, without_colours
-from .listening import Listener
-from .output_file import Draft
+from .forwarding import MessageForwarder, without_colours
+from .listening import ForwardingClient
+from .output_file import OutputNotebook
 
 #: Seconds that a cell has to end after it is interrupted; the job's own grace may be shorter.
 _AFTER_INTERRUPT = 5.0
@@ -41,20 +41,20 @@ class Execution:
         The notebook to run; its cells receive the outputs.
     path : str
         The input; its folder is the kernel's working directory.
-    draft : Draft
+    output : OutputNotebook
         Writes the output file.
-    echo : Echo
+    forwarder : MessageForwarder
         Also receives the cells' outputs.
     kernel : str
         The name of the kernel.
     """
 
-    def __init__(self, notebook: Any, path: str, draft: Draft, echo: Echo, kernel: str) -> None:
+    def __init__(self, notebook: Any, path: str, output: OutputNotebook, forwarder: MessageForwarder, kernel: str) -> None:
         self._path = path
-        self._draft = draft
-        self._echo = echo
+        self._output = output
+        self._forwarder = forwarder
         self._kernel = kernel
-        self._client = Listener(notebook, echo, draft)
+        self._client = ForwardingClient(notebook, forwarder, output)
         self._managers: list[AsyncKernelManager] = []  # the last one is in use
         self._aside = tempfile.TemporaryFile(dir=_folder_of_job())  # noqa: SIM115 - closed in `_stop`
 
@@ -73,13 +73,13 @@ class Execution:
         skipped = {cell.place for cell in finished}
         gentle = False
         try:
-            self._draft.write()
+            self._output.write()
             await self._start()
             for cell in cells:
                 _report(cell, cells)
                 if cell.place not in skipped and not await self._run(cell, len(cells)):
                     break
-                self._draft.write_if_possible()
+                self._output.write_if_possible()
             else:
                 _report(None, cells)
             await self._client.finish()
@@ -88,8 +88,8 @@ class Execution:
         finally:
             await self._stop(gentle=gentle)
             if not gentle:
-                self._draft.write_if_possible()
-        self._draft.write()
+                self._output.write_if_possible()
+        self._output.write()
 
     async def _start(self) -> None:
         """Start the kernel; retry if another process has taken one of its ports."""
@@ -99,11 +99,11 @@ class Execution:
                 await self._start_by(manager)
             except (OSError, RuntimeError, ValueError) as error:
                 failure = error
-                if not transport.has_lost_a_port(f"{error}\n{self._said_aside()}"):
+                if not transport.has_lost_a_port(f"{error}\n{self._kernel_stderr()}"):
                     break
             else:
                 return
-        self._echo.say(self._said_aside())
+        self._forwarder.write(self._kernel_stderr())
         reason = redaction.one_line(str(failure))
         raise KernelDied(f"the kernel {self._kernel} of {self._path} did not start: {reason}") from failure
 
@@ -115,7 +115,7 @@ class Execution:
 
     async def _run(self, cell: CodeCell, total: int) -> bool:
         """Run one cell; return whether the next may run too."""
-        self._echo.begin()
+        self._forwarder.begin()
         task = asyncio.ensure_future(self._client.run_cell(cell))
         try:
             await asyncio.shield(task)
@@ -133,29 +133,28 @@ class Execution:
             name, said = _named(cell, error)
             raise CellFailed(_where(cell, total), name, said) from RemoteTraceback(_traceback(cell, error.traceback))
         except DeadKernelError:
-            self._echo.say(self._said_aside())
-            raise KernelDied(
-                f"the kernel died in {_where(cell, total)}{await self._how()}; the output so far is saved in {self._draft.path}"
-            ) from None
+            self._forwarder.write(self._kernel_stderr())
+            saved = f"the output so far is saved in {self._output.path}"
+            raise KernelDied(f"the kernel died in {_where(cell, total)}{await self._exit_reason()}; {saved}") from None
         resuming.mark(cell.cell, "succeeded")
         return True
 
     async def _interrupt(self, task: "asyncio.Future[Any]") -> None:
         """Interrupt the cell, like Jupyter's button, because the job is being ended, and collect its last outputs."""
-        self._draft.write_if_possible()
+        self._output.write_if_possible()
         with contextlib.suppress(Exception):
             await self._managers[-1].interrupt_kernel()
         await asyncio.wait({task}, timeout=_AFTER_INTERRUPT)
         if task.done() and not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it
 
-    def _said_aside(self) -> str:
+    def _kernel_stderr(self) -> str:
         """Return the end of the kernel's standard error, for example where it crashed."""
         size = self._aside.seek(0, os.SEEK_END)
         self._aside.seek(max(0, size - _LONGEST_ASIDE))
         return self._aside.read().decode(errors="backslashreplace")
 
-    async def _how(self) -> str:
+    async def _exit_reason(self) -> str:
         """Return how the kernel's process ended, if that is known."""
         provisioner = self._managers[-1].provisioner
         code = None if provisioner is None else await provisioner.poll()
@@ -216,7 +215,7 @@ def _traceback(cell: CodeCell, otherwise: str) -> str:
     return without_colours([otherwise] if shown is None else shown["traceback"])
 
 
-def prepare(notebook: Any) -> list[CodeCell]:
+def clear_outputs(notebook: Any) -> list[CodeCell]:
     """Remove the traces of an earlier run from a notebook's cells; return the cells to run."""
     for cell in notebook.cells:
         resuming.mark(cell, None)

@@ -5,13 +5,13 @@ import sys
 from typing import Any
 
 from ..state import current_job, replay
-from ..worker.descriptions import Told
+from ..worker.descriptions import ErrorText
 from ..worker.displays import Outputs
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class Echo:
+class MessageForwarder:
     """Forwards a kernel's messages of the Jupyter messaging protocol."""
 
     def __init__(self) -> None:
@@ -23,12 +23,12 @@ class Echo:
         if self._outputs is not None:
             self._outputs.begin()
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Print a text."""
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def take(self, message: dict[str, Any], *, errors: bool, late: bool = False) -> None:
+    def forward(self, message: dict[str, Any], *, errors: bool, late: bool = False) -> None:
         """Forward the content of a message.
 
         Parameters
@@ -42,7 +42,7 @@ class Echo:
         """
         kind, content = message["msg_type"], message["content"]
         if kind == "stream":
-            self.say(content["text"])
+            self.write(content["text"])
         elif kind in ("display_data", "execute_result", "update_display_data"):
             self._display(content, update=kind == "update_display_data")
         elif kind == "clear_output" and self._outputs is not None and not late:
@@ -59,9 +59,9 @@ class Echo:
 
     def _error(self, content: dict[str, Any]) -> None:
         began = 0 if self._outputs is None else self._outputs.offset()
-        self.say(without_colours(content["traceback"]) + "\n")
+        self.write(without_colours(content["traceback"]) + "\n")
         if self._outputs is not None:
-            told = Told(content["ename"], content["evalue"], "".join(f"{line}\n" for line in content["traceback"]))
+            told = ErrorText(content["ename"], content["evalue"], "".join(f"{line}\n" for line in content["traceback"]))
             self._outputs.error(told, began)
 
 

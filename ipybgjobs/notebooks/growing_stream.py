@@ -6,7 +6,7 @@ It changes the last output of one cell, and never decides what belongs to it.
 from typing import Any
 
 
-class Growing:
+class StreamBuffer:
     """The stream output to which text was last added."""
 
     def __init__(self) -> None:
@@ -17,14 +17,14 @@ class Growing:
     def add(self, output: Any, text: str) -> None:
         """Add text to an output; it appears there after `settle`."""
         if output is not self._output:
-            self.settle()
+            self.flush()
             self._output = output
         self._pieces.append(text)
         self._size += len(text)
         if self._size > len(output["text"]):  # so that each character is copied only a few times in total
-            self.settle()
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Write all added text to the output."""
         if self._output is not None:
             self._output["text"] += "".join(self._pieces)

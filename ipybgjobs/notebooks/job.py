@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InvalidParameters
 from ..model import redaction
-from ..model.path_with_content import Enclosed
+from ..model.path_with_content import PathWithContent
 from ..state import current_job
 from . import destination, document
 
@@ -71,16 +71,16 @@ class Notebook:
         if job is not None:
             _do_without_grammar()
         from . import execution, kernels, resuming
-        from .forwarding import Echo
-        from .output_file import Draft
+        from .forwarding import MessageForwarder
+        from .output_file import OutputNotebook
 
-        if not isinstance(path, Enclosed):  # called, not submitted
+        if not isinstance(path, PathWithContent):  # called, not submitted
             given = {"path": path, "parameters": parameters, "output": output, "resume": resume, "kernel": kernel}
             return await self.run(**self.on_submit("run", given))
-        echo = Echo()
+        forwarder = MessageForwarder()
         notebook = document.parse(path.content)
         shown = _put(notebook, parameters or {})
-        cells = execution.prepare(notebook)
+        cells = execution.clear_outputs(notebook)
         name = kernels.name_for(notebook, path, kernel)
         if kernel is not None:
             kernels.note(notebook, name)
@@ -89,16 +89,16 @@ class Notebook:
         notebook.metadata[document.METADATA] = {"input": str(path), "job": uid}
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
-            echo.say(f"[{len(finished)} of {len(cells)} cells already succeeded in {target} and are skipped]\n")
+            forwarder.write(f"[{len(finished)} of {len(cells)} cells already succeeded in {target} and are skipped]\n")
 
         def evade() -> str:
             own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
-            echo.say(f"[{target} was replaced by another file: this notebook's output continues in {own}]\n")
+            forwarder.write(f"[{target} was replaced by another file: this notebook's output continues in {own}]\n")
             return own
 
-        draft = Draft(notebook, target, shown, evade)
-        await execution.Execution(notebook, path, draft, echo, name).run(cells, finished)
-        return draft.path
+        output_notebook = OutputNotebook(notebook, target, shown, evade)
+        await execution.Execution(notebook, path, output_notebook, forwarder, name).run(cells, finished)
+        return output_notebook.path
 
     @classmethod
     def on_submit(cls, method: str, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - there is only one method
@@ -114,10 +114,10 @@ class Notebook:
         path = os.path.realpath(os.path.expanduser(params["path"]))
         content = document.load(path)
         notebook = document.parse(content)
-        language = kernels.find(notebook, path, params.get("kernel")).language
+        language = kernels.find_kernelspec(notebook, path, params.get("kernel")).language
         given = _fitted(notebook, path, language, params.get("parameters") or {})
         output = destination.resolved(params.get("output"), path)
-        return {**params, "path": Enclosed(path, content), "output": output} | ({"parameters": given} if given else {})
+        return {**params, "path": PathWithContent(path, content), "output": output} | ({"parameters": given} if given else {})
 
 
 def _do_without_grammar() -> None:
@@ -139,8 +139,8 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
                 f"{path} is written in {language or 'an unknown language'}: only Python notebooks take parameters."
             )
         return {}
-    shape = signature.of_notebook(notebook, path)
-    if shape is None:
+    expected = signature.signature_of(notebook, path)
+    if expected is None:
         if given:
             name = next(iter(given))
             raise InvalidParameters(
@@ -149,7 +149,7 @@ def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -
         return {}
     if not given and document.tagged(notebook, document.INJECTED) is not None:
         return {}  # it already has parameters, from an earlier run
-    found = binding.bind(shape, given, redaction.secret_names(given, redaction.SECRET_NAMES))
+    found = binding.bind(expected, given, redaction.secret_names(given, redaction.SECRET_NAMES))
     injection.source(found)  # refuses values that can't be written
     return found
 

@@ -56,7 +56,7 @@ def name_for(notebook: Any, path: str, kernel: str | None = None) -> str:
     return str(NATIVE_KERNEL_NAME)
 
 
-def find(notebook: Any, path: str, kernel: str | None = None) -> KernelSpec:
+def find_kernelspec(notebook: Any, path: str, kernel: str | None = None) -> KernelSpec:
     """Return the specification of a notebook's kernel.
 
     Raises

@@ -13,11 +13,11 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import v4
 
 from ..state import current_job
-from .arrivals import Arrivals
+from .arrivals import MessageCounter
 from .document import CodeCell
-from .forwarding import Echo
-from .growing_stream import Growing
-from .output_file import Draft
+from .forwarding import MessageForwarder
+from .growing_stream import StreamBuffer
+from .output_file import OutputNotebook
 from .output_limits import Bounds
 from .pacing import Pacing
 
@@ -38,25 +38,25 @@ _LOOK = 0.5
 _SHOWS = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 
-class Listener(NotebookClient):
+class ForwardingClient(NotebookClient):
     """Runs cells in a kernel, and forwards their outputs.
 
     Parameters
     ----------
     notebook : NotebookNode
         The notebook, whose cells receive their outputs.
-    echo : Echo
+    forwarder : MessageForwarder
         Also receives the outputs.
-    draft : Draft
+    output_notebook : OutputNotebook
         Writes the notebook.
     """
 
-    def __init__(self, notebook: Any, echo: Echo, draft: Draft) -> None:
+    def __init__(self, notebook: Any, forwarder: MessageForwarder, output_notebook: OutputNotebook) -> None:
         super().__init__(notebook, startup_timeout=_STARTUP, timeout=None)
-        self._echo = echo
-        self._draft = draft
-        self._arrivals = Arrivals()
-        self._growing = Growing()
+        self._forwarder = forwarder
+        self._output = output_notebook
+        self._message_counter = MessageCounter()
+        self._stream_buffer = StreamBuffer()
         self._bounds = Bounds(current_job.most_output())
         self._pacing = Pacing()
         self._keeps_all = False  # whether the kernel drops nothing, so that a missing number was never sent
@@ -111,7 +111,7 @@ class Listener(NotebookClient):
         try:
             await self.async_execute_cell(cell.cell, cell.place, execution_count=cell.number)
         finally:
-            self._growing.settle()
+            self._stream_buffer.flush()
         if cell.place not in self._complete:
             self._say_missing(f"The last messages of cell {cell.number} did not arrive within {_SILENCE:g} s", cell.cell)
 
@@ -119,11 +119,11 @@ class Listener(NotebookClient):
         """Collect outputs of tasks and threads since the last cell's end, and report missing messages of the whole run."""
         client: Any = self.kc
         answered = await self._has_listened(client.kernel_info())
-        self._growing.settle()
+        self._stream_buffer.flush()
         if not answered:
             return
-        self._arrivals.note_reply()
-        count = 0 if self._keeps_all else self._arrivals.missing()
+        self._message_counter.note_reply()
+        count = 0 if self._keeps_all else self._message_counter.missing()
         if count:
             last = next((owner for owner, _ in reversed(self._owners.values())), None)
             self._say_missing(f"{count} messages of the kernel did not arrive", last)
@@ -143,7 +143,7 @@ class Listener(NotebookClient):
 
     def _say_missing(self, what: str, cell: Any) -> None:
         text = f"[{what}: the output shown is incomplete]\n"
-        self._echo.say(text)
+        self._forwarder.write(text)
         if cell is not None:
             cell.outputs.append(v4.new_output("stream", name="stderr", text=text))
 
@@ -151,7 +151,7 @@ class Listener(NotebookClient):
         """Listen until a cell has ended; outputs of earlier cells that arrive meanwhile go to those."""
         self._owners[parent_msg_id] = cell, cell_index
         await self._listen(parent_msg_id)
-        self._arrivals.note_reply()
+        self._message_counter.note_reply()
         self._complete.add(cell_index)
 
     async def _async_poll_for_reply(
@@ -181,9 +181,9 @@ class Listener(NotebookClient):
             message = await client.iopub_channel.get_msg(timeout=None)
             self._heard += 1
             parent = message["parent_header"].get("msg_id")
-            if self._arrivals.begun or parent in self._owners:  # messages before the first cell have their own replies
-                self._arrivals.note(message)
-                self._pacing.note(self._arrivals.newest)
+            if self._message_counter.begun or parent in self._owners:  # messages before the first cell have their own replies
+                self._message_counter.note(message)
+                self._pacing.note(self._message_counter.newest)
             if parent in self._owners:
                 self._take(message, *self._owners[parent])
             if parent == request and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
@@ -200,19 +200,21 @@ class Listener(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Forward a message, and record it in the notebook."""
-        self._echo.take(msg, errors="raises-exception" in cell.metadata.get("tags", []), late=cell_index in self._complete)
+        self._forwarder.forward(
+            msg, errors="raises-exception" in cell.metadata.get("tags", []), late=cell_index in self._complete
+        )
         try:
             return super().process_message(msg, cell, cell_index)
         finally:
             if msg["msg_type"] in _SHOWS and self._bounds.add(msg["content"]):
                 self._keep_within_bounds()
-            if self._draft.is_due():
-                self._growing.settle()
-                self._draft.write_if_due()
+            if self._output.is_due():
+                self._stream_buffer.flush()
+                self._output.write_if_due()
 
     def _keep_within_bounds(self) -> None:
         """Shorten the cells' outputs, and update the positions of displays with an id."""
-        self._growing.settle()
+        self._stream_buffer.flush()
         moved = self._bounds.shorten({place: cell.outputs for cell, place in self._owners.values()})
         for by_cell in self._display_id_map.values():
             for place in by_cell.keys() & moved.keys():
@@ -229,15 +231,15 @@ class Listener(NotebookClient):
             and (last["output_type"], last.get("name")) == ("stream", content["name"])
             and not self.output_hook_stack[msg["parent_header"].get("msg_id")]
         ):
-            self._growing.add(last, content["text"])
+            self._stream_buffer.add(last, content["text"])
             return last
-        self._growing.settle()
+        self._stream_buffer.flush()
         return super().output(outs, msg, display_id, cell_index)
 
     def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
         """Record a widget; for a figure that only a page can draw, print a note, since it is not saved."""
         if msg["msg_type"] == "comm_open" and msg["content"].get("target_name") == "matplotlib":
-            self._echo.say(
+            self._forwarder.write(
                 "[A figure of matplotlib's nbAgg backend (%matplotlib notebook) needs an open page and is not saved: "
                 "use %matplotlib inline in notebooks that run as jobs.]\n"
             )

@@ -20,7 +20,7 @@ _INTERVAL = 2.0
 _SHARE = 0.1
 
 
-class Draft:
+class OutputNotebook:
     """The growing output.
 
     Parameters
@@ -94,18 +94,18 @@ class Draft:
             private_file.write_whole(
                 self.path, serialization.pieces(self._notebook), mode=0o666
             )  # deviations from the format are reported at submit
-            self._left = self._look()
+            self._left = self._file_status()
         finally:
             self._put(sources)
 
     def _is_another_s(self) -> bool:
         """Return whether another job or a user has put a file there since this one was written."""
-        there = self._look()
+        there = self._file_status()
         if not self._left or not there or there == self._left:
             return False
         return document.author(self.path) != str(self._notebook.metadata[document.METADATA]["job"] or "")
 
-    def _look(self) -> tuple[int, ...]:
+    def _file_status(self) -> tuple[int, ...]:
         try:
             found = os.stat(self.path)
         except OSError:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InvalidParameters
 from ..model import redaction
-from ..targets.binding import Shape, Slot
+from ..targets.binding import Parameter, Signature
 from . import document
 
 #: Names that an annotation can use, whatever the notebook imports them as.
@@ -37,7 +37,7 @@ _LONGEST_WITH_MAGICS = 20_000
 _LONGEST_REASON = 200
 
 
-def of_notebook(notebook: Any, path: str) -> Shape | None:
+def signature_of(notebook: Any, path: str) -> Signature | None:
     """Return the parameters that a notebook takes; None if it has no cell tagged ``parameters``.
 
     Raises
@@ -48,8 +48,8 @@ def of_notebook(notebook: Any, path: str) -> Shape | None:
     index = document.tagged(notebook, document.PARAMETERS)
     if index is None:
         return None
-    slots = {slot.name: slot for slot in _slots(_tree(notebook.cells[index].source, path))}
-    return Shape(os.path.basename(path), tuple(slots.values()), open=False, within="parameters")
+    parameters = {parameter.name: parameter for parameter in _parameters(_tree(notebook.cells[index].source, path))}
+    return Signature(os.path.basename(path), tuple(parameters.values()), takes_any_name=False, within="parameters")
 
 
 def _tree(source: str, path: str) -> ast.Module:
@@ -78,19 +78,19 @@ def _parsed(source: str) -> ast.Module:
         raise ValueError("it is too deeply nested") from None
 
 
-def _slots(tree: ast.Module) -> Iterator[Slot]:
+def _parameters(tree: ast.Module) -> Iterator[Parameter]:
     for statement in tree.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             annotation = _annotation(statement.annotation)
-            yield Slot(statement.target.id, annotation, required=statement.value is None, positional=False)
+            yield Parameter(statement.target.id, annotation, required=statement.value is None, positional=False)
         elif isinstance(statement, ast.Assign):
             for target in statement.targets:
                 yield from _assigned(target, statement.value)
 
 
-def _assigned(target: ast.expr, value: ast.expr) -> Iterator[Slot]:
+def _assigned(target: ast.expr, value: ast.expr) -> Iterator[Parameter]:
     if isinstance(target, ast.Name):
-        yield Slot(target.id, _like(value), required=False, positional=False)
+        yield Parameter(target.id, _like(value), required=False, positional=False)
     elif isinstance(target, (ast.Tuple, ast.List)):
         values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
         for number, each in enumerate(target.elts):

@@ -11,7 +11,7 @@ MOST = 16
 _IDLE = 5.0
 
 
-class Answers:
+class BackgroundTasks:
     """The threads of one panel; there are none while nothing is requested, and they never keep the process from exiting."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Answers:
         self._given = threading.Condition()
         self._threads = self._free = 0
 
-    def give(self, do: Callable[[], None]) -> None:
+    def submit(self, do: Callable[[], None]) -> None:
         """Call a function as soon as a thread is free."""
         with self._given:
             self._waiting.append(do)

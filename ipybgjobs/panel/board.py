@@ -22,7 +22,7 @@ _NO_LIMIT = 1 << 62
 
 def first(database: Database, limit: int) -> dict[str, Any]:
     """Return the newest rows and those of running jobs, with everything that a panel needs to show them."""
-    since = log_of_changes.moment(database)
+    since = log_of_changes.newest_change(database)
     rows = _rows(log_of_changes.newest(database, _NO_LIMIT, limit))
     oldest = rows[-1][0] if rows else 0
     running = [each.job_id for each in log_of_changes.running(database) if each.job_id < oldest]
@@ -34,7 +34,7 @@ def first(database: Database, limit: int) -> dict[str, Any]:
         "have": len(rows),
         "whole": len(rows) >= min(count, MOST),
         "count": count,
-        **surroundings(database),
+        **queue_status(database),
     }
 
 
@@ -45,7 +45,7 @@ def older(database: Database, before: int, limit: int) -> list[list[Any]]:
 
 def changes(database: Database, since: int) -> dict[str, Any] | None:
     """Return what changed since a given change; None if that is too long ago, or if there is too much."""
-    until = log_of_changes.moment(database)
+    until = log_of_changes.newest_change(database)
     ids = log_of_changes.changed(database, since)
     if ids is None:
         return None
@@ -59,7 +59,7 @@ def one(database: Database, job_id: int) -> list[list[Any]]:
     return _rows(log_of_changes.jobs(database, [job_id]))
 
 
-def surroundings(database: Database) -> dict[str, Any]:
+def queue_status(database: Database) -> dict[str, Any]:
     """Return the data that concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
     here = place.here()
     held = (
@@ -68,6 +68,6 @@ def surroundings(database: Database) -> dict[str, Any]:
     return {"paused": queries.paused(database), "notice": "; ".join(held.lines()) or None if held else None}
 
 
-def _rows(seen: list[log_of_changes.Seen]) -> list[list[Any]]:
+def _rows(jobs: list[log_of_changes.JobWithMemory]) -> list[list[Any]]:
     here = place.here()
-    return [row(each, here) for each in seen]
+    return [row(each, here) for each in jobs]

@@ -13,7 +13,7 @@ from ..store import changes, queries
 from ..system import shield
 
 
-@shield.told
+@shield.explains_interrupts
 def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any]) -> str:
     """Carry out a button's command, and return its result as a sentence once it is done.
 
@@ -41,12 +41,14 @@ def run(client: Client, folder: StateFolder, verb: str, message: dict[str, Any])
     ids = message.get("jobs")
     if not isinstance(ids, list) or not ids or not all(type(each) is int for each in ids):
         raise InvalidRequest(f"{verb} needs jobs: pass their ids as a list.")
-    jobs = JobList(find(client, folder, each) for each in ids) if len(ids) == 1 else _those_that_are_there(client, folder, ids)
+    jobs = (
+        JobList(find_job(client, folder, each) for each in ids) if len(ids) == 1 else _those_that_are_there(client, folder, ids)
+    )
     gone = len(ids) - len(jobs)
     return _OF_JOBS[verb](jobs, message) + (f"; {gone} had been removed" if gone else "")
 
 
-def find(client: Client, folder: StateFolder, job_id: int) -> Job:
+def find_job(client: Client, folder: StateFolder, job_id: int) -> Job:
     """Return a job of the store that a panel shows, even if new jobs now go to another store.
 
     Raises

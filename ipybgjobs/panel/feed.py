@@ -20,7 +20,7 @@ from ..state.folder import StateFolder
 from ..store import changes
 from ..store.database import Database
 from ..system import shield
-from ..system.watch import Notice
+from ..system.watch import FolderWatch
 from . import board, rows
 
 #: Shortest interval between two messages; between two checks of progress; and between two checks while nothing runs; in seconds.
@@ -32,10 +32,10 @@ _LOG = logging.getLogger(__name__)
 _COMMIT = (0.003, 0.03, 0.3)
 
 
-class Listener(Protocol):
+class FeedSubscriber(Protocol):
     """A display of jobs."""
 
-    def turn(self, delta: dict[str, Any] | None) -> float | None:
+    def take_changes(self, delta: dict[str, Any] | None) -> float | None:
         """Take the changes, None if there are none; return the longest pause in seconds, None to stop listening."""
 
 
@@ -54,75 +54,75 @@ class Feed:
         self._folder = folder
         self._open = open_database
         self._lock = threading.Lock()
-        self._listeners: dict[Listener, int] = {}  # each with the number of its last `add`
+        self._subscribers: dict[FeedSubscriber, int] = {}  # each with the number of its last `add`
         self._added = itertools.count()
         self._thread: threading.Thread | None = None
-        self._look: _Look | None = None
+        self._tracker: _ChangeTracker | None = None
 
-    def around(self) -> dict[str, Any]:
+    def queue_status(self) -> dict[str, Any]:
         """Return the last sent data that concerns all jobs, the base for sending its changes; empty if none was sent yet."""
-        look = self._look
-        return {} if look is None else look.around
+        tracker = self._tracker
+        return {} if tracker is None else tracker.around
 
-    def add(self, listener: Listener) -> None:
+    def add(self, subscriber: FeedSubscriber) -> None:
         """Send changes to a listener from now on."""
-        shield.run(lambda: self._add(listener))
+        shield.run(lambda: self._add(subscriber))
 
-    def _add(self, listener: Listener) -> None:
+    def _add(self, subscriber: FeedSubscriber) -> None:
         with self._lock:
-            self._listeners[listener] = next(self._added)
+            self._subscribers[subscriber] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                look = self._look = _Look(self._folder, self._open)  # changes from now on are sent
-                self._thread = threading.Thread(target=self._run, args=(look,), name="ipybgjobs-panel", daemon=True)
+                tracker = self._tracker = _ChangeTracker(self._folder, self._open)  # changes from now on are sent
+                self._thread = threading.Thread(target=self._run, args=(tracker,), name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
-    def remove(self, listener: Listener) -> None:
+    def remove(self, subscriber: FeedSubscriber) -> None:
         """Stop sending changes to a listener."""
-        shield.run(lambda: self._drop(listener))
+        shield.run(lambda: self._drop(subscriber))
 
-    def _drop(self, listener: Listener) -> None:
+    def _drop(self, subscriber: FeedSubscriber) -> None:
         with self._lock:
-            self._listeners.pop(listener, None)
+            self._subscribers.pop(subscriber, None)
 
-    def _run(self, look: "_Look") -> None:
+    def _run(self, tracker: "_ChangeTracker") -> None:
         soon: Iterator[float] = iter(())
-        with contextlib.closing(Notice(self._folder.path)) as notice:
+        with contextlib.closing(FolderWatch(self._folder.path)) as notice:
             while True:
-                delta = look.again()
+                delta = tracker.poll()
                 pause = self._tell(delta)
                 if pause is None:
                     return
-                look.see_to_supervisor()
+                tracker.ensure_supervisor()
                 if delta is not None:
                     time.sleep(SHORTEST)  # changes in the meantime are sent together
-                if notice.wait(next(soon, min(pause, RUNNING if look.running else IDLE))):
+                if notice.wait(next(soon, min(pause, RUNNING if tracker.running else IDLE))):
                     soon = iter(_COMMIT)
 
     def _tell(self, delta: dict[str, Any] | None) -> float | None:
         """Send changes to all listeners; return the shortest pause that one wants, None if none is left."""
         with self._lock:
-            told = dict(self._listeners)
-        pauses = {listener: _turn(listener, delta) for listener in told}
+            told = dict(self._subscribers)
+        pauses = {subscriber: _notify(subscriber, delta) for subscriber in told}
         with self._lock:
-            for listener, added in told.items():
-                if pauses[listener] is None and self._listeners.get(listener) == added:  # not added again in the meantime
-                    del self._listeners[listener]
-            if not self._listeners:
+            for subscriber, added in told.items():
+                if pauses[subscriber] is None and self._subscribers.get(subscriber) == added:  # not added again in the meantime
+                    del self._subscribers[subscriber]
+            if not self._subscribers:
                 self._thread = None
                 return None
         return min((pause for pause in pauses.values() if pause is not None), default=SHORTEST)
 
 
-def _turn(listener: Listener, delta: dict[str, Any] | None) -> float | None:
+def _notify(subscriber: FeedSubscriber, delta: dict[str, Any] | None) -> float | None:
     """Send changes to one listener; its errors do not affect others."""
     try:
-        return listener.turn(delta)
+        return subscriber.take_changes(delta)
     except Exception:
         _LOG.exception("A panel could not be notified of a change.")
         return IDLE
 
 
-class _Look:
+class _ChangeTracker:
     """The state at the last check, to find what is new."""
 
     def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
@@ -132,13 +132,13 @@ class _Look:
         self._version: tuple[Database, int, str | None] | None = None
         self._presence = Presence()
         self._seen: tuple[float, str | None] = (0.0, None)  # when trouble was last checked for, and what was found
-        self._since = changes.moment(self._database)
+        self._since = changes.newest_change(self._database)
         self.around: dict[str, Any] = {}
         self._said: dict[str, int] = {}  # by attempt folder: when it reported its progress
         self._troubled = False
-        self.running: list[changes.Running] = []
+        self.running: list[changes.RunningAttempt] = []
 
-    def again(self) -> dict[str, Any] | None:
+    def poll(self) -> dict[str, Any] | None:
         """Return what changed since the last check; None if nothing did."""
         try:
             found = {**self._changes(), **self._progress()}
@@ -159,11 +159,11 @@ class _Look:
         changed = board.changes(database, self._since) if database is self._database else None
         if changed is None:  # too long ago, or the store was replaced
             self._database = database
-            self._since, found = changes.moment(database), {"lost": True}
+            self._since, found = changes.newest_change(database), {"lost": True}
         elif changed["seq"] != self._since:
             self._since, found = changed["seq"], changed
         self.running = changes.running(database)
-        around = board.surroundings(database)
+        around = board.queue_status(database)
         new = {key: value for key, value in around.items() if value != self.around.get(key)}
         self.around = around
         return found | new
@@ -174,10 +174,10 @@ class _Look:
             self._seen = time.monotonic(), supervision.trouble(self._folder)
         return self._seen[1]
 
-    def see_to_supervisor(self) -> None:
+    def ensure_supervisor(self) -> None:
         """Make sure that a supervisor runs if there is work."""
         with contextlib.suppress(BackgroundJobError):  # the store can't be read: retried
-            self._presence.see_to(self._folder, self._open)
+            self._presence.ensure_supervisor(self._folder, self._open)
 
     def _progress(self) -> dict[str, Any]:
         there = {each.folder for each in self.running}
@@ -185,7 +185,7 @@ class _Look:
         found = [far for each in self.running if (far := self._new_progress(each)) is not None]
         return {"progress": found} if found else {}
 
-    def _new_progress(self, one: changes.Running) -> list[Any] | None:
+    def _new_progress(self, one: changes.RunningAttempt) -> list[Any] | None:
         folder = self._folder.attempt(one.folder)
         try:
             at = os.stat(f"{folder}/{attempt.PROGRESS}").st_mtime_ns

@@ -38,7 +38,7 @@ def text(limit: int, submit: str) -> str:
 
 def _held(database: Database, folder: StateFolder) -> list[str]:
     """Return what keeps this place's jobs from continuing, if there are any, and make sure that a supervisor runs."""
-    client().see_to(folder)
+    client().ensure_supervisor(folder)
     return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
 
 

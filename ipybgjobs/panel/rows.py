@@ -5,7 +5,7 @@ from typing import Any
 from ..model.redaction import cut, one_line
 from ..state import progress as progress_of
 from ..state.progress import Progress
-from ..store.changes import Seen
+from ..store.changes import JobWithMemory
 
 #: The columns of a row, in order; ``web/jobs.js`` reads them in the same order.
 COLUMNS = (
@@ -32,12 +32,12 @@ COLUMNS = (
 _LONGEST = 160
 
 
-def row(seen: Seen, here: str) -> list[Any]:
+def row(seen: JobWithMemory, here: str) -> list[Any]:
     """Return a row, without empty values at its end.
 
     Parameters
     ----------
-    seen : Seen
+    seen : JobWithMemory
         The job.
     here : str
         This place; an unfinished job of another place carries the name of its host.
@@ -58,9 +58,9 @@ def row(seen: Seen, here: str) -> list[Any]:
         job.attempt,
         job.allowed_attempts,
         seen.peak_memory,
-        None if job.standing_error in (None, job.state.value) else cut(job.standing_error or "", _LONGEST),
+        None if job.current_error in (None, job.state.value) else cut(job.current_error or "", _LONGEST),
         job.group_id,
-        job.blockers or None,
+        job.pending_dependencies or None,
         elsewhere,
     ]
     while values[-1] is None:

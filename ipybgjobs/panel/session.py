@@ -15,7 +15,7 @@ from ..errors import BackgroundJobError
 from ..state.folder import StateFolder
 from ..store.database import Database
 from . import board, commands, details
-from .answers import Answers
+from .answers import BackgroundTasks
 from .feed import IDLE, SHORTEST, Feed, progress_now
 from .opened import OpenJobs
 
@@ -50,7 +50,7 @@ class Session:
         The only job that is shown, by a card.
     busy : callable
         Returns whether this process can't receive messages at the moment: then silence means nothing.
-    on_turn : callable
+    on_changes : callable
         Called in the feed's thread at each of its turns, with the changes that concern this panel; None if there are none.
     """
 
@@ -61,20 +61,20 @@ class Session:
         *,
         only: int | None = None,
         busy: Callable[[], bool] = lambda: False,
-        on_turn: Callable[[dict[str, Any] | None], None] = lambda _: None,
+        on_changes: Callable[[dict[str, Any] | None], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._send = send
         self._only = only
         self._busy = busy
-        self._on_turn = on_turn
+        self._on_changes = on_changes
         self._folder: StateFolder = client.folder()
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
         self._met: set[str] = set()  # every view so far
         self._heard_at: float | None = None  # by the wall clock
         self._opened = OpenJobs(self._job, send)
-        self._answers = Answers()
+        self._tasks = BackgroundTasks()
         self._talks = threading.Lock()  # data is sent in the order in which it is read
         self._transfers: dict[str, object] = {}  # by view: the newest transfer of all rows
 
@@ -93,14 +93,14 @@ class Session:
         return self._client.database(self._folder)
 
     def _job(self, job_id: int) -> Job:
-        return commands.find(self._client, self._folder, job_id)
+        return commands.find_job(self._client, self._folder, job_id)
 
     def _all(self, limit: int) -> dict[str, Any]:
         database = self._database()
         found = board.first(database, 0 if self._only else limit)
         if self._only is not None:
             found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
-        found |= self._feed().around()  # the store's current content may change back before the feed's next check
+        found |= self._feed().queue_status()  # the store's current content may change back before the feed's next check
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
 
     # -- messages from the panel ----------------------------------------------------------------------------------
@@ -156,7 +156,11 @@ class Session:
             if changes is None:
                 return False
             if appears or changes["rows"] or changes["gone"]:
-                around = board.surroundings(database) | self._feed().around() | {"progress": progress_now(self._folder, database)}
+                around = (
+                    board.queue_status(database)
+                    | self._feed().queue_status()
+                    | {"progress": progress_now(self._folder, database)}
+                )
                 delta = self._mine({"kind": "delta", "now": time.time(), "trouble": None, **changes, **around})
                 if delta is not None:
                     self._send({**delta, "view": view})
@@ -210,11 +214,11 @@ class Session:
             except (BackgroundJobError, OSError) as error:  # the store or the job is gone
                 self._send({"kind": "trouble", "text": str(error)})
 
-        self._answers.give(run)
+        self._tasks.submit(run)
 
     # -- messages to the panel ------------------------------------------------------------------------------------
 
-    def turn(self, delta: dict[str, Any] | None) -> float | None:
+    def take_changes(self, delta: dict[str, Any] | None) -> float | None:
         """Send changes; called by the feed's thread."""
         if not self._seen():
             return None
@@ -223,7 +227,7 @@ class Session:
             with self._talks:
                 self._send(mine)
             self._opened.changed(mine)
-        self._on_turn(mine)
+        self._on_changes(mine)
         self._opened.keep(self._wanted())
         return SHORTEST if self._opened.send() else IDLE
 

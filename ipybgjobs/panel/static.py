@@ -21,7 +21,7 @@ _REFRESH, _SOON = 30.0, 1.0
 Bundle = dict[str, str]
 
 
-class Static:
+class StaticView:
     """One static form; if it is shown in several places, it is refreshed in all of them.
 
     Parameters

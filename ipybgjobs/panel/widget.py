@@ -16,7 +16,7 @@ from IPython.display import publish_display_data
 from ..client import client as client_module
 from . import overview, web
 from .session import Session
-from .static import Bundle, Static
+from .static import Bundle, StaticView
 
 _LIVE = "application/vnd.jupyter.widget-view+json"
 
@@ -50,12 +50,16 @@ class Panel(anywidget.AnyWidget):
     fallback = traitlets.Unicode().tag(sync=True)  #: id of the static form, which is hidden while the panel is alive
 
     def __init__(self, job: int | None = None, *, make: Callable[[], Bundle] | None = None) -> None:
-        self._static = Static(make or _static_form(job))
+        self._static_view = StaticView(make or _static_form(job))
         session = Session(
-            client_module.client(), _sender(weakref.ref(self)), only=job, busy=_CELLS.is_one_running, on_turn=self._static.take
+            client_module.client(),
+            _sender(weakref.ref(self)),
+            only=job,
+            busy=_CELLS.is_one_running,
+            on_changes=self._static_view.take,
         )
         appear = super().__init__
-        session.begin(lambda first: appear(first=first, fallback=self._static.id))
+        session.begin(lambda first: appear(first=first, fallback=self._static_view.id))
         self._session = session
         self.on_msg(lambda _, content, __: session.receive(content))
         _free_of_cells(self)
@@ -63,9 +67,9 @@ class Panel(anywidget.AnyWidget):
     def show(self) -> None:
         """Display it: the static form, and in a kernel the live one below it."""
         if getattr(get_ipython(), "kernel", None) is None:
-            publish_display_data(self._static.make())
+            publish_display_data(self._static_view.make())
             return
-        self._static.publish()
+        self._static_view.publish()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         publish_display_data({_LIVE: view, "text/plain": ""})
 

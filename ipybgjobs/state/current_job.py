@@ -45,7 +45,7 @@ class CurrentJob(NamedTuple):
         return path
 
 
-class Unshown(NamedTuple):
+class HiddenResult(NamedTuple):
     """A result that is kept but not shown among the outputs."""
 
     value: dict[str, Any]  #: each is saved separately

@@ -11,23 +11,23 @@ from ..system import private_file
 from .folder import StateFolder
 
 
-def note(folder: StateFolder, text: str) -> None:
+def record(folder: StateFolder, text: str) -> None:
     """Note that the database is damaged, if the disk permits."""
     with contextlib.suppress(OSError):
-        private_file.write_json(folder.path, os.path.basename(folder.damage()), {"text": text, "file": _file(folder)})
+        private_file.write_json(folder.path, os.path.basename(folder.damage_file()), {"text": text, "file": _file(folder)})
 
 
-def forget(folder: StateFolder) -> None:
+def clear(folder: StateFolder) -> None:
     """Remove the note: the database was read, so it is sound."""
     with contextlib.suppress(OSError):
-        os.unlink(folder.damage())
+        os.unlink(folder.damage_file())
 
 
-def noted(folder: StateFolder) -> str | None:
+def read(folder: StateFolder) -> str | None:
     """Return the damage noted for the current database; None if there is none."""
-    if not os.path.exists(folder.damage()):
+    if not os.path.exists(folder.damage_file()):
         return None
-    found = private_file.read_json(folder.path, os.path.basename(folder.damage())) or {}
+    found = private_file.read_json(folder.path, os.path.basename(folder.damage_file())) or {}
     try:
         return str(found["text"]) if found.get("file") == _file(folder) else None
     except (OSError, KeyError):

@@ -34,7 +34,7 @@ _FIRST, _LAST = 2, 4
 _EMPTY = 100
 
 
-class Head(NamedTuple):
+class RecordHead(NamedTuple):
     """The part of a record that decides whether it still matters."""
 
     kind: str
@@ -47,7 +47,7 @@ class Head(NamedTuple):
     bytes: int = 0  #: likewise
 
 
-class Kept(NamedTuple):
+class KeptRecord(NamedTuple):
     """A record that stays."""
 
     place: int  #: its index; -1: a note
@@ -82,9 +82,9 @@ def _is_text(lines: Any) -> bool:
     return all(isinstance(line, str) for line in lines)
 
 
-def head(record: dict[str, Any], size: int) -> Head:
+def head(record: dict[str, Any], size: int) -> RecordHead:
     """Return the head of a record whose line takes `size` bytes."""
-    return Head(
+    return RecordHead(
         kind=record["kind"],
         size=size,
         offset=record["offset"],
@@ -96,12 +96,12 @@ def head(record: dict[str, Any], size: int) -> Head:
     )
 
 
-def kept(heads: list[Head], limit: int | None) -> list[Kept]:
+def kept(heads: list[RecordHead], limit: int | None) -> list[KeptRecord]:
     """Return the records that stay: those still shown, and above the limit only the first and the last of them.
 
     Parameters
     ----------
-    heads : list of Head
+    heads : list of RecordHead
         All of them, in order.
     limit : int or None
         Bytes.
@@ -110,7 +110,7 @@ def kept(heads: list[Head], limit: int | None) -> list[Kept]:
     return found if limit is None else _within(heads, found, limit)
 
 
-def _uncleared(heads: list[Head]) -> list[int]:
+def _uncleared(heads: list[RecordHead]) -> list[int]:
     """Return the records that have not been cleared, directly or by a pending clear."""
     shown: list[int] = []
     cell: list[int] = []  # since the last beginning of a cell
@@ -130,7 +130,7 @@ def _uncleared(heads: list[Head]) -> list[int]:
     return shown + cell
 
 
-def _with_last_looks(heads: list[Head], shown: list[int]) -> list[Kept]:
+def _with_last_looks(heads: list[RecordHead], shown: list[int]) -> list[KeptRecord]:
     """Return each display as last updated; of those with the same id, the last holds the content, and no update is left."""
     looks = {each.display_id: index for index, each in enumerate(heads) if each.display_id}
     last = {heads[index].display_id: index for index in shown if heads[index].kind == "display"}
@@ -140,28 +140,28 @@ def _with_last_looks(heads: list[Head], shown: list[int]) -> list[Kept]:
         if each.kind == "update":
             continue
         if each.kind != "display" or not each.display_id:
-            found.append(Kept(index))
+            found.append(KeptRecord(index))
         elif last[each.display_id] == index:
             look = looks[each.display_id]
-            found.append(Kept(index, None if look == index else look))
+            found.append(KeptRecord(index, None if look == index else look))
         else:
-            found.append(Kept(index, empty=True))
+            found.append(KeptRecord(index, empty=True))
     return found
 
 
-def _size(heads: list[Head], one: Kept) -> int:
+def _size(heads: list[RecordHead], one: KeptRecord) -> int:
     each = heads[one.place]
     if one.empty:
         return min(each.size, _EMPTY + len(each.display_id or ""))
     return each.size if one.look is None else heads[one.look].size
 
 
-def _stays(heads: list[Head], one: Kept) -> bool:
+def _stays(heads: list[RecordHead], one: KeptRecord) -> bool:
     """Return whether others need a record, and it is small: it begins or clears a cell."""
     return heads[one.place].kind in ("begin", "clear")
 
 
-def _within(heads: list[Head], found: list[Kept], limit: int) -> list[Kept]:
+def _within(heads: list[RecordHead], found: list[KeptRecord], limit: int) -> list[KeptRecord]:
     """Return the first and the last of too many records, with a note between them."""
     if sum(_size(heads, one) for one in found) <= limit:
         return found
@@ -179,7 +179,7 @@ def _within(heads: list[Head], found: list[Kept], limit: int) -> list[Kept]:
     return [*(one for one in found[:first] if one not in orphans), *staying, note, *tail]
 
 
-def _first(heads: list[Head], found: list[Kept], most: int) -> int:
+def _first(heads: list[RecordHead], found: list[KeptRecord], most: int) -> int:
     """Return how many of the first stay: up to the note of an earlier drop."""
     taken = 0
     for count, one in enumerate(found):
@@ -189,7 +189,7 @@ def _first(heads: list[Head], found: list[Kept], most: int) -> int:
     return len(found)
 
 
-def _last(heads: list[Head], found: list[Kept], most: int) -> int:
+def _last(heads: list[RecordHead], found: list[KeptRecord], most: int) -> int:
     """Return how many of the last stay: at least the newest."""
     taken = 0
     for count, one in enumerate(reversed(found)):
@@ -199,9 +199,9 @@ def _last(heads: list[Head], found: list[Kept], most: int) -> int:
     return len(found)
 
 
-def _note(heads: list[Head], gone: list[Kept]) -> Kept:
+def _note(heads: list[RecordHead], gone: list[KeptRecord]) -> KeptRecord:
     """Return a note of what was dropped, including what earlier notes say."""
     all_of_it = [heads[one.place] for one in gone]
     displays = sum(each.displays if each.kind == "dropped" else 1 for each in all_of_it)
     size = sum(each.bytes if each.kind == "dropped" else _size(heads, one) for one, each in zip(gone, all_of_it, strict=True))
-    return Kept(-1, displays=displays, bytes=size, offset=max((each.offset for each in all_of_it), default=0))
+    return KeptRecord(-1, displays=displays, bytes=size, offset=max((each.offset for each in all_of_it), default=0))

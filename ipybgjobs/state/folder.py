@@ -53,15 +53,15 @@ class StateFolder:
         locks = [self.occupancy_lock(place), self.supervisor_lock(place), self.next_lock(place)]
         return [*locks, f"{self.path}/wakeup.{place}.sock"]
 
-    def told(self, host: str) -> str:
+    def warned_file(self, host: str) -> str:
         """The file that marks that the user was told what ends all processes on a host."""
         return f"{self.path}/surroundings.{host}.txt"
 
-    def seen(self) -> str:
+    def last_look_file(self) -> str:
         """The file that records when the user last looked at the jobs."""
         return f"{self.path}/seen.json"
 
-    def damage(self) -> str:
+    def damage_file(self) -> str:
         """The file that records the damage that a supervisor has found, and in which database."""
         return f"{self.path}/damage.json"
 

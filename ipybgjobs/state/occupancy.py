@@ -18,7 +18,7 @@ from ..system.lock import FileLock
 from ..system.place import Place
 from . import attempt
 from .folder import StateFolder
-from .reports import Started
+from .reports import StartMarker
 
 #: Longest time that another process may hold this place's lock exclusively, in seconds, to check whether the place is occupied.
 _LONGEST_LOOK = 60.0
@@ -131,14 +131,14 @@ def reaches(path: str, other: Place) -> bool:
     return other.boot == now.boot and (locks is Locks.KERNEL or same)
 
 
-def of_attempt(started: Started) -> Place:
+def of_attempt(started: StartMarker) -> Place:
     """Return where an attempt was started, from its start marker; an older version's says less."""
     boot = None if started.process is None else started.process[2]
     known = place.key(boot, started.pid_namespace) if boot and started.pid_namespace else ""
     return Place(known, started.host, boot, started.pid_namespace, started.machine, started.device)
 
 
-def is_here(started: Started) -> bool:
+def is_here(started: StartMarker) -> bool:
     """Return whether an attempt was started in this place, according to its start marker, which a job may have damaged."""
     if started.pid_namespace is None:
         return True
@@ -146,14 +146,14 @@ def is_here(started: Started) -> bool:
     return place.key(boot, started.pid_namespace) == place.here()
 
 
-def is_attempt_gone(folder: str, started: Started) -> bool:
+def is_attempt_gone(folder: str, started: StartMarker) -> bool:
     """Return whether the process of an attempt elsewhere is certainly gone.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
-    started : Started
+    started : StartMarker
         Its start marker, whose lock the process holds if it could take it.
     """
     other = of_attempt(started)

@@ -53,19 +53,19 @@ class _Cell:
     def display(self, record: dict[str, Any]) -> None:
         """Add a display; earlier displays with its id get its content."""
         self.update(record)
-        self._add({"output_type": "display_data", **_look(record), "display_id": record["display_id"]})
+        self._add({"output_type": "display_data", **_mime_bundle(record), "display_id": record["display_id"]})
 
     def update(self, record: dict[str, Any]) -> None:
         """Update the content of a display."""
         if record["display_id"]:
-            self._looks[record["display_id"]] = _look(record)
+            self._looks[record["display_id"]] = _mime_bundle(record)
 
     def result(self, record: dict[str, Any]) -> None:
         """Add the return value."""
         self._add(
             {
                 "output_type": "execute_result",
-                **_look(record),
+                **_mime_bundle(record),
                 "execution_count": None,
             }
         )
@@ -90,7 +90,7 @@ class _Cell:
         return self.outputs
 
 
-def _look(record: dict[str, Any]) -> dict[str, Any]:
+def _mime_bundle(record: dict[str, Any]) -> dict[str, Any]:
     """Return the content of a record."""
     return {"data": record["data"], "metadata": record["metadata"]}
 

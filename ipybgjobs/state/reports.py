@@ -20,7 +20,7 @@ _LARGEST_INT = (1 << 31) - 1
 Process = tuple[int, int, str]
 
 
-class Started(NamedTuple):
+class StartMarker(NamedTuple):
     """The content of ``started.json``."""
 
     void: bool = False  #: the attempt must not run
@@ -34,7 +34,7 @@ class Started(NamedTuple):
     monotonic: float | None = None  #: when it began, on the monotonic clock of its boot
 
 
-class Left(NamedTuple):
+class ExitReport(NamedTuple):
     """The content of ``exit.json``, about an attempt's process."""
 
     status: int | None = None  #: as from `os.wait`
@@ -44,7 +44,7 @@ class Left(NamedTuple):
     begun: bool = False  #: whether it is known to have begun, whatever its start marker says
 
 
-class Dropped(NamedTuple):
+class DroppedRange(NamedTuple):
     """The content of ``dropped.json``: the offsets of the dropped part of a log."""
 
     begin: int
@@ -59,7 +59,7 @@ class LostOutput(NamedTuple):
     reason: str
 
 
-class Report(NamedTuple):
+class OutcomeReport(NamedTuple):
     """The content of ``outcome.json``: the worker's own report on how its attempt ended."""
 
     succeeded: bool = False
@@ -72,17 +72,17 @@ class Report(NamedTuple):
     traceback: str | None = None
     names: tuple[str, ...] = ()  #: of the type and its bases, for the retry policy
     fatal: bool = False
-    asked: bool = False
+    retry_requested: bool = False
     after: float | None = None  #: seconds
     pickled: bool = False  #: whether the exception was saved
 
 
-def started(folder: str) -> Started | None:
+def start_marker(folder: str) -> StartMarker | None:
     """Read the start marker; None if it is missing or can't be read."""
     value = private_file.read_json(folder, attempt.STARTED)
     if value is None:
         return None
-    return Started(
+    return StartMarker(
         void=value.get("void") is True,
         process=_process(value.get("process")),
         launcher=_process(value.get("launcher")),
@@ -95,30 +95,30 @@ def started(folder: str) -> Started | None:
     )
 
 
-def left(folder: str) -> Left | None:
+def exit_report(folder: str) -> ExitReport | None:
     """Read how the attempt's process ended; None if no fork server wrote it."""
     value = private_file.read_json(folder, attempt.EXIT)
     if value is None:
         return None
     status, peak, cpu = _whole(value.get("status"), _LARGEST_INT), _whole(value.get("peak")), _number(value.get("cpu"))
-    return Left(status, peak, cpu, _processes(value.get("left")), value.get("begun") is True)
+    return ExitReport(status, peak, cpu, _processes(value.get("left")), value.get("begun") is True)
 
 
-def dropped(folder: str) -> Dropped | None:
+def dropped(folder: str) -> DroppedRange | None:
     """Read which part of the log was dropped; None if it is whole."""
     value = private_file.read_json(folder, attempt.DROPPED) or {}
     begin, end = _whole(value.get("from")), _whole(value.get("to"))
-    return None if begin is None or end is None or end < begin else Dropped(begin, end)
+    return None if begin is None or end is None or end < begin else DroppedRange(begin, end)
 
 
-def outcome(folder: str) -> Report | None:
+def outcome(folder: str) -> OutcomeReport | None:
     """Read the worker's report on its end; None if there is none."""
     value = private_file.read_json(folder, attempt.OUTCOME)
     if value is None or value.get("status") not in ("succeeded", "error"):
         return None
     result = value.get("result")
     names = value.get("names")
-    return Report(
+    return OutcomeReport(
         succeeded=value["status"] == "succeeded",
         interrupted=value.get("interrupted") is True,
         result=result if isinstance(result, dict) else {},
@@ -129,7 +129,7 @@ def outcome(folder: str) -> Report | None:
         traceback=_text(value.get("traceback")),
         names=tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else (),
         fatal=value.get("fatal") is True,
-        asked=value.get("asked") is True,
+        retry_requested=value.get("asked") is True,
         after=_number(value.get("after")),
         pickled=value.get("pickled") is True,
     )

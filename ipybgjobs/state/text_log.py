@@ -20,9 +20,9 @@ class TextLog:
     def __init__(self, folder: str) -> None:
         self._path = f"{folder}/{attempt.OUTPUT}"
         self._folder = folder
-        self._hole = self._look()
+        self._hole = self._read_gap()
 
-    def _look(self) -> reports.Dropped | None:
+    def _read_gap(self) -> reports.DroppedRange | None:
         """Return what was dropped; it is recorded before it is dropped."""
         return reports.dropped(self._folder)
 
@@ -38,7 +38,7 @@ class TextLog:
         """Read from one offset to another, with a note where something was dropped."""
         while True:
             found = b"".join(self._parts(begin, end))
-            hole = self._look()
+            hole = self._read_gap()
             if hole == self._hole:
                 return found
             self._hole = hole  # more was dropped meanwhile: some of what was read may be zeros

@@ -14,7 +14,7 @@ from . import ownership
 from .folder import StateFolder
 
 
-def summon(folder: StateFolder) -> None:
+def wake_or_start(folder: StateFolder) -> None:
     """Wake or start the supervisor of this place.
 
     Raises
@@ -24,17 +24,17 @@ def summon(folder: StateFolder) -> None:
     StoreError
         If none runs, and the folder now belongs to another user.
     """
-    if not _is_heard(folder):
+    if not _wake(folder):
         start(folder)
 
 
-def see_to(folder: StateFolder) -> None:
+def ensure_running(folder: StateFolder) -> None:
     """Make sure that a supervisor of this place runs, while a process waits for a job."""
     if not lock.is_held(folder.supervisor_lock(place.here())):
-        summon(folder)
+        wake_or_start(folder)
 
 
-def _is_heard(folder: StateFolder) -> bool:
+def _wake(folder: StateFolder) -> bool:
     """Send a hint; return whether a process that holds the supervisor's lock can receive it."""
     return wakeup.send(folder.path) and lock.is_held(folder.supervisor_lock(place.here()))
 
@@ -51,21 +51,21 @@ def start(folder: StateFolder) -> None:
     """
     ownership.check(folder.path)
     while True:
-        turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
-        if turn is None:
+        next_lock = FileLock.acquire(folder.next_lock(place.here()), wait=False)
+        if next_lock is None:
             return
         try:
-            started = not _is_heard(folder)  # otherwise a supervisor has begun to listen since
+            started = not _wake(folder)  # otherwise a supervisor has begun to listen since
             if started:
-                _launch(folder, turn)
+                _launch(folder, next_lock)
         finally:
-            turn.close()
+            next_lock.close()
         # Others relied on the lock while it was held: the listener must still be there after its release.
-        if started or _is_heard(folder):
+        if started or _wake(folder):
             return
 
 
-def succeed(folder: StateFolder, dead: int) -> None:
+def start_successor(folder: StateFolder, dead: int) -> None:
     """Start the supervisor that follows a dead one, whatever still receives its hints: it waits for the lock.
 
     Parameters
@@ -83,23 +83,23 @@ def succeed(folder: StateFolder, dead: int) -> None:
         As `start`.
     """
     ownership.check(folder.path)
-    turn = FileLock.acquire(folder.next_lock(place.here()), wait=False)
-    if turn is None:
+    next_lock = FileLock.acquire(folder.next_lock(place.here()), wait=False)
+    if next_lock is None:
         return  # one is already starting
     try:
-        if lock.holder(folder.supervisor_lock(place.here())) in (None, dead):
-            _launch(folder, turn)
+        if lock.holder_pid(folder.supervisor_lock(place.here())) in (None, dead):
+            _launch(folder, next_lock)
     finally:
-        turn.close()
+        next_lock.close()
 
 
-def is_succeeded(folder: StateFolder, dead: int) -> bool:
+def has_successor(folder: StateFolder, dead: int) -> bool:
     """Return whether a supervisor other than the dead one holds the lock."""
-    return lock.holder(folder.supervisor_lock(place.here())) not in (None, dead)
+    return lock.holder_pid(folder.supervisor_lock(place.here())) not in (None, dead)
 
 
-def _launch(folder: StateFolder, turn: FileLock) -> None:
-    with turn.handed_over() as descriptor:
+def _launch(folder: StateFolder, next_lock: FileLock) -> None:
+    with next_lock.handed_over() as descriptor:
         launch.detached(command("supervisor", folder.path, str(descriptor)), errors=folder.errors, keep=[descriptor])
 
 

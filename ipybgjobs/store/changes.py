@@ -13,21 +13,21 @@ _JOBS = f"""SELECT {COLUMNS}, attempts.peak_memory FROM {TABLES}
     LEFT JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt"""
 
 
-class Seen(NamedTuple):
+class JobWithMemory(NamedTuple):
     """A job, and the peak memory of its newest attempt in bytes; None while that is unknown."""
 
     job: JobRecord
     peak_memory: int | None
 
 
-class Running(NamedTuple):
+class RunningAttempt(NamedTuple):
     """A running attempt, and its folder relative to the state folder."""
 
     job_id: int
     folder: str
 
 
-def moment(database: Database) -> int:
+def newest_change(database: Database) -> int:
     """Return the number of the newest change; anything read afterwards is at least as new."""
     return int(database.read("SELECT coalesce(max(seq), 0) FROM changes")[0][0])
 
@@ -38,31 +38,31 @@ def changed(database: Database, since: int) -> list[int] | None:
     None if that is too long ago to know, or if the store was recreated since.
     """
     oldest = database.read("SELECT min(seq) FROM changes")[0][0]
-    if moment(database) < since or (oldest is not None and oldest > since + 1):
+    if newest_change(database) < since or (oldest is not None and oldest > since + 1):
         return None
     rows = database.read("SELECT job_id FROM changes WHERE seq > ? ORDER BY seq", (since,))
     return list(dict.fromkeys(row[0] for row in rows if isinstance(row[0], int)))
 
 
-def jobs(database: Database, ids: list[int]) -> list[Seen]:
+def jobs(database: Database, ids: list[int]) -> list[JobWithMemory]:
     """Read jobs by id; those that were removed are omitted."""
     rows = database.read(f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
-    return [Seen(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
+    return [JobWithMemory(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
 
 
-def newest(database: Database, before: int, limit: int) -> list[Seen]:
+def newest(database: Database, before: int, limit: int) -> list[JobWithMemory]:
     """Read the newest jobs whose ids are below a number, newest first."""
     rows = database.read(f"{_JOBS} WHERE jobs.id < ? ORDER BY jobs.id DESC LIMIT ?", (before, limit))
-    return [Seen(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
+    return [JobWithMemory(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
 
 
-def running(database: Database) -> list[Running]:
+def running(database: Database) -> list[RunningAttempt]:
     """Read the running attempts that were launched."""
     sql = "SELECT job_id, folder FROM attempts WHERE outcome IS NULL AND number > 0 AND typeof(folder) = 'text'"
-    return [Running(row["job_id"], row["folder"]) for row in database.read(sql)]
+    return [RunningAttempt(row["job_id"], row["folder"]) for row in database.read(sql)]
 
 
-class Holder(NamedTuple):
+class SlotHolder(NamedTuple):
     """A job that holds a slot, and the folder of its attempt relative to the state folder."""
 
     job_id: int
@@ -70,12 +70,12 @@ class Holder(NamedTuple):
     folder: str
 
 
-def holders(database: Database, place: str) -> list[Holder]:
+def holders(database: Database, place: str) -> list[SlotHolder]:
     """Read the jobs that hold the slots of a place."""
     sql = """SELECT jobs.id, jobs.queue, coalesce(attempts.folder, '') AS folder
         FROM attempts JOIN jobs ON jobs.id = attempts.job_id
         WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
-    return [Holder(row["id"], row["queue"], row["folder"]) for row in database.read(sql, (place,))]
+    return [SlotHolder(row["id"], row["queue"], row["folder"]) for row in database.read(sql, (place,))]
 
 
 def queues_of(database: Database, ids: list[int]) -> dict[int, str]:

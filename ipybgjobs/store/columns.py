@@ -1,6 +1,6 @@
 """Checked access to a row's columns: SQLite accepts any value in any column, and any program may have written the file.
 
-Each function returns the value with its type or raises `Unreadable`; only the ``any_`` functions return a substitute instead.
+Each function returns the value with its type or raises `UnreadableRow`; only the ``any_`` functions return a substitute instead.
 """
 
 import math
@@ -14,7 +14,7 @@ from ..model.records import JobState
 _EARLIEST, _LATEST = -62_135_510_400.0, 253_402_387_200.0
 
 
-class Unreadable(ValueError):  # noqa: N818 - named after the state of a row
+class UnreadableRow(ValueError):  # noqa: N818 - named after the state of a row
     """A row that was not written by ipybgjobs, or is damaged; names the column."""
 
     def __init__(self, column: str) -> None:
@@ -26,7 +26,7 @@ def text(row: sqlite3.Row, name: str) -> str:
     """Return a text."""
     value = row[name]
     if type(value) is not str:
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -34,7 +34,7 @@ def text_or_none(row: sqlite3.Row, name: str) -> str | None:
     """Return a text, or None."""
     value = row[name]
     if value is not None and type(value) is not str:
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -42,7 +42,7 @@ def whole(row: sqlite3.Row, name: str) -> int:
     """Return an integer."""
     value = row[name]
     if type(value) is not int:
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -50,7 +50,7 @@ def whole_or_none(row: sqlite3.Row, name: str) -> int | None:
     """Return an integer, or None."""
     value = row[name]
     if value is not None and type(value) is not int:
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -58,7 +58,7 @@ def number(row: sqlite3.Row, name: str) -> float:
     """Return a finite number."""
     value = row[name]
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return float(value)
 
 
@@ -68,7 +68,7 @@ def number_or_none(row: sqlite3.Row, name: str) -> float | None:
     if value is None:
         return None
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return float(value)
 
 
@@ -76,7 +76,7 @@ def moment(row: sqlite3.Row, name: str) -> float:
     """Return a time that a calendar can show, in seconds since the epoch."""
     value = number(row, name)
     if not _EARLIEST <= value <= _LATEST:
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -89,7 +89,7 @@ def uid(row: sqlite3.Row) -> str:
     """Return the uid of a job or group, which becomes the name of a folder."""
     value = text(row, "uid")
     if not value.isalnum():
-        raise Unreadable("uid")
+        raise UnreadableRow("uid")
     return value
 
 
@@ -97,7 +97,7 @@ def label(row: sqlite3.Row, name: str) -> str:
     """Return a text that is shown unchanged on one line: a target, a place, a host."""
     value = text(row, name)
     if not value.isprintable():
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -105,7 +105,7 @@ def folder_or_none(row: sqlite3.Row) -> str | None:
     """Return the folder of an attempt, relative to the state folder, or None."""
     value = text_or_none(row, "folder")
     if value is not None and ("\0" in value or value.startswith("/") or ".." in value.split("/")):
-        raise Unreadable("folder")
+        raise UnreadableRow("folder")
     return value
 
 
@@ -114,7 +114,7 @@ def state(row: sqlite3.Row) -> JobState:
     try:
         return JobState(row["state"])
     except ValueError:
-        raise Unreadable("state") from None
+        raise UnreadableRow("state") from None
 
 
 def any_state(value: object) -> JobState:
@@ -137,7 +137,7 @@ def any_moment(row: sqlite3.Row, name: str) -> float:
     """Return a time; if it is invalid, the epoch."""
     try:
         return moment(row, name)
-    except Unreadable:
+    except UnreadableRow:
         return 0.0
 
 
@@ -157,7 +157,7 @@ def mapping(row: sqlite3.Row, name: str) -> dict[str, Any]:
     """Return a JSON object as a dict."""
     value = _parsed(row, name)
     if not isinstance(value, dict):
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -165,7 +165,7 @@ def texts_by_name(row: sqlite3.Row, name: str) -> dict[str, str]:
     """Return a JSON object whose values are texts as a dict."""
     value = mapping(row, name)
     if not all(isinstance(each, str) for each in value.values()):
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return value
 
 
@@ -173,7 +173,7 @@ def texts(row: sqlite3.Row, name: str) -> tuple[str, ...]:
     """Return the texts of a JSON list."""
     value = _parsed(row, name)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise Unreadable(name)
+        raise UnreadableRow(name)
     return tuple(value)
 
 
@@ -185,4 +185,4 @@ def _parsed(row: sqlite3.Row, name: str) -> Any:
     try:
         return [] if written == "[]" else json_text.parse(written)
     except ValueError:
-        raise Unreadable(name) from None
+        raise UnreadableRow(name) from None

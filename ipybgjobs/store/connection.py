@@ -18,13 +18,13 @@ from ..system import lock
 #: Longest time that a fork waits for other threads to finish their work in a store, in seconds.
 LONGEST_WAIT = 1.0
 
-_seats: "dict[int, weakref.ref[Seat]]" = {}
+_connections: "dict[int, weakref.ref[ThreadConnection]]" = {}
 
 #: Seats whose connection was open at the fork that created this process; kept, since releasing one would close it.
-_inherited: "list[Seat]" = []
+_inherited: "list[ThreadConnection]" = []
 
 
-class Seat:
+class ThreadConnection:
     """Holds one thread's connection to one store; closed when the thread ends, and never by a fork of its process.
 
     Parameters
@@ -36,12 +36,12 @@ class Seat:
     def __init__(self, path: str) -> None:
         self.path = path
         self.pid = os.getpid()
-        self.turn = threading.RLock()  #: held by its thread while it uses the connection
+        self.lock = threading.RLock()  #: held by its thread while it uses the connection
         self.connection: sqlite3.Connection | None = None
         self.openings = 0  #: number of connections so far
-        _seats[id(self)] = weakref.ref(self)
+        _connections[id(self)] = weakref.ref(self)
 
-    def sit(self, connection: sqlite3.Connection) -> None:
+    def attach(self, connection: sqlite3.Connection) -> None:
         """Set a new connection."""
         self.connection = connection
         self.openings += 1
@@ -52,24 +52,24 @@ class Seat:
             connection, self.connection = self.connection, None
             connection.close()
 
-    def vacate(self, seconds: float) -> None:
+    def close_when_unused(self, seconds: float) -> None:
         """Close the connection as soon as its thread does not use it, waiting at most the given number of seconds."""
-        if self.pid != os.getpid() or not self.turn.acquire(timeout=max(0.0, seconds)):
+        if self.pid != os.getpid() or not self.lock.acquire(timeout=max(0.0, seconds)):
             return
         try:
             if self.connection is not None and not self.connection.in_transaction:
                 self.close()
         finally:
-            self.turn.release()
+            self.lock.release()
 
     def __del__(self) -> None:
-        _seats.pop(id(self), None)
+        _connections.pop(id(self), None)
         self.close()
 
 
-def _living() -> "list[Seat]":
+def _open_connections() -> "list[ThreadConnection]":
     """Return the existing seats; a list, since filling a tuple can trigger a collection that removes others meanwhile."""
-    return [seat for reference in list(_seats.values()) if (seat := reference()) is not None]
+    return [thread_connection for reference in list(_connections.values()) if (thread_connection := reference()) is not None]
 
 
 def check_inherited(path: str) -> None:
@@ -80,7 +80,7 @@ def check_inherited(path: str) -> None:
     StoreError
         If it was in use.
     """
-    known = (*_inherited, *_living())
+    known = (*_inherited, *_open_connections())
     if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in known):
         raise StoreError(
             f"The store {path} can't be used in this process, which was forked while its parent was using the store. Start it "
@@ -88,18 +88,20 @@ def check_inherited(path: str) -> None:
         )
 
 
-def _vacate_all() -> None:
+def _close_all() -> None:
     """Close the connections that can be closed; the child inherits the others."""
     limit = time.monotonic() + LONGEST_WAIT
-    seats = _living()
-    _inherited.extend(seat for seat in seats if seat not in _inherited)  # first, since an interrupt can stop this anywhere
-    for seat in seats:
+    open_connections = _open_connections()
+    _inherited.extend(
+        thread_connection for thread_connection in open_connections if thread_connection not in _inherited
+    )  # first, since an interrupt can stop this anywhere
+    for thread_connection in open_connections:
         with contextlib.suppress(sqlite3.Error):
-            seat.vacate(limit - time.monotonic())
+            thread_connection.close_when_unused(limit - time.monotonic())
 
 
-def _forget_own() -> None:
-    _inherited[:] = [seat for seat in _inherited if seat.pid != os.getpid()]
+def _forget_inherited() -> None:
+    _inherited[:] = [thread_connection for thread_connection in _inherited if thread_connection.pid != os.getpid()]
 
 
-lock.around_forks(_vacate_all, _forget_own)
+lock.around_forks(_close_all, _forget_inherited)

@@ -11,7 +11,7 @@ from . import places
 from .database import Database
 from .insertion import NewRow, insert_many, insert_selected
 from .requests import AdoptRequest, CancelRequest, RetryRequest, request_columns
-from .submissions import Surroundings, context_id, environment_id
+from .submissions import SubmitContext, context_id, environment_id
 
 _CHOSEN = "id IN (SELECT value FROM json_each(:wanted))"
 
@@ -34,12 +34,12 @@ def _request_cancel(database: Database, which: str, value: str | int, grace: flo
         return insert_selected(connection, "requests", expressions, source, {**request, "wanted": value})
 
 
-def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, surroundings: Surroundings, now: float) -> None:
+def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, submit_context: SubmitContext, now: float) -> None:
     """Ask for another attempt of finished jobs, in the caller's context."""
     chosen = list(job_ids)
     with database.transaction() as connection:
         places.note_here(connection, database.folder)
-        asked = RetryRequest(context_id(connection, surroundings), environment_id(connection, surroundings))
+        asked = RetryRequest(context_id(connection, submit_context), environment_id(connection, submit_context))
         shared = {"place": owner.place, **request_columns(asked, now)}
         insert_many(connection, "requests", [{"job_id": job_id} for job_id in chosen], shared)
 

@@ -19,8 +19,8 @@ from ..state.folder import StateFolder
 from ..system import identity, place, private_file, shield, wakeup
 from ..system.lock import FileLock, is_held
 from . import journal, sqlite_errors
-from .connection import Seat, check_inherited
-from .write_queue import Turn
+from .connection import ThreadConnection, check_inherited
+from .write_queue import WriteQueue
 
 #: Longest wait for another process's transaction, in seconds; transactions here take milliseconds.
 BUSY_SECONDS = 60.0
@@ -69,7 +69,7 @@ class Database:
     ) -> None:
         self.path = path
         self.folder = os.path.dirname(path)  #: the state folder
-        self.turn = Turn(path, first=supervising, tell=tell)
+        self.write_queue = WriteQueue(path, is_supervisor=supervising, tell=tell)
         self._durable = durable
         self._supervising = supervising
         self._local = threading.local()
@@ -92,18 +92,18 @@ class Database:
         """Return whether it does not need to be reopened: it is there, and its journal is safe on its file system."""
         return self.is_there() and self.journal.is_safe
 
-    def leave(self) -> None:
+    def close_stale(self) -> None:
         """Close a store that is no longer at its path, or has to be reopened.
 
         If the write-ahead log was removed, this process may be the last to have it: it is folded into the file. If another
         log has replaced it, folding would mix the two.
         """
-        if self._seat().connection is not None and not os.path.exists(f"{self.path}-wal"):
+        if self._thread_connection().connection is not None and not os.path.exists(f"{self.path}-wal"):
             with contextlib.suppress(StoreError):
-                self.fold()
+                self.checkpoint()
         self.close()
 
-    def born(self) -> float | None:
+    def created_at(self) -> float | None:
         """When the store was created, in seconds since the epoch; None if an older version created it."""
         with self._translated():
             return float(self.connection.execute("PRAGMA application_id").fetchone()[0] % _UNSIGNED) or None
@@ -145,7 +145,7 @@ class Database:
         if self.journal.mode != self.journal.right:
             self.close()
             with contextlib.closing(self._schema_lock()):
-                self.journal = journal.settle(self.path)
+                self.journal = journal.convert(self.path)
 
     def check_journal(self) -> None:
         """Refuse new work while the store's journal is not safe on its file system.
@@ -162,17 +162,17 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection."""
-        seat = self._seat()
-        if seat.connection is None:
-            seat.sit(self._connect())
-        assert seat.connection is not None
-        return seat.connection
+        thread_connection = self._thread_connection()
+        if thread_connection.connection is None:
+            thread_connection.attach(self._connect())
+        assert thread_connection.connection is not None
+        return thread_connection.connection
 
-    def _seat(self) -> Seat:
-        seat: Seat | None = getattr(self._local, "seat", None)
-        if seat is None or seat.pid != os.getpid():
-            seat = self._local.seat = Seat(self.path)
-        return seat
+    def _thread_connection(self) -> ThreadConnection:
+        thread_connection: ThreadConnection | None = getattr(self._local, "seat", None)
+        if thread_connection is None or thread_connection.pid != os.getpid():
+            thread_connection = self._local.seat = ThreadConnection(self.path)
+        return thread_connection
 
     def _connect(self) -> sqlite3.Connection:
         check_inherited(self.path)
@@ -202,7 +202,7 @@ class Database:
         """Create or upgrade the store; one process at a time, and never beside a supervisor of an older version."""
         began = time.monotonic()
         while not self._try_to_upgrade():
-            shield.check()
+            shield.check_abandoned()
             waited = time.monotonic() - began
             live = self.connection.execute("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')").fetchone()[0]
             if waited > (_DRAIN_SECONDS if not live else _DRAIN_LOOK * 20):
@@ -261,7 +261,7 @@ class Database:
             return self.connection.execute(sql, values).fetchall()
 
     @contextlib.contextmanager
-    def looking(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """Run several queries that change nothing."""
         with self._translated():
             yield self.connection
@@ -276,19 +276,19 @@ class Database:
             If SQLite refuses; nothing was changed.
         """
         with self._translated():
-            connection = self._settled()
+            connection = self._idle_connection()
             try:
-                self.turn.begin(connection, BUSY_SECONDS)
+                self.write_queue.begin(connection, BUSY_SECONDS)
                 yield connection
-                shield.decide()
+                shield.commit_point()
                 connection.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
                 raise
             finally:
-                self.turn.pass_on()
+                self.write_queue.release()
 
-    def _settled(self) -> sqlite3.Connection:
+    def _idle_connection(self) -> sqlite3.Connection:
         """Return this thread's connection outside a transaction; one that was left open is rolled back."""
         if self.connection.in_transaction:
             _roll_back(self.connection)
@@ -318,7 +318,7 @@ class Database:
             If SQLite refuses for another reason.
         """
         try:
-            with self._seat().turn:
+            with self._thread_connection().lock:
                 yield
         except sqlite3.Error as error:
             kind = StoreDamaged if sqlite_errors.is_damage(error) else StoreError
@@ -330,9 +330,9 @@ class Database:
         """Return a number that changes when another connection commits, or when this thread gets a new connection."""
         with self._translated():
             version = int(self.connection.execute("PRAGMA data_version").fetchone()[0])
-            return (self._seat().openings << 32) + version
+            return (self._thread_connection().openings << 32) + version
 
-    def fold(self) -> bool:
+    def checkpoint(self) -> bool:
         """Fold the write-ahead log back into the file and empty it, so that no deleted data stays in it.
 
         Returns
@@ -350,7 +350,7 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        self._seat().close()
+        self._thread_connection().close()
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..model.records import JobRecord, JobState
 from . import columns, queries
-from .columns import Unreadable
+from .columns import UnreadableRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,5 @@ def reusable(connection: sqlite3.Connection, fingerprint: str | None, since: flo
     row = connection.execute(sql, (fingerprint, since)).fetchone()
     try:
         return None if row is None else queries.job_record(row)
-    except Unreadable:  # then it is run anew
+    except UnreadableRow:  # then it is run anew
         return None

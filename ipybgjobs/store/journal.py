@@ -73,7 +73,7 @@ def _mode(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def settle(path: str) -> Journal:
+def convert(path: str) -> Journal:
     """Switch a store to the right journal, if no other process has it open; the caller holds the lock of its schema.
 
     Raises

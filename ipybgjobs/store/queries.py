@@ -11,11 +11,11 @@ from ..model import json_text
 from ..model.call import Call
 from ..model.records import Attempt, JobRecord, JobState, Outcome, Owner
 from ..model.redaction import quoted
-from ..model.retry import RetryRules
-from ..model.source import Source
+from ..model.retry import RetrySettings
+from ..model.source import SourceFile
 from ..targets.origin import Origin
 from . import columns
-from .columns import Unreadable
+from .columns import UnreadableRow
 from .database import Database
 
 #: A job, with the parameters that it shares with its group.
@@ -29,7 +29,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
 
     Raises
     ------
-    Unreadable
+    UnreadableRow
         If it was not written by ipybgjobs.
     """
     return JobRecord(
@@ -47,11 +47,11 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         error=columns.text_or_none(row, "error"),
         attempt=columns.whole(row, "attempt"),
         allowed_attempts=columns.whole(row, "allowed_attempts"),
-        rules=_rules(columns.text(row, "rules")),
+        retry_settings=_retry_settings(columns.text(row, "rules")),
         timeout=columns.number_or_none(row, "timeout"),
         owner=Owner(columns.label(row, "place"), columns.label(row, "host")),
         ready=bool(row["ready"]),
-        blockers=columns.whole(row, "blockers"),
+        pending_dependencies=columns.whole(row, "blockers"),
         deadline=columns.moment_or_none(row, "deadline"),
         kept=bool(row["kept"]),
         retried_from=columns.whole_or_none(row, "retried_from"),
@@ -64,11 +64,11 @@ def shown(row: sqlite3.Row) -> JobRecord:
     """Build a job to show in a list: one whose row can't be read says so, and does not prevent others from being shown."""
     try:
         return job_record(row)
-    except Unreadable as error:
+    except UnreadableRow as error:
         return _stand_in(row, error)
 
 
-def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
+def _stand_in(row: sqlite3.Row, error: UnreadableRow) -> JobRecord:
     """Build a placeholder for a row that can't be read."""
     return JobRecord(
         id=columns.any_whole(row, "id"),
@@ -85,7 +85,7 @@ def _stand_in(row: sqlite3.Row, error: Unreadable) -> JobRecord:
         error=f"its row in the store can't be read: {error}",
         attempt=columns.any_whole(row, "attempt"),
         allowed_attempts=1,
-        rules=RetryRules(max_attempts=1),
+        retry_settings=RetrySettings(max_attempts=1),
         timeout=None,
         owner=Owner(columns.any_label(row, "place"), columns.any_label(row, "host")),
     )
@@ -96,7 +96,7 @@ def call(row: sqlite3.Row) -> Call:
 
     Raises
     ------
-    Unreadable
+    UnreadableRow
         If it was not written by ipybgjobs.
     """
     plain, pickled = columns.mapping(row, "params"), columns.texts_by_name(row, "pickled")
@@ -110,17 +110,17 @@ def call(row: sqlite3.Row) -> Call:
 
 
 @functools.lru_cache(maxsize=256)
-def _rules(text: str) -> RetryRules:
+def _retry_settings(text: str) -> RetrySettings:
     """Parse retry settings, which many jobs share."""
     try:
-        rules = RetryRules.from_json(json_text.parse(text))
+        rules = RetrySettings.from_json(json_text.parse(text))
         numbers = (*rules.delay_seconds, rules.backoff_factor, rules.max_delay_seconds, rules.jitter)
         names = (*rules.retry_on, *rules.never_retry)
         whole = all(type(each) in (int, float) for each in numbers) and all(isinstance(each, str) for each in names)
     except (ValueError, TypeError, AttributeError):
         whole = False
     if not whole or type(rules.max_attempts) is not int or not rules.delay_seconds:
-        raise Unreadable("rules")
+        raise UnreadableRow("rules")
     return rules
 
 
@@ -137,7 +137,7 @@ def job(database: Database, key: int | str) -> JobRecord:
     row = _row(database, key)
     try:
         return job_record(row)
-    except Unreadable as error:
+    except UnreadableRow as error:
         raise StoreError(_unreadable(f"Job {row['id']}", error, database)) from None
 
 
@@ -166,7 +166,7 @@ def _row(database: Database, key: int | str) -> sqlite3.Row:
     return rows[0]
 
 
-def _unreadable(what: str, error: Unreadable, database: Database) -> str:
+def _unreadable(what: str, error: UnreadableRow, database: Database) -> str:
     return f"{what} in {database.path} can't be read: {error}. Delete its row, or restore the store from a backup."
 
 
@@ -202,14 +202,14 @@ def hook(database: Database, job_id: int) -> Attempt | None:
     return _read_attempt(rows[0], database) if rows else None
 
 
-def last_ends(database: Database, place: str) -> list[Attempt]:
+def recent_ends(database: Database, place: str) -> list[Attempt]:
     """Read the attempts that ended in the last transaction of a place's supervisor, which gives all of them the same time.
 
     Only the newest of each job, and none that was never launched; what can't be read is left out.
     """
     found = []
     for row in database.read(_LAST_ENDS, {"place": place}):
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadableRow):
             found.append(_attempt(row))
     return found
 
@@ -256,7 +256,7 @@ def is_paused(database: Database, queue: str) -> bool:
 def _read_attempt(row: sqlite3.Row, database: Database) -> Attempt:
     try:
         return _attempt(row)
-    except Unreadable as error:
+    except UnreadableRow as error:
         what = f"Attempt {columns.any_whole(row, 'number')} of job {columns.any_whole(row, 'job_id')}"
         raise StoreError(_unreadable(what, error, database)) from None
 
@@ -288,13 +288,13 @@ def _outcome(row: sqlite3.Row) -> Outcome | None:
     try:
         return None if row["outcome"] is None else Outcome(row["outcome"])
     except ValueError:
-        raise Unreadable("outcome") from None
+        raise UnreadableRow("outcome") from None
 
 
-def _source(text: str | None) -> Source | None:
+def _source(text: str | None) -> SourceFile | None:
     """Return the file that ran; None if it or its hash is unknown."""
     try:
-        return None if text is None else Source.from_json(json_text.parse(text))
+        return None if text is None else SourceFile.from_json(json_text.parse(text))
     except (ValueError, TypeError):
         return None
 
@@ -314,7 +314,7 @@ def origin(database: Database, origin_id: int | None) -> Origin | None:
         return None
 
 
-def submitted_source(database: Database, job_id: int) -> Source | None:
+def submitted_source(database: Database, job_id: int) -> SourceFile | None:
     """Read the target's file as it was at submit."""
     rows = database.read("SELECT source FROM jobs WHERE id = ?", (job_id,))
     return _source(rows[0][0]) if rows else None

@@ -18,7 +18,7 @@ _REMOVABLE = """+state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RemovalFilter:
     """Which finished jobs to remove; None imposes no condition.
 
     Parameters
@@ -36,24 +36,24 @@ class Rule:
     newest: int | None = None
 
 
-def removable(database: Database, rule: Rule, limit: int) -> list[tuple[int, str]]:
+def removable(database: Database, removal_filter: RemovalFilter, limit: int) -> list[tuple[int, str]]:
     """Return the id and uid of the jobs that match a rule, earliest end first; jobs marked as kept are excluded."""
-    where, values = _conditions(database, rule)
+    where, values = _conditions(database, removal_filter)
     sql = f"SELECT id, uid FROM jobs WHERE {where} AND {_REMOVABLE} ORDER BY ended_at, id LIMIT ?"
     return [(row["id"], row["uid"]) for row in database.read(sql, (*values, limit))]
 
 
-def _conditions(database: Database, rule: Rule) -> tuple[str, list[str | float]]:
+def _conditions(database: Database, removal_filter: RemovalFilter) -> tuple[str, list[str | float]]:
     where, values = ["kept = 0", "ended_at IS NOT NULL"], list[str | float]()
-    if rule.states is not None:
+    if removal_filter.states is not None:
         where.append("+state IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(list(rule.states)))
-    if rule.ended_before is not None:
+        values.append(json.dumps(list(removal_filter.states)))
+    if removal_filter.ended_before is not None:
         where.append("ended_at < ?")
-        values.append(rule.ended_before)
-    if rule.newest is not None:
+        values.append(removal_filter.ended_before)
+    if removal_filter.newest is not None:
         where.append("(ended_at, id) < (?, ?)")  # many end in one transaction, at the same moment
-        values += _last_of_newest(database, rule.newest)
+        values += _last_of_newest(database, removal_filter.newest)
     return " AND ".join(where), values
 
 
@@ -72,7 +72,10 @@ _SUCCEEDED = "UPDATE dependencies SET anyway = 3 WHERE on_id = ? AND NOT anyway"
 
 
 def remove(
-    database: Database, job_ids: Sequence[int], announce: Callable[[Sequence[str]], None], rule: Rule | None = None
+    database: Database,
+    job_ids: Sequence[int],
+    announce: Callable[[Sequence[str]], None],
+    removal_filter: RemovalFilter | None = None,
 ) -> tuple[list[str], list[str]]:
     """Remove finished jobs, and groups whose last job was removed; a live job stays.
 
@@ -84,7 +87,7 @@ def remove(
         The jobs.
     announce : callable
         Called first with the uids whose folders may be orphaned afterwards; if it raises, the rows stay.
-    rule : Rule, optional
+    removal_filter : RemovalFilter, optional
         The rule that selected them, which must still match: a job may have been kept or retried since.
 
     Returns
@@ -92,7 +95,7 @@ def remove(
     (list of str, list of str)
         Uids of the removed jobs and groups, whose folders may now be removed too.
     """
-    where, values = ("true", []) if rule is None else _conditions(database, rule)
+    where, values = ("true", []) if removal_filter is None else _conditions(database, removal_filter)
     wanted = "id IN (SELECT value FROM json_each(?))"
     sql, ids = (
         f"DELETE FROM jobs WHERE {wanted} AND {where} AND {_REMOVABLE} RETURNING id, uid, group_id, state",

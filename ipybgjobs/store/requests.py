@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import columns
-from .columns import Unreadable
+from .columns import UnreadableRow
 from .insertion import SqlValue
 
 
@@ -76,7 +76,7 @@ def of_row(row: sqlite3.Row) -> Request | UnreadableRequest:
         return UnreadableRequest(request_id, None)
     try:
         return Request(request_id, job_id, _READERS[columns.text(row, "verb")](columns.mapping(row, "options")))
-    except (Unreadable, KeyError, ValueError):
+    except (UnreadableRow, KeyError, ValueError):
         return UnreadableRequest(request_id, job_id)
 
 

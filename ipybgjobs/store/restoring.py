@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..model import json_text
 from ..model.call import Call
 from ..model.records import JobState, Outcome, Owner
-from ..model.retry import RetryRules
+from ..model.retry import RetrySettings
 from .insertion import insert
 from .salvage import Row, Salvaged
 from .submissions import call_columns
@@ -92,7 +92,7 @@ def _asked_at(row: Row) -> str | None:
         return None
 
 
-def settle(connection: sqlite3.Connection, context: int, now: float) -> None:
+def close_unrunnable(connection: sqlite3.Connection, context: int, now: float) -> None:
     """Make sure that every job can continue: a job that needs something unreadable fails with a message that says so.
 
     Parameters
@@ -153,7 +153,7 @@ def register(connection: sqlite3.Connection, job: KnownJob, owner: Owner, contex
         "error": last.error,
         "attempt": last.number,
         "allowed_attempts": last.number,
-        "rules": json.dumps(RetryRules(max_attempts=last.number).to_json()),
+        "rules": json.dumps(RetrySettings(max_attempts=last.number).to_json()),
         "place": owner.place,
         "host": owner.host,
         "context": context,

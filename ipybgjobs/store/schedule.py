@@ -15,7 +15,7 @@ from . import requests, row_cache, task
 from .queries import JOBS
 from .requests import Request, UnreadableRequest
 from .row_cache import Parser, Unparsed
-from .task import Claim, Environment, Task, Unread
+from .task import Claim, Environment, Task, UnreadableJob
 
 #: Returns parsed rows.
 Read = Callable[[Parser, list[sqlite3.Row]], list[Any]]
@@ -73,7 +73,7 @@ class Schedule:
         found = self._connection.execute(sql, {"place": self._place}).fetchone()[0]
         return found if isinstance(found, float) else None  # a text sorts after every number, and is not a time
 
-    def overdue(self) -> list[Task | Unread]:
+    def overdue(self) -> list[Task | UnreadableJob]:
         """Return the queued jobs whose deadline has passed."""
         sql = f"{_JOBS} WHERE state = 'queued' AND deadline IS NOT NULL AND jobs.place = ? AND deadline <= ?"
         return self._jobs(self._connection.execute(sql, (self._place, self.now)).fetchall())
@@ -136,7 +136,7 @@ class Schedule:
             found.setdefault(row["queue"], []).append(row["slot"])
         return found
 
-    def due(self, queue: str, skip: Sequence[int] = ()) -> Task | Unread | None:
+    def due(self, queue: str, skip: Sequence[int] = ()) -> Task | UnreadableJob | None:
         """Return the job of a queue that may start now: highest priority first, then oldest, skipping the contexts in `skip`."""
         sql = f"""{_JOBS} WHERE state = 'queued' AND ready = 1 AND jobs.place = ? AND queue = ?
                 AND context NOT IN (SELECT value FROM json_each(?))
@@ -149,7 +149,7 @@ class Schedule:
             unparsed.rows += self._connection.execute(f"{sql} {_AHEAD}", values).fetchall()[1:]
             raise
 
-    def hooks(self, limit: int) -> list[Task | Unread]:
+    def hooks(self, limit: int) -> list[Task | UnreadableJob]:
         """Return finished jobs whose hook is pending and not being called already."""
         called = "SELECT count(*) FROM attempts WHERE outcome IS NULL AND place = ? AND number = 0"
         sql = f"""{_JOBS} WHERE hook IS NOT NULL AND jobs.place = ?
@@ -180,11 +180,11 @@ class Schedule:
             {"id": job_id, "now": self.now},
         )
 
-    def job(self, job_id: int) -> Task | Unread | None:
+    def job(self, job_id: int) -> Task | UnreadableJob | None:
         """Return one job, in the form of `due`."""
         return next(iter(self.jobs([job_id])), None)
 
-    def jobs(self, job_ids: Sequence[int]) -> list[Task | Unread]:
+    def jobs(self, job_ids: Sequence[int]) -> list[Task | UnreadableJob]:
         """Return those of the jobs that exist, by id."""
         if not job_ids:
             return []
@@ -199,7 +199,7 @@ class Schedule:
         row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
         return None if row is None else Environment(str(row[0]))
 
-    def _jobs(self, rows: list[sqlite3.Row]) -> list[Task | Unread]:
+    def _jobs(self, rows: list[sqlite3.Row]) -> list[Task | UnreadableJob]:
         return self._read(task.of_row, rows)
 
     def _rows(self, job_ids: Sequence[int]) -> list[sqlite3.Row]:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
 from ..model.call import Call
 from ..model.records import JobRecord, JobState, Owner
-from ..model.retry import RetryRules
+from ..model.retry import RetrySettings
 from . import columns, duplicates, places
 from .database import Database
 from .duplicates import KeyHolder
@@ -32,12 +32,12 @@ class Submission:
     priority: int
     not_before: float
     submitted_at: float
-    rules: RetryRules
+    retry_settings: RetrySettings
     timeout: float | None
     owner: Owner
-    timed: bool = False  #: `not_before` is a calendar time, not a delay
+    is_calendar_time: bool = False  #: `not_before` is a calendar time, not a delay
     deadline: float | None = None
-    deadline_timed: bool = False
+    deadline_is_calendar_time: bool = False
     after: tuple[tuple[int, int], ...] = ()  #: ids of jobs it depends on, each with whether any outcome will do
     unique_key: str | None = None
     on_duplicate: str = "reject"
@@ -60,7 +60,7 @@ class NewGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SubmitContext:
     """Where and how a job runs, as texts for the store.
 
     Parameters
@@ -78,7 +78,7 @@ class Surroundings:
     digest: str
 
 
-def submit(database: Database, job: Submission, surroundings: Surroundings) -> tuple[int, str]:
+def submit(database: Database, job: Submission, submit_context: SubmitContext) -> tuple[int, str]:
     """Insert a job.
 
     Returns
@@ -97,40 +97,42 @@ def submit(database: Database, job: Submission, surroundings: Surroundings) -> t
     """
     row, cancel = job_row(job), request_columns(CancelRequest(), job.submitted_at)
     with database.transaction() as connection:
-        served = _served(connection, job)
+        served = _existing(connection, job)
         if served is not None:
             return served.id, served.uid
         holder = duplicates.key_holder(connection, job.unique_key)
         if holder is not None:
-            _give_way(connection, holder, job.owner, cancel)
-        after = (*job.after, *_leaving(connection, job.unique_key))
+            _replace_holder(connection, holder, job.owner, cancel)
+        after = (*job.after, *_replaced_jobs(connection, job.unique_key))
         places.note_here(connection, database.folder)
-        needs, blockers = _needs(connection, after)
-        job_id = insert(connection, "jobs", {**row, **shared_columns(connection, surroundings, None, blockers)})
-        insert_many(connection, "dependencies", [{"on_id": on, "anyway": anyway} for on, anyway in needs], {"job_id": job_id})
+        needs, pending = _pending_dependencies(connection, after)
+        job_id = insert(connection, "jobs", {**row, **shared_columns(connection, submit_context, None, pending)})
+        insert_many(
+            connection, "dependencies", [{"on_id": on, "anyway": any_outcome} for on, any_outcome in needs], {"job_id": job_id}
+        )
         return job_id, job.uid
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class SubmitPreview:
     """What `submit` would find in the store, as job ids."""
 
-    serves: int | None = None  #: would be used instead: nothing would be submitted
+    existing: int | None = None  #: would be used instead: nothing would be submitted
     replaces: int | None = None  #: would be cancelled
 
 
-def prospect(database: Database, job: Submission) -> Prospect:
+def preview(database: Database, job: Submission) -> SubmitPreview:
     """Return what `submit` would find now; changes nothing, and raises what it would raise."""
-    with database.looking() as connection:
-        served = _served(connection, job)
+    with database.reading() as connection:
+        served = _existing(connection, job)
         if served is not None:
-            return Prospect(serves=served.id)
+            return SubmitPreview(existing=served.id)
         holder = duplicates.key_holder(connection, job.unique_key)
-        _needs(connection, job.after)
-        return Prospect(replaces=None if holder is None else holder.id)
+        _pending_dependencies(connection, job.after)
+        return SubmitPreview(replaces=None if holder is None else holder.id)
 
 
-def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission], surroundings: Surroundings) -> int:
+def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission], submit_context: SubmitContext) -> int:
     """Insert a group and all its jobs, which have the same dependencies, or nothing.
 
     Returns
@@ -151,10 +153,10 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
             _free_key(connection, job, number, cancel)
         places.note_here(connection, database.folder)
         group_id = insert(connection, "groups", head)
-        needs, blockers = _needs(connection, jobs[0].after)
-        insert_many(connection, "jobs", rows, shared_columns(connection, surroundings, group_id, blockers))
-        for on, anyway in needs:
-            values = {"on_id": on, "anyway": anyway, "group_id": group_id}
+        needs, pending = _pending_dependencies(connection, jobs[0].after)
+        insert_many(connection, "jobs", rows, shared_columns(connection, submit_context, group_id, pending))
+        for on, any_outcome in needs:
+            values = {"on_id": on, "anyway": any_outcome, "group_id": group_id}
             insert_selected(connection, "dependencies", _DEPENDENCY_OF_EACH, "FROM jobs WHERE group_id = :group_id", values)
         for _, job in keyed:
             _follow_replaced(connection, job)
@@ -171,19 +173,21 @@ def _free_key(connection: sqlite3.Connection, job: Submission, number: int, canc
             f"call {number}: job {holder.id} ({holder.target}) is {holder.state} and holds this unique key: "
             'wait for it to finish, cancel it, leave out the call, or submit with on_duplicate="replace".'
         )
-    _give_way(connection, holder, job.owner, cancel)
+    _replace_holder(connection, holder, job.owner, cancel)
 
 
 def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
     """Make a job of a group depend also on the jobs that gave it their unique key, which have not ended."""
-    leaving = _leaving(connection, job.unique_key)
+    leaving = _replaced_jobs(connection, job.unique_key)
     if not leaving:
         return
-    needs, blockers = _needs(connection, (*job.after, *leaving))
+    needs, pending = _pending_dependencies(connection, (*job.after, *leaving))
     job_id = connection.execute("SELECT id FROM jobs WHERE uid = ?", (job.uid,)).fetchone()["id"]
     connection.execute("DELETE FROM dependencies WHERE job_id = ?", (job_id,))
-    insert_many(connection, "dependencies", [{"on_id": on, "anyway": anyway} for on, anyway in needs], {"job_id": job_id})
-    connection.execute("UPDATE jobs SET blockers = ?, ready = ? WHERE id = ?", (blockers, False, job_id))
+    insert_many(
+        connection, "dependencies", [{"on_id": on, "anyway": any_outcome} for on, any_outcome in needs], {"job_id": job_id}
+    )
+    connection.execute("UPDATE jobs SET blockers = ?, ready = ? WHERE id = ?", (pending, False, job_id))
 
 
 #: The dependencies of each job of a group.
@@ -203,14 +207,14 @@ def job_row(job: Submission) -> dict[str, SqlValue]:
         "state": JobState.QUEUED.value,
         "not_before": job.not_before,
         "submitted_at": job.submitted_at,
-        "allowed_attempts": job.rules.max_attempts,
-        "rules": _json(job.rules.to_json()),
+        "allowed_attempts": job.retry_settings.max_attempts,
+        "rules": _json(job.retry_settings.to_json()),
         "timeout": job.timeout,
         "place": job.owner.place,
         "host": job.owner.host,
-        "timed": job.timed,
+        "timed": job.is_calendar_time,
         "deadline": job.deadline,
-        "deadline_timed": job.deadline_timed,
+        "deadline_timed": job.deadline_is_calendar_time,
         "unique_key": job.unique_key,
         "fingerprint": job.fingerprint,
         "source": None if job.source is None else _json(job.source),
@@ -253,31 +257,31 @@ def _json(value: Collection[Any]) -> str:
 
 
 def shared_columns(
-    connection: sqlite3.Connection, surroundings: Surroundings, group_id: int | None, blockers: int
+    connection: sqlite3.Connection, submit_context: SubmitContext, group_id: int | None, pending: int
 ) -> dict[str, SqlValue]:
     """Return the columns that all jobs of one submit have alike; where they come after others, none of them is ready."""
-    not_ready: dict[str, SqlValue] = {"ready": False} if blockers else {}
+    not_ready: dict[str, SqlValue] = {"ready": False} if pending else {}
     return {
-        "context": context_id(connection, surroundings),
-        "environment": environment_id(connection, surroundings),
+        "context": context_id(connection, submit_context),
+        "environment": environment_id(connection, submit_context),
         "group_id": group_id,
-        "blockers": blockers,
+        "blockers": pending,
         **not_ready,
     }
 
 
-def _needs(connection: sqlite3.Connection, after: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+def _pending_dependencies(connection: sqlite3.Connection, after: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
     """Each job that another comes after, once, and how many of them have yet to end."""
     needs = list(_merged(after).items())
-    return needs, sum(_blocks(connection, on, anyway=bool(anyway)) for on, anyway in needs)
+    return needs, sum(_is_pending(connection, on, any_outcome=bool(any_outcome)) for on, any_outcome in needs)
 
 
 def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
     """Each job that another comes after, once: that it was replaced counts most, then that it must succeed."""
     needs: dict[int, int] = {}
-    for on, anyway in after:
-        known = needs.get(on, anyway)
-        needs[on] = _REPLACED if _REPLACED in (known, anyway) else min(known, anyway)
+    for on, any_outcome in after:
+        known = needs.get(on, any_outcome)
+        needs[on] = _REPLACED if _REPLACED in (known, any_outcome) else min(known, any_outcome)
     return needs
 
 
@@ -285,13 +289,13 @@ def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
 _REPLACED = 2
 
 
-def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> bool:
+def _is_pending(connection: sqlite3.Connection, job_id: int, *, any_outcome: bool) -> bool:
     """Return whether a dependency is still unfinished."""
     row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
         raise UnknownJob(f"There is no job {job_id} to depend on; `jupyter bgjobs list` shows the existing jobs.")
     state = columns.any_state(row["state"])
-    if state in (JobState.FAILED, JobState.CANCELLED) and not anyway:
+    if state in (JobState.FAILED, JobState.CANCELLED) and not any_outcome:
         was = "failed" if state is JobState.FAILED else "was cancelled"
         raise InvalidRequest(
             f"job {job_id} {was}, so a job that depends on its success can't run: retry it first, or use after_any."
@@ -299,7 +303,7 @@ def _blocks(connection: sqlite3.Connection, job_id: int, *, anyway: bool) -> boo
     return not state.ended
 
 
-def _served(connection: sqlite3.Connection, job: Submission) -> JobRecord | KeyHolder | None:
+def _existing(connection: sqlite3.Connection, job: Submission) -> JobRecord | KeyHolder | None:
     """Return a job to use instead of a new one: it can be reused, or holds the unique key and is acceptable.
 
     Raises
@@ -323,7 +327,7 @@ def _duplicate(holder: KeyHolder) -> str:
     )
 
 
-def _give_way(connection: sqlite3.Connection, holder: KeyHolder, owner: Owner, cancel: NewRow) -> None:
+def _replace_holder(connection: sqlite3.Connection, holder: KeyHolder, owner: Owner, cancel: NewRow) -> None:
     """Take the unique key from a live job, and request its cancellation."""
     if holder.place != owner.place:
         raise InvalidRequest(
@@ -334,20 +338,20 @@ def _give_way(connection: sqlite3.Connection, holder: KeyHolder, owner: Owner, c
     insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **cancel})
 
 
-def _leaving(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:
+def _replaced_jobs(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:
     """Return the dependencies of a new job with a unique key: the unfinished jobs that gave the key up."""
     return [(job_id, _REPLACED) for job_id in duplicates.replaced(connection, key)]
 
 
-def context_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+def context_id(connection: sqlite3.Connection, submit_context: SubmitContext) -> int:
     """Return the row of a context; insert it if needed."""
-    row = connection.execute("SELECT id FROM contexts WHERE body = ?", (surroundings.context,)).fetchone()
-    return insert(connection, "contexts", {"body": surroundings.context}) if row is None else int(row[0])
+    row = connection.execute("SELECT id FROM contexts WHERE body = ?", (submit_context.context,)).fetchone()
+    return insert(connection, "contexts", {"body": submit_context.context}) if row is None else int(row[0])
 
 
-def environment_id(connection: sqlite3.Connection, surroundings: Surroundings) -> int:
+def environment_id(connection: sqlite3.Connection, submit_context: SubmitContext) -> int:
     """Return the row of an environment; insert it if needed."""
-    row = connection.execute("SELECT id FROM environments WHERE digest = ?", (surroundings.digest,)).fetchone()
+    row = connection.execute("SELECT id FROM environments WHERE digest = ?", (submit_context.digest,)).fetchone()
     if row is None:
-        return insert(connection, "environments", {"digest": surroundings.digest, "body": surroundings.environment})
+        return insert(connection, "environments", {"digest": submit_context.digest, "body": submit_context.environment})
     return int(row[0])

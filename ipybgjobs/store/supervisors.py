@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from . import columns
-from .columns import Unreadable
+from .columns import UnreadableRow
 from .database import Database
 from .notices import Notices
 
@@ -42,6 +42,6 @@ def _record(row: sqlite3.Row) -> SupervisorRecord | None:
             heard_at=columns.moment(row, "heard_at"),
             notices=Notices.from_text(columns.any_text(row, "notice") or None),
         )
-    except Unreadable:
+    except UnreadableRow:
         return None
     return record if record.place and record.host and record.version else None

@@ -20,25 +20,25 @@ _NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TakeoverResult:
     """The result of checking the other places.
 
     Parameters
     ----------
-    said : tuple of str
+    messages : tuple of str
         A sentence for each place whose jobs were taken over.
     others : bool
         Whether any other place has work.
-    outlived : bool
+    has_survivors : bool
         Whether a process lives on in a place that is otherwise gone, so that its end must be awaited.
     """
 
-    said: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     others: bool = False
-    outlived: bool = False
+    has_survivors: bool = False
 
 
-def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bool = False) -> Look:
+def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bool = False) -> TakeoverResult:
     """Take over the jobs of places that are certainly gone.
 
     Parameters
@@ -52,16 +52,16 @@ def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bo
     idle : bool
         Whether to also forget places that are gone and left no work.
     """
-    said: list[str] = []
-    outlived = False
+    messages: list[str] = []
+    survivors = False
     others = places.others(database, owner.place, idle=idle)
     for other in others:
         with occupancy.vacated(folder, other) as gone:
             if gone:
                 jobs, alive = _take(folder, database, owner, other)
-                said += [_sentence(jobs, other)] if jobs else []
-                outlived |= alive
-    return Look(tuple(said), bool(others), outlived)
+                messages += [_sentence(jobs, other)] if jobs else []
+                survivors |= alive
+    return TakeoverResult(tuple(messages), bool(others), survivors)
 
 
 def _take(folder: StateFolder, database: Database, owner: Owner, other: Place) -> tuple[list[int], bool]:

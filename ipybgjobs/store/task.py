@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from ..model import json_text
 from ..model.records import JobRecord, JobState, Outcome
-from ..model.source import Source
+from ..model.source import SourceFile
 from ..targets.context import Context
 from . import columns, queries
-from .columns import Unreadable
+from .columns import UnreadableRow
 
 _MOST_ATTEMPTS = 1 << 31
 
@@ -35,7 +35,7 @@ class Task:
         The hooks that its class has.
     positional : tuple of str
         Names of parameters that are passed by position.
-    source : Source or None
+    source : SourceFile or None
         The target's file at submit.
     pickles : tuple of str
         Uids of the group and of the job, if they have pickled parameters.
@@ -51,7 +51,7 @@ class Task:
     environment: int | None
     hooks: tuple[str, ...]
     positional: tuple[str, ...]
-    source: Source | None
+    source: SourceFile | None
     pickles: tuple[str, ...]
     last_folder: str | None
     last_outcome: str | None
@@ -74,7 +74,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadableJob:
     """A job whose row can't be read, with the reason: it counts as failed and is never started."""
 
     id: int
@@ -110,7 +110,7 @@ class Claim:
 
     Parameters
     ----------
-    job : Task or Unread
+    job : Task or UnreadableJob
         Its job.
     number : int
         From 1; 0 for a hook.
@@ -130,7 +130,7 @@ class Claim:
         Who confirmed that its process is gone, if that can't be observed.
     """
 
-    job: Task | Unread
+    job: Task | UnreadableJob
     number: int
     folder: str
     ending: Outcome | None
@@ -145,12 +145,12 @@ class Claim:
 _HOOKS = {JobState.SUCCEEDED: "on_success", JobState.FAILED: "on_failure"}
 
 
-def of_row(row: sqlite3.Row) -> Task | Unread:
+def of_row(row: sqlite3.Row) -> Task | UnreadableJob:
     """Read a job from a row of `schedule`."""
     try:
         return _task(row)
-    except Unreadable as error:
-        return Unread(
+    except UnreadableRow as error:
+        return UnreadableJob(
             id=int(row["id"]),
             target=columns.any_label(row, "target"),
             environment=columns.any_whole(row, "environment") or None,
@@ -162,7 +162,7 @@ def of_row(row: sqlite3.Row) -> Task | Unread:
 def _task(row: sqlite3.Row) -> Task:
     record = queries.job_record(row)
     if not 0 <= record.attempt <= _MOST_ATTEMPTS:
-        raise Unreadable("attempt")
+        raise UnreadableRow("attempt")
     return Task(
         record=record,
         context_id=columns.whole(row, "context"),
@@ -184,23 +184,23 @@ def _context(text: str) -> Context:
     try:
         return Context.from_text(text)
     except ValueError:
-        raise Unreadable("context") from None
+        raise UnreadableRow("context") from None
 
 
 def context(text: str | None) -> Context | None:
     """Parse a context; None if it is missing or can't be read."""
     try:
         return None if text is None else _context(text)
-    except Unreadable:
+    except UnreadableRow:
         return None
 
 
-def _source(row: sqlite3.Row) -> Source | None:
+def _source(row: sqlite3.Row) -> SourceFile | None:
     text = columns.text_or_none(row, "source")
     try:
-        return None if text is None else Source.from_json(json_text.parse(text))
+        return None if text is None else SourceFile.from_json(json_text.parse(text))
     except (ValueError, TypeError):
-        raise Unreadable("source") from None
+        raise UnreadableRow("source") from None
 
 
 def _pickles(row: sqlite3.Row, record: JobRecord) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class Verdict:
     source: list[Any] | None = None  # path, date and size of the target's file, as the worker saw it; then its hash, if known
 
 
-class Way(NamedTuple):
+class LaunchMode(NamedTuple):
     """How an attempt is launched: by fork or in a fresh process, why not by fork, and the slot number in its queue."""
 
     launched_by: str
@@ -72,7 +72,7 @@ class Transitions:
 
     # -- attempts -------------------------------------------------------------------------------------------------
 
-    def claim(self, job_id: int, number: int, folder: str, way: Way, launches: int = 1) -> bool:
+    def claim(self, job_id: int, number: int, folder: str, launch_mode: LaunchMode, launches: int = 1) -> bool:
         """Move a job from queued to running, with a new attempt; `launches`: its number of launches including this one."""
         claimed = self._changed(
             """UPDATE jobs SET state = 'running', attempt = :number, started_at = coalesce(started_at, :now)
@@ -80,7 +80,7 @@ class Transitions:
             {"id": job_id, "number": number, "now": self._now},
         )
         if claimed:
-            self._begin_attempt(job_id, number, folder, way, launches)
+            self._begin_attempt(job_id, number, folder, launch_mode, launches)
         return claimed
 
     def give_back(self, job_id: int, number: int, due: float | None, problem: str | None) -> bool:
@@ -108,21 +108,21 @@ class Transitions:
             self._connection.execute("DELETE FROM attempts WHERE job_id = ? AND number = ?", (job_id, number))
         return given
 
-    def claim_hook(self, job_id: int, folder: str, way: Way) -> bool:
+    def claim_hook(self, job_id: int, folder: str, launch_mode: LaunchMode) -> bool:
         """Claim the pending hook of a finished job, which is called once, as attempt 0."""
         claimed = self._changed("UPDATE jobs SET hook = NULL WHERE id = :id AND hook IS NOT NULL", {"id": job_id})
         if claimed:
-            self._begin_attempt(job_id, 0, folder, way)
+            self._begin_attempt(job_id, 0, folder, launch_mode)
         return claimed
 
-    def _begin_attempt(self, job_id: int, number: int, folder: str, way: Way, launches: int = 1) -> None:
+    def _begin_attempt(self, job_id: int, number: int, folder: str, launch_mode: LaunchMode, launches: int = 1) -> None:
         row = {
             **self._attempt(job_id, number),
             "folder": folder,
             "launches": launches,
-            "launched_by": way.launched_by,
-            "launch_reason": way.reason,
-            "slot": way.slot,
+            "launched_by": launch_mode.launched_by,
+            "launch_reason": launch_mode.reason,
+            "slot": launch_mode.slot,
         }
         insert(self._connection, "attempts", row, or_else="REPLACE")
 
@@ -133,7 +133,7 @@ class Transitions:
     def _who(self) -> dict[str, SqlValue]:
         return {"place": self._owner.place, "host": self._owner.host}
 
-    def relaunch(self, job_id: int, number: int, folder: str, way: Way) -> bool:
+    def relaunch(self, job_id: int, number: int, folder: str, launch_mode: LaunchMode) -> bool:
         """Launch the same attempt again in a new folder, after a launch was voided before anything ran."""
         return self._changed(
             """UPDATE attempts SET folder = :folder, launches = launches + 1, started_at = :now, adopted = NULL, host = :host,
@@ -145,8 +145,8 @@ class Transitions:
                 "folder": folder,
                 "now": self._now,
                 "host": self._owner.host,
-                "launched_by": way.launched_by,
-                "launch_reason": way.reason,
+                "launched_by": launch_mode.launched_by,
+                "launch_reason": launch_mode.reason,
             },
         )
 
@@ -281,11 +281,11 @@ class Transitions:
 
     # -- the rest -------------------------------------------------------------------------------------------------
 
-    def answered(self, request_id: int) -> None:
+    def delete_request(self, request_id: int) -> None:
         """Forget a request."""
         self._connection.execute("DELETE FROM requests WHERE id = ?", (request_id,))
 
-    def heard(self, pid: int, version: str, started_at: float, notice: str | None, monotonic: float) -> None:
+    def record_heartbeat(self, pid: int, version: str, started_at: float, notice: str | None, monotonic: float) -> None:
         """Record that this place's supervisor is alive."""
         row = {
             **self._who(),

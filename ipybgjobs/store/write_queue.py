@@ -24,25 +24,25 @@ _COURTESY, _LOOK = 0.5, 0.01
 _UNCROWDED, _TRY = 0.01, 0.05
 
 
-class Turn:
+class WriteQueue:
     """Begins the transactions of one process in one store.
 
     Parameters
     ----------
     database : str
         Path of the store.
-    first : bool
+    is_supervisor : bool
         Whether this process is a supervisor.
     tell : callable
         Called once with one sentence for each long wait.
     """
 
-    def __init__(self, database: str, *, first: bool, tell: Callable[[str], None]) -> None:
+    def __init__(self, database: str, *, is_supervisor: bool, tell: Callable[[str], None]) -> None:
         self._database = database
-        self._lock = f"{database}.turn.lock"  # shared by supervisors while they go first
-        self._first = first
+        self._priority_lock_path = f"{database}.turn.lock"  # shared by supervisors while they go first
+        self._is_supervisor = is_supervisor
         self._tell = tell
-        self._wish: FileLock | None = None
+        self._priority_lock: FileLock | None = None
         self.kept_out = False  #: whether a transaction could not begin since this was last set to false
 
     def begin(self, connection: sqlite3.Connection, longest: float) -> None:
@@ -60,45 +60,45 @@ class Turn:
         sqlite3.Error
             If SQLite refuses, or others have not finished by then.
         """
-        if self._first and _refusal(connection, min(_UNCROWDED, longest)) is None:
+        if self._is_supervisor and _try_to_begin(connection, min(_UNCROWDED, longest)) is None:
             return
-        began, told = time.monotonic(), False
-        while (refusal := self._refusal_in_line(connection, longest)) is not None:
+        began, reported = time.monotonic(), False
+        while (refusal := self._begin_in_order(connection, longest)) is not None:
             waited = time.monotonic() - began
             if waited >= longest:
                 self.kept_out = True
                 raise refusal
-            shield.check()
-            if waited >= PATIENCE and not told:
-                self._tell(self._sentence())
-                told = True
+            shield.check_abandoned()
+            if waited >= PATIENCE and not reported:
+                self._tell(self._message())
+                reported = True
 
-    def _refusal_in_line(self, connection: sqlite3.Connection, longest: float) -> sqlite3.OperationalError | None:
+    def _begin_in_order(self, connection: sqlite3.Connection, longest: float) -> sqlite3.OperationalError | None:
         """Try once to begin: as a client after waiting supervisors, as a supervisor before clients that arrive from now on."""
         with contextlib.suppress(OSError):  # no space for a lock file: then no client gives way
-            if not self._first:
-                self._give_way()
-            elif self._wish is None:
-                self._wish = FileLock.share(self._lock, 0.0)
-        return _refusal(connection, min(_TRY, longest))
+            if not self._is_supervisor:
+                self._let_supervisors_go_first()
+            elif self._priority_lock is None:
+                self._priority_lock = FileLock.share(self._priority_lock_path, 0.0)
+        return _try_to_begin(connection, min(_TRY, longest))
 
-    def _give_way(self) -> None:
+    def _let_supervisors_go_first(self) -> None:
         limit = time.monotonic() + _COURTESY
-        while is_held(self._lock, shared=True) and time.monotonic() < limit:
+        while is_held(self._priority_lock_path, shared=True) and time.monotonic() < limit:
             time.sleep(_LOOK)
 
-    def pass_on(self) -> None:
+    def release(self) -> None:
         """Let clients continue: the transaction has ended, or could not begin."""
-        if self._wish is not None:
-            self._wish.close()
-            self._wish = None
+        if self._priority_lock is not None:
+            self._priority_lock.close()
+            self._priority_lock = None
 
-    def _sentence(self) -> str:
+    def _message(self) -> str:
         who = lock_holder.writer(self._database, only_stopped=False) or "the store is locked by another process"
         return f"waiting to write to the store for {PATIENCE:.0f} s so far: {who}."
 
 
-def _refusal(connection: sqlite3.Connection, seconds: float) -> sqlite3.OperationalError | None:
+def _try_to_begin(connection: sqlite3.Connection, seconds: float) -> sqlite3.OperationalError | None:
     """Begin a transaction within a time limit; return the error if another process keeps writing."""
     [(usual,)] = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

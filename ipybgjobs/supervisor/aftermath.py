@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from ..model import durations
 from ..model.records import JobState
-from ..store.task import Task, Unread
-from .configurations import Policies
-from .effects import Notice, Step
+from ..store.task import Task, UnreadableJob
+from .configurations import ConfigurationCache
+from .effects import FinishCommand, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
     """A job that has just ended."""
 
-    job: Task | Unread
+    job: Task | UnreadableJob
     state: JobState
     error: str | None
 
@@ -26,21 +26,21 @@ class Aftermath:
 
     Parameters
     ----------
-    policies : Policies
+    configurations : ConfigurationCache
         The configuration files' settings.
     """
 
-    def __init__(self, policies: Policies) -> None:
-        self._policies = policies
+    def __init__(self, configurations: ConfigurationCache) -> None:
+        self._configurations = configurations
 
-    def follow(self, step: Step, job: Task | Unread, state: JobState, error: str | None) -> None:
+    def follow(self, transaction: Transaction, job: Task | UnreadableJob, state: JobState, error: str | None) -> None:
         """Carry out the consequences of a job's end.
 
         Parameters
         ----------
-        step : Step
+        transaction : Transaction
             The transaction.
-        job : Task or Unread
+        job : Task or UnreadableJob
             The job, as it was before it ended.
         state : JobState
             How it ended.
@@ -51,29 +51,29 @@ class Aftermath:
         while ends:
             end = ends.pop()
             if end.job.environment is not None:
-                step.effects.environments.add(end.job.environment)
-            self._notify(step, end)
-            failing = step.schedule.release_after(end.job.id, succeeded=end.state is JobState.SUCCEEDED)
-            for later in step.schedule.jobs(failing):
-                ends += _fail(step, later, end)
+                transaction.effects.environments.add(end.job.environment)
+            self._notify(transaction, end)
+            failing = transaction.schedule.release_after(end.job.id, succeeded=end.state is JobState.SUCCEEDED)
+            for later in transaction.schedule.jobs(failing):
+                ends += _fail(transaction, later, end)
 
-    def _notify(self, step: Step, end: _Ended) -> None:
-        template, job = self._policies.latest.on_finish, end.job
-        environment = step.variables(job.environment)
-        if not template or environment is None or isinstance(job, Unread):
+    def _notify(self, transaction: Transaction, end: _Ended) -> None:
+        template, job = self._configurations.latest.on_finish, end.job
+        environment = transaction.variables(job.environment)
+        if not template or environment is None or isinstance(job, UnreadableJob):
             return
-        fields = _fields(job, end, step.schedule.now)
+        fields = _fields(job, end, transaction.schedule.now)
         command = tuple(_filled(word, fields) for word in template)
-        step.effects.notices.append(Notice(job.id, command, environment, job.context.cwd))
+        transaction.effects.finish_commands.append(FinishCommand(job.id, command, environment, job.context.cwd))
 
 
-def _fail(step: Step, job: Task | Unread, end: _Ended) -> list[_Ended]:
+def _fail(transaction: Transaction, job: Task | UnreadableJob, end: _Ended) -> list[_Ended]:
     """Fail a job that needed another's success."""
     was = "was cancelled" if end.state is JobState.CANCELLED else "failed"
     error = f"job {end.job.id} ({end.job.target}), which it depends on, {was}"
-    if not step.change.fail_queued(job.id, error):
+    if not transaction.change.fail_queued(job.id, error):
         return []
-    step.effects.say(f"job {job.id} failed before it started: {error}")
+    transaction.effects.log(f"job {job.id} failed before it started: {error}")
     return [_Ended(job, JobState.FAILED, error)]
 
 

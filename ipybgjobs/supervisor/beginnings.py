@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from ..state import attempt, reports
-from ..state.reports import Started
+from ..state.reports import StartMarker
 from ..system import identity, private_file
 
 
@@ -23,7 +23,7 @@ def never_started(folder: str) -> bool:
     with contextlib.suppress(OSError):
         if attempt.claim_start(folder, {"void": True}):
             return True
-        return (reports.started(folder) or Started()).void
+        return (reports.start_marker(folder) or StartMarker()).void
     return os.path.isdir(folder) and not os.path.lexists(f"{folder}/{attempt.STARTED}")
 
 
@@ -39,7 +39,7 @@ def began(folder: str, started_at: float | None, clock: Callable[[], float] = ti
     clock : callable
         Seconds since the epoch.
     """
-    started, now = reports.started(folder) or Started(), time.monotonic()
+    started, now = reports.start_marker(folder) or StartMarker(), time.monotonic()
     if started.monotonic is not None and started.process is not None and started.process[2] == identity.boot():
         return min(started.monotonic, now)
     return now if started_at is None else now - max(0.0, clock() - started_at)

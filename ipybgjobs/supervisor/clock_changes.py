@@ -43,7 +43,7 @@ class Timing:
         booted_at = self._clock() - self._since_boot()
         if self._booted_at is not None and abs(booted_at - self._booted_at) < _STEP:
             return False
-        with self._database.looking() as connection:
+        with self._database.reading() as connection:
             set_since = Schedule(connection, self._owner, self._clock()).is_of_another_clock(booted_at, _STEP)
         if set_since:
             with self._database.transaction() as connection:

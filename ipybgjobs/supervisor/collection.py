@@ -13,9 +13,9 @@ from ..executors.news import Launched, News, Refusal, Unwatched
 from ..model.records import Outcome
 from . import beginnings, log_limit
 from .attempts import Attempts
-from .configurations import Policies
+from .configurations import ConfigurationCache
 from .launch_backoff import Backoff
-from .running import Running
+from .running import ActiveAttempt
 
 
 class Collector:
@@ -27,26 +27,26 @@ class Collector:
         The attempts that the supervisor is handling.
     executor : Executor
         Launches attempts, and notices their ends.
-    policies : Policies
+    configurations : ConfigurationCache
         The configuration files' settings.
     backoff : Backoff
         Informed about which launches worked.
     """
 
-    def __init__(self, attempts: Attempts, executor: Executor, policies: Policies, backoff: Backoff) -> None:
+    def __init__(self, attempts: Attempts, executor: Executor, configurations: ConfigurationCache, backoff: Backoff) -> None:
         self._attempts = attempts
         self._executor = executor
-        self._policies = policies
+        self._configurations = configurations
         self._backoff = backoff
 
-    def attend(self, run: Running, look: Callable[[], None]) -> None:
+    def attend(self, run: ActiveAttempt, look: Callable[[], None]) -> None:
         """Check one attempt: a problem with it ends this attempt and no other."""
         try:
             look()
         except Exception as error:
             self._attempts.give_up(run, f"{type(error).__name__}: {error}")
 
-    def find(self, run: Running) -> None:
+    def recover(self, run: ActiveAttempt) -> None:
         """Determine the status of an attempt that was launched by another supervisor or by a fork server that is gone."""
         found = self._executor.find(run.folder, declared_gone=run.adopted is not None)
         run.begun |= found.begun
@@ -56,7 +56,7 @@ class Collector:
         self._attempts.hold(run, is_unclear=found.status is AttemptStatus.UNCLEAR)
         run.elsewhere = found.status is AttemptStatus.ELSEWHERE
         if found.status in (AttemptStatus.GONE, AttemptStatus.VOID):
-            self._leave(run, recorded(run.folder))
+            self._clean_up(run, recorded(run.folder))
 
     def collect(self, ready: Iterable[int]) -> None:
         """Collect attempts that have ended or could not be launched, and continue with those that are ending.
@@ -73,70 +73,70 @@ class Collector:
         self._learn_of_launches(news)
         unwatched = {each.folder for each in news if isinstance(each, Unwatched)}
         for folder in {*unwatched, *self._attempts.unclear}:
-            self._look_again(folder)
-        for folder, cleanup in list(self._attempts.leaving.items()):
+            self._recheck(folder)
+        for folder, cleanup in list(self._attempts.cleanups.items()):
             run = self._attempts.running[folder]
-            self.attend(run, functools.partial(self._go_on_leaving, run, cleanup))
+            self.attend(run, functools.partial(self._continue_cleanup, run, cleanup))
 
     def _take(self, end: Exit) -> None:
         run = self._attempts.running.get(end.folder)
         if run is None:
             self._executor.acknowledge([end.folder])  # it was voided before it started
         else:
-            self.attend(run, functools.partial(self._leave, run, end))
+            self.attend(run, functools.partial(self._clean_up, run, end))
 
     def _learn_of_launches(self, news: Sequence[News]) -> None:
         for refusal in news:
             if isinstance(refusal, Refusal):
                 self._backoff.failed(refusal.reason)
-                self._look_again(refusal.folder)
+                self._recheck(refusal.folder)
         if any(isinstance(each, Launched) for each in news):
             self._backoff.worked()
 
-    def _look_again(self, folder: str) -> None:
+    def _recheck(self, folder: str) -> None:
         run = self._attempts.running.get(folder)
-        if run is not None and folder not in self._attempts.leaving and folder not in self._attempts.ended:
-            self.attend(run, functools.partial(self.find, run))
+        if run is not None and folder not in self._attempts.cleanups and folder not in self._attempts.ended:
+            self.attend(run, functools.partial(self.recover, run))
 
-    def _leave(self, run: Running, end: Exit) -> None:
+    def _clean_up(self, run: ActiveAttempt, end: Exit) -> None:
         """Handle a process that is gone: if it never began, it is launched again; otherwise its end is determined."""
-        if end.folder in self._attempts.leaving or end.folder in self._attempts.ended:
+        if end.folder in self._attempts.cleanups or end.folder in self._attempts.ended:
             return
         if not (run.begun or end.begun) and beginnings.never_started(end.folder):
             run.problem = f"its process ended before it could begin: {beginnings.last_words(end.folder)}"
             self._attempts.void(run)
             return
-        latest = self._policies.latest
+        latest = self._configurations.latest
         grace = latest.kill_grace_seconds if latest.end_children else None
-        self._attempts.leaving[end.folder] = self._executor.clean_up(end, grace)
+        self._attempts.cleanups[end.folder] = self._executor.clean_up(end, grace)
 
-    def _go_on_leaving(self, run: Running, cleanup: Cleanup) -> None:
+    def _continue_cleanup(self, run: ActiveAttempt, cleanup: Cleanup) -> None:
         end = cleanup.step()
         if end is None:
             return
-        run.remains, run.left_running = cleanup.survivors, cleanup.left_running
-        self._attempts.leaving.pop(end.folder, None)
-        if self._policies.latest.max_output_bytes is not None:
-            log_limit.shorten(end.folder, self._policies.latest.max_output_bytes)
+        run.survivors, run.left_running = cleanup.survivors, cleanup.left_running
+        self._attempts.cleanups.pop(end.folder, None)
+        if self._configurations.latest.max_output_bytes is not None:
+            log_limit.shorten(end.folder, self._configurations.latest.max_output_bytes)
         self._attempts.ended[end.folder] = end
 
     # -- endings --------------------------------------------------------------------------------------------------
 
-    def begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
+    def begin_termination(self, run: ActiveAttempt, reason: Outcome, grace: float) -> None:
         """Begin to end an attempt, which is then checked at each tick."""
-        self.attend(run, functools.partial(self._begin_ending, run, reason, grace))
+        self.attend(run, functools.partial(self._begin_termination, run, reason, grace))
 
-    def _begin_ending(self, run: Running, reason: Outcome, grace: float) -> None:
-        run.ending = self._executor.cancel(run.folder, reason, grace)
+    def _begin_termination(self, run: ActiveAttempt, reason: Outcome, grace: float) -> None:
+        run.termination = self._executor.cancel(run.folder, reason, grace)
 
-    def go_on_ending(self) -> None:
+    def continue_terminations(self) -> None:
         """Take the next steps for the attempts that are being ended."""
         for run in list(self._attempts.running.values()):
-            if run.ending is not None and run.folder not in self._attempts.ended:
-                self.attend(run, functools.partial(self._go_on_ending, run))
+            if run.termination is not None and run.folder not in self._attempts.ended:
+                self.attend(run, functools.partial(self._continue_termination, run))
 
-    def _go_on_ending(self, run: Running) -> None:
-        assert run.ending is not None
-        run.ending.step()
-        if run.ending.is_unwatched and not run.elsewhere:
-            self._leave(run, recorded(run.folder))
+    def _continue_termination(self, run: ActiveAttempt) -> None:
+        assert run.termination is not None
+        run.termination.step()
+        if run.termination.is_unwatched and not run.elsewhere:
+            self._clean_up(run, recorded(run.folder))

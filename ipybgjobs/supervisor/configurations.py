@@ -11,7 +11,7 @@ from typing import Any
 
 from ..configuration import sources
 from ..configuration.settings import KEEP_ALL, LogSettings, Settings
-from ..system.child import Question
+from ..system.child import JsonChild
 from ..system.roles import command
 from ..targets.context import Context
 
@@ -25,7 +25,7 @@ LONG_EVALUATION = 3.0
 PAUSE = 5.0
 
 #: An evaluation depends on the files, and on the interpreter that evaluates them.
-_Key = tuple[tuple[sources.Source, ...], str, str]
+_Key = tuple[tuple[sources.ConfigurationFile, ...], str, str]
 
 
 @dataclass(slots=True)
@@ -33,8 +33,8 @@ class _Evaluation:
     """A child that evaluates files, or its answer."""
 
     paths: tuple[str, ...]
-    signature: sources.Signature
-    question: Question | None
+    stamps: sources.FileStamps
+    child: JsonChild | None
     settings: Settings | None = None
     error: str | None = None
     again_at: float | None = None  #: on the monotonic clock: when to repeat it, since it died without an answer
@@ -43,27 +43,27 @@ class _Evaluation:
     @property
     def is_slow(self) -> bool:
         """Return whether it takes so long that it has to be reported."""
-        return self.question is not None and time.monotonic() >= self.question.began + LONG_EVALUATION
+        return self.child is not None and time.monotonic() >= self.child.began + LONG_EVALUATION
 
     @property
     def problem(self) -> str | None:
         """Explain why the jobs that depend on it can't start; None if no reason is known."""
         if not self.is_slow:
             return self.error
-        files = ", ".join(path for path, stamp in zip(self.paths, self.signature, strict=True) if stamp) or "no file"
+        files = ", ".join(path for path, stamp in zip(self.paths, self.stamps, strict=True) if stamp) or "no file"
         since = time.strftime("%H:%M:%S", time.localtime(self.began_at))
         return f"reading the configuration ({files}) has been slow since {since}; jobs that depend on it are waiting"
 
-    def is_stale(self, signature: sources.Signature) -> bool:
+    def is_stale(self, stamps: sources.FileStamps) -> bool:
         """Return whether the files have changed since, or the child has to be started again."""
-        return self.signature != signature or (self.again_at is not None and time.monotonic() >= self.again_at)
+        return self.stamps != stamps or (self.again_at is not None and time.monotonic() >= self.again_at)
 
 
 def _key(context: Context) -> _Key:
     return sources.with_system(context.sources), context.executable, context.package_root
 
 
-class Policies:
+class ConfigurationCache:
     """The settings of each caller's files."""
 
     def __init__(self) -> None:
@@ -75,11 +75,11 @@ class Policies:
 
     def filenos(self) -> list[int]:
         """Descriptors that become readable when a child answers."""
-        return [e.question.fileno() for e in self._evaluations.values() if e.question]
+        return [e.child.fileno() for e in self._evaluations.values() if e.child]
 
     def limit(self) -> float | None:
         """Return when a running evaluation is reported as slow or given up, on the monotonic clock; None if none runs."""
-        asked = [(e.question, e.is_slow) for e in self._evaluations.values() if e.question]
+        asked = [(e.child, e.is_slow) for e in self._evaluations.values() if e.child]
         return min((q.limit if slow else q.began + LONG_EVALUATION for q, slow in asked), default=None)
 
     def settings(self, context: Context) -> Settings | None:
@@ -87,30 +87,30 @@ class Policies:
         key = _key(context)
         paths = [path for path, _ in key[0]]
         evaluation = self._evaluations.get(key)
-        signature = sources.signature(paths)
-        if evaluation is None or evaluation.is_stale(signature):
-            if evaluation is not None and evaluation.question is not None:
-                evaluation.question.give_up()  # it is reading outdated files
-            self._evaluations[key] = self._begin(key, tuple(paths), signature)
+        stamps = sources.stamp_files(paths)
+        if evaluation is None or evaluation.is_stale(stamps):
+            if evaluation is not None and evaluation.child is not None:
+                evaluation.child.give_up()  # it is reading outdated files
+            self._evaluations[key] = self._begin(key, tuple(paths), stamps)
             return None
-        return None if evaluation.question else evaluation.settings
+        return None if evaluation.child else evaluation.settings
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Check for changed files, so that `known`, which is called in a transaction, need not."""
         self._stale = {
             key
             for key, evaluation in self._evaluations.items()
-            if evaluation.is_stale(sources.signature(path for path, _ in key[0]))
+            if evaluation.is_stale(sources.stamp_files(path for path, _ in key[0]))
         }
 
-    def known(self, context: Context) -> Settings | None:
+    def cached(self, context: Context) -> Settings | None:
         """Return the settings of a caller's files at the last `look`; None while unknown, until `begin` has evaluated them."""
         key = _key(context)
         evaluation = self._evaluations.get(key)
         if evaluation is None or key in self._stale:
             self._wanted[key] = context
             return None
-        return None if evaluation.question else evaluation.settings
+        return None if evaluation.child else evaluation.settings
 
     def begin(self) -> None:
         """Evaluate the settings that were requested and unknown."""
@@ -120,7 +120,7 @@ class Policies:
 
     def changed(self) -> bool:
         """Return whether files have changed since they were evaluated."""
-        return any(e.is_stale(sources.signature(path for path, _ in key[0])) for key, e in self._evaluations.items())
+        return any(e.is_stale(sources.stamp_files(path for path, _ in key[0])) for key, e in self._evaluations.items())
 
     @property
     def logs(self) -> LogSettings | None:
@@ -132,9 +132,7 @@ class Policies:
     @property
     def unknown(self) -> bool:
         """Return whether the first answer is still pending."""
-        return bool(self._evaluations) and all(
-            e.question and not e.settings and not e.is_slow for e in self._evaluations.values()
-        )
+        return bool(self._evaluations) and all(e.child and not e.settings and not e.is_slow for e in self._evaluations.values())
 
     @property
     def problem(self) -> str | None:
@@ -146,25 +144,25 @@ class Policies:
         evaluation = self._evaluations.get(_key(context))
         return None if evaluation is None else evaluation.problem
 
-    def _begin(self, key: _Key, paths: tuple[str, ...], signature: sources.Signature) -> _Evaluation:
+    def _begin(self, key: _Key, paths: tuple[str, ...], stamps: sources.FileStamps) -> _Evaluation:
         files, executable, root = key
         child = command("configuration", executable=executable, root=root)
         try:
-            return _Evaluation(paths, signature, Question(child, files, LONGEST_EVALUATION))
+            return _Evaluation(paths, stamps, JsonChild(child, files, LONGEST_EVALUATION))
         except OSError as error:
             problem = f"{executable} could not be started to read the configuration: {error.strerror}"
-            return _Evaluation(paths, signature, None, error=problem, again_at=time.monotonic() + PAUSE)
+            return _Evaluation(paths, stamps, None, error=problem, again_at=time.monotonic() + PAUSE)
 
     def collect(self, ready: Iterable[int]) -> bool:
         """Take the children's answers; return whether there is news."""
         descriptors, news = set(ready), False
         for evaluation in self._evaluations.values():
-            question = evaluation.question
+            question = evaluation.child
             if question is None:
                 continue
             if question.fileno() in descriptors:
-                if question.is_over():
-                    self._conclude(evaluation, question.answer() or {}, None, question.complaint)
+                if question.is_done():
+                    self._conclude(evaluation, question.answer() or {}, None, question.error_output)
                     news = True
             elif question.is_late:
                 question.give_up()
@@ -173,7 +171,7 @@ class Policies:
         return news
 
     def _conclude(self, evaluation: _Evaluation, answer: dict[str, Any], problem: str | None, complaint: str) -> None:
-        evaluation.question = None
+        evaluation.child = None
         if "settings" in answer:
             evaluation.settings, evaluation.error = Settings.from_json(answer["settings"]), None
             self.latest, self.is_read = evaluation.settings, True

@@ -13,15 +13,15 @@ from ..model.records import JobState, Outcome
 from ..model.retry import Failure, next_delay
 from ..store.requests import AdoptRequest, CancelRequest, Request, RetryRequest, UnreadableRequest
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task, Unread
+from ..store.task import Claim, Task, UnreadableJob
 from ..store.transitions import Transitions, Verdict
 from .aftermath import Aftermath
 from .attempts import Attempts
-from .configurations import Policies
-from .effects import Effects, Step
+from .configurations import ConfigurationCache
+from .effects import Effects, Transaction
 from .judgement import End
 from .launch_backoff import pause
-from .running import Running
+from .running import ActiveAttempt
 from .starts import Starter
 from .verdict import REASONS
 
@@ -43,7 +43,7 @@ class Decider:
         The attempts that the supervisor is handling; read, not changed.
     starter : Starter
         Decides which queued jobs start.
-    policies : Policies
+    configurations : ConfigurationCache
         The configuration files' settings.
     """
 
@@ -51,12 +51,12 @@ class Decider:
         self,
         attempts: Attempts,
         starter: Starter,
-        policies: Policies,
+        configurations: ConfigurationCache,
     ) -> None:
         self._attempts = attempts
         self._starter = starter
-        self._policies = policies
-        self._aftermath = Aftermath(policies)
+        self._configurations = configurations
+        self._aftermath = Aftermath(configurations)
 
     def decide(self, change: Transitions, queues: Schedule, ends: Sequence[End], monotonic: float) -> Effects:
         """Make all changes that are due.
@@ -70,197 +70,205 @@ class Decider:
         monotonic : float
             The monotonic clock, in seconds.
         """
-        step = Step(change, queues, Effects(), monotonic)
+        transaction = Transaction(change, queues, Effects(), monotonic)
         for end in ends:
-            self._record(step, end)
-        self._enforce(step, monotonic)
+            self._record(transaction, end)
+        self._enforce(transaction, monotonic)
         requests = queues.requests()
         queues.jobs([request.job_id for request in requests if request.job_id is not None])  # so that all are parsed at once
         for request in requests:
-            self._answer(step, request)
-        self._expire(step)
-        self._start(step)
-        for environment in step.effects.environments:
-            step.effects.released |= change.release_environment(environment)
-        return step.effects
+            self._answer(transaction, request)
+        self._expire(transaction)
+        self._start(transaction)
+        for environment in transaction.effects.environments:
+            transaction.effects.released |= change.release_environment(environment)
+        return transaction.effects
 
     # -- step 1: record ended attempts ----------------------------------------------------------------------------
 
-    def _record(self, step: Step, end: End) -> None:
+    def _record(self, transaction: Transaction, end: End) -> None:
         """Record an attempt's end, and its consequence for the job."""
-        step.effects.recorded.append(end.run.folder)
+        transaction.effects.recorded.append(end.run.folder)
         if end.claim is not None:
-            self._follow(step, end.run, end.claim.job, end)
+            self._follow(transaction, end.run, end.claim.job, end)
 
-    def _follow(self, step: Step, run: Running, job: Task | Unread, end: End) -> None:
-        verdict = _explained(step, run, job, end.verdict)
-        if not step.change.end_attempt(job.id, run.number, verdict):
+    def _follow(self, transaction: Transaction, run: ActiveAttempt, job: Task | UnreadableJob, end: End) -> None:
+        verdict = _explained(transaction, run, job, end.verdict)
+        if not transaction.change.end_attempt(job.id, run.number, verdict):
             return
         if run.left_running:
-            step.effects.say(f"{_head(job, run.number)} left running: PID {', '.join(map(str, run.left_running))}")
+            transaction.effects.log(f"{_head(job, run.number)} left running: PID {', '.join(map(str, run.left_running))}")
         if run.is_hook:
-            self._end_hook(step, job, verdict)
+            self._end_hook(transaction, job, verdict)
             return
         head = _head(job, run.number)
-        if isinstance(job, Unread):
-            self._end(step, job, JobState.FAILED, verdict)
-            step.effects.fail(f"{head} failed: {verdict.error}")
+        if isinstance(job, UnreadableJob):
+            self._end(transaction, job, JobState.FAILED, verdict)
+            transaction.effects.log_failure(f"{head} failed: {verdict.error}")
         elif verdict.outcome is Outcome.SUCCEEDED:
-            self._end(step, job, JobState.SUCCEEDED, verdict)
-            step.effects.say(f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
+            self._end(transaction, job, JobState.SUCCEEDED, verdict)
+            transaction.effects.log(f"{head} succeeded" + (f", but {verdict.error}" if verdict.error else ""))
         elif verdict.outcome is Outcome.CANCELLED:
-            self._end(step, job, JobState.CANCELLED, verdict)
-            step.effects.say(f"{head} was cancelled" + (f": {verdict.error}" if run.remains else ""))
+            self._end(transaction, job, JobState.CANCELLED, verdict)
+            transaction.effects.log(f"{head} was cancelled" + (f": {verdict.error}" if run.survivors else ""))
         else:
             said = f"{head} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
-            said += self._fail_or_retry(step, job, run.number, verdict, end)
-            step.effects.fail(said, verdict.traceback)
+            said += self._fail_or_retry(transaction, job, run.number, verdict, end)
+            transaction.effects.log_failure(said, verdict.traceback)
 
-    def _fail_or_retry(self, step: Step, task: Task, number: int, verdict: Verdict, end: End) -> str:
+    def _fail_or_retry(self, transaction: Transaction, task: Task, number: int, verdict: Verdict, end: End) -> str:
         """Retry by the retry policy, or fail; return how to report it."""
         record = task.record
-        rules = replace(record.rules, max_attempts=record.allowed_attempts)
-        delay = next_delay(rules, number, end.failure, end.luck)
-        due = None if delay is None else step.schedule.now + delay
+        rules = replace(record.retry_settings, max_attempts=record.allowed_attempts)
+        delay = next_delay(rules, number, end.failure, end.random_draw)
+        due = None if delay is None else transaction.schedule.now + delay
         if delay is None or due is None or (record.deadline is not None and due >= record.deadline):
-            self._end(step, task, JobState.FAILED, verdict)
+            self._end(transaction, task, JobState.FAILED, verdict)
             return "" if delay is None else "; its deadline (retry_until) leaves no time for another attempt"
-        step.change.queue_again(record.id, due, verdict.error)
+        transaction.change.queue_again(record.id, due, verdict.error)
         return f"; next attempt in {durations.show(delay)}"
 
-    def _end(self, step: Step, job: Task | Unread, state: JobState, verdict: Verdict) -> None:
+    def _end(self, transaction: Transaction, job: Task | UnreadableJob, state: JobState, verdict: Verdict) -> None:
         hook, same = None, True
         if isinstance(job, Task):
             hook = None if verdict.outcome is Outcome.DENIED else job.hook_for(state)
             same = state is not JobState.SUCCEEDED or job.source is None or job.source.is_same(verdict.source)
-        if step.change.end_job(job.id, state, verdict.error, hook, reusable=same):
-            self._aftermath.follow(step, job, state, verdict.error)
+        if transaction.change.end_job(job.id, state, verdict.error, hook, reusable=same):
+            self._aftermath.follow(transaction, job, state, verdict.error)
 
-    def _end_hook(self, step: Step, job: Task | Unread, verdict: Verdict) -> None:
-        step.effects.environments.update(step.change.environment_of(job.id))
-        step.change.end_hook(job.id)
+    def _end_hook(self, transaction: Transaction, job: Task | UnreadableJob, verdict: Verdict) -> None:
+        transaction.effects.environments.update(transaction.change.environment_of(job.id))
+        transaction.change.end_hook(job.id)
         if verdict.outcome is not Outcome.SUCCEEDED:
             text = f"job {job.id}: the hook of {job.target} failed ({verdict.outcome}): {verdict.error}{_seen(verdict)}"
-            step.effects.fail(text, verdict.traceback)
+            transaction.effects.log_failure(text, verdict.traceback)
 
     # -- step 2: enforce timeouts and deadlines -------------------------------------------------------------------
 
-    def _enforce(self, step: Step, monotonic: float) -> None:
-        grace = self._policies.latest.kill_grace_seconds
+    def _enforce(self, transaction: Transaction, monotonic: float) -> None:
+        grace = self._configurations.latest.kill_grace_seconds
         for run in self._attempts.running.values():
-            if run.is_late(monotonic, step.schedule.now) and run.folder not in self._attempts.ended:
-                gone = run.folder in self._attempts.leaving  # the processes that it left are being ended
-                if not gone and step.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
-                    step.effects.endings.append((run, Outcome.TIMEOUT, grace))
-                step.effects.late.append(run)
+            if run.is_late(monotonic, transaction.schedule.now) and run.folder not in self._attempts.ended:
+                gone = run.folder in self._attempts.cleanups  # the processes that it left are being ended
+                if not gone and transaction.change.begin_ending(run.job_id, run.number, Outcome.TIMEOUT, grace):
+                    transaction.effects.endings.append((run, Outcome.TIMEOUT, grace))
+                transaction.effects.late.append(run)
 
-    def _expire(self, step: Step) -> None:
-        for job in step.schedule.overdue():
+    def _expire(self, transaction: Transaction) -> None:
+        for job in transaction.schedule.overdue():
             hook = job.hook_for(JobState.FAILED) if isinstance(job, Task) and job.record.attempt else None
-            if step.change.fail_queued(job.id, _DEADLINE, hook):
-                step.effects.fail(f"{_head(job)} failed: {_DEADLINE}")
-                self._aftermath.follow(step, job, JobState.FAILED, _DEADLINE)
+            if transaction.change.fail_queued(job.id, _DEADLINE, hook):
+                transaction.effects.log_failure(f"{_head(job)} failed: {_DEADLINE}")
+                self._aftermath.follow(transaction, job, JobState.FAILED, _DEADLINE)
 
     # -- step 3: answer requests ----------------------------------------------------------------------------------
 
-    def _answer(self, step: Step, request: Request | UnreadableRequest) -> None:
-        step.change.answered(request.id)
+    def _answer(self, transaction: Transaction, request: Request | UnreadableRequest) -> None:
+        transaction.change.delete_request(request.id)
         if isinstance(request, UnreadableRequest):
-            step.effects.fail(f"request {request.id} for job {request.job_id} can't be read: it was not written by ipybgjobs")
+            transaction.effects.log_failure(
+                f"request {request.id} for job {request.job_id} can't be read: it was not written by ipybgjobs"
+            )
             return
         match request.asked:
             case CancelRequest(grace):
-                self._cancel(step, request.job_id, grace)
+                self._cancel(transaction, request.job_id, grace)
             case RetryRequest():
-                self._retry(step, request.job_id, request.asked)
+                self._retry(transaction, request.job_id, request.asked)
             case AdoptRequest(note):
-                self._adopt(step, request.job_id, note)
+                self._adopt(transaction, request.job_id, note)
 
-    def _retry(self, step: Step, job_id: int, asked: RetryRequest) -> None:
-        step.effects.environments.update(step.change.environment_of(job_id))
-        if step.change.retry(job_id, asked):
-            step.effects.say(f"job {job_id} queued for a manual retry")
-        step.effects.environments.add(asked.environment)
+    def _retry(self, transaction: Transaction, job_id: int, asked: RetryRequest) -> None:
+        transaction.effects.environments.update(transaction.change.environment_of(job_id))
+        if transaction.change.retry(job_id, asked):
+            transaction.effects.log(f"job {job_id} queued for a manual retry")
+        transaction.effects.environments.add(asked.environment)
 
-    def _adopt(self, step: Step, job_id: int, note: str) -> None:
-        if step.change.adopt(job_id, note):
-            step.effects.adopted = True
-            step.effects.say(f"job {job_id} was {note}")
+    def _adopt(self, transaction: Transaction, job_id: int, note: str) -> None:
+        if transaction.change.adopt(job_id, note):
+            transaction.effects.adopted = True
+            transaction.effects.log(f"job {job_id} was {note}")
 
-    def _cancel(self, step: Step, job_id: int, asked_grace: float | None) -> None:
-        job = step.schedule.job(job_id)
-        if job is not None and step.change.cancel_queued(job_id):
-            step.effects.say(f"job {job_id} was cancelled before it started")
-            self._aftermath.follow(step, job, JobState.CANCELLED, None)
+    def _cancel(self, transaction: Transaction, job_id: int, asked_grace: float | None) -> None:
+        job = transaction.schedule.job(job_id)
+        if job is not None and transaction.change.cancel_queued(job_id):
+            transaction.effects.log(f"job {job_id} was cancelled before it started")
+            self._aftermath.follow(transaction, job, JobState.CANCELLED, None)
             return
-        grace = self._policies.latest.kill_grace_seconds if asked_grace is None else asked_grace
+        grace = self._configurations.latest.kill_grace_seconds if asked_grace is None else asked_grace
         for run in (*self._attempts.running.values(), *self._attempts.voided.values()):
             wanted = run.job_id == job_id and not run.is_hook
-            if wanted and step.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace) and run.ending is None:
-                step.effects.endings.append((run, Outcome.CANCELLED, grace))
+            if (
+                wanted
+                and transaction.change.begin_ending(job_id, run.number, Outcome.CANCELLED, grace)
+                and run.termination is None
+            ):
+                transaction.effects.endings.append((run, Outcome.CANCELLED, grace))
 
     # -- step 4: start --------------------------------------------------------------------------------------------
 
-    def _start(self, step: Step) -> None:
+    def _start(self, transaction: Transaction) -> None:
         self._starter.held.clear()
         for run in self._attempts.voided.values():
-            self._relaunch(step, run)
-        refused: list[tuple[Task | Unread, str]] | None = None
+            self._relaunch(transaction, run)
+        refused: list[tuple[Task | UnreadableJob, str]] | None = None
         while refused is None or refused:  # jobs that depend on a refused job may be able to start now
-            starts, refused = self._starter.claim(step)
-            step.effects.starts += starts
+            starts, refused = self._starter.claim(transaction)
+            transaction.effects.starts += starts
             for job, reason in refused:
-                step.effects.fail(f"job {job.id} denied: {reason}")
-                self._aftermath.follow(step, job, JobState.FAILED, reason)
+                transaction.effects.log_failure(f"job {job.id} denied: {reason}")
+                self._aftermath.follow(transaction, job, JobState.FAILED, reason)
 
-    def _relaunch(self, step: Step, run: Running) -> None:
+    def _relaunch(self, transaction: Transaction, run: ActiveAttempt) -> None:
         """Launch an attempt again after its launch was voided."""
-        claim = step.schedule.claimed(run.job_id, run.number)
+        claim = transaction.schedule.claimed(run.job_id, run.number)
         if claim is None:
-            step.effects.recorded.append(run.folder)
+            transaction.effects.recorded.append(run.folder)
         elif claim.ending is not None or _is_hook_of_a_live_job(claim):
             reason = claim.ending or Outcome.CANCELLED
-            self._end_unstarted(step, run, claim, Verdict(reason, REASONS[reason]))
-        elif self._starter.backoff.waits or self._rest_of(step, run, claim) > 0:
-            self._give_back(step, run, claim)  # launches are failing: no hurry
+            self._end_unstarted(transaction, run, claim, Verdict(reason, REASONS[reason]))
+        elif self._starter.backoff.waits or self._rest_of(transaction, run, claim) > 0:
+            self._give_back(transaction, run, claim)  # launches are failing: no hurry
         elif refusal := self._starter.refusal(claim.job):
-            self._end_unstarted(step, run, claim, Verdict(Outcome.DENIED, refusal))
-        elif start := self._starter.relaunch(step, claim):
-            step.effects.starts.append(start)
-            step.effects.recorded.append(run.folder)
-            step.effects.discarded += [run.folder] if claim.launches > _PROMPT_LAUNCHES else []
+            self._end_unstarted(transaction, run, claim, Verdict(Outcome.DENIED, refusal))
+        elif start := self._starter.relaunch(transaction, claim):
+            transaction.effects.starts.append(start)
+            transaction.effects.recorded.append(run.folder)
+            transaction.effects.discarded += [run.folder] if claim.launches > _PROMPT_LAUNCHES else []
         else:
-            self._give_back(step, run, claim)
+            self._give_back(transaction, run, claim)
 
-    def _rest_of(self, step: Step, run: Running, claim: Claim) -> float:
+    def _rest_of(self, transaction: Transaction, run: ActiveAttempt, claim: Claim) -> float:
         """Return the seconds until an attempt whose launches keep failing may be launched again."""
-        return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - step.monotonic
+        return run.voided_at + pause(claim.launches - _PROMPT_LAUNCHES) - transaction.monotonic
 
-    def _give_back(self, step: Step, run: Running, claim: Claim) -> None:
+    def _give_back(self, transaction: Transaction, run: ActiveAttempt, claim: Claim) -> None:
         """Return a job that can't be launched now to its queue, without a slot; a hook, which has no slot, waits here."""
         if run.is_hook:
             self._starter.hold(claim.job, run.problem)
             return
-        rest = 0.0 if self._starter.backoff.waits else self._rest_of(step, run, claim)
-        due, problem = (step.schedule.now + rest, run.problem) if rest > 0 else (None, None)
-        if step.change.give_back(claim.job.id, run.number, due, problem):
-            step.effects.recorded.append(run.folder)
-            step.effects.discarded.append(run.folder)
-            step.effects.say(f"{_head(claim.job, run.number)} did not start and is back in its queue: {self._why(run, claim)}")
+        rest = 0.0 if self._starter.backoff.waits else self._rest_of(transaction, run, claim)
+        due, problem = (transaction.schedule.now + rest, run.problem) if rest > 0 else (None, None)
+        if transaction.change.give_back(claim.job.id, run.number, due, problem):
+            transaction.effects.recorded.append(run.folder)
+            transaction.effects.discarded.append(run.folder)
+            transaction.effects.log(
+                f"{_head(claim.job, run.number)} did not start and is back in its queue: {self._why(run, claim)}"
+            )
 
-    def _why(self, run: Running, claim: Claim) -> str:
+    def _why(self, run: ActiveAttempt, claim: Claim) -> str:
         """Return why an attempt could not be launched."""
-        unknown = self._policies.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
+        unknown = self._configurations.problem_of(claim.job.context) if isinstance(claim.job, Task) else None
         return run.problem or self._starter.backoff.reason or unknown or "its configuration has not been read yet"
 
-    def _end_unstarted(self, step: Step, run: Running, claim: Claim, verdict: Verdict) -> None:
-        self._record(step, End(run, claim, verdict, Failure()))
+    def _end_unstarted(self, transaction: Transaction, run: ActiveAttempt, claim: Claim, verdict: Verdict) -> None:
+        self._record(transaction, End(run, claim, verdict, Failure()))
 
 
-def _explained(step: Step, run: Running, job: Task | Unread, verdict: Verdict) -> Verdict:
+def _explained(transaction: Transaction, run: ActiveAttempt, job: Task | UnreadableJob, verdict: Verdict) -> Verdict:
     """Name the job's deadline as the reason for a timeout that it caused."""
-    deadline = None if isinstance(job, Unread) or run.is_hook else job.record.deadline
-    if verdict.outcome is Outcome.TIMEOUT and deadline is not None and step.schedule.now >= deadline:
+    deadline = None if isinstance(job, UnreadableJob) or run.is_hook else job.record.deadline
+    if verdict.outcome is Outcome.TIMEOUT and deadline is not None and transaction.schedule.now >= deadline:
         return replace(verdict, error=_DEADLINE)
     return verdict
 
@@ -270,9 +278,9 @@ def _is_hook_of_a_live_job(claim: Claim) -> bool:
     return claim.number == 0 and isinstance(claim.job, Task) and not claim.job.record.state.ended
 
 
-def _head(job: Task | Unread, number: int | None = None) -> str:
+def _head(job: Task | UnreadableJob, number: int | None = None) -> str:
     """Return the beginning of a log line."""
-    if isinstance(job, Unread):
+    if isinstance(job, UnreadableJob):
         return f"job {job.id}" if number is None else f"job {job.id} attempt {number}"
     attempt = "" if number is None else f" attempt {number} of {job.record.allowed_attempts}"
     return f"job {job.id}{attempt} {job.record.call}"

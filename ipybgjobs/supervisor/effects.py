@@ -8,7 +8,7 @@ from ..store.schedule import Schedule
 from ..store.task import Environment, Task
 from ..store.transitions import Transitions
 from .job_logs import Message
-from .running import Running
+from .running import ActiveAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class FinishCommand:
     """A command to be run because a job has finished."""
 
     job_id: int
@@ -45,26 +45,26 @@ class Effects:
 
     recorded: list[str] = field(default_factory=list)  #: attempt folders whose end is in the store
     starts: list[Start] = field(default_factory=list)
-    endings: list[tuple[Running, Outcome, float]] = field(default_factory=list)
-    late: list[Running] = field(default_factory=list)  #: attempts whose timeout has been enforced
+    endings: list[tuple[ActiveAttempt, Outcome, float]] = field(default_factory=list)
+    late: list[ActiveAttempt] = field(default_factory=list)  #: attempts whose timeout has been enforced
     adopted: bool = False  #: jobs now belong to this place, because a user adopted them
     environments: set[int] = field(default_factory=set)  #: environments that may have lost their last job
     discarded: list[str] = field(default_factory=list)  #: attempt folders in which nothing ran, and nothing will
     released: bool = False  #: environment variables were deleted
     messages: list[Message] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    finish_commands: list[FinishCommand] = field(default_factory=list)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Add a line for the log."""
         self.messages.append(Message(text))
 
-    def fail(self, text: str, traceback: str | None = None) -> None:
+    def log_failure(self, text: str, traceback: str | None = None) -> None:
         """Add a failure for both logs."""
         self.messages.append(Message(text, traceback, failure=True))
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Transaction:
     """One transaction: access to change jobs and to read the queues, and the actions to follow."""
 
     change: Transitions

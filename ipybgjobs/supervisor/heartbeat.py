@@ -38,4 +38,4 @@ class Pulse:
         longest = now + max(seconds, _SHORTEST)
         if not now + seconds <= self._due <= longest:
             self._due = longest
-            self._lock.sign(self._due)
+            self._lock.write_holder(self._due)

@@ -62,7 +62,7 @@ class Message:
     failure: bool = False
 
 
-class JobLogs:
+class LogWriter:
     """The two log files.
 
     Parameters

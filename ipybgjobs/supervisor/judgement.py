@@ -12,13 +12,13 @@ from ..model import redaction
 from ..model.records import Outcome
 from ..model.retry import Failure
 from ..store.schedule import Schedule
-from ..store.task import Claim, Task, Unread
+from ..store.task import Claim, Task, UnreadableJob
 from ..store.transitions import Verdict
-from ..system.oom import Kills
+from ..system.oom import OomKills
 from ..targets import source
 from .attempts import Attempts
-from .configurations import Policies
-from .running import Running
+from .configurations import ConfigurationCache
+from .running import ActiveAttempt
 from .verdict import judge
 
 
@@ -26,11 +26,11 @@ from .verdict import judge
 class End:
     """The end of an attempt, as determined."""
 
-    run: Running
+    run: ActiveAttempt
     claim: Claim | None  #: None if its rows are gone
     verdict: Verdict
     failure: Failure
-    luck: float = 0.0  #: in [0, 1), for jitter: drawn before the transaction, which may be repeated
+    random_draw: float = 0.0  #: in [0, 1), for jitter: drawn before the transaction, which may be repeated
 
 
 class Judge:
@@ -40,21 +40,23 @@ class Judge:
     ----------
     attempts : Attempts
         The attempts that the supervisor is handling; read, not changed.
-    policies : Policies
+    configurations : ConfigurationCache
         The configuration files' settings.
-    memory_kills : Kills
+    memory_kills : OomKills
         The kernel's count of out-of-memory kills.
     draw : callable
         Returns a random number in [0, 1), for jitter.
     """
 
-    def __init__(self, attempts: Attempts, policies: Policies, memory_kills: Kills, draw: Callable[[], float]) -> None:
+    def __init__(
+        self, attempts: Attempts, configurations: ConfigurationCache, memory_kills: OomKills, draw: Callable[[], float]
+    ) -> None:
         self._attempts = attempts
-        self._policies = policies
+        self._configurations = configurations
         self._memory_kills = memory_kills
         self._draw = draw
 
-    def look(self, queues: Schedule) -> list[End]:
+    def judge_all(self, queues: Schedule) -> list[End]:
         """Judge the attempts that have ended.
 
         Parameters
@@ -75,13 +77,13 @@ class Judge:
             found.append(End(run, claim, _with_remains(_as_adopted(verdict, run), run), failure, self._draw()))
         return found
 
-    def _judge(self, end: Exit, run: Running, claim: Claim, queues: Schedule) -> tuple[Verdict, Failure]:
+    def _judge(self, end: Exit, run: ActiveAttempt, claim: Claim, queues: Schedule) -> tuple[Verdict, Failure]:
         if run.refused is not None:
             return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
         if run.trouble is not None:
             return Verdict(claim.ending or Outcome.LOST, f"it could not be inspected: {run.trouble}"), Failure()
         job = claim.job
-        if isinstance(job, Unread):
+        if isinstance(job, UnreadableJob):
             return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
         try:
             verdict, failure = judge(end, claim.ending, lambda: self._secrets(job, queues), lambda: self._ran_out_of_memory(run))
@@ -92,15 +94,15 @@ class Judge:
             unread = f"its outcome can't be read: {type(error).__name__}"
             return Verdict(claim.ending or Outcome.LOST, unread), Failure()
 
-    def _ran_out_of_memory(self, run: Running) -> bool:
+    def _ran_out_of_memory(self, run: ActiveAttempt) -> bool:
         """Return whether the kernel's OOM killer has killed any process since an attempt was launched."""
-        return run.memory_kills is not None and run.memory_kills != self._memory_kills.now()
+        return run.memory_kills is not None and run.memory_kills != self._memory_kills.count()
 
     def _secrets(self, task: Task, queues: Schedule) -> tuple[str, ...]:
         hidden = task.record.call.hidden
         environment = None if task.environment is None else queues.environment(task.environment)
         values = {} if environment is None else environment.variables()
-        names = redaction.secret_names(values, self._policies.latest.secret_names)
+        names = redaction.secret_names(values, self._configurations.latest.secret_names)
         return (*hidden, *(values[name] for name in names))
 
 
@@ -110,13 +112,13 @@ def _as_run(verdict: Verdict, task: Task) -> list[object] | None:
     return verdict.source if ran is None else ran.to_json()
 
 
-def _as_adopted(verdict: Verdict, run: Running) -> Verdict:
+def _as_adopted(verdict: Verdict, run: ActiveAttempt) -> Verdict:
     """Use the note of the user who adopted the job, if the attempt's end was not observed."""
     return replace(verdict, error=run.adopted) if run.adopted and verdict.outcome is Outcome.LOST else verdict
 
 
-def _with_remains(verdict: Verdict, run: Running) -> Verdict:
-    if not run.remains:
+def _with_remains(verdict: Verdict, run: ActiveAttempt) -> Verdict:
+    if not run.survivors:
         return verdict
-    left = f"could not be killed: PID {', '.join(map(str, run.remains))}"
+    left = f"could not be killed: PID {', '.join(map(str, run.survivors))}"
     return replace(verdict, error=f"{verdict.error}; {left}" if verdict.error else left)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ..executors.executor import Executor
 from ..executors.launch_request import LaunchRequest
 from ..system import launch
-from ..system.oom import Kills
+from ..system.oom import OomKills
 from .attempts import Attempts
 from .effects import Start
-from .job_logs import JobLogs, Message
+from .job_logs import LogWriter, Message
 from .origins import Origins
-from .running import Running
+from .running import ActiveAttempt
 from .starts import Starter
 
 #: Longest duration of a hook, in seconds.
@@ -31,20 +31,20 @@ class Launcher:
         Writes attempt folders.
     executor : Executor
         Who launches.
-    memory_kills : Kills
+    memory_kills : OomKills
         What the kernel counts.
     origins : Origins
         Told whose code is to be looked at.
-    logs : JobLogs
+    logs : LogWriter
         Where it is said.
     """
 
     attempts: Attempts
     starter: Starter
     executor: Executor
-    memory_kills: Kills
+    memory_kills: OomKills
     origins: Origins
-    logs: JobLogs
+    logs: LogWriter
 
     def launch(self, starts: Iterable[Start]) -> None:
         """Launch attempts that have been claimed."""
@@ -52,7 +52,7 @@ class Launcher:
 
     def _request(self, start: Start) -> LaunchRequest | None:
         """Prepare one attempt; None where it can't be launched."""
-        task, run = start.task, Running(start.task.id, start.number, start.folder)
+        task, run = start.task, ActiveAttempt(start.task.id, start.number, start.folder)
         try:
             request = self.starter.launch(start)
         except OSError as error:
@@ -66,12 +66,12 @@ class Launcher:
         self._take_in_hand(run, start)
         return request
 
-    def _take_in_hand(self, run: Running, start: Start) -> None:
+    def _take_in_hand(self, run: ActiveAttempt, start: Start) -> None:
         task, record = start.task, start.task.record
         timeout = record.timeout if start.number else LONGEST_HOOK
         run.deadline = None if timeout is None else time.monotonic() + timeout
         run.until = record.deadline if start.number else None
-        run.memory_kills = self.memory_kills.lately()
+        run.memory_kills = self.memory_kills.recent_count()
         self.attempts.running[start.folder] = run
         if start.number:
             self.origins.want((task.id, start.number), task.context, None if task.source is None else task.source.path)

@@ -32,19 +32,19 @@ from . import beginnings, log_limit, unlogged_ends
 from .attempts import Attempts
 from .clock_changes import Timing
 from .collection import Collector
-from .configurations import Policies
+from .configurations import ConfigurationCache
 from .decisions import AGAIN, Decider
 from .effects import Effects
-from .job_logs import JobLogs, Message
+from .job_logs import LogWriter, Message
 from .judgement import Judge
 from .launches import LONGEST_HOOK, Launcher
 from .log_limit import Limiter
 from .notification import Notifier
 from .origins import Origins
 from .retention import Tidier
-from .running import Running
+from .running import ActiveAttempt
 from .starts import Starter
-from .takeovers import Heir
+from .takeovers import PlaceTakeover
 from .transaction import Transactions
 
 #: Seconds between two checks of the store without a wake-up, while there is work.
@@ -54,7 +54,7 @@ FALLBACK = 5.0
 INTERVAL = 0.03
 
 #: Seconds after which deleted secrets are purged from the store's log; each purge slows down the next commits.
-FOLD_AFTER = 2.0
+CHECKPOINT_AFTER = 2.0
 
 #: Seconds between two checks of the configuration files while a job waits for a slot.
 _CONFIGURATION_LOOK = 0.5
@@ -91,22 +91,22 @@ class Supervisor:
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
         self.executor = registry.create(registry.DEFAULT, folder)
-        self.policies = Policies()
-        self._starter = Starter(folder, self.policies, self.executor)
-        self._logs = JobLogs(folder, self.held)
+        self.configurations = ConfigurationCache()
+        self._starter = Starter(folder, self.configurations, self.executor)
+        self._logs = LogWriter(folder, self.held)
         self._backoff = self._starter.backoff
         self._attempts = Attempts()
-        self._memory_kills = oom.Kills()
-        self._collector = Collector(self._attempts, self.executor, self.policies, self._backoff)
-        self._judge = Judge(self._attempts, self.policies, self._memory_kills, draw)
-        self._decider = Decider(self._attempts, self._starter, self.policies)
+        self._memory_kills = oom.OomKills()
+        self._collector = Collector(self._attempts, self.executor, self.configurations, self._backoff)
+        self._judge = Judge(self._attempts, self.configurations, self._memory_kills, draw)
+        self._decider = Decider(self._attempts, self._starter, self.configurations)
         self._transactions = Transactions(self.database, self.owner)
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
         self._origins = Origins()
         self._launcher = Launcher(self._attempts, self._starter, self.executor, self._memory_kills, self._origins, self._logs)
         self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # not yet in the store
-        self._heir = Heir(folder, self.database, self.owner)
+        self._takeover = PlaceTakeover(folder, self.database, self.owner)
         self._timing = Timing(self.database, self.owner, clock, since_boot)
         self._tidier = Tidier(folder, self.database, clock)
         self._started_at = clock()
@@ -125,11 +125,11 @@ class Supervisor:
 
     def filenos(self) -> list[int]:
         """Return the descriptors to wait for."""
-        return [*self.executor.filenos(), *self.policies.filenos(), *self._origins.filenos()]
+        return [*self.executor.filenos(), *self.configurations.filenos(), *self._origins.filenos()]
 
-    def patience(self) -> float | None:
+    def seconds_until_due(self) -> float | None:
         """Return the seconds until something is due; None: nothing will be due without a wake-up."""
-        if self._attempts.leaving or any(run.ending for run in self._attempts.running.values()):
+        if self._attempts.cleanups or any(run.termination for run in self._attempts.running.values()):
             return INTERVAL
         executor_due = self.executor.seconds_until_due()
         if self._attempts.ended or self._attempts.voided or self._attempts.unclear or self._refused:
@@ -139,18 +139,18 @@ class Supervisor:
         dues = [left for left in lefts if left < math.inf]
         dues += [self._tidier.wait()] if self._tidier.busy else []
         dues += [INTERVAL] if self._notifier.busy else []
-        dues += [log_limit.INTERVAL] if self._attempts.running and self.policies.latest.max_output_bytes else []
+        dues += [log_limit.INTERVAL] if self._attempts.running and self.configurations.latest.max_output_bytes else []
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
-        limit = self.policies.limit()
+        limit = self.configurations.limit()
         dues += [] if limit is None else [limit - monotonic]
         dues += [left for left in (executor_due, self._backoff.left) if left is not None]
         if self.has_work():
             dues += [FALLBACK] if self._next_due is None else [FALLBACK, self._next_due - clock]
-        heir = self._heir.wait()
-        dues += [heir] if dues and heir is not None else []
-        return max(0.0, min([*dues, self.until_fold()])) if dues else None
+        takeover = self._takeover.wait()
+        dues += [takeover] if dues and takeover is not None else []
+        return max(0.0, min([*dues, self.until_checkpoint()])) if dues else None
 
-    def until_fold(self) -> float:
+    def until_checkpoint(self) -> float:
         """Return the seconds until the store's log has to be emptied; infinite if it contains no deleted data."""
         return math.inf if self._fold_at is None else max(0.0, self._fold_at - time.monotonic())
 
@@ -161,7 +161,7 @@ class Supervisor:
             or self._notifier.busy
             or self._origins.busy
             or bool(self._found_origins)
-            or self._heir.waiting
+            or self._takeover.waiting
             or queries.has_work(self.database, self.owner.place)
         )
 
@@ -169,10 +169,10 @@ class Supervisor:
 
     def recover(self) -> None:
         """Find the current attempts, and the work that a dead supervisor left."""
-        self._fold_at = time.monotonic() + FOLD_AFTER
+        self._fold_at = time.monotonic() + CHECKPOINT_AFTER
         context = schedule.newest_context(self.database.connection, self.owner.place)
         if context is not None:
-            self.policies.settings(context)
+            self.configurations.settings(context)
         with (
             contextlib.suppress(StoreError),
             self.database.transaction() as connection,
@@ -184,7 +184,7 @@ class Supervisor:
     def _inherit(self) -> None:
         """Take over the jobs of places that are gone."""
         try:
-            said = self._heir.step()
+            said = self._takeover.step()
         except StoreDamaged:
             raise
         except StoreError:
@@ -196,26 +196,26 @@ class Supervisor:
     def _find_new(self) -> None:
         """Find this place's attempts that are not handled yet: those of a dead supervisor, or of a place that is gone."""
         held = {(run.job_id, run.number) for run in self._attempts.in_hand()}
-        with self.database.looking() as connection:
+        with self.database.reading() as connection:
             queues = Schedule(connection, self.owner, self._clock())
             found = [each for each in schedule.live_attempts(connection, self.owner.place) if each not in held]
             claims = [(*each, queues.claimed(*each)) for each in found]
         for job_id, number, claim in claims:
             if claim is not None:
-                run = Running(job_id, number, self._folder.attempt(claim.folder), adopted=claim.adopted)
+                run = ActiveAttempt(job_id, number, self._folder.attempt(claim.folder), adopted=claim.adopted)
                 self._collector.attend(run, functools.partial(self._resume, run, claim))
 
-    def _resume(self, run: Running, claim: Claim) -> None:
+    def _resume(self, run: ActiveAttempt, claim: Claim) -> None:
         """Continue with an attempt that another supervisor left."""
         timeout, until = LONGEST_HOOK if run.is_hook else None, None
         if isinstance(claim.job, Task):
-            self.policies.settings(claim.job.context)
+            self.configurations.settings(claim.job.context)
             timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
-        self._collector.find(run)
+        self._collector.recover(run)
         run.deadline = None if timeout is None else beginnings.began(run.folder, claim.started_at) + timeout
         run.until = until
         if claim.ending and run.folder in self._attempts.running:
-            self._collector.begin_ending(run, claim.ending, claim.grace)
+            self._collector.begin_termination(run, claim.ending, claim.grace)
 
     def tick(self, ready: Iterable[int] = (), *, woken: bool = False) -> None:
         """Do everything that is due; never waits.
@@ -230,28 +230,28 @@ class Supervisor:
         if not self.database.is_there():
             raise StoreDamaged(f"The store {self.database.path} or its write-ahead log was removed or replaced while open.")
         if self._fold_at is not None and time.monotonic() >= self._fold_at:
-            self._fold_at = None if self.database.fold() else time.monotonic() + INTERVAL
+            self._fold_at = None if self.database.checkpoint() else time.monotonic() + INTERVAL
         self._follow_clock()
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
-        news = self.policies.collect(ready)
+        news = self.configurations.collect(ready)
         self._found_origins += self._origins.step()
-        self._tidier.step(self.policies.latest)
+        self._tidier.step(self.configurations.latest)
         self._inherit()
-        self._limiter.step(self._attempts.running, self.policies.latest.max_output_bytes)
+        self._limiter.step(self._attempts.running, self.configurations.latest.max_output_bytes)
         self._collector.collect(ready)
-        self._collector.go_on_ending()
+        self._collector.continue_terminations()
         changed = self._store_changed()
         if changed:
-            self._heir.look_again()
+            self._takeover.recheck()
             self._find_new()
         known = news or woken or self._refused or self._attempts.ended or self._attempts.voided or self._found_origins
         if not (known or self._due() or changed):
             return
-        if self.policies.unknown:
+        if self.configurations.unknown:
             return  # the log settings and the idle time will be known soon
         self._follow_settings()
-        self._tell_untold()
+        self._log_missing_ends()
         try:
             effects = self._decide()
         except StoreDamaged:
@@ -262,15 +262,15 @@ class Supervisor:
         self._notice, self._refused = None, False
         self._do(effects)
         if self.notice != self._said:
-            self.say_heard()
+            self.record_heartbeat()
 
-    def _tell_untold(self) -> None:
+    def _log_missing_ends(self) -> None:
         """Log the ends that a dead supervisor had recorded but not logged, once the log settings are known."""
         if not self.has_decided:
-            self._untold = queries.last_ends(self.database, self.owner.place)
-        if self._untold and self.policies.is_read:
-            everything, _ = self.policies.latest.logs.files(self._folder.logs)
-            for message in unlogged_ends.find(self.database, self._untold, everything):
+            self._untold = queries.recent_ends(self.database, self.owner.place)
+        if self._untold and self.configurations.is_read:
+            everything, _ = self.configurations.latest.logs.files(self._folder.logs)
+            for message in unlogged_ends.missing_lines(self.database, self._untold, everything):
                 self._logs.write(message)
             self._untold = ()
 
@@ -285,8 +285,8 @@ class Supervisor:
         overdue = any(run.is_late(now, clock) for run in self._attempts.running.values())
         delayed = self._next_due is not None and self._next_due <= clock
         silent = bool(self._attempts.running) and now - self._heard_at >= _SILENCE
-        stale = self._starter.waiting and self.policies.changed()
-        held = self.policies.problem is not None or (self._backoff.reason is not None and not self._backoff.waits)
+        stale = self._starter.waiting and self.configurations.changed()
+        held = self.configurations.problem is not None or (self._backoff.reason is not None and not self._backoff.waits)
         return overdue or delayed or silent or stale or held or self.executor.problem != self._silent
 
     def _follow_clock(self) -> None:
@@ -297,15 +297,15 @@ class Supervisor:
         for run in self._attempts.running.values():
             self._shift_deadline(run)
 
-    def _shift_deadline(self, run: Running) -> None:
+    def _shift_deadline(self, run: ActiveAttempt) -> None:
         job = Schedule(self.database.connection, self.owner, self._clock()).job(run.job_id)
         run.until = None if run.is_hook or not isinstance(job, Task) else job.record.deadline
 
     def _decide(self) -> Effects:
         now = self._clock()
-        self.policies.look()
-        with self.database.looking() as connection:
-            ends = self._judge.look(Schedule(connection, self.owner, now))
+        self.configurations.refresh()
+        with self.database.reading() as connection:
+            ends = self._judge.judge_all(Schedule(connection, self.owner, now))
         monotonic = time.monotonic()
         silent = monotonic - self._heard_at >= _HEARTBEAT
 
@@ -315,13 +315,13 @@ class Supervisor:
             for body, attempts in self._found_origins:
                 change.note_origin(body, attempts)
             if silent:
-                self._hear(change)
+                self._record_heartbeat(change)
             self._next_due = queues.next_due()
             return effects
 
         effects = self._transactions.make(now, act)
         self._found_origins.clear()
-        self.policies.begin()
+        self.configurations.begin()
         self._version = self.database.changed()
         self.has_decided = True
         return effects
@@ -330,14 +330,14 @@ class Supervisor:
 
     def _do(self, effects: Effects) -> None:
         if effects.released and self._fold_at is None:
-            self._fold_at = time.monotonic() + FOLD_AFTER
+            self._fold_at = time.monotonic() + CHECKPOINT_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
         for folder in effects.discarded:
             shutil.rmtree(folder, ignore_errors=True)
         if not (effects.starts or self._attempts.voided or self._backoff.waits):
             self._backoff.worked()  # no failed launch is left
-        self._notifier.add(effects.notices)
+        self._notifier.add(effects.finish_commands)
         for message in effects.messages:
             self._logs.write(message)
         self._launcher.launch(effects.starts)
@@ -347,10 +347,10 @@ class Supervisor:
         for run in effects.late:
             run.late = True
         for run, reason, grace in effects.endings:
-            self._collector.begin_ending(run, reason, grace)
+            self._collector.begin_termination(run, reason, grace)
 
     def _follow_settings(self) -> None:
-        settings = self.policies.logs
+        settings = self.configurations.logs
         if settings is not None:
             self._logs.follow(settings)
 
@@ -362,30 +362,30 @@ class Supervisor:
         general = self._notice or stuck or self.executor.problem or self._logs.problem
         return Notices(general, dict(self._starter.held)).to_text()
 
-    def say_heard(self) -> None:
+    def record_heartbeat(self) -> None:
         """Write the notice and the heartbeat to the store."""
         with self.database.transaction() as connection:
-            self._hear(Transitions(connection, self.owner, self._clock()))
+            self._record_heartbeat(Transitions(connection, self.owner, self._clock()))
 
-    def _hear(self, change: Transitions) -> None:
+    def _record_heartbeat(self, change: Transitions) -> None:
         self._said, self._silent, self._heard_at = self.notice, self.executor.problem, time.monotonic()
-        change.heard(os.getpid(), __version__, self._started_at, self._said, self._heard_at)
+        change.record_heartbeat(os.getpid(), __version__, self._started_at, self._said, self._heard_at)
 
-    def leave(self, why: StoreDamaged) -> None:
+    def abandon_store(self, why: StoreDamaged) -> None:
         """Close a store that can't be used, and log it; running jobs continue, and are found when it is opened next."""
         if self.database.is_there():
-            damage.note(self._folder, str(why))
+            damage.record(self._folder, str(why))
         self._logs.write(Message(f"{why} The supervisor has closed it; running jobs continue.", failure=True))
         self._origins.close()
         self.executor.leave()
         self._logs.close()
         self.held.close()
-        self.database.leave()
+        self.database.close_stale()
 
     def close(self) -> None:
         """Release everything; only when nothing runs."""
         if self._fold_at is not None:
-            self.database.fold()
+            self.database.checkpoint()
         self._origins.close()
         self.executor.close()
         self._logs.close()

@@ -17,7 +17,7 @@ from ..state.folder import StateFolder
 from ..state.wake import inherited_lock
 from ..system import launch, limits, place
 from ..system.lock import FileLock
-from ..system.wakeup import Listener
+from ..system.wakeup import WakeupListener
 from .decisions import AGAIN
 from .heartbeat import LONGEST_STEP, Pulse
 from .loop import FALLBACK, Supervisor
@@ -25,7 +25,7 @@ from .loop import FALLBACK, Supervisor
 
 def main(state_dir: str, next_lock: int) -> None:
     """Wait for the lock, supervise, exit when idle; a store that can't be used is reported in one sentence."""
-    launch.settle()
+    launch.become_independent()
     limits.loosen()
     try:
         _take_turn(state_dir, next_lock)
@@ -44,16 +44,16 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
     try:
         supervisor = Supervisor(folder)
     except StoreDamaged as error:
-        damage.note(folder, str(error))
+        damage.record(folder, str(error))
         return
-    listener = Listener(supervisor.held)
+    listener = WakeupListener(supervisor.held)
     supervisor.executor.warm_up()
     turn.close()
     try:
         _supervise(supervisor, listener, folder, pulse)
     except StoreDamaged as error:
-        supervisor.leave(error)
-        followed = os.path.exists(folder.database) and damage.noted(folder) is None
+        supervisor.abandon_store(error)
+        followed = os.path.exists(folder.database) and damage.read(folder) is None
     else:
         supervisor.close()
         followed = False
@@ -63,7 +63,7 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
             wake.start(folder)
 
 
-def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, pulse: Pulse) -> None:
+def _supervise(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder, pulse: Pulse) -> None:
     """Work until nothing is left to do."""
     try:
         with supervisor.database.guarded():
@@ -74,12 +74,12 @@ def _supervise(supervisor: Supervisor, listener: Listener, folder: StateFolder, 
             listener.close()
             if supervisor.executor.can_launch_nothing or not supervisor.has_work():
                 return
-            listener = Listener(supervisor.held)
+            listener = WakeupListener(supervisor.held)
     finally:
         listener.close()
 
 
-def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, pulse: Pulse) -> None:
+def _serve(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder, pulse: Pulse) -> None:
     """Tick until there has been nothing to do for the idle time."""
     ready: set[int] = set()
     woken, idle_since = True, None
@@ -89,11 +89,11 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
             return
         idle_since = None if patience is not None else (idle_since or time.monotonic())
         if idle_since is not None:
-            left = idle_since + supervisor.policies.latest.idle_seconds - time.monotonic()
+            left = idle_since + supervisor.configurations.latest.idle_seconds - time.monotonic()
             if left <= 0:
                 return
-            patience = min(left, FALLBACK, supervisor.until_fold())
-        if not supervisor.database.turn.kept_out:
+            patience = min(left, FALLBACK, supervisor.until_checkpoint())
+        if not supervisor.database.write_queue.kept_out:
             pulse.promise(patience or 0.0)
         ready = listener.wait(supervisor.filenos(), patience or 0.0)
         woken = listener.fileno() in ready
@@ -107,13 +107,13 @@ def _serve(supervisor: Supervisor, listener: Listener, folder: StateFolder, puls
 
 def _turn(supervisor: Supervisor, folder: StateFolder, ready: set[int], *, woken: bool) -> float | None:
     """Tick once, and return the seconds until something is due; None if nothing is."""
-    supervisor.database.turn.kept_out = False
+    supervisor.database.write_queue.kept_out = False
     try:
         with supervisor.database.guarded():
             supervisor.tick(ready, woken=woken)
-        patience = supervisor.patience()
+        patience = supervisor.seconds_until_due()
         if supervisor.has_decided:
-            damage.forget(folder)  # everything that it uses could be read and written
+            damage.clear(folder)  # everything that it uses could be read and written
     except StoreDamaged:
         raise
     except StoreError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..state.folder import StateFolder
 from ..system import launch
-from .effects import Notice
+from .effects import FinishCommand
 
 if TYPE_CHECKING:
     import subprocess
@@ -28,7 +28,7 @@ class Notifier:
 
     def __init__(self, folder: StateFolder) -> None:
         self._folder = folder
-        self._waiting: deque[Notice] = deque()
+        self._waiting: deque[FinishCommand] = deque()
         self._running: list[tuple[subprocess.Popen[bytes], float]] = []
 
     @property
@@ -36,9 +36,9 @@ class Notifier:
         """Return whether a command is still pending or running."""
         return bool(self._waiting or self._running)
 
-    def add(self, notices: Iterable[Notice]) -> None:
+    def add(self, commands: Iterable[FinishCommand]) -> None:
         """Add commands to run soon."""
-        self._waiting += notices
+        self._waiting += commands
 
     def step(self) -> list[str]:
         """Start as many commands as are allowed; return why some could not be run."""
@@ -46,16 +46,16 @@ class Notifier:
         self._running = [(process, began) for process, began in self._running if process.poll() is None and began > limit]
         problems = []
         while self._waiting and len(self._running) < _AT_ONCE:
-            notice = self._waiting.popleft()
+            finish_command = self._waiting.popleft()
             try:
-                self._running.append((self._start(notice), time.monotonic()))
+                self._running.append((self._start(finish_command), time.monotonic()))
             except (OSError, ValueError) as error:
-                problems.append(f"job {notice.job_id}: on_finish could not be run: {error}")
+                problems.append(f"job {finish_command.job_id}: on_finish could not be run: {error}")
         return problems
 
-    def _start(self, notice: Notice) -> "subprocess.Popen[bytes]":
-        environment = notice.environment.variables()
-        program = shutil.which(notice.command[0], path=environment.get("PATH"))
+    def _start(self, finish_command: FinishCommand) -> "subprocess.Popen[bytes]":
+        environment = finish_command.environment.variables()
+        program = shutil.which(finish_command.command[0], path=environment.get("PATH"))
         if program is None:
-            raise ValueError(f"the program {notice.command[0]} was not found")
-        return launch.in_session([program, *notice.command[1:]], self._folder.errors, environment, notice.cwd)
+            raise ValueError(f"the program {finish_command.command[0]} was not found")
+        return launch.in_session([program, *finish_command.command[1:]], self._folder.errors, environment, finish_command.cwd)

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from ..system.child import Question
+from ..system.child import JsonChild
 from ..system.roles import command
 from ..targets.context import Context
 
@@ -26,7 +26,7 @@ class Origins:
     def __init__(self) -> None:
         self._wanted: dict[_Key, list[_Attempt]] = {}
         self._answers: dict[_Key, tuple[float, str]] = {}
-        self._asked: tuple[_Key, Question] | None = None
+        self._asked: tuple[_Key, JsonChild] | None = None
 
     @property
     def busy(self) -> bool:
@@ -49,7 +49,7 @@ class Origins:
         if self._asked is not None and self._asked[1].is_late:
             self._answers[self._asked[0]] = (now, "")  # unknown
             self.close()
-        elif self._asked is not None and self._asked[1].is_over():
+        elif self._asked is not None and self._asked[1].is_done():
             key, question = self._asked
             self._asked, answer = None, question.answer()
             self._answers = {known: held for known, held in self._answers.items() if held[0] > now - _FRESH}
@@ -74,6 +74,6 @@ class Origins:
         executable, root, path, folder = key
         with contextlib.suppress(OSError):
             question = {"path": path, "folder": folder}
-            self._asked = (key, Question(command("origin", executable=executable, root=root), question, _LONGEST))
+            self._asked = (key, JsonChild(command("origin", executable=executable, root=root), question, _LONGEST))
             return
         self._answers[key] = (time.monotonic(), "")  # an interpreter that is gone: unknown

@@ -16,7 +16,7 @@ from ..state.folder import StateFolder
 from ..state.removal_notes import Removal
 from ..store import queries, removals
 from ..store.database import Database
-from ..store.removals import Rule
+from ..store.removals import RemovalFilter
 
 #: Seconds after which a folder without a row is abandoned: no submit takes that long.
 OLDEST = 86_400.0
@@ -79,25 +79,25 @@ class Tidier:
         """Remove some of the jobs that the configuration no longer keeps; return whether there may be more."""
         rules = []
         if settings.keep_days is not None:
-            rules.append(Rule(ended_before=self._clock() - settings.keep_days * _DAY))
+            rules.append(RemovalFilter(ended_before=self._clock() - settings.keep_days * _DAY))
         if settings.keep_jobs is not None:
-            rules.append(Rule(newest=settings.keep_jobs))
+            rules.append(RemovalFilter(newest=settings.keep_jobs))
         gone = 0
-        for rule in rules:
-            found = [job_id for job_id, _ in removals.removable(self._database, rule, _JOBS)]
+        for removal_filter in rules:
+            found = [job_id for job_id, _ in removals.removable(self._database, removal_filter, _JOBS)]
             if found:
-                gone += self._remove(found, rule)
+                gone += self._remove(found, removal_filter)
         return gone > 0
 
-    def _remove(self, job_ids: list[int], rule: Rule) -> int:
+    def _remove(self, job_ids: list[int], removal_filter: RemovalFilter) -> int:
         with Removal(self._folder) as removal:
-            jobs, groups = removals.remove(self._database, job_ids, removal.announce, rule)
+            jobs, groups = removals.remove(self._database, job_ids, removal.announce, removal_filter)
         removal.finish([*jobs, *groups])
         return len(jobs)
 
     def _look_for_strays(self) -> Iterator[None]:
         """Check all job folders, some at a time, and remove those that are known to be abandoned."""
-        limit, born = self._clock() - OLDEST, self._database.born()
+        limit, born = self._clock() - OLDEST, self._database.created_at()
         self._finish_removals(born or 0.0, limit)
         if born is None:
             return  # an older version created the store, so its folders can't be told from those of another store

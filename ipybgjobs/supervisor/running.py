@@ -12,7 +12,7 @@ from ..executors.executor import Cancellation
 
 
 @dataclass(slots=True)
-class Running:
+class ActiveAttempt:
     """An attempt that holds a slot."""
 
     job_id: int
@@ -21,8 +21,8 @@ class Running:
     deadline: float | None = None  #: on the monotonic clock, which does not advance while the machine sleeps; None: no timeout
     until: float | None = None  #: the job's own deadline, in seconds since the epoch
     memory_kills: int | None = None  #: the kernel's count at the launch; None: unknown
-    ending: Cancellation | None = None
-    remains: Sequence[int] = ()  #: processes that could not be killed
+    termination: Cancellation | None = None
+    survivors: Sequence[int] = ()  #: processes that could not be killed
     left_running: Sequence[int] = ()  #: processes that it left running, and that may stay
     voided_at: float = field(default_factory=time.monotonic)  #: when it turned out that it has to be launched again
     begun: bool = False  #: it is known to have begun, so it is never launched again, whatever its folder says

@@ -12,13 +12,13 @@ from ..executors.executor import Executor
 from ..executors.launch_request import LaunchChoice, LaunchRequest
 from ..state import attempt
 from ..state.folder import StateFolder
-from ..store.task import Claim, Environment, Task, Unread
-from ..store.transitions import Way
+from ..store.task import Claim, Environment, Task, UnreadableJob
+from ..store.transitions import LaunchMode
 from ..system import private_file
 from ..system.roles import command
 from ..targets import allowlist, target_rules
-from .configurations import Policies
-from .effects import Start, Step
+from .configurations import ConfigurationCache
+from .effects import Start, Transaction
 from .launch_backoff import Backoff
 
 
@@ -29,26 +29,26 @@ class Starter:
     ----------
     folder : StateFolder
         The state folder.
-    policies : Policies
+    configurations : ConfigurationCache
         The current settings of the configuration files.
     executor : Executor
         Launches attempts, and chooses how.
     """
 
-    def __init__(self, folder: StateFolder, policies: Policies, executor: Executor) -> None:
+    def __init__(self, folder: StateFolder, configurations: ConfigurationCache, executor: Executor) -> None:
         self._folder = folder
-        self._policies = policies
+        self._configurations = configurations
         self._executor = executor
         self.backoff = Backoff()
         self.held: dict[int, str] = {}  #: why the jobs of a context can't start, by the context's id
         self.waiting = False  #: whether a job waits for a slot: then the configuration is checked for more slots
 
-    def hold(self, job: Task | Unread, reason: str | None) -> None:
+    def hold(self, job: Task | UnreadableJob, reason: str | None) -> None:
         """Record why a job, and the others of its context, can't start."""
         if reason is not None and isinstance(job, Task):
             self.held[job.context_id] = reason
 
-    def claim(self, step: Step) -> tuple[list[Start], list[tuple[Task | Unread, str]]]:
+    def claim(self, transaction: Transaction) -> tuple[list[Start], list[tuple[Task | UnreadableJob, str]]]:
         """Claim the jobs that have a slot, and fail those that are no longer allowed.
 
         Returns
@@ -58,34 +58,39 @@ class Starter:
         list of (job, str)
             Jobs that were denied, each with the reason.
         """
-        step.schedule.promote()
+        transaction.schedule.promote()
         if self.backoff.waits:
             return [], []
-        starts = self._claim_hooks(step)
-        denied: list[tuple[Task | Unread, str]] = []
+        starts = self._claim_hooks(transaction)
+        denied: list[tuple[Task | UnreadableJob, str]] = []
         occupied: dict[str, list[int | None]] | None = None
         self.waiting = False
-        for queue in step.schedule.queues():
-            occupied = step.schedule.occupied() if occupied is None else occupied
-            self._claim_from(step, queue, occupied.get(queue, []), starts, denied)
+        for queue in transaction.schedule.queues():
+            occupied = transaction.schedule.occupied() if occupied is None else occupied
+            self._claim_from(transaction, queue, occupied.get(queue, []), starts, denied)
         return starts, denied
 
     def _claim_from(
-        self, step: Step, queue: str, taken: list[int | None], starts: list[Start], denied: list[tuple[Task | Unread, str]]
+        self,
+        transaction: Transaction,
+        queue: str,
+        taken: list[int | None],
+        starts: list[Start],
+        denied: list[tuple[Task | UnreadableJob, str]],
     ) -> None:
         """Claim jobs of one queue while it has a slot."""
         unknown: list[int] = []  # contexts whose configuration has not been read yet
-        while (job := step.schedule.due(queue, unknown)) is not None:
-            environment = step.variables(job.environment)
-            if isinstance(job, Unread) or environment is None:
-                denied.append((job, self._deny(step, job, _FORGED)))
+        while (job := transaction.schedule.due(queue, unknown)) is not None:
+            environment = transaction.variables(job.environment)
+            if isinstance(job, UnreadableJob) or environment is None:
+                denied.append((job, self._deny(transaction, job, _FORGED)))
                 continue
-            settings = self._policies.known(job.context)
+            settings = self._configurations.cached(job.context)
             if settings is None:
                 unknown.append(job.context_id)
-                self.hold(job, self._policies.problem_of(job.context))
+                self.hold(job, self._configurations.problem_of(job.context))
             elif (why := _forbidden(job, settings)) is not None:
-                denied.append((job, self._deny(step, job, why)))
+                denied.append((job, self._deny(transaction, job, why)))
             else:
                 limits = settings.queues.get(queue, QueueSettings())
                 if len(taken) >= limits.slots:
@@ -93,70 +98,70 @@ class Starter:
                     return
                 slot = next(number for number in range(limits.slots) if number not in taken)
                 taken.append(slot)
-                starts.append(self._claimed(step, job, settings, slot, environment))
+                starts.append(self._claimed(transaction, job, settings, slot, environment))
 
-    def _claim_hooks(self, step: Step) -> list[Start]:
+    def _claim_hooks(self, transaction: Transaction) -> list[Start]:
         """Claim the pending hooks, a few at a time; they take no slot."""
         starts = []
-        for job in step.schedule.hooks(_HOOKS_AT_ONCE):
-            environment = step.variables(job.environment)
-            if isinstance(job, Unread) or environment is None or job.last_folder is None:
-                self._drop_hook(step, job)
+        for job in transaction.schedule.hooks(_HOOKS_AT_ONCE):
+            environment = transaction.variables(job.environment)
+            if isinstance(job, UnreadableJob) or environment is None or job.last_folder is None:
+                self._drop_hook(transaction, job)
                 continue
-            settings = self._policies.known(job.context)
+            settings = self._configurations.cached(job.context)
             if settings is None:
-                self.hold(job, self._policies.problem_of(job.context))
+                self.hold(job, self._configurations.problem_of(job.context))
                 continue
             if _forbidden(job, settings) is not None:
-                self._drop_hook(step, job)
+                self._drop_hook(transaction, job)
                 continue
             relative = f"jobs/{job.record.uid}/{attempt.HOOK}.{job.record.attempt}"
             start = Start(job, 0, self._folder.attempt(relative), settings, None, environment)
-            if step.change.claim_hook(job.id, relative, self._way(start)):
+            if transaction.change.claim_hook(job.id, relative, self._launch_mode(start)):
                 starts.append(start)
         return starts
 
-    def _drop_hook(self, step: Step, job: Task | Unread) -> None:
-        step.change.drop_hook(job.id)
+    def _drop_hook(self, transaction: Transaction, job: Task | UnreadableJob) -> None:
+        transaction.change.drop_hook(job.id)
         if job.environment is not None:
-            step.effects.environments.add(job.environment)
+            transaction.effects.environments.add(job.environment)
 
-    def _deny(self, step: Step, job: Task | Unread, why: str) -> str:
+    def _deny(self, transaction: Transaction, job: Task | UnreadableJob, why: str) -> str:
         reason = _denied(job, why)
-        number = job.attempt if isinstance(job, Unread) else job.record.attempt
-        step.change.deny(job.id, number + 1, reason)
+        number = job.attempt if isinstance(job, UnreadableJob) else job.record.attempt
+        transaction.change.deny(job.id, number + 1, reason)
         return reason
 
-    def _claimed(self, step: Step, task: Task, settings: Settings, slot: int, environment: Environment) -> Start:
+    def _claimed(self, transaction: Transaction, task: Task, settings: Settings, slot: int, environment: Environment) -> Start:
         number, launches = task.record.attempt + 1, task.void_launches + 1
         relative = _folder_of(task, number, launches)
         start = Start(task, number, self._folder.attempt(relative), settings, slot, environment)
-        step.change.claim(task.id, number, relative, self._way(start), launches)
+        transaction.change.claim(task.id, number, relative, self._launch_mode(start), launches)
         return start
 
-    def refusal(self, job: Task | Unread) -> str | None:
+    def refusal(self, job: Task | UnreadableJob) -> str | None:
         """Explain why an attempt whose launch was voided may not be launched again; None if it may, or if that is unknown."""
-        if isinstance(job, Unread):
+        if isinstance(job, UnreadableJob):
             return _denied(job, _FORGED)
-        settings = self._policies.known(job.context)
+        settings = self._configurations.cached(job.context)
         why = None if settings is None else _forbidden(job, settings)
         return None if why is None else _denied(job, why)
 
-    def relaunch(self, step: Step, claim: Claim) -> Start | None:
+    def relaunch(self, transaction: Transaction, claim: Claim) -> Start | None:
         """Launch an attempt again whose first launch was voided; None while its configuration is unknown."""
         task = claim.job
-        settings = None if isinstance(task, Unread) else self._policies.known(task.context)
-        environment = step.variables(task.environment)
-        if isinstance(task, Unread) or settings is None or environment is None:
+        settings = None if isinstance(task, UnreadableJob) else self._configurations.cached(task.context)
+        environment = transaction.variables(task.environment)
+        if isinstance(task, UnreadableJob) or settings is None or environment is None:
             return None
         relative = _folder_of(task, claim.number or f"{attempt.HOOK}.{task.record.attempt}", claim.launches + 1)
         start = Start(task, claim.number, self._folder.attempt(relative), settings, claim.slot, environment)
-        step.change.relaunch(task.id, claim.number, relative, self._way(start))
+        transaction.change.relaunch(task.id, claim.number, relative, self._launch_mode(start))
         return start
 
-    def _way(self, start: Start) -> Way:
+    def _launch_mode(self, start: Start) -> LaunchMode:
         choice = self._choice(start)
-        return Way(choice.kind.value, choice.reason, start.slot)
+        return LaunchMode(choice.kind.value, choice.reason, start.slot)
 
     def _choice(self, start: Start) -> LaunchChoice:
         return self._executor.choose(start.task.context.startup, start.slot_environment)
@@ -196,7 +201,7 @@ class Starter:
                 "names": [*record.call.secrets, *start.settings.secret_names],
                 "values": record.call.hidden,
             },
-            "permits": target_rules.permits(record.call.params, start.settings),
+            "permits": target_rules.extra_permissions(record.call.params, start.settings),
             "init": record.call.init,
             "params": record.call.params,
             "pickled": [f"{self._folder.job(uid)}/{attempt.PARAMETERS}" for uid in task.pickles],
@@ -251,5 +256,5 @@ def _forbidden(task: Task, settings: Settings) -> str | None:
     return target_rules.of_name(task.target).denial(task.record.call.params, settings)
 
 
-def _denied(job: Task | Unread, why: str) -> str:
+def _denied(job: Task | UnreadableJob, why: str) -> str:
     return f"{job.target} was denied: {why}; nothing was started"

@@ -11,7 +11,7 @@ from ..store.database import Database
 _PAUSE = 2.0
 
 
-class Heir:
+class PlaceTakeover:
     """Takes over the jobs of places that are gone, in one state folder.
 
     Parameters
@@ -29,18 +29,18 @@ class Heir:
         self._database = database
         self._owner = owner
         self._due: float | None = 0.0  # on the monotonic clock; None: no other place has work
-        self._last: takeover.Look | None = None
+        self._last: takeover.TakeoverResult | None = None
 
     @property
     def waiting(self) -> bool:
         """Return whether a process is still alive in a place that is otherwise gone: its end is awaited."""
-        return self._last is not None and self._last.outlived
+        return self._last is not None and self._last.has_survivors
 
     def wait(self) -> float | None:
         """Return the seconds until the next check; None if none is needed."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
-    def look_again(self) -> None:
+    def recheck(self) -> None:
         """Check again, since the store has changed: another place may have work now."""
         if self._due is None:
             self._due = time.monotonic() + _PAUSE
@@ -60,4 +60,4 @@ class Heir:
         self._last = takeover.take_over(self._folder, self._database, self._owner, idle=first)
         if not self._last.others:
             self._due = None
-        return self._last.said
+        return self._last.messages

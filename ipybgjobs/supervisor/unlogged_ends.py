@@ -14,13 +14,13 @@ from ..system import private_file
 from .job_logs import Message
 
 #: A log line of an end, with job and attempt; the line of a start names both too.
-_TOLD = re.compile(r"\bjob (\d+) attempt (\d+) of \d+ (?!.* started$)")
+_LOGGED = re.compile(r"\bjob (\d+) attempt (\d+) of \d+ (?!.* started$)")
 
 #: Number of lines and bytes at the end of the log that are searched for the last transaction.
 _LINES, _BYTES = 10_000, 4 << 20
 
 
-def find(database: Database, ends: Sequence[Attempt], log: str) -> Iterator[Message]:
+def missing_lines(database: Database, ends: Sequence[Attempt], log: str) -> Iterator[Message]:
     """Find the lines that are missing from the log.
 
     Parameters
@@ -28,7 +28,7 @@ def find(database: Database, ends: Sequence[Attempt], log: str) -> Iterator[Mess
     database : Database
         The store.
     ends : sequence of Attempt
-        The value that `queries.last_ends` returned before another transaction was made.
+        The value that `queries.recent_ends` returned before another transaction was made.
     log : str
         Path of the full log.
 
@@ -37,15 +37,15 @@ def find(database: Database, ends: Sequence[Attempt], log: str) -> Iterator[Mess
     Message
         A line that is missing from the log.
     """
-    told = _told(log) if ends else set()
+    told = _logged(log) if ends else set()
     for end in ends:
         if (end.job_id, end.number) not in told:
             yield _message(queries.shown_job(database, end.job_id), end)
 
 
-def _told(log: str) -> set[tuple[int, int]]:
+def _logged(log: str) -> set[tuple[int, int]]:
     lines = [line for path in (f"{log}.1", log) for line in private_file.tail(path, _LINES, _BYTES).splitlines()]
-    return {(int(found[1]), int(found[2])) for found in map(_TOLD.search, lines) if found}
+    return {(int(found[1]), int(found[2])) for found in map(_LOGGED.search, lines) if found}
 
 
 def _message(job: JobRecord, end: Attempt) -> Message:

@@ -12,7 +12,7 @@ from ..model import redaction, sizes
 from ..model.records import Outcome
 from ..model.retry import Failure
 from ..state import attempt, reports
-from ..state.reports import Report
+from ..state.reports import OutcomeReport
 from ..store.transitions import Verdict
 from ..system import private_file
 from ..worker import descriptions
@@ -81,11 +81,11 @@ def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
     return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
 
 
-def _failure(report: Report) -> Failure:
-    return Failure(names=report.names, fatal=report.fatal, asked=report.asked, after=report.after)
+def _failure(report: OutcomeReport) -> Failure:
+    return Failure(names=report.names, fatal=report.fatal, retry_requested=report.retry_requested, after=report.after)
 
 
-def _error(report: Report, secrets: Sequence[str]) -> str:
+def _error(report: OutcomeReport, secrets: Sequence[str]) -> str:
     kind = report.kind.rpartition(".")[2]
     return _shown(f"{kind}: {report.message}" if report.message else kind, secrets)
 
@@ -94,18 +94,18 @@ def _shown(text: str, secrets: Sequence[str]) -> str:
     return redaction.cut(redaction.one_line(redaction.without(text, secrets)), _LONGEST_ERROR)
 
 
-def _traceback(report: Report | None, secrets: Sequence[str]) -> str | None:
+def _traceback(report: OutcomeReport | None, secrets: Sequence[str]) -> str | None:
     text = None if report is None else report.traceback
     return None if text is None else descriptions.cut(redaction.without(text, secrets), _LONGEST_TRACEBACK)
 
 
-def _lost_result(report: Report) -> str | None:
+def _lost_result(report: OutcomeReport) -> str | None:
     if "lost" not in report.result:
         return None
     return _shown(f"its return value ({report.result.get('type')}) could not be saved: {report.result['lost']}", ())
 
 
-def _lost_output(report: Report) -> str | None:
+def _lost_output(report: OutcomeReport) -> str | None:
     """Describe the output that could not be written."""
     lost = report.lost_output
     if lost is None:

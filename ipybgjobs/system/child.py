@@ -18,10 +18,10 @@ from ..model import json_text
 from .launch import lean_environment
 
 #: Number of last bytes that are kept of a child's output.
-_LONGEST_COMPLAINT = 4000
+_LONGEST_ERROR_OUTPUT = 4000
 
 
-class Question:
+class JsonChild:
     """One child.
 
     Parameters
@@ -42,13 +42,13 @@ class Question:
     def __init__(self, command: Sequence[str], question: Any, longest: float) -> None:
         self.began = time.monotonic()  #: on the monotonic clock
         self.limit = self.began + longest  #: when it is abandoned, on the monotonic clock
-        self.complaint = ""  #: the end of its output, once it has been released
+        self.error_output = ""  #: the end of its output, once it has been released
         self._answer = b""
         self._reading, writing = os.pipe()
         os.set_blocking(self._reading, False)
         try:
             self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the answer
-            self._process = _asked([*command, str(writing)], question, self._printed, writing)
+            self._process = _start([*command, str(writing)], question, self._printed, writing)
         except BaseException:
             os.close(self._reading)
             raise
@@ -64,7 +64,7 @@ class Question:
         """Return whether it has exceeded its time limit."""
         return time.monotonic() > self.limit
 
-    def is_over(self) -> bool:
+    def is_done(self) -> bool:
         """Read what has arrived; return whether the answer is complete."""
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._reading, 1 << 16):
@@ -83,8 +83,8 @@ class Question:
         os.close(self._reading)
         self._process.wait()
         with self._printed as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_COMPLAINT))
-            self.complaint = file.read().decode(errors="replace").strip()
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_ERROR_OUTPUT))
+            self.error_output = file.read().decode(errors="replace").strip()
         try:
             value = json_text.parse(self._answer)
         except ValueError:
@@ -92,7 +92,7 @@ class Question:
         return value if isinstance(value, dict) else None
 
 
-def _asked(command: Sequence[str], question: Any, printed: IO[bytes], answer: int) -> "subprocess.Popen[bytes]":
+def _start(command: Sequence[str], question: Any, printed: IO[bytes], answer: int) -> "subprocess.Popen[bytes]":
     """Start the child; the question is in a file, since writing to a pipe without a reader would block."""
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(question).encode())

@@ -83,7 +83,7 @@ def _read_boot() -> str:
         return file.read().strip()
 
 
-def look(pid: int) -> ProcessState | None:
+def state_of(pid: int) -> ProcessState | None:
     """Return the state of a process; None if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -102,7 +102,7 @@ def current(pid: int | None = None) -> ProcessIdentity:
         If there is no such process.
     """
     number = os.getpid() if pid is None else pid
-    state = look(number)
+    state = state_of(number)
     if state is None:
         raise ProcessLookupError(number)
     return ProcessIdentity(number, state.start_time, boot())
@@ -131,7 +131,7 @@ def booted_at() -> float:
 
 def is_alive(identity: ProcessIdentity) -> bool:
     """Return whether this exact process is running; a zombie is not."""
-    state = look(identity.pid)
+    state = state_of(identity.pid)
     return state is not None and state.state not in "ZX" and state.start_time == identity.start_time and identity.boot == boot()
 
 
@@ -147,7 +147,7 @@ def is_single_threaded() -> bool:
 
 def is_stopped(pid: int) -> bool:
     """Return whether a process is stopped: by a signal, Ctrl-Z or a debugger."""
-    state = look(pid)
+    state = state_of(pid)
     return state is not None and state.state in "Tt"
 
 

@@ -192,7 +192,7 @@ def in_session(
         os.close(descriptor)
 
 
-def settle() -> None:
+def become_independent() -> None:
     """Make this process, just started by `detached`, fully independent: own session, signals and files, no mark."""
     mark.take_off()
     for number in (signal.SIGINT, signal.SIGHUP):

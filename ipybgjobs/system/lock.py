@@ -27,7 +27,7 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 _PAUSE = 0.01
 
 
-class Signature(NamedTuple):
+class LockHolder(NamedTuple):
     """The data that the holder of a lock has written to its file."""
 
     pid: int
@@ -89,7 +89,7 @@ class FileLock:
             return error.errno not in NO_LOCKS
         return True
 
-    def sign(self, due: float | None = None) -> None:
+    def write_holder(self, due: float | None = None) -> None:
         """Write this process's PID to the file, so that others can find the holder.
 
         Parameters
@@ -166,7 +166,7 @@ def is_held(path: str, *, shared: bool = False) -> bool:
     return False
 
 
-def signature(path: str) -> Signature | None:
+def read_holder(path: str) -> LockHolder | None:
     """Return the signature of a lock's holder; None if no process holds it, or if the holder has not signed yet."""
     if not is_held(path):
         return None
@@ -174,12 +174,12 @@ def signature(path: str) -> Signature | None:
         pid, due = file.read(_WIDTH).strip(), file.read(_WIDTH).strip()
     if not pid.isdigit():
         return None
-    return Signature(int(pid), float(due) if due.replace(b".", b"", 1).isdigit() else None)
+    return LockHolder(int(pid), float(due) if due.replace(b".", b"", 1).isdigit() else None)
 
 
-def holder(path: str) -> int | None:
-    """Return the PID in the signature of a lock's holder; None as for `signature`."""
-    found = signature(path)
+def holder_pid(path: str) -> int | None:
+    """Return the PID in the signature of a lock's holder; None as for `read_holder`."""
+    found = read_holder(path)
     return None if found is None else found.pid
 
 

@@ -7,20 +7,20 @@ import time
 _FRESH = 1.0
 
 
-class Kills:
+class OomKills:
     """The number of processes that the OOM killer has killed since boot; None if the kernel does not report it."""
 
     def __init__(self) -> None:
         self._asked_at = -math.inf
         self._count: int | None = None
 
-    def lately(self) -> int | None:
+    def recent_count(self) -> int | None:
         """Return the count, at most a second old."""
         if time.monotonic() - self._asked_at >= _FRESH:
-            self.now()
+            self.count()
         return self._count
 
-    def now(self) -> int | None:
+    def count(self) -> int | None:
         """Return the current count."""
         self._asked_at, self._count = time.monotonic(), _read()
         return self._count

@@ -28,7 +28,7 @@ _numbers = itertools.count()
 _doing = threading.local()  #: in the thread that does it: the work
 
 
-class GivenUp(BaseException):
+class WorkAbandoned(BaseException):
     """The caller was interrupted before the point of no return: the work is undone."""
 
 
@@ -59,7 +59,7 @@ class _Work(Generic[_Value]):
             _note(self._asker, self._said(value))
         except BaseException as error:
             self.error = error
-            if self._decided and not isinstance(error, GivenUp):
+            if self._decided and not isinstance(error, WorkAbandoned):
                 _note(self._asker, str(error))
         finally:
             _doing.work = None
@@ -69,13 +69,13 @@ class _Work(Generic[_Value]):
     def decide(self) -> None:
         """Pass the point of no return, or raise if the caller has cancelled the work."""
         if not self._decided and not self._decision.acquire(blocking=False):
-            raise GivenUp
+            raise WorkAbandoned
         self._decided = True
 
     def check(self) -> None:
         """Stop if the caller has cancelled the work."""
         if self._decision.locked() and not self._decided:
-            raise GivenUp
+            raise WorkAbandoned
 
     def outcome(self) -> _Value:
         """Wait for the end, and return the result, or raise the exception."""
@@ -88,54 +88,54 @@ class _Work(Generic[_Value]):
         """Wait for the end; False if it does not come within the time."""
         return self._ended or self._end.acquire(timeout=seconds)
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         """Handle an interrupt of the caller: cancel the work, or wait for its end if it is too late for that."""
         if self._decision.acquire(blocking=False):
-            _let_undo()
+            _wait_for_undo()
         else:
             self.wait()
 
 
-class _Hand:
+class _WorkThread:
     """A thread that does one piece of work after another; each process has one, and a fork makes its own."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.works: SimpleQueue[_Work[Any] | None] = SimpleQueue()
-        start_new_thread(self._do_all, ())  # Thread.start takes locks in the caller, which an interrupt would leave held
+        start_new_thread(self._work, ())  # Thread.start takes locks in the caller, which an interrupt would leave held
 
-    def _do_all(self) -> None:
+    def _work(self) -> None:
         while (work := self.works.get()) is not None:
             work.do()
             del work  # and what it holds, which may be large
 
 
-_hand: _Hand | None = None
+_work_thread: _WorkThread | None = None
 
 
-def _hand_over(work: _Work[Any]) -> None:
-    global _hand  # noqa: PLW0603 - one a process
-    hand = _hand
-    if hand is None or hand.pid != os.getpid():
+def _hand_to_thread(work: _Work[Any]) -> None:
+    global _work_thread  # noqa: PLW0603 - one a process
+    thread_of_work = _work_thread
+    if thread_of_work is None or thread_of_work.pid != os.getpid():
         try:
-            hand = _hand = _Hand()
+            thread_of_work = _work_thread = _WorkThread()
         except RuntimeError:  # no thread is available: the interpreter is ending, or a limit is reached
             work.do()
             return
-    hand.works.put(work)
+    thread_of_work.works.put(work)
 
 
-def _let_undo() -> None:
+def _wait_for_undo() -> None:
     """Wait a moment for cancelled work to be undone; work that hangs (a lock, a slow disk) is left behind."""
-    global _hand  # noqa: PLW0603 - one a process
-    hand = _hand
-    if hand is None or hand.pid != os.getpid():
+    global _work_thread  # noqa: PLW0603 - one a process
+    thread_of_work = _work_thread
+    if thread_of_work is None or thread_of_work.pid != os.getpid():
         return
     after_it = _Work[None](lambda: None, lambda _: None)
-    hand.works.put(after_it)
+    thread_of_work.works.put(after_it)
     if not after_it.wait(UNDONE_WITHIN):
-        _hand = None
-        hand.works.put(None)
+        _work_thread = None
+        thread_of_work.works.put(None)
 
 
 def _note(asker: int, sentence: str | None) -> None:
@@ -143,12 +143,12 @@ def _note(asker: int, sentence: str | None) -> None:
         _done.append((next(_numbers), asker, sentence))
 
 
-def decide() -> None:
+def commit_point() -> None:
     """Mark, inside an effect, the point of no return: what comes next can't be undone.
 
     Raises
     ------
-    GivenUp
+    WorkAbandoned
         If its caller was interrupted before.
     """
     work: _Work[Any] | None = getattr(_doing, "work", None)
@@ -156,12 +156,12 @@ def decide() -> None:
         work.decide()
 
 
-def check() -> None:
+def check_abandoned() -> None:
     """Stop, inside a long effect, if its caller no longer waits for it.
 
     Raises
     ------
-    GivenUp
+    WorkAbandoned
         If its caller was interrupted.
     """
     work: _Work[Any] | None = getattr(_doing, "work", None)
@@ -169,7 +169,7 @@ def check() -> None:
         work.check()
 
 
-def told(function: Callable[_Given, _Value]) -> Callable[_Given, _Value]:
+def explains_interrupts(function: Callable[_Given, _Value]) -> Callable[_Given, _Value]:
     """Make an interrupt of a function say what was already done: ``KeyboardInterrupt: job 12 was submitted``."""
 
     @functools.wraps(function)
@@ -178,13 +178,13 @@ def told(function: Callable[_Given, _Value]) -> Callable[_Given, _Value]:
         try:
             return function(*args, **kwargs)
         except BaseException as error:
-            _tell(error, since)
+            _explain(error, since)
             raise
 
     return telling
 
 
-def _tell(error: BaseException, since: int) -> None:
+def _explain(error: BaseException, since: int) -> None:
     asker = get_ident()
     said = "; ".join(dict.fromkeys(text for number, thread, text in tuple(_done) if number > since and thread == asker))
     if isinstance(error, Exception) and said == str(error):
@@ -195,7 +195,7 @@ def _tell(error: BaseException, since: int) -> None:
         error.add_note(said)
 
 
-@told
+@explains_interrupts
 def run(effect: Callable[[], _Value], said: Callable[[_Value], str | None] = lambda _: None) -> _Value:
     """Run an effect whole or not at all, whatever interrupts the caller, and return its result.
 
@@ -204,7 +204,7 @@ def run(effect: Callable[[], _Value], said: Callable[[_Value], str | None] = lam
     Parameters
     ----------
     effect : callable
-        The whole effect, including clean-up. It calls `decide` before anything that can't be undone.
+        The whole effect, including clean-up. It calls `commit_point` before anything that can't be undone.
     said : callable
         Takes the result, and returns a sentence for an interrupt that comes too late; None if there is nothing to say.
 
@@ -217,9 +217,9 @@ def run(effect: Callable[[], _Value], said: Callable[[_Value], str | None] = lam
         return effect()
     work = _Work(effect, said)
     try:
-        _hand_over(work)
+        _hand_to_thread(work)
         return work.outcome()
     except BaseException as error:
         if error is not work.error:
-            work.leave()
+            work.abandon()
         raise

@@ -53,17 +53,17 @@ def children() -> list[ProcessState]:
             open(f"/proc/self/task/{task}/children", encoding="ascii") as file,
         ):  # the thread may have ended
             pids += file.read().split()
-    return [state for state in map(identity.look, map(int, pids)) if state is not None]
+    return [state for state in map(identity.state_of, map(int, pids)) if state is not None]
 
 
 def living() -> list[ProcessState]:
     """Return all living processes that are visible here."""
-    return [state for state in map(identity.look, _all_pids()) if state is not None and state.state not in "ZX"]
+    return [state for state in map(identity.state_of, _all_pids()) if state is not None and state.state not in "ZX"]
 
 
 def unreaped() -> set[identity.ProcessIdentity]:
     """Return ended processes that PID 1 has adopted but not reaped."""
-    states = map(identity.look, _all_pids())
+    states = map(identity.state_of, _all_pids())
     return {identity.of(state) for state in states if state is not None and state.state == "Z" and state.parent == 1}
 
 
@@ -131,13 +131,13 @@ def writers(path: str) -> list[ProcessState]:
     for pid in _all_pids():
         with contextlib.suppress(OSError):
             if path in (os.readlink(f"/proc/{pid}/fd/1"), os.readlink(f"/proc/{pid}/fd/2")):
-                found.append(identity.look(pid))
+                found.append(identity.state_of(pid))
     return [state for state in found if state is not None and state.state not in "ZX"]
 
 
 def same(state: ProcessState) -> bool:
     """Return whether this exact process is still running."""
-    now = identity.look(state.pid)
+    now = identity.state_of(state.pid)
     return now is not None and now.start_time == state.start_time and now.state not in "ZX"
 
 
@@ -180,7 +180,7 @@ def left_behind(
     everything = living()
     found = [state for state in everything if mark.of_process(state.pid) == worn]
     found += [] if worker is None else _in_session(worker, everything)
-    found += [s for each in orphans if identity.is_alive(each) and (s := identity.look(each.pid)) is not None]
+    found += [s for each in orphans if identity.is_alive(each) and (s := identity.state_of(each.pid)) is not None]
     roots = {state.pid: state for state in found if not _is_apart(state, [worn])}
     if not roots:
         return []
@@ -189,7 +189,7 @@ def left_behind(
 
 def _in_session(worker: identity.ProcessIdentity, everything: Iterable[ProcessState]) -> list[ProcessState]:
     """Return the processes in the session of a worker that is gone."""
-    leader = identity.look(worker.pid)  # the worker itself, if it has not been reaped yet
+    leader = identity.state_of(worker.pid)  # the worker itself, if it has not been reaped yet
     if worker.boot != identity.boot() or (leader is not None and leader.start_time != worker.start_time):
         return []
     return [state for state in everything if state.session == worker.pid and state.start_time >= worker.start_time]

@@ -60,7 +60,7 @@ def _was_sent(sender: socket.socket, address: str) -> bool:
     return True
 
 
-class Listener:
+class WakeupListener:
     """The supervisor's end.
 
     Parameters

@@ -16,7 +16,7 @@ _NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
 _PAUSE = 0.2
 
 
-class Notice:
+class FolderWatch:
     """Waits for changes of the files in one folder; to be closed.
 
     Parameters
@@ -43,7 +43,7 @@ class Notice:
         waiting.register(self._descriptor, select.POLLIN)
         changed = bool(waiting.poll(seconds * 1000))
         if changed:
-            self._lost = _says_that_it_is_gone(os.read(self._descriptor, 1 << 16))
+            self._lost = _was_removed(os.read(self._descriptor, 1 << 16))
         return changed
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class Notice:
             self._descriptor = None
 
 
-def _says_that_it_is_gone(events: bytes) -> bool:
+def _was_removed(events: bytes) -> bool:
     """Return whether the last of some events, in the format of inotify(7), ends the watch because the folder was removed."""
     _, mask, _, name = struct.unpack_from("iIII", events, len(events) - 16)
     return bool(mask & _IGNORED) and name == 0

@@ -80,7 +80,7 @@ def use_time_zone() -> None:
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
+def signals_deferred() -> Iterator[None]:
     """Delay interrupts and termination until the end of a block; only for short blocks."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:

@@ -8,7 +8,7 @@ import shlex
 import sys
 from typing import NamedTuple
 
-from ..configuration.settings import CELL, NOTEBOOK, NOTEBOOK_CODE, AllowedEntry, Settings
+from ..configuration.settings import CELL, MAIN_MODULE, NOTEBOOK_CODE, AllowedEntry, Settings
 from ..errors import JobNotAllowed
 from ..model.redaction import quoted
 
@@ -33,12 +33,12 @@ class Permission(NamedTuple):
         return is_by_value(self.entry.key)
 
     @property
-    def rule(self) -> str:
+    def allowed_by(self) -> str:
         """The rule that allows it, as written in the file."""
-        return NOTEBOOK_CODE if _is_of_notebook(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
+        return NOTEBOOK_CODE if _is_of_main(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
 
 
-def find(target: str, settings: Settings) -> Permission:
+def find_permission(target: str, settings: Settings) -> Permission:
     """Find the entry that allows a target.
 
     Parameters
@@ -55,7 +55,7 @@ def find(target: str, settings: Settings) -> Permission:
     """
     _check_form(target)
     key, _, method = target.rpartition(".")
-    if _is_of_notebook(key) and settings.notebook_code is None:
+    if _is_of_main(key) and settings.notebook_code is None:
         raise JobNotAllowed(switched_off(target, settings))
     entry = _entry(key, method, settings) or _by_bare_name(key, settings)
     if entry is None:
@@ -79,16 +79,16 @@ def permission(target: str, settings: Settings) -> Permission | None:
 
 def is_by_value(key: str) -> bool:
     """Return whether a class, or a function's module, is defined in the notebook or script, so that its code must be sent."""
-    return key.partition(".")[0] == NOTEBOOK
+    return key.partition(".")[0] == MAIN_MODULE
 
 
-def _is_of_notebook(key: str) -> bool:
+def _is_of_main(key: str) -> bool:
     return key == CELL or is_by_value(key)
 
 
 def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
     """Return the entry of a class or module: from `allowed_jobs`, or made by the switch for notebook code."""
-    if not _is_of_notebook(key):
+    if not _is_of_main(key):
         return settings.allowed.get(key)
     if settings.notebook_code is None or _private(f"{key}.{method}"):
         return None
@@ -98,7 +98,7 @@ def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
 
 def _private(target: str) -> list[str]:
     """Return the names in a target that are not public."""
-    return [part for part in target.removeprefix(f"{NOTEBOOK}.").split(".") if part.startswith("_")]
+    return [part for part in target.removeprefix(f"{MAIN_MODULE}.").split(".") if part.startswith("_")]
 
 
 def _check_form(target: str) -> None:
@@ -138,9 +138,10 @@ def switched_off(target: str, settings: Settings) -> str:
         fix = f"To allow it: put {switch} in {own[-1] if own else 'a configuration file'}."
     if target.startswith(CELL):
         return f"The code of a cell can't run as a job. {fix}"
+    name = target.removeprefix(f"{MAIN_MODULE}.")
     return (
-        f"{target.removeprefix(f'{NOTEBOOK}.')} is defined in the notebook, where a separate process can't import it: move it to "
-        f"a module (a .py file beside the notebook) and allow it there, or have it sent by value. {fix}"
+        f"{name} is defined in the notebook, where a separate process can't import it: move it to a module (a .py file beside "
+        f"the notebook) and allow it there, or have it sent by value. {fix}"
     )
 
 

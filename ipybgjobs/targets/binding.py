@@ -29,7 +29,7 @@ _FOREIGN_WORDS = ("true", "false", "none", "null")
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class RawValue:
     """A value as typed on a line: its meaning may depend on the parameter's annotation.
 
     Parameters
@@ -48,7 +48,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class Parameter:
     """One parameter of a signature."""
 
     name: str
@@ -58,7 +58,7 @@ class Slot:
     default: Any = None
 
     @property
-    def annotated(self) -> str:
+    def annotation_text(self) -> str:
         """The annotation as text; empty if there is none, or if it converts nothing."""
         if self.annotation in _OPEN:
             return ""
@@ -66,28 +66,28 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Signature:
     """The parameters that a callable takes.
 
     Parameters
     ----------
     what : str
         The callable, as written in messages.
-    slots : tuple of Slot
+    parameters : tuple of Parameter
         Named parameters.
-    open : bool
+    takes_any_name : bool
         Whether any other name is accepted too (``**kwargs``).
     within : str
         The dict parameter in which a person passes them; empty: each is passed by itself.
     """
 
     what: str
-    slots: tuple[Slot, ...]
-    open: bool
+    parameters: tuple[Parameter, ...]
+    takes_any_name: bool
     within: str = ""
 
 
-def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) -> Shape | None:
+def signature_of(function: Callable[..., Any], what: str, *, skip_first: bool = False) -> Signature | None:
     """Return a callable's parameters; None if Python can't determine them (some built-ins).
 
     Parameters
@@ -106,8 +106,8 @@ def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) 
     if skip_first and parameters and parameters[0].kind in (0, 1):
         parameters = parameters[1:]
     hints = _hints(function)
-    slots = tuple(
-        Slot(
+    found_parameters = tuple(
+        Parameter(
             parameter.name,
             hints.get(parameter.name, inspect.Parameter.empty),
             required=parameter.default is parameter.empty,
@@ -117,7 +117,7 @@ def shape(function: Callable[..., Any], what: str, *, skip_first: bool = False) 
         for parameter in parameters
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     )
-    return Shape(what, slots, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters))
+    return Signature(what, found_parameters, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters))
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _hints_one_by_one(source: Any) -> dict[str, Any]:
     return found
 
 
-def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> dict[str, Any]:
+def bind(signature: Signature | None, given: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> dict[str, Any]:
     """Check parameters against a signature and convert them.
 
     Returns
@@ -153,39 +153,39 @@ def bind(shape: Shape | None, given: Mapping[str, Any], secrets: tuple[str, ...]
     InvalidParameters
         If one is unknown, missing or does not fit; a secret's value is not in the message.
     """
-    if shape is None:
+    if signature is None:
         return {name: _untyped(name, value) for name, value in given.items()}
-    slots = {slot.name: slot for slot in shape.slots}
+    found_parameters = {parameter.name: parameter for parameter in signature.parameters}
     for name in given:
-        if name not in slots and not shape.open:
-            raise InvalidParameters(_unknown(shape, name))
-    missing = [slot.name for slot in shape.slots if slot.required and slot.name not in given]
+        if name not in found_parameters and not signature.takes_any_name:
+            raise InvalidParameters(_unknown(signature, name))
+    missing = [parameter.name for parameter in signature.parameters if parameter.required and parameter.name not in given]
     if missing:
         required = f"required parameter{'' if len(missing) == 1 else 's'} {', '.join(missing)}"
-        raise InvalidParameters(f"{shape.what} is missing the {required}: pass {_wanted(shape, missing)}")
+        raise InvalidParameters(f"{signature.what} is missing the {required}: pass {_expected(signature, missing)}")
     return {
-        name: _fitted(shape, slots[name], value, secrets) if name in slots else _untyped(name, value)
+        name: _converted(signature, found_parameters[name], value, secrets) if name in found_parameters else _untyped(name, value)
         for name, value in given.items()
     }
 
 
-def _wanted(shape: Shape, names: list[str]) -> str:
-    if not shape.within:
+def _expected(signature: Signature, names: list[str]) -> str:
+    if not signature.within:
         return ", ".join(f"{name}=…" for name in names)
     items = ", ".join(f'"{name}": …' for name in names)
-    return f"{shape.within}={{{items}}}"
+    return f"{signature.within}={{{items}}}"
 
 
-def _unknown(shape: Shape, name: str) -> str:
-    known = [slot.name for slot in shape.slots]
+def _unknown(signature: Signature, name: str) -> str:
+    known = [parameter.name for parameter in signature.parameters]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     takes = f"it takes {', '.join(known)}." if known else "it takes none."
-    return f"{shape.what} has no parameter {name}; {takes}{hint}"
+    return f"{signature.what} has no parameter {name}; {takes}{hint}"
 
 
 def _untyped(name: str, value: Any) -> Any:
-    if not isinstance(value, Typed):
+    if not isinstance(value, RawValue):
         return value
     if value.bare and value.text.lower() in _FOREIGN_WORDS and value.text not in ("True", "False", "None"):
         raise InvalidParameters(
@@ -195,41 +195,43 @@ def _untyped(name: str, value: Any) -> Any:
     return value.value
 
 
-def _fitted(shape: Shape, slot: Slot, value: Any, secrets: tuple[str, ...]) -> Any:
-    annotation = slot.annotation
+def _converted(signature: Signature, parameter: Parameter, value: Any, secrets: tuple[str, ...]) -> Any:
+    annotation = parameter.annotation
     if annotation in _OPEN:
-        return _untyped(slot.name, value)
-    if isinstance(value, Typed):
+        return _untyped(parameter.name, value)
+    if isinstance(value, RawValue):
         value = _as_typed(value, annotation)
     adapter = _adapter(annotation)
     if adapter is None:
         return value
     if _accepts(annotation, pathlib.Path) and isinstance(value, str):
-        value = _in_home(shape, slot, value)
+        value = _in_home(signature, parameter, value)
     try:
         return adapter.validate_python(value)
     except Exception as error:
         if type(error).__name__ == "PydanticUserError":
             return value  # an annotation that pydantic doesn't understand is ignored
-        raise InvalidParameters(_misfit(shape, slot, value, error, secrets)) from None
+        raise InvalidParameters(_conversion_error(signature, parameter, value, error, secrets)) from None
 
 
-def _in_home(shape: Shape, slot: Slot, value: str) -> str:
+def _in_home(signature: Signature, parameter: Parameter, value: str) -> str:
     try:
         return os.path.expanduser(value)
     except ValueError:  # a NUL in the name of a user
-        raise InvalidParameters(f"{shape.what}: {slot.name} does not fit {slot.annotated}: a path can't contain a NUL.") from None
+        raise InvalidParameters(
+            f"{signature.what}: {parameter.name} does not fit {parameter.annotation_text}: a path can't contain a NUL."
+        ) from None
 
 
-def _misfit(shape: Shape, slot: Slot, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:
-    if slot.name in secrets:
-        return f"{shape.what}: {slot.name}={redaction.BLANK} does not fit {slot.annotated}."
+def _conversion_error(signature: Signature, parameter: Parameter, value: Any, error: Exception, secrets: tuple[str, ...]) -> str:
+    if parameter.name in secrets:
+        return f"{signature.what}: {parameter.name}={redaction.BLANK} does not fit {parameter.annotation_text}."
     shown = redaction.cut(repr(redaction.blanked(value, secrets)))
     reason = redaction.without(_reason(error), redaction.secrets_in(value, secrets))
-    return redaction.one_line(f"{shape.what}: {slot.name}={shown} does not fit {slot.annotated}: {reason}.")
+    return redaction.one_line(f"{signature.what}: {parameter.name}={shown} does not fit {parameter.annotation_text}: {reason}.")
 
 
-def _as_typed(value: Typed, annotation: Any) -> Any:
+def _as_typed(value: RawValue, annotation: Any) -> Any:
     """Return the value for an annotation: text as typed for a text parameter; a bare word is text that may be converted."""
     quoted = isinstance(value.value, str)
     if annotation is str or (_accepts(annotation, str) and value.value is not None):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ..errors import BackgroundJobError, InvalidParameters
 from ..model import redaction
 from . import binding
-from .binding import Shape
+from .binding import Signature
 from .target_signature import TargetSignature
 
 _Given = TypeVar("_Given")
@@ -33,7 +33,7 @@ class BoundCall:
 
     def placed(self, signature: TargetSignature) -> "BoundCall":
         """Return the call with the names of parameters to pass by position; one omitted before a given one gets its default."""
-        taken = [each for each in signature.parameters.slots if each.positional] if signature.parameters else []
+        taken = [each for each in signature.parameters.parameters if each.positional] if signature.parameters else []
         while taken and taken[-1].name not in self.params:
             taken.pop()
         defaults = {each.name: each.default for each in taken if each.name not in self.params}
@@ -89,7 +89,7 @@ def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[st
     name, takes = signature.name, signature.constructor
     if not signature.needs_instance:
         return _no_init(f"{name}.{signature.method}", init)
-    unnamed = [each.name for each in takes.slots if each.positional and each.name in init] if takes else []
+    unnamed = [each.name for each in takes.parameters if each.positional and each.name in init] if takes else []
     if unnamed:
         raise InvalidParameters(
             f"The constructor {name}() takes {unnamed[0]} as a positional-only parameter, which jobs do not support."
@@ -111,7 +111,7 @@ def _no_init(called: str, init: Mapping[str, Any]) -> dict[str, Any]:
 def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
     """Check that none of a method's parameters is meant for the constructor."""
     constructor, method = signature.constructor, signature.parameters
-    if constructor is None or method is None or method.open:
+    if constructor is None or method is None or method.takes_any_name:
         return
     others = _names(constructor) - _names(method)
     name = next((name for name in given if name in others), None)
@@ -120,5 +120,5 @@ def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
         raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
 
 
-def _names(takes: Shape) -> set[str]:
-    return {each.name for each in takes.slots}
+def _names(takes: Signature) -> set[str]:
+    return {each.name for each in takes.parameters}

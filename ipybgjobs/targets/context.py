@@ -141,7 +141,9 @@ def check_working_directory() -> None:
         raise InvalidRequest("The working directory no longer exists: change to an existing one and submit again.")
 
 
-def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()) -> Context:
+def current_context(
+    sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, path_prefix: Sequence[str] = ()
+) -> Context:
     """Take the context of this process.
 
     Parameters
@@ -152,7 +154,7 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
         Environment variables.
     umask : int
         File mode creation mask.
-    first : sequence of str
+    path_prefix : sequence of str
         Folders that go first on the import path.
     """
     return Context(
@@ -160,7 +162,7 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
         prefix=sys.prefix,
         package_root=PACKAGE_ROOT,
         cwd=os.getcwd(),
-        path=(*first, *import_path.absolute()),
+        path=(*path_prefix, *import_path.absolute()),
         umask=umask,
         startup=startup_key(environment),
         sources=tuple(sources),
@@ -169,17 +171,17 @@ def take(sources: Sequence[tuple[str, str]], environment: Mapping[str, str], uma
     )
 
 
-class Camera:
+class ContextCache:
     """Takes the context of this process again only if something in it has changed."""
 
     def __init__(self) -> None:
         self._taken: tuple[Any, str] = (None, "")  # a single value: an interrupt can't leave a text beside another's key
 
-    def take(
-        self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, first: Sequence[str] = ()
+    def current(
+        self, sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, path_prefix: Sequence[str] = ()
     ) -> str:
         """Return the context as text."""
-        key = (os.getcwd(), list(sys.path), umask, sources, environment, first, limits.current())
+        key = (os.getcwd(), list(sys.path), umask, sources, environment, path_prefix, limits.current())
         if key != self._taken[0]:
-            self._taken = (key, take(sources, environment, umask, first).to_text())
+            self._taken = (key, current_context(sources, environment, umask, path_prefix).to_text())
         return self._taken[1]

@@ -38,7 +38,7 @@ def folders_first(keys: Iterable[str]) -> tuple[str, ...]:
 
 def _folder_first(key: str) -> str | None:
     name = _imported(key)
-    if name is None or not _bears_its_name(sys.modules[name], name) or not _is_somewhere():
+    if name is None or not _has_own_name(sys.modules[name], name) or not _is_somewhere():
         return None
     path, given = absolute(), str(sys.modules[name].__file__)
     found, file = _where(name, path), os.path.realpath(given)
@@ -61,7 +61,7 @@ def _imported(key: str) -> str | None:
     return next((name for name in names if name in sys.modules), None)
 
 
-def _bears_its_name(module: Any, name: str) -> bool:
+def _has_own_name(module: Any, name: str) -> bool:
     """Return whether a module comes from a file and was found by this name: ``os.path`` was not."""
     return isinstance(getattr(module, "__file__", None), str) and getattr(module.__spec__, "name", None) == name
 
@@ -101,11 +101,11 @@ def _spec(name: str, search: list[str]) -> ModuleSpec | None:
     if found is not None:
         return found
     others = [finder for finder in list(sys.meta_path) if finder is not PathFinder]
-    asked = (_asked(finder, name, search if "." in name else None) for finder in others)
+    asked = (_found_by(finder, name, search if "." in name else None) for finder in others)
     return next((spec for spec in asked if spec is not None), None)
 
 
-def _asked(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:
+def _found_by(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:
     """Return what a finder finds, except what Python's finders only remember for a relative entry of the path."""
     look = getattr(finder, "find_spec", None)
     try:

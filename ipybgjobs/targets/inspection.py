@@ -7,14 +7,14 @@ one folder only, a separate process inspects it: so an edited .py beside the not
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
-from ..configuration.settings import NOTEBOOK
+from ..configuration.settings import MAIN_MODULE
 from . import import_path, inspection_cache, inspection_process, inspection_steps, loaded_modules
 from .allowlist import Permission
 from .inspection_steps import InspectionRequest, InspectionResult
 from .loaded_modules import Imports
 
-_seen: Imports | None = None
-_kept = inspection_cache.Kept()
+_imports: Imports | None = None
+_target_cache = inspection_cache.TargetCache()
 
 
 def inspect(request: InspectionRequest) -> InspectionResult:
@@ -62,7 +62,7 @@ def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> Inspection
 
 def _known_signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
     """Bind by a signature that a separate process returned earlier, while its files are unchanged."""
-    signature = None if request.code else _kept.get(_key(request.permission, prefix))
+    signature = None if request.code else _target_cache.get(_key(request.permission, prefix))
     return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
 
 
@@ -70,7 +70,7 @@ def _separate_process(request: InspectionRequest, prefix: tuple[str, ...]) -> In
     """Have a separate process inspect."""
     answer = inspection_process.inspect(request, prefix)
     if answer.files and not request.code:
-        _kept.put(_key(request.permission, prefix), answer.inspected.signature, answer.files)
+        _target_cache.put(_key(request.permission, prefix), answer.inspected.signature, answer.files)
     return answer.inspected
 
 
@@ -83,24 +83,24 @@ def _key(permission: Permission, prefix: tuple[str, ...]) -> Hashable:
 
 
 def _known_imports() -> Imports:
-    global _seen  # noqa: PLW0603 - one record of imports per process
-    _seen = _seen or Imports()
-    return _seen
+    global _imports  # noqa: PLW0603 - one record of imports per process
+    _imports = _imports or Imports()
+    return _imports
 
 
 def folders_first(targets: Iterable[str]) -> tuple[str, ...]:
     """Return the folders that go first on the import path of jobs, so that they find what this process has imported."""
     keys = (target.rpartition(".")[0] for target in targets)
-    return import_path.folders_first(key for key in keys if key.partition(".")[0] != NOTEBOOK)
+    return import_path.folders_first(key for key in keys if key.partition(".")[0] != MAIN_MODULE)
 
 
 def stale(key: str) -> list[str]:
     """Return the imported modules of a class that have since changed on disk, those of the bases first."""
-    seen = _seen or Imports()
-    return [name for name in loaded_modules.in_order(key) if name != NOTEBOOK and not seen.is_module_current(name)]
+    imported = _imports or Imports()
+    return [name for name in loaded_modules.bases_first(key) if name != MAIN_MODULE and not imported.is_module_current(name)]
 
 
-def imported_again(names: Iterable[str]) -> None:
+def note_reimport(names: Iterable[str]) -> None:
     """Record that modules were imported here again."""
-    if _seen is not None:
-        _seen.renew(names)
+    if _imports is not None:
+        _imports.renew(names)

@@ -11,38 +11,38 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from ..model import serialization
-from ..model.source import Source
+from ..model.source import SourceFile
 from . import source
-from .binding import Shape
+from .binding import Signature
 
 #: Most targets that are kept; a process submits few.
 _MOST = 100
 
 
-class _Look(NamedTuple):
+class _CachedTarget(NamedTuple):
     found: Any
     files: tuple[list[Any], ...]  #: each as returned by `bytecode.source_of`
 
 
-class Kept:
+class TargetCache:
     """Targets by what was requested, the newest last.
 
     Parameters
     ----------
-    look : callable
+    read_file : callable
         Returns a file as it is now; None if it can't be read.
     """
 
-    def __init__(self, look: Callable[[str | None], Source | None] = source.look) -> None:
-        self._look = look
-        self._looks: dict[Hashable, _Look] = {}
+    def __init__(self, read_file: Callable[[str | None], SourceFile | None] = source.read) -> None:
+        self._read_file = read_file
+        self._targets: dict[Hashable, _CachedTarget] = {}
 
     def get(self, key: Hashable) -> Any:
         """Return what was found, if its files are unchanged; else None."""
-        kept = self._looks.get(key)
-        if kept is None or not all(map(self._is_same, kept.files)):
+        cached = self._targets.get(key)
+        if cached is None or not all(map(self._is_same, cached.files)):
             return None
-        return kept.found
+        return cached.found
 
     def _is_same(self, file: list[Any]) -> bool:
         try:
@@ -51,7 +51,7 @@ class Kept:
             return False
         if (status.st_mtime_ns, status.st_size) == (file[1], file[2]):
             return True
-        now = self._look(file[0])
+        now = self._read_file(file[0])
         if now is None or now.digest != file[3]:
             return False
         file[1:3] = now.modified_ns, now.size  # it was touched, but not edited
@@ -59,16 +59,17 @@ class Kept:
 
     def put(self, key: Hashable, found: Any, files: Sequence[list[Any]]) -> None:
         """Keep what was found by a process that loaded these files."""
-        self._looks.pop(key, None)
-        self._looks[key] = _Look(found, tuple(files))
-        if len(self._looks) > _MOST:
-            del self._looks[next(iter(self._looks))]
+        self._targets.pop(key, None)
+        self._targets[key] = _CachedTarget(found, tuple(files))
+        if len(self._targets) > _MOST:
+            del self._targets[next(iter(self._targets))]
 
 
-def is_portable(shape: Shape | None) -> bool:
+def is_portable(signature: Signature | None) -> bool:
     """Return whether a signature means the same in any process: its annotations and defaults use none of the user's modules."""
-    return shape is None or all(
-        _is_common(slot.annotation) and serialization.is_plain(_default(slot.default)) for slot in shape.slots
+    return signature is None or all(
+        _is_common(parameter.annotation) and serialization.is_plain(_default(parameter.default))
+        for parameter in signature.parameters
     )
 
 

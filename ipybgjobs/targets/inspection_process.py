@@ -22,10 +22,10 @@ from . import bytecode, import_path, inspection_steps, loaded_modules
 from .inspection_steps import InspectionRequest, InspectionResult
 
 #: Longest time that it may take to import a module and inspect it, in seconds.
-LONGEST_LOOK = 120.0
+LONGEST_INSPECTION = 120.0
 
 #: Longest time that it runs on when no process waits for it any more, in seconds.
-_GLANCE = 0.1
+_POLL_SECONDS = 0.1
 
 
 class Answer(NamedTuple):
@@ -50,7 +50,7 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
     try:
         status, output, errors = shield.run(lambda: ask(content))
     except subprocess.TimeoutExpired:
-        raise InvalidTarget(f"{key} took more than {LONGEST_LOOK:.0f} s to import.") from None
+        raise InvalidTarget(f"{key} took more than {LONGEST_INSPECTION:.0f} s to import.") from None
     try:
         answer = serialization.load(output) if status == 0 else None
     except (Exception, SystemExit):  # it ended before it could answer, or a parameter can't be loaded
@@ -79,14 +79,14 @@ def ask(content: bytes) -> tuple[int, bytes, bytes]:
 
 def _errors(asked: "subprocess.Popen[bytes]", content: bytes) -> bytes:
     """Send a request to a process and wait for it; return its standard error."""
-    limit = time.monotonic() + LONGEST_LOOK
+    limit = time.monotonic() + LONGEST_INSPECTION
     unsent: bytes | None = content
     while True:
         try:
-            return asked.communicate(unsent, timeout=_GLANCE)[1]
+            return asked.communicate(unsent, timeout=_POLL_SECONDS)[1]
         except subprocess.TimeoutExpired:
             unsent = None  # communicate continues with the first input
-            shield.check()
+            shield.check_abandoned()
             if time.monotonic() > limit:
                 raise
 
@@ -110,6 +110,6 @@ def _answer(request: InspectionRequest) -> Answer:
     inspected = inspection_steps.inspect_here(request)
     if not inspected.signature.is_portable:
         return Answer(replace(inspected, signature=inspected.signature.described()))
-    names = [name for name in loaded_modules.in_order(request.permission.entry.key) if name not in sys.builtin_module_names]
+    names = [name for name in loaded_modules.bases_first(request.permission.entry.key) if name not in sys.builtin_module_names]
     files = [bytecode.source_of(sys.modules[name]) for name in names]
     return Answer(inspected, () if None in files else tuple(each for each in files if each is not None))

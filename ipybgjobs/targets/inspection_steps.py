@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..configuration.settings import NOTEBOOK
+from ..configuration.settings import MAIN_MODULE
 from ..errors import InvalidTarget
 from ..model import serialization
 from . import bound_call, bytecode, resolve, submit_hook, target_signature
@@ -100,7 +100,7 @@ def _code(permission: Permission) -> dict[str, bytes]:
     """Return what to send for a target that no other process can import: its outermost class, or the function."""
     name = permission.target.split(".")[1]
     try:
-        return {name: serialization.dump(getattr(resolve.resolve(NOTEBOOK), name))}
+        return {name: serialization.dump(getattr(resolve.resolve(MAIN_MODULE), name))}
     except Exception as error:
         raise InvalidTarget(
             f"{name} can't be sent to another process: {error}. Create what can't be sent inside it, or move it to a module."

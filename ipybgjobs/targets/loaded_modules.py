@@ -36,7 +36,7 @@ class Imports:
         return date == self._dates[name]
 
     def _is_the_same(self, name: str) -> bool:
-        now = source.look(sys.modules[name].__file__)
+        now = source.read(sys.modules[name].__file__)
         return now is not None and now.digest == self._digests.get(name)
 
     def note(self, key: str) -> None:
@@ -64,10 +64,10 @@ def _prefixes(key: str) -> list[str]:
 
 def modules(key: str) -> set[str]:
     """Return the imported modules that a target is made of: its own, and those of its class's bases."""
-    return set(in_order(key))
+    return set(bases_first(key))
 
 
-def in_order(key: str) -> list[str]:
+def bases_first(key: str) -> list[str]:
     """Return the same modules, each once, those of the bases first."""
     name = next((part for part in _prefixes(key) if part in sys.modules), None)
     if name is None:

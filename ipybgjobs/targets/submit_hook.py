@@ -70,12 +70,12 @@ def call(
     def prepared(each: tuple[BoundCall, Mapping[str, Any]]) -> BoundCall:
         bound, as_given = each
         with bound_call.hiding([bound.init, bound.params, as_given], secrets):
-            return replace(bound, params=_prepared(prepare, signature, bound.params))
+            return replace(bound, params=_run_on_submit(prepare, signature, bound.params))
 
     return bound_call.for_each(prepared, list(zip(calls, given, strict=True)))
 
 
-def _prepared(
+def _run_on_submit(
     prepare: Callable[[str, dict[str, Any]], Mapping[str, Any]], signature: TargetSignature, params: dict[str, Any]
 ) -> dict[str, Any]:
     try:

@@ -1,7 +1,7 @@
 """What this package's own classes require of a call beyond their entry in the allowlist: one object each, for all who check.
 
 At submit the class itself is known (`of`), at launch its name alone (`of_name`): a supervisor imports no user code, so
-it also tells the worker what the files permit (`permits`). It follows the links in a path, and otherwise decides from
+it also tells the worker what the files permit (`extra_permissions`). It follows the links in a path, and otherwise decides from
 `Settings` alone.
 """
 
@@ -134,7 +134,7 @@ def of_name(target: str) -> TargetRule:
     return _RULES[demands.NOTEBOOK] if target.rpartition(".")[0] == NOTEBOOK_CLASS else _NONE
 
 
-def permits(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
+def extra_permissions(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
     """Return the demands that the files permit a call; the worker, which has the class, compares."""
     code = () if settings.notebook_code is None else (demands.CODE,)
     return code if of(demands.NOTEBOOK).denial(params, settings) else (demands.NOTEBOOK, *code)

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InvalidTarget
 from ..model import serialization
 from . import binding, demands, inspection_cache, resolve
-from .binding import Shape, Slot
+from .binding import Parameter, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class TargetSignature:
         The method or function.
     needs_instance : bool
         Whether the class is instantiated to call the method.
-    constructor, parameters : Shape or None
+    constructor, parameters : Signature or None
         What its constructor and the method take; None if Python can't tell, and for the constructor also if none
         is called.
     source : str or None
@@ -43,8 +43,8 @@ class TargetSignature:
     name: str
     method: str
     needs_instance: bool
-    constructor: Shape | None
-    parameters: Shape | None
+    constructor: Signature | None
+    parameters: Signature | None
     source: str | None = None
     hooks: tuple[str, ...] = ()
     demand: str | None = None
@@ -56,10 +56,10 @@ class TargetSignature:
         """Return the annotations that convert values, as text: by ``init.NAME``, ``params.NAME``."""
         parts = ((serialization.INIT, self.constructor), (serialization.PARAMS, self.parameters))
         return {
-            serialization.key(part, each.name): each.annotated
+            serialization.key(part, each.name): each.annotation_text
             for part, takes in parts
-            for each in (takes.slots if takes else ())
-            if each.annotated
+            for each in (takes.parameters if takes else ())
+            if each.annotation_text
         }
 
     @property
@@ -73,11 +73,11 @@ class TargetSignature:
         return replace(self, constructor=_described(self.constructor), parameters=_described(self.parameters))
 
 
-def _described(takes: Shape | None) -> Shape | None:
+def _described(takes: Signature | None) -> Signature | None:
     if takes is None:
         return None
-    described = (Slot(each.name, each.annotated or Any, each.required, each.positional) for each in takes.slots)
-    return replace(takes, slots=tuple(described))
+    described = (Parameter(each.name, each.annotation_text or Any, each.required, each.positional) for each in takes.parameters)
+    return replace(takes, parameters=tuple(described))
 
 
 def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:
@@ -108,7 +108,7 @@ def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:
         method=method,
         needs_instance=needs_instance,
         constructor=constructor,
-        parameters=binding.shape(function, f"{name}.{method}()", skip_first=needs_instance),
+        parameters=binding.signature_of(function, f"{name}.{method}()", skip_first=needs_instance),
         source=resolve.source_file(owner),
         hooks=resolve.hooks(owner),
         demand=demands.of(owner, method),
@@ -117,11 +117,11 @@ def of(owner: Any, method: str, code: dict[str, bytes]) -> TargetSignature:
     )
 
 
-def _constructor(owner: type, name: str) -> Shape | None:
+def _constructor(owner: type, name: str) -> Signature | None:
     abstract: frozenset[str] = getattr(owner, "__abstractmethods__", frozenset())
     if abstract:
         raise InvalidTarget(f"{name} can't be instantiated: it is abstract ({', '.join(sorted(abstract))}).")
-    return binding.shape(owner, f"The constructor {name}()")
+    return binding.signature_of(owner, f"The constructor {name}()")
 
 
 def _module_of(function: Any) -> str | None:

@@ -33,11 +33,11 @@ _CONTEXT = BaseException.__dict__["__context__"]
 _SUPPRESSED = BaseException.__dict__["__suppress_context__"]
 
 
-class LeftOut(Exception):  # noqa: N818 - it is not an error, but a placeholder in a chain
+class OmittedErrors(Exception):  # noqa: N818 - it is not an error, but a placeholder in a chain
     """Placeholder in a chain of exceptions for those that are not shown."""
 
 
-class Told(NamedTuple):
+class ErrorText(NamedTuple):
     """The description of an exception."""
 
     kind: str  #: its type
@@ -53,15 +53,15 @@ class Told(NamedTuple):
         return cut(self.traceback, _LONGEST_TRACEBACK)
 
 
-def tell(error: BaseException) -> Told:
+def error_text(error: BaseException) -> ErrorText:
     """Describe an exception, with its traceback starting at the user's code."""
     begin_at_user_code(error)
     kind, said = name(type(error)), message(error)
     try:
-        return Told(kind, said, _formatted(error))
+        return ErrorText(kind, said, _formatted(error))
     except Exception as second:
         trouble = f"its full traceback could not be shown: {name(type(second))}"
-        return Told(kind, said, f"{_frames(error)}{kind}: {said}\n({trouble})\n")
+        return ErrorText(kind, said, f"{_frames(error)}{kind}: {said}\n({trouble})\n")
 
 
 def _formatted(error: BaseException) -> str:
@@ -87,7 +87,7 @@ def begin_at_user_code(error: BaseException) -> None:
     _TRACEBACK.__set__(error, trace)
 
 
-def let_go_of_frames(error: BaseException) -> None:
+def clear_frames(error: BaseException) -> None:
     """Clear the traceback's frames to free memory, so that the failure can still be reported."""
     trace = _TRACEBACK.__get__(error)
     while trace is not None:
@@ -105,7 +105,7 @@ def shorten_chain(error: BaseException) -> None:
     left_out = len(chain) - _LAST_RAISED - _FIRST_RAISED
     if left_out <= 1:
         return
-    gap = LeftOut(f"{left_out:,} more exceptions in this chain are omitted here")
+    gap = OmittedErrors(f"{left_out:,} more exceptions in this chain are omitted here")
     gap.__context__ = chain[-_FIRST_RAISED]
     last = chain[_LAST_RAISED - 1]
     _CAUSE.__set__(last, None)  # which suppresses the context
@@ -126,7 +126,7 @@ def _shortened_group(error: BaseException) -> BaseException:
     """Return a group with only the exceptions that are shown, if the group is large."""
     if not isinstance(error, BaseExceptionGroup) or len(error.exceptions) <= _MOST_IN_GROUP:
         return error
-    gap = LeftOut(f"{len(error.exceptions) - _MOST_IN_GROUP:,} more exceptions in this group are omitted here")
+    gap = OmittedErrors(f"{len(error.exceptions) - _MOST_IN_GROUP:,} more exceptions in this group are omitted here")
     shown = BaseExceptionGroup(error.message, [*error.exceptions[: _MOST_IN_GROUP - 1], gap])
     for descriptor in (_TRACEBACK, _CAUSE, _CONTEXT, _SUPPRESSED):
         descriptor.__set__(shown, descriptor.__get__(error))

@@ -87,7 +87,7 @@ class Outputs:
         try:
             file.append(content, kind, display_id)
         except OSError as error:
-            streams.lost.note(error, displays=1)
+            streams.losses.note(error, displays=1)
 
     def display(self, data: dict[str, Any], metadata: dict[str, Any], display_id: str | None, *, update: bool) -> None:
         """Record a display, or an update of one."""
@@ -103,7 +103,7 @@ class Outputs:
 
     def result(self, value: Any) -> None:
         """Record the representation of the return value; long text is cut, since the full value is saved as the result."""
-        data, metadata = look(value)
+        data, metadata = mime_bundle(value)
         self.result_as({kind: _cut(kind, text) for kind, text in _encoded(data).items()}, metadata)
 
     def result_as(self, data: dict[str, Any], metadata: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ class Outputs:
         if data:
             self.add("result", data=_encoded(data), metadata=metadata)
 
-    def error(self, told: descriptions.Told, began: int) -> None:
+    def error(self, told: descriptions.ErrorText, began: int) -> None:
         """Record the exception that the job raised; its full traceback is also in the text log, from `began` on."""
         name = told.kind.rpartition(".")[2]
         self.add("error", name=name, message=told.cut_message(), traceback=[told.cut_traceback()], began=began)
@@ -188,7 +188,7 @@ def _cut(kind: str, text: Any) -> Any:
     return text[:_LONGEST_TEXT] + " …" if long else text
 
 
-def look(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def mime_bundle(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return an object's MIME bundle with metadata: from IPython's formatters if the job has them, else from its methods."""
     if isinstance(value, (str, bytes, bytearray)):
         return {"text/plain": repr(value[:_LONGEST_TEXT])}, {}  # the full repr may take more memory than is available

@@ -11,7 +11,7 @@ from ..state import attempt
 from ..system import private_file
 from ..system.worker import Terminated
 from . import descriptions
-from .descriptions import Told
+from .descriptions import ErrorText
 
 #: A plain result up to this size is stored in the outcome itself.
 _INLINE = 65536
@@ -57,7 +57,7 @@ def _small(value: str | list[Any] | dict[str, Any]) -> bool:
     return len(value) < _INLINE and len(repr(value)) < _INLINE
 
 
-def failed(folder: str, error: BaseException, told: Told) -> dict[str, Any]:
+def failed(folder: str, error: BaseException, told: ErrorText) -> dict[str, Any]:
     """Save an exception: its names for the retry policy, its text, and the object itself if it can be pickled."""
     outcome: dict[str, Any] = {
         "status": "error",

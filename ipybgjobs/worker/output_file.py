@@ -13,7 +13,7 @@ from _thread import get_ident
 from typing import Any, NamedTuple
 
 from ..state import display_records
-from ..state.display_records import Head, Kept
+from ..state.display_records import KeptRecord, RecordHead
 from ..system import private_file
 from ..system.lock import FileLock
 
@@ -31,7 +31,7 @@ class _Line(NamedTuple):
     """The position of a record in the file."""
 
     begin: int
-    head: Head
+    head: RecordHead
 
 
 class OutputFile:
@@ -109,7 +109,7 @@ class OutputFile:
         if self._limit is not None:
             self._due = max(self._limit, size + max(self._room, size // 2 if size > self._limit else 0))
 
-    def _replace(self, file: Any, lines: list[_Line], chosen: list[Kept]) -> int:
+    def _replace(self, file: Any, lines: list[_Line], chosen: list[KeptRecord]) -> int:
         """Replace the file by one with the chosen records; return its size."""
         partial = f"{self._path}.{os.getpid()}.{get_ident()}.part"
         try:
@@ -144,7 +144,7 @@ def _lines(file: Any) -> list[_Line]:
     return found
 
 
-def _written(file: Any, lines: list[_Line], one: Kept) -> bytes:
+def _written(file: Any, lines: list[_Line], one: KeptRecord) -> bytes:
     """Return the line of a record to keep."""
     if one.place < 0:
         return _line({"kind": "dropped", "offset": one.offset, "displays": one.displays, "bytes": one.bytes})
@@ -157,7 +157,7 @@ def _written(file: Any, lines: list[_Line], one: Kept) -> bytes:
     return _line(_display(head, look["data"], look["metadata"]))
 
 
-def _display(head: Head, data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+def _display(head: RecordHead, data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
     return {"kind": "display", "offset": head.offset, "data": data, "metadata": metadata, "display_id": head.display_id}
 
 

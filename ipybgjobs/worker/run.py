@@ -58,10 +58,10 @@ def _run_whole(folder: str, request: dict[str, Any], environment: dict[str, str]
 
 def _finish(folder: str, record: dict[str, Any]) -> None:
     """Write how it ended, and flush everything that is not written yet."""
-    with worker.undisturbed():
+    with worker.signals_deferred():
         with contextlib.suppress(Exception):  # the job may have changed it in any way
             current_job.finish()
-        _write_outcome(folder, record | {"ended_at": time.time(), "lost": streams.lost.to_json()})
+        _write_outcome(folder, record | {"ended_at": time.time(), "lost": streams.losses.to_json()})
 
 
 def _linger(folder: str, _record: dict[str, Any]) -> None:
@@ -135,11 +135,11 @@ def _failed(folder: str, shown: str, error: BaseException, *, called: bool) -> d
     """Show and save the raised exception, even if it can't be inspected."""
     try:
         if isinstance(error, MemoryError):
-            descriptions.let_go_of_frames(error)
+            descriptions.clear_frames(error)
         if called and isinstance(error, SystemExit) and error.code in (None, 0):  # before the call, nothing of the job has run
             return _succeeded(folder, None)
         _end_cell()
-        told = descriptions.tell(error)
+        told = descriptions.error_text(error)
         _show_exception(shown, told)
         return outcome.failed(folder, error, told)
     except BaseException as second:  # out of memory, its type raises when asked for its names, or a signal arrived
@@ -200,7 +200,7 @@ def _equip(folder: str, request: dict[str, Any]) -> None:
 def _succeeded(folder: str, value: Any) -> dict[str, Any]:
     """Show the open figures and the value, and save the value."""
     _end_cell()
-    if issubclass(type(value), current_job.Unshown):  # a proxy may raise when asked for its class
+    if issubclass(type(value), current_job.HiddenResult):  # a proxy may raise when asked for its class
         record = outcome.succeeded(folder, value.value)
         if "lost" in record["result"]:
             record = outcome.succeeded(folder, outcome.kept_apart(value.value))
@@ -265,7 +265,7 @@ def _awaited(value: Any) -> Any:
     return asyncio.run(wait())
 
 
-def _show_exception(folder: str, told: descriptions.Told) -> None:
+def _show_exception(folder: str, told: descriptions.ErrorText) -> None:
     """Show an exception in the log and among the outputs, where users who follow the job will see it."""
     with contextlib.suppress(Exception):
         from .displays import Outputs

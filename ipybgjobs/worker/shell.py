@@ -98,7 +98,7 @@ class JobShell(InteractiveShell):
         began = outputs.offset()
         sys.stdout.write(self.InteractiveTB.stb2text(stb) + "\n")
         kind, message = getattr(etype, "__name__", str(etype)), descriptions.message(evalue)
-        outputs.error(descriptions.Told(kind, message, "".join(f"{line}\n" for line in stb)), began)
+        outputs.error(descriptions.ErrorText(kind, message, "".join(f"{line}\n" for line in stb)), began)
 
     def showsyntaxerror(self, filename: Any = None, running_compiled_code: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's signature
         """Show a syntax error in a file that a cell runs; the cell's own error is the job's, as above."""

@@ -9,7 +9,7 @@ from typing import Any
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class Lost:
+class LossCounter:
     """Counts data that could not be written."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Lost:
 
 
 #: The losses of this process's job.
-lost = Lost()
+losses = LossCounter()
 
 
 class _Raw(io.FileIO):
@@ -49,7 +49,7 @@ class _Raw(io.FileIO):
         try:
             return super().write(content)
         except OSError as error:
-            lost.note(error, size=len(content))
+            losses.note(error, size=len(content))
             return len(content)
 
 

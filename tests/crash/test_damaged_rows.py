@@ -279,7 +279,7 @@ def test_whatever_a_row_holds_reading_it_returns_a_job_or_says_why_not(odd):
                 connection.execute("PRAGMA ignore_check_constraints = 1")
                 connection.execute(f"UPDATE jobs SET {name} = ? WHERE id = 1", (value,))
             found = schedule.job(1)
-            assert isinstance(found, task.Task | task.Unread)
+            assert isinstance(found, task.Task | task.UnreadableJob)
             schedule.overdue()
             schedule.next_due()
             newest_context(connection, schedule._place)

@@ -174,7 +174,7 @@ def test_without_hard_links_attempts_start_once_and_are_found_lost(place, mount,
     os.kill(place.supervisor_pid(), signal.SIGKILL)
     assert bg.submit("work.echo", {"value": 8}).result(DEADLINE) == 8
     assert job.state == "running"
-    os.kill(reports.started(f"{mounted}/jobs/{job.uid}/1").process[0], signal.SIGKILL)
+    os.kill(reports.start_marker(f"{mounted}/jobs/{job.uid}/1").process[0], signal.SIGKILL)
     until(lambda: job.state == "failed", "the lost job's end")
     assert [each.outcome for each in job.attempts] == ["lost"]
     folder = mounted / "claimed"

@@ -15,7 +15,7 @@ from ipybgjobs.client.jobs import supervision
 from ipybgjobs.commands import doctor
 from ipybgjobs.commands.cli import main
 from ipybgjobs.panel import overview
-from ipybgjobs.panel.feed import _Look
+from ipybgjobs.panel.feed import _ChangeTracker
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import Database
 from support.driver import driven, script
@@ -73,7 +73,7 @@ class Holder:
 
 def panel_trouble() -> str:
     folder = client().folder()
-    found = _Look(folder, lambda: client().database(folder)).again() or {}
+    found = _ChangeTracker(folder, lambda: client().database(folder)).poll() or {}
     return str(found.get("notice"))
 
 

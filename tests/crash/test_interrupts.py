@@ -114,7 +114,7 @@ def test_an_interrupt_that_comes_too_late_for_a_commit_waits_for_it_and_says_wha
     decided, done = threading.Event(), []
 
     def effect():
-        shield.decide()
+        shield.commit_point()
         decided.set()
         time.sleep(0.3)
         done.append(1)
@@ -132,7 +132,7 @@ def test_an_effect_that_hangs_and_was_given_up_is_in_nobodys_way(ctrl_c):
 
     def effect():
         go_on.wait(60)
-        shield.decide()
+        shield.commit_point()
         after.append("decided")
 
     with pytest.raises(KeyboardInterrupt), interrupted_after(0.05):
@@ -165,7 +165,7 @@ def test_an_interrupt_at_any_opcode_of_a_read_leaves_no_old_view_of_the_store(tm
     other.execute("INSERT INTO paused (queue, paused_at) VALUES ('q', 0)")
 
     def look():
-        with database.looking() as connection:
+        with database.reading() as connection:
             return connection.execute(many).fetchone()
 
     for action in (lambda: database.read(many), look, database.changed):
@@ -251,17 +251,17 @@ def test_an_interrupt_ends_the_process_that_looks_at_a_target(place, ctrl_c, tmp
 
 def test_a_context_is_never_remembered_by_anothers_name(bench, monkeypatch, tmp_path):
     """The folder is changed at each opcode's interrupt in turn: what is submitted next has the folder of now."""
-    camera = bench.client._camera
+    camera = bench.client._context_cache
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
     for number in range(1, 400):
         monkeypatch.chdir(first)
-        camera.take([], {}, 0)
+        camera.current([], {}, 0)
         monkeypatch.chdir(second)
         interrupt = Interrupt(number, "opcode", "targets/context.py")
-        stopped = interrupt.during(lambda: camera.take([], {}, 0))
-        assert str(second) in camera.take([], {}, 0)
+        stopped = interrupt.during(lambda: camera.current([], {}, 0))
+        assert str(second) in camera.current([], {}, 0)
         if stopped is None:
             return
     raise AssertionError("never done")
@@ -291,7 +291,7 @@ def test_a_time_out_that_a_signal_handler_raises_is_not_taken_for_an_error_of_th
 
 
 def test_an_error_that_a_signal_handler_raises_after_the_commit_says_what_was_done():
-    @shield.told
+    @shield.explains_interrupts
     def submit_and_be_late():
         shield.run(lambda: 12, lambda number: f"job {number} was submitted")
         raise TimeoutError

@@ -50,7 +50,7 @@ def ended_in_the_end(*left: int):
     try:
         yield
     finally:
-        roots = [state for state in map(identity.look, left) if state is not None]
+        roots = [state for state in map(identity.state_of, left) if state is not None]
         for state in [*tree.descendants(roots), *roots]:
             send(state.pid, signal.SIGKILL)
 
@@ -183,7 +183,7 @@ def test_a_supervisor_that_a_job_has_started_for_its_own_store_ends_that_job_and
     (leaves.code / "go").touch()
     until(lambda: ran(leaves, "inner"), "what it submits")
     supervisor = of_role(leaves, "supervisor")
-    assert [identity.look(pid).parent for pid in supervisor] == [worker(leaves, job.id)]
+    assert [identity.state_of(pid).parent for pid in supervisor] == [worker(leaves, job.id)]
     job.cancel(grace=1.0)
     until(lambda: job.state.ended, "its end")
     assert job.state == "cancelled"

@@ -238,7 +238,7 @@ def test_several_jobs_are_cancelled_though_the_end_of_one_ends_another(gates):
 def test_a_job_that_was_kept_after_a_clean_had_begun_stays(gates):
     jobs = [bg.submit("ordered.quick", {"value": number}).wait(DEADLINE) for number in range(3)]
     database = Database(f"{gates.place.state}/jobs.db", durable=True)
-    rule = removals.Rule(states=("succeeded",))
+    rule = removals.RemovalFilter(states=("succeeded",))
     found = [job_id for job_id, _ in removals.removable(database, rule, 10)]
     jobs[1].keep()
     gone, _ = removals.remove(database, found, lambda _: None, rule)

@@ -22,7 +22,7 @@ from ipybgjobs.client import client as client_module
 from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration import sources
 from ipybgjobs.panel import overview
-from ipybgjobs.panel.feed import _Look
+from ipybgjobs.panel.feed import _ChangeTracker
 from ipybgjobs.state import occupancy
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import restoring, salvage
@@ -142,7 +142,7 @@ def test_a_container_that_comes_back_under_another_name_finds_its_jobs_at_once(p
 _LOOKS = {
     "a job's state": lambda: bg.job(1).state,
     "the list": lambda: overview.text(10, "submit"),
-    "a panel's thread": lambda: _Look(client_module.client().folder(), _opened).see_to_supervisor(),
+    "a panel's thread": lambda: _ChangeTracker(client_module.client().folder(), _opened).ensure_supervisor(),
 }
 
 
@@ -353,7 +353,7 @@ def old(places) -> StateFolder:
     for number, name in enumerate(("001_initial", "002_control", "003_changes"), 1):
         script = resources.files("ipybgjobs.store").joinpath(f"sql/{name}.sql").read_text()
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-    context = snapshot.take([tuple(each) for each in sources.find()], dict(os.environ), 0o022).to_text()
+    context = snapshot.current_context([tuple(each) for each in sources.find_files()], dict(os.environ), 0o022).to_text()
     insert(connection, "contexts", id=1, body=context)
     insert(connection, "environments", id=1, digest="d", body=json.dumps(dict(os.environ)))
     for number, (host, namespace) in enumerate(_OWNERS, 1):

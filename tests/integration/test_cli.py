@@ -445,7 +445,7 @@ def test_the_repository_has_the_same_sample():
 
 def load(file, text):
     file.write_text(text)
-    return loading.load([sources.Source(str(file), "user")])
+    return loading.load([sources.ConfigurationFile(str(file), "user")])
 
 
 def test_the_sample_as_it_is_changes_no_default(tmp_path):

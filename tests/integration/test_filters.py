@@ -9,10 +9,10 @@ import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import JobState, Owner
-from ipybgjobs.model.retry import RetryRules
+from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
-from ipybgjobs.store.submissions import NewGroup, Submission, Surroundings
+from ipybgjobs.store.submissions import NewGroup, Submission, SubmitContext
 from ipybgjobs.system import identity
 from support.place import running
 from support.sweep import one_sentence, rows
@@ -33,7 +33,7 @@ def crowd(place):
     database = Database(folder.database, durable=False)
     draw = random.Random(17)
     owner = Owner("elsewhere", "another")
-    surroundings = Surroundings("{}", "{}", "digest")
+    surroundings = SubmitContext("{}", "{}", "digest")
 
     def made(target):
         return Submission(
@@ -45,7 +45,7 @@ def crowd(place):
             priority=draw.randrange(3),
             not_before=0.0,
             submitted_at=100.0,
-            rules=RetryRules(),
+            retry_settings=RetrySettings(),
             timeout=None,
             owner=owner,
         )

@@ -296,7 +296,7 @@ def test_a_clock_that_is_set_moves_delays_and_deadlines_with_it_and_leaves_times
         back = queries.job(supervisor.database, delayed.id)
         assert back.not_before == pytest.approx(before[0].not_before, abs=5)
     finally:
-        for question in [e.question for e in supervisor.policies._evaluations.values() if e.question]:
+        for question in [e.child for e in supervisor.configurations._evaluations.values() if e.child]:
             question.give_up()
         supervisor.close()
         lock.close()

@@ -12,7 +12,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.commands import cli
-from ipybgjobs.model.source import Source
+from ipybgjobs.model.source import SourceFile
 from ipybgjobs.store import queries
 from ipybgjobs.store.database import Database
 from ipybgjobs.targets import bytecode, origin, source
@@ -66,7 +66,7 @@ def test_each_attempt_records_its_file_commit_interpreter_and_packages_each_dist
     assert found.packages["pytest"] == pytest.__version__
     for job in jobs:
         known(repository, job)
-        assert job.attempts[0].source == source.look(str(repository.code / "coded.py"))
+        assert job.attempts[0].source == source.read(str(repository.code / "coded.py"))
         assert job.changes() == []
     assert {job.attempts[0].origin_id for job in jobs} == {1}
 
@@ -101,7 +101,7 @@ def test_a_failure_says_what_has_changed_since_the_last_success_of_its_target(re
     cli.main(["show", str(worse.id), "--json"])
     shown = json.loads(capsys.readouterr().out)
     assert shown["changes"] == [said]
-    assert shown["attempts"][0]["source"] == {"path": str(path), "sha256": source.look(str(path)).digest}
+    assert shown["attempts"][0]["source"] == {"path": str(path), "sha256": source.read(str(path)).digest}
 
 
 def test_code_that_changed_after_submit_is_told(repository):
@@ -124,7 +124,7 @@ def test_what_changed_between_two_attempts_is_told(repository, tmp_path):
 def test_a_process_that_vanished_has_run_the_file_of_the_submit_if_that_is_still_the_same(repository):
     job = bg.submit("coded.dies")
     known(repository, job)
-    assert job.attempts[0].source == source.look(str(repository.code / "coded.py"))
+    assert job.attempts[0].source == source.read(str(repository.code / "coded.py"))
 
 
 def test_where_there_is_no_repository_the_rest_is_known(place):
@@ -143,7 +143,7 @@ def test_however_quickly_it_is_edited_what_ran_is_the_file_as_it_was_and_its_has
         os.utime(path, (1_700_000_000, 1_700_000_000))  # all in one second
         job = bg.submit("twice.number")
         assert job.result(60) == number
-        assert job.attempts[0].source == Source(
+        assert job.attempts[0].source == SourceFile(
             str(path), 1_700_000_000 * 10**9, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()
         )
 
@@ -198,10 +198,10 @@ def test_a_source_that_changes_while_its_bytecode_is_loaded_has_no_hash(tmp_path
 def test_a_file_that_is_gone_or_has_changed_since_leaves_its_hash_unknown(tmp_path):
     path = tmp_path / "m.py"
     path.write_text("1")
-    first = source.look(str(path))
+    first = source.read(str(path))
     assert source.as_run(first.to_json(), None) == source.as_run(None, first) == first
     path.write_text("22")
-    assert source.as_run(first.to_json(), source.look(str(path))) == first, "what the worker has loaded"
+    assert source.as_run(first.to_json(), source.read(str(path))) == first, "what the worker has loaded"
     assert source.as_run(None, first) is None
     path.unlink()
     assert source.as_run(None, first) is None
@@ -228,12 +228,12 @@ def test_differences_are_said_in_a_few_words(before, after, said):
 def test_a_source_is_read_again_only_where_it_has_changed(tmp_path, monkeypatch):
     path = tmp_path / "m.py"
     path.write_text("one")
-    first = source.look(str(path))
+    first = source.read(str(path))
     opened = []
     monkeypatch.setattr("builtins.open", lambda *arguments, **_: opened.append(arguments))
-    assert source.look(str(path)) is first
+    assert source.read(str(path)) is first
     monkeypatch.undo()
     assert opened == []
-    assert isinstance(first, Source)
-    assert source.look(None) is None
-    assert source.look(str(tmp_path / "absent")) is None
+    assert isinstance(first, SourceFile)
+    assert source.read(None) is None
+    assert source.read(str(tmp_path / "absent")) is None

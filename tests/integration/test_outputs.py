@@ -316,14 +316,14 @@ def test_a_job_that_is_retried_is_followed_through_its_attempts(shows, capsys, t
 
 
 def test_an_interrupt_leaves_the_job_running_and_says_so(shows_alone, capsys, monkeypatch):
-    from ipybgjobs.system.watch import Notice
+    from ipybgjobs.system.watch import FolderWatch
 
     job = running(bg.submit("shows.slowly", {"hold": "go"}))
 
     def interrupted(self, seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Notice, "wait", interrupted)
+    monkeypatch.setattr(FolderWatch, "wait", interrupted)
     job.follow()
     assert capsys.readouterr().out.endswith(
         f"job {job.id} continues (running); job.follow() follows it again, job.cancel() stops it.\n"
@@ -338,9 +338,9 @@ def test_an_interrupt_leaves_the_job_running_and_says_so(shows_alone, capsys, mo
 def test_a_watch_gives_notice_of_a_change_and_of_nothing_else(tmp_path):
     import threading
 
-    from ipybgjobs.system.watch import Notice
+    from ipybgjobs.system.watch import FolderWatch
 
-    notice = Notice(str(tmp_path))
+    notice = FolderWatch(str(tmp_path))
     began = time.monotonic()
     notice.wait(0.05)
     assert time.monotonic() - began >= 0.04

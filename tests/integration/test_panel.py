@@ -123,14 +123,14 @@ def test_what_changes_while_a_panel_appears_is_sent_after_what_it_begins_with(pl
         said.append("first")
 
     one = Session(client_module.client(), send)
-    original = one.turn
+    original = one.take_changes
 
     def turn(delta):
         if delta is not None:
             told.set()
         return original(delta)
 
-    one.turn = turn
+    one.take_changes = turn
     one.begin(show)
     until(lambda: "delta" in said, "the change")
     assert said[0] == "first"
@@ -150,7 +150,7 @@ def test_nothing_is_sent_when_nothing_changes_also_by_commits_that_change_no_job
     with database.transaction() as connection:
         connection.execute("UPDATE supervisors SET heard_at = heard_at + 1")
     looked = threading.Event()
-    panel.session._on_turn = lambda _: looked.set()
+    panel.session._on_changes = lambda _: looked.set()
     assert looked.wait(DEADLINE)
     assert panel.messages[count:] == []
 
@@ -266,9 +266,9 @@ def test_a_pause_that_ends_before_the_feed_looks_is_left_to_no_view(panel, place
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     panel.look()
     until(lambda: panel.of("delta"), "the first answer")
-    looks, again = threading.Event(), feed._Look.again
+    looks, again = threading.Event(), feed._ChangeTracker.poll
     with monkeypatch.context() as held:
-        held.setattr(feed._Look, "again", lambda self: looks.wait(DEADLINE) and again(self))
+        held.setattr(feed._ChangeTracker, "poll", lambda self: looks.wait(DEADLINE) and again(self))
         bg.pause("default")
         panel.look(view="late")
         until(lambda: any(message.get("view") == "late" and "paused" in message for message in panel.messages), "its answer")

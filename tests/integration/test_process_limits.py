@@ -112,9 +112,9 @@ def test_what_the_system_withholds_is_said_and_keeps_no_job_from_running(around)
 
 
 def test_a_context_that_an_older_version_has_taken_changes_no_limit(around):
-    from ipybgjobs.targets.context import Context, take
+    from ipybgjobs.targets.context import Context, current_context
 
-    text = json.loads(take([], {}, 0o22).to_text())
+    text = json.loads(current_context([], {}, 0o22).to_text())
     del text["allotment"], text["flags"]
     assert Context.from_text(json.dumps(text)).allotment is None
     assert bg.submit("limits.look").result(60)["optimize"] == sys.flags.optimize

@@ -265,7 +265,7 @@ def test_a_class_of_the_notebook_goes_by_value_with_a_group_once(net):
 
 
 def inspected(net, target, *calls, preview=False):
-    permission = allowlist.find(target, client().settings())
+    permission = allowlist.find_permission(target, client().settings())
     return inspection.inspect(InspectionRequest(permission, {}, calls, preview=preview))
 
 
@@ -302,9 +302,9 @@ def test_what_a_notebook_asks_stands_in_one_object_for_submit_launch_and_explana
     assert rule.denial({"path": path}, settings) is None
     assert rule.pattern({"path": path}, settings) == f"{tmp_path}/*.ipynb"
     assert rule.job_name({"path": path}) == "a.ipynb"
-    assert target_rules.permits({"path": path}, settings) == (demands.NOTEBOOK,)
+    assert target_rules.extra_permissions({"path": path}, settings) == (demands.NOTEBOOK,)
     assert rule.denial({"path": path}, Settings()) == f"no pattern in allowed_notebooks matches '{path}' (any more)"
-    assert target_rules.permits({"path": path}, Settings()) == ()
+    assert target_rules.extra_permissions({"path": path}, Settings()) == ()
 
 
 def test_any_other_class_asks_nothing():

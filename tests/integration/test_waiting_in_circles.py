@@ -8,7 +8,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client.jobs import attempt_folders, deadlock
-from ipybgjobs.client.jobs.deadlock import Scene
+from ipybgjobs.client.jobs.deadlock import WaitGraph
 from ipybgjobs.commands import cli
 from ipybgjobs.state import attempt, current_job
 from ipybgjobs.system import private_file
@@ -31,7 +31,7 @@ def test_a_job_that_waits_for_a_job_of_its_own_full_queue_is_told_so(parents):
     jobs = [bg.submit("parents.parent", {"how": way, "queue": way}, queue=way) for way in ways]
     for job, way in zip(jobs, ways, strict=True):
         error = job.exception(DEADLINE)
-        assert isinstance(error, bg.Standstill)
+        assert isinstance(error, bg.Deadlock)
         assert f"which can't start: the only slot of the queue {way} is taken by a job that waits." in str(error)
         assert f"to another queue, or give {way} more slots (BackgroundJobs.queues)." in str(error)
     children = bg.jobs(target="work.echo")
@@ -46,13 +46,13 @@ def test_of_two_that_hold_all_slots_one_makes_room_for_the_other(parents):
     until(lambda: all(job.state == "running" for job in both), "both")
     go.touch()
     found = [job.wait(DEADLINE).exception() for job in both]
-    assert sorted(type(error) for error in found if error) == [bg.Standstill]
+    assert sorted(type(error) for error in found if error) == [bg.Deadlock]
     assert [job.result() for job, error in zip(both, found, strict=True) if error is None] == [5]
 
 
 def test_a_job_that_waits_for_itself_is_told_so(parents):
     error = bg.submit("parents.itself").wait(DEADLINE).exception()
-    assert isinstance(error, bg.Standstill)
+    assert isinstance(error, bg.Deadlock)
     assert "neither can end" in str(error)
 
 
@@ -67,7 +67,7 @@ def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, ca
     assert parent.status == f"running, waiting for job {child.id}"
     cli.run(["show", str(parent.id)])
     assert f"waiting for job {child.id}" in capsys.readouterr().out
-    time.sleep(deadlock._LOOKS + 1)  # as long as a standstill takes to be found
+    time.sleep(deadlock._CONFIRMATIONS + 1)  # as long as a standstill takes to be found
     assert parent.state == "running"
     child.cancel()
     assert isinstance(parent.exception(DEADLINE), bg.JobCancelled)
@@ -76,11 +76,11 @@ def test_for_whom_a_job_waits_is_shown_and_no_longer_once_it_goes_on(parents, ca
 
 def test_what_a_job_has_not_said_for_some_time_does_not_count(tmp_path):
     private_file.write_json(str(tmp_path), attempt.WAITING, {"jobs": [3, "x", True]})
-    assert deadlock.awaited(str(tmp_path)) == {3}
-    assert deadlock.awaited(str(tmp_path), lambda: time.time() + 60) == frozenset()
+    assert deadlock.awaited_jobs(str(tmp_path)) == {3}
+    assert deadlock.awaited_jobs(str(tmp_path), lambda: time.time() + 60) == frozenset()
     for odd in ("[" * 5000, '{"jobs": 3}', "[]", ""):
         (tmp_path / attempt.WAITING).write_text(odd)
-        assert deadlock.awaited(str(tmp_path)) == frozenset()
+        assert deadlock.awaited_jobs(str(tmp_path)) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -101,25 +101,25 @@ def test_what_a_job_has_not_said_for_some_time_does_not_count(tmp_path):
     ],
 )
 def test_only_who_could_never_go_on_is_stuck(running, queued, waits, slots, stuck):
-    scene = Scene(running, queued, {job: frozenset(others) for job, others in waits.items()}, slots)
-    assert scene.stuck() == stuck
+    scene = WaitGraph(running, queued, {job: frozenset(others) for job, others in waits.items()}, slots)
+    assert scene.deadlocked() == stuck
 
 
 class Stuck:
     """A store in which two jobs hold all slots, and each waits for a job of their queue."""
 
     def scene(self):
-        return Scene({1: "a", 3: "a"}, {2: "a", 4: "a"}, {1: frozenset({2}), 3: frozenset({4})}, {"a": 2})
+        return WaitGraph({1: "a", 3: "a"}, {2: "a", 4: "a"}, {1: frozenset({2}), 3: frozenset({4})}, {"a": 2})
 
 
 @pytest.mark.parametrize(("job_id", "other", "told"), [(1, 2, False), (3, 4, True)])
 def test_of_those_that_are_stuck_the_newest_is_told_and_only_after_several_looks(tmp_path, job_id, other, told):
     job = current_job.CurrentJob(job_id, "uid", None, 1, str(tmp_path))
     wait = deadlock._Wait(Stuck(), lambda: [other], job)
-    for _ in range(deadlock._LOOKS - 1):
-        wait.beat()
-    assert deadlock.awaited(str(tmp_path)) == {other}
-    with pytest.raises(bg.Standstill, match="all slots of the queue a are taken") if told else contextlib.nullcontext():
-        wait.beat()
+    for _ in range(deadlock._CONFIRMATIONS - 1):
+        wait.check()
+    assert deadlock.awaited_jobs(str(tmp_path)) == {other}
+    with pytest.raises(bg.Deadlock, match="all slots of the queue a are taken") if told else contextlib.nullcontext():
+        wait.check()
     wait.end()
-    assert deadlock.awaited(str(tmp_path)) == frozenset()
+    assert deadlock.awaited_jobs(str(tmp_path)) == frozenset()

@@ -13,6 +13,6 @@ def run(path):
         try:
             shell.run_cell(cell, f"<cell {number}>", {})
         except BaseException as error:
-            run._show_exception(folder, descriptions.tell(error))
+            run._show_exception(folder, descriptions.error_text(error))
         displays.Outputs(folder).begin()
         displays.Outputs(folder).display({"text/x-end": str(number)}, {}, None, update=False)

@@ -303,8 +303,8 @@ def test_what_must_be_given_is_asked_for_as_it_is_given(desk):
 
 def test_the_cell_of_the_parameters_is_read_and_never_executed(tmp_path):
     marker = tmp_path / "ran"
-    shape = signature.of_notebook(v4.new_notebook(cells=[code(f"x = open({str(marker)!r}, 'w')\ny: int", "parameters")]), "a")
-    assert [(slot.name, slot.required) for slot in shape.slots] == [("x", False), ("y", True)]
+    shape = signature.signature_of(v4.new_notebook(cells=[code(f"x = open({str(marker)!r}, 'w')\ny: int", "parameters")]), "a")
+    assert [(slot.name, slot.required) for slot in shape.parameters] == [("x", False), ("y", True)]
     assert not marker.exists()
 
 
@@ -719,7 +719,7 @@ def loaded(tmp_path, *files, administered=()):
     for number, (rank, content) in enumerate(files):
         path = tmp_path / f"{number}_config.py"
         path.write_text(content)
-        found.append(sources.Source(str(path), rank))
+        found.append(sources.ConfigurationFile(str(path), rank))
     return loading.load(found, lambda path: path not in {found[number].path for number in administered})
 
 

@@ -82,7 +82,7 @@ def test_a_kernel_that_drops_messages_makes_the_job_say_how_many(desk):
 
 
 def test_numbers_that_are_missing_between_the_first_and_the_last_are_counted():
-    found = arrivals.Arrivals()
+    found = arrivals.MessageCounter()
     assert found.missing() == 0
     for name in ("a_7_1", "a_7_2", "a_7_6", "a_8_100", "without", "a_7_4"):
         found.note({"header": {"msg_id": name}})
@@ -99,10 +99,10 @@ def test_text_that_grows_is_copied_a_few_times_and_not_each_time():
             self.copied += len(value)
             super().__setitem__(key, value)
 
-    output, text = Text(text=""), growing_stream.Growing()
+    output, text = Text(text=""), growing_stream.StreamBuffer()
     for _ in range(10_000):
         text.add(output, "0123456789")
-    text.settle()
+    text.flush()
     assert output["text"] == "0123456789" * 10_000
     assert output.copied < 5 * 100_000
 
@@ -339,7 +339,7 @@ def test_every_parameter_that_is_accepted_arrives_equal_and_brings_no_other_name
     exec(injection.source({"value": value}), names)
     assert same(value, names["value"])
     if isinstance(value, (dt.datetime, dt.time)):
-        assert (names["value"].tzinfo, names["value"].fold) == (value.tzinfo, value.fold)
+        assert (names["value"].tzinfo, names["value"].checkpoint) == (value.tzinfo, value.fold)
     python = {"__builtins__", "__warningregistry__"}  # the second where NumPy warns of a time without a unit
     assert names.keys() - python == {"datetime", "numpy", "value"}
     assert (names["datetime"], names["numpy"]) == ("the notebook's", "the notebook's")

@@ -57,7 +57,7 @@ class Folder:
 
     def move_here(self):
         """Have it name this interpreter, this copy of the package and folders of the test."""
-        now = context.take([tuple(each) for each in sources.find()], dict(os.environ), 0o022)
+        now = context.current_context([tuple(each) for each in sources.find_files()], dict(os.environ), 0o022)
         names = json.loads(self.value("SELECT body FROM contexts"))  # as the old version knew them
         self.execute("UPDATE contexts SET body = ?", json.dumps({name: getattr(now, name) for name in names}))
         self.execute("UPDATE environments SET body = ?", json.dumps(dict(os.environ)))

@@ -320,7 +320,7 @@ def test_a_write_ahead_log_that_was_removed_loses_no_job_and_the_next_one_runs(k
     beside = Database(f"{kept.state}/jobs.db", durable=True)  # so that the end of no other folds the log
     (kept.state / "jobs.db-wal").unlink()
     assert bg.submit("work.echo", {"value": 2}).result(60) == 2
-    beside.leave()
+    beside.close_stale()
     (tmp_path / "go").touch()
     assert job.result(60) == "came"
     assert before.result(0) == 1

@@ -171,7 +171,7 @@ class Beside:
 
 gc.set_threshold(1)
 for _ in range(20_000):
-    here, beside = connection.Seat("/a/store"), Beside()
+    here, beside = connection.ThreadConnection("/a/store"), Beside()
     here.beside, beside.here = beside, here  # only a collection lets go of it, and that comes anywhere
     del here, beside
     connection.check_inherited("/another/store")

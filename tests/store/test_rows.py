@@ -17,21 +17,21 @@ import pytest
 import ipybgjobs
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import Attempt, JobRecord, Outcome, Owner
-from ipybgjobs.model.retry import RetryRules
-from ipybgjobs.model.source import Source
+from ipybgjobs.model.retry import RetrySettings
+from ipybgjobs.model.source import SourceFile
 from ipybgjobs.store import controls, duplicates, insertion, places, queries, requests, submissions, supervisors
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.insertion import insert, insert_many, insert_selected
 from ipybgjobs.store.requests import AdoptRequest, CancelRequest, Request, RetryRequest, UnreadableRequest
 from ipybgjobs.store.schedule import Schedule
-from ipybgjobs.store.submissions import NewGroup, Submission, Surroundings
+from ipybgjobs.store.submissions import NewGroup, Submission, SubmitContext
 from ipybgjobs.store.task import Environment, Task
-from ipybgjobs.store.transitions import Transitions, Verdict, Way
+from ipybgjobs.store.transitions import LaunchMode, Transitions, Verdict
 from ipybgjobs.targets.context import Context
 
 PACKAGE = Path(ipybgjobs.__file__).parent
 HERE = Owner("here", "this-host")
-SOURCE = Source("/code/work.py", 5, 200, "s" * 64)
+SOURCE = SourceFile("/code/work.py", 5, 200, "s" * 64)
 CONTEXT = Context("/python", "/", "/packages", "/code", ("/code",), 0o022, "startup", (), (), {"nice": 0})
 
 SQL = re.compile(r"\b(SELECT|INSERT (OR \w+ )?INTO|REPLACE INTO|UPDATE\s.*\bSET|DELETE FROM|PRAGMA)\b", re.DOTALL)
@@ -120,12 +120,12 @@ def submission(**changes):
         priority=7,
         not_before=150.0,
         submitted_at=100.0,
-        rules=RetryRules(max_attempts=4, delay_seconds=(5.0,), retry_on=("OSError",)),
+        retry_settings=RetrySettings(max_attempts=4, delay_seconds=(5.0,), retry_on=("OSError",)),
         timeout=60.0,
         owner=HERE,
-        timed=True,
+        is_calendar_time=True,
         deadline=1e9,
-        deadline_timed=True,
+        deadline_is_calendar_time=True,
         unique_key=None,
         fingerprint="f" * 64,
         source=tuple(SOURCE.to_json()),
@@ -138,7 +138,7 @@ def submission(**changes):
 
 @pytest.fixture
 def around():
-    return Surroundings(CONTEXT.to_text(), '{"HOME": "/home/eva"}', "digest")
+    return SubmitContext(CONTEXT.to_text(), '{"HOME": "/home/eva"}', "digest")
 
 
 @pytest.fixture
@@ -162,13 +162,21 @@ def busy(database, around):
     group = NewGroup("a" * 32, "sweep", Call("work.Trainer.fit", {}, {"size": 1}, {"params.x": "an x"}, (), ("h",)), 100.0)
     submissions.submit_group(database, group, [submission(after=((unique, 1),)) for _ in range(3)], around)
     for job in (running, hooked):
-        assert change(database, Transitions.claim, job, 1, f"jobs/{job}/1", Way("fork", slot=0))
+        assert change(database, Transitions.claim, job, 1, f"jobs/{job}/1", LaunchMode("fork", slot=0))
     assert change(database, Transitions.end_attempt, hooked, 1, Verdict(Outcome.SUCCEEDED, exit_code=0, source=SOURCE.to_json()))
     assert change(database, Transitions.end_job, hooked, "succeeded", None, "on_success")
     controls.request_cancel(database, [running], 3.0, 200.0)
     controls.request_retry(database, [hooked], HERE, around, 200.0)
     controls.request_adoption(database, {running: "was adopted"}, HERE, 200.0)
-    change(database, Transitions.heard, 1, "0.1", 10.0, '{"general": "no disk", "contexts": {"2": "no configuration"}}', 5.0)
+    change(
+        database,
+        Transitions.record_heartbeat,
+        1,
+        "0.1",
+        10.0,
+        '{"general": "no disk", "contexts": {"2": "no configuration"}}',
+        5.0,
+    )
     return database
 
 
@@ -259,14 +267,14 @@ def test_both_looks_for_a_job_that_serves_as_well_find_the_same(busy, around):
 def test_a_job_whose_row_can_not_be_read_is_not_reused(busy, around):
     with busy.transaction() as connection:
         connection.execute("UPDATE jobs SET params = '[[[' WHERE id = 4")
-    assert submissions.prospect(busy, submission(reuse_since=0.0)).serves is None
+    assert submissions.preview(busy, submission(reuse_since=0.0)).existing is None
     assert submissions.submit(busy, submission(reuse_since=0.0), around)[0] > 7
 
 
 @pytest.mark.parametrize("asked", [CancelRequest(), CancelRequest(2.5), CancelRequest(0), RetryRequest(1, 2), AdoptRequest("é")])
 def test_a_request_is_read_as_it_was_written(database, around, asked):
     job, _ = submissions.submit(database, submission(), around)
-    environment = submissions.Surroundings("another", "{}", "another")
+    environment = submissions.SubmitContext("another", "{}", "another")
     with database.transaction() as connection:
         submissions.environment_id(connection, environment)
         insert(connection, "requests", {"job_id": job, "place": "here", **requests.request_columns(asked, 200.0)})
@@ -298,7 +306,7 @@ def test_a_request_that_no_client_wrote_can_not_be_read(database, around, verb, 
 
 
 def test_who_supervises_is_read_with_what_it_said(busy):
-    change(busy, Transitions.heard, 2, "0.2", 15.0, None, 5.0, now=300.0, owner=Owner("there", "that-host"))
+    change(busy, Transitions.record_heartbeat, 2, "0.2", 15.0, None, 5.0, now=300.0, owner=Owner("there", "that-host"))
     with busy.transaction() as connection:
         connection.execute("INSERT INTO supervisors SELECT 'odd', host, 'x', version, 0, 0, NULL, 0 FROM supervisors LIMIT 1")
     assert [each.place for each in supervisors.heard(busy)] == ["there", "here"]
@@ -309,12 +317,12 @@ def test_who_supervises_is_read_with_what_it_said(busy):
 
 
 def test_the_ends_of_the_last_transaction_are_attempts(busy):
-    [end] = queries.last_ends(busy, "here")
+    [end] = queries.recent_ends(busy, "here")
     assert isinstance(end, Attempt)
     assert (end.job_id, end.number, end.outcome) == (4, 1, Outcome.SUCCEEDED)
     with busy.transaction() as connection:
         connection.execute("UPDATE attempts SET error = x'00' WHERE job_id = 4")
-    assert queries.last_ends(busy, "here") == []
+    assert queries.recent_ends(busy, "here") == []
 
 
 @pytest.mark.parametrize("text", ["[[[", "[]", '{"HOME": 5}', "5"])
@@ -369,9 +377,9 @@ def test_each_column_is_written_or_left_to_its_default_on_purpose(database, arou
     controls.request_retry(database, [job], HERE, around, 200.0)
     controls.request_adoption(database, {job: "was adopted"}, HERE, 200.0)
     controls.pause(database, ["gpu"], 200.0)
-    change(database, Transitions.claim, job, 1, "jobs/1", Way("fork"))
+    change(database, Transitions.claim, job, 1, "jobs/1", LaunchMode("fork"))
     change(database, Transitions.note_origin, "{}", [(job, 1)])
-    change(database, Transitions.heard, 1, "0.1", 10.0, None, 5.0)
+    change(database, Transitions.record_heartbeat, 1, "0.1", 10.0, None, 5.0)
     known = {row[0] for row in database.read("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
     assert known == {*LEFT_OUT, "changes", "group_counts"}, "the others are kept by triggers"
     for table, left_out in LEFT_OUT.items():

@@ -13,15 +13,15 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import JobState, Outcome, Owner
-from ipybgjobs.model.retry import RetryRules
+from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import controls, listing, queries, schedule, submissions, supervisors
 from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
 from ipybgjobs.store.requests import CancelRequest, RetryRequest
-from ipybgjobs.store.submissions import Surroundings
+from ipybgjobs.store.submissions import SubmitContext
 from ipybgjobs.store.task import Environment
-from ipybgjobs.store.transitions import Verdict, Way
+from ipybgjobs.store.transitions import LaunchMode, Verdict
 from support.place import TESTS
 from support.store import HERE, SURROUNDINGS, Store, submission
 
@@ -287,7 +287,7 @@ def test_a_job_reads_as_it_was_submitted(store):
         queue="gpu",
         priority=-3,
         not_before=150.5,
-        rules=RetryRules(max_attempts=7, delay_seconds=(1.0, 2.0), retry_on=("OSError",), never_retry=()),
+        rules=RetrySettings(max_attempts=7, delay_seconds=(1.0, 2.0), retry_on=("OSError",), never_retry=()),
         timeout=2.5,
         owner=ELSEWHERE,
     )
@@ -313,7 +313,7 @@ def test_an_id_is_never_given_again(store):
 
 
 def test_jobs_of_one_caller_share_its_surroundings_and_those_of_another_have_their_own(store):
-    other = Surroundings('{"cwd": "/"}', '{"HOME": "/root"}', "another")
+    other = SubmitContext('{"cwd": "/"}', '{"HOME": "/root"}', "another")
     for surroundings in (SURROUNDINGS, SURROUNDINGS, other):
         store.submit(surroundings)
     jobs = store.database.read("SELECT context, environment FROM jobs ORDER BY id")
@@ -338,12 +338,12 @@ def test_an_environment_goes_with_the_last_that_needs_it(store):
 
 def test_nothing_of_a_released_environment_stays_in_the_files(store):
     secret = "KEY-0123456789-abcdef"
-    job = store.submit(Surroundings("{}", f'{{"API_KEY": "{secret}"}}', "secret"))
+    job = store.submit(SubmitContext("{}", f'{{"API_KEY": "{secret}"}}', "secret"))
     assert any(secret.encode() in path.read_bytes() for path in store.path.parent.iterdir())
     [environment] = store.change("environment_of", job)
     store.change("cancel_queued", job)
     store.change("release_environment", environment)
-    assert store.database.fold()
+    assert store.database.checkpoint()
     assert not any(secret.encode() in path.read_bytes() for path in store.path.parent.iterdir())
 
 
@@ -353,9 +353,9 @@ def test_folding_the_log_waits_for_nobody_who_reads(store):
         reader.connection.execute("BEGIN")
         reader.connection.execute("SELECT count(*) FROM jobs").fetchone()
         store.submit()
-        assert not store.database.fold()
+        assert not store.database.checkpoint()
         reader.connection.execute("COMMIT")
-    assert store.database.fold()
+    assert store.database.checkpoint()
 
 
 def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(store):
@@ -374,7 +374,7 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
 OTHER = RetryRequest(context=1, environment=1)
 
 VERBS = {
-    "claim": ((2, "f", Way("fork")), []),
+    "claim": ((2, "f", LaunchMode("fork")), []),
     "end_job": (("succeeded", None), ["running"]),
     "queue_again": ((500.0, "again"), ["running"]),
     "cancel_queued": ((), ["queued"]),
@@ -399,15 +399,15 @@ def test_a_state_is_entered_only_from_where_it_may_be_and_only_once(store, verb,
 @pytest.mark.parametrize("state", list(JobState))
 def test_only_a_queued_job_is_claimed_and_only_for_its_next_attempt(store, state):
     job = store.job_in(state)
-    assert store.change("claim", job, 1, "f", Way("fork")) is (state == "queued")
-    assert store.change("claim", job, 1, "f", Way("fork")) is False
-    assert store.change("claim", 99, 1, "f", Way("fork")) is False
+    assert store.change("claim", job, 1, "f", LaunchMode("fork")) is (state == "queued")
+    assert store.change("claim", job, 1, "f", LaunchMode("fork")) is False
+    assert store.change("claim", 99, 1, "f", LaunchMode("fork")) is False
     assert queries.job(store.database, job).attempt == (0 if state == "cancelled" else 1)
 
 
 def test_two_that_claim_the_same_attempt_make_one_attempt(store):
     job = store.submit()
-    assert [store.change("claim", job, 1, "f", Way("fork")) for _ in range(2)] == [True, False]
+    assert [store.change("claim", job, 1, "f", LaunchMode("fork")) for _ in range(2)] == [True, False]
     assert len(queries.attempts(store.database, job)) == 1
 
 
@@ -416,7 +416,7 @@ def test_the_first_start_is_kept_when_a_job_runs_again(store):
     store.start(job)
     store.change("end_attempt", job, 1, Verdict(Outcome.LOST))
     store.change("queue_again", job, 400.0, "lost")
-    assert store.change("claim", job, 2, "jobs/2", Way("fresh process", "why"), now=500.0)
+    assert store.change("claim", job, 2, "jobs/2", LaunchMode("fresh process", "why"), now=500.0)
     record = queries.job(store.database, job)
     assert (record.started_at, record.not_before, record.error, record.attempt) == (200.0, 400.0, "lost", 2)
     first, second = queries.attempts(store.database, job)
@@ -474,11 +474,11 @@ def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_e
 def test_a_voided_launch_is_the_same_attempt_again_and_an_ended_one_is_not(store):
     job = store.submit()
     store.start(job)
-    assert store.change("relaunch", job, 1, "jobs/1.2", Way("fork"))
+    assert store.change("relaunch", job, 1, "jobs/1.2", LaunchMode("fork"))
     claim = store.change("claimed", job, 1)
     assert (claim.folder, claim.launches, claim.number) == ("jobs/1.2", 2, 1)
     store.end(job, "failed")
-    assert not store.change("relaunch", job, 1, "jobs/1.3", Way("fork"))
+    assert not store.change("relaunch", job, 1, "jobs/1.3", LaunchMode("fork"))
 
 
 def test_a_denied_job_has_failed_without_a_launch(store):
@@ -566,7 +566,7 @@ def test_a_job_that_is_not_due_is_passed_over_and_known_for_later(store):
 def test_queues_hosts_and_surroundings_are_kept_apart(store):
     store.submit(owner=ELSEWHERE)
     store.submit(queue="gpu")
-    store.submit(Surroundings('{"cwd": "/"}', "{}", "x"))
+    store.submit(SubmitContext('{"cwd": "/"}', "{}", "x"))
     assert (due(store), due(store, "gpu"), due(store, owner=ELSEWHERE)) == (3, 2, 1)
     assert due(store, skip=[2]) is None
     assert due(store, skip=[1]) == 3
@@ -578,7 +578,7 @@ def test_queues_with_ready_jobs_and_slots_that_are_taken_are_known(store):
     store.submit(owner=ELSEWHERE, queue="other")
     store.submit(not_before=1e12, queue="later")
     store.start(1)
-    assert store.change("claim", 4, 1, "jobs/4/1", Way("fork", slot=3))
+    assert store.change("claim", 4, 1, "jobs/4/1", LaunchMode("fork", slot=3))
     assert store.change("queues") == ["default", "gpu"]
     assert store.change("occupied") == {"default": [None], "done": [3]}
     controls.pause(store.database, ["gpu"], 1.0)

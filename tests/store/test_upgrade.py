@@ -32,7 +32,7 @@ def old(place):
     connection.execute("PRAGMA journal_mode = WAL")
     script = resources.files("ipybgjobs.store").joinpath("sql/001_initial.sql").read_text()
     connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = 1;\nCOMMIT;")
-    context = snapshot.take([tuple(each) for each in sources.find()], dict(os.environ), 0o022).to_text()
+    context = snapshot.current_context([tuple(each) for each in sources.find_files()], dict(os.environ), 0o022).to_text()
     insert(connection, "contexts", id=1, body=context)
     insert(connection, "environments", id=1, digest="d", body=json.dumps(dict(os.environ)))
     for number, state in enumerate(("queued", "succeeded", "failed", "cancelled", "queued"), 1):

@@ -56,7 +56,7 @@ from ipybgjobs.executors.local.executor import LocalExecutor
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.system import identity, place, tree
 from ipybgjobs.system.lock import FileLock
-from ipybgjobs.system.wakeup import Listener
+from ipybgjobs.system.wakeup import WakeupListener
 from ipybgjobs.store import database
 from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor import loop, starts

@@ -11,7 +11,7 @@ import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
 from ipybgjobs.commands import digest as away
 from ipybgjobs.commands import magics
-from ipybgjobs.commands.assignment import Awaited, Into
+from ipybgjobs.commands.assignment import PendingAssignment, PendingAssignments
 from ipybgjobs.configuration import traits
 
 #: What is interrupted; what these call of the client is swept without a notebook.
@@ -41,7 +41,7 @@ class NotebookWriters:
 
     def _into(self):
         found = {callback.__self__ for callback in self._shell.events.callbacks["post_run_cell"] if hasattr(callback, "__self__")}
-        [into] = [each for each in found if isinstance(each, Into)]
+        [into] = [each for each in found if isinstance(each, PendingAssignments)]
         return into
 
     def _one_new(self):
@@ -71,22 +71,22 @@ class NotebookWriters:
 
         def done():
             assert away.digest() is None or "While you were away" in away.digest()
-            assert json.loads(Path(self._bench.folder.seen()).read_text())["at"] > 0
+            assert json.loads(Path(self._bench.folder.last_look_file()).read_text())["at"] > 0
 
         return away.digest, done
 
     def variables(self):
         """A job has succeeded between two cells: its variables are set, or wait for the end of the next cell."""
         into, job = self._into(), bg.job("finished")
-        into.waiting = {"got": Awaited(job)}
+        into.waiting = {"got": PendingAssignment(job)}
         self._shell.user_ns.pop("got", None)
 
         def done():
-            into._look()
+            into._assign_ready()
             assert self._shell.user_ns["got"] == {7}
             assert not into.waiting
 
-        return into._look, done
+        return into._assign_ready, done
 
     def loading(self):
         magics.unload_ipython_extension(self._shell)

@@ -97,7 +97,7 @@ def _reports(folder: str) -> None:
     for name in (attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.ENDING):
         with contextlib.suppress(FileExistsError):
             os.link(f"{folder}/text", f"{folder}/{name}")
-    for report in (reports.started, reports.left, reports.dropped, reports.outcome):
+    for report in (reports.start_marker, reports.exit_report, reports.dropped, reports.outcome):
         report(folder)
     str(progress.of_attempt(folder))
     outputs.of_result(getattr(reports.outcome(folder), "result", {}))
@@ -127,7 +127,7 @@ def _columns(text: str) -> None:
         [row] = connection.execute("SELECT ? AS it", (_storable(value),))
         for read in (columns.text, columns.text_or_none, columns.whole, columns.whole_or_none, columns.number,
                      columns.number_or_none, columns.mapping, columns.texts_by_name, columns.texts):  # fmt: skip
-            with contextlib.suppress(columns.Unreadable):
+            with contextlib.suppress(columns.UnreadableRow):
                 read(row, "it")
         columns.any_text(row, "it")
         columns.any_whole(row, "it")
@@ -170,7 +170,7 @@ def _pattern(text: str) -> None:
 def _path(text: str) -> None:
     globs.of(text)
     globs.place(text)
-    target_rules.permits({"path": text}, SETTINGS)
+    target_rules.extra_permissions({"path": text}, SETTINGS)
     target_rules.of("notebook").check("x.Y.run", {"path": text}, SETTINGS)
 
 
@@ -180,12 +180,12 @@ def _notebook(folder: str) -> None:
     content = document.load(path)
     notebook = document.parse(content)
     document.code_cells(notebook)
-    signature.of_notebook(notebook, path)
+    signature.signature_of(notebook, path)
 
 
 def _parameters_cell(text: str) -> None:
     cell = SimpleNamespace(cell_type="code", source=text, metadata={"tags": ["parameters"]})
-    signature.of_notebook(SimpleNamespace(cells=[cell]), "a notebook")
+    signature.signature_of(SimpleNamespace(cells=[cell]), "a notebook")
 
 
 _command_line_parser = functools.cache(cli.parser)
@@ -206,18 +206,18 @@ def _takes(path: pathlib.Path, number: int, words: list[str] | None, anything: A
 
 
 def _bound(text: str) -> None:
-    shape = binding.shape(_takes, "takes")
+    shape = binding.signature_of(_takes, "takes")
     assert shape is not None
-    shape = replace(shape, slots=tuple(replace(slot, required=False) for slot in shape.slots))
+    shape = replace(shape, parameters=tuple(replace(slot, required=False) for slot in shape.parameters))
     value = value_of(text)
-    for given in (value, binding.Typed(text, value), binding.Typed(text, text, bare=True)):
+    for given in (value, binding.RawValue(text, value), binding.RawValue(text, text, bare=True)):
         for name in ("path", "number", "words", "anything", "unknown"):
             with contextlib.suppress(InvalidParameters):
                 binding.bind(shape, {name: given})
 
 
 def _json_configuration(folder: str) -> None:
-    loading.load([sources.Source(f"{folder}/text.json", "user")], user_can_write=lambda _: True)
+    loading.load([sources.ConfigurationFile(f"{folder}/text.json", "user")], user_can_write=lambda _: True)
 
 
 def _redacted(text: str) -> None:
@@ -316,7 +316,7 @@ PARSERS: dict[str, Parser] = {
     ),
     "keys": Parser(_keys, (), (*_JSON, "²", "٣", "12"), _LONG_JSON),
     "targets": Parser(
-        lambda text: allowlist.find(text, SETTINGS),
+        lambda text: allowlist.find_permission(text, SETTINGS),
         (JobNotAllowed,),
         ("work", ".", "Trainer", "fit", "_", "__main__", "ipybgjobs.Cell.run", "é", "\0"),
         (("", "a.", "b"), ("", "a", ""), ("", ".", ""), ("work.", "echo", "")),

@@ -41,12 +41,12 @@ def worker(place: Place, job_id: int = 1) -> int:
 
 
 def alive(pid: int) -> bool:
-    state = identity.look(pid)
+    state = identity.state_of(pid)
     return state is not None and state.state not in "ZX"
 
 
 def stopped(pid: int) -> bool:
-    state = identity.look(pid)
+    state = identity.state_of(pid)
     return state is not None and state.state == "T"
 
 

@@ -5,17 +5,17 @@ import os
 
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import Outcome, Owner
-from ipybgjobs.model.retry import RetryRules
+from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.store import listing, queries, submissions
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule
-from ipybgjobs.store.submissions import Submission, Surroundings
-from ipybgjobs.store.transitions import Transitions, Verdict, Way
+from ipybgjobs.store.submissions import Submission, SubmitContext
+from ipybgjobs.store.transitions import LaunchMode, Transitions, Verdict
 
 HERE = Owner("here", "this-host")
 
 
-SURROUNDINGS = Surroundings("{}", '{"HOME": "/home/eva"}', "digest")
+SURROUNDINGS = SubmitContext("{}", '{"HOME": "/home/eva"}', "digest")
 
 
 def submission(**changes):
@@ -28,7 +28,7 @@ def submission(**changes):
         priority=0,
         not_before=0.0,
         submitted_at=100.0,
-        rules=RetryRules(),
+        retry_settings=RetrySettings(),
         timeout=None,
         owner=HERE,
     )
@@ -51,7 +51,7 @@ class Store:
             return getattr(place(connection, owner, now), verb)(*arguments)
 
     def start(self, job, number=1):
-        assert self.change("claim", job, number, f"jobs/{job}/{number}", Way("fork"))
+        assert self.change("claim", job, number, f"jobs/{job}/{number}", LaunchMode("fork"))
 
     def end(self, job, state, number=1, outcome=Outcome.ERROR):
         assert self.change("end_attempt", job, number, Verdict(outcome))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Unpack, assert_type
 
 import ipybgjobs as bg
-from ipybgjobs import Group, Job, Standstill, SubmitManyOptions, SubmitOptions
+from ipybgjobs import Deadlock, Group, Job, SubmitManyOptions, SubmitOptions
 
 
 class Trainer:
@@ -84,6 +84,6 @@ bg.report(1, 3, "loading")
 # -- errors
 
 assert_type(bg.Retry("busy", after="5m").after, float | str | None)
-errors: list[type[bg.BackgroundJobError]] = [bg.JobFailed, bg.JobLost, bg.KernelDied, bg.DuplicateJob, Standstill]
+errors: list[type[bg.BackgroundJobError]] = [bg.JobFailed, bg.JobLost, bg.KernelDied, bg.DuplicateJob, Deadlock]
 run: Callable[..., Any] = bg.Notebook().run
 shown: bg.Panel = bg.Panel()

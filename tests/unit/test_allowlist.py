@@ -25,7 +25,7 @@ def settings(**listed):
 
 def refusal(target, given=None):
     with pytest.raises(bg.JobNotAllowed) as caught:
-        allowlist.find(target, given or settings())
+        allowlist.find_permission(target, given or settings())
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -43,7 +43,7 @@ def refusal(target, given=None):
     ],
 )
 def test_a_listed_method_is_found_by_its_path_or_by_the_bare_name_of_its_class(typed, target):
-    permission = allowlist.find(typed, settings())
+    permission = allowlist.find_permission(typed, settings())
     assert permission.target == target
     assert permission.entry.key == target.rpartition(".")[0]
 

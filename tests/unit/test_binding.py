@@ -19,7 +19,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.targets import binding
-from ipybgjobs.targets.binding import Typed
+from ipybgjobs.targets.binding import RawValue
 
 
 def label(value):
@@ -59,7 +59,7 @@ class Guarded:
 
 
 def bind(function, given, secrets=(), **options):
-    return binding.bind(binding.shape(function, "fit()", **options), given, secrets)
+    return binding.bind(binding.signature_of(function, "fit()", **options), given, secrets)
 
 
 def refusal(function, given, secrets=(), **options):
@@ -80,13 +80,13 @@ def converted(annotation, value):
 
 
 def word(text):
-    return Typed(text, text, bare=True)
+    return RawValue(text, text, bare=True)
 
 
 def literal(text):
     import ast
 
-    return Typed(text, ast.literal_eval(text))
+    return RawValue(text, ast.literal_eval(text))
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_a_decorated_method_is_bound_by_the_signature_it_shows():
 
 
 def test_what_has_no_signature_takes_everything_as_it_is():
-    assert binding.shape(dict.update, "update()") is None
+    assert binding.signature_of(dict.update, "update()") is None
     assert binding.bind(None, {"x": literal("1.5"), "y": (1,)}) == {"x": 1.5, "y": (1,)}
 
 
@@ -369,7 +369,7 @@ def test_a_secret_inside_of_a_value_that_does_not_fit_is_not_in_the_message(valu
 
 @pytest.mark.parametrize("text", ["1.10", "007", "1e3", "[1,  2]", "None", "True", "0x10", "1_000"])
 def test_a_text_parameter_takes_the_text_as_typed(text):
-    value = Typed(text, text, bare=True) if text == "007" else literal(text)
+    value = RawValue(text, text, bare=True) if text == "007" else literal(text)
     assert converted(str, value) == text
 
 
@@ -443,7 +443,7 @@ def test_pydantic_is_imported_only_where_there_is_an_annotation(signature, impor
 import sys
 from ipybgjobs.targets import binding
 def function({signature}): pass
-print(binding.bind(binding.shape(function, "f()"), {{"x": 5}}), "pydantic" in sys.modules)
+print(binding.bind(binding.signature_of(function, "f()"), {{"x": 5}}), "pydantic" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == f"{{'x': 5}} {imported}\n"

@@ -17,7 +17,7 @@ from ipybgjobs.client.client import Client
 from ipybgjobs.configuration import loading, sources, traits
 from ipybgjobs.configuration.live import LiveTraits
 from ipybgjobs.configuration.settings import LogSettings, Settings
-from ipybgjobs.configuration.sources import Source
+from ipybgjobs.configuration.sources import ConfigurationFile
 from ipybgjobs.supervisor import configurations
 from ipybgjobs.system import roles
 from ipybgjobs.targets import allowlist
@@ -61,7 +61,7 @@ class Files:
     def add(self, content, rank="user", suffix=".py"):
         path = self.folder / f"{rank}{len(self.sources)}{suffix}"
         path.write_text(textwrap.dedent(content) if isinstance(content, str) else json.dumps(content, indent=1))
-        self.sources.append(Source(str(path), rank))
+        self.sources.append(ConfigurationFile(str(path), rank))
         return str(path)
 
     def load(self, administered=()):
@@ -122,7 +122,7 @@ def test_an_entry_has_its_own_settings_and_the_policy_s_for_the_rest(files):
 
 
 def test_no_file_means_that_nothing_may_run(files):
-    files.sources.append(Source(str(files.folder / "none.py"), "user"))
+    files.sources.append(ConfigurationFile(str(files.folder / "none.py"), "user"))
     settings = files.load()
     assert settings.allowed == {}
     assert slots(settings) == {"default": 2}
@@ -249,14 +249,14 @@ def test_json_of_another_form_is_refused_by_the_file_s_name(files, content):
 def test_a_folder_in_the_place_of_a_file_is_refused(files):
     path = files.folder / "folder.py"
     path.mkdir()
-    files.sources.append(Source(str(path), "user"))
+    files.sources.append(ConfigurationFile(str(path), "user"))
     assert str(path) in files.refusal()
 
 
 def test_a_link_to_nowhere_is_refused_and_no_absent_file(files):
     path = files.folder / "link.py"
     path.symlink_to(files.folder / "gone.py")
-    files.sources.append(Source(str(path), "user"))
+    files.sources.append(ConfigurationFile(str(path), "user"))
     assert str(path) in files.refusal()
 
 
@@ -382,18 +382,20 @@ def test_the_variable_names_a_file_that_must_be_there(place, monkeypatch):
 @pytest.mark.parametrize(("prefer", "middle"), [("0", ["environment", "user"]), ("1", ["user", "environment"])])
 def test_ranks_go_from_system_over_jupyter_s_own_order_and_the_profile_to_the_variable(place, monkeypatch, prefer, middle):
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", prefer)
-    ranks = [source.rank for source in sources.find()]
+    ranks = [source.rank for source in sources.find_files()]
     assert list(dict.fromkeys(ranks)) == ["system", *middle, "profile", "variable"]
-    assert sources.find()[-1].path == str(place.config_file)
-    assert str(place.root / "jupyter" / "ipybgjobs_config.py") in [source.path for source in sources.find()]
-    assert str(place.root / "ipython" / "profile_default" / "ipython_config.py") in [source.path for source in sources.find()]
+    assert sources.find_files()[-1].path == str(place.config_file)
+    assert str(place.root / "jupyter" / "ipybgjobs_config.py") in [source.path for source in sources.find_files()]
+    assert str(place.root / "ipython" / "profile_default" / "ipython_config.py") in [
+        source.path for source in sources.find_files()
+    ]
 
 
 def test_the_administrator_s_folders_are_fixed_whatever_the_environment_says(place, monkeypatch):
     for name in ("JUPYTER_CONFIG_PATH", "JUPYTER_CONFIG_DIR", "PROGRAMDATA", "HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(place.root / "mine"))
     monkeypatch.setenv("JUPYTER_NO_CONFIG", "1")
-    system = {os.path.dirname(source.path) for source in sources.find() if source.rank == "system"}
+    system = {os.path.dirname(source.path) for source in sources.find_files() if source.rank == "system"}
     assert system == {"/etc/jupyter", "/usr/local/etc/jupyter"}
 
 
@@ -420,7 +422,7 @@ def test_nothing_in_the_current_folder_is_read_by_a_relative_path(place, monkeyp
     monkeypatch.setenv(variable, value)
     Client().settings()
     assert not (place.root / "trap").exists()
-    assert all(os.path.isabs(source.path) for source in sources.find())
+    assert all(os.path.isabs(source.path) for source in sources.find_files())
 
 
 def test_the_current_folder_is_not_read_by_default(place, monkeypatch):
@@ -561,7 +563,7 @@ def test_without_a_lock_the_user_s_file_adds_to_the_administrator_s(files):
 ANOTHER_USER = """
 import json, os, sys
 from ipybgjobs.configuration import loading, sources
-found = [sources.Source(*source) for source in json.load(sys.stdin)]
+found = [sources.ConfigurationFile(*source) for source in json.load(sys.stdin)]
 before = loading.load(found).locked_by
 os.setgroups([])
 os.setgid(65534)
@@ -637,8 +639,8 @@ def test_at_launch_the_administrator_s_files_count_whatever_list_of_files_a_row_
     (tmp_path / "ipybgjobs_config.py").write_text("c.BackgroundJobs.allowed_jobs = {'a.A': ['one']}")
     own = files_of(tmp_path / "own.py", "c.BackgroundJobs.allowed_jobs = {'b.B': ['go']}")
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", (str(tmp_path),))
-    context = snapshot.take(own, {}, 0o22)
-    found = configurations.Policies()
+    context = snapshot.current_context(own, {}, 0o22)
+    found = configurations.ConfigurationCache()
     settings = until(lambda: found.settings(context) or (found.collect(found.filenos()) and None), "the settings")
     assert settings.targets() == ["a.A.one", "b.B.go"]
     assert [file.rank for file in settings.files] == ["system", "system", "user"]
@@ -789,7 +791,7 @@ def test_under_a_lock_only_the_administrator_switches_code_of_a_notebook(files, 
     assert settings.notebook_code == (system if allowed else None)
     if not allowed:
         with pytest.raises(bg.JobNotAllowed, match=r"only c\.BackgroundJobs\.allow_notebook_code = True in that file"):
-            allowlist.find("ipybgjobs.Cell.run", settings)
+            allowlist.find_permission("ipybgjobs.Cell.run", settings)
 
 
 @pytest.mark.parametrize("key", ["ipybgjobs.Cell", "__main__", "__main__.Mine"])
@@ -810,7 +812,7 @@ def test_the_switch_survives_its_way_to_the_supervisor():
 def test_a_notebook_s_retry_policy_counts_for_its_own_code(notebook, place):
     place.allow({}, BackgroundJobs__allow_notebook_code=True)
     notebook.config("RetryPolicy", max_attempts=7)
-    assert allowlist.find("ipybgjobs.Cell.run", notebook.settings).entry.rules.max_attempts == 7
+    assert allowlist.find_permission("ipybgjobs.Cell.run", notebook.settings).entry.rules.max_attempts == 7
     notebook.config("BackgroundJobs", allow_notebook_code=False)
     assert notebook.settings.notebook_code is None
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ipybgjobs.commands.job_line import UsageFault, parse, parse_words, words
-from ipybgjobs.targets.binding import Typed
+from ipybgjobs.targets.binding import RawValue
 
 FRAME = object()
 VARIABLES = {"frame": FRAME, "i": 7, "name": "set by the notebook"}
@@ -12,7 +12,7 @@ VARIABLES = {"frame": FRAME, "i": 7, "name": "set by the notebook"}
 def params(line, variables=VARIABLES):
     """The parameters of a line, each as text typed and value read."""
     read = parse(f"work.echo {line}", variables).params
-    return {name: (value.text, value.value) if isinstance(value, Typed) else value for name, value in read.items()}
+    return {name: (value.text, value.value) if isinstance(value, RawValue) else value for name, value in read.items()}
 
 
 def refusal(call, *arguments):
@@ -261,4 +261,4 @@ def test_a_shell_has_taken_the_quotes_away():
 
 def test_text_with_quotes_and_brackets_is_text_in_a_shell():
     _, _, given = parse_words(["work.echo", "value=it's (late)"])
-    assert given["value"] == Typed("it's (late)", "it's (late)", bare=True)
+    assert given["value"] == RawValue("it's (late)", "it's (late)", bare=True)

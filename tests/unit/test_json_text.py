@@ -12,7 +12,7 @@ from ipybgjobs.model import json_text
 from ipybgjobs.notebooks import document
 from ipybgjobs.store import queries
 from ipybgjobs.store.notices import Notices
-from ipybgjobs.system.child import Question
+from ipybgjobs.system.child import JsonChild
 
 #: Deeper than functions of Python can follow: below what the parser of 3.12 and later follows, and above it.
 DEPTHS = [json_text.DEEPEST + 1, 990, 5000, 200_000]
@@ -52,8 +52,8 @@ def test_whatever_the_text_is_it_is_parsed_or_refused(text):
 def test_what_a_child_answers_is_nothing_where_it_is_too_deep(tmp_path, depth):
     said = tmp_path / "said"
     said.write_text('{"a": ' + deep(depth) + "}")
-    question = Question(["/bin/sh", "-c", f'cat "{said}" > /dev/fd/$0'], None, 30.0)
-    while not question.is_over():
+    question = JsonChild(["/bin/sh", "-c", f'cat "{said}" > /dev/fd/$0'], None, 30.0)
+    while not question.is_done():
         pass
     assert question.answer() is None
 

@@ -176,7 +176,7 @@ def test_whatever_a_panel_sends_costs_no_thread_its_life(place, monkeypatch):
         panel.receive(message)
 
     whatever_it_sends()
-    until(lambda: not panel._answers._waiting and panel._answers._free == panel._answers._threads, "all answers")
+    until(lambda: not panel._tasks._waiting and panel._tasks._free == panel._tasks._threads, "all answers")
     panel.close()
     assert died == []
 
@@ -198,12 +198,12 @@ def test_a_panel_that_asks_five_hundred_times_is_answered_by_a_few_threads(place
 
 
 def test_an_answer_that_takes_long_holds_up_no_other(place):
-    held, some = threading.Event(), answers.Answers()
+    held, some = threading.Event(), answers.BackgroundTasks()
     done = []
     for _ in range(10):
-        some.give(lambda: held.wait(DEADLINE))
+        some.submit(lambda: held.wait(DEADLINE))
     for number in range(100):
-        some.give(lambda number=number: done.append(number))
+        some.submit(lambda number=number: done.append(number))
     until(lambda: len(done) == 100, "those behind it")
     held.set()
     until(lambda: some._free == some._threads, "the rest")

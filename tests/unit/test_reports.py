@@ -57,8 +57,8 @@ def watch_nothing(_folder, process):
 
 def read_all(folder):
     """Have every reader look at a folder."""
-    reports.started(folder)
-    reports.left(folder)
+    reports.start_marker(folder)
+    reports.exit_report(folder)
     reports.outcome(folder)
     reports.dropped(folder)
     str(progress.of_attempt(folder))
@@ -138,14 +138,14 @@ def test_whatever_stands_in_the_place_of_a_file_is_not_waited_for(tmp_path, make
 )  # fmt: skip
 def test_what_can_not_be_a_process_is_none(tmp_path, process):
     private_file.write_json(str(tmp_path), attempt.STARTED, {"process": process, "pid_namespace": identity.pid_namespace()})
-    assert reports.started(str(tmp_path)) == reports.Started(pid_namespace=identity.pid_namespace())
+    assert reports.start_marker(str(tmp_path)) == reports.StartMarker(pid_namespace=identity.pid_namespace())
     assert finding.find(str(tmp_path), watch_nothing) is AttemptStatus.GONE
 
 
 def test_a_marker_that_names_the_supervisor_itself_leads_to_no_process(tmp_path):
     own = {"process": identity.current().to_json(), "pid_namespace": identity.pid_namespace()}
     private_file.write_json(str(tmp_path), attempt.STARTED, own)
-    assert reports.started(str(tmp_path)).process == tuple(identity.current())
+    assert reports.start_marker(str(tmp_path)).process == tuple(identity.current())
     assert finding.find(str(tmp_path), watch_nothing) is AttemptStatus.GONE
 
 
@@ -179,13 +179,14 @@ def test_what_a_worker_writes_is_read_as_it_was_written(tmp_path):
         "asked": True, "after": 2, "pickled": True, "interrupted": True, "source": ["/a.py", 5, 6, "ab12"],
         "lost": {"bytes": 7, "displays": 1, "reason": "full"},
     })  # fmt: skip
-    assert reports.outcome(folder) == reports.Report(
+    assert reports.outcome(folder) == reports.OutcomeReport(
         interrupted=True, source=["/a.py", 5, 6, "ab12"], lost_output=reports.LostOutput(7, 1, "full"), kind="work.Broken",
-        message="broken",         traceback="Traceback …", names=("Broken", "Exception"), asked=True, after=2.0, pickled=True,
+        message="broken", traceback="Traceback …", names=("Broken", "Exception"), retry_requested=True, after=2.0,
+        pickled=True,
     )  # fmt: skip
     private_file.write_json(folder, attempt.EXIT, {"status": 9, "peak": 1 << 40, "cpu": 0.25})
-    assert reports.left(folder) == (9, 1 << 40, 0.25, (), False)
+    assert reports.exit_report(folder) == (9, 1 << 40, 0.25, (), False)
     private_file.write_json(folder, attempt.EXIT, {"status": 9, "begun": True})
-    assert reports.left(folder) == (9, None, None, (), True)
+    assert reports.exit_report(folder) == (9, None, None, (), True)
     private_file.write_json(folder, attempt.OUTCOME, {"status": "succeeded", "result": {"plain": math.inf}})
     assert results.value(folder, 1) == math.inf

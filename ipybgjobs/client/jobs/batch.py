@@ -55,7 +55,7 @@ class Batch(Generic[AnyJob]):
         """Read the jobs; those that were removed are missing."""
         found = selection.jobs(self.database(), [job.uid for job in self.jobs])
         if not all(record.state.ended for record in found.values()):
-            self.client.see_to(self.folder)
+            self.client.ensure_supervisor(self.folder)
         return {job: found[job.uid] for job in self.jobs if job.uid in found}
 
     def ended(self) -> list[AnyJob]:
@@ -64,13 +64,13 @@ class Batch(Generic[AnyJob]):
         return [job for job in self.jobs if job.id in ended]
 
     def noted_wait(self, timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
-        """Note that the job of this process waits for these jobs; see `deadlock.noted`."""
-        store = deadlock.Store(self.folder, self.database, self.client.settings)
-        return deadlock.noted(store, lambda: self.ids, timeout)
+        """Note that the job of this process waits for these jobs; see `deadlock.recorded_wait`."""
+        store = deadlock.WaitGraphReader(self.folder, self.database, self.client.settings)
+        return deadlock.recorded_wait(store, lambda: self.ids, timeout)
 
     def see_to_supervisor(self) -> None:
         """Make sure that a supervisor runs."""
-        shield.run(lambda: wake.see_to(self.folder))  # it takes locks that must not stay held
+        shield.run(lambda: wake.ensure_running(self.folder))  # it takes locks that must not stay held
 
 
 def of(job: AnyJob) -> Batch[AnyJob]:

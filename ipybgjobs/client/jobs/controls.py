@@ -203,7 +203,7 @@ def _not_to_be_retried(job: JobView, state: JobState) -> InvalidRequest:
 def _duplicates(part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> dict[AnyJob, BackgroundJobError]:
     """Return those whose unique key another job holds."""
     keys = {job: record.unique_key for job, record in records.items() if record.unique_key is not None}
-    with part.database().looking() as connection:
+    with part.database().reading() as connection:
         holders = duplicates.key_holders(connection, keys.values()) if keys else {}
     said = "job {} holds the unique key of job {}: wait for it to end, or cancel it."
     return {job: DuplicateJob(said.format(holders[key].id, job.id)) for job, key in keys.items() if key in holders}

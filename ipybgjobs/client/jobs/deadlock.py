@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...configuration.settings import Settings
-from ...errors import BackgroundJobError, Standstill
+from ...errors import BackgroundJobError, Deadlock
 from ...state import attempt, current_job
 from ...state.folder import StateFolder
 from ...store import changes, queries
@@ -24,11 +24,11 @@ from ...system import place, private_file
 _FRESH = 10.0
 
 #: Checks in a row that must agree: a job that starts or ends at this moment is not a standstill.
-_LOOKS = 3
+_CONFIRMATIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class WaitGraph:
     """Which jobs hold slots, and which wait for which, by their ids.
 
     Parameters
@@ -48,24 +48,24 @@ class Scene:
     waits: Mapping[int, frozenset[int]]
     slots: Mapping[str, int]
 
-    def stuck(self) -> frozenset[int]:
+    def deadlocked(self) -> frozenset[int]:
         """Return the running jobs that wait only for jobs that can't continue before they do."""
         found = frozenset(job for job, others in self.waits.items() if others and job in self.running)
         while going := {job for job in found if any(self._can_go_on(other, found) for other in self.waits[job])}:
             found -= going
         return found
 
-    def _can_go_on(self, job: int, stuck: frozenset[int]) -> bool:
+    def _can_go_on(self, job: int, deadlocked: frozenset[int]) -> bool:
         """Return whether a job may end some day; assumed for unknown jobs."""
         if job in self.running:
-            return job not in stuck
+            return job not in deadlocked
         queue = self.queued.get(job)
         holders = [other for other, its in self.running.items() if its == queue]
-        return queue is None or queue not in self.slots or len(holders) < self.slots[queue] or not stuck.issuperset(holders)
+        return queue is None or queue not in self.slots or len(holders) < self.slots[queue] or not deadlocked.issuperset(holders)
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class WaitGraphReader:
     """Where a waiting job reads the state of others.
 
     Parameters
@@ -82,22 +82,22 @@ class Store:
     database: Callable[[], Database]
     settings: Callable[[], Settings]
 
-    def scene(self) -> Scene:
+    def wait_graph(self) -> WaitGraph:
         """Return which jobs hold slots, and which wait for which."""
         database, limits = self.database(), self.settings().queues
         holders = changes.holders(database, place.here())
-        waits = {each.job_id: awaited(self.folder.attempt(each.folder)) for each in holders}
+        waits = {each.job_id: awaited_jobs(self.folder.attempt(each.folder)) for each in holders}
         queued = changes.queues_of(database, sorted(set().union(*waits.values())))
         paused = queries.paused(database)
         slots = {name: queue.slots for name, queue in limits.items() if name not in paused}
-        return Scene({each.job_id: each.queue for each in holders}, queued, waits, slots)
+        return WaitGraph({each.job_id: each.queue for each in holders}, queued, waits, slots)
 
 
 #: The jobs that this process's job waits for, with the number of calls that wait.
 _awaited: dict[int, int] = {}
 
 
-def awaited(folder: str, now: Callable[[], float] = time.time) -> frozenset[int]:
+def awaited_jobs(folder: str, now: Callable[[], float] = time.time) -> frozenset[int]:
     """Return the ids of the jobs that the job of an attempt folder waits for; none if it waits for none, or its record is old."""
     try:
         if abs(now() - os.stat(f"{folder}/{attempt.WAITING}").st_mtime) > _FRESH:
@@ -109,12 +109,14 @@ def awaited(folder: str, now: Callable[[], float] = time.time) -> frozenset[int]
 
 
 @contextlib.contextmanager
-def noted(store: Store, left: Callable[[], Sequence[int]], timeout: float | None) -> Iterator[Callable[[], None]]:
+def recorded_wait(
+    reader: WaitGraphReader, left: Callable[[], Sequence[int]], timeout: float | None
+) -> Iterator[Callable[[], None]]:
     """Record, while the block runs, which jobs the job in this process waits for; outside a job nothing happens.
 
     Parameters
     ----------
-    store : Store
+    reader : WaitGraphReader
         Where the other jobs are.
     left : callable
         Returns the ids of the jobs that it still waits for.
@@ -128,17 +130,17 @@ def noted(store: Store, left: Callable[[], Sequence[int]], timeout: float | None
 
     Raises
     ------
-    Standstill
+    Deadlock
         If neither this job nor those that it waits for could ever continue.
     """
     job = current_job.current_job()
     mine = threading.current_thread() is threading.main_thread()  # a wait in another thread does not keep the job from ending
-    if job is None or timeout is not None or not mine or not job.folder.startswith(f"{store.folder.path}/"):
+    if job is None or timeout is not None or not mine or not job.folder.startswith(f"{reader.folder.path}/"):
         yield lambda: None
         return
-    wait = _Wait(store, left, job)
+    wait = _Wait(reader, left, job)
     try:
-        yield wait.beat
+        yield wait.check
     finally:
         wait.end()
 
@@ -146,24 +148,24 @@ def noted(store: Store, left: Callable[[], Sequence[int]], timeout: float | None
 class _Wait:
     """One wait of this process's job."""
 
-    def __init__(self, store: Store, left: Callable[[], Sequence[int]], job: current_job.CurrentJob) -> None:
-        self._store = store
+    def __init__(self, reader: WaitGraphReader, left: Callable[[], Sequence[int]], job: current_job.CurrentJob) -> None:
+        self._reader = reader
         self._left = left
         self._job = job
         self._ids: tuple[int, ...] = ()
-        self._looks = 0
+        self._confirmations = 0
 
-    def beat(self) -> None:
+    def check(self) -> None:
         """Record the jobs that it waits for, and check whether the wait can ever end."""
         self._take(tuple(self._left()))
         try:
-            scene = self._store.scene()
+            graph = self._reader.wait_graph()
         except BackgroundJobError:  # for example, a broken configuration file: the wait continues
             return
-        stuck = scene.stuck()
-        self._looks = self._looks + 1 if self._job.id in stuck else 0
-        if self._looks >= _LOOKS and self._job.id == max(stuck):  # one of them frees its slot for the others
-            raise Standstill(_said(self._job.id, scene))
+        deadlocked = graph.deadlocked()
+        self._confirmations = self._confirmations + 1 if self._job.id in deadlocked else 0
+        if self._confirmations >= _CONFIRMATIONS and self._job.id == max(deadlocked):  # one of them frees its slot for the others
+            raise Deadlock(_message(self._job.id, graph))
 
     def end(self) -> None:
         """End the wait."""
@@ -183,17 +185,17 @@ class _Wait:
                 os.unlink(f"{self._job.folder}/{attempt.WAITING}")
 
 
-def _said(job_id: int, scene: Scene) -> str:
-    others = sorted(scene.waits[job_id])
+def _message(job_id: int, graph: WaitGraph) -> str:
+    others = sorted(graph.waits[job_id])
     named = ", ".join(map(str, others[:3])) + (" …" if len(others) > 3 else "")  # noqa: PLR2004 - enough to know which
-    queue = next((scene.queued[other] for other in others if other in scene.queued), None)
+    queue = next((graph.queued[other] for other in others if other in graph.queued), None)
     if queue is None:
         return (
             f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can end. "
             "Let one of them continue without waiting."
         )
     slots, taken = "all slots", "are taken by jobs that wait"
-    if scene.slots[queue] == 1:
+    if graph.slots[queue] == 1:
         slots, taken = "the only slot", "is taken by a job that waits"
     return (
         f"job {job_id} waits for job {named}, which can't start: {slots} of the queue {queue} {taken}. "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...model.records import Attempt
 from ...state.text_log import TextLog
-from ...system.watch import Notice
+from ...system.watch import FolderWatch
 from .view import JobView
 
 #: Seconds between two checks of the job itself while its log is silent: it may have ended, or be waiting for a retry.
@@ -35,15 +35,15 @@ def follow(job: JobView) -> Iterator[str]:
             followed.add((each.number, each.folder))
         if ended and not new:
             return
-        with contextlib.suppress(OSError), contextlib.closing(Notice(job.state_folder.path)) as notice:
-            notice.wait(_LOOK)  # the store's write-ahead log is in this folder
+        with contextlib.suppress(OSError), contextlib.closing(FolderWatch(job.state_folder.path)) as watch:
+            watch.wait(_LOOK)  # the store's write-ahead log is in this folder
 
 
 def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
     folder = job.state_folder.attempt(one.folder or "")
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     position = 0
-    with contextlib.closing(Notice(folder)) as notice:
+    with contextlib.closing(FolderWatch(folder)) as watch:
         while True:
             over = _is_over(job, one)  # checked before the log is read to its end
             content, position = TextLog(folder).piece(position, _CHUNK)
@@ -53,7 +53,7 @@ def _follow_attempt(job: JobView, one: Attempt) -> Iterator[str]:
             elif over and not content:
                 return
             elif not content:
-                notice.wait(_LOOK)
+                watch.wait(_LOOK)
 
 
 def _is_over(job: JobView, one: Attempt) -> bool:

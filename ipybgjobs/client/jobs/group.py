@@ -67,7 +67,7 @@ class Group:
         if found is None:
             raise UnknownJob(f"Group {self.id} is no longer in {self._folder.path}: its last job was removed.")
         if found.live:
-            self._client.see_to(self._folder)
+            self._client.ensure_supervisor(self._folder)
         return found
 
     @property
@@ -112,13 +112,13 @@ class Group:
         InvalidParameters
             If `timeout` is not a duration.
         """
-        seconds = options.patience(timeout)
+        seconds = options.wait_timeout(timeout)
 
         def late() -> str:
             return f"{self.record().line()}; not all of them finished within {seconds:g} s."
 
         def look() -> None:
-            shield.run(lambda: wake.see_to(self._folder))
+            shield.run(lambda: wake.ensure_running(self._folder))
             waits()
 
         def left() -> list[int]:
@@ -126,8 +126,8 @@ class Group:
                 record.id for record in listing.members(self._client.database(self._folder), self.id) if not record.state.ended
             ]
 
-        store = deadlock.Store(self._folder, lambda: self._client.database(self._folder), self._client.settings)
-        with deadlock.noted(store, left, seconds) as waits:
+        reader = deadlock.WaitGraphReader(self._folder, lambda: self._client.database(self._folder), self._client.settings)
+        with deadlock.recorded_wait(reader, left, seconds) as waits:
             waiting.wait(lambda: not self._live(), seconds, late, look)
         return self
 
@@ -179,7 +179,7 @@ class Group:
         self.wait(timeout)
         return self.jobs.exceptions()
 
-    @shield.told
+    @shield.explains_interrupts
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the jobs that have not ended, and return when they have.
 
@@ -195,23 +195,23 @@ class Group:
         self._client.cancel_group(self._folder, self.id, seconds)
         return self.wait()
 
-    @shield.told
+    @shield.explains_interrupts
     def retry(self) -> JobList:
         """Add one attempt to the failed and cancelled jobs, and return them."""
         return self.jobs.retry()
 
-    @shield.told
+    @shield.explains_interrupts
     def remove(self) -> int:
         """Remove the finished jobs with everything they left; return how many."""
         return len(self.jobs.remove())
 
-    @shield.told
+    @shield.explains_interrupts
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - as `Job.keep`
         """Exempt the jobs from `clean` and from the configured retention; ``group.keep(False)`` ends that."""
         self.jobs.keep(kept)
         return self
 
-    @shield.told
+    @shield.explains_interrupts
     def set_priority(self, priority: int) -> JobList:
         """Change the priority of the queued jobs, and return them: higher runs first.
 

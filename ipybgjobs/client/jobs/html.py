@@ -23,7 +23,7 @@ def card(record: JobRecord, status: str, now: float) -> str:
     elapsed = record.elapsed(now)
     facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), escape(record.queue)]
     error = (
-        f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.standing_error)}</div>' if record.standing_error else ""
+        f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.current_error)}</div>' if record.current_error else ""
     )
     return (
         '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 4px; padding: 8px 12px; '
@@ -70,7 +70,7 @@ def row(record: JobRecord, now: float, disk: int = 0) -> str:
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
         "" if elapsed is None else durations.show(elapsed),
         sizes.show(disk) if disk else "",
-        escape(record.standing_error or ""),
+        escape(record.current_error or ""),
     )
     styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 4, _CELL)
     return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"

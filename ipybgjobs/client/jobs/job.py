@@ -69,7 +69,7 @@ class Job(JobView):
 
     def _pauses(self, timeout: float | str | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
         """Yield pauses until the job has ended, and make sure that a supervisor runs."""
-        seconds = options.patience(timeout)
+        seconds = options.wait_timeout(timeout)
 
         def late() -> str:
             return f"job {self.id} did not finish within {seconds:g} s; it is still {self.status}."
@@ -83,7 +83,7 @@ class Job(JobView):
         with alone.noted_wait(seconds) as waits:
             yield from waiting.pauses(lambda: self.state.ended, seconds, late, look)
 
-    def _teller(self) -> Callable[[], None]:
+    def _wait_notice(self) -> Callable[[], None]:
         """Return a function that prints once why the job waits: for a retry, or because something keeps it from starting."""
         told: set[str] = set()
 
@@ -123,7 +123,7 @@ class Job(JobView):
         replay.show(self.outputs(attempt))
         replay.say(f"left running: {each.line(time.time())}" for each in self.left_running())
 
-    @shield.told
+    @shield.explains_interrupts
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
         """Write a notebook with the call, what it printed, displayed and returned, and the attempts in its metadata.
 
@@ -156,7 +156,7 @@ class Job(JobView):
         BaseException
             The job's own exception; its cause shows the traceback there.
         """
-        for pause in self._pauses(timeout, self._teller()):
+        for pause in self._pauses(timeout, self._wait_notice()):
             time.sleep(pause)
         return outcome.result(self)
 
@@ -181,7 +181,7 @@ class Job(JobView):
 
     # -- changes --------------------------------------------------------------------------------------------------
 
-    @shield.told
+    @shield.explains_interrupts
     def cancel(self, grace: float | str | None = None) -> Self:
         """Cancel the job, and return when it has ended: its process tree is interrupted, then terminated, then killed.
 
@@ -200,7 +200,7 @@ class Job(JobView):
         controls.apply(Cancel(options.grace_seconds(grace)), [self], strict=True)
         return self.wait()
 
-    @shield.told
+    @shield.explains_interrupts
     def set_priority(self, priority: int) -> Self:
         """Change the priority of a queued job: higher runs first.
 
@@ -214,7 +214,7 @@ class Job(JobView):
         controls.apply(SetPriority(options.priority(priority)), [self], strict=True)
         return self
 
-    @shield.told
+    @shield.explains_interrupts
     def retry(self, params: Mapping[str, Any] | None = None) -> "Job":
         """Add one attempt to a failed or cancelled job, with this process's environment.
 
@@ -250,16 +250,22 @@ class Job(JobView):
             )
         for refusal in controls.failed_dependencies(batch.of(self)).values():
             raise refusal
-        rules = {name: list(value) if isinstance(value, tuple) else value for name, value in record.rules.to_json().items()}
+        settings = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in record.retry_settings.to_json().items()
+        }
         given: option_table.SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority}
-        given |= {"retry": rules, "timeout": record.timeout, "unique": encoding.asked_unique(record.call, record.unique_key)}
+        given |= {
+            "retry": settings,
+            "timeout": record.timeout,
+            "unique": encoding.requested_unique(record.call, record.unique_key),
+        }
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
         code = self._pickled(serialization.CODE, record.call.pickled)
         job: Job = self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
         return job
 
-    @shield.told
+    @shield.explains_interrupts
     def remove(self) -> None:
         """Remove the job with its outputs, log and result, for good.
 
@@ -270,7 +276,7 @@ class Job(JobView):
         """
         controls.apply(Remove(), [self], strict=True)
 
-    @shield.told
+    @shield.explains_interrupts
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
         """Exempt the job from `clean` and from the configured retention; `job.keep(False)` ends that."""
         controls.apply(Keep(kept), [self], strict=True)
@@ -283,7 +289,7 @@ class Job(JobView):
         """
         return self._client.prepare_here(self.target, self.params, init=self.init)()
 
-    @shield.told
+    @shield.explains_interrupts
     def add_done_callback(self, function: Callable[["Job"], object]) -> None:
         """Call a function with this job once it has ended: in a thread of this process, or at once if it has already ended.
 

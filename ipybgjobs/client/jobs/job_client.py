@@ -21,7 +21,7 @@ class JobClient(Protocol):
     def group(self, key: int | str) -> Any:
         """Return a group."""
 
-    def see_to(self, folder: StateFolder) -> None:
+    def ensure_supervisor(self, folder: StateFolder) -> None:
         """Make sure that a supervisor runs."""
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:

@@ -92,7 +92,7 @@ class JobList(list[Job]):
         changed = controls.apply(control, self, strict=strict)
         return JobList(changed.done, changed.refused)
 
-    @shield.told
+    @shield.explains_interrupts
     def cancel(self, grace: float | str | None = None, *, strict: bool = False) -> "JobList":
         """Cancel the unfinished jobs, and return them when they have ended.
 
@@ -110,7 +110,7 @@ class JobList(list[Job]):
         """
         return self._apply(Cancel(options.grace_seconds(grace)), strict=strict).wait()
 
-    @shield.told
+    @shield.explains_interrupts
     def retry(self, *, strict: bool = False) -> "JobList":
         """Add one attempt to the failed and cancelled jobs, and return them.
 
@@ -129,16 +129,16 @@ class JobList(list[Job]):
         """
         return self._removed(strict=strict) if job is None else super().remove(job)
 
-    @shield.told
+    @shield.explains_interrupts
     def _removed(self, *, strict: bool) -> "JobList":
         return self._apply(Remove(), strict=strict)
 
-    @shield.told
+    @shield.explains_interrupts
     def keep(self, kept: bool = True, *, strict: bool = False) -> "JobList":  # noqa: FBT001, FBT002 - as `Job.keep`
         """Exempt the jobs from `clean` and from the configured retention; ``jobs.keep(False)`` ends that."""
         return self._apply(Keep(kept), strict=strict)
 
-    @shield.told
+    @shield.explains_interrupts
     def set_priority(self, priority: int, *, strict: bool = False) -> "JobList":
         """Change the priority of the queued jobs, and return them: higher runs first; `strict`: raise if one is not queued.
 
@@ -207,7 +207,7 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
         If `timeout` is not a duration.
     """
     left = dict.fromkeys(jobs)
-    seconds = options.patience(timeout)
+    seconds = options.wait_timeout(timeout)
     limit = None if seconds is None else time.monotonic() + seconds
     while left:
         for job in _next_ended(list(left), seconds, limit):

@@ -35,7 +35,7 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
     target, content = os.path.abspath(os.fspath(path)), nbformat.writes(notebook).encode()
 
     def effect() -> None:
-        shield.decide()
+        shield.commit_point()
         private_file.write_whole(target, content)
 
     try:

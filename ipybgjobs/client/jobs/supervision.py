@@ -40,7 +40,7 @@ class Presence:
         self._clock = clock
         self._looks: dict[str, float] = {}  # time of the last check, by state folder
 
-    def see_to(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+    def ensure_supervisor(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
         """Make sure that a supervisor of this place runs if there is work; checks at most once a second, and never raises.
 
         Parameters
@@ -54,21 +54,21 @@ class Presence:
         if now < self._looks.get(folder.path, now - PAUSE) + PAUSE:
             return
         self._looks[folder.path] = now  # threads that come at the same moment check twice, which is harmless
-        shield.run(lambda: self._see_to(folder, open_database))  # it takes locks that must not stay held
+        shield.run(lambda: self._ensure_supervisor(folder, open_database))  # it takes locks that must not stay held
 
-    def _see_to(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+    def _ensure_supervisor(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
         with contextlib.suppress(OSError, StoreError):  # a full disk, a missing folder: reported elsewhere
             if lock.is_held(folder.supervisor_lock(place.here())):
                 return
             database = open_database()
             self.take_over(folder, database)
             if queries.has_work(database, place.here()):
-                wake.summon(folder)
+                wake.wake_or_start(folder)
 
     def take_over(self, folder: StateFolder, database: Database) -> None:
         """Take over the jobs of places that are gone; if that fails, for example on a full disk, a supervisor does it later."""
         with contextlib.suppress(StoreError):
-            for text in takeover.take_over(folder, database, Owner(place.here(), identity.host())).said:
+            for text in takeover.take_over(folder, database, Owner(place.here(), identity.host())).messages:
                 self._tell(f"{text}.")
 
 
@@ -89,7 +89,7 @@ def trouble(folder: StateFolder) -> str | None:
 
 
 def _trouble(folder: StateFolder) -> str | None:
-    signed = lock.signature(folder.supervisor_lock(place.here()))
+    signed = lock.read_holder(folder.supervisor_lock(place.here()))
     if signed is not None and identity.is_stopped(signed.pid):
         fix = f"continue it (kill -CONT {signed.pid}), or kill it so that another starts (kill -KILL {signed.pid})"
         return f"the supervisor (PID {signed.pid}) is stopped: {fix}"
@@ -114,5 +114,5 @@ def notices(database: Database, folder: StateFolder) -> Notices:
 
 def withheld(folder: StateFolder) -> list[str]:
     """Return which of this process's limits and niceness the running supervisor can't grant to a job; empty if none runs."""
-    pid = lock.holder(folder.supervisor_lock(place.here()))
+    pid = lock.holder_pid(folder.supervisor_lock(place.here()))
     return [] if pid is None else limits.out_of_reach(limits.current(), pid)

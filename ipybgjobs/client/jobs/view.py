@@ -60,7 +60,7 @@ class JobView:
         """Return what the store says about the job, read at once; if its row can't be read, its error says so."""
         found = queries.shown_job(self._database(), self.uid)
         if not found.state.ended:
-            self._client.see_to(self._folder)
+            self._client.ensure_supervisor(self._folder)
         return found
 
     def _whole_record(self) -> JobRecord:
@@ -192,7 +192,7 @@ class JobView:
         """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
         found = queries.state(self._database(), self.id)
         if not found.ended:
-            self._client.see_to(self._folder)
+            self._client.ensure_supervisor(self._folder)
         return found
 
     @property
@@ -201,7 +201,7 @@ class JobView:
         record = self.record()
         if not record.state.ended and record.owner.place != place.here():
             return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
-        if record.state is JobState.QUEUED and record.blockers:
+        if record.state is JobState.QUEUED and record.pending_dependencies:
             return f"queued, depends on {', '.join(f'job {each}' for each in self.after)}"
         held = self._held(record)
         if held:
@@ -215,7 +215,7 @@ class JobView:
     def _waits_for(self) -> list[int]:
         """Return the jobs that the newest attempt waits for, as it reports."""
         folder = self._newest_folder()
-        return [] if folder is None else sorted(deadlock.awaited(folder))
+        return [] if folder is None else sorted(deadlock.awaited_jobs(folder))
 
     def _held(self, record: JobRecord) -> str | None:
         """Return what keeps a job from starting or continuing: as its supervisor reported, or as seen from here."""

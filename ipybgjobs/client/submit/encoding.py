@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from ...errors import InvalidParameters
 from ...model import redaction, serialization, sizes
 from ...model.call import Call
-from ...model.path_with_content import Enclosed
-from ...model.source import Source
+from ...model.path_with_content import PathWithContent
+from ...model.source import SourceFile
 from ...targets.bound_call import BoundCall
 
 
-class Split(NamedTuple):
+class EncodedCall(NamedTuple):
     """A call, with its parameters as they are stored."""
 
     call: Call  #: what the row stores
@@ -26,9 +26,9 @@ class Split(NamedTuple):
 class EncodedCalls(NamedTuple):
     """Calls of one target, as they are stored."""
 
-    shared: Split | None  #: what the jobs of a group share
-    own: tuple[Split, ...]  #: each without that
-    whole: tuple[Split, ...]  #: each with that, only to compute digests; no value is pickled twice
+    shared: EncodedCall | None  #: what the jobs of a group share
+    own: tuple[EncodedCall, ...]  #: each without that
+    whole: tuple[EncodedCall, ...]  #: each with that, only to compute digests; no value is pickled twice
 
 
 def encode_calls(
@@ -79,10 +79,10 @@ def _told_apart(params: Mapping[str, Any], name: str) -> str:
         return name
 
 
-def _joined(shared: Split, own: Split) -> Split:
+def _joined(shared: EncodedCall, own: EncodedCall) -> EncodedCall:
     first, second = shared.call, own.call
     call = replace(second, params={**first.params, **second.params}, pickled={**first.pickled, **second.pickled})
-    return Split(call, None, {**shared.contents, **own.contents})
+    return EncodedCall(call, None, {**shared.contents, **own.contents})
 
 
 def encode_call(
@@ -91,7 +91,7 @@ def encode_call(
     params: Mapping[str, Any],
     secrets: tuple[str, ...],
     code: Mapping[str, bytes] | None = None,
-) -> Split:
+) -> EncodedCall:
     """Split parameters into plain ones and others.
 
     Parameters
@@ -121,13 +121,13 @@ def encode_call(
     plain_params = _plain_part(serialization.PARAMS, params, others)
     if not others:
         hidden = tuple(redaction.secrets_in([init, params], secrets))
-        return Split(Call(target, plain_init, plain_params, {}, secrets, hidden), None, {})
+        return EncodedCall(Call(target, plain_init, plain_params, {}, secrets, hidden), None, {})
     try:
-        described = {slot: _described(slot, value, secrets) for slot, value in others.items()}
+        described = {key: _described(key, value, secrets) for key, value in others.items()}
         hidden = tuple(redaction.secrets_in([init, params], secrets))
         pickled = _pickled(others)
-        contents = {slot: serialization.digest(value) for slot, value in others.items()}
-        return Split(Call(target, plain_init, plain_params, described, secrets, hidden), pickled, contents)
+        contents = {key: serialization.digest(value) for key, value in others.items()}
+        return EncodedCall(Call(target, plain_init, plain_params, described, secrets, hidden), pickled, contents)
     except InvalidParameters:
         raise
     except (Exception, SystemExit) as error:  # an object may do anything when it is inspected
@@ -152,23 +152,23 @@ def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> t
 def _plain_part(part: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the row stores: plain values, and the paths of files whose content is pickled."""
     return {
-        name: str(value) if isinstance(value, Enclosed) else value
+        name: str(value) if isinstance(value, PathWithContent) else value
         for name, value in values.items()
-        if serialization.key(part, name) not in others or isinstance(value, Enclosed)
+        if serialization.key(part, name) not in others or isinstance(value, PathWithContent)
     }
 
 
-def fingerprint(split: Split, source: Source | None) -> str | None:
+def fingerprint(encoded: EncodedCall, source: SourceFile | None) -> str | None:
     """Return a fingerprint of a call with its content and source; None if there is no source file."""
-    return None if source is None else _digest(split, source.digest)
+    return None if source is None else _digest(encoded, source.digest)
 
 
-def identity_of(split: Split) -> str:
+def identity_of(encoded: EncodedCall) -> str:
     """Return what identifies a call with its content: the key of ``unique=True``."""
-    return f"{split.call.target} {_digest(split, '')}"
+    return f"{encoded.call.target} {_digest(encoded, '')}"
 
 
-def asked_unique(call: Call, key: str | None) -> str | bool | None:
+def requested_unique(call: Call, key: str | None) -> str | bool | None:
     """Return the value of `unique` that was passed, from the key that a job holds."""
     if key is None:
         return None
@@ -180,9 +180,9 @@ def asked_unique(call: Call, key: str | None) -> str | bool | None:
 _DIGITS = 64
 
 
-def _digest(split: Split, source: str) -> str:
-    call = split.call
-    whole = json.dumps([call.target, call.init, call.params, split.contents or "", source], sort_keys=True)
+def _digest(encoded: EncodedCall, source: str) -> str:
+    call = encoded.call
+    whole = json.dumps([call.target, call.init, call.params, encoded.contents or "", source], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -192,7 +192,7 @@ def note_of_size(sent: Sequence[tuple[Call, bytes | None]], limit: int) -> str |
     if sum(taken) < limit:
         return None
     call, _ = sent[taken.index(max(taken))]
-    names = [f"{serialization.split_key(slot)[1]} {text}" for slot, text in call.pickled.items()]
+    names = [f"{serialization.split_key(key)[1]} {text}" for key, text in call.pickled.items()]
     names += [name for name, value in {**call.init, **call.params}.items() if len(json.dumps(value)) * 10 >= limit]
     return f"The parameters take {sizes.show(sum(taken))} ({', '.join(names)}) and are copied; consider passing a path instead."
 
@@ -202,13 +202,13 @@ def size(call: Call, pickled: bytes | None) -> int:
     return len(pickled or b"") + len(json.dumps([call.init, call.params]))
 
 
-def _described(slot: str, value: Any, secrets: tuple[str, ...]) -> str:
-    part, name = serialization.split_key(slot)
+def _described(key: str, value: Any, secrets: tuple[str, ...]) -> str:
+    part, name = serialization.split_key(key)
     if part == serialization.CODE:
         return f"<code {name}>"
     if name in secrets:
         return redaction.BLANK
-    if isinstance(value, Enclosed):
+    if isinstance(value, PathWithContent):
         return redaction.cut(repr(str(value)))
     if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
         return redaction.cut(redaction.one_line(repr(redaction.blanked(value, secrets))))
@@ -223,9 +223,9 @@ def _pickled(values: dict[str, Any]) -> bytes:
 
 
 def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameters:
-    slot, value = _culprit(values)
+    key, value = _culprit(values)
     return InvalidParameters(
-        f"{serialization.split_key(slot)[1]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
+        f"{serialization.split_key(key)[1]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
         "Pass something it can be rebuilt from, such as a path."
     )
 

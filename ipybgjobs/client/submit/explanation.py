@@ -11,12 +11,12 @@ from ...configuration import loading
 from ...configuration.settings import QueueSettings, Settings
 from ...model import durations, moments, redaction, retry, serialization
 from ...model.call import Call
-from ...model.path_with_content import Enclosed
+from ...model.path_with_content import PathWithContent
 from ...state.folder import StateFolder
-from ...store.submissions import Prospect
+from ...store.submissions import SubmitPreview
 from ...targets import target_rules
 from ...targets.allowlist import Permission
-from ...targets.binding import Typed
+from ...targets.binding import RawValue
 from ...targets.inspection_steps import InspectionResult
 from .options import Options
 from .stages import PreparationTrace
@@ -72,7 +72,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ExplainContext:
     """What an explanation needs besides the findings of the preparation.
 
     Parameters
@@ -85,7 +85,7 @@ class Ground:
         Why the preparation, or the store, refused it.
     settings : Settings or None
         What the configuration files say; None if they can't be read.
-    prospect : Prospect
+    preview : SubmitPreview
         What it would find in the store.
     now : float
         Seconds since the epoch.
@@ -99,39 +99,39 @@ class Ground:
     given: Mapping[str, Mapping[str, Any]]
     refusal: str | None
     settings: Settings | None
-    prospect: Prospect
+    preview: SubmitPreview
     now: float
     paused: bool = False
     withheld: Sequence[str] = ()
 
 
-def explain(trace: PreparationTrace, ground: Ground) -> Explanation:
+def explain(trace: PreparationTrace, context: ExplainContext) -> Explanation:
     """Return an explanation of what is known."""
     found: list[Fact] = []
     if trace.permission is not None:
-        found.append(_rule(trace.permission))
+        found.append(_allowed_by(trace.permission))
     if trace.permission is not None and trace.inspected is not None and trace.call is not None:
-        found += _pattern(trace.inspected, ground.settings)
-        found += _call(trace.permission, trace.inspected, trace.call, ground.given)
+        found += _pattern(trace.inspected, context.settings)
+        found += _call(trace.permission, trace.inspected, trace.call, context.given)
         found += _submit_hook(trace.permission, trace.inspected)
-    if trace.options is not None and ground.settings is not None:
-        found += _way(trace.options, ground.settings.queues[trace.options.queue], ground)
-    found += [Fact("withheld", f"{each}: the running supervisor has no more", [each]) for each in ground.withheld]
-    if ground.settings is not None:
-        found += _places(ground.settings)
-    target = trace.permission.target if trace.permission else ground.target
-    return Explanation(target, ground.refusal, tuple(found))
+    if trace.options is not None and context.settings is not None:
+        found += _schedule(trace.options, context.settings.queues[trace.options.queue], context)
+    found += [Fact("withheld", f"{each}: the running supervisor has no more", [each]) for each in context.withheld]
+    if context.settings is not None:
+        found += _log_paths(context.settings)
+    target = trace.permission.target if trace.permission else context.target
+    return Explanation(target, context.refusal, tuple(found))
 
 
-def _rule(permission: Permission) -> Fact:
-    rule, file = permission.rule, permission.entry.source
-    return Fact("allowed by", f"{rule} in {file}", {"rule": rule, "file": file})
+def _allowed_by(permission: Permission) -> Fact:
+    allowed_by, file = permission.allowed_by, permission.entry.source
+    return Fact("allowed by", f"{allowed_by} in {file}", {"rule": allowed_by, "file": file})
 
 
 def _pattern(inspected: InspectionResult, settings: Settings | None) -> Iterator[Fact]:
     """Yield the pattern by which a notebook may run, if the target runs one."""
-    rule = target_rules.of(inspected.signature.demand)
-    pattern = None if settings is None else rule.pattern(inspected.calls[0].params, settings)
+    allowed_by = target_rules.of(inspected.signature.demand)
+    pattern = None if settings is None else allowed_by.pattern(inspected.calls[0].params, settings)
     if pattern is not None:
         yield Fact("notebook", f"matches {pattern!r} in allowed_notebooks", {"pattern": pattern})
 
@@ -161,7 +161,7 @@ def _call(
             origin = _origin(given[group], name, annotations.get(serialization.key(group, name)))
             text, kind = (
                 _shown(call, group, name),
-                "file, sent with the job" if isinstance(value, Enclosed) else type(value).__name__,
+                "file, sent with the job" if isinstance(value, PathWithContent) else type(value).__name__,
             )
             yield Fact(group, f"{name}={text}: {kind}, {origin}", [{"name": name, "value": text, "type": kind, "from": origin}])
 
@@ -178,63 +178,63 @@ def _origin(given: Mapping[str, Any], name: str, annotation: str | None) -> str:
     if name not in given:
         return "the default"
     value = given[name]
-    typed = ("a bare word" if value.bare else "a literal") if isinstance(value, Typed) else "as given"
+    typed = ("a bare word" if value.bare else "a literal") if isinstance(value, RawValue) else "as given"
     return f"{typed}, converted by the annotation {annotation}" if annotation else typed
 
 
-def _way(chosen: Options, queue: QueueSettings, ground: Ground) -> Iterator[Fact]:
+def _schedule(options: Options, queue: QueueSettings, context: ExplainContext) -> Iterator[Fact]:
     """Yield where the job would wait, when it would start, how often, and for how long."""
-    paused = ", paused" if ground.paused else ""
+    paused = ", paused" if context.paused else ""
     slots = f"{queue.slots} slot{'s' if queue.slots > 1 else ''}"
-    value = {"name": chosen.queue, "slots": queue.slots, "paused": ground.paused}
-    yield Fact("queue", f"{chosen.queue}, {slots}{paused}", value)
-    yield Fact("priority", str(chosen.priority), chosen.priority)
-    yield _start(chosen, ground.now)
-    yield from _attempts(chosen, ground.now)
-    timeout = "none" if chosen.timeout is None else f"{durations.show(chosen.timeout)} for each attempt"
-    yield Fact("timeout", timeout, chosen.timeout)
-    yield from _standing(chosen, ground.prospect)
+    value = {"name": options.queue, "slots": queue.slots, "paused": context.paused}
+    yield Fact("queue", f"{options.queue}, {slots}{paused}", value)
+    yield Fact("priority", str(options.priority), options.priority)
+    yield _start(options, context.now)
+    yield from _attempts(options, context.now)
+    timeout = "none" if options.timeout is None else f"{durations.show(options.timeout)} for each attempt"
+    yield Fact("timeout", timeout, options.timeout)
+    yield from _store_facts(options, context.preview)
 
 
-def _start(chosen: Options, now: float) -> Fact:
-    later = chosen.not_before > now
-    text = f"not before {moments.show(chosen.not_before)}" if later else "as soon as a slot is free"
-    text += ", after the jobs that it depends on" if chosen.after else ""
-    return Fact("start", text, {"not_before": moments.iso(chosen.not_before), "after": [str(each) for each, _ in chosen.after]})
+def _start(options: Options, now: float) -> Fact:
+    later = options.not_before > now
+    text = f"not before {moments.show(options.not_before)}" if later else "as soon as a slot is free"
+    text += ", after the jobs that it depends on" if options.after else ""
+    return Fact("start", text, {"not_before": moments.iso(options.not_before), "after": [str(each) for each, _ in options.after]})
 
 
-def _attempts(chosen: Options, now: float) -> Iterator[Fact]:
+def _attempts(options: Options, now: float) -> Iterator[Fact]:
     """Yield each attempt, with its delay and its earliest start; without jitter."""
-    rules, earliest = chosen.rules, max(chosen.not_before, now)
+    rules, earliest = options.retry_settings, max(options.not_before, now)
     for number in range(1, min(rules.max_attempts, _SHOWN) + 1):
         delay = retry.delay_before(rules, number, 0.0) if number > 1 else 0.0
         earliest += delay
-        if chosen.deadline is not None and earliest >= chosen.deadline:
+        if options.deadline is not None and earliest >= options.deadline:
             break
         jitter = f", plus up to {rules.jitter:.0%} jitter" if rules.jitter and delay else ""
         when = f"{durations.show(delay)} after attempt {number - 1} fails{jitter}" if number > 1 else "at the start"
         value = {"number": number, "delay_seconds": delay, "earliest": moments.iso(earliest)}
         yield Fact("attempts", f"{number} of {rules.max_attempts}: {when}, not before {moments.show(earliest)}", [value])
-    if chosen.deadline is not None:
+    if options.deadline is not None:
         yield Fact(
             "deadline",
-            f"{moments.show(chosen.deadline)}: no attempt starts or keeps running after it",
-            moments.iso(chosen.deadline),
+            f"{moments.show(options.deadline)}: no attempt starts or keeps running after it",
+            moments.iso(options.deadline),
         )
 
 
-def _standing(chosen: Options, prospect: Prospect) -> Iterator[Fact]:
+def _store_facts(options: Options, preview: SubmitPreview) -> Iterator[Fact]:
     """Yield what the job would find in the store."""
-    if chosen.unique:
-        key = "target and parameters" if chosen.unique is True else chosen.unique
-        yield Fact("unique", f"{key}; on a duplicate: {chosen.on_duplicate}", {"key": key, "on_duplicate": chosen.on_duplicate})
-    if prospect.serves is not None:
-        yield Fact("serves", f"job {prospect.serves} would be returned instead: nothing would be started", prospect.serves)
-    if prospect.replaces is not None:
-        yield Fact("replaces", f"job {prospect.replaces}, which would be cancelled first", prospect.replaces)
+    if options.unique:
+        key = "target and parameters" if options.unique is True else options.unique
+        yield Fact("unique", f"{key}; on a duplicate: {options.on_duplicate}", {"key": key, "on_duplicate": options.on_duplicate})
+    if preview.existing is not None:
+        yield Fact("serves", f"job {preview.existing} would be returned instead: nothing would be started", preview.existing)
+    if preview.replaces is not None:
+        yield Fact("replaces", f"job {preview.replaces}, which would be cancelled first", preview.replaces)
 
 
-def _places(settings: Settings) -> Iterator[Fact]:
+def _log_paths(settings: Settings) -> Iterator[Fact]:
     folder = StateFolder(loading.state_folder(settings))
     read = [file.path for file in settings.files if file.status != "absent"]
     yield Fact("files", ", ".join(read) or "no configuration file was read", read)

@@ -17,7 +17,7 @@ from ...targets import inspection, resolve
 from ...targets.allowlist import Permission
 
 
-def prepare(
+def prepare_call(
     permission: Permission, call: Call, pickled: bytes | None, positional: tuple[str, ...], tell: Callable[[str], None]
 ) -> Callable[[], Any]:
     """Return a function that runs the call.
@@ -40,12 +40,12 @@ def prepare(
     InvalidTarget
         If the target can't be imported.
     """
-    _import_again(permission.entry.key, tell)
+    _reimport(permission.entry.key, tell)
     owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
     init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
     groups = {serialization.INIT: init, serialization.PARAMS: params, serialization.CODE: {}}  # the code itself is here
-    for slot, value in ({} if pickled is None else serialization.load(pickled)).items():
-        part, name = serialization.split_key(slot)
+    for key, value in ({} if pickled is None else serialization.load(pickled)).items():
+        part, name = serialization.split_key(key)
         groups[part][name] = value
 
     def run() -> Any:
@@ -56,13 +56,13 @@ def prepare(
     return run
 
 
-def _import_again(key: str, tell: Callable[[str], None]) -> None:
+def _reimport(key: str, tell: Callable[[str], None]) -> None:
     names = inspection.stale(key)
     first = inspection.folders_first([f"{key}."]) if names else ()
     for name in names:
         _reload(sys.modules[name], first)
         tell(f"Note: {name} has changed since it was imported here, so it was imported again.")
-    inspection.imported_again(names)
+    inspection.note_reimport(names)
 
 
 def _reload(module: ModuleType, first: Sequence[str]) -> None:

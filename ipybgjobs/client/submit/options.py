@@ -12,7 +12,7 @@ from ...configuration.settings import DEFAULT_QUEUE, AllowedEntry, Settings
 from ...errors import ConfigurationError, InvalidParameters
 from ...model import durations, moments, serialization
 from ...model.redaction import quoted
-from ...model.retry import RetryRules
+from ...model.retry import RetrySettings
 from .option_table import DEFAULTS, NAMES, ON_DUPLICATE
 
 #: The largest number that the store can hold; anything above it counts as unlimited.
@@ -36,17 +36,17 @@ class Options:
         Higher runs first.
     not_before : float
         The earliest start.
-    timed : bool
+    is_calendar_time : bool
         Whether that is a calendar time, not a delay.
     after : tuple of (object, bool)
         The jobs it depends on, as given; each with whether any outcome will do.
     timeout : float or None
         Seconds, for each attempt.
-    rules : RetryRules
+    retry_settings : RetrySettings
         The retry policy.
     deadline : float or None
         For the whole job.
-    deadline_timed : bool
+    deadline_is_calendar_time : bool
         Whether that is a calendar time.
     unique : str or True or None
         The key that one live job holds; True: the call itself.
@@ -60,12 +60,12 @@ class Options:
     queue: str
     priority: int
     not_before: float
-    timed: bool
+    is_calendar_time: bool
     after: tuple[tuple[Any, bool], ...]
     timeout: float | None
-    rules: RetryRules
+    retry_settings: RetrySettings
     deadline: float | None
-    deadline_timed: bool
+    deadline_is_calendar_time: bool
     unique: str | bool | None
     on_duplicate: str
     reuse_since: float | None
@@ -96,12 +96,12 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         queue=queue(_else(values["queue"], entry.queue or DEFAULT_QUEUE), settings),
         priority=priority(values["priority"]),
         not_before=not_before,
-        timed=timed,
-        after=(*_after(values["after"], anyway=False), *_after(values["after_any"], anyway=True)),
+        is_calendar_time=timed,
+        after=(*_after(values["after"], any_outcome=False), *_after(values["after_any"], any_outcome=True)),
         timeout=entry.timeout if values["timeout"] is None else limit(values["timeout"]),
-        rules=rules(entry, values["retry"]),
+        retry_settings=retry_settings(entry, values["retry"]),
         deadline=deadline,
-        deadline_timed=deadline_timed,
+        deadline_is_calendar_time=deadline_timed,
         unique=unique(values["unique"], values["on_duplicate"]),
         on_duplicate=values["on_duplicate"],
         reuse_since=reuse(values["reuse"], now),
@@ -174,7 +174,7 @@ def limit(value: float | str) -> float:
         raise InvalidParameters(str(error)) from None
 
 
-def patience(value: float | str | None) -> float | None:
+def wait_timeout(value: float | str | None) -> float | None:
     """Check how long to wait, and return seconds; None: as long as it takes; a negative number counts as zero.
 
     Raises
@@ -231,12 +231,12 @@ def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
         raise InvalidParameters(str(error).replace("must be a time", 'must be a duration such as "2h", or a time')) from None
 
 
-def _after(given: Any, *, anyway: bool) -> tuple[tuple[Any, bool], ...]:
+def _after(given: Any, *, any_outcome: bool) -> tuple[tuple[Any, bool], ...]:
     """Return the jobs that a job depends on: one or several."""
     if given is None:
         return ()
     several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "uid")
-    return tuple((each, anyway) for each in (given if several else [given]))
+    return tuple((each, any_outcome) for each in (given if several else [given]))
 
 
 def name(given: str | None) -> str | None:
@@ -352,7 +352,7 @@ def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa
     return 0.0 if given is True else now - duration(given, "reuse")
 
 
-def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRules:
+def retry_settings(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetrySettings:
     """Return the retry policy of a job: its entry's, with the changes of the submit.
 
     Raises
@@ -367,9 +367,11 @@ def rules(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetryRu
     changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
     if "max_attempts" in changes:
         count(changes["max_attempts"], "retry (max_attempts)", least=1)
-    unknown = [key for key in changes if key not in RetryRules.__slots__]
+    unknown = [key for key in changes if key not in RetrySettings.__slots__]
     if unknown:
-        raise InvalidParameters(f"retry has no setting {quoted(unknown[0])}; its settings are {', '.join(RetryRules.__slots__)}.")
+        raise InvalidParameters(
+            f"retry has no setting {quoted(unknown[0])}; its settings are {', '.join(RetrySettings.__slots__)}."
+        )
     try:
         return loading.overridden(entry.rules, changes, "retry")
     except ConfigurationError as error:

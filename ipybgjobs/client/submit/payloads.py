@@ -13,7 +13,7 @@ from ...state.folder import StateFolder
 from ...system import private_file
 
 
-class Copies:
+class Payloads:
     """The files that one submit has written.
 
     Parameters
@@ -30,7 +30,7 @@ class Copies:
         self._uids: list[str] = []
         self.done = False  #: whether the rows are committed
 
-    def keep(self, uid: str, content: bytes | None) -> None:
+    def write(self, uid: str, content: bytes | None) -> None:
         """Write the pickled parameters of one job or group, if it has any; on disk when this returns.
 
         Raises

@@ -9,18 +9,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...configuration.settings import NOTEBOOK, Settings
+from ...configuration.settings import MAIN_MODULE, Settings
 from ...errors import InvalidParameters
 from ...model.call import Call
 from ...model.records import Owner
-from ...model.source import Source
+from ...model.source import SourceFile
 from ...store.submissions import NewGroup, Submission
 from ...system import identity, place
 from ...targets import allowlist, context, inspection, source, target_rules
 from ...targets.allowlist import Permission
 from ...targets.inspection_steps import InspectionRequest, InspectionResult
 from . import encoding, options
-from .encoding import EncodedCalls, Split
+from .encoding import EncodedCall, EncodedCalls
 from .options import Options
 from .stages import GivenParameters, PreparationTrace, PreparedJob, PreparedSubmit, SubmitRequest
 
@@ -49,7 +49,7 @@ def prepare_submit(
         If anything does not fit; the message names the thing, the rule and the fix.
     """
     trace = trace or PreparationTrace()
-    permission = trace.permission = allowlist.find(request.target, settings)
+    permission = trace.permission = allowlist.find_permission(request.target, settings)
     chosen = trace.options = options.check(request.options, permission.entry, settings, now)
     _check_reuse(chosen, permission)
     if request.is_group:
@@ -66,9 +66,9 @@ def prepare_submit(
     return PreparedSubmit(jobs, trace.options, inspected.path_prefix, group, encoded.shared and encoded.shared.pickled)
 
 
-def bind(
+def bind_call(
     target: str, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
-) -> tuple[Permission, Split, InspectionResult]:
+) -> tuple[Permission, EncodedCall, InspectionResult]:
     """Take the steps that concern one call and no options, for a call that is stored nowhere.
 
     Raises
@@ -76,7 +76,7 @@ def bind(
     BackgroundJobError
         As `prepare_submit`.
     """
-    permission = allowlist.find(target, settings)
+    permission = allowlist.find_permission(target, settings)
     request = SubmitRequest(target, [params], init, {})
     given = _given(request, settings)
     inspected = _inspected(permission, given, settings)
@@ -86,7 +86,7 @@ def bind(
 def _check_reuse(chosen: Options, permission: Permission) -> None:
     """Refuse `reuse` for targets without a source file to compare."""
     if chosen.reuse_since is not None and permission.by_value:
-        name = permission.target.removeprefix(f"{NOTEBOOK}.")
+        name = permission.target.removeprefix(f"{MAIN_MODULE}.")
         raise InvalidParameters(
             f"reuse compares source files, but {name} is defined in the notebook: move it to a module, or leave out reuse."
         )
@@ -148,7 +148,7 @@ def _group(chosen: Options, jobs: Sequence[Options], encoded: EncodedCalls, now:
 
 
 def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, inspected: InspectionResult, now: float) -> tuple[PreparedJob, ...]:
-    file = source.look(inspected.signature.source)
+    file = source.read(inspected.signature.source)
     parts = zip(chosen, inspected.calls, encoded.own, encoded.whole, strict=True)
     jobs = []
     for each, call, own, whole in parts:
@@ -158,7 +158,7 @@ def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, inspected: Inspectio
     return tuple(jobs)
 
 
-def _submission(chosen: Options, call: Call, whole: Split, file: Source | None, now: float) -> Submission:
+def _submission(chosen: Options, call: Call, whole: EncodedCall, file: SourceFile | None, now: float) -> Submission:
     return Submission(
         uid=os.urandom(16).hex(),
         call=call,
@@ -168,12 +168,12 @@ def _submission(chosen: Options, call: Call, whole: Split, file: Source | None, 
         priority=chosen.priority,
         not_before=chosen.not_before,
         submitted_at=now,
-        rules=chosen.rules,
+        retry_settings=chosen.retry_settings,
         timeout=chosen.timeout,
         owner=Owner(place.here(), identity.host()),
-        timed=chosen.timed,
+        is_calendar_time=chosen.is_calendar_time,
         deadline=chosen.deadline,
-        deadline_timed=chosen.deadline_timed,
+        deadline_is_calendar_time=chosen.deadline_is_calendar_time,
         unique_key=encoding.identity_of(whole) if chosen.unique is True else chosen.unique or None,
         on_duplicate=chosen.on_duplicate,
         fingerprint=encoding.fingerprint(whole, file),

@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable
 
 from ...state import attempt, occupancy, reports
-from ...state.reports import Started
+from ...state.reports import StartMarker
 from ...system import identity, mark, place, tree
 from ...system.identity import ProcessIdentity, ProcessState
 from ..exit import Exit, recorded
 from .leftovers import Sweep
-from .termination import Ending
+from .termination import Termination
 
 #: Seconds that a fork server without a supervisor has to record how its child ended.
 PATIENCE = 2.0
 
 
-class Leaving:
+class ExitCleanup:
     """One attempt whose process is gone.
 
     Parameters
@@ -38,7 +38,7 @@ class Leaving:
         self,
         end: Exit,
         grace: float | None,
-        find_ending: Callable[[], Ending | None],
+        find_ending: Callable[[], Termination | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.survivors: list[int] = []  #: PIDs of processes that could not be ended
@@ -48,7 +48,7 @@ class Leaving:
         self._grace = grace
         self._clock = clock
         self._report_until = clock() + PATIENCE
-        self._started = reports.started(end.folder) or Started()
+        self._started = reports.start_marker(end.folder) or StartMarker()
         self._launcher = _launcher(self._started) if not end.was_seen else None
         self._sweep: Sweep | None = None
 
@@ -90,7 +90,7 @@ class Leaving:
         return list({state.pid: state for state in known}.values())
 
 
-def _launcher(started: Started) -> ProcessIdentity | None:
+def _launcher(started: StartMarker) -> ProcessIdentity | None:
     """Return the fork server that may still record how an attempt ended; None if none will, as for a child of init."""
     if started.launcher is None or occupancy.of_attempt(started).key != place.here():
         return None

@@ -18,10 +18,10 @@ from ..exit import Exit, recorded
 from ..launch_request import LaunchChoice, LaunchKind, LaunchRequest
 from ..news import Launched, News, Refusal, Unwatched
 from . import finding, termination
-from .cleanup import Leaving
+from .cleanup import ExitCleanup
 from .launch_kinds import LaunchKinds
-from .server import Departing, Server, packages
-from .termination import Ending
+from .server import ClosingForkServers, ForkServerClient, packages
+from .termination import Termination
 
 #: Seconds until the next send to a fork server that has not yet accepted everything.
 _RESEND = 0.03
@@ -51,15 +51,17 @@ class LocalExecutor(Executor):
         self._folder = folder
         self._clock = clock
         self._kinds = LaunchKinds(os.environ)
-        self._servers: list[Server] = []  # the last one launches; the others wait for what they launched
-        self._silent: list[tuple[Server, float]] = []  # given up because they do not answer; each with seconds since the epoch
-        self._left: list[Server] = []  # that end by themselves, once what they launched has ended
-        self._departing = Departing(clock)
+        self._servers: list[ForkServerClient] = []  # the last one launches; the others wait for what they launched
+        self._silent: list[
+            tuple[ForkServerClient, float]
+        ] = []  # given up because they do not answer; each with seconds since the epoch
+        self._left: list[ForkServerClient] = []  # that end by themselves, once what they launched has ended
+        self._closing = ClosingForkServers(clock)
         self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a child of a server
         self._elsewhere: dict[
             str, bool
         ] = {}  # by folder of attempts of which only the lock is visible: whether their end was reported
-        self._endings: dict[str, Ending] = {}  # of attempts that are being ended, by folder
+        self._endings: dict[str, Termination] = {}  # of attempts that are being ended, by folder
         self._begun: set[str] = set()  # folders of attempts that have begun and whose server has died or is silent
         self._news: list[News] = []  # that came otherwise than by a descriptor
 
@@ -83,7 +85,7 @@ class LocalExecutor(Executor):
         if self._servers and self._servers[-1].packages == packages():
             return None
         try:
-            self._servers.append(Server(self._folder, self._clock))
+            self._servers.append(ForkServerClient(self._folder, self._clock))
         except OSError as error:
             # An existing one can still launch: an environment that was deleted must not stop the jobs of others.
             return None if self._servers else f"the fork server could not be started: {launch.reason(error)}"
@@ -102,7 +104,7 @@ class LocalExecutor(Executor):
         """Return the seconds until a fork server needs to be checked; None if there is none."""
         if any(server.channel.pending for server in self._servers):
             return _RESEND
-        return min((found for server in self._servers if (found := server.patience()) is not None), default=None)
+        return min((found for server in self._servers if (found := server.seconds_until_due()) is not None), default=None)
 
     @property
     def problem(self) -> str | None:
@@ -146,7 +148,7 @@ class LocalExecutor(Executor):
         self._handles[handle] = folder
         return True
 
-    def cancel(self, folder: str, reason: str, grace: float) -> Ending | None:
+    def cancel(self, folder: str, reason: str, grace: float) -> Termination | None:
         """Begin to end an attempt with all that it has started."""
         is_elsewhere = folder in self._elsewhere
         ending = termination.begin(folder, reason, grace, lambda: self._kill(folder), is_elsewhere=is_elsewhere)
@@ -166,9 +168,9 @@ class LocalExecutor(Executor):
                 return True
         return False
 
-    def clean_up(self, end: Exit, grace: float | None) -> Leaving:
+    def clean_up(self, end: Exit, grace: float | None) -> ExitCleanup:
         """Begin to end what an attempt left running, and to wait for its exit report."""
-        return Leaving(end, grace, lambda: self._endings.get(end.folder))
+        return ExitCleanup(end, grace, lambda: self._endings.get(end.folder))
 
     def poll(self, ready: Iterable[int]) -> list[News]:
         """Return the attempts that have ended, could not be launched, were launched, or are not watched any more."""
@@ -181,9 +183,9 @@ class LocalExecutor(Executor):
         for handle in descriptors & self._handles.keys():
             exits.append(Exit(self._handles.pop(handle)))
             os.close(handle)
-        for server in [each for each in self._servers if each.look()]:
+        for server in [each for each in self._servers if each.ping()]:
             self._give_up(server)
-        self._departing.step()
+        self._closing.step()
         others, self._news = self._news, []
         return [*exits, *others, *self._gone_elsewhere()]
 
@@ -193,7 +195,7 @@ class LocalExecutor(Executor):
         self._elsewhere.update(dict.fromkeys(gone, True))
         return [recorded(folder) for folder in gone]
 
-    def _reports(self, server: Server) -> list[Exit]:
+    def _reports(self, server: ForkServerClient) -> list[Exit]:
         messages, there = server.receive()
         reports = [message for message in messages if "folder" in message]
         refused = [Refusal(message["refused"], message["reason"]) for message in messages if "refused" in message]
@@ -204,16 +206,16 @@ class LocalExecutor(Executor):
             self._lose(server)
         return [_exit(report["folder"], report) for report in reports]
 
-    def _lose(self, server: Server) -> None:
+    def _lose(self, server: ForkServerClient) -> None:
         """Handle the death of a fork server: check the attempts that it launched, and refuse the others."""
         if not server.has_launched and server.folders:
             reason = "the fork server exited before it launched anything; see supervisor.err"
             self._news += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
         self._abandon(server)
-        self._departing.add(server)
+        self._closing.add(server)
 
-    def _give_up(self, server: Server) -> None:
+    def _give_up(self, server: ForkServerClient) -> None:
         """Give up a fork server that does not answer: it must launch nothing more, even if it resumes."""
         self._silent.append((server, time.time() - server.silent_for))
         self._abandon(server)
@@ -221,7 +223,7 @@ class LocalExecutor(Executor):
         server.channel.close()
         self.ensure_fork_server()
 
-    def _abandon(self, server: Server) -> None:
+    def _abandon(self, server: ForkServerClient) -> None:
         """Expect nothing more from a fork server: its attempts have to be checked."""
         self._servers.remove(server)
         self._news += [Unwatched(folder) for folder in server.folders]
@@ -243,12 +245,12 @@ class LocalExecutor(Executor):
             if not server.folders or server.process.poll() is not None:
                 self._silent.remove((server, since))
                 server.process.kill()  # nothing that it launched is left
-                self._departing.add(server)
+                self._closing.add(server)
 
-    def _dismiss(self, server: Server) -> None:
+    def _dismiss(self, server: ForkServerClient) -> None:
         server.channel.send({"goodbye": True})
         self._servers.remove(server)
-        self._departing.add(server)
+        self._closing.add(server)
 
     def leave(self) -> None:
         """Leave running attempts alone: each fork server stays until its children have ended, and starts no supervisor."""
@@ -265,8 +267,8 @@ class LocalExecutor(Executor):
         for server, _ in self._silent:
             server.process.kill()
         for server in (*self._left, *(server for server, _ in self._silent)):
-            self._departing.add(server)
-        self._departing.close()
+            self._closing.add(server)
+        self._closing.close()
         for handle in self._handles:
             os.close(handle)
         self._handles.clear()

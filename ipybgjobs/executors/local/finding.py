@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ...state import attempt, occupancy, reports
 from ...state.occupancy import PASSING
-from ...state.reports import Started
+from ...state.reports import StartMarker
 from ...system import identity, tree
 from ...system.identity import ProcessIdentity
 from ..executor import AttemptStatus
@@ -32,9 +32,13 @@ def find(folder: str, watch: Watch) -> AttemptStatus:
 
 def _find(folder: str, watch: Watch) -> AttemptStatus:
     try:
-        started = Started(void=True) if attempt.claim_start(folder, {"void": True}) else reports.started(folder) or Started()
+        started = (
+            StartMarker(void=True)
+            if attempt.claim_start(folder, {"void": True})
+            else reports.start_marker(folder) or StartMarker()
+        )
     except (FileNotFoundError, NotADirectoryError):  # claimed, but its folder was never created or is gone
-        started = Started(void=True)
+        started = StartMarker(void=True)
     if started.void:
         return _find_without_marker(folder, watch)
     if not occupancy.is_here(started):
@@ -48,7 +52,7 @@ def _find_without_marker(folder: str, watch: Watch) -> AttemptStatus:
     process = unmarked_process(folder)
     if process is not None and watch(folder, process):
         return AttemptStatus.WATCHED
-    return AttemptStatus.GONE if (reports.left(folder) or reports.Left()).begun else AttemptStatus.VOID
+    return AttemptStatus.GONE if (reports.exit_report(folder) or reports.ExitReport()).begun else AttemptStatus.VOID
 
 
 def unmarked_process(folder: str) -> ProcessIdentity | None:
@@ -60,7 +64,7 @@ def unmarked_process(folder: str) -> ProcessIdentity | None:
     return None if leader is None else identity.current(leader)
 
 
-def marked_process(folder: str, started: Started) -> ProcessIdentity | None:
+def marked_process(folder: str, started: StartMarker) -> ProcessIdentity | None:
     """Return the process that a start marker names; if a job has damaged its marker, the one that writes the attempt's log."""
     if started.process is not None and started.process[0] != os.getpid():
         return ProcessIdentity(*started.process)
@@ -71,6 +75,6 @@ def marked_process(folder: str, started: Started) -> ProcessIdentity | None:
 def is_gone_elsewhere(folder: str) -> bool:
     """Return whether a process whose PID is not visible here is certainly gone; False while that can't be determined."""
     try:
-        return occupancy.is_attempt_gone(folder, reports.started(folder) or Started())
+        return occupancy.is_attempt_gone(folder, reports.start_marker(folder) or StartMarker())
     except OSError as error:
         return error.errno not in PASSING

@@ -60,14 +60,14 @@ class ForkServer:
                     self._report(child)
             if self._channel is not None and heard:
                 self._channel.flush()
-                self._obey(self._channel)
+                self._handle(self._channel)
 
     def _wait(self) -> tuple[bool, bool]:
         channel = None if self._channel is None else self._channel.fileno()
         sending = self._channel is not None and self._channel.pending
-        return self._children.wait(channel, self._succession.patience(), sending=sending)
+        return self._children.wait(channel, self._succession.milliseconds_until_due(), sending=sending)
 
-    def _obey(self, channel: Channel) -> None:
+    def _handle(self, channel: Channel) -> None:
         """Carry out the received messages."""
         messages, there = channel.receive()
         goodbye = False

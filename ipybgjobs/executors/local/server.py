@@ -21,7 +21,7 @@ from .channel import Channel
 _ASK, PATIENCE = 2.0, 4.0
 
 
-class Server:
+class ForkServerClient:
     """One fork server.
 
     Parameters
@@ -78,7 +78,7 @@ class Server:
             self._asked = self._clock()
             self.channel.send({"ping": 1})
 
-    def look(self) -> bool:
+    def ping(self) -> bool:
         """Ping it from time to time; return whether it has been silent for too long."""
         now = self._clock()
         away, self._looked = now - self._looked, now
@@ -88,7 +88,7 @@ class Server:
             self._ask()
         return self._asked is not None and now - self._asked > PATIENCE
 
-    def patience(self) -> float | None:
+    def seconds_until_due(self) -> float | None:
         """Return the seconds until the next check; None if it has nothing to do."""
         if self._asked is not None:
             return max(0.0, self._asked + PATIENCE - self._clock()) + 0.01
@@ -117,14 +117,14 @@ def packages() -> tuple[tuple[str, int], ...]:
     return tuple((path, os.stat(path).st_mtime_ns) for path in (*places, sys.executable) if os.path.exists(path))
 
 
-class Departing:
+class ClosingForkServers:
     """Fork servers that are shutting down: nothing waits for them, and none stays."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._processes: list[tuple[subprocess.Popen[bytes], float]] = []
 
-    def add(self, server: Server) -> None:
+    def add(self, server: ForkServerClient) -> None:
         """Shut down a server that has nothing left to do."""
         server.channel.close()
         self._processes.append((server.process, self._clock() + PATIENCE))

@@ -42,7 +42,7 @@ class Succession:
         now = self._clock()
         self.open, self._due = True, now + _PAUSE if now < self._began + _YOUNG else now
 
-    def patience(self) -> int | None:
+    def milliseconds_until_due(self) -> int | None:
         """Return the milliseconds until the next check; None if none is due."""
         if not self.open or self._due is None:
             return None
@@ -52,7 +52,7 @@ class Succession:
         """Do what is due now."""
         if not self.open or self._due is None:
             return
-        if wake.is_succeeded(self._folder, self._dead):
+        if wake.has_successor(self._folder, self._dead):
             self.open = False
         elif self._clock() >= self._due:
             self._start()
@@ -62,6 +62,6 @@ class Succession:
             self.open = False
             return
         with contextlib.suppress(OSError, StoreError):  # process limit reached, disk full, another user's folder: retried
-            wake.succeed(self._folder, self._dead)
+            wake.start_successor(self._folder, self._dead)
         self._due = self._clock() + min(_LONGEST, _FIRST * 2**self._starts)
         self._starts += 1

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from ...state import attempt, occupancy, reports
-from ...state.reports import Started
+from ...state.reports import StartMarker
 from ...system import identity, private_file, tree
 from . import finding
 
@@ -18,7 +18,7 @@ from . import finding
 INTERVAL = 0.03
 
 
-class Ending:
+class Termination:
     """One attempt that is being ended.
 
     Parameters
@@ -52,20 +52,20 @@ class Ending:
         self._grace = grace
         self._clock = clock
         self._kill = kill
-        self._worker = identity.look(process.pid) if process is not None and identity.is_alive(process) else None
+        self._worker = identity.state_of(process.pid) if process is not None and identity.is_alive(process) else None
         self.is_unwatched = False  #: no report will come when the process ends, if there is one
         self._known: dict[int, identity.ProcessState] = {}
         self._deadline = clock() + (0.0 if process is None else grace)
         self._step = self._after_interrupt
         _note(folder, reason)
         if self._worker is not None:
-            self._look()
+            self._find_processes()
             tree.interrupt(self._worker)
 
     def step(self) -> None:
         """Take the steps that are due."""
         if self._worker is not None:
-            self._look()
+            self._find_processes()
             self._step()
         elif self._clock() >= self._deadline:
             self.is_unwatched = not self._kill()
@@ -75,7 +75,7 @@ class Ending:
         """Return the processes below the worker that were seen and still exist."""
         return [state for state in self._known.values() if tree.same(state)]
 
-    def _look(self) -> None:
+    def _find_processes(self) -> None:
         assert self._worker is not None
         roots = [state for state in (self._worker, *self._known.values()) if tree.same(state)]
         self._known |= {state.pid: state for state in tree.descendants(roots)}
@@ -111,21 +111,21 @@ def _note(folder: str, reason: str) -> None:
             private_file.write_empty(folder, attempt.ENDING)
 
 
-def begin(folder: str, reason: str, grace: float, kill: Callable[[], bool], *, is_elsewhere: bool) -> Ending | None:
+def begin(folder: str, reason: str, grace: float, kill: Callable[[], bool], *, is_elsewhere: bool) -> Termination | None:
     """Begin to end an attempt; None if voiding its start is enough, or if its processes are not visible.
 
     Parameters
     ----------
     folder, reason, grace, kill
-        As for `Ending`.
+        As for `Termination`.
     is_elsewhere : bool
         Whether it was found where only its lock can be seen.
     """
-    started = Started(void=True)
+    started = StartMarker(void=True)
     with contextlib.suppress(OSError):  # no folder yet, or a full disk
         attempt.claim_start(folder, {"void": True})
     if os.path.lexists(f"{folder}/{attempt.STARTED}"):
-        started = reports.started(folder) or Started()
+        started = reports.start_marker(folder) or StartMarker()
     here = occupancy.is_here(started)
     if is_elsewhere and not here:
         return None
@@ -134,5 +134,5 @@ def begin(folder: str, reason: str, grace: float, kill: Callable[[], bool], *, i
         if process is None:
             return None
     else:
-        process = finding.marked_process(folder, started if here else Started())
-    return Ending(folder, process, reason, grace, kill=kill)
+        process = finding.marked_process(folder, started if here else StartMarker())
+    return Termination(folder, process, reason, grace, kill=kill)
