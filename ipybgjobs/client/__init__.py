@@ -22,6 +22,8 @@ dependencies
     What a new job depends on, named by id, name or object.
 rescue
     Saving what a damaged store still holds.
+user_notes
+    Notes to the user beside what was asked for.
 writer
     Everything that a client commits, whole or not at all.
 """
