@@ -29,7 +29,7 @@ BUSY_SECONDS = 60.0
 _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
 
 #: Longest wait for a supervisor to write back a log whose name was removed, in seconds: it checks when it is woken.
-_LONGEST_FOLD = 10.0
+_LONGEST_CHECKPOINT = 10.0
 
 #: Pages of the write-ahead log at which a client writes it back itself, if no supervisor does.
 _LARGE_LOG = 10_000
@@ -114,7 +114,7 @@ class Database:
         SQLite deletes a log beside an empty file, so the log is moved aside. A supervisor that still has the log open, though its
         name is gone, writes it back into the file at its next check: no other log may exist before that.
         """
-        log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_FOLD
+        log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_CHECKPOINT
         with contextlib.suppress(FileNotFoundError):
             if os.path.getsize(log) and not (os.path.exists(self.path) and os.path.getsize(self.path)):
                 os.rename(log, f"{log}.left-{time.strftime('%Y%m%d-%H%M%S')}")
