@@ -1,7 +1,7 @@
-"""Jobs that wait for other jobs: record which, and detect a standstill, in which neither could ever continue.
+"""Jobs that wait for other jobs: record which, and detect a deadlock, in which none could ever continue.
 
 A queue whose slots are all taken by jobs that wait for jobs of the same queue starts nothing any more. The waiting job detects
-this itself, because only it can end the standstill, by an error in its wait. Waits with a timeout end by themselves, and are
+this itself, because only it can end the deadlock, by an error in its wait. Waits with a timeout end by themselves, and are
 ignored. It never changes another job.
 """
 
@@ -23,7 +23,7 @@ from ...system import place, private_file
 #: Seconds after which what a job has recorded no longer counts: it renews the record once a second.
 _FRESH = 10.0
 
-#: Checks in a row that must agree: a job that starts or ends at this moment is not a standstill.
+#: Checks in a row that must agree: a job that starts or ends at this moment is not a deadlock.
 _CONFIRMATIONS = 3
 
 
