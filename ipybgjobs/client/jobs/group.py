@@ -173,8 +173,8 @@ class Group:
 
         Raises
         ------
-        TimeoutError
-            If `timeout` runs out; the jobs keep running.
+        TimeoutError, InvalidParameters
+            If `timeout` runs out (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return self.jobs.exceptions()
