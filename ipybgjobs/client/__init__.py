@@ -15,13 +15,15 @@ callbacks
 cleaning
     Removing finished jobs by state, age and count.
 client
-    The way in: submit, read, change.
+    The entry point: submit, read, change.
 current_settings
     The settings that apply now.
 dependencies
     What a new job depends on, named by id, name or object.
 rescue
     Saving what a damaged store still holds.
+user_notes
+    Notes to the user besides the result of a call.
 writer
-    Everything that a client commits, whole or not at all.
+    Committing a client's changes, whole or not at all.
 """

@@ -3,7 +3,6 @@
 The only writer on the user's side; magics and command line are thin layers over it.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -21,13 +20,13 @@ from ..errors import BackgroundJobError, InvalidRequest, UnknownJob
 from ..model import moments
 from ..model.records import JobRecord, JobState, Owner
 from ..model.redaction import quoted
-from ..state import damage, unclaimed, wake
+from ..state import wake
 from ..state.folder import StateFolder
 from ..store import duplicates, listing, queries, submissions
 from ..store.database import Database
 from ..store.removals import RemovalFilter
 from ..store.submissions import SubmitContext, SubmitPreview
-from ..system import identity, interrupt_shield, lifetime, place, private_file
+from ..system import identity, interrupt_shield, place
 from ..targets import inspection
 from ..targets.context import ContextCache
 from . import dependencies, writer
@@ -41,6 +40,7 @@ from .submit import encoding, explanation, in_process, options, preparation
 from .submit.explanation import ExplainContext, Explanation
 from .submit.option_table import SubmitManyOptions, SubmitOptions
 from .submit.stages import PreparationTrace, SubmitRequest
+from .user_notes import Notes
 from .writer import Writer
 
 
@@ -64,15 +64,14 @@ class Client:
     def __init__(
         self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
     ) -> None:
-        self._show_note = tell
+        self._notes = Notes(tell)
         self._settings = CurrentSettings(profile, live)
         self._databases: dict[str, Database] = {}
         self._opening: dict[int, threading.Lock] = {}  # by process: a thread that does not exist in a fork may hold its parent's
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._context_cache = ContextCache()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
-        self._damage: str | None = None  # what a supervisor found, if it was already reported
-        self._presence = supervision.Presence(self._note)
+        self._presence = supervision.Presence(self._notes.add)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -115,15 +114,15 @@ class Client:
                 if database is not None:
                     database.close_stale()
                     folder.create()  # another store may have replaced it
-                database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._note)
-                self._report_unclaimed_folders(folder, database)
+                database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._notes.add)
+                self._notes.report_unclaimed_folders(folder, database)
                 self._presence.take_over(folder, database)
                 if queries.has_work(database, place.here()):
                     writer.wake(folder)
             return database
 
     def _writer(self, folder: StateFolder) -> Writer:
-        self._report_damage(folder)
+        self._notes.report_damage(folder)
         return Writer(folder, self.database(folder))
 
     def ensure_supervisor(self, folder: StateFolder) -> None:
@@ -197,12 +196,12 @@ class Client:
         stored = self._writer(folder).submit(job, prepared.job.pickled, self.submit_context(prepared.path_prefix))
         if not stored.new and (found := queries.job(database, stored.id)).state is JobState.SUCCEEDED:
             return self._reused(folder, found, now)
-        self._note(encoding.note_of_size(prepared.copied, settings.warn_param_bytes))
-        self._warn_of_lifetime_limit(folder)
+        self._notes.add(encoding.note_of_size(prepared.copied, settings.warn_param_bytes))
+        self._notes.warn_of_lifetime_limit(folder)
         return Job(self, folder, stored.id, stored.uid)
 
     def _reused(self, folder: StateFolder, found: JobRecord, now: float) -> Job:
-        self._show_note(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
+        self._notes.show(f"Reusing job {found.id} (finished {moments.show_near(found.ended_at or now, now)}).")
         return Job(self, folder, found.id, found.uid)
 
     @interrupt_shield.explains_interrupts
@@ -226,8 +225,8 @@ class Client:
         jobs = [replace(job.submission, after=after) for job in prepared.jobs]
         submit_context = self.submit_context(prepared.path_prefix)
         group_id = self._writer(folder).submit_group(prepared.group, jobs, prepared.pickled, submit_context)
-        self._note(encoding.note_of_size(prepared.copied, settings.warn_param_bytes))
-        self._warn_of_lifetime_limit(folder)
+        self._notes.add(encoding.note_of_size(prepared.copied, settings.warn_param_bytes))
+        self._notes.warn_of_lifetime_limit(folder)
         return Group(self, folder, group_id)
 
     def explain(
@@ -266,44 +265,12 @@ class Client:
             return self._databases.get(folder.path)
         return interrupt_shield.run(lambda: Database(folder.database, durable=True))
 
-    def _note(self, note: str | None) -> None:
-        if note:
-            self._show_note(f"Note: {note}")
-
-    def _report_unclaimed_folders(self, folder: StateFolder, database: Database) -> None:
-        """Tell the user if a store that has never had a job is beside the folders of jobs."""
-        count = 0 if queries.has_had_jobs(database) else unclaimed.count(folder)
-        if count:
-            what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
-            self._note(
-                f"{what} to a store that no longer exists; nothing in them is changed, "
-                "and `jupyter bgjobs doctor` shows what can be saved."
-            )
-
-    def _report_damage(self, folder: StateFolder) -> None:
-        """Tell the user once what a supervisor has found damaged."""
-        found = damage.read(folder)
-        if found is not None and self._damage != found:
-            self._note(found)
-        self._damage = found
-
-    def _warn_of_lifetime_limit(self, folder: StateFolder) -> None:
-        """Tell the user once, for a state folder on a host, what ends all processes here."""
-        marker = folder.warned_file(identity.host())
-        if os.path.exists(marker):
-            return
-        warning = lifetime.warning()
-        if warning:
-            self._show_note(f"Note: {warning}")
-        with contextlib.suppress(OSError):  # a full disk: the job is stored, and the note is repeated
-            interrupt_shield.run(lambda: private_file.write_whole(marker, (warning or "").encode()))
-
     def prepare_here(
         self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
         """Return a function that runs a call in this process; see `ipybgjobs.run_here`."""
         permission, encoded, inspected = preparation.bind_call(target, params, init, self.settings())
-        return in_process.prepare_call(permission, encoded.call, encoded.pickled, inspected.calls[0].positional, self._show_note)
+        return in_process.prepare_call(permission, encoded.call, encoded.pickled, inspected.calls[0].positional, self._notes.show)
 
     # -- changes --------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ class StreamBuffer:
         self._size = 0
 
     def add(self, output: Any, text: str) -> None:
-        """Add text to an output; it appears there after `settle`."""
+        """Add text to an output; it appears there after `flush`."""
         if output is not self._output:
             self.flush()
             self._output = output

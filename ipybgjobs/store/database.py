@@ -28,10 +28,10 @@ BUSY_SECONDS = 60.0
 #: Longest wait for an idle supervisor of an older version, and the interval between two checks, in seconds.
 _DRAIN_SECONDS, _DRAIN_LOOK = 90.0, 0.1
 
-#: Longest wait for a supervisor to fold a log whose name was removed, in seconds: it checks when it is woken.
-_LONGEST_FOLD = 10.0
+#: Longest wait for a supervisor to write back a log whose name was removed, in seconds: it checks when it is woken.
+_LONGEST_CHECKPOINT = 10.0
 
-#: Pages of the write-ahead log at which a client folds it back itself, if no supervisor does.
+#: Pages of the write-ahead log at which a client writes it back itself, if no supervisor does.
 _LARGE_LOG = 10_000
 
 #: The application id in the store's header (32 bits) holds the creation time in seconds, so that it moves with the file.
@@ -95,8 +95,8 @@ class Database:
     def close_stale(self) -> None:
         """Close a store that is no longer at its path, or has to be reopened.
 
-        If the write-ahead log was removed, this process may be the last to have it: it is folded into the file. If another
-        log has replaced it, folding would mix the two.
+        If the write-ahead log was removed, this process may be the last to have it: it is written back into the file. If
+        another log has replaced it, that would mix the two.
         """
         if self._thread_connection().connection is not None and not os.path.exists(f"{self.path}-wal"):
             with contextlib.suppress(StoreError):
@@ -112,9 +112,9 @@ class Database:
         """Preserve data that is only in a write-ahead log whose database, or whose name, was removed.
 
         SQLite deletes a log beside an empty file, so the log is moved aside. A supervisor that still has the log open, though its
-        name is gone, folds it into the file at its next check: no other log may exist before that.
+        name is gone, writes it back into the file at its next check: no other log may exist before that.
         """
-        log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_FOLD
+        log, limit = f"{self.path}-wal", time.monotonic() + _LONGEST_CHECKPOINT
         with contextlib.suppress(FileNotFoundError):
             if os.path.getsize(log) and not (os.path.exists(self.path) and os.path.getsize(self.path)):
                 os.rename(log, f"{log}.left-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -192,7 +192,7 @@ class Database:
         with_log = journal.has_log(connection)  # the file survives a power failure either way
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if with_log and not self._durable else 'FULL'}")
         connection.execute("PRAGMA secure_delete = ON")
-        if self._durable:  # a client leaves folding the log back to the supervisor, for which no user waits
+        if self._durable:  # a client leaves checkpoints to the supervisor, for which no user waits
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LARGE_LOG}")
 
     def _version(self) -> int:
@@ -333,7 +333,7 @@ class Database:
             return (self._thread_connection().openings << 32) + version
 
     def checkpoint(self) -> bool:
-        """Fold the write-ahead log back into the file and empty it, so that no deleted data stays in it.
+        """Write the write-ahead log back into the file and empty it, so that no deleted data stays in it.
 
         Returns
         -------

@@ -48,7 +48,7 @@ class Schedule:
     now : float
         Seconds since the epoch.
     read : callable
-        Parses rows with a parser, or returns them as parsed before (see `readings`).
+        Parses rows with a parser, or returns them as parsed before (see `row_cache`).
     """
 
     def __init__(self, connection: sqlite3.Connection, owner: Owner, now: float, read: Read = row_cache.at_once) -> None:

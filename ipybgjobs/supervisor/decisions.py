@@ -1,8 +1,8 @@
 """The decisions of one transaction of the supervisor: attempts' ends, timeouts, users' requests, and starts.
 
 It changes only the store; the actions to take after the commit are returned as `Effects`. Files were read before (see
-`judging`), since others wait for a transaction. It reads no clock and draws no random number: when repeated (see
-`transacting`), it decides the same.
+`judgement`), since others wait for a transaction. It reads no clock and draws no random number: when repeated (see
+`transaction`), it decides the same.
 """
 
 from collections.abc import Sequence

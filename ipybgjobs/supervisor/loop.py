@@ -119,7 +119,7 @@ class Supervisor:
         self._said: str | None = None  # the notice that is stored
         self._silent: str | None = None  # what it says about silent fork servers
         self.has_decided = False  #: whether a transaction has been completed in this store
-        self._fold_at: float | None = None  # when to purge deleted environment variables from the store's log too
+        self._checkpoint_at: float | None = None  # when to purge deleted environment variables from the store's log too
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class Supervisor:
 
     def until_checkpoint(self) -> float:
         """Return the seconds until the store's log has to be emptied; infinite if it contains no deleted data."""
-        return math.inf if self._fold_at is None else max(0.0, self._fold_at - time.monotonic())
+        return math.inf if self._checkpoint_at is None else max(0.0, self._checkpoint_at - time.monotonic())
 
     def has_work(self) -> bool:
         """Return whether anything is queued, delayed, running or requested, or a notification is pending."""
@@ -169,7 +169,7 @@ class Supervisor:
 
     def recover(self) -> None:
         """Find the current attempts, and the work that a dead supervisor left."""
-        self._fold_at = time.monotonic() + CHECKPOINT_AFTER
+        self._checkpoint_at = time.monotonic() + CHECKPOINT_AFTER
         context = schedule.newest_context(self.database.connection, self.owner.place)
         if context is not None:
             self.configurations.settings(context)
@@ -229,8 +229,8 @@ class Supervisor:
         """
         if not self.database.is_there():
             raise StoreDamaged(f"The store {self.database.path} or its write-ahead log was removed or replaced while open.")
-        if self._fold_at is not None and time.monotonic() >= self._fold_at:
-            self._fold_at = None if self.database.checkpoint() else time.monotonic() + INTERVAL
+        if self._checkpoint_at is not None and time.monotonic() >= self._checkpoint_at:
+            self._checkpoint_at = None if self.database.checkpoint() else time.monotonic() + INTERVAL
         self._follow_clock()
         for problem in self._notifier.step():
             self._logs.write(Message(problem, failure=True))
@@ -329,8 +329,8 @@ class Supervisor:
     # -- effects --------------------------------------------------------------------------------------------------
 
     def _do(self, effects: Effects) -> None:
-        if effects.released and self._fold_at is None:
-            self._fold_at = time.monotonic() + CHECKPOINT_AFTER
+        if effects.released and self._checkpoint_at is None:
+            self._checkpoint_at = time.monotonic() + CHECKPOINT_AFTER
         for folder in effects.recorded:
             self._attempts.forget(folder)
         for folder in effects.discarded:
@@ -384,7 +384,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Release everything; only when nothing runs."""
-        if self._fold_at is not None:
+        if self._checkpoint_at is not None:
             self.database.checkpoint()
         self._origins.close()
         self.executor.close()

@@ -105,7 +105,7 @@ class FileLock:
     def handed_over(self) -> Iterator[int]:
         """Provide another descriptor of the locked file, for a process started meanwhile: it survives a fork in between.
 
-        A library may start processes with its own fork (gevent, or a `preexec_fn`), and a fork drops its parent's locks.
+        A library may start processes with its own fork (gevent, or a ``preexec_fn``), and a fork drops its parent's locks.
         """
         descriptor = os.dup(self.descriptor)
         try:

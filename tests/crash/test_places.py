@@ -216,7 +216,7 @@ def test_a_job_elsewhere_is_cancelled_by_its_own_supervisor_where_that_is_alive(
     other.run(_TWO)
     bg.submit("places_work.namespace", queue="other").wait(DEADLINE)  # so that a supervisor here knows how long to stay
     job = bg.job(1)
-    with pytest.raises(bg.InvalidRequest, match="alive"):
+    with pytest.raises(bg.InvalidRequest, match="are still running"):
         bg_adopt(job)
     job.cancel()
     assert outcomes(job) == ["cancelled"]

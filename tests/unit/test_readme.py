@@ -1,4 +1,4 @@
-"""What the README says there is, is there; and what is there, the README says."""
+"""What the README and the reference say there is, is there; and what is there, the reference says."""
 
 import argparse
 import re
@@ -9,9 +9,10 @@ from ipybgjobs.commands import cli, job_line
 from support.place import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
+REFERENCE = (REPOSITORY / "docs" / "reference.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.split("|")[1:-1]]
-    for line in README.splitlines()
+    for line in REFERENCE.splitlines()
     if line.startswith("| `") or line[:4] == "| | "
 ]
 
@@ -46,7 +47,7 @@ def test_what_the_table_says_of_a_group_exists():
 
 
 def test_every_option_of_a_submit_is_named_and_no_other():
-    [line] = re.findall(r"^Options for submitting:(.*?)\.", README, re.MULTILINE | re.DOTALL)
+    [line] = re.findall(r"^Options for submitting:(.*?)\.", REFERENCE, re.MULTILINE | re.DOTALL)
     assert re.findall(r"--[\w-]+", line) == [f"--{name.replace('_', '-')}" for name in options.NAMES]
 
 
@@ -66,3 +67,16 @@ def test_the_verbs_of_the_command_line_are_those_of_python():
     same = {"submit", "pause", "resume", "clean"}
     assert same <= set(bg.__all__) & set(verbs())
     assert all(hasattr(bg.Job, verb) for verb in ("log", "result", "wait", "cancel", "retry", "remove", "keep", "priority"))
+
+
+def test_the_readme_fits_on_a_screen_and_has_its_two_commands():
+    assert len(README.splitlines()) <= 60
+    for name in ("demo", "test"):
+        [command] = re.findall(rf"^<!-- {name} -->\n\n    (.*)\n\n", README, re.MULTILINE)
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install")
+
+
+def test_the_links_of_the_documents_lead_to_files():
+    for path in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"

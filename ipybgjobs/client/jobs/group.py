@@ -173,8 +173,8 @@ class Group:
 
         Raises
         ------
-        TimeoutError
-            If `timeout` expires; the jobs keep running.
+        TimeoutError, InvalidParameters
+            If `timeout` expires (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return self.jobs.exceptions()

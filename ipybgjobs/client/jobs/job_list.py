@@ -49,7 +49,7 @@ class JobList(list[Job]):
         Raises
         ------
         TimeoutError
-            If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs keep running.
+            If `timeout`, seconds or a duration such as ``"5m"``, expires; the jobs keep running.
         InvalidParameters
             If `timeout` is not a duration.
         """
@@ -69,8 +69,8 @@ class JobList(list[Job]):
 
         Raises
         ------
-        TimeoutError
-            If `timeout` expires; the jobs keep running.
+        TimeoutError, InvalidParameters
+            If `timeout` expires (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return [outcome.result_or_exception(job) if return_exceptions else outcome.result(job) for job in self]
@@ -80,8 +80,8 @@ class JobList(list[Job]):
 
         Raises
         ------
-        TimeoutError
-            If `timeout` expires; the jobs keep running.
+        TimeoutError, InvalidParameters
+            If `timeout` expires (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return [outcome.exception(job) for job in self]

@@ -15,7 +15,7 @@ def start(request: dict[str, Any], telling: int) -> int:
     Parameters
     ----------
     request : dict
-        A `Launch` as received over the channel.
+        The message about a `LaunchRequest`, as received over the channel.
     telling : int
         The descriptor over which it reports that it has begun.
 

@@ -1,7 +1,7 @@
 """The browser's part: plain ES modules and a style sheet, joined unchanged; without a build, loading nothing from elsewhere.
 
 A notebook widget takes one module that can't import its neighbours, so the files are joined: the imports at the beginning of
-each are removed, as is the word `export`. `test_web.py` checks that no two of them define the same name.
+each are removed, as is the word ``export``. Two files that define the same name make a syntax error, with which no panel works.
 """
 
 import functools
