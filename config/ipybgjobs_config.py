@@ -137,8 +137,8 @@ c = get_config()  #noqa
 ## When a failed job is retried; an entry of `allowed_jobs` can set the same for
 #  its jobs.
 
-## Factor by which each delay is longer than the one before. Default: 2.0 (60,
-#  120, 240 ...).
+## Factor by which the delay grows from one attempt to the next. Default: 2.0
+#  (60, 120, 240 ...).
 #  Default: 2.0
 # c.RetryPolicy.backoff_factor = 2.0
 

@@ -51,7 +51,7 @@ def submit(  # noqa: PLR0913 - the options of a job
     name : str, optional
         A name to find the job by.
     queue : str, optional
-        By default the allowlist entry's, else ``"default"``.
+        By default the allowlist entry's, or else ``"default"``.
     priority : int, optional
         Higher runs first, then older; 0 by default.
     delay : float or str, optional
@@ -63,7 +63,7 @@ def submit(  # noqa: PLR0913 - the options of a job
     after_any : as `after`, optional
         Start when all of these have finished, whatever their outcome.
     timeout : float or str, optional
-        Duration after which an attempt is stopped; by default the entry's, else none.
+        Duration after which an attempt is stopped; by default the entry's, if it has one.
     retry : int or mapping, optional
         ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
     retry_until : float or str or datetime, optional
@@ -223,7 +223,7 @@ def run_background_job(
     InvalidParameters
         If a notebook's class or function is no longer the one that the notebook has, or parameters or options don't fit.
     BackgroundJobError
-        As `submit`.
+        As for `submit`.
 
     Examples
     --------

@@ -241,7 +241,7 @@ def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
     if request is None:
         return None
     if any(worker.is_held_alive(f"{folder.attempt(path)}/{attempt.STARTED}") for path in paths.values()):
-        raise StoreError(f"The job in {folder.job(uid)} is running: wait for it to end, then rescue. Nothing was changed.")
+        raise StoreError(f"The job in {folder.job(uid)} is running: wait for it to finish, then rescue. Nothing was changed.")
     call = _call(request, folder, uid)
     job = request.get("job", {})
     attempts = tuple(_known_attempt(folder, number, path, call) for number, path in paths.items() if number)

@@ -232,7 +232,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     here = place.here()
     held = interrupt_shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for each in supervisors.heard(database):
-        state = "running" if held and each.place == here else "ended or elsewhere"
+        state = "running" if held and each.place == here else "exited or elsewhere"
         heard = durations.show(max(0.0, time.time() - each.heard_at))
         report.fact("supervisor", f"{state}: pid {each.pid} on {each.host}, version {each.version}, last heard from {heard} ago")
     for limit in interrupt_shield.run(lambda: supervision.withheld(folder)):

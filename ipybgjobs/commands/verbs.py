@@ -176,7 +176,7 @@ def priority(arguments: argparse.Namespace) -> int:
 
 
 def pause(arguments: argparse.Namespace) -> int:
-    """Pause a queue: none of its jobs start until it is resumed."""
+    """Pause a queue: none of its jobs start until it is resumed, and running jobs continue."""
     paused = api.pause(arguments.queue)
     _say(arguments, f"paused: {', '.join(paused)}; running jobs continue", {"paused": paused})
     return 0
@@ -197,13 +197,13 @@ def remove(arguments: argparse.Namespace) -> int:
 
 
 def keep(arguments: argparse.Namespace) -> int:
-    """Exempt jobs from clean and retention; with --no, no longer."""
+    """Exempt jobs from clean and retention; --no ends the exemption."""
     _say_jobs(arguments, _chosen(arguments).keep(not arguments.no, strict=True))
     return 0
 
 
 def clean(arguments: argparse.Namespace) -> int:
-    """Report which finished jobs would be removed, with sizes; with --yes, remove them."""
+    """Report how many finished jobs would be removed, and their size; with --yes, remove them."""
     done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, dry_run=not arguments.yes)
     hint = "" if done.removed or not done.jobs else "; add --yes to remove them"
     _say(arguments, f"{done}{hint}", {"jobs": done.jobs, "bytes": done.bytes, "removed": done.removed})

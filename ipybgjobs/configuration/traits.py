@@ -206,7 +206,7 @@ class RetryPolicy(Configurable):
     ).tag(config=True)
 
     backoff_factor = Float(
-        2.0, min=1.0, help="Factor by which each delay is longer than the one before. Default: 2.0 (60, 120, 240 ...)."
+        2.0, min=1.0, help="Factor by which the delay grows from one attempt to the next. Default: 2.0 (60, 120, 240 ...)."
     ).tag(config=True)
 
     max_delay_seconds = Duration(3600.0, help="Longest delay, in seconds. Default: 3600.").tag(config=True)

@@ -88,7 +88,7 @@ class Cleanup(Protocol):
 
 
 class Executor(Protocol):
-    """Launches attempts and reports what becomes of them."""
+    """Launches attempts and reports how they end."""
 
     # -- attempts -------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Executor(Protocol):
         """Start attempts; `poll` reports whether that worked."""
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
-        """Determine what has become of an attempt that is unwatched or that another process launched, and watch it if it runs.
+        """Determine the status of an attempt that is unwatched or that another process launched, and watch it if it runs.
 
         An attempt that has not begun is voided: no launch of it can run after that.
 

@@ -143,7 +143,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     Raises
     ------
     DuplicateJob, InvalidRequest, UnknownJob
-        As `submit`.
+        As for `submit`.
     """
     head, rows = group_row(group), [job_row(job) for job in jobs]
     keyed = [(number, job) for number, job in enumerate(jobs) if job.unique_key is not None]

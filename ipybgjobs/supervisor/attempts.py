@@ -1,4 +1,4 @@
-"""The attempts in hand, by folder: running, exiting, ended, or to be launched again; it never inspects any of them."""
+"""The attempts that the supervisor is handling, by folder: running, exiting, ended, or to be launched again; it inspects none."""
 
 import time
 from typing import TYPE_CHECKING

@@ -90,7 +90,7 @@ def _prefer(module: str, folder: str) -> None:
     """Find the module in the folder before any of it runs, and put the folder first on the path."""
     found = importlib.machinery.PathFinder.find_spec(module, [folder])
     if found is None:
-        raise JobNotAllowed(f"{module} is allowed only from {folder}, but it is not there.")
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, but does not exist there.")
     if found.origin is None:  # a folder without __init__.py would be merged with others of the same name
         raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
     _check_origin(found.origin, module, folder)

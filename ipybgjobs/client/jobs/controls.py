@@ -196,7 +196,7 @@ class Retry(Control):
 
 
 def _not_to_be_retried(job: JobView, state: JobState) -> InvalidRequest:
-    fix = "submit it again" if state is JobState.SUCCEEDED else "wait for it to end, or cancel it"
+    fix = "submit it again" if state is JobState.SUCCEEDED else "wait for it to finish, or cancel it"
     return InvalidRequest(f"job {job.id} can't be retried ({state}); only a failed or cancelled job can: {fix}.")
 
 
@@ -205,7 +205,7 @@ def _duplicates(part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> dic
     keys = {job: record.unique_key for job, record in records.items() if record.unique_key is not None}
     with part.database().reading() as connection:
         holders = duplicates.key_holders(connection, keys.values()) if keys else {}
-    said = "job {} holds the unique key of job {}: wait for it to end, or cancel it."
+    said = "job {} holds the unique key of job {}: wait for it to finish, or cancel it."
     return {job: DuplicateJob(said.format(holders[key].id, job.id)) for job, key in keys.items() if key in holders}
 
 

@@ -135,7 +135,7 @@ class Group:
         return listing.live_in_group(self._client.database(self._folder), self.id)
 
     def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
-        """Yield the jobs as they end; as `ipybgjobs.as_completed`.
+        """Yield the jobs as they finish; see `ipybgjobs.as_completed`.
 
         Raises
         ------

@@ -246,7 +246,7 @@ class Job(JobView):
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
         if not record.state.ended:
             raise InvalidRequest(
-                f"job {self.id} can't be retried ({record.state}): wait for it to end, or cancel it, then retry it."
+                f"job {self.id} can't be retried ({record.state}): wait for it to finish, or cancel it, then retry it."
             )
         for refusal in controls.failed_dependencies(batch.of(self)).values():
             raise refusal

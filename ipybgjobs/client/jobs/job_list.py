@@ -197,7 +197,7 @@ class JobList(list[Job]):
 
 
 def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
-    """Yield jobs as they end; as `ipybgjobs.as_completed`.
+    """Yield jobs as they finish; see `ipybgjobs.as_completed`.
 
     Raises
     ------

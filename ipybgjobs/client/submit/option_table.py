@@ -16,7 +16,7 @@ ON_DUPLICATE: tuple[str, ...] = get_args(OnDuplicate)
 
 
 class HasUid(Protocol):
-    """A job or a group, as far as a dependency is concerned."""
+    """A job or a group, as a dependency needs it."""
 
     @property
     def uid(self) -> str:

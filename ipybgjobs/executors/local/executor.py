@@ -129,7 +129,7 @@ class LocalExecutor(Executor):
             self._servers[-1].launch(each)
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
-        """Determine what has become of an attempt that another process launched, and watch it if it runs."""
+        """Determine the status of an attempt that another process launched, and watch it if it runs."""
         status = finding.find(folder, self._watch)
         if status is AttemptStatus.ELSEWHERE and declared_gone:
             status = AttemptStatus.GONE
