@@ -151,7 +151,7 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
     StoreError
         If a supervisor or a job of the folder is running, or the disk can't be written to.
     """
-    with _alone(folder):
+    with _without_supervisors(folder):
         found = attempt_status(folder)
         jobs = [job for job in (_readable_job(folder, uid) for uid in found.folders) if job is not None]
         found = replace(found, folders=[job.uid for job in jobs])
@@ -168,7 +168,7 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
 
 
 @contextlib.contextmanager
-def _alone(folder: StateFolder) -> Iterator[None]:
+def _without_supervisors(folder: StateFolder) -> Iterator[None]:
     """Keep supervisors away from the folder: refuse if one is running, here or visibly elsewhere, or of an older version."""
     own = folder.supervisor_lock(place.here())
     held = FileLock.acquire(own, wait=False)

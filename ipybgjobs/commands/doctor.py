@@ -40,7 +40,7 @@ _LISTED = 20
 _REAPED, _LOOK = 8.0, 0.1
 
 #: Longest time for measuring the disk use, in seconds.
-_LONGEST_LOOK = 5.0
+_LONGEST_MEASUREMENT = 5.0
 
 
 @dataclass(slots=True)
@@ -223,7 +223,7 @@ def _journal(report: Report, database: Database) -> None:
 
 
 def _disk_use(report: Report, folder: StateFolder) -> None:
-    taken, whole = disk_usage.of_folders_within(folder.jobs, _LONGEST_LOOK)
+    taken, whole = disk_usage.of_folders_within(folder.jobs, _LONGEST_MEASUREMENT)
     store = sum(os.path.getsize(path) for path in (folder.database, f"{folder.database}-wal") if os.path.exists(path))
     report.fact("disk", f"{'' if whole else 'more than '}{sizes.show(taken)} of outputs, {sizes.show(store)} of store")
 
