@@ -51,7 +51,7 @@ class Owner:
     Parameters
     ----------
     place : str
-        Key of the place (see `process.place`): one boot, one PID namespace.
+        Key of the place (see `system.place`): one boot, one PID namespace.
     host : str
         The host name of its machine; only shown, never used for decisions.
     """

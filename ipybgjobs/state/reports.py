@@ -28,7 +28,7 @@ class StartMarker(NamedTuple):
     launcher: Process | None = None
     host: str = ""
     pid_namespace: str | None = None
-    machine: str | None = None  #: see `process.place`
+    machine: str | None = None  #: see `system.place`
     device: int | None = None
     held: bool = True  #: whether its process could lock it; True if not stated
     monotonic: float | None = None  #: when it began, on the monotonic clock of its boot

@@ -1,6 +1,6 @@
 """Removing jobs with their attempts, and groups with their last job; never removes a live job.
 
-It changes only rows; the caller removes the folders afterwards (see `removing` for what a crash leaves behind).
+It changes only rows; the caller removes the folders afterwards (see `removal_notes` for what a crash leaves behind).
 """
 
 import json

@@ -46,7 +46,7 @@ class Submission:
     source: tuple[Any, ...] | None = None
     retried_from: int | None = None
     hooks: tuple[str, ...] = ()
-    booted_at: float | None = None  #: by the clock of its times, see `process.identity`
+    booted_at: float | None = None  #: by the clock of its times, see `system.identity`
 
 
 @dataclass(frozen=True, slots=True)

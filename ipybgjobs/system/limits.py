@@ -9,7 +9,7 @@ import os
 import resource
 from typing import Any, NamedTuple, Self
 
-#: Limits by their names in `resource`, without the prefix; OFILE is NOFILE's old name, LOCKS carries the mark (see `mark`).
+#: Limits by their names in `resource`, without the prefix; OFILE is NOFILE's old name, LOCKS has the mark (see `process_mark`).
 _LIMITS = {
     name.removeprefix("RLIMIT_"): getattr(resource, name)
     for name in sorted(dir(resource))

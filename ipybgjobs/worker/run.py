@@ -33,7 +33,7 @@ def main(folder: str, environment: dict[str, str] | None = None, telling: int | 
     environment : dict of str to str, optional
         Environment variables of the job; by default those of this process.
     telling : int, optional
-        The pipe over which it reports that it has begun (see `worker.tell_begun`).
+        The pipe over which it reports that it has begun (see `system.worker.tell_begun`).
     """
     request = private_file.read_json(folder, attempt.REQUEST, longest=None)
     if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):

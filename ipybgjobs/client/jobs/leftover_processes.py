@@ -1,6 +1,6 @@
 """Processes that attempts left running when they ended: looked up by their mark on request, and recorded nowhere.
 
-Processes in another place, or without a mark (see `system.process_mark`), are not found. It never ends a process.
+Processes in another place, or without a mark (see `system.process_mark`), are not found. It never kills a process.
 """
 
 import time
