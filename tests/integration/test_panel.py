@@ -362,7 +362,7 @@ def test_a_panel_that_breaks_harms_no_other(panel, place):
     def broken(_delta):
         raise ZeroDivisionError
 
-    other = Panel(on_turn=broken)
+    other = Panel(on_changes=broken)
     other.look()
     panel.look()
     job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)

@@ -108,7 +108,7 @@ def test_only_who_could_never_go_on_is_stuck(running, queued, waits, slots, stuc
 class Stuck:
     """A store in which two jobs hold all slots, and each waits for a job of their queue."""
 
-    def scene(self):
+    def wait_graph(self):
         return WaitGraph({1: "a", 3: "a"}, {2: "a", 4: "a"}, {1: frozenset({2}), 3: frozenset({4})}, {"a": 2})
 
 

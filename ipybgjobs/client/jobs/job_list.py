@@ -226,8 +226,8 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
         return bool(ended)
 
     def late() -> str:
-        what, rest = ("1 job", "it keeps") if len(jobs) == 1 else (f"{len(jobs):,} jobs", "they keep")
-        return f"{what} did not finish within {seconds or 0:g} s; {rest} running."
+        what, rest = ("1 job", "it is") if len(jobs) == 1 else (f"{len(jobs):,} jobs", "they are")
+        return f"{what} did not finish within {seconds or 0:g} s; {rest} still running."
 
     remaining = None if limit is None else max(0.0, limit - time.monotonic())
     with contextlib.ExitStack() as noted:
