@@ -91,8 +91,8 @@ c = get_config()  #noqa
 #  Default: False
 # c.BackgroundJobs.locked = False
 
-## Largest size in bytes on disk of an attempt's text log, and likewise of its
-#  displays and of the outputs of its notebook. Anything longer keeps its
+## Largest size in bytes on disk of an attempt's text log; the same limit applies
+#  to its displays, and to the outputs of its notebook. Anything longer keeps its
 #  beginning and end, with a note between them of what was dropped. Results have
 #  no limit. None: no limit. Default: 100,000,000.
 #  Default: 100000000
@@ -137,8 +137,8 @@ c = get_config()  #noqa
 ## When a failed job is retried; an entry of `allowed_jobs` can set the same for
 #  its jobs.
 
-## Factor by which each delay is longer than the one before. Default: 2.0 (60,
-#  120, 240 ...).
+## Factor by which the delay grows from one attempt to the next. Default: 2.0
+#  (60, 120, 240 ...).
 #  Default: 2.0
 # c.RetryPolicy.backoff_factor = 2.0
 

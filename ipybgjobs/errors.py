@@ -1,4 +1,4 @@
-"""All errors, as one tree; each message names the thing, the rule and the fix.
+"""All errors, as one tree; each message says what happened, which rule applies, and what to do.
 
 BackgroundJobError
 ├── ConfigurationError      a configuration file is broken, or sets something it may not
@@ -7,7 +7,7 @@ BackgroundJobError
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
 ├── DuplicateJob            another live job holds the unique key
-├── Deadlock              a job waits for one that can't start or end before it does
+├── Deadlock                a job waits for one that can't start or finish before it does
 ├── UnknownJob              no job has that id, name or uid
 ├── StoreError              the state folder or its database can't be used
 │   └── StoreDamaged        the database is damaged, or no longer the one that was opened
@@ -64,7 +64,7 @@ class JobNotAllowed(BackgroundJobError):  # noqa: N818 - the name is public, see
     """
 
 
-class InvalidTarget(BackgroundJobError, ImportError):  # noqa: N818 - likewise
+class InvalidTarget(BackgroundJobError, ImportError):  # noqa: N818 - a public name, see the design
     """The target is allowed, but can't be imported or called.
 
     Examples
@@ -77,7 +77,7 @@ class InvalidTarget(BackgroundJobError, ImportError):  # noqa: N818 - likewise
     """
 
 
-class InvalidParameters(BackgroundJobError, ValueError):  # noqa: N818 - likewise
+class InvalidParameters(BackgroundJobError, ValueError):  # noqa: N818 - a public name, see the design
     """Parameters do not fit the target's signature.
 
     Examples
@@ -90,7 +90,7 @@ class InvalidParameters(BackgroundJobError, ValueError):  # noqa: N818 - likewis
     """
 
 
-class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - likewise
+class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - a public name, see the design
     """The verb does not fit the job's state.
 
     Examples
@@ -104,8 +104,8 @@ class InvalidRequest(BackgroundJobError, ValueError):  # noqa: N818 - likewise
     """
 
 
-class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - likewise
-    """Another job that has not ended holds the unique key.
+class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - a public name, see the design
+    """Another job that has not finished holds the unique key.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class DuplicateJob(BackgroundJobError, ValueError):  # noqa: N818 - likewise
     """
 
 
-class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
+class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - a public name, see the design
     """No job has that id, name or uid.
 
     Examples
@@ -131,8 +131,8 @@ class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - likewise
     """
 
 
-class Deadlock(BackgroundJobError):  # noqa: N818 - likewise
-    """A job waits for another one, and neither could ever continue: the other can't start or end before this one does.
+class Deadlock(BackgroundJobError):  # noqa: N818 - a public name, see the design
+    """A job waits for another one, and neither can ever continue: the other can't start or finish before this one does.
 
     Examples
     --------
@@ -162,7 +162,7 @@ class StoreDamaged(StoreError):  # noqa: N818 - as the others are named
     """The database is damaged, or no longer the one that was opened."""
 
 
-class JobFailed(BackgroundJobError):  # noqa: N818 - likewise
+class JobFailed(BackgroundJobError):  # noqa: N818 - a public name, see the design
     """The job failed and left no exception to raise.
 
     Examples
@@ -181,7 +181,7 @@ class JobCancelled(JobFailed):
     Attributes
     ----------
     value : object
-        What its method returned after the interrupt; None where it did not return.
+        What its method returned after the interrupt; None if it did not return.
 
     Examples
     --------
@@ -215,7 +215,7 @@ class JobTimeout(JobFailed):
     Attributes
     ----------
     value : object
-        What its method returned after the interrupt; None where it did not return.
+        What its method returned after the interrupt; None if it did not return.
 
     Examples
     --------
@@ -272,7 +272,7 @@ class KernelDied(JobFailed):
     """
 
 
-class ParametersNotLoaded(BackgroundJobError):  # noqa: N818 - likewise
+class ParametersNotLoaded(BackgroundJobError):  # noqa: N818 - a public name, see the design
     """The parameters of a job can't be loaded in this process: a module or class that they need is missing.
 
     Examples
@@ -285,7 +285,7 @@ class ParametersNotLoaded(BackgroundJobError):  # noqa: N818 - likewise
     """
 
 
-class ResultNotKept(BackgroundJobError):  # noqa: N818 - likewise
+class ResultNotKept(BackgroundJobError):  # noqa: N818 - a public name, see the design
     """The job succeeded, but its return value could not be saved.
 
     Parameters
@@ -334,7 +334,7 @@ class Retry(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
 
 
 class Fail(BackgroundJobError):  # noqa: N818 - a verb, raised inside a job
-    """Raised inside a job: it has failed, and another attempt would be useless.
+    """Raised inside a job: the job has failed, and another attempt would not help.
 
     Examples
     --------

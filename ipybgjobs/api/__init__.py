@@ -5,11 +5,11 @@ Most make one call to the client; they never touch the store themselves.
 Modules
 -------
 housekeeping
-    Queues paused and resumed, finished jobs removed.
+    Pausing and resuming queues, removing finished jobs.
 reading
-    Jobs and groups, found again.
+    Finding jobs and groups.
 submitting
-    One job or many, and a call in this process.
+    Submitting one job or many, and running a call in this process.
 """
 
 from .housekeeping import clean, pause, resume

@@ -8,7 +8,7 @@ from ..client.client import client
 
 
 def pause(queue: str | None = None) -> list[str]:
-    """Pause a queue for every notebook until `resume`: none of its jobs start, and running jobs continue.
+    """Pause a queue for every notebook until `resume` is called: none of its jobs start, and running jobs continue.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def clean(
     *,
     dry_run: bool = True,
 ) -> Cleaning:
-    """Report how many finished jobs would be removed with all they left, and their size; `dry_run=False` removes them.
+    """Report how many finished jobs would be removed, and the size of their files; `dry_run=False` removes them.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def clean(
     Returns
     -------
     Cleaning
-        How many, how large, and whether they were removed. Live jobs, and those marked by `keep()`, are never among them.
+        The number of jobs, their size, and whether they were removed. Live jobs and jobs marked by `keep()` are never included.
 
     Raises
     ------

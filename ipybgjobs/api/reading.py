@@ -1,4 +1,4 @@
-"""Finding jobs and groups again, and taking jobs as they end."""
+"""Finding jobs and groups, and iterating over jobs as they finish."""
 
 from collections.abc import Iterable, Iterator
 
@@ -63,7 +63,7 @@ def job(key: int | str) -> Job:
     Parameters
     ----------
     key : int or str
-        Its id, its uid, or its name (the newest so named).
+        Its id, its uid, or its name (the newest job with that name).
 
     Raises
     ------
@@ -89,7 +89,7 @@ def group(key: int | str) -> Group:
     Parameters
     ----------
     key : int or str
-        The group's id, its uid, or its name (the newest so named).
+        The group's id, its uid, or its name (the newest group with that name).
 
     Raises
     ------
@@ -110,19 +110,19 @@ def group(key: int | str) -> Group:
 
 
 def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
-    """Yield jobs as they end.
+    """Yield jobs as they finish.
 
     Parameters
     ----------
     jobs : iterable of Job
         A list of jobs, or a group.
     timeout : float or str, optional
-        Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+        Seconds, or a duration such as ``"5m"``; None: no limit.
 
     Raises
     ------
     TimeoutError
-        If `timeout` runs out; the jobs keep running.
+        If `timeout` expires; the jobs keep running.
     InvalidParameters
         If `timeout` is not a duration.
 

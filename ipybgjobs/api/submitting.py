@@ -1,6 +1,6 @@
-"""Submitting jobs, one or many, and running a call here; by name, or by class.
+"""Submitting jobs, one or many, and running a call in this process; by name, or by class.
 
-Annotations stand in quotes where a notebook would show them at length.
+Some annotations are in quotes, because a notebook's help would show them at length.
 """
 
 import datetime as dt
@@ -51,7 +51,7 @@ def submit(  # noqa: PLR0913 - the options of a job
     name : str, optional
         A name to find the job by.
     queue : str, optional
-        By default the allowlist entry's, else ``"default"``.
+        By default the allowlist entry's, or else ``"default"``.
     priority : int, optional
         Higher runs first, then older; 0 by default.
     delay : float or str, optional
@@ -59,20 +59,20 @@ def submit(  # noqa: PLR0913 - the options of a job
     at : str or datetime, optional
         Do not start before this time: ``"2026-11-24 22:30"``, local if it has no offset; ``"22:30"`` is the next one.
     after : job, id, name, group, or several of them, optional
-        Start when all of these have succeeded; if one fails or is cancelled, this job fails too.
+        Start when all of these have succeeded; if one of them fails or is cancelled, this job fails too.
     after_any : as `after`, optional
-        Start when all of these have ended, whatever their outcome.
+        Start when all of these have finished, whatever their outcome.
     timeout : float or str, optional
-        Duration after which an attempt is stopped; by default the entry's, else none.
+        Duration after which an attempt is stopped; by default the entry's, if it has one.
     retry : int or mapping, optional
         ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
     retry_until : float or str or datetime, optional
-        A deadline for the whole job, as a duration or a time: a running attempt is stopped then, and no other is started.
+        A deadline for the whole job, as a duration or a time: a running attempt is stopped then, and no other one starts.
     unique : str or True, optional
         A key that only one unfinished job can hold; True: the target with its parameters.
     on_duplicate : str, optional
-        What to do if another job holds the key: ``"reject"`` this one; return the ``"existing"`` job; ``"replace"`` it: it is
-        cancelled, and this job starts when it has ended.
+        What to do if another job holds the key: ``"reject"`` this one; return the ``"existing"`` one; or ``"replace"`` it, which
+        cancels it and starts this job once it has finished.
     reuse : bool or float or str, optional
         Return the newest job that succeeded (within this duration) with the same target, parameters and source file, if
         there is one, and start nothing.
@@ -153,7 +153,7 @@ def submit_many(
     **options : SubmitManyOptions
         Options of `submit`, for every job. With ``unique=True``, the target and parameters of each job are its key; a duplicate
         refuses the whole group, or is replaced with ``on_duplicate="replace"``. A key as text, ``on_duplicate="existing"`` and
-        ``reuse`` are refused: a group has no jobs but its own.
+        ``reuse`` are refused: all jobs of a group are new.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def submit_many(
     Raises
     ------
     BackgroundJobError
-        As `submit`; then nothing was submitted.
+        As for `submit`; nothing was submitted then.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def run_background_job(
     init: Mapping[str, Any] | None = None,
     **options: "Unpack[SubmitOptions]",
 ) -> Job:
-    """Submit a job by class, method name and parameters: the classic helper.
+    """Submit a job by class, method name and parameters.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def run_background_job(
     InvalidParameters
         If a notebook's class or function is no longer the one that the notebook has, or parameters or options don't fit.
     BackgroundJobError
-        As `submit`.
+        As for `submit`.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def _check_current(cls: type | Callable[..., Any]) -> None:
 
 
 def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:
-    """Run a call in this process, to debug it: with the same allowlist and the same parameters; nothing is recorded.
+    """Run a call in this process, to debug it: the allowlist and the checks of a job apply, and nothing is recorded.
 
     Modules of the target that have changed since they were imported are imported again. If an event loop is running, as in a
     notebook, an async method returns an awaitable.

@@ -7,23 +7,23 @@ Modules
 jobs
     The objects a user holds: Job, Group, lists and how they are shown.
 submit
-    From a call as asked for to a job that can be stored.
+    From a requested call to a job that can be stored.
 adoption
-    Jobs of a place that is gone, adopted because a person says so.
+    Adopting the jobs of a place that a user says is gone.
 callbacks
-    Functions called when jobs end.
+    Functions to call when jobs finish.
 cleaning
-    Removing ended jobs by state, age and count.
+    Removing finished jobs by state, age and count.
 client
-    The way in: submit, read, change.
+    The entry point: submit, read, change.
 current_settings
-    The settings as they are now.
+    The settings that apply now.
 dependencies
     What a new job depends on, named by id, name or object.
 rescue
     Saving what a damaged store still holds.
 user_notes
-    Notes to the user beside what was asked for.
+    Notes to the user besides the result of a call.
 writer
-    Everything that a client commits, whole or not at all.
+    Committing a client's changes, whole or not at all.
 """

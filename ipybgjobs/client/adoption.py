@@ -1,7 +1,7 @@
-"""Take over jobs of a place that is gone but can't be proved gone: a person says so, and this place's supervisor continues them.
+"""Take over jobs of a place that a user says is gone, though nothing proves it; this place's supervisor continues them.
 
-Jobs that waited there wait here; an attempt that ran there is lost, and retried by its policy. A process that still runs there,
-contrary to what the person says, is not ended: it can't be reached from here.
+Jobs that waited there wait here; an attempt that ran there is lost, and retried by its policy. A process that is still
+running there after all is not killed: it can't be reached from here.
 """
 
 import getpass
@@ -26,7 +26,7 @@ _LONGEST = 60.0
 
 @interrupt_shield.explains_interrupts
 def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
-    """Make jobs belong to this place, and return them when its supervisor has them.
+    """Transfer jobs to this place, and return them once its supervisor has taken them.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def adopt(client: Client, jobs: Sequence[Job], now: float) -> JobList:
     Raises
     ------
     InvalidRequest
-        If one of them has ended, is here already, or is in a place that appears to be alive; nothing was changed.
+        If one of them has finished, is already here, or is in a place that appears to be alive; nothing was changed.
     TimeoutError
         If no supervisor answers.
     """
@@ -78,7 +78,7 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
 def _refusal(folder: StateFolder, database: Database, record: JobRecord) -> str | None:
     """Return why a job can't be adopted; None if it can."""
     if record.id not in places.elsewhere(database, place.here(), record.id):
-        was = f"has already ended ({record.state})" if record.state.ended else "is here already"
+        was = f"has already finished ({record.state})" if record.state.ended else "is already here"
         return f"job {record.id} {was}; only an unfinished job that is elsewhere can be adopted."
     if interrupt_shield.run(lambda: occupancy.is_alive(folder, record.owner.place)):
         return (

@@ -1,4 +1,4 @@
-"""Functions to call when jobs have ended: one thread watches for all of them, and ends when none is left.
+"""Call functions when jobs finish: one thread watches all of the jobs, and stops when none is left.
 
 It belongs to one process and one store; nothing in it outlives the process.
 """
@@ -18,9 +18,9 @@ class Callbacks:
     Parameters
     ----------
     ended : callable
-        Takes ids of jobs, and returns those that have ended.
+        Takes ids of jobs, and returns those that have finished.
     beat : callable
-        Called now and then, to make sure that a supervisor runs.
+        Called at intervals, to make sure that a supervisor runs.
     """
 
     def __init__(self, ended: Callable[[list[int]], Mapping[int, object]], beat: Callable[[], None]) -> None:
@@ -31,11 +31,11 @@ class Callbacks:
         self._thread: threading.Thread | None = None
 
     def add(self, job_id: int, function: Callable[[], object]) -> None:
-        """Call a function once a job has ended; at once, in this thread, if it already has."""
+        """Call a function once a job has finished; immediately, in this thread, if it already has."""
         if self._ended([job_id]):
             _call(function)
             return
-        said = f"the callback was added, and is called when job {job_id} ends"
+        said = f"the callback was added and will be called when job {job_id} finishes"
         interrupt_shield.run(lambda: self._add(job_id, function), lambda _: said)
 
     def _add(self, job_id: int, function: Callable[[], object]) -> None:
@@ -57,12 +57,12 @@ class Callbacks:
                     return
 
     def _some_ended(self) -> bool:
-        with contextlib.suppress(Exception):  # a full disk, a missing folder: checked again
+        with contextlib.suppress(Exception):  # a full disk, a missing folder: retried
             return bool(self._ended(self._ids()))
         return False
 
     def _ensure_supervisor(self) -> None:
-        with contextlib.suppress(Exception):  # likewise
+        with contextlib.suppress(Exception):  # a full disk, a missing folder: retried
             self._beat()
 
     def _ids(self) -> list[int]:
@@ -70,9 +70,9 @@ class Callbacks:
             return list(self._waiting)
 
     def _taken(self) -> list[Callable[[], object]]:
-        """Take what is to be called for the jobs that have ended."""
+        """Remove and return the functions of the jobs that have finished."""
         ended: Mapping[int, object] = {}
-        with contextlib.suppress(Exception):  # likewise
+        with contextlib.suppress(Exception):  # a full disk, a missing folder: retried
             ended = self._ended(self._ids())
         with self._lock:
             return [function for job_id in ended for function in self._waiting.pop(job_id, [])]

@@ -1,4 +1,4 @@
-"""Remove finished jobs with everything they left, by state, age and count: first reported, with sizes, then done.
+"""Remove finished jobs and all their files, by state, age and count; a dry run first reports how many and how large.
 
 Live jobs and those marked by `keep()` are never among them.
 """

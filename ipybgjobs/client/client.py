@@ -1,6 +1,6 @@
 """The entry point: checks the allowlist, binds the parameters, commits one row, wakes the supervisor, and returns.
 
-The only writer on the user's side; magics and command line are thin skins over it.
+The only writer on the user's side; magics and command line are thin layers over it.
 """
 
 import hashlib
@@ -108,12 +108,12 @@ class Client:
         return interrupt_shield.run(lambda: self._opened(folder))
 
     def _opened(self, folder: StateFolder) -> Database:
-        with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that come at once are given the same
+        with self._opening.setdefault(os.getpid(), threading.Lock()):  # threads that call at the same moment get the same one
             database = self._databases.get(folder.path)
             if database is None or not database.is_current():
                 if database is not None:
                     database.close_stale()
-                    folder.create()  # another may have come into its place
+                    folder.create()  # another store may have replaced it
                 database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._notes.add)
                 self._notes.report_unclaimed_folders(folder, database)
                 self._presence.take_over(folder, database)
@@ -219,7 +219,7 @@ class Client:
         settings, now = self.settings(), time.time()
         request = SubmitRequest(target, options.calls(calls), init, {"name": name, **given}, common=common, is_group=True)
         prepared = preparation.prepare_submit(request, settings, now)
-        assert prepared.group is not None  # as asked for
+        assert prepared.group is not None  # a group was requested
         folder = self.folder()
         after = dependencies.ids(self.database(folder), prepared.options.after)
         jobs = [replace(job.submission, after=after) for job in prepared.jobs]
@@ -281,7 +281,7 @@ class Client:
         self._writer(folder).retry(job_ids, owner, self.submit_context(path_prefix), time.time())
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
-        """Ask the supervisors to cancel those jobs that have not ended."""
+        """Ask the supervisors to cancel the unfinished ones of these jobs."""
         self._writer(folder).cancel(job_ids, grace, time.time())
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
@@ -294,7 +294,7 @@ class Client:
         self._writer(folder).cancel_group(group_id, grace, time.time())
 
     def set_priority(self, folder: StateFolder, job_ids: Sequence[int], priority: int) -> list[int]:
-        """Give the queued ones of these jobs another priority, and return their ids."""
+        """Change the priority of the queued ones of these jobs, and return their ids."""
         return self._writer(folder).set_priority(job_ids, priority)
 
     def keep(self, folder: StateFolder, job_ids: Sequence[int], *, kept: bool) -> list[int]:
@@ -302,7 +302,7 @@ class Client:
         return self._writer(folder).keep(job_ids, kept=kept)
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int], removal_filter: RemovalFilter | None = None) -> list[str]:
-        """Remove finished jobs with everything they left, if they still match a rule; return the uids of those removed."""
+        """Remove finished jobs and all their files, if they still match the filter; return the uids of those removed."""
         return self._writer(folder).remove(job_ids, removal_filter)
 
     @interrupt_shield.explains_interrupts

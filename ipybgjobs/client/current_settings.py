@@ -1,4 +1,4 @@
-"""The settings as they are now: of the files that apply here, as narrowed by the running notebook.
+"""The settings that apply now: those of the files that apply here, as narrowed by the running notebook.
 
 It reads a file again only if it has changed, and never writes one.
 """

@@ -1,6 +1,6 @@
 """Find, and on request save, what can be saved of a damaged store and of job folders without a row.
 
-It never deletes anything: a damaged store is moved aside, whole. What no row holds any more is read from the job's folder.
+It never deletes anything: a damaged store is moved aside, whole. A job that has lost its row is read from its folder.
 """
 
 import contextlib
@@ -139,11 +139,11 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
     folder : StateFolder
         The state folder.
     submit_context : SubmitContext
-        Those of this process; they replace unreadable ones that jobs no longer need.
+        That of this process; it replaces unreadable ones that jobs no longer need.
 
     Returns
     -------
-    (Found, str or None)
+    (AttemptStatus, str or None)
         What was saved, and where the damaged store is now.
 
     Raises
@@ -151,7 +151,7 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
     StoreError
         If a supervisor or a job of the folder is running, or the disk can't be written to.
     """
-    with _alone(folder):
+    with _without_supervisors(folder):
         found = attempt_status(folder)
         jobs = [job for job in (_readable_job(folder, uid) for uid in found.folders) if job is not None]
         found = replace(found, folders=[job.uid for job in jobs])
@@ -168,7 +168,7 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
 
 
 @contextlib.contextmanager
-def _alone(folder: StateFolder) -> Iterator[None]:
+def _without_supervisors(folder: StateFolder) -> Iterator[None]:
     """Keep supervisors away from the folder: refuse if one is running, here or visibly elsewhere, or of an older version."""
     own = folder.supervisor_lock(place.here())
     held = FileLock.acquire(own, wait=False)
@@ -241,7 +241,7 @@ def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
     if request is None:
         return None
     if any(worker.is_held_alive(f"{folder.attempt(path)}/{attempt.STARTED}") for path in paths.values()):
-        raise StoreError(f"The job in {folder.job(uid)} is running: wait for it to end, then rescue. Nothing was changed.")
+        raise StoreError(f"The job in {folder.job(uid)} is running: wait for it to finish, then rescue. Nothing was changed.")
     call = _call(request, folder, uid)
     job = request.get("job", {})
     attempts = tuple(_known_attempt(folder, number, path, call) for number, path in paths.items() if number)

@@ -1,6 +1,6 @@
-"""Notes that a client shows its user beside what was asked for: each once, as long as it is true.
+"""Notes that a client shows its user besides the result of a call: each once, while it applies.
 
-It never changes a job, and stops nothing: a note is less than what it accompanies.
+It never changes a job, and a note that can't be shown never stops a call.
 """
 
 import contextlib
@@ -38,8 +38,8 @@ class Notes:
         if count:
             what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
             self.add(
-                f"{what} to a store that no longer exists; nothing in there is changed, "
-                "and `jupyter bgjobs doctor` says what can be saved."
+                f"{what} to a store that no longer exists; nothing in them is changed, "
+                "and `jupyter bgjobs doctor` shows what can be saved."
             )
 
     def report_damage(self, folder: StateFolder) -> None:

@@ -1,6 +1,6 @@
 """Commit a client's changes to jobs (files, rows, the wake-up), each whole or not at all, whatever interrupts it.
 
-It never checks values or reads the configuration: its callers did, because a transaction does no work but its statements.
+It never checks values or reads the configuration: its callers did, because a transaction runs only its statements.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -96,7 +96,7 @@ class Writer:
         interrupt_shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
 
     def adopt(self, notes: Mapping[int, str], owner: Owner, now: float) -> None:
-        """Request that jobs become this place's; `notes`: for each, who states that its place is gone."""
+        """Request that jobs become this place's; `notes`: for each, who said that its place is gone."""
 
         def effect() -> None:
             controls.request_adoption(self._database, notes, owner, now)
@@ -125,7 +125,7 @@ class Writer:
         interrupt_shield.run(effect, lambda asked: _cancellation(f"group {group_id}", 1) if asked else None)
 
     def set_priority(self, job_ids: Sequence[int], priority: int) -> list[int]:
-        """Give the queued ones of these jobs another priority, and return their ids."""
+        """Change the priority of the queued ones of these jobs, and return their ids."""
 
         def effect() -> list[int]:
             changed = controls.set_priority(self._database, job_ids, priority)
@@ -147,7 +147,7 @@ class Writer:
         return interrupt_shield.run(lambda: controls.keep(self._database, job_ids, kept=kept), said)
 
     def remove(self, job_ids: Sequence[int], removal_filter: RemovalFilter | None) -> list[str]:
-        """Remove finished jobs that still match a rule; return the uids of those removed."""
+        """Remove finished jobs that still match the filter; return the uids of those removed."""
 
         def effect() -> list[str]:
             with Removal(self._folder) as removal:

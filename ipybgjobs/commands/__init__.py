@@ -1,11 +1,11 @@
-"""What a person types: ``%bgjob``, ``%%bgjob``, ``%bgjobs`` and ``jupyter bgjobs``. New verbs and wordings go here.
+"""What a user types: ``%bgjob``, ``%%bgjob``, ``%bgjobs`` and ``jupyter bgjobs``. New verbs and wordings go here.
 
-They parse, call what a script would call, and word the answer; they never touch the store or a job's files themselves.
+They parse, call what a script would call, and word the result; they never access the store or a job's files themselves.
 
 Modules
 -------
 assignment
-    Variables that get what a job has returned.
+    Variables set to what a job returned.
 cell_code
     The code of a cell before it runs.
 cell_line
@@ -17,13 +17,13 @@ completion
 dashboard
     ``jupyter bgjobs dashboard``.
 digest
-    What ended since its user last looked.
+    Jobs that finished since the user last looked.
 doctor
-    ``jupyter bgjobs doctor``: what is there, what is wrong.
+    ``jupyter bgjobs doctor``: what is installed, and what is wrong.
 job_line
-    A job as somebody types it.
+    A job as a user types it.
 live_outputs
-    What a job shows, live below its cell.
+    A job's outputs, live below its cell.
 magics
     ``%bgjob`` and ``%bgjobs``.
 user_files
@@ -31,5 +31,5 @@ user_files
 verbs
     The verbs, one function each.
 wording
-    A job as a person reads it in a terminal.
+    A job as a user reads it in a terminal.
 """

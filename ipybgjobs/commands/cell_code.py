@@ -56,7 +56,7 @@ class CellCode:
         return None if title.isdigit() else title
 
     def check(self, variables: Mapping[str, Any], sent: Collection[str], wanted: Sequence[str]) -> None:
-        """Check that the variables that the cell reads are sent, and that it sets those it is to bring back.
+        """Check that the variables that the cell reads are sent, and that it sets those that it brings back.
 
         Parameters
         ----------

@@ -25,7 +25,7 @@ class CellLine:
     options : SubmitOptions
         Keyword options of `submit`.
     explain : bool
-        Whether to only say what would happen.
+        Whether to only explain what would happen.
     """
 
     variables: dict[str, Any]

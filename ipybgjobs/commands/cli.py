@@ -108,7 +108,7 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
 
     added = verb("submit", verbs.submit)
     job_line.add_options(added)
-    added.add_argument("words", nargs="+", metavar="Class.method key=value")
+    added.add_argument("words", nargs="+", metavar="Class.method key=value", help="the target and its parameters")
     _reading_verbs(verb)
     _changing_verbs(verb)
     _more_verbs(verb)
@@ -120,14 +120,14 @@ _Verb = Callable[[str, Callable[[argparse.Namespace], int]], argparse.ArgumentPa
 
 def _reading_verbs(verb: _Verb) -> None:
     added = verb("list", verbs.list_)
-    for name in ("state", "queue", "target", "name", "group"):
-        added.add_argument(f"--{name}", help=f"only jobs with this {name}")
+    for name, which in {"state": "in", "queue": "in", "target": "with", "name": "with", "group": "of"}.items():
+        added.add_argument(f"--{name}", help=f"only jobs {which} this {name}")
     added.add_argument("--limit", type=int, default=50, help="maximum number of jobs (default: 50)")
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
     added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
     added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
-    added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job ends")
+    added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))
 
@@ -139,20 +139,20 @@ def _changing_verbs(verb: _Verb) -> None:
     )
     added = _with_jobs(verb("adopt", verbs.adopt))
     added.add_argument("--all", action="store_true", help="all jobs whose machine or container does not appear to be alive")
-    added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value")
+    added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value", "id, name or uid; or a parameter to change")
     added.add_argument("--failed", action="store_true", help="all failed jobs")
     added = _with_jobs(verb("priority", verbs.priority))
-    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="higher runs first")
+    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="the new priority; higher runs first")
     for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
-        verb(name, function).add_argument("queue", nargs="?", help="default: all queues")
+        verb(name, function).add_argument("queue", nargs="?", help="the queue (default: all queues)")
     _with_jobs(verb("remove", verbs.remove))
     added = _with_jobs(verb("keep", verbs.keep))
-    added.add_argument("--no", action="store_true", help="no longer keep them")
+    added.add_argument("--no", action="store_true", help="end the exemption")
     added = verb("clean", verbs.clean)
     added.add_argument("--state", action="append", help="only jobs in this state; can be repeated")
-    added.add_argument("--older-than", metavar="DURATION", help='only jobs that ended longer ago than this, such as "30d"')
-    added.add_argument("--keep-jobs", type=int, metavar="N", help="spare the N most recently finished jobs")
-    added.add_argument("--yes", action="store_true", help="remove them, instead of only reporting them")
+    added.add_argument("--older-than", metavar="DURATION", help='only jobs that finished longer ago than this, such as "30d"')
+    added.add_argument("--keep-jobs", type=int, metavar="N", help="keep the N most recently finished jobs")
+    added.add_argument("--yes", action="store_true", help="remove them, not only report them")
 
 
 def _more_verbs(verb: _Verb) -> None:
@@ -179,8 +179,8 @@ def _with_job(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return made
 
 
-def _with_jobs(made: argparse.ArgumentParser, what: str = "JOB") -> argparse.ArgumentParser:
-    made.add_argument("jobs", nargs="*", metavar=what, help="id, name or uid")
+def _with_jobs(made: argparse.ArgumentParser, what: str = "JOB", text: str = "id, name or uid") -> argparse.ArgumentParser:
+    made.add_argument("jobs", nargs="*", metavar=what, help=text)
     made.add_argument("--group", help="all jobs of this group, by id, name or uid")
     return made
 

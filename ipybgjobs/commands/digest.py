@@ -1,4 +1,4 @@
-"""Jobs that ended since the user last looked: one line, printed when the extension is loaded."""
+"""Jobs that finished since the user last looked: one line, printed when the extension is loaded."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ _NAMED = 2
 
 
 def digest() -> str | None:
-    """Return one line on what ended since the last look, which this becomes; None if nothing did."""
+    """Return one line about the jobs that finished since the last look, and record this look; None if none finished."""
     folder = client().folder()
     database, since = client().database(folder), _last_look(folder)
     now = time.time()

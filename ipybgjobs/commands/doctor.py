@@ -1,6 +1,6 @@
-"""`jupyter bgjobs doctor`: what is installed, which files are read, and what is wrong; exit status 1 if anything is.
+"""`jupyter bgjobs doctor`: what is installed, which files are read, and what is wrong; exit status 1 if there is a problem.
 
-It changes nothing, unless it is told to rescue what can be saved.
+It changes nothing, except with ``--rescue``.
 """
 
 import argparse
@@ -33,14 +33,14 @@ from ..system import filesystem, identity, interrupt_shield, lifetime, lock, pla
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
 
-#: Most jobs elsewhere that are named.
+#: Largest number of jobs elsewhere that are named.
 _LISTED = 20
 
-#: Seconds within which even an init that only checks now and then has reaped a process that has ended; and between two checks.
+#: Seconds within which even an init that checks only at intervals has reaped an exited process; and between two checks.
 _REAPED, _LOOK = 8.0, 0.1
 
 #: Longest time for measuring the disk use, in seconds.
-_LONGEST_LOOK = 5.0
+_LONGEST_MEASUREMENT = 5.0
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ def _versions(report: Report) -> None:
 
 
 def _unreaped(report: Report) -> None:
-    """Report if nothing reaps processes whose parent has ended: then each supervisor that ends stays in the process table."""
+    """Report if nothing reaps processes whose parent has exited: then each supervisor that exits stays in the process table."""
     found, limit = tree.unreaped(), time.monotonic() + _REAPED
     while found and time.monotonic() < limit:
         time.sleep(_LOOK)
@@ -223,7 +223,7 @@ def _journal(report: Report, database: Database) -> None:
 
 
 def _disk_use(report: Report, folder: StateFolder) -> None:
-    taken, whole = disk_usage.of_folders_within(folder.jobs, _LONGEST_LOOK)
+    taken, whole = disk_usage.of_folders_within(folder.jobs, _LONGEST_MEASUREMENT)
     store = sum(os.path.getsize(path) for path in (folder.database, f"{folder.database}-wal") if os.path.exists(path))
     report.fact("disk", f"{'' if whole else 'more than '}{sizes.show(taken)} of outputs, {sizes.show(store)} of store")
 
@@ -232,11 +232,13 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     here = place.here()
     held = interrupt_shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
     for each in supervisors.heard(database):
-        state = "running" if held and each.place == here else "ended or elsewhere"
+        state = "running" if held and each.place == here else "exited or elsewhere"
         heard = durations.show(max(0.0, time.time() - each.heard_at))
         report.fact("supervisor", f"{state}: pid {each.pid} on {each.host}, version {each.version}, last heard from {heard} ago")
     for limit in interrupt_shield.run(lambda: supervision.withheld(folder)):
-        report.fact("withheld", f"{limit}: the running supervisor has no more, and jobs submitted by this process get the same")
+        report.fact(
+            "withheld", f"{limit}: the running supervisor can't grant more, so jobs submitted by this process get the same"
+        )
     if held:
         report.problems += supervision.notices(database, folder).lines()
     elif (writer := lock_holder.lasting(folder.database)) is not None:

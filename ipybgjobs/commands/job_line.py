@@ -56,11 +56,11 @@ class JobLine:
     here : bool
         Whether to run it in this process instead.
     wait : bool
-        Whether to follow it until its end.
+        Whether to follow it until it finishes.
     into : str or None
         The variable that gets its result.
     explain : bool
-        Whether to only say what would happen.
+        Whether to only explain what would happen.
     """
 
     target: str
@@ -79,7 +79,7 @@ def one_usage(parser: argparse.ArgumentParser) -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence."""
+    """A parser whose error messages are one sentence."""
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
@@ -91,7 +91,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for option in OPTIONS:
         parser.add_argument(option.flag, help=option.summary, metavar=option.placeholder, **_FORMS[option.form])
     parser.add_argument(
-        "--explain", action="store_true", help="explain by which rule it would run or be refused, and start nothing"
+        "--explain", action="store_true", help="explain why it would run or be refused, without starting anything"
     )
 
 

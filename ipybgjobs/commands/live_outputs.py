@@ -26,10 +26,10 @@ _SHORTEST, _LONGEST = 0.3, 2.0
 #: Checks take at most one in this many parts of the time; but one is made after this many seconds.
 _SHARE, _RAREST = 10, 10.0
 
-#: Failed checks in a row before it gives up.
+#: Number of failed checks in a row after which it gives up.
 _MISSES = 60
 
-#: Most characters of a text that are shown; the log has all of it.
+#: Largest number of characters of a text that are shown; the log has all of it.
 _LONGEST_TEXT = 50_000
 
 _Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -55,7 +55,7 @@ class LiveDisplay:
         self._read: object = None  # the state of the files when they were read
 
     def start(self) -> None:
-        """Show the outputs so far, and continue until the job has ended."""
+        """Show the outputs so far, and continue until the job has finished."""
         if self._publisher is None:
             return
         context = contextvars.copy_context()  # by which the kernel knows the cell
@@ -108,7 +108,7 @@ class LiveDisplay:
 
 
 def _end(job: Job) -> list[_Bundle]:
-    """Return how a job ended that neither succeeded nor raised, since nothing else would show it here."""
+    """Describe the end of a job that neither succeeded nor raised, since nothing else would show it here."""
     raised = job.attempts and job.attempts[-1].outcome is Outcome.ERROR
     if job.state is JobState.SUCCEEDED or raised:
         return []

@@ -1,4 +1,4 @@
-"""The magics ``%bgjob`` and ``%bgjobs``: thin skins over the client and the command line.
+"""The magics ``%bgjob`` and ``%bgjobs``: thin layers over the client and the command line.
 
 A wrong line raises a one-line UsageError, never an internal traceback.
 """
@@ -52,7 +52,7 @@ class JobMagics(Magics):
 
         A value is a Python literal, a bare word, or $name for a variable. Options are those of `ipybgjobs.submit`
         (--queue gpu, --after 12, --unique …); --wait follows the job in this cell; --here runs the call in this kernel instead,
-        to debug it; --explain only says what would happen.
+        to debug it; --explain says what would happen and submits nothing.
         """
         variables = {**self._variables(), **(local_ns or {})}
         if cell is not None:

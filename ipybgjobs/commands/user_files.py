@@ -1,6 +1,6 @@
 """Write the user's configuration files for the command line: an entry of the allowlist, or a commented sample.
 
-It changes no other entry, writes whole files, and never overwrites what a person wrote.
+It changes no other entry, writes whole files, and never overwrites what a user wrote.
 """
 
 import argparse

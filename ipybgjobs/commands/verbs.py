@@ -35,7 +35,7 @@ def _job(key: str) -> Job:
 
 
 def _chosen(arguments: argparse.Namespace) -> JobList:
-    """Return the jobs that a verb is about: those named, or those of a group."""
+    """Return the jobs that a verb applies to: those named, or those of a group."""
     if arguments.group is not None:
         if arguments.jobs:
             raise UsageFault("name jobs or use --group, not both.")
@@ -123,14 +123,14 @@ def result(arguments: argparse.Namespace) -> int:
 
 
 def wait(arguments: argparse.Namespace) -> int:
-    """Wait until jobs have ended."""
+    """Wait until jobs have finished."""
     found = _chosen(arguments).wait(arguments.timeout)
     _say_jobs(arguments, found)
     return 0 if all(job.state is JobState.SUCCEEDED for job in found) else FAILED
 
 
 def cancel(arguments: argparse.Namespace) -> int:
-    """Cancel jobs, and wait until they have ended."""
+    """Cancel jobs, and wait until they have finished."""
     cancelled = _chosen(arguments).cancel(arguments.grace, strict=arguments.group is None)
     _say_jobs(arguments, cancelled)
     for job, reason in cancelled.skipped.items():
@@ -140,7 +140,7 @@ def cancel(arguments: argparse.Namespace) -> int:
 
 
 def adopt(arguments: argparse.Namespace) -> int:
-    """Take over jobs whose machine or container is gone. A process that still runs there is not ended."""
+    """Take over jobs whose machine or container is gone. A process that is still running there is not killed."""
     if arguments.all and (arguments.jobs or arguments.group):
         raise UsageFault("name jobs, or use --group or --all: only one of them.")
     now = time.time()
@@ -164,7 +164,7 @@ def retry(arguments: argparse.Namespace) -> int:
 
 
 def _retried_changed(jobs: JobList, params: dict[str, Any]) -> list[Job]:
-    """Submit each job anew with changed parameters; one that has not ended refuses before any is submitted."""
+    """Submit each job again with changed parameters; if one has not finished, raise before any is submitted."""
     live = [job for job in jobs if not job.state.ended]
     return [job.retry(params) for job in live[:1] or jobs]
 
@@ -176,7 +176,7 @@ def priority(arguments: argparse.Namespace) -> int:
 
 
 def pause(arguments: argparse.Namespace) -> int:
-    """Pause a queue: none of its jobs start until it is resumed."""
+    """Pause a queue: none of its jobs start until it is resumed, and running jobs continue."""
     paused = api.pause(arguments.queue)
     _say(arguments, f"paused: {', '.join(paused)}; running jobs continue", {"paused": paused})
     return 0
@@ -197,13 +197,13 @@ def remove(arguments: argparse.Namespace) -> int:
 
 
 def keep(arguments: argparse.Namespace) -> int:
-    """Exempt jobs from clean and retention; with --no, no longer."""
+    """Exempt jobs from clean and retention; --no ends the exemption."""
     _say_jobs(arguments, _chosen(arguments).keep(not arguments.no, strict=True))
     return 0
 
 
 def clean(arguments: argparse.Namespace) -> int:
-    """Report which finished jobs would be removed, with sizes; with --yes, remove them."""
+    """Report how many finished jobs would be removed, and their size; with --yes, remove them."""
     done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, dry_run=not arguments.yes)
     hint = "" if done.removed or not done.jobs else "; add --yes to remove them"
     _say(arguments, f"{done}{hint}", {"jobs": done.jobs, "bytes": done.bytes, "removed": done.removed})

@@ -1,12 +1,12 @@
-"""Configuration: which files count, what they may set, and what they say together.
+"""Configuration: which files apply, what they may set, and what they say together.
 
-The files are the authority. They are never taken from the current folder: opening somebody's folder must not run their
+The files are the authority. They are never taken from the current folder: opening someone else's folder must not run their
 configuration.
 
 Modules
 -------
 live
-    What a running notebook sets by ``%config``: it narrows, never widens.
+    What a running notebook sets with ``%config``: it narrows, never widens.
 loading
     What the files say together, as settings.
 sample
@@ -14,7 +14,7 @@ sample
 settings
     What the files say, as frozen values.
 sources
-    Which files count, and whether one has changed.
+    Which files apply, and whether one has changed.
 traits
     The traits of a configuration file.
 """

@@ -54,7 +54,7 @@ def load(files: Sequence[ConfigurationFile], user_can_write: Callable[[str], boo
     files : sequence of ConfigurationFile
         Lowest rank first.
     user_can_write : callable
-        Returns whether the user could change a file; a file that counts as an administrator's can't be changed.
+        Returns whether the user could change a file; a file counts as an administrator's if the user can't change it.
 
     Raises
     ------

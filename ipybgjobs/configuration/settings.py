@@ -136,14 +136,14 @@ class Settings:
     idle_seconds: float = 60.0
     kill_grace_seconds: float = 10.0
     exit_grace_seconds: float = 30.0
-    end_children: bool = False  #: whether processes are ended that an attempt left running when it ended by itself
+    end_children: bool = False  #: whether to end the processes that an attempt left running when it finished by itself
     keep_days: float | None = None  #: age at which finished jobs are removed; None: never
     keep_jobs: int | None = None  #: number of most recently finished jobs to keep; None: all
     warn_param_bytes: int = 10_000_000
     max_output_bytes: int | None = (
         100_000_000  #: limit for an attempt's text log, its displays, and a notebook's outputs; None: no limit
     )
-    on_finish: tuple[str, ...] = ()  #: a command, run when a job has ended
+    on_finish: tuple[str, ...] = ()  #: a command, run when a job has finished
     notebook_code: str | None = None  #: the file that allows notebook code; None: none does
     locked_by: str | None = None  #: the administrator's file that is locked
     files: tuple[ConfigurationFileStatus, ...] = ()

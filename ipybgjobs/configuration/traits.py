@@ -136,9 +136,9 @@ class BackgroundJobs(Configurable):
         100_000_000,
         allow_none=True,
         min=65_536,
-        help="""Largest size in bytes on disk of an attempt's text log, and likewise of its displays and of the outputs of its
-        notebook. Anything longer keeps its beginning and end, with a note between them of what was dropped. Results have no
-        limit. None: no limit. Default: 100,000,000.""",
+        help="""Largest size in bytes on disk of an attempt's text log; the same limit applies to its displays, and to the outputs
+        of its notebook. Anything longer keeps its beginning and end, with a note between them of what was dropped. Results
+        have no limit. None: no limit. Default: 100,000,000.""",
     ).tag(config=True)
 
     on_finish = List(
@@ -206,7 +206,7 @@ class RetryPolicy(Configurable):
     ).tag(config=True)
 
     backoff_factor = Float(
-        2.0, min=1.0, help="Factor by which each delay is longer than the one before. Default: 2.0 (60, 120, 240 ...)."
+        2.0, min=1.0, help="Factor by which the delay grows from one attempt to the next. Default: 2.0 (60, 120, 240 ...)."
     ).tag(config=True)
 
     max_delay_seconds = Duration(3600.0, help="Longest delay, in seconds. Default: 3600.").tag(config=True)

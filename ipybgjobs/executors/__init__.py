@@ -1,7 +1,7 @@
-"""How an attempt is launched, and how its end is noticed. New executors go here, each a package beside ``local``.
+"""How attempts are launched, and how their ends are noticed. New executors go here, each a package beside ``local``.
 
-An executor knows attempt folders; it never opens the store. A supervisor knows `executor` and `registry`, and no executor by
-name.
+An executor knows attempt folders; it never opens the store. A supervisor uses `executor` and `registry`, and knows no executor
+by name.
 
 Modules
 -------
@@ -10,7 +10,7 @@ local
 conformance
     What every executor must do, as tests.
 executor
-    What an executor is, as a protocol.
+    The protocol of an executor.
 exit
     How an attempt's process ended.
 launch_request
@@ -18,5 +18,5 @@ launch_request
 news
     What an executor reports.
 registry
-    The executors by name.
+    The executors, by name.
 """

@@ -1,13 +1,13 @@
 """Tests that every executor must pass, with real attempts. They run under any runner that collects ``test_`` methods.
 
-In a test module, subclass `ExecutorConformance` and say how the executor is made::
+In a test module, subclass `ExecutorConformance` and define how the executor is created::
 
     class TestMine(ExecutorConformance):
         def create(self, folder):
             return MyExecutor(folder)
 
-Each test has a state folder of its own below ``tmp_path``, the folder that pytest makes for a test. Attempts run a small module
-that is written there, so they have to see that folder. Nothing here names an executor.
+Each test has its own state folder below ``tmp_path``, the folder that pytest creates for a test. Attempts run a small module
+that is written there, so they need access to that folder. Nothing here names an executor.
 """
 
 import os
@@ -29,13 +29,13 @@ from .exit import Exit
 from .launch_request import LaunchKind, LaunchRequest
 from .news import News, Refusal
 
-#: Seconds that anything may take, between two looks, and that what must not happen is waited for.
+#: Seconds that anything may take; between two checks; and to wait for something that must not happen.
 _DEADLINE, _PAUSE, _QUIET = 60.0, 0.05, 0.5
 
-#: Seconds that an attempt is given to end.
+#: Seconds that an attempt has to end.
 _GRACE = 0.2
 
-#: What attempts run. Each run appends a line to a file.
+#: The module that attempts run. Each run appends a line to a file.
 _MODULE = '''
 import os, subprocess, sys, time
 
@@ -57,7 +57,7 @@ def hold(path):
         time.sleep(0.01)
 
 def breed(path):
-    """Start a process in a session of its own that shows for ever that it lives."""
+    """Start a process in its own session that keeps showing that it is alive."""
     beat = "import sys, time\\nwhile True:\\n    open(sys.argv[1], 'a').write('.'); time.sleep(0.02)"
     subprocess.Popen([sys.executable, "-c", beat, path + ".beat"], start_new_session=True)
     while not os.path.exists(path + ".beat"):
@@ -73,9 +73,9 @@ class Bench:
     Parameters
     ----------
     root : Path
-        A folder that is not there yet.
+        A folder that does not exist yet.
     create : callable
-        Makes an executor for a state folder.
+        Creates an executor for a state folder.
     """
 
     def __init__(self, root: Path, create: Callable[[StateFolder], Executor]) -> None:
@@ -88,7 +88,7 @@ class Bench:
         self._left: list[Executor] = []
         self._attempts = 0
         self.executor = create(self.folder)
-        self.news: list[News] = []  #: all that the executors have reported
+        self.news: list[News] = []  #: everything that the executors have reported
 
     def close(self) -> None:
         """Close all executors."""
@@ -96,13 +96,13 @@ class Bench:
             executor.close()
 
     def restart(self) -> None:
-        """Have another executor, as the next supervisor would."""
+        """Replace the executor, as the next supervisor would."""
         self.executor.leave()
         self._left.append(self.executor)
         self.executor = self._create(self.folder)
 
     def prepare(self, function: str, kind: LaunchKind | None = None, **params: Any) -> LaunchRequest:
-        """Write the folder of an attempt that calls a function of the module; launch nothing."""
+        """Write the folder of an attempt that calls a function of the module, without launching it."""
         self._attempts += 1
         folder = self.folder.attempt(f"jobs/conformance/{self._attempts}")
         os.makedirs(folder, mode=0o700)
@@ -141,43 +141,43 @@ class Bench:
         return f"{folder}/marks"
 
     def runs(self, folder: str) -> int:
-        """How often an attempt's function has run."""
+        """The number of times that an attempt's function has run."""
         return private_file.tail(self.mark(folder)).count("run")
 
     def release(self, folder: str) -> None:
-        """Let an attempt that holds finish."""
+        """Let an attempt that is being held finish."""
         Path(f"{self.mark(folder)}.release").touch()
 
     # -- what the executor reports -----------------------------------------------------------------------------------
 
     def turn(self) -> None:
-        """Wait a moment for news, and take it."""
+        """Wait a moment for news, and collect it."""
         due = self.executor.seconds_until_due()
         ready, _, _ = select.select(self.executor.filenos(), [], [], _PAUSE if due is None else min(_PAUSE, due))
         self.news += self.executor.poll(ready)
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        """Take news until a condition holds."""
+        """Collect news until a condition holds."""
         limit = time.monotonic() + _DEADLINE
         while not condition():
-            assert time.monotonic() < limit, f"{what} did not come in {_DEADLINE:.0f} s; news: {self.news}"
+            assert time.monotonic() < limit, f"{what} did not arrive within {_DEADLINE:.0f} s; news: {self.news}"
             self.turn()
 
     def wait_quietly(self) -> None:
-        """Take news for as long as something that must not happen would take."""
+        """Collect news for as long as something that must not happen would take."""
         limit = time.monotonic() + _QUIET
         self.until(lambda: time.monotonic() > limit, "the end of a pause")
 
     def exits(self, folder: str) -> list[Exit]:
-        """The ends of an attempt that were reported."""
+        """The reported ends of an attempt."""
         return [each for each in self.news if isinstance(each, Exit) and each.folder == folder]
 
     def refusals(self, folder: str) -> list[Refusal]:
-        """The refusals of an attempt that were reported."""
+        """The reported refusals of an attempt."""
         return [each for each in self.news if isinstance(each, Refusal) and each.folder == folder]
 
     def end(self, folder: str) -> Exit:
-        """Wait for the end of an attempt, and return what is known of it once nothing is left to be known or ended."""
+        """Wait for the end of an attempt and its cleanup, and return what is known about it."""
         self.until(lambda: self.exits(folder), "the end of an attempt")
         return self.cleaned(self.exits(folder)[0])
 
@@ -197,19 +197,19 @@ class Bench:
 
 
 class ExecutorConformance:
-    """The tests; to be subclassed."""
+    """The tests; subclass this."""
 
     def create(self, folder: StateFolder) -> Executor:
-        """Make the executor."""
+        """Create the executor."""
         raise NotImplementedError
 
     def break_launches(self, folder: StateFolder) -> None:
-        """Make every launch from now on fail before the attempt has a process, for real."""
-        raise SkipTest(f"nothing is known that would make launches in {folder.path} fail")
+        """Make every launch from now on really fail, before the attempt has a process."""
+        raise SkipTest(f"there is no known way to make launches in {folder.path} fail")
 
     @contextmanager
     def bench(self, root: Path) -> Iterator[Bench]:
-        """Have an executor for the length of a block."""
+        """Provide an executor within a block."""
         bench = Bench(root / "conformance", self.create)
         try:
             yield bench
@@ -217,14 +217,14 @@ class ExecutorConformance:
             bench.close()
 
     def needs(self: Self, able: bool) -> None:  # noqa: FBT001 - a capability
-        """Leave a test out whose capability the executor does not claim."""
+        """Skip a test if the executor does not claim the capability."""
         if not able:
             raise SkipTest("the executor does not claim that it can")
 
     # -- launch and poll ------------------------------------------------------------------------------------------
 
     def test_each_kind_launches_an_attempt_once_and_reports_its_end_once(self, tmp_path: Path) -> None:
-        """An attempt runs once, its outcome is there at its end, and nothing is reported twice."""
+        """An attempt runs once, its outcome exists when its end is reported, and nothing is reported twice."""
         with self.bench(tmp_path) as bench:
             assert bench.executor.capabilities.kinds
             for kind in bench.executor.capabilities.kinds:
@@ -237,7 +237,7 @@ class ExecutorConformance:
                 assert (reports.outcome(folder) or reports.OutcomeReport()).succeeded, kind
 
     def test_several_attempts_at_once_are_told_apart(self, tmp_path: Path) -> None:
-        """Each end is that of its own attempt."""
+        """Each end belongs to its own attempt."""
         with self.bench(tmp_path) as bench:
             requests = [bench.prepare("leave", code=code) for code in range(4)]
             bench.executor.launch(requests)
@@ -275,7 +275,7 @@ class ExecutorConformance:
             assert (bench.runs(folder), bench.exits(folder)) == (0, [])
 
     def test_it_chooses_a_kind_that_it_has(self, tmp_path: Path) -> None:
-        """Also for a job that needs an interpreter started otherwise."""
+        """Even for a job that needs an interpreter with other options."""
         with self.bench(tmp_path) as bench:
             assert bench.executor.choose("another start", ["PYTHONHASHSEED"]).kind in bench.executor.capabilities.kinds
 
@@ -312,7 +312,7 @@ class ExecutorConformance:
             bench.executor.acknowledge([folder])
 
     def test_an_end_that_was_not_acknowledged_is_found_by_the_next(self, tmp_path: Path) -> None:
-        """An end is forgotten only once it is in the store."""
+        """An end is reported until it is acknowledged."""
         with self.bench(tmp_path) as bench:
             self.needs(bench.executor.capabilities.finds_after_restart)
             folder = bench.launch("leave", code=3)
@@ -329,7 +329,7 @@ class ExecutorConformance:
     # -- cancel ---------------------------------------------------------------------------------------------------
 
     def test_a_cancelled_attempt_ends_and_what_it_has_started_ends_with_it(self, tmp_path: Path) -> None:
-        """As far as the executor claims: processes in sessions of their own included."""
+        """As far as the executor claims: including processes in their own sessions."""
         with self.bench(tmp_path) as bench:
             folder = bench.launch("breed")
             beat = f"{bench.mark(folder)}.beat"

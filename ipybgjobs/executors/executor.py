@@ -1,8 +1,8 @@
-"""The protocol of an executor: all that a supervisor knows about where attempts run. It launches nothing itself.
+"""The protocol of an executor: everything that a supervisor knows about where attempts run. It launches nothing itself.
 
 An executor gets attempt folders, launches each at most once, and reports how each ends. It never opens the store and decides
-nothing about a job. The start marker in a folder is created once, either by the attempt or to void it, so a launch that comes
-late runs nothing. No method waits.
+nothing about a job. The start marker in a folder is created once, either by the attempt or to void it, so a late
+launch runs nothing. No method waits.
 
 To add an executor, write a package beside ``local`` with a class that has these methods, name it in `registry`, and run
 `conformance` on it.
@@ -25,15 +25,15 @@ class Capabilities:
     Parameters
     ----------
     kinds : frozenset of LaunchKind
-        The kinds of launch that it has.
+        The kinds of launch that it supports.
     ends_whole_tree : bool
-        A cancelled attempt leaves none of the processes that it has started, those in sessions of their own included.
+        A cancelled attempt leaves none of the processes that it started, not even those in their own sessions.
     knows_exit_status : bool
-        An `Exit` says by which exit code or signal the process ended.
+        An `Exit` has the exit code or the signal with which the process ended.
     measures_usage : bool
-        An `Exit` says how much memory and processor time the attempt used.
+        An `Exit` has the memory and processor time that the attempt used.
     finds_after_restart : bool
-        What it launched keeps running without it, and another executor of the same state folder finds it.
+        Its attempts keep running without it, and another executor of the same state folder finds them.
     """
 
     kinds: frozenset[LaunchKind]
@@ -44,7 +44,7 @@ class Capabilities:
 
 
 class AttemptStatus(Enum):
-    """What has become of an attempt that another process launched."""
+    """The status of an attempt that another process has launched."""
 
     VOID = "void"  #: it has not begun, and never will in its folder
     WATCHED = "watched"  #: it runs, and its end will be reported
@@ -73,7 +73,7 @@ class Cancellation(Protocol):
 
 
 class Cleanup(Protocol):
-    """An attempt whose process is gone, until its end is fully known and the processes that must not stay have ended."""
+    """An attempt whose process is gone, until its end is fully known and no process that must not stay is left."""
 
     @property
     def survivors(self) -> Sequence[int]:
@@ -88,7 +88,7 @@ class Cleanup(Protocol):
 
 
 class Executor(Protocol):
-    """Launches attempts and reports what becomes of them."""
+    """Launches attempts and reports how they end."""
 
     # -- attempts -------------------------------------------------------------------------------------------------
 
@@ -111,16 +111,16 @@ class Executor(Protocol):
         """Start attempts; `poll` reports whether that worked."""
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
-        """Determine what has become of an attempt that is unwatched or that another process launched, and watch it if it runs.
+        """Determine the status of an attempt that is unwatched or that another process launched, and watch it if it runs.
 
-        An attempt that has not begun is voided: no launch of it will run any more.
+        An attempt that has not begun is voided: no launch of it can run after that.
 
         Parameters
         ----------
         folder : str
             The attempt folder.
         declared_gone : bool
-            Whether a person has confirmed that its process is gone, where that can't be observed.
+            Whether a user has confirmed that its process is gone, if that can't be observed.
         """
 
     def poll(self, ready: Iterable[int]) -> list[News]:
@@ -153,7 +153,7 @@ class Executor(Protocol):
         end : Exit
             What is known about its end.
         grace : float or None
-            Seconds that processes left by an attempt that ended by itself have to terminate; None: they stay.
+            Seconds to terminate for processes left by an attempt that ended by itself; None: they stay.
         """
 
     def acknowledge(self, folders: Sequence[str]) -> None:
@@ -172,14 +172,14 @@ class Executor(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Return what is wrong with it, as a text for users; None if nothing is."""
+        """Describe what is wrong with it, for users; None if nothing is wrong."""
 
     @property
     def can_launch_nothing(self) -> bool:
-        """Return whether it can never launch anything any more, so that another supervisor has to."""
+        """Return whether it can no longer launch anything, so that another supervisor must take over."""
 
     def leave(self) -> None:
-        """Leave what runs: it keeps running, and its end is recorded for the next executor. Only `close` may follow."""
+        """Leave attempts running; their ends are recorded for the next executor. Only `close` may follow."""
 
     def close(self) -> None:
-        """End the executor; only when nothing runs."""
+        """Close the executor; only when nothing is running."""

@@ -1,4 +1,4 @@
-"""How an attempt's process ended, as far as anybody saw it; it judges nothing."""
+"""How an attempt's process ended, as far as it was observed; what that means is decided elsewhere."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ class Exit:
     folder : str
         The attempt folder.
     exit_code : int or None
-        Its exit code; None where a signal ended it.
+        Its exit code; None if a signal ended it.
     signal : int or None
         The number of the signal that ended it.
     peak_memory : int or None
@@ -24,7 +24,7 @@ class Exit:
     cpu_seconds : float or None
         Seconds of processor time.
     left : tuple of ProcessIdentity
-        Processes that became orphans with its end.
+        Processes that its end made orphans.
     begun : bool
         Whether it is known to have begun, whatever its start marker says.
     """
@@ -44,7 +44,7 @@ class Exit:
 
 
 def recorded(folder: str) -> Exit:
-    """Return the end of an attempt as an orphaned fork server recorded it; unknown if it wrote nothing."""
+    """Return the end of an attempt as recorded by an orphaned fork server; unknown if it wrote nothing."""
     left = reports.exit_report(folder) or reports.ExitReport()
     code, signal = exit_status.decode(left.status)
     orphans = tuple(ProcessIdentity(*each) for each in left.orphans)

@@ -1,4 +1,4 @@
-"""An attempt to be launched, and the kinds of launch. How a kind works is its executor's business."""
+"""An attempt to be launched, and the kinds of launch. How each kind works is up to the executor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from enum import StrEnum
 
 
 class LaunchKind(StrEnum):
-    """How an attempt gets its process; the value is what the store and users are shown."""
+    """How an attempt gets its process; the value is stored, and shown to users."""
 
-    FORK = "fork"  #: of a process that has loaded what every attempt needs
-    FRESH = "fresh process"  #: of the interpreter that submitted the job
+    FORK = "fork"  #: a fork of a process that has loaded what every attempt needs
+    FRESH = "fresh process"  #: a new process of the interpreter that submitted the job
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchChoice:
-    """The kind of launch that an attempt gets, and why it is not the quickest one; None where it is."""
+    """The kind of launch that an attempt gets, and why it is not the fastest one; None if it is."""
 
     kind: LaunchKind
     reason: str | None = None

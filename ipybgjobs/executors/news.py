@@ -1,4 +1,4 @@
-"""What an executor reports about the attempts that it got, as frozen values."""
+"""What an executor reports about its attempts, as frozen values."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .exit import Exit
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An attempt that could not be launched and has not run, with the reason."""
+    """An attempt that could not be launched and did not run, with the reason."""
 
     folder: str
     reason: str
@@ -15,14 +15,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """An attempt that has got a process, which shows that launches work."""
+    """An attempt that now has a process, which shows that launches work."""
 
     folder: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unwatched:
-    """An attempt whose end will not be reported, because what launched it is gone or silent: it has to be found."""
+    """An attempt whose end will not be reported, because the process that launched it is gone or silent: call `find`."""
 
     folder: str
 

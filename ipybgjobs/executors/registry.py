@@ -1,4 +1,4 @@
-"""The executors by name; each is loaded when it is first asked for. It never launches anything."""
+"""The executors, by name; each is loaded on first use. It never launches anything."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ from .executor import Executor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: The one that runs an attempt unless something else is said.
+#: The executor that runs attempts by default.
 DEFAULT = "local"
 
-#: Where each is, written as an entry point is: nothing imports an executor by name.
+#: Where each executor is, in the form of an entry point, so that no import names one.
 _PLACES = {"local": "ipybgjobs.executors.local.executor:LocalExecutor"}
 
 

@@ -1,4 +1,4 @@
-"""The values that everything else is about, and pure functions on text; all frozen.
+"""The values that the other rooms share, all frozen, and pure functions on text.
 
 It never opens a file, starts a process, reads a clock or draws a random number. It imports only `errors`.
 
@@ -15,7 +15,7 @@ former_names
 globs
     Patterns of absolute paths.
 json_text
-    JSON that anybody may have written, parsed whole or refused.
+    Untrusted JSON, parsed whole or refused.
 moments
     Times of the calendar, typed and shown.
 path_with_content
@@ -29,9 +29,9 @@ retry
 serialization
     Which values are plain JSON, and which need a pickle.
 sizes
-    Bytes as people write them.
+    Sizes in bytes, as text for users.
 source
-    The file that a target comes from, as it was at one look.
+    The file that a target comes from, as it was at one moment.
 terminal_text
     Text as a terminal would leave it.
 """

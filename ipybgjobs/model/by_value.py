@@ -1,4 +1,4 @@
-"""Send by value, with cloudpickle; loading leaves classes alone that this process already has.
+"""Send classes and functions by value, with cloudpickle; loading does not redefine classes that this process already has.
 
 cloudpickle would give such a class the pickled methods, with copies of the globals that they use: the notebook's own class
 would no longer see the notebook's variables once one of its instances had come back. Functions carry their source.

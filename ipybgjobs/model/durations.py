@@ -42,7 +42,7 @@ def seconds(value: float | str, what: str = "duration") -> float:
 
 
 def limit(value: float | str, what: str) -> float:
-    """Turn a time limit into seconds: as `seconds`, but longer than zero.
+    """Turn a time limit into seconds: like `seconds`, but longer than zero.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def _amount(text: str) -> float:
 
 
 def show(value: float) -> str:
-    """Show seconds as a person would write them: ``12 ms``, ``0.3 s``, ``12 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
+    """Show seconds in the usual units: ``12 ms``, ``0.3 s``, ``12 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
     if 0.0005 <= value < 0.0995:  # noqa: PLR2004 - then milliseconds are worth reading
         return f"{value * 1000:.0f} ms"
     if value < 10:  # noqa: PLR2004 - below ten seconds a decimal is worth reading

@@ -1,4 +1,4 @@
-"""Names of ours that stand in pickles of older versions, and where they are found now.
+"""Names of this package in pickles of older versions, and where they are found now.
 
 A state folder keeps parameters, results and exceptions as long as it keeps their jobs, so whatever a pickle may name gets a row
 here when it moves. It serves state folders only: `pickle.load` knows nothing of it. Workers load it, so it imports only `pickle`.

@@ -43,7 +43,7 @@ def _is_possible(path: str) -> bool:
 
 
 def of(given: str) -> str | None:
-    """Return the pattern of absolute paths for what a person typed: a file's path, or a pattern below the working directory.
+    """Return the pattern of absolute paths for what a user typed: a file's path, or a pattern below the working directory.
 
     Parameters
     ----------

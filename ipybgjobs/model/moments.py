@@ -89,7 +89,7 @@ def show(seconds: float) -> str:
 def show_near(seconds: float, now: float) -> str:
     """Return a time in short form: ``18:04``, ``yesterday 18:04``, ``2026-11-20 18:04``."""
     moment = dt.datetime.fromtimestamp(seconds)  # noqa: DTZ006 - local is meant
-    days = (dt.datetime.fromtimestamp(now).date() - moment.date()).days  # noqa: DTZ006 - likewise
+    days = (dt.datetime.fromtimestamp(now).date() - moment.date()).days  # noqa: DTZ006 - local is meant
     clock = moment.strftime("%H:%M")
     if days in (0, 1):
         return f"yesterday {clock}" if days else clock

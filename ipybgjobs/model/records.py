@@ -1,6 +1,6 @@
 """The values that the store holds: jobs, attempts and their states.
 
-Frozen, without I/O: the content of a row, and its wording for a person.
+Frozen, without I/O: the content of a row, and its wording for users.
 """
 
 import time
@@ -27,7 +27,7 @@ class JobState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether the job stays as it is unless a person acts."""
+        """Whether the job has finished: its state changes only if a user retries it."""
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 

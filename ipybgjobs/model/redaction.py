@@ -232,7 +232,7 @@ def _of_kind(kind: Any, items: list[Any]) -> Any:
 
 
 class _Shown:
-    """Stands for an object whose repr would show secrets."""
+    """Replaces an object whose repr would show secrets."""
 
     def __init__(self, value: Any, secrets: list[str]) -> None:
         kind = f"<{type(value).__name__}>"

@@ -1,12 +1,12 @@
 """Notebooks and cells as jobs: `ipybgjobs.Notebook` and `ipybgjobs.Cell`, and what they need.
 
-It knows neither store nor client, and nothing but the package's face imports it. A worker loads it only for a job that is a
-notebook or a cell.
+It uses neither the store nor the client, and only the package's public interface imports it. A worker loads it only for a job
+that is a notebook or a cell.
 
 Modules
 -------
 arrivals
-    Whether all that a kernel has sent has come.
+    Whether all messages that a kernel has sent have arrived.
 cell
     `Cell`: a cell as a job.
 destination
@@ -14,11 +14,11 @@ destination
 document
     A notebook as a document.
 execution
-    Runs the cells in a kernel of its own, by nbclient.
+    Running the cells in their own kernel, with nbclient.
 forwarding
-    What the cells show, sent on to the job's log and outputs.
+    Forwarding what the cells show to the job's log and outputs.
 growing_stream
-    A stream output that grows without copying.
+    A stream output to which text is added without copying.
 injection
     Parameters in a notebook, by papermill's convention.
 job
@@ -28,15 +28,15 @@ kernel_pacing
 kernels
     Which kernel a notebook is for.
 listening
-    Nbclient's client, as a page would be.
+    An nbclient client that behaves like a page.
 output_file
     The output notebook while it runs.
 output_limits
-    What cells show, within a limit.
+    Keeping the outputs of cells within a limit.
 pacing
     The worker's side of pacing.
 resuming
-    What of an earlier output still holds.
+    The cells of an earlier output that are still valid.
 serialization
     A notebook as the text of its file.
 signature

@@ -30,7 +30,7 @@ class Cell:
         variables : mapping, optional
             Variables that exist when it begins.
         names : sequence of str
-            Variables to return when it has ended.
+            Variables to return when it has finished.
 
         Returns
         -------

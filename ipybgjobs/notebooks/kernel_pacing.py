@@ -1,7 +1,7 @@
 """Configure a notebook's kernel before its first cell: it must drop no message, and not run ahead of the receiving worker.
 
-This source is sent to the kernel, whose environment may lack this package and have another Python: it imports nothing of
-ours, and binds no names in the notebook.
+This source is sent to the kernel, whose environment may lack this package and have another Python: it imports nothing
+of this package, and binds no names in the notebook.
 """
 
 import collections

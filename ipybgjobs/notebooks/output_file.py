@@ -89,7 +89,7 @@ class OutputNotebook:
         sources = {index: self._notebook.cells[index].source for index in self._shown}
         try:
             self._put(self._shown)
-            if self._is_another_s():
+            if self._was_replaced():
                 self.path = self._evade()
             private_file.write_whole(
                 self.path, serialization.pieces(self._notebook), mode=0o666
@@ -98,7 +98,7 @@ class OutputNotebook:
         finally:
             self._put(sources)
 
-    def _is_another_s(self) -> bool:
+    def _was_replaced(self) -> bool:
         """Return whether another job or a user has put a file there since this one was written."""
         there = self._file_status()
         if not self._left or not there or there == self._left:

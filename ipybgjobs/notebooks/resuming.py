@@ -41,7 +41,7 @@ def _cells_of(path: str) -> list[CodeCell]:
         with open(path, "rb") as file:
             return document.code_cells(document.parse(file.read()))
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return []  # not left by a run of ours
+        return []  # not written by an earlier attempt
 
 
 def mark(cell: Any, state: str | None) -> None:

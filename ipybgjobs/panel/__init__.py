@@ -1,17 +1,17 @@
 """The live panel: what it shows, what its buttons do, and how it learns of changes.
 
-It never changes a job but through the client, and sends no markup that comes from a job.
+It changes jobs only through the client, and never sends markup that comes from a job.
 
 Modules
 -------
 dashboard
-    The panel as a page of its own, in Jupyter Server.
+    The panel as a separate page, in Jupyter Server.
 web
     What a browser shows: scripts and styles.
 answers
-    What takes time, done in a few threads.
+    Slow requests, carried out in a few threads.
 board
-    The newest jobs as rows, and what changed of them.
+    The newest jobs as rows, and their changes.
 commands
     What a button does.
 details
@@ -19,7 +19,7 @@ details
 display
     Showing the panel or a card in a cell.
 feed
-    The one thread that looks at a store for all its panels.
+    The one thread that watches a store for all its panels.
 opened
     The jobs whose details are open.
 overview

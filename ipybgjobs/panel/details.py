@@ -82,25 +82,25 @@ class Tail:
 
     def more(self) -> dict[str, Any] | None:
         """Return the news: text, whether it starts over, a mark that changes with the outputs; None if there is nothing new."""
-        text, anew = self._text()
+        text, from_start = self._text()
         marks = (_mark(f"{self.folder}/{name}") for name in (attempt.OUTPUTS, attempt.OUTPUT, attempt.OUTCOME))
         outputs = f"{os.path.basename(self.folder)}:{':'.join(marks)}"
-        if not text and not anew and outputs == self._outputs:
+        if not text and not from_start and outputs == self._outputs:
             return None
         self._outputs = outputs
-        return {"text": text, "anew": anew, "outputs": outputs}
+        return {"text": text, "from_start": from_start, "outputs": outputs}
 
     def _text(self) -> tuple[str, bool]:
         log = TextLog(self.folder)
-        size, anew = log.size, False
+        size, from_start = log.size, False
         if self._position is None or size - self._position > _LEAP or size < self._position:
-            self._position, anew = max(0, size - _TAIL), True
+            self._position, from_start = max(0, size - _TAIL), True
             self._decoder.reset()
         content, position = log.piece(self._position, _LEAP)
-        if anew and self._position > 0:
+        if from_start and self._position > 0:
             content = content.partition(b"\n")[2] or content  # start at the beginning of a line
         self._position = position
-        return self._decoder.decode(content), anew
+        return self._decoder.decode(content), from_start
 
 
 def _mark(path: str) -> str:

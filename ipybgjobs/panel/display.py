@@ -1,4 +1,4 @@
-"""Show the panel or a card in a cell, any number of times: with one widget for each, so that nothing is held twice."""
+"""Show the panel or a card in a cell, any number of times: with one widget for each, so that no state is kept twice."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -43,11 +43,11 @@ class OpenJobs:
         self._sends = threading.Lock()  # only one thread at a time follows a log
         self._opened: dict[int, _Opened] = {}
 
-    def keep(self, wanted: Iterable[int], anew: int | None = None) -> None:
-        """Follow exactly these jobs; `anew`: one whose log is sent from the beginning of the shown part."""
+    def keep(self, wanted: Iterable[int], again: int | None = None) -> None:
+        """Follow exactly these jobs; the log of job `again` is sent again from the beginning of the shown part."""
         with self._lock:
             ids = set(wanted)
-            self._opened = {key: one for key, one in self._opened.items() if key in ids and key != anew}
+            self._opened = {key: one for key, one in self._opened.items() if key in ids and key != again}
             for key in ids - self._opened.keys():
                 with contextlib.suppress(BackgroundJobError):  # it is gone
                     self._opened[key] = _Opened(self._find(key))

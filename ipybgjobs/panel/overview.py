@@ -37,7 +37,7 @@ def text(limit: int, submit: str) -> str:
 
 
 def _held(database: Database, folder: StateFolder) -> list[str]:
-    """Return what keeps this place's jobs from continuing, if there are any, and make sure that a supervisor runs."""
+    """Return what keeps this place's jobs from continuing, if it has any, and make sure that a supervisor runs."""
     client().ensure_supervisor(folder)
     return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
 

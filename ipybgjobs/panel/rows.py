@@ -1,4 +1,4 @@
-"""Turn a job into a row of the panel: a short list, since thousands are sent; with secrets blanked, and never markup."""
+"""Turn a job into a row of the panel: a short list, since thousands are sent; with secrets blanked, and without markup."""
 
 from typing import Any
 

@@ -51,7 +51,7 @@ class Session:
     busy : callable
         Returns whether this process can't receive messages at the moment: then silence means nothing.
     on_changes : callable
-        Called in the feed's thread at each of its turns, with the changes that concern this panel; None if there are none.
+        Called in the feed's thread at each check, with the changes that concern this panel; None if there are none.
     """
 
     def __init__(
@@ -127,18 +127,18 @@ class Session:
             self._heard_at = now = time.time()
         self._send({"kind": "here", "view": name, "now": now, "heard": heard})  # a new view learns when others were last heard
         if visible:
-            anew = opened if before is None or before.opened != opened else None
-            self._answer(lambda: self._catch_up(name, message, anew, appears=before is None))
+            again = opened if before is None or before.opened != opened else None
+            self._answer(lambda: self._catch_up(name, message, again, appears=before is None))
 
     def _leave(self, message: dict[str, Any]) -> None:
         with self._lock:
             self._views.pop(str(message.get("view")), None)
             self._transfers.pop(str(message.get("view")), None)
 
-    def _catch_up(self, view: str, message: dict[str, Any], anew: int | None, *, appears: bool) -> None:
+    def _catch_up(self, view: str, message: dict[str, Any], again: int | None, *, appears: bool) -> None:
         """Send what a view has missed: the changes, or everything if it is incomplete or was away for too long."""
         self._feed().add(self)
-        self._opened.keep(self._wanted(), anew)
+        self._opened.keep(self._wanted(), again)
         since = message.get("seq") if message.get("whole") else None
         if not isinstance(since, int) or since < 0 or not self._send_changes(view, since, appears=appears):
             self._send_all(view)

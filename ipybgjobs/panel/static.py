@@ -44,7 +44,7 @@ class StaticView:
         publish_display_data({**made, "text/html": markup}, transient={"display_id": self.id}, update=update)
 
     def take(self, delta: dict[str, Any] | None) -> None:
-        """Refresh it soon after a job has ended, otherwise at intervals while jobs change; called at each turn of the feed."""
+        """Refresh it soon after a job has finished, otherwise at intervals while jobs change; called at each turn of the feed."""
         if self._published_at is None:
             return
         if delta is not None:

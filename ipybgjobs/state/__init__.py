@@ -13,7 +13,7 @@ damage
 disk_usage
     How much space folders take.
 display_records
-    The records of ``outputs.jsonl``, and which of them still count.
+    The records of ``outputs.jsonl``, and which of them still matter.
 folder
     Names everything in the state folder, and makes it the user's alone.
 occupancy
@@ -21,11 +21,11 @@ occupancy
 outputs
     What a job printed and displayed, as a notebook's outputs.
 ownership
-    Whose the state folder is, checked before anything in it is believed.
+    Who owns the state folder, checked before anything in it is trusted.
 progress
-    How far a job is.
+    The progress of a job.
 removal_notes
-    Notes of job folders that are being removed, so that a crash leaves no doubt.
+    Notes about job folders that are being removed, so that a crash leaves no doubt.
 replay
     Showing outputs in a notebook or a terminal.
 reports

@@ -44,7 +44,7 @@ class RecordHead(NamedTuple):
     wait: bool = False
     display_id: str | None = None
     displays: int = 0  #: number of displays that a note says were dropped
-    bytes: int = 0  #: likewise
+    bytes: int = 0  #: number of bytes that it says were dropped
 
 
 class KeptRecord(NamedTuple):
@@ -106,7 +106,7 @@ def kept(heads: list[RecordHead], limit: int | None) -> list[KeptRecord]:
     limit : int or None
         Bytes.
     """
-    found = _with_last_looks(heads, _uncleared(heads))
+    found = _with_last_updates(heads, _uncleared(heads))
     return found if limit is None else _within(heads, found, limit)
 
 
@@ -130,7 +130,7 @@ def _uncleared(heads: list[RecordHead]) -> list[int]:
     return shown + cell
 
 
-def _with_last_looks(heads: list[RecordHead], shown: list[int]) -> list[KeptRecord]:
+def _with_last_updates(heads: list[RecordHead], shown: list[int]) -> list[KeptRecord]:
     """Return each display as last updated; of those with the same id, the last holds the content, and no update is left."""
     looks = {each.display_id: index for index, each in enumerate(heads) if each.display_id}
     last = {heads[index].display_id: index for index in shown if heads[index].kind == "display"}

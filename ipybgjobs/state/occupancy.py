@@ -3,7 +3,7 @@
 A place whose locks can all be taken is gone.
 
 A state folder belongs to the processes that can hold its locks. A free lock proves that a place is gone only if a lock would
-reach every process there; otherwise only the end of its boot proves it, or nothing does, and a person has to say so.
+reach every process there; otherwise only the end of its boot proves it, or nothing does, and a user has to confirm it.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from .folder import StateFolder
 from .reports import StartMarker
 
 #: Longest time that another process may hold this place's lock exclusively, in seconds, to check whether the place is occupied.
-_LONGEST_LOOK = 60.0
+_LONGEST_CHECK = 60.0
 
 #: Temporary errors, which say nothing about what is checked.
 PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
@@ -60,7 +60,7 @@ def enter(folder: StateFolder) -> Occupancy:
         If the folder can't be written to.
     """
     try:
-        held = FileLock.share(folder.occupancy_lock(place.here()), _LONGEST_LOOK)
+        held = FileLock.share(folder.occupancy_lock(place.here()), _LONGEST_CHECK)
     except OSError as error:
         if error.errno in lock.NO_LOCKS:
             raise _without_locks(folder) from error
@@ -68,7 +68,7 @@ def enter(folder: StateFolder) -> Occupancy:
     if held is None:
         raise StoreError(
             f"The store in {folder.path} can't be opened: another process has been checking for more than "
-            f"{_LONGEST_LOOK:.0f} s whether it is in use. That process may be stopped: continue or kill it, then try again."
+            f"{_LONGEST_CHECK:.0f} s whether it is in use. That process may be stopped: continue or kill it, then try again."
         )
     if not held.has_record_locks():
         held.close()

@@ -104,7 +104,7 @@ def check(folder: str, *, made: bool = False) -> None:
             f"its volume does not store modes (this one stays {_mode(found)}), so others can read and change what is in it",
         )
     if not stat.S_ISDIR(found.st_mode) or not found.st_mode & stat.S_IRUSR:
-        return  # whoever creates what is missing reports it, or grants itself the permission and checks again
+        return  # the caller that creates what is missing reports it, or grants itself the permission and checks again
     with os.scandir(folder) as entries:
         for entry in entries:
             if found.st_mode & _WRITABLE_BY_OTHERS:

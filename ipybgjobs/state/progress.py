@@ -1,4 +1,4 @@
-"""The progress that a job reports: read from an attempt folder, and worded for a person."""
+"""The progress that a job reports: read from an attempt folder, and worded for users."""
 
 import math
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ def value(folder: str | None, job_id: int) -> Any:
     Parameters
     ----------
     folder : str or None
-        The attempt folder; None where no attempt is recorded.
+        The attempt folder; None if no attempt is recorded.
     job_id : int
         For messages.
 
@@ -70,7 +70,7 @@ def exception(folder: str | None, outcome: str | None, message: str, traceback: 
     Parameters
     ----------
     folder : str or None
-        The attempt folder; None where nothing was launched.
+        The attempt folder; None if nothing was launched.
     outcome : str or None
         How it ended.
     message : str

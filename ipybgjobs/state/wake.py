@@ -80,7 +80,7 @@ def start_successor(folder: StateFolder, dead: int) -> None:
     OSError
         If it can't be started.
     StoreError
-        As `start`.
+        See `start`.
     """
     ownership.check(folder.path)
     next_lock = FileLock.acquire(folder.next_lock(place.here()), wait=False)

@@ -7,7 +7,7 @@ value that `queries` or `scheduled_job` reads.
 Modules
 -------
 changes
-    What changed since the last look.
+    What changed since the last check.
 columns
     Columns of a row, checked.
 connection
@@ -17,9 +17,9 @@ controls
 database
     Opening, migrating, transactions.
 duplicates
-    Jobs that serve as well as a new one.
+    Existing jobs to use instead of a new one.
 insertion
-    One mapping of column to value makes an INSERT.
+    INSERT statements from a mapping of columns to values.
 journal
     Which journal fits the file system.
 listing
@@ -27,25 +27,25 @@ listing
 lock_holder
     Who holds the write lock.
 notices
-    What keeps jobs from starting, as a column says it.
+    The reasons that keep jobs from starting, as text of a column.
 places
     The places that jobs belong to.
 queries
-    Reading one job, its attempts, and what concerns it.
+    Reading one job, its attempts, and everything related to it.
 removals
-    Jobs that go, with their attempts.
+    Removing jobs with their attempts.
 requests
-    What users ask the supervisor of a job's place for.
+    Users' requests to the supervisor of a job's place.
 restoring
     Writing what was saved of a damaged store into a sound one.
 row_cache
-    Rows parsed before a transaction, so that it does only its statements.
+    Rows parsed before a transaction, so that it runs only its statements.
 salvage
     Reading what can be read of a damaged store.
 schedule
-    What may start, and what waits for what.
+    Which jobs may start, and what the others wait for.
 scheduled_job
-    A job as the supervisor works with it.
+    A job as the supervisor handles it.
 selection
     Several chosen jobs, read by one statement.
 sqlite_errors
@@ -53,11 +53,11 @@ sqlite_errors
 submissions
     New jobs and groups.
 supervisors
-    Who supervises which place, or did.
+    Which supervisor each place has or had.
 takeover
     Taking over the jobs of places that are gone.
 transitions
     Every change of a job's state.
 write_queue
-    Whose turn it is to write.
+    The order in which processes write.
 """

@@ -55,7 +55,7 @@ def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner,
 
 
 def set_priority(database: Database, job_ids: Iterable[int], priority: int) -> list[int]:
-    """Give the queued ones of these jobs another priority, and return their ids."""
+    """Change the priority of the queued ones of these jobs, and return their ids."""
     sql = f"UPDATE jobs SET priority = :value WHERE {_CHOSEN} AND state = 'queued' RETURNING id"
     return _changed(database, sql, priority, job_ids)
 

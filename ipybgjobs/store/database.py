@@ -268,7 +268,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run one transaction that writes everything or nothing; it must do nothing but its statements, since all others wait.
+        """Run one transaction that writes everything or nothing; it must run only its statements, since all other processes wait.
 
         Raises
         ------

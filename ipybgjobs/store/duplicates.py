@@ -1,6 +1,6 @@
-"""Jobs that serve as well as a new one: the live one that holds its unique key, and one that has succeeded with the same source.
+"""Existing jobs to use instead of a new one: the live job that holds its unique key, or one that succeeded with the same source.
 
-Each look is made twice: by a client beforehand, and in the transaction of a submit, which decides.
+Each is looked up twice: by a client beforehand, and in the transaction of a submit, which decides.
 """
 
 import json
@@ -55,13 +55,13 @@ def _holder(row: sqlite3.Row) -> KeyHolder:
 
 
 def replaced(connection: sqlite3.Connection, key: str | None) -> list[int]:
-    """Read the jobs that gave a unique key away, and have not ended."""
+    """Read the unfinished jobs that gave up a unique key to another job."""
     sql = "SELECT id FROM jobs WHERE unique_key = ? AND replaced AND state IN ('queued', 'running')"
     return [row["id"] for row in connection.execute(sql, (key,)).fetchall()]
 
 
 def reusable(connection: sqlite3.Connection, fingerprint: str | None, since: float | None) -> JobRecord | None:
-    """Read the newest job that has succeeded with the same fingerprint and whose result is kept; none if one is None."""
+    """Read the newest job that succeeded with the same fingerprint and whose result was saved; None if an argument is None."""
     if fingerprint is None or since is None:
         return None
     sql = f"""{queries.JOBS} WHERE fingerprint = ? AND jobs.state = 'succeeded' AND jobs.ended_at >= ? AND jobs.error IS NULL
@@ -69,5 +69,5 @@ def reusable(connection: sqlite3.Connection, fingerprint: str | None, since: flo
     row = connection.execute(sql, (fingerprint, since)).fetchone()
     try:
         return None if row is None else queries.job_record(row)
-    except UnreadableRow:  # then it is run anew
+    except UnreadableRow:  # then the job runs again
         return None

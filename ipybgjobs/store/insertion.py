@@ -1,14 +1,14 @@
-"""Inserting rows: one mapping of column to value is both the names and the values of a statement. It knows no table."""
+"""Insert rows: a mapping of columns to values gives both the names and the values of a statement. It knows no table."""
 
 import functools
 import operator
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 
-#: What SQLite can keep.
+#: The values that SQLite can store.
 SqlValue = str | int | float | bytes | None
 
-#: A row to be written, by column.
+#: A row to insert, by column.
 NewRow = Mapping[str, SqlValue]
 
 
@@ -22,14 +22,14 @@ def insert(connection: sqlite3.Connection, table: str, row: NewRow, *, or_else: 
     table : str
         The table.
     row : mapping
-        The row; what it leaves out has its default.
+        The row; omitted columns get their defaults.
     or_else : str
-        What becomes of it where another row is in its way, as SQLite calls that: ABORT raises, IGNORE, REPLACE.
+        SQLite's resolution of a conflict with an existing row: ABORT, which raises, IGNORE or REPLACE.
 
     Returns
     -------
     int
-        The row's id, where the table has one and the row was inserted.
+        The row's id, if the table has ids and the row was inserted.
     """
     return int(connection.execute(_statement(table, tuple(row), or_else), tuple(row.values())).lastrowid or 0)
 
@@ -46,7 +46,7 @@ def insert_many(
     rows : sequence of mapping
         The rows.
     shared : mapping, optional
-        Columns that have the same value in all of them, whatever a row itself says.
+        Columns that have the same value in all rows; they override those of a row.
     """
     if not rows:
         return
@@ -61,7 +61,7 @@ def insert_many(
 def insert_selected(
     connection: sqlite3.Connection, table: str, columns: Mapping[str, str], source: str, values: Mapping[str, SqlValue]
 ) -> int:
-    """Insert a row for each that a query finds.
+    """Insert one row for each row that a query finds.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ def insert_selected(
     Returns
     -------
     int
-        How many.
+        The number of inserted rows.
     """
     sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} {source}"
     return connection.execute(sql, dict(values)).rowcount
 
 
 def _picker(names: tuple[str, ...]) -> Callable[[NewRow], tuple[SqlValue, ...]]:
-    """Return what takes some columns out of a row."""
+    """Return a function that picks columns from a row."""
     if len(names) > 1:
         return operator.itemgetter(*names)
     return lambda row: tuple(row[name] for name in names)

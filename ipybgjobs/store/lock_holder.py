@@ -47,7 +47,7 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
 
 
 def lasting(database: str) -> str | None:
-    """Describe the process that holds the store's write lock for a whole second, longer than any of our transactions."""
+    """Describe the process that holds the store's write lock for a whole second, longer than any transaction of ipybgjobs."""
     first, limit = pid(database), time.monotonic() + _LASTING
     while first is not None and time.monotonic() < limit:
         time.sleep(_LOOK)

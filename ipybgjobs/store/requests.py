@@ -1,4 +1,4 @@
-"""What users ask the supervisor of a job's place for: to cancel a job, to retry it, to adopt it; as a row, and back."""
+"""Users' requests to the supervisor of a job's place: to cancel a job, retry it or adopt it; converted to rows and back."""
 
 import dataclasses
 import json
@@ -14,14 +14,14 @@ from .insertion import SqlValue
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """To cancel a job."""
+    """A request to cancel a job."""
 
-    grace: float | None = None  #: seconds that each step of its end is given; None: as is configured
+    grace: float | None = None  #: seconds for each step; None: as configured
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRequest:
-    """To retry a job where and how somebody submits now: the rows of a context and of environment variables."""
+    """A request to retry a job in the user's current context, given by the ids of its row and its environment's."""
 
     context: int
     environment: int
@@ -29,12 +29,12 @@ class RetryRequest:
 
 @dataclass(frozen=True, slots=True)
 class AdoptRequest:
-    """To make a job this place's whose own place is gone."""
+    """A request to move a job to this place, because its own place is gone."""
 
-    note: str  #: who says so
+    note: str  #: who confirmed that
 
 
-#: What may be asked for; the fields are what the column ``options`` says.
+#: The kinds of request; their fields are stored in the column ``options``.
 JobRequest = CancelRequest | RetryRequest | AdoptRequest
 
 
@@ -60,7 +60,7 @@ _VERBS = {CancelRequest: "cancel", RetryRequest: "retry", AdoptRequest: "adopt"}
 
 
 def request_columns(asked: JobRequest, now: float) -> dict[str, SqlValue]:
-    """Return what the row of a request says, but for its job and that job's place."""
+    """Return the columns of a request's row, except for the job and its place."""
     return {
         "verb": _VERBS[type(asked)],
         "options": json.dumps(dataclasses.asdict(asked)),
@@ -93,7 +93,7 @@ def _retry(options: dict[str, Any]) -> RetryRequest:
 
 def _adopt(options: dict[str, Any]) -> AdoptRequest:
     if not isinstance(options["note"], str):
-        raise ValueError(options["note"])  # noqa: TRY004 - a row is wrong, no program
+        raise ValueError(options["note"])  # noqa: TRY004 - the row is wrong, not the program
     return AdoptRequest(options["note"])
 
 

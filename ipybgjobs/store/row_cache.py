@@ -66,5 +66,5 @@ class Readings:
 
 
 def at_once(parser: Parser, rows: list[sqlite3.Row]) -> list[Any]:
-    """Parse rows immediately, for callers that keep no one waiting."""
+    """Parse rows immediately, for callers that keep no other process waiting."""
     return [parser(row) for row in rows]

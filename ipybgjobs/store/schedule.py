@@ -195,7 +195,7 @@ class Schedule:
             raise
 
     def environment(self, environment: int) -> Environment | None:
-        """Environment variables; None where there are none."""
+        """Return environment variables; None if there are none."""
         row = self._connection.execute("SELECT body FROM environments WHERE id = ?", (environment,)).fetchone()
         return None if row is None else Environment(str(row[0]))
 

@@ -12,7 +12,7 @@ _CHOSEN = "IN (SELECT value FROM json_each(?))"
 
 
 class FailedDependency(NamedTuple):
-    """A job that did not succeed, and that another needs the success of."""
+    """A job that did not succeed although another job needs its success."""
 
     id: int
     removed: bool
@@ -25,7 +25,7 @@ def jobs(database: Database, uids: Iterable[str]) -> dict[str, JobRecord]:
 
 
 def failed_dependencies(database: Database, job_ids: Sequence[int]) -> dict[int, FailedDependency]:
-    """Return which of these jobs need the success of a job outside them that did not succeed, and of which.
+    """Return which of these jobs need the success of another job that did not succeed, each with that job.
 
     Of several such jobs, one that was removed is returned: it can't be retried.
     """
@@ -37,6 +37,6 @@ def failed_dependencies(database: Database, job_ids: Sequence[int]) -> dict[int,
 
 
 def live_elsewhere(database: Database, group_id: int, here: str) -> list[JobRecord]:
-    """Read the unfinished jobs of a group that belong to another place than this one."""
+    """Read the unfinished jobs of a group that belong to another place."""
     sql = f"{JOBS} WHERE jobs.group_id = ? AND jobs.state IN ('queued', 'running') AND jobs.place != ? ORDER BY jobs.id"
     return [shown(row) for row in database.read(sql, (group_id, here))]

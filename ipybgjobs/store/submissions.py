@@ -143,7 +143,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     Raises
     ------
     DuplicateJob, InvalidRequest, UnknownJob
-        As `submit`.
+        As for `submit`.
     """
     head, rows = group_row(group), [job_row(job) for job in jobs]
     keyed = [(number, job) for number, job in enumerate(jobs) if job.unique_key is not None]
@@ -177,7 +177,7 @@ def _free_key(connection: sqlite3.Connection, job: Submission, number: int, canc
 
 
 def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
-    """Make a job of a group depend also on the jobs that gave it their unique key, which have not ended."""
+    """Make a job of a group depend also on the unfinished jobs that gave up their unique key to it."""
     leaving = _replaced_jobs(connection, job.unique_key)
     if not leaving:
         return
@@ -195,7 +195,7 @@ _DEPENDENCY_OF_EACH = {"on_id": ":on_id", "anyway": ":anyway", "job_id": "id"}
 
 
 def job_row(job: Submission) -> dict[str, SqlValue]:
-    """Return the row of a job, but for what is known only in its transaction: `shared_columns`."""
+    """Return the row of a job, except for what is known only in its transaction: see `shared_columns`."""
     return {
         "uid": job.uid,
         "target": job.call.target,
@@ -259,7 +259,7 @@ def _json(value: Collection[Any]) -> str:
 def shared_columns(
     connection: sqlite3.Connection, submit_context: SubmitContext, group_id: int | None, pending: int
 ) -> dict[str, SqlValue]:
-    """Return the columns that all jobs of one submit have alike; where they come after others, none of them is ready."""
+    """Return the columns that all jobs of one submit share; if they depend on others, none of them is ready."""
     not_ready: dict[str, SqlValue] = {"ready": False} if pending else {}
     return {
         "context": context_id(connection, submit_context),
@@ -271,13 +271,13 @@ def shared_columns(
 
 
 def _pending_dependencies(connection: sqlite3.Connection, after: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
-    """Each job that another comes after, once, and how many of them have yet to end."""
+    """Return each dependency once, and how many of them are still pending."""
     needs = list(_merged(after).items())
     return needs, sum(_is_pending(connection, on, any_outcome=bool(any_outcome)) for on, any_outcome in needs)
 
 
 def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Each job that another comes after, once: that it was replaced counts most, then that it must succeed."""
+    """Return each dependency once: that the job was replaced counts most, then that it must succeed."""
     needs: dict[int, int] = {}
     for on, any_outcome in after:
         known = needs.get(on, any_outcome)
@@ -285,7 +285,7 @@ def _merged(after: Sequence[tuple[int, int]]) -> dict[int, int]:
     return needs
 
 
-#: A job comes after one that it has replaced, whatever becomes of that.
+#: A job depends on a job that it has replaced, whatever the outcome of that.
 _REPLACED = 2
 
 

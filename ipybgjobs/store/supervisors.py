@@ -1,4 +1,4 @@
-"""Who supervises which place, or did: what each supervisor has said of itself, as a frozen value."""
+"""Which supervisor each place has or had: what each supervisor last reported, as a frozen value."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .notices import Notices
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRecord:
-    """A place's supervisor, as it was last heard of; times are seconds since the epoch, UTC."""
+    """A place's supervisor, as last reported; times are seconds since the epoch, UTC."""
 
     place: str
     host: str
@@ -22,13 +22,13 @@ class SupervisorRecord:
 
 
 def heard(database: Database) -> list[SupervisorRecord]:
-    """Read who supervises, the one last heard of first; what no supervisor of ours wrote is left out."""
+    """Read the supervisors, most recently heard from first; rows that no supervisor wrote are left out."""
     rows = database.read("SELECT * FROM supervisors ORDER BY heard_at DESC")
     return [record for row in rows if (record := _record(row)) is not None]
 
 
 def heard_of(database: Database, place: str) -> SupervisorRecord | None:
-    """Read who supervises a place; None where nobody ever has."""
+    """Read which supervisor a place has or had last; None if it never had one."""
     return next((record for record in heard(database) if record.place == place), None)
 
 

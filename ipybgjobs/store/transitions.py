@@ -127,7 +127,7 @@ class Transitions:
         insert(self._connection, "attempts", row, or_else="REPLACE")
 
     def _attempt(self, job_id: int, number: int) -> dict[str, SqlValue]:
-        """What every attempt's row says that begins now."""
+        """Return the columns that the row of every attempt has when it begins."""
         return {"job_id": job_id, "number": number, "started_at": self._now, **self._who()}
 
     def _who(self) -> dict[str, SqlValue]:

@@ -1,18 +1,18 @@
 """The supervisor: one detached process for each state folder and place, on demand; it ends when idle.
 
 It holds no truth in memory, and never runs user code. One `tick` collects what has ended, decides all that is due in one
-transaction, and does what was decided. Starting up after a crash is just the first tick.
+transaction, and does what was decided. Starting up after a crash is an ordinary first tick.
 
 Modules
 -------
 aftermath
     What the end of a job means for others: dependents, hooks, notification.
 attempts
-    The attempts under way.
+    The attempts that the supervisor is handling.
 beginnings
     Whether and when an attempt has begun, by its folder.
 clock_changes
-    What a change of the clock moves.
+    Delays and deadlines that move when the clock is set.
 collection
     The first step of a tick: which attempts have ended.
 configurations
@@ -22,27 +22,27 @@ decisions
 effects
     What a transaction decided, done after its commit.
 heartbeat
-    By when a supervisor is to be heard of again.
+    When a supervisor has to report next.
 job_logs
     Background_jobs.log and background_jobs_errors.log.
 judgement
-    How attempts ended, found out before the transaction that records it.
+    How attempts ended, determined before the transaction that records it.
 launch_backoff
-    How long launches wait after one that failed.
+    How long launches pause after a failed one.
 launches
     Launching what was claimed.
 log_limit
     Keeping logs within their limit.
 loop
-    The tick: look, decide, do.
+    The tick: collect, decide, act.
 main
-    The process: lock, waiting, ending.
+    The process: its lock, waiting, and shutting down.
 notification
     The command of `on_finish`.
 origins
     Finding out where an attempt's code comes from.
 retention
-    Removing what nobody needs any more, in small steps.
+    Removing what is no longer needed, in small steps.
 running
     One attempt that holds a slot.
 starts
@@ -50,7 +50,7 @@ starts
 takeovers
     When to look for places that are gone.
 transaction
-    A transaction that does nothing but its statements.
+    A transaction that runs only its statements.
 unlogged_ends
     Ends that were recorded and not yet written to the log.
 verdict

@@ -1,4 +1,4 @@
-"""The attempts under way, by folder: running, leaving, ended, or to be launched again; never looks at any of them."""
+"""The attempts that the supervisor is handling, by folder: running, exiting, ended, or to be launched again; it inspects none."""
 
 import time
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ class Attempts:
         return bool(self.running or self.ended or self.voided)
 
     def in_hand(self) -> list[ActiveAttempt]:
-        """Return all of them, including those that are to be launched again."""
+        """Return all attempts, including those that are to be launched again."""
         return [*self.running.values(), *self.voided.values()]
 
     def void(self, run: ActiveAttempt) -> None:

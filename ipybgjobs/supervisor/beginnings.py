@@ -1,6 +1,6 @@
-"""What the folder of an attempt says of its beginning: whether it has begun, when, and what its process printed last.
+"""Read from an attempt's folder whether and when it has begun, and what its process printed last.
 
-Who may begin is decided by the start marker, whatever executor launched the attempt. It never changes a row.
+The start marker decides which process may begin, whichever executor launched the attempt. This module changes no row.
 """
 
 import contextlib

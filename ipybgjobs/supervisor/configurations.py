@@ -78,7 +78,7 @@ class ConfigurationCache:
         return [e.child.fileno() for e in self._evaluations.values() if e.child]
 
     def limit(self) -> float | None:
-        """Return when a running evaluation is reported as slow or given up, on the monotonic clock; None if none runs."""
+        """Return when a running evaluation is reported as slow or abandoned, on the monotonic clock; None if none runs."""
         asked = [(e.child, e.is_slow) for e in self._evaluations.values() if e.child]
         return min((q.limit if slow else q.began + LONG_EVALUATION for q, slow in asked), default=None)
 

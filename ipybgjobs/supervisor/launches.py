@@ -1,4 +1,4 @@
-"""Launching what a transaction has claimed, once that is committed: one that can't be launched costs itself, and no other."""
+"""Launch the attempts that a transaction has claimed, after its commit; one that can't be launched affects no other."""
 
 import time
 from collections.abc import Iterable
@@ -26,17 +26,17 @@ class Launcher:
     Parameters
     ----------
     attempts : Attempts
-        What the supervisor has in hand.
+        The attempts that the supervisor is handling.
     starter : Starter
         Writes attempt folders.
     executor : Executor
-        Who launches.
+        Launches the attempts.
     memory_kills : OomKills
-        What the kernel counts.
+        The kernel's count of out-of-memory kills.
     origins : Origins
-        Told whose code is to be looked at.
+        Finds out where an attempt's code comes from.
     logs : LogWriter
-        Where it is said.
+        Writes the log files.
     """
 
     attempts: Attempts
@@ -51,7 +51,7 @@ class Launcher:
         self.executor.launch([request for start in starts if (request := self._request(start)) is not None])
 
     def _request(self, start: Start) -> LaunchRequest | None:
-        """Prepare one attempt; None where it can't be launched."""
+        """Prepare one attempt; None if it can't be launched."""
         job, run = start.job, ActiveAttempt(start.job.id, start.number, start.folder)
         try:
             request = self.starter.launch(start)

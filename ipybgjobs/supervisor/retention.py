@@ -47,7 +47,7 @@ class Tidier:
         self._folder = folder
         self._database = database
         self._clock = clock
-        self._strays: Iterator[None] | None = self._look_for_strays()
+        self._strays: Iterator[None] | None = self._remove_strays()
         self._due = 0.0  # on the monotonic clock
         self._more = True  # whether the last step left something to do
         self._settings: Settings | None = None  # of the last step
@@ -95,7 +95,7 @@ class Tidier:
         removal.finish([*jobs, *groups])
         return len(jobs)
 
-    def _look_for_strays(self) -> Iterator[None]:
+    def _remove_strays(self) -> Iterator[None]:
         """Check all job folders, some at a time, and remove those that are known to be abandoned."""
         limit, born = self._clock() - OLDEST, self._database.created_at()
         self._finish_removals(born or 0.0, limit)
@@ -103,7 +103,7 @@ class Tidier:
             return  # an older version created the store, so its folders can't be told from those of another store
         with contextlib.suppress(FileNotFoundError), os.scandir(self._folder.jobs) as entries:
             for number, entry in enumerate(entries, 1):
-                if _is_stray(entry.path, born, limit) and not self._is_known(entry.name):
+                if _is_abandoned(entry.path, born, limit) and not self._is_known(entry.name):
                     self._folder.remove([entry.name])
                 elif removal_notes.is_cut_short(entry, limit):
                     with contextlib.suppress(OSError):
@@ -124,7 +124,7 @@ class Tidier:
         return bool(queries.known(self._database, [uid]))
 
 
-def _is_stray(path: str, born: float, limit: float) -> bool:
+def _is_abandoned(path: str, born: float, limit: float) -> bool:
     """Return whether a folder belongs to this store, is old, and holds only what a client writes before its commit."""
     try:
         return born < os.stat(path).st_mtime < limit and all(name.startswith(attempt.PARAMETERS) for name in os.listdir(path))

@@ -1,6 +1,6 @@
-"""One attempt that holds a slot: when it must end, and what is known of it; a value that the supervisor updates.
+"""One attempt that holds a slot: when it must end, and what is known about it; a value that the supervisor updates.
 
-It never looks at a folder or a process.
+It never inspects a folder or a process.
 """
 
 import math

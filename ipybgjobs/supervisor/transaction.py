@@ -1,4 +1,4 @@
-"""Run a transaction of the supervisor that does nothing but its statements: the rows it reads are parsed before it begins.
+"""Run a transaction of the supervisor that runs only its statements: the rows it reads are parsed before it begins.
 
 If a row is not parsed yet, the transaction is rolled back, the row parsed, and the transaction repeated; after many repetitions
 rows are parsed within it, so that it ends whatever others write in the meantime. It decides nothing.

@@ -47,7 +47,7 @@ def judge(
     Parameters
     ----------
     end : Exit
-        What is known of the process.
+        What is known about the process.
     ending : Outcome or None
         The reason, if it was being ended. A success wins over it if the method had returned before the end was requested.
     find_secrets : callable

@@ -1,30 +1,30 @@
-"""The operating system: processes, locks, signals, files. The only room with calls that belong to a platform.
+"""The operating system: processes, locks, signals, files. The only room with platform-specific calls.
 
-It never knows a job, a store or a state folder. Linux is what was written and run; each module says what another platform has
-to provide. A worker loads part of it, so it imports next to nothing.
+It knows nothing about jobs, stores or state folders. It is written and tested for Linux; each module says what another platform
+has to provide. A worker loads part of it, so it imports next to nothing.
 
 Modules
 -------
 child
     A short-lived child process that answers a question in JSON.
 children
-    The children of a process that forks, and what each has left.
+    The children of a process that forks, and what each leaves behind.
 exit_status
-    What the exit status of a process says.
+    Decoding the exit status of a process.
 filesystem
     What kind of file system a folder is on, and whether locks work across machines there.
 identity
     Who a process is: PID and start time, within one boot and one PID namespace.
 interrupt_shield
-    Work that no interrupt can break.
+    Work that an interrupt can't break.
 launch
-    Starting processes that outlive their starter.
+    Starting processes that outlive the one that started them.
 lifetime
     What may end every process here at once: a container, a batch job, a session.
 limits
     Resource limits, niceness and processors, read and applied.
 lock
-    A lock held until its holder's process has gone.
+    A lock held until its holder's process is gone.
 oom
     The kernel's count of processes killed for lack of memory.
 open_folder
@@ -36,7 +36,7 @@ private_file
 process_mark
     A mark by which everything that an attempt has started is found.
 roles
-    The command line of a process of ours.
+    The command line of a process of this package.
 sparse
     Holes in files: disk space given back while a log is written.
 tree

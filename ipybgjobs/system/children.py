@@ -1,6 +1,6 @@
 """The children of a process that forks: starting, hearing and reaping them, and what each leaves behind. POSIX only.
 
-It never knows what a child does; a child is identified by the folder that its mark is made of. A worker adopts the orphans of
+It never knows what a child does; a child is identified by the folder that its mark is made from. A worker adopts the orphans of
 its descendants, so an orphan appears here only once its worker has died. Every fork carries this module, so it imports next to
 nothing.
 """
@@ -56,9 +56,9 @@ class Children:
         channel : int or None
             The descriptor of the channel.
         milliseconds : int or None
-            Longest time; None: as long as it takes.
+            Longest time; None: no limit.
         sending : bool
-            Whether it is news that the channel takes something.
+            Whether it counts as news that the channel accepts data again.
 
         Returns
         -------
@@ -82,14 +82,14 @@ class Children:
         Parameters
         ----------
         folder : str
-            The folder that its mark is made of. If that is gone, an error of the child is not reported.
+            The folder that its mark is made from. If it no longer exists, an error of the child is not reported.
         become : callable
-            What the child does.
+            Called in the child.
 
         Raises
         ------
         OSError
-            If no process can be had.
+            If no process can be created.
         """
         pid = os.fork()
         if pid:

@@ -1,4 +1,4 @@
-"""What the exit status of a process says, as the system returns it to the process that waits. It waits for nothing."""
+"""Decode the exit status of a process, as the system returns it to the process that waits. It waits for nothing."""
 
 import os
 
@@ -9,7 +9,7 @@ def decode(status: int | None) -> tuple[int | None, int | None]:
     Parameters
     ----------
     status : int or None
-        As from `os.wait`; None if it is unknown.
+        As returned by `os.wait`; None if it is unknown.
     """
     if status is None:
         return None, None

@@ -196,7 +196,7 @@ def user() -> int:
 
 
 def real_user() -> int:
-    """Return the number of the user who has started this process, whatever rights it has."""
+    """Return the number of the user who started this process, whatever rights it has."""
     return os.getuid()
 
 

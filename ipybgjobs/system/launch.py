@@ -17,7 +17,7 @@ from . import private_file, process_mark
 if TYPE_CHECKING:
     import subprocess
 
-#: Variables that a detached process of ours needs from its starter; never all of them, since they include secrets.
+#: Variables that a detached process of this package needs from its starter; never all of them, since they include secrets.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE")
 _KEPT_PREFIXES = ("LC_", "LD_", "PYTHON", "MALLOC_", "GLIBC_", "IPYBGJOBS_", "XDG_")
 
@@ -42,7 +42,7 @@ def reason(error: OSError) -> str:
 
 
 def lean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a process of ours needs to start as its starter did."""
+    """Return the variables that a process of this package needs to start as its starter did."""
     return {name: value for name, value in environment.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
 
 

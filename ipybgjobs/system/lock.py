@@ -19,7 +19,7 @@ _PRIVATE = 0o600
 _WIDTH = 20
 
 #: The locks that this process holds exclusively, by `id`.
-_alone: "dict[int, ref[FileLock]]" = {}
+_exclusive: "dict[int, ref[FileLock]]" = {}
 #: Error numbers of locking on a file system without locks.
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -51,7 +51,7 @@ class FileLock:
         """Take the lock exclusively; None if another process holds it and `wait` is false."""
         taken = cls._taken(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         if taken is not None:
-            _alone[id(taken)] = ref(taken)
+            _exclusive[id(taken)] = ref(taken)
         return taken
 
     @classmethod
@@ -115,18 +115,18 @@ class FileLock:
 
     def close(self) -> None:
         """Drop this process's hold; a process that was given the descriptor keeps the lock."""
-        _alone.pop(id(self), None)
+        _exclusive.pop(id(self), None)
         if self.descriptor >= 0:  # else this is a fork of its holder
             os.close(self.descriptor)
             self.descriptor = -1
 
     def __del__(self) -> None:
-        _alone.pop(id(self), None)
+        _exclusive.pop(id(self), None)
 
 
 def _drop_inherited() -> None:
     """Drop exclusive locks in a fork: others would wait for the end of a process that knows nothing of the lock."""
-    for held in (reference() for reference in list(_alone.values())):
+    for held in (reference() for reference in list(_exclusive.values())):
         if held is not None:
             held.close()
 

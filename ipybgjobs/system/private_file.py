@@ -1,6 +1,6 @@
-"""Private files: written whole or not at all, read without waiting and within a limit; mode 0600, whatever the umask takes.
+"""Private files: written whole or not at all, read without waiting and within a limit; mode 0600, whatever the umask.
 
-It knows no names: what a file is for is its caller's business. Every worker loads it, so it imports next to nothing.
+It knows no file names: their meaning is up to its callers. Every worker loads it, so it imports next to nothing.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import stat
-from _thread import get_ident  # threading itself is no cheap import
+from _thread import get_ident  # threading itself is slow to import
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 

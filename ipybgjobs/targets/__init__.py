@@ -1,17 +1,17 @@
-"""What a job calls: whether it may run, where it is, what it takes, which code it is, and in which context it runs.
+"""What a job calls: whether it may run, where it is, what parameters it takes, which code it is, and in which context it runs.
 
 It never imports a user's module before the allowlist allows it, and never writes to the store.
 
 Modules
 -------
 allowlist
-    Whether a name may run, and by which entry.
+    Whether a name may run, and which entry allows it.
 binding
     Parameters checked against a signature and converted.
 bound_call
-    Calls whose parameters fit, converted.
+    Calls with checked and converted parameters.
 bytecode
-    Loading modules as their sources are, and hashing what ran.
+    Loading modules from their current sources, and hashing what ran.
 context
     Interpreter, working directory, path, limits and environment of the submitter.
 demands
@@ -19,21 +19,21 @@ demands
 import_path
     The ``sys.path`` that a job gets.
 inspection
-    Inspecting an allowed target, from several sources: it exists, and these parameters fit.
+    Inspecting an allowed target by several means: whether it exists, and whether the given parameters fit.
 inspection_cache
-    What a fresh process found out about a target, while its files are the same.
+    What a fresh process found out about a target, kept while its files are unchanged.
 inspection_process
-    The separate process that inspects a target: asking it, and its answer.
+    The separate process that inspects a target: its request and its answer.
 inspection_steps
-    The request to inspect calls of a target, its result, and the steps between.
+    The request to inspect calls of a target, its result, and the steps in between.
 loaded_modules
-    Whether what this process has imported is still as it is on disk.
+    Whether the modules that this process has imported are unchanged on disk.
 origin
     Interpreter, package versions and git commit of a job's code.
 resolve
-    From a dotted path to the class, module or function itself.
+    From a dotted path to the class, module or function.
 source
-    Looks at the file that a target comes from.
+    The file that a target comes from.
 submit_hook
     The step in which a class's ``on_submit`` prepares parameters.
 target_rules

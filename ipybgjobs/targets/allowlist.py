@@ -1,6 +1,6 @@
 """Decide whether a name may run: find the entry that allows a target, or the reason why none does.
 
-It imports none of the user's code, and decides from `Settings` alone. What a target requires of its parameters: `target_rules`.
+It imports none of the user's code, and decides from `Settings` alone. `target_rules` checks a target's parameters.
 """
 
 import difflib
@@ -34,7 +34,7 @@ class Permission(NamedTuple):
 
     @property
     def allowed_by(self) -> str:
-        """The rule that allows it, as written in the file."""
+        """The setting that allows it, as written in the file."""
         return NOTEBOOK_CODE if _is_of_main(self.entry.key) else f"allowed_jobs[{self.entry.key!r}]"
 
 
@@ -51,7 +51,7 @@ def find_permission(target: str, settings: Settings) -> Permission:
     Raises
     ------
     JobNotAllowed
-        If none does; one sentence names the rule and the fix.
+        If no entry does; the message is one sentence with the rule and the fix.
     """
     _check_form(target)
     key, _, method = target.rpartition(".")
@@ -71,7 +71,7 @@ def is_allowed(target: str, settings: Settings) -> bool:
 
 
 def permission(target: str, settings: Settings) -> Permission | None:
-    """Return the entry that allows a full target; None where none does."""
+    """Return the entry that allows a full target; None if none does."""
     key, _, method = target.rpartition(".")
     entry = _entry(key, method, settings)
     return Permission(entry, method) if entry is not None and method in entry.methods else None
@@ -87,7 +87,7 @@ def _is_of_main(key: str) -> bool:
 
 
 def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
-    """Return the entry of a class or module: from `allowed_jobs`, or made by the switch for notebook code."""
+    """Return the entry of a class or module: from `allowed_jobs`, or created by the switch for notebook code."""
     if not _is_of_main(key):
         return settings.allowed.get(key)
     if settings.notebook_code is None or _private(f"{key}.{method}"):
@@ -125,7 +125,7 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
 
 
 def switched_off(target: str, settings: Settings) -> str:
-    """Return why code of the notebook may not run, and what to do."""
+    """Explain why code of the notebook may not run, and what to do."""
     switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
     if NOTEBOOK_CODE in settings.narrowed:
         fix = (

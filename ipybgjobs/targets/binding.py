@@ -1,6 +1,6 @@
 """Check parameters against a signature: known, complete, and converted by their annotations.
 
-Runs in the kernel or in a fresh process; calls none of the user's code but constructors of annotated types. pydantic does
+Runs in the kernel or in a fresh process; of the user's code it calls only constructors of annotated types. pydantic does
 the conversion, and is imported only if there is an annotation.
 """
 
@@ -78,7 +78,7 @@ class Signature:
     takes_any_name : bool
         Whether any other name is accepted too (``**kwargs``).
     within : str
-        The dict parameter in which a person passes them; empty: each is passed by itself.
+        The dict parameter in which a user passes them; empty: each is passed by itself.
     """
 
     what: str

@@ -62,7 +62,7 @@ def bind(
 
 
 def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[_Made, ...]:
-    """Make something of each call; if one of several doesn't fit, the error gives its number."""
+    """Call a function for each call; if one of several calls is refused, the error gives its number."""
     made = []
     for number, call in enumerate(calls):
         try:
@@ -76,7 +76,7 @@ def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[
 
 @contextlib.contextmanager
 def hiding(given: Any, secrets: tuple[str, ...]) -> Iterator[None]:
-    """Keep secret values out of the text of any refusal, whether a converter or the class itself wrote it."""
+    """Keep secret values out of every error message, whether it comes from a converter or from the class itself."""
     try:
         yield
     except BackgroundJobError as error:

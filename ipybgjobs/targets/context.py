@@ -1,6 +1,6 @@
-"""The context a job runs in: the caller's interpreter with its flags, folder, path, limits and environment, as plain values.
+"""The context a job runs in: the caller's interpreter and flags, folder, path, limits and environment, as plain values.
 
-The environment variables are kept apart from the rest, in a row of their own, because they hold secrets.
+The environment variables are stored separately, in a row of their own, because they hold secrets.
 """
 
 import hashlib
@@ -144,7 +144,7 @@ def check_working_directory() -> None:
 def current_context(
     sources: Sequence[tuple[str, str]], environment: Mapping[str, str], umask: int, path_prefix: Sequence[str] = ()
 ) -> Context:
-    """Take the context of this process.
+    """Return the context of this process.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def current_context(
 
 
 class ContextCache:
-    """Takes the context of this process again only if something in it has changed."""
+    """Rebuilds the context of this process only if something in it has changed."""
 
     def __init__(self) -> None:
         self._taken: tuple[Any, str] = (None, "")  # a single value: an interrupt can't leave a text beside another's key

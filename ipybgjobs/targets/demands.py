@@ -1,6 +1,6 @@
-"""What a target demands beyond its entry in `allowed_jobs`: decided by class and function, since a class has several names.
+"""What a target demands beyond its entry in `allowed_jobs`: decided by class and function, since a class can have several names.
 
-It looks only at what is imported, and imports nothing; `allowlist` decides whether a demand is met. Workers load it.
+It considers only what is imported, and imports nothing; `allowlist` decides whether a demand is met. Workers load it.
 """
 
 import sys
@@ -15,7 +15,7 @@ CODE = "code"
 #: Runs a notebook: its parameter `path` must match a pattern of `allowed_notebooks`.
 NOTEBOOK = "notebook"
 
-#: Classes of this package that run what others wrote, by the module that defines them.
+#: Classes of this package that run other people's code, by the module that defines them.
 _RUNNERS = (("ipybgjobs.notebooks.cell", "Cell", CODE), ("ipybgjobs.notebooks.job", "Notebook", NOTEBOOK))
 
 
@@ -32,7 +32,7 @@ def of(owner: Any, method: str) -> str | None:
     called = getattr(owner, method, None)
     for module, name, demand in _RUNNERS:
         runner = getattr(sys.modules.get(module), name, None)  # a class that is not imported can't be called
-        if runner is not None and (_is_one(owner, runner) or _leads_to(called, runner, module)):
+        if runner is not None and (_is_or_inherits(owner, runner) or _leads_to(called, runner, module)):
             return demand
     return None
 
@@ -56,7 +56,7 @@ _REFUSALS = {
 }
 
 
-def _is_one(value: Any, runner: type) -> bool:
+def _is_or_inherits(value: Any, runner: type) -> bool:
     return isinstance(value, runner) or (isinstance(value, type) and issubclass(value, runner))
 
 
@@ -64,11 +64,11 @@ def _leads_to(called: Any, runner: type, module: str) -> bool:
     """Return whether a function is the class's own, or is bound to the class or an instance, however it is wrapped."""
     seen = 0
     while called is not None and seen < _DEEPEST:
-        if _is_one(called, runner) or _is_one(getattr(called, "__self__", None), runner):
+        if _is_or_inherits(called, runner) or _is_or_inherits(getattr(called, "__self__", None), runner):
             return True
         if getattr(called, "__module__", None) == module and str(getattr(called, "__qualname__", "")).startswith(runner.__name__):
             return True
-        called, seen = _inside(called), seen + 1
+        called, seen = _unwrapped(called), seen + 1
     return False
 
 
@@ -76,7 +76,7 @@ def _leads_to(called: Any, runner: type, module: str) -> bool:
 _DEEPEST = 20
 
 
-def _inside(called: Any) -> Callable[..., Any] | None:
+def _unwrapped(called: Any) -> Callable[..., Any] | None:
     """Return what a bound method, a partial or a decorated function calls."""
     names = ("__func__", "func", "__wrapped__")
     return next((getattr(called, name) for name in names if hasattr(called, name)), None)

@@ -1,7 +1,7 @@
-"""The import path that a job gets: the caller's, so that a job finds the same module that the caller has imported.
+"""The import path that a job gets: the caller's, so that the job finds the same module that the caller has imported.
 
 A relative entry of ``sys.path`` (a kernel's ``''``) means another folder after ``%cd``: then the folder in which the module was
-found goes first, or the refusal says why no folder would do. It looks for modules, and never imports one.
+found goes first, or the error says why no folder would do. It looks for modules, and never imports one.
 """
 
 import os

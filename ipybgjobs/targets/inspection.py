@@ -1,7 +1,8 @@
-"""Inspect an allowed target: whether it exists, what it takes, and whether the given parameters fit; one result, several sources.
+"""Inspect an allowed target: whether it exists, what it takes, and whether the given parameters fit.
 
-It inspects in this process if possible. If the source has changed since it was imported here, or if the module is allowed from
-one folder only, a separate process inspects it: so an edited .py beside the notebook just works, and nothing is reloaded here.
+Several sources give the same result. It inspects in this process if possible. If the source has changed since it was imported
+here, or if the module is allowed from one folder only, a separate process inspects it: so an edited .py beside the notebook is
+used as it is, and nothing is reloaded here.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -18,7 +19,7 @@ _target_cache = inspection_cache.TargetCache()
 
 
 def inspect(request: InspectionRequest) -> InspectionResult:
-    """Inspect a target and the calls of a request, by the first source that can.
+    """Inspect a target and the calls of a request, using the first source that can.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def _path_prefix(permission: Permission) -> tuple[str, ...]:
     return import_path.folders_first([permission.entry.key])
 
 
-#: Returns the result of a request, given the folders that go first on the import path; None if it can't.
+#: A source: it returns the result of a request, given the folders that go first on the import path; None if it can't.
 _Source = Callable[[InspectionRequest, tuple[str, ...]], InspectionResult | None]
 
 
@@ -57,11 +58,11 @@ def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> Inspection
     try:
         return inspection_steps.inspect_here(request)
     finally:
-        _known_imports().note(entry.key)  # even if the parameters don't fit: it is imported now
+        _known_imports().note(entry.key)  # even if the parameters don't fit: the module has been imported
 
 
 def _known_signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
-    """Bind by a signature that a separate process returned earlier, while its files are unchanged."""
+    """Bind by a signature that a separate process returned earlier, if its files are unchanged."""
     signature = None if request.code else _target_cache.get(_key(request.permission, prefix))
     return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
 

@@ -1,7 +1,7 @@
-"""What a fresh process has found out about a target, kept as long as the files behind it have the same content.
+"""What a fresh process has found out about a target, kept while the files behind it are unchanged.
 
-It reads files and imports nothing: it keeps only values of standard library types, so that they bring none of the user's
-modules along.
+It reads files and imports nothing: it keeps only values of standard library types, so that they load none of the
+user's modules.
 """
 
 import os
@@ -15,7 +15,7 @@ from ..model.source import SourceFile
 from . import source
 from .binding import Signature
 
-#: Most targets that are kept; a process submits few.
+#: Largest number of targets that are kept; a process submits few.
 _MOST = 100
 
 
@@ -25,7 +25,7 @@ class _CachedTarget(NamedTuple):
 
 
 class TargetCache:
-    """Targets by what was requested, the newest last.
+    """Targets by request, the newest last.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class TargetCache:
         self._targets: dict[Hashable, _CachedTarget] = {}
 
     def get(self, key: Hashable) -> Any:
-        """Return what was found, if its files are unchanged; else None."""
+        """Return the result, if its files are unchanged; otherwise None."""
         cached = self._targets.get(key)
         if cached is None or not all(map(self._is_same, cached.files)):
             return None
@@ -58,7 +58,7 @@ class TargetCache:
         return True
 
     def put(self, key: Hashable, found: Any, files: Sequence[list[Any]]) -> None:
-        """Keep what was found by a process that loaded these files."""
+        """Keep the result of a process that loaded these files."""
         self._targets.pop(key, None)
         self._targets[key] = _CachedTarget(found, tuple(files))
         if len(self._targets) > _MOST:

@@ -1,6 +1,6 @@
-"""A separate process that inspects a target: how it is asked, and how it answers.
+"""A separate process that inspects a target: its request, and its answer.
 
-It has the module as it is on disk now, whatever the asking process has imported, and never outlives the process
+It imports the module as it is on disk now, whatever the requesting process has imported, and never outlives the process
 that waits for it.
 """
 
@@ -24,12 +24,12 @@ from .inspection_steps import InspectionRequest, InspectionResult
 #: Longest time that it may take to import a module and inspect it, in seconds.
 LONGEST_INSPECTION = 120.0
 
-#: Longest time that it runs on when no process waits for it any more, in seconds.
+#: Longest time that it keeps running once no process waits for it, in seconds.
 _POLL_SECONDS = 0.1
 
 
 class Answer(NamedTuple):
-    """The result, and the files of its signature, if any process can bind parameters by it."""
+    """The result, and the files of its signature if the signature is portable."""
 
     inspected: InspectionResult
     files: tuple[list[Any], ...] = ()
@@ -41,7 +41,7 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
     Raises
     ------
     BackgroundJobError
-        As `inspection_steps.inspect_here`.
+        See `inspection_steps.inspect_here`.
     InvalidTarget
         If it takes too long, or ends without an answer.
     """
@@ -64,7 +64,7 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
 
 
 def ask(content: bytes) -> tuple[int, bytes, bytes]:
-    """Ask a fresh process; return its exit status, answer and errors. It ends with the process that waits for it."""
+    """Ask a fresh process; return its exit status, answer and errors. It exits with the process that waits for it."""
     with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
         words = command("inspection", str(answers.fileno()))
         with launch.piped(words, answers.fileno()) as asked:

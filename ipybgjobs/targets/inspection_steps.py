@@ -19,7 +19,7 @@ from .target_signature import TargetSignature
 
 @dataclass(frozen=True, slots=True)
 class InspectionRequest:
-    """What to find out: whether a target exists, what it takes, and whether the parameters of some calls fit.
+    """The questions: whether a target exists, what it takes, and whether the parameters of some calls fit.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class InspectionRequest:
     code : mapping, optional
         The target's code as an earlier job received it by value; by default the code defined here.
     preview : bool
-        Whether nothing is to be submitted: then the ``on_submit`` of a user's class is not called.
+        Whether nothing will be submitted: then the ``on_submit`` of a user's class is not called.
     """
 
     permission: Permission
@@ -47,12 +47,12 @@ class InspectionRequest:
 
 @dataclass(frozen=True, slots=True)
 class InspectionResult:
-    """What was found out.
+    """The answers.
 
     Parameters
     ----------
     signature : TargetSignature
-        Of the target.
+        The signature of the target.
     calls : tuple of BoundCall
         The calls, checked and converted.
     submit_hook : {"none", "called", "not called"}
@@ -97,7 +97,7 @@ def inspect_by_signature(request: InspectionRequest, signature: TargetSignature)
 
 
 def _code(permission: Permission) -> dict[str, bytes]:
-    """Return what to send for a target that no other process can import: its outermost class, or the function."""
+    """Return the code to send for a target that no other process can import: its outermost class, or the function."""
     name = permission.target.split(".")[1]
     try:
         return {name: serialization.dump(getattr(resolve.resolve(MAIN_MODULE), name))}

@@ -1,4 +1,4 @@
-"""Track what this process has imported of a target, and whether it still matches the files on disk.
+"""Track which modules of a target this process has imported, and whether they still match the files on disk.
 
 A module is compared by the date of its source, and if that differs by content: a file that was only touched has not changed.
 """
@@ -21,11 +21,11 @@ class Imports:
         self._process_started = identity.started_ns()
 
     def is_current(self, key: str) -> bool:
-        """Return whether this process would inspect the source as it is on disk."""
+        """Return whether what this process would inspect matches the source on disk."""
         return all(self.is_module_current(name) for name in modules(key))
 
     def is_module_current(self, name: str) -> bool:
-        """Return whether this process has imported a module as it is on disk."""
+        """Return whether the module that this process has imported matches the file on disk."""
         date = _source_date(sys.modules[name])
         if date is None:
             return True

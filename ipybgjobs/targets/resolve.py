@@ -1,4 +1,4 @@
-"""Turn a dotted path into the class, module or function itself; imports the user's module.
+"""Turn a dotted path into the class, module or function that it names; imports the user's module.
 
 Its callers have checked the allowlist. Workers load it, so it imports next to nothing.
 """
@@ -90,7 +90,7 @@ def _prefer(module: str, folder: str) -> None:
     """Find the module in the folder before any of it runs, and put the folder first on the path."""
     found = importlib.machinery.PathFinder.find_spec(module, [folder])
     if found is None:
-        raise JobNotAllowed(f"{module} is allowed only from {folder}, but it is not there.")
+        raise JobNotAllowed(f"{module} is allowed only from {folder}, but does not exist there.")
     if found.origin is None:  # a folder without __init__.py would be merged with others of the same name
         raise JobNotAllowed(f"{module} is allowed only from {folder}, where it needs an __init__.py.")
     _check_origin(found.origin, module, folder)
@@ -157,7 +157,7 @@ def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
 
 
 def is_awaited(value: Any) -> bool:
-    """Return whether a method's result is awaited, such as a coroutine; never a handle on a job, which might be this very job.
+    """Return whether a method's result is awaited, such as a coroutine; never a handle to a job, which might be this same job.
 
     Its type is checked, as ``await`` does: a proxy may raise on any access.
     """
@@ -178,7 +178,7 @@ def source_file(owner: Any) -> str | None:
     return os.path.realpath(path) if isinstance(path, str) else None
 
 
-#: An optional class method: called with a method's name and parameters at submit, it returns those to store, or refuses.
+#: An optional class method: called with a method's name and parameters at submit, it returns those to store, or raises.
 ON_SUBMIT = "on_submit"
 
 
@@ -190,7 +190,7 @@ def on_submit(owner: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]] | N
     return found
 
 
-#: Optional methods, called once a job of the class has ended: one with the result, one with the exception.
+#: Optional methods, called once a job of the class has finished: one with the result, one with the exception.
 HOOKS = ("on_success", "on_failure")
 
 

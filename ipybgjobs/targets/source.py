@@ -1,6 +1,6 @@
-"""Looks at the file that a target comes from, and reads it only where it may have changed.
+"""Examine the file that a target comes from, and read it only if it may have changed.
 
-It decides nothing about what a difference means.
+What a difference means is decided elsewhere.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The step in which a class's own ``on_submit`` checks and prepares the parameters of a submit.
 
-It runs the user's code, in whichever process has the class: the one that submits, or the separate process that has imported a
-module which was edited since. It is called once for each call, after the parameters of all calls have been bound.
+It runs the user's code in the process that has the class: the submitting one or, if the module has been edited since it was
+imported there, a separate process. It is called once for each call, after the parameters of all calls have been bound.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from . import bound_call, resolve
 from .bound_call import BoundCall
 from .target_signature import TargetSignature
 
-#: Whether the class has no such method, it was called, or it was left out because nothing is to be submitted.
+#: Whether the class has no such method, it was called, or it was skipped because nothing will be submitted.
 HookUse = Literal["none", "called", "not called"]
 
 #: The package whose classes are this package's own.
@@ -22,14 +22,14 @@ _OWN = __package__.partition(".")[0]
 
 
 def use(signature: TargetSignature, *, preview: bool) -> HookUse:
-    """Decide whether to call the hook.
+    """Decide whether the hook is called.
 
     Parameters
     ----------
     signature : TargetSignature
         Of the target.
     preview : bool
-        Whether nothing is submitted: then only the hooks of this package's own classes are called.
+        Whether nothing will be submitted: then only the hooks of this package's own classes are called.
     """
     if signature.submit_hook is None:
         return "none"
@@ -54,7 +54,7 @@ def call(
     calls : sequence of BoundCall
         Calls whose parameters fit.
     given : sequence of mapping
-        The parameters of each as they were given.
+        The given parameters of each.
     secrets : tuple of str
         Names whose values appear in no message.
 

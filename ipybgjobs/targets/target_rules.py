@@ -1,6 +1,6 @@
-"""What this package's own classes require of a call beyond their entry in the allowlist: one object each, for all who check.
+"""What this package's own classes require of a call beyond their entry in the allowlist: one object each, used by every check.
 
-At submit the class itself is known (`of`), at launch its name alone (`of_name`): a supervisor imports no user code, so
+At submit the class itself is known (`of`), at launch only its name (`of_name`): a supervisor imports no user code, so
 it also tells the worker what the files permit (`extra_permissions`). It follows the links in a path, and otherwise decides from
 `Settings` alone.
 """
@@ -23,7 +23,7 @@ _LONGEST = 1000
 
 
 class TargetRule:
-    """The rule of all other classes: they require nothing."""
+    """The rule of all other classes: nothing is required."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
         """Check that a call may be submitted.
@@ -33,14 +33,14 @@ class TargetRule:
         target : str
             The full dotted path.
         params : mapping
-            Its parameters, as they fit.
+            Its converted parameters.
         settings : Settings
             What the configuration files say.
 
         Raises
         ------
         JobNotAllowed
-            If it may not; the message says what to do.
+            If it may not be submitted; the message says what to do.
         """
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
@@ -66,7 +66,7 @@ class TargetRule:
 
 
 class CellRule(TargetRule):
-    """The rule of `ipybgjobs.Cell`: the files allow code that is written in a notebook."""
+    """The rule of `ipybgjobs.Cell`: the files must allow code that is written in a notebook."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
         """Refuse if code of a notebook is not allowed."""
@@ -75,10 +75,10 @@ class CellRule(TargetRule):
 
 
 class NotebookRule(TargetRule):
-    """The rule of `ipybgjobs.Notebook`: its parameter ``path`` matches a pattern in ``allowed_notebooks``."""
+    """The rule of `ipybgjobs.Notebook`: its parameter ``path`` must match a pattern in ``allowed_notebooks``."""
 
     def check(self, target: str, params: Mapping[str, Any], settings: Settings) -> None:
-        """Refuse if no pattern matches, or if this notebook has narrowed them."""
+        """Refuse if no pattern matches, or if this notebook excludes the path."""
         path = _path(params)
         if path is None:
             raise JobNotAllowed(
@@ -94,7 +94,7 @@ class NotebookRule(TargetRule):
             )
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
-        """Return that no pattern matches."""
+        """Say that no pattern matches."""
         path = _path(params)
         if path is not None and fits_notebook(path, settings):
             return None
@@ -135,7 +135,7 @@ def of_name(target: str) -> TargetRule:
 
 
 def extra_permissions(params: Mapping[str, Any], settings: Settings) -> tuple[str, ...]:
-    """Return the demands that the files permit a call; the worker, which has the class, compares."""
+    """Return the demands that the files permit for a call; the worker, which has the class, compares."""
     code = () if settings.notebook_code is None else (demands.CODE,)
     return code if of(demands.NOTEBOOK).denial(params, settings) else (demands.NOTEBOOK, *code)
 

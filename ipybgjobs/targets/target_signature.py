@@ -1,4 +1,4 @@
-"""The signature of a target as a frozen value, the same whether a loaded module or a separate process has told it.
+"""The signature of a target as a frozen value, the same whether it comes from a loaded module or from a separate process.
 
 It inspects what was imported, and never imports or calls user code.
 """
@@ -15,7 +15,7 @@ from .binding import Parameter, Signature
 
 @dataclass(frozen=True, slots=True)
 class TargetSignature:
-    """What a target takes, and what else a submit must know of it.
+    """What a target takes, and what else a submit must know about it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class TargetSignature:
     source : str or None
         The file that defines it.
     hooks : tuple of str
-        Hooks of its class, called when a job has ended.
+        Hooks of its class, called when a job has finished.
     demand : str or None
         What it demands beyond its entry in the allowlist, from `demands.of`.
     submit_hook : str or None

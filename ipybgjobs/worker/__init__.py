@@ -6,19 +6,19 @@ the top.
 Modules
 -------
 context
-    Becoming the submitter: environment, folder, path, limits.
+    Taking on the submitter's environment, folder, path and limits.
 descriptions
-    What an exception or a value says of itself, whatever it does when asked.
+    Describing an exception or a value as text, whatever its own methods do.
 displays
     What the job displays, as records.
 import_hooks
-    Acting the moment the job has imported a module.
+    Acting as soon as the job has imported a module.
 outcome
-    What is written about the end: result or exception.
+    What is recorded at the end: result or exception.
 output_file
     ``outputs.jsonl`` within its limit.
 plotting
-    Matplotlib and plotly draw as in a kernel.
+    Making matplotlib and plotly draw as in a kernel.
 run
     Claim the start, call, record, leave.
 shell

@@ -31,7 +31,7 @@ def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> 
     Raises
     ------
     FileNotFoundError
-        If the working directory is gone.
+        If the working directory no longer exists.
     """
     if dict(os.environ) != environment:
         os.environ.clear()
@@ -63,7 +63,7 @@ def _change_folder(path: str) -> None:
 
 
 def _fresh_main() -> None:
-    """Give the job its own `__main__`, so that multiprocessing and pickle in the job don't import ours again."""
+    """Give the job its own `__main__`, so that multiprocessing and pickle in the job don't import that of the worker."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     sys.argv = [""]

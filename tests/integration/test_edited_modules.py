@@ -32,7 +32,7 @@ def test_a_module_found_anywhere_else_is_refused_and_its_code_does_not_run(place
     (place.root / allowed_folder).mkdir()
     library(place.code, "another", place.root / "ran")
     place.allow({"library.Thing": {"allowed_methods": ["run"], "from": str(place.root / allowed_folder)}})
-    with refused(place, bg.JobNotAllowed, f"library is allowed only from .*{allowed_folder}, but it is not there"):
+    with refused(place, bg.JobNotAllowed, f"library is allowed only from .*{allowed_folder}, but does not exist there"):
         bg.submit("library.Thing.run")
     assert not (place.root / "ran").exists()
 

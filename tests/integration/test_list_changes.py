@@ -184,7 +184,7 @@ def test_a_job_whose_unique_key_is_taken_is_not_retried_and_the_holder_is_named(
     holder = waiting(unique="one")
     retried = JobList([*jobs, waiting().cancel()]).retry()
     assert len(retried) == 1
-    said = "job {} holds the unique key of job {}: wait for it to end, or cancel it."
+    said = "job {} holds the unique key of job {}: wait for it to finish, or cancel it."
     assert sentences(retried.skipped) == {job.id: said.format(holder.id, job.id) for job in jobs}
     assert {type(reason) for reason in retried.skipped.values()} == {bg.DuplicateJob}
 

@@ -378,7 +378,7 @@ def test_an_opened_job_is_followed_from_the_end_of_its_log_and_a_closed_one_is_n
     job = bg.submit("panel_jobs.gate", {"path": str(gate)})
     panel.look(open=job.id)
     until(lambda: any("waits" in message["text"] for message in panel.of("log")), "its log")
-    assert panel.of("log")[0]["anew"]
+    assert panel.of("log")[0]["from_start"]
     detail = panel.of("detail")[-1]
     assert detail["job"] == job.id
     assert detail["attempts"][0]["outcome"] is None
@@ -395,7 +395,7 @@ def test_a_view_that_opens_a_job_again_is_sent_its_log_again(panel, place):
         count = len(panel.of("log"))
         panel.look(view=view, open=job.id)
         until(lambda count=count: len(panel.of("log")) > count, "its log")
-        assert panel.of("log")[-1]["anew"]
+        assert panel.of("log")[-1]["from_start"]
         assert "epoch 1" in panel.of("log")[-1]["text"]
 
 

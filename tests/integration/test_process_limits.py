@@ -107,7 +107,7 @@ def test_what_the_system_withholds_is_said_and_keeps_no_job_from_running(around)
             text=True,
             check=False,
         ).stdout
-        assert "niceness 5, not 0: the running supervisor has no more" in said
+        assert "niceness 5, not 0: the running supervisor can't grant more" in said
     waiting.cancel()
 
 

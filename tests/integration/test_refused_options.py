@@ -131,7 +131,7 @@ _REFUSED = [
     ("retry {live}", 1, "job {live} can't be retried (queued); only a failed or cancelled job can"),
     ("retry {running}", 1, "job {running} can't be retried (running); only a failed or cancelled job can"),
     ("retry {done}", 1, "job {done} can't be retried (succeeded); only"),
-    ("retry {running} name=other", 1, "job {running} can't be retried (running): wait for it to end"),
+    ("retry {running} name=other", 1, "job {running} can't be retried (running): wait for it to finish"),
     ("retry {cancelled} {done}", 1, "job {done} can't be retried (succeeded); only"),
     ("priority {done} --to 3", 1, "job {done} is not queued (succeeded); only the priority"),
     ("priority {running} --to 3", 1, "job {running} is not queued (running); only the priority"),

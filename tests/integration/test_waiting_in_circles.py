@@ -53,7 +53,7 @@ def test_of_two_that_hold_all_slots_one_makes_room_for_the_other(parents):
 def test_a_job_that_waits_for_itself_is_told_so(parents):
     error = bg.submit("parents.itself").wait(DEADLINE).exception()
     assert isinstance(error, bg.Deadlock)
-    assert "neither can end" in str(error)
+    assert "neither can finish" in str(error)
 
 
 def test_a_wait_with_a_time_out_ends_by_itself(parents):

@@ -272,7 +272,7 @@ def test_a_supervisor_whose_store_is_damaged_lets_go_and_says_so_and_what_runs_g
         bg.submit("work.echo", {"value": 1})
     status, said = run(capsys, "doctor", "--rescue")
     assert status == 1
-    assert "is running: wait for it to end, then rescue" in said
+    assert "is running: wait for it to finish, then rescue" in said
     (tmp_path / "go").touch()
     until((kept.state / "jobs" / job.uid / "1" / "outcome.json").exists, "the job's end")
     idle(kept)  # the fork server has waited for it, and has started nothing

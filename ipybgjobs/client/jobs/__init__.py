@@ -1,4 +1,4 @@
-"""What a user holds in the hand: jobs, groups and lists, and how they read, wait and show themselves.
+"""The objects that a user works with: jobs, groups and lists, and how they are read, awaited and displayed.
 
 They never hold state of their own: everything is read live, and changes go through the client.
 
@@ -11,11 +11,11 @@ attempt_folders
 batch
     Several jobs of one state folder, read and watched together.
 controls
-    What a person may change about jobs, for one and for many.
+    The changes that a user may make to jobs, to one or to many.
 dataframe
     Jobs as a pandas data frame.
 deadlock
-    Jobs that wait for each other, found before they wait for ever.
+    Jobs that wait for each other, found before they wait forever.
 following
     Following what a job prints.
 group
@@ -23,23 +23,23 @@ group
 html
     Jobs as static HTML.
 job
-    `Job`: a handle on one job.
+    `Job`: a handle to one job.
 job_client
     What these objects need of the client, as a protocol.
 job_list
     `JobList`: several jobs, with the verbs of one for all.
 leftover_processes
-    Processes that attempts have left running.
+    Processes that attempts left running.
 notebook_export
     A job as a notebook.
 outcome
-    What a job that has ended returned or raised.
+    What a finished job returned or raised.
 reopening
-    Handles that come out of a pickle.
+    Handles restored from a pickle.
 supervision
-    Whoever looks at live jobs makes sure that a supervisor works on them.
+    Makes sure that a supervisor runs while live jobs are read or awaited.
 view
-    What a job is and how it is, read only.
+    A job's call and its state, read-only.
 waiting
-    Waiting for jobs to end.
+    Waiting for jobs to finish.
 """

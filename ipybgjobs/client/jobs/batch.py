@@ -1,4 +1,4 @@
-"""Several jobs of one state folder, read and watched together: one statement for all of them, not one for each.
+"""Several jobs of one state folder, read and watched together: by one statement for all, not one for each.
 
 It never changes a job; `controls` does.
 """
@@ -48,7 +48,7 @@ class Batch(Generic[AnyJob]):
         return self.client.database(self.folder)
 
     def only(self, jobs: Iterable[AnyJob]) -> "Batch[AnyJob]":
-        """Return a batch of fewer jobs."""
+        """Return a batch of only these jobs."""
         return Batch(self.client, self.folder, list(jobs))
 
     def records(self) -> dict[AnyJob, JobRecord]:
@@ -59,12 +59,12 @@ class Batch(Generic[AnyJob]):
         return {job: found[job.uid] for job in self.jobs if job.uid in found}
 
     def ended(self) -> list[AnyJob]:
-        """Return the jobs that have ended; one that was removed has."""
+        """Return the finished jobs; a removed job counts as finished."""
         ended = listing.ended_states(self.database(), self.ids)
         return [job for job in self.jobs if job.id in ended]
 
     def noted_wait(self, timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
-        """Note that the job of this process waits for these jobs; see `deadlock.recorded_wait`."""
+        """Record that the job in this process waits for these jobs; see `deadlock.recorded_wait`."""
         store = deadlock.WaitGraphReader(self.folder, self.database, self.client.settings)
         return deadlock.recorded_wait(store, lambda: self.ids, timeout)
 
@@ -79,7 +79,7 @@ def of(job: AnyJob) -> Batch[AnyJob]:
 
 
 def batches(jobs: Iterable[AnyJob]) -> list[Batch[AnyJob]]:
-    """Divide jobs by client and state folder; a job that comes twice is in its batch once."""
+    """Divide jobs by client and state folder; a job that is given twice is in its batch once."""
     found: dict[tuple[int, str], dict[AnyJob, None]] = {}
     for job in jobs:
         found.setdefault((id(job.client), job.state_folder.path), {})[job] = None

@@ -1,7 +1,7 @@
-"""What a person may change about jobs, for one and for many: one request for all of them that are in one state folder.
+"""The changes that a user may make to jobs: one request for all the jobs of a state folder, whether one or many.
 
-Jobs that a control does not fit are left alone, each with the error that says why: `Job` raises it, `JobList` returns it. A new
-control is a new class here. It never waits for a job to end.
+Jobs that can't be changed are skipped, each with the error that explains why: `Job` raises it, `JobList` returns it. Each kind of
+change is a class; a new one goes here. Nothing here waits for a job to finish.
 """
 
 from abc import ABC, abstractmethod
@@ -22,14 +22,14 @@ from .view import JobView
 
 @dataclass(frozen=True, slots=True)
 class Changed(Generic[AnyJob]):
-    """What became of a change.
+    """The result of a change.
 
     Parameters
     ----------
     done : list
         The jobs that were changed.
     refused : mapping
-        The others, each with the error that says why.
+        The others, each with the error that explains why.
     """
 
     done: list[AnyJob] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Changed(Generic[AnyJob]):
 
 
 class Control(ABC):
-    """Something that a person may ask of jobs, with what that needs to know."""
+    """A change that a user may make to jobs, with its arguments."""
 
     @abstractmethod
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
@@ -49,11 +49,11 @@ class Control(ABC):
 
     @abstractmethod
     def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:
-        """Return why a job that seemed fit was not changed after all."""
+        """Return why a job was not changed although `refusals` did not name it."""
 
 
 def apply(control: Control, jobs: Iterable[AnyJob], *, strict: bool) -> Changed[AnyJob]:
-    """Make a change to jobs.
+    """Change jobs.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _requested(
     records: Mapping[AnyJob, JobRecord],
     refused: dict[AnyJob, BackgroundJobError],
 ) -> list[AnyJob]:
-    """Request a change, add what was refused only then, and return the jobs that were changed."""
+    """Request a change, add the jobs that were refused only then, and return those that were changed."""
     granted = list(control.request(part, records))
     left = part.only(records.keys() - set(granted))
     if left.jobs:
@@ -129,16 +129,16 @@ def _removed(job: JobView) -> UnknownJob:
 
 @dataclass(frozen=True, slots=True)
 class Cancel(Control):
-    """End jobs that have not ended; `grace`: seconds allowed for each step, or None for the configured ones."""
+    """Cancel unfinished jobs; `grace`: seconds allowed for each step, or None for the configured ones."""
 
     grace: float | None
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
-        """Refuse those that have ended, and those that are elsewhere, where no supervisor would notice."""
-        deaf = _deaf_places(part.folder, records.values())
+        """Refuse finished jobs, and jobs elsewhere that no supervisor would cancel."""
+        unattended = _unattended_places(part.folder, records.values())
         ended = {job: _already(job, record.state) for job, record in records.items() if record.state.ended}
         return ended | {
-            job: out_of_reach(job) for job, record in records.items() if job not in ended and record.owner.place in deaf
+            job: out_of_reach(job) for job, record in records.items() if job not in ended and record.owner.place in unattended
         }
 
     def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
@@ -156,8 +156,8 @@ def _already(job: JobView, state: JobState) -> InvalidRequest:
     return InvalidRequest(f"job {job.id} {had} already {state}; only a queued or running job can be cancelled.")
 
 
-def _deaf_places(folder: StateFolder, records: Iterable[JobRecord]) -> set[str]:
-    """Return the places of unfinished jobs where no supervisor would notice a request."""
+def _unattended_places(folder: StateFolder, records: Iterable[JobRecord]) -> set[str]:
+    """Return the places of unfinished jobs where no supervisor would see a request."""
     places = {record.owner.place for record in records if not record.state.ended}
     return {key for key in places if not interrupt_shield.run(lambda key=key: occupancy.hears(folder, key))}  # type: ignore[misc]
 
@@ -175,7 +175,7 @@ class Retry(Control):
     """Add one attempt to failed and cancelled jobs, with this process's environment."""
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
-        """Refuse those in another state, those that need a job which did not succeed, and those whose unique key is taken."""
+        """Refuse jobs in another state, jobs that need a job which did not succeed, and jobs whose unique key is taken."""
         fit = {job: record for job, record in records.items() if record.state in (JobState.FAILED, JobState.CANCELLED)}
         unfit = {job: _not_to_be_retried(job, record.state) for job, record in records.items() if job not in fit}
         return unfit | _duplicates(part, fit) | failed_dependencies(part.only(fit))
@@ -196,7 +196,7 @@ class Retry(Control):
 
 
 def _not_to_be_retried(job: JobView, state: JobState) -> InvalidRequest:
-    fix = "submit it again" if state is JobState.SUCCEEDED else "wait for it to end, or cancel it"
+    fix = "submit it again" if state is JobState.SUCCEEDED else "wait for it to finish, or cancel it"
     return InvalidRequest(f"job {job.id} can't be retried ({state}); only a failed or cancelled job can: {fix}.")
 
 
@@ -205,12 +205,12 @@ def _duplicates(part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> dic
     keys = {job: record.unique_key for job, record in records.items() if record.unique_key is not None}
     with part.database().reading() as connection:
         holders = duplicates.key_holders(connection, keys.values()) if keys else {}
-    said = "job {} holds the unique key of job {}: wait for it to end, or cancel it."
+    said = "job {} holds the unique key of job {}: wait for it to finish, or cancel it."
     return {job: DuplicateJob(said.format(holders[key].id, job.id)) for job, key in keys.items() if key in holders}
 
 
 def failed_dependencies(part: Batch[AnyJob]) -> dict[AnyJob, BackgroundJobError]:
-    """Return those that need the success of a job outside the batch which did not succeed."""
+    """Return those that need the success of a job outside the batch that did not succeed."""
     failed = selection.failed_dependencies(part.database(), part.ids) if part.jobs else {}
     return {job: _depends(job, failed[job.id]) for job in part.jobs if job.id in failed}
 
@@ -228,7 +228,7 @@ class Remove(Control):
     """Remove finished jobs with their outputs, logs and results."""
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:  # noqa: ARG002
-        """Refuse those that have not ended."""
+        """Refuse unfinished jobs."""
         said = "job {} is {}; only a finished job can be removed: cancel it first."
         live = {job: record.state for job, record in records.items() if not record.state.ended}
         return {job: InvalidRequest(said.format(job.id, state)) for job, state in live.items()}
@@ -259,13 +259,13 @@ class Keep(Control):
         return [job for job in records if job.id in changed]
 
     def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:  # noqa: ARG002 - other controls need it
-        """Return why a job was not changed: only one that is gone is not."""
+        """Return why a job was not changed: it no longer exists."""
         return _removed(job)
 
 
 @dataclass(frozen=True, slots=True)
 class SetPriority(Control):
-    """Give queued jobs another priority."""
+    """Change the priority of queued jobs."""
 
     priority: int
 

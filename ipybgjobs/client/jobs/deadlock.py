@@ -1,7 +1,7 @@
 """Jobs that wait for other jobs: record which, and detect a deadlock, in which none could ever continue.
 
-A queue whose slots are all taken by jobs that wait for jobs of the same queue starts nothing any more. The waiting job detects
-this itself, because only it can end the deadlock, by an error in its wait. Waits with a timeout end by themselves, and are
+A queue whose slots are all taken by jobs that wait for jobs of the same queue can't start another job. The waiting job detects
+this itself, because only it can break the deadlock, by an error in its wait. Waits with a timeout end by themselves, and are
 ignored. It never changes another job.
 """
 
@@ -23,7 +23,7 @@ from ...system import place, private_file
 #: Seconds after which what a job has recorded no longer counts: it renews the record once a second.
 _FRESH = 10.0
 
-#: Checks in a row that must agree: a job that starts or ends at this moment is not a deadlock.
+#: Checks in a row that must agree: a job that starts or finishes at this moment is not a deadlock.
 _CONFIRMATIONS = 3
 
 
@@ -51,12 +51,12 @@ class WaitGraph:
     def deadlocked(self) -> frozenset[int]:
         """Return the running jobs that wait only for jobs that can't continue before they do."""
         found = frozenset(job for job, others in self.waits.items() if others and job in self.running)
-        while going := {job for job in found if any(self._can_go_on(other, found) for other in self.waits[job])}:
+        while going := {job for job in found if any(self._may_finish(other, found) for other in self.waits[job])}:
             found -= going
         return found
 
-    def _can_go_on(self, job: int, deadlocked: frozenset[int]) -> bool:
-        """Return whether a job may end some day; assumed for unknown jobs."""
+    def _may_finish(self, job: int, deadlocked: frozenset[int]) -> bool:
+        """Return whether a job may still finish; true for unknown jobs."""
         if job in self.running:
             return job not in deadlocked
         queue = self.queued.get(job)
@@ -191,8 +191,8 @@ def _message(job_id: int, graph: WaitGraph) -> str:
     queue = next((graph.queued[other] for other in others if other in graph.queued), None)
     if queue is None:
         return (
-            f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can end. "
-            "Let one of them continue without waiting."
+            f"job {job_id} waits for job {named}, which waits for job {job_id} in turn: neither can finish. "
+            "Let one of them finish without waiting for the other."
         )
     slots, taken = "all slots", "are taken by jobs that wait"
     if graph.slots[queue] == 1:

@@ -1,4 +1,4 @@
-"""Follow the output of a job live: driven by file notifications, across attempts, until the job has ended."""
+"""Follow the output of a job live: driven by file notifications, across attempts, until the job has finished."""
 
 import codecs
 import contextlib
@@ -9,14 +9,14 @@ from ...state.text_log import TextLog
 from ...system.watch import FolderWatch
 from .view import JobView
 
-#: Seconds between two checks of the job itself while its log is silent: it may have ended, or be waiting for a retry.
+#: Seconds between two checks of the job itself while its log is silent: it may have finished, or be waiting for a retry.
 _LOOK = 0.5
 
 _CHUNK = 1 << 16
 
 
 def follow(job: JobView) -> Iterator[str]:
-    """Yield what a job prints, from its beginning, until it has ended; a new attempt is announced.
+    """Yield what a job prints, from its beginning, until it has finished; a new attempt is announced.
 
     Parameters
     ----------

@@ -29,8 +29,8 @@ SHOWN = 50
 class Group:
     """Jobs that were submitted by one call of `submit_many`.
 
-    Everything is read when it is asked for: `UnknownJob` is raised once all of its jobs were removed, `StoreError` if its state
-    folder can't be used.
+    Everything is read when it is accessed: `UnknownJob` is raised once all of its jobs have been removed, `StoreError` if its
+    state folder can't be used.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Group:
         self.id = id
 
     def record(self) -> GroupRecord:
-        """Return what the store says about the group, read at once.
+        """Return what the store says about the group now.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class Group:
 
     @property
     def uid(self) -> str:
-        """The group's identifier on any machine."""
+        """The group's identifier, unique across machines."""
         return self.record().uid
 
     @property
@@ -98,17 +98,17 @@ class Group:
         return JobList(Job(self._client, self._folder, record.id, record.uid) for record in records)
 
     def wait(self, timeout: float | str | None = None) -> Self:
-        """Wait until all jobs have ended.
+        """Wait until all jobs have finished.
 
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: no limit.
 
         Raises
         ------
         TimeoutError
-            If it runs out; the jobs keep running.
+            If `timeout` expires; the jobs keep running.
         InvalidParameters
             If `timeout` is not a duration.
         """
@@ -135,12 +135,12 @@ class Group:
         return listing.live_in_group(self._client.database(self._folder), self.id)
 
     def as_completed(self, timeout: float | str | None = None) -> Iterator[Job]:
-        """Yield the jobs as they end; as `ipybgjobs.as_completed`.
+        """Yield the jobs as they finish; see `ipybgjobs.as_completed`.
 
         Raises
         ------
         TimeoutError
-            If `timeout` runs out; the jobs keep running.
+            If `timeout` expires; the jobs keep running.
         InvalidParameters
             If `timeout` is not a duration.
         """
@@ -152,18 +152,18 @@ class Group:
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: no limit.
         return_exceptions : bool
             False: raise the exception of the first failed job. True: return exceptions in place of results.
 
         Raises
         ------
         TimeoutError
-            If `timeout` runs out; the jobs keep running.
+            If `timeout` expires; the jobs keep running.
         InvalidParameters
             If `timeout` is not a duration.
         BaseException
-            Unless `return_exceptions` is true: as `Job.result` of the first failed job.
+            Unless `return_exceptions` is true: what `Job.result` of the first failed job raises.
         """
         self.wait(timeout)
         return self.jobs.results(return_exceptions=return_exceptions)
@@ -174,21 +174,21 @@ class Group:
         Raises
         ------
         TimeoutError, InvalidParameters
-            If `timeout` runs out (the jobs keep running), or is not a duration.
+            If `timeout` expires (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return self.jobs.exceptions()
 
     @interrupt_shield.explains_interrupts
     def cancel(self, grace: float | str | None = None) -> Self:
-        """Cancel the jobs that have not ended, and return when they have.
+        """Cancel the unfinished jobs, and return once they have finished.
 
         Raises
         ------
         InvalidParameters
             If `grace` is not a duration.
         InvalidRequest
-            If a job is elsewhere, where no supervisor would notice; then none is cancelled.
+            If a job is elsewhere and no supervisor would cancel it there; then none is cancelled.
         """
         seconds = options.grace_seconds(grace)
         controls.check(Cancel(seconds), self._elsewhere())
@@ -202,12 +202,12 @@ class Group:
 
     @interrupt_shield.explains_interrupts
     def remove(self) -> int:
-        """Remove the finished jobs with everything they left; return how many."""
+        """Remove the finished jobs and all their files; return how many."""
         return len(self.jobs.remove())
 
     @interrupt_shield.explains_interrupts
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - as `Job.keep`
-        """Exempt the jobs from `clean` and from the configured retention; ``group.keep(False)`` ends that."""
+        """Exempt the jobs from `clean` and from the configured retention; ``group.keep(False)`` ends the exemption."""
         self.jobs.keep(kept)
         return self
 
@@ -223,7 +223,7 @@ class Group:
         return self.jobs.set_priority(priority)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas data frame: parameters, state, duration, result; a row for each job.
+        """Return a pandas data frame with a row for each job: its parameters, state, duration and result.
 
         Raises
         ------

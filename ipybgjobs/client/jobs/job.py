@@ -1,7 +1,7 @@
-"""`Job`: a handle on one job. It holds no state of its own; everything is read live, from any process.
+"""`Job`: a handle to one job. It holds no state of its own; everything is read live, from any process.
 
-It waits, reads results and exceptions, and asks the client for changes. A copy is the same job, even in another process: a
-pickle holds the state folder and the uid.
+It waits, reads results and exceptions, and asks the client for changes. A copy refers to the same job, even in another process:
+a pickle holds the state folder and the uid.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from .view import JobView
 
 
 class Job(JobView):
-    """One job; truthy, because it was accepted.
+    """One job; always truthy, because it was accepted.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Job(JobView):
     id : int
         The job's id in this store.
     uid : str
-        The job's identifier on any machine.
+        The job's identifier, unique across machines.
 
     Examples
     --------
@@ -48,27 +48,27 @@ class Job(JobView):
         super().__init__(client, folder, id, uid)
         self._silent: int | None = None  # the cell in which a semicolon hides its card
 
-    # -- its end --------------------------------------------------------------------------------------------------
+    # -- its outcome --------------------------------------------------------------------------------------------------
 
     def wait(self, timeout: float | str | None = None) -> Self:
-        """Wait until the job has ended.
+        """Wait until the job has finished.
 
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: no limit.
 
         Raises
         ------
         TimeoutError, InvalidParameters
-            If `timeout` runs out (the job keeps running), or is not a duration.
+            If `timeout` expires (the job keeps running), or is not a duration.
         """
         for pause in self._pauses(timeout):
             time.sleep(pause)
         return self
 
     def _pauses(self, timeout: float | str | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
-        """Yield pauses until the job has ended, and make sure that a supervisor runs."""
+        """Yield pauses until the job has finished, and make sure that a supervisor runs."""
         seconds = options.wait_timeout(timeout)
 
         def late() -> str:
@@ -92,13 +92,13 @@ class Job(JobView):
             held = self._held(record)
             line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} is waiting: {held}"
             if (record.retrying or held) and line not in told:
-                print(line)  # noqa: T201 - result() promises it
+                print(line)  # noqa: T201 - documented in result()
                 told.add(line)
 
         return tell
 
     def follow(self) -> None:
-        """Print the job's output, live, until it has ended; an interrupt leaves it running."""
+        """Print the job's output, live, until it has finished; an interrupt leaves it running."""
         try:
             for text in following.follow(self):
                 print(text, end="", flush=True)  # noqa: T201 - its purpose
@@ -137,24 +137,24 @@ class Job(JobView):
     def result(self, timeout: float | str | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.
 
-        While the job waits for a retry, one line is printed.
+        If the job has to wait for a retry, one line is printed.
 
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: no limit.
 
         Raises
         ------
         TimeoutError, InvalidParameters
-            If `timeout` runs out (the job keeps running), or is not a duration.
+            If `timeout` expires (the job keeps running), or is not a duration.
         JobFailed
-            `JobCancelled`, `JobTimeout` or `JobLost` if the job left no exception. The first two hold what the method
-            returned despite the interrupt as `value`.
+            `JobCancelled`, `JobTimeout` or `JobLost` if the job left no exception. The `value` of the first two is what the
+            method returned despite the interrupt.
         ResultNotKept
             If the return value could not be saved.
         BaseException
-            The job's own exception; its cause shows the traceback there.
+            The job's own exception; its cause shows the traceback from the job's process.
         """
         for pause in self._pauses(timeout, self._wait_notice()):
             time.sleep(pause)
@@ -166,7 +166,7 @@ class Job(JobView):
         Raises
         ------
         TimeoutError, InvalidParameters
-            If `timeout`, as for `wait`, runs out, or is not a duration.
+            If `timeout` expires (the job keeps running), or is not a duration.
         """
         self.wait(timeout)
         return outcome.exception(self)
@@ -183,7 +183,7 @@ class Job(JobView):
 
     @interrupt_shield.explains_interrupts
     def cancel(self, grace: float | str | None = None) -> Self:
-        """Cancel the job, and return when it has ended: its process tree is interrupted, then terminated, then killed.
+        """Cancel the job, and return once it has finished: its process tree is interrupted, then terminated, then killed.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class Job(JobView):
         InvalidParameters
             If `grace` is not a duration.
         InvalidRequest
-            If the job has ended, or is elsewhere, where no supervisor would notice.
+            If the job has finished, or is elsewhere and no supervisor would cancel it there.
         """
         controls.apply(Cancel(options.grace_seconds(grace)), [self], strict=True)
         return self.wait()
@@ -221,8 +221,8 @@ class Job(JobView):
         Parameters
         ----------
         params : mapping, optional
-            Parameters to change: then this submits a new job, `retried_from` this one, with the same options; it also works for a
-            job that succeeded.
+            Parameters to change. If given, a new job is submitted with the same options and with `retried_from` set to this job;
+            this also works for a job that succeeded.
 
         Returns
         -------
@@ -232,11 +232,11 @@ class Job(JobView):
         Raises
         ------
         InvalidRequest
-            If it has not ended, has succeeded, or depends on a job that has failed.
+            If it has not finished, has succeeded, or depends on a job that has failed.
         DuplicateJob
             If another job holds its unique key.
         InvalidParameters
-            If the changed parameters don't fit; with them, any error of `ipybgjobs.submit` is possible.
+            If the changed parameters don't fit; any other error of `ipybgjobs.submit` is possible then, too.
         """
         if params is not None:
             return self._retry_changed(self.record(), params)
@@ -246,7 +246,7 @@ class Job(JobView):
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":
         if not record.state.ended:
             raise InvalidRequest(
-                f"job {self.id} can't be retried ({record.state}): wait for it to end, or cancel it, then retry it."
+                f"job {self.id} can't be retried ({record.state}): wait for it to finish, or cancel it, then retry it."
             )
         for refusal in controls.failed_dependencies(batch.of(self)).values():
             raise refusal
@@ -267,33 +267,33 @@ class Job(JobView):
 
     @interrupt_shield.explains_interrupts
     def remove(self) -> None:
-        """Remove the job with its outputs, log and result, for good.
+        """Permanently remove the job with its outputs, log and result.
 
         Raises
         ------
         InvalidRequest
-            If it has not ended, or its hook has not run yet.
+            If it has not finished, or its hook has not run yet.
         """
         controls.apply(Remove(), [self], strict=True)
 
     @interrupt_shield.explains_interrupts
     def keep(self, kept: bool = True) -> Self:  # noqa: FBT001, FBT002 - `job.keep()` and `job.keep(False)` read well
-        """Exempt the job from `clean` and from the configured retention; `job.keep(False)` ends that."""
+        """Exempt the job from `clean` and from the configured retention; `job.keep(False)` ends the exemption."""
         controls.apply(Keep(kept), [self], strict=True)
         return self
 
     def run_here(self) -> Any:
         """Run the same call with the same parameters in this process, so that breakpoints and ``%debug`` work.
 
-        Nothing is recorded; exceptions are raised as they are.
+        Nothing is recorded; exceptions are raised unchanged.
         """
         return self._client.prepare_here(self.target, self.params, init=self.init)()
 
     @interrupt_shield.explains_interrupts
     def add_done_callback(self, function: Callable[["Job"], object]) -> None:
-        """Call a function with this job once it has ended: in a thread of this process, or at once if it has already ended.
+        """Call a function with this job once it has finished: in a thread of this process, or immediately if it already has.
 
-        Exceptions of the function are shown, and have no other effect. Callbacks are lost when the process ends.
+        Exceptions of the function are printed, and have no other effect. Callbacks are lost when the process ends.
         """
         self._client.call_when_ended(self._folder, self.id, lambda: function(self))
 

@@ -1,4 +1,4 @@
-"""What jobs, groups and lists need from the client: the store, and the changes that a person may ask for."""
+"""What jobs, groups and lists need from the client: the store, and the changes that a user may request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Unpack
@@ -34,13 +34,13 @@ class JobClient(Protocol):
         """Ask for another attempt."""
 
     def set_priority(self, folder: StateFolder, job_ids: Sequence[int], priority: int) -> list[int]:
-        """Give queued jobs another priority; return the ids of those that were queued."""
+        """Change the priority of queued jobs; return the ids of those that were queued."""
 
     def keep(self, folder: StateFolder, job_ids: Sequence[int], *, kept: bool) -> list[int]:
         """Exempt jobs from clean and retention; return the ids of those that exist."""
 
     def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
-        """Remove jobs that have ended; return the uids of those removed."""
+        """Remove finished jobs; return the uids of those removed."""
 
     def submit(
         self,
@@ -58,4 +58,4 @@ class JobClient(Protocol):
         """Return a function that runs a call in this process."""
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:
-        """Call a function when a job has ended."""
+        """Call a function when a job has finished."""

@@ -1,6 +1,6 @@
-"""`JobList`: several jobs, displayed as a table, with the verbs of a job for all of them; and waiting for them as they end.
+"""`JobList`: several jobs, displayed as a table, with the verbs of a job for all of them; and waiting for them as they finish.
 
-It never asks once for each job: jobs of one state folder are read and changed together.
+It never sends one request for each job: jobs of one state folder are read and changed together.
 """
 
 import contextlib
@@ -26,30 +26,30 @@ _SHOWN = 3
 class JobList(list[Job]):
     """Jobs, in the order in which they were requested; of one state folder or of several.
 
-    A verb changes the jobs that it fits, all at once, and returns them; `skipped` of what it returns says why it left the others
-    alone. With ``strict=True`` it raises that instead, before anything is changed.
+    A verb changes all the jobs that it applies to in one request, and returns them; `skipped` of the returned list explains why
+    each of the others was not changed. With ``strict=True`` it raises the first of these reasons, before anything is changed.
 
     Parameters
     ----------
     jobs : iterable of Job, optional
         The jobs.
     skipped : mapping, optional
-        The jobs that the verb which returns this list has skipped, each with the error that `Job` would have raised.
+        The jobs skipped by the verb that returned this list, each with the error that `Job` would have raised.
     """
 
     def __init__(self, jobs: Iterable[Job] = (), skipped: Mapping[Job, BackgroundJobError] | None = None) -> None:
         super().__init__(jobs)
         self.skipped = dict(skipped or {})
 
-    # -- their ends -----------------------------------------------------------------------------------------------
+    # -- their outcomes -----------------------------------------------------------------------------------------------
 
     def wait(self, timeout: float | str | None = None) -> Self:
-        """Wait until all have ended.
+        """Wait until all have finished.
 
         Raises
         ------
         TimeoutError
-            If `timeout`, seconds or a duration such as ``"5m"``, runs out; the jobs keep running.
+            If `timeout`, seconds or a duration such as ``"5m"``, expires; the jobs keep running.
         InvalidParameters
             If `timeout` is not a duration.
         """
@@ -63,14 +63,14 @@ class JobList(list[Job]):
         Parameters
         ----------
         timeout : float or str, optional
-            Seconds, or a duration such as ``"5m"``; None: as long as it takes.
+            Seconds, or a duration such as ``"5m"``; None: no limit.
         return_exceptions : bool
             False: raise the exception of the first job that failed. True: return exceptions in place of results.
 
         Raises
         ------
         TimeoutError, InvalidParameters
-            If `timeout` runs out (the jobs keep running), or is not a duration.
+            If `timeout` expires (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return [outcome.result_or_exception(job) if return_exceptions else outcome.result(job) for job in self]
@@ -81,7 +81,7 @@ class JobList(list[Job]):
         Raises
         ------
         TimeoutError, InvalidParameters
-            If `timeout` runs out (the jobs keep running), or is not a duration.
+            If `timeout` expires (the jobs keep running), or is not a duration.
         """
         self.wait(timeout)
         return [outcome.exception(job) for job in self]
@@ -94,7 +94,7 @@ class JobList(list[Job]):
 
     @interrupt_shield.explains_interrupts
     def cancel(self, grace: float | str | None = None, *, strict: bool = False) -> "JobList":
-        """Cancel the unfinished jobs, and return them when they have ended.
+        """Cancel the unfinished jobs, and return them when they have finished.
 
         Parameters
         ----------
@@ -123,9 +123,9 @@ class JobList(list[Job]):
     @overload
     def remove(self, *, strict: bool = False) -> "JobList": ...
     def remove(self, job: Job | None = None, *, strict: bool = False) -> "JobList | None":
-        """Remove the finished jobs with everything they left, for good, and return them; `strict`: raise if one can't be.
+        """Permanently remove the finished jobs and all their files, and return them; `strict`: raise if one can't be removed.
 
-        ``jobs.remove(job)``, as of any list, only takes that job out of this list.
+        ``jobs.remove(job)``, as for any list, only takes that job out of this list.
         """
         return self._removed(strict=strict) if job is None else super().remove(job)
 
@@ -135,7 +135,7 @@ class JobList(list[Job]):
 
     @interrupt_shield.explains_interrupts
     def keep(self, kept: bool = True, *, strict: bool = False) -> "JobList":  # noqa: FBT001, FBT002 - as `Job.keep`
-        """Exempt the jobs from `clean` and from the configured retention; ``jobs.keep(False)`` ends that."""
+        """Exempt the jobs from `clean` and from the configured retention; ``jobs.keep(False)`` ends the exemption."""
         return self._apply(Keep(kept), strict=strict)
 
     @interrupt_shield.explains_interrupts
@@ -152,7 +152,7 @@ class JobList(list[Job]):
     # -- how they look --------------------------------------------------------------------------------------------
 
     def to_frame(self, *, results: bool = False) -> "pd.DataFrame":
-        """Return a pandas data frame: parameters, state, duration and so on, a row for each job.
+        """Return a pandas data frame with a row for each job: its parameters, state, duration and so on.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class JobList(list[Job]):
         return JobList(found) if isinstance(found, list) else found
 
     def _shown(self) -> tuple[list[JobRecord], list[str]]:
-        """Return the jobs to show, and what is to be said below them."""
+        """Return the jobs to show, and the notes to show below them."""
         found = batch.records(self)
         removed = [f"job {job.id} was removed" for job in self if job not in found]
         reasons = [*removed, *map(str, self.skipped.values())]
@@ -197,12 +197,12 @@ class JobList(list[Job]):
 
 
 def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
-    """Yield jobs as they end; as `ipybgjobs.as_completed`.
+    """Yield jobs as they finish; see `ipybgjobs.as_completed`.
 
     Raises
     ------
     TimeoutError
-        If `timeout` runs out; the jobs keep running.
+        If `timeout` expires; the jobs keep running.
     InvalidParameters
         If `timeout` is not a duration.
     """
@@ -216,7 +216,7 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
 
 
 def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> list[Job]:
-    """Wait until some jobs have ended, and return these."""
+    """Wait until some jobs have finished, and return these."""
     parts = batch.batches(jobs)
     ended: list[Job] = []
 
@@ -226,8 +226,9 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
         return bool(ended)
 
     def late() -> str:
-        what, rest = ("1 job", "it is") if len(jobs) == 1 else (f"{len(jobs):,} jobs", "they are")
-        return f"{what} did not finish within {seconds or 0:g} s; {rest} still running."
+        if len(jobs) == 1:
+            return f"job {jobs[0].id} did not finish within {seconds or 0:g} s; it is still {jobs[0].status}."
+        return f"{len(jobs):,} jobs did not finish within {seconds or 0:g} s; they are still running."
 
     remaining = None if limit is None else max(0.0, limit - time.monotonic())
     with contextlib.ExitStack() as noted:

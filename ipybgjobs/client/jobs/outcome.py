@@ -1,4 +1,4 @@
-"""What a job that has ended returned or raised; read from the files of its last attempt, without waiting."""
+"""What a finished job returned or raised; read from the files of its last attempt, without waiting."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .view import JobView
 
 
 def result(job: JobView) -> Any:
-    """Return what an ended job returned, or raise what it raised."""
+    """Return what a finished job returned, or raise what it raised."""
     error = exception(job)
     if error is not None:
         raise error
@@ -18,7 +18,7 @@ def result(job: JobView) -> Any:
 
 
 def exception(job: JobView) -> BaseException | None:
-    """Return what an ended job raised; None if it succeeded."""
+    """Return what a finished job raised; None if it succeeded."""
     record = job.record()
     if record.state is JobState.SUCCEEDED:
         return None
@@ -45,7 +45,7 @@ def result_or_none(job: JobView) -> Any:
 
 
 def result_or_exception(job: JobView) -> Any:
-    """Return what an ended job returned, or the exception in its place."""
+    """Return what a finished job returned, or the exception in its place."""
     error = exception(job)
     if error is not None or job.state is not JobState.SUCCEEDED:
         return error

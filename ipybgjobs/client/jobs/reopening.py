@@ -15,7 +15,7 @@ from .job_client import JobClient
 
 
 def job(kind: Callable[..., Any], client: JobClient, path: str, job_id: int, uid: str) -> Any:
-    """Return a handle on a job; if the store can't be read, it keeps its old id.
+    """Return a handle to a job; if the store can't be read, it keeps its old id.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def job(kind: Callable[..., Any], client: JobClient, path: str, job_id: int, uid
     job_id : int
         Its old id.
     uid : str
-        The job's identifier on any machine.
+        The job's identifier, unique across machines.
     """
     folder = StateFolder(path)
     with contextlib.suppress(BackgroundJobError):
@@ -38,7 +38,7 @@ def job(kind: Callable[..., Any], client: JobClient, path: str, job_id: int, uid
 
 
 def group(kind: Callable[..., Any], client: JobClient, path: str, group_id: int, uid: str | None) -> Any:
-    """Return a handle on a group in the same way; `uid`: None if it was no longer known."""
+    """Return a handle to a group in the same way; `uid`: None if it was no longer known."""
     folder = StateFolder(path)
     with contextlib.suppress(BackgroundJobError):
         if uid is not None and os.path.exists(folder.database):

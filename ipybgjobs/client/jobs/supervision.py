@@ -17,15 +17,15 @@ from ...store.database import Database
 from ...store.notices import Notices
 from ...system import identity, interrupt_shield, limits, lock, place
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 PAUSE = 1.0
 
-#: Seconds that a supervisor may be late before it is said to hang: a machine may be busy.
+#: Seconds that a supervisor may be late before it is reported as hanging: a machine may be busy.
 LATE = 3.0
 
 
 class Presence:
-    """What this process knows about the supervisors of its state folders; usable by any thread.
+    """What this process knows about the supervisors of its state folders; any thread may use it.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Presence:
         now = self._clock()
         if now < self._looks.get(folder.path, now - PAUSE) + PAUSE:
             return
-        self._looks[folder.path] = now  # threads that come at the same moment check twice, which is harmless
+        self._looks[folder.path] = now  # threads that call at the same moment check twice, which is harmless
         interrupt_shield.run(lambda: self._ensure_supervisor(folder, open_database))  # it takes locks that must not stay held
 
     def _ensure_supervisor(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:

@@ -23,10 +23,10 @@ from .leftover_processes import Leftover
 
 
 class JobView:
-    """One job, to be read.
+    """One job, read-only.
 
-    Everything is read when it is asked for: `UnknownJob` is raised once the job was removed, `StoreError` if its state folder
-    can't be used.
+    Everything is read when it is accessed: `UnknownJob` is raised once the job has been removed, `StoreError` if its state
+    folder can't be used.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class JobView:
     id : int
         The job's id in this store.
     uid : str
-        The job's identifier on any machine.
+        The job's identifier, unique across machines.
     """
 
     def __init__(self, client: JobClient, folder: StateFolder, id: int, uid: str) -> None:  # noqa: A002 - its public name
@@ -48,7 +48,7 @@ class JobView:
 
     @property
     def client(self) -> JobClient:
-        """The client that reads and changes it."""
+        """The client that reads and changes the job."""
         return self._client
 
     @property
@@ -57,7 +57,7 @@ class JobView:
         return self._folder
 
     def record(self) -> JobRecord:
-        """Return what the store says about the job, read at once; if its row can't be read, its error says so."""
+        """Return what the store says about the job now; if its row can't be read, its error says so."""
         found = queries.shown_job(self._database(), self.uid)
         if not found.state.ended:
             self._client.ensure_supervisor(self._folder)
@@ -70,11 +70,11 @@ class JobView:
     def _database(self) -> Database:
         return self._client.database(self._folder)
 
-    # -- what it is -----------------------------------------------------------------------------------------------
+    # -- its call and options -----------------------------------------------------------------------------------------------
 
     @property
     def target(self) -> str:
-        """The dotted path of what runs."""
+        """The dotted path of the target."""
         return self.record().call.target
 
     @property
@@ -102,12 +102,12 @@ class JobView:
         return {**call.init, **self._pickled(serialization.INIT, call.pickled)}
 
     def changes(self) -> list[str]:
-        """Return what was different: between submit and run, between attempts, and since the last success of the same target.
+        """Return what changed between submit and run, between attempts, and since the last success of the same target.
 
         Returns
         -------
         list of str
-            A sentence each: source file, git commit, interpreter, packages.
+            One sentence for each change: of the source file, git commit, interpreter or packages.
         """
         attempts, database = self.attempts, self._database()
         submitted = queries.submitted_source(database, self.id)
@@ -161,7 +161,7 @@ class JobView:
 
     @property
     def priority(self) -> int:
-        """Higher runs first; it can be changed while the job is queued."""
+        """Jobs of higher priority run first; it can be changed while the job is queued."""
         return self.record().priority
 
     @property
@@ -171,7 +171,7 @@ class JobView:
 
     @property
     def retried_from(self) -> int | None:
-        """The job whose parameters were changed for this one."""
+        """The job that this one repeats with changed parameters."""
         return self.record().retried_from
 
     @property
@@ -185,7 +185,7 @@ class JobView:
         """Disk space that its folder takes, in bytes."""
         return disk_usage.of_folder(self._folder.job(self.uid))
 
-    # -- how it is ------------------------------------------------------------------------------------------------
+    # -- its state ------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> JobState:

@@ -1,4 +1,4 @@
-"""Wait for jobs to end: with growing pauses, a limit, and a regular check that a supervisor works on them.
+"""Wait for jobs to finish: with growing pauses, a limit, and a regular check that a supervisor is running.
 
 It never reads a store itself: its callers pass the check.
 """
@@ -16,23 +16,23 @@ _BEAT = 1.0
 def pauses(
     ended: Callable[[], bool], timeout: float | None, late: Callable[[], str], beat: Callable[[], None]
 ) -> Iterator[float]:
-    """Yield pauses to sleep until something has ended.
+    """Yield pauses to sleep until something has finished.
 
     Parameters
     ----------
     ended : callable
-        Looks.
+        Returns whether it has finished.
     timeout : float or None
-        Seconds; None: as long as it takes.
+        Seconds; None: no limit.
     late : callable
-        Returns the message for when `timeout` has run out.
+        Returns the error message if `timeout` expires.
     beat : callable
         Called once a second.
 
     Raises
     ------
     TimeoutError
-        If `timeout` runs out.
+        If `timeout` expires.
     """
     limit = None if timeout is None else time.monotonic() + timeout
     pause, beaten = SHORTEST, time.monotonic()
@@ -48,6 +48,6 @@ def pauses(
 
 
 def wait(ended: Callable[[], bool], timeout: float | None, late: Callable[[], str], beat: Callable[[], None]) -> None:
-    """Sleep until something has ended; as `pauses`."""
+    """Sleep until something has finished; see `pauses`."""
     for pause in pauses(ended, timeout, late, beat):
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""From a call as asked for to jobs that can be stored: allowed, bound, checked, encoded.
+"""From a requested call to jobs that can be stored: allowed, bound, checked, encoded.
 
 It never stores anything: `client.writer` does.
 
@@ -9,7 +9,7 @@ encoding
 explanation
     What a submit would do, or why it would be refused.
 in_process
-    A call in this very process, for debugging.
+    A call in this process, for debugging.
 option_table
     The options of a submit: names, types, help, columns. A new option begins here.
 options
@@ -19,5 +19,5 @@ payloads
 preparation
     The steps from a request to what can be stored.
 stages
-    What is known of a submit after each step.
+    What is known about a submit after each step.
 """

@@ -69,10 +69,12 @@ def encode_calls(
 
 def alike(calls: Sequence[BoundCall], names: Collection[str]) -> list[str]:
     """Return those parameters that have the same value in all calls."""
-    return [name for name in names if len({_told_apart(call.params, name) for call in calls}) == 1 and name in calls[0].params]
+    return [
+        name for name in names if len({_comparison_key(call.params, name) for call in calls}) == 1 and name in calls[0].params
+    ]
 
 
-def _told_apart(params: Mapping[str, Any], name: str) -> str:
+def _comparison_key(params: Mapping[str, Any], name: str) -> str:
     try:
         return serialization.digest(params[name]) if name in params else ""
     except (Exception, SystemExit):  # it can't be pickled: `encode_call` reports that

@@ -1,6 +1,6 @@
-"""Explain what a submit would do: by which rule, what would be called, when and how often; or why it would be refused.
+"""Explain what a submit would do: which entry allows it, what would be called, when and how often; or why it would be refused.
 
-A value, its text and its JSON, made from what the preparation of a submit has found out; it starts nothing.
+An explanation is a value with a text and a JSON form, made from the findings of the preparation; it starts nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of an explanation: name, text for a person, value for a program; facts of the same name extend a list."""
+    """One line of an explanation: a name, a text for users, a value for programs; facts of the same name extend a list."""
 
     name: str
     text: str
@@ -116,7 +116,7 @@ def explain(trace: PreparationTrace, context: ExplainContext) -> Explanation:
         found += _submit_hook(trace.permission, trace.inspected)
     if trace.options is not None and context.settings is not None:
         found += _schedule(trace.options, context.settings.queues[trace.options.queue], context)
-    found += [Fact("withheld", f"{each}: the running supervisor has no more", [each]) for each in context.withheld]
+    found += [Fact("withheld", f"{each}: the running supervisor can't grant more", [each]) for each in context.withheld]
     if context.settings is not None:
         found += _log_paths(context.settings)
     target = trace.permission.target if trace.permission else context.target

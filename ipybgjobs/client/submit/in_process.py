@@ -1,6 +1,6 @@
-"""Run a call in this process, so that breakpoints and ``%debug`` work: same call, same parameters, nothing recorded.
+"""Run a call in this process, so that breakpoints and ``%debug`` work: the same call and parameters, with nothing recorded.
 
-Modules of the target that have changed since they were imported are imported again first, so that it runs what a job would run.
+Modules of the target that have changed since they were imported are first imported again, so that it runs the code of a job.
 """
 
 import asyncio

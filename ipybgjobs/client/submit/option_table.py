@@ -1,4 +1,4 @@
-"""The options of a submit: what each is called, takes, means and ends up as; a new option begins here.
+"""The options of a submit: their names, types, meanings and columns; a new option begins here.
 
 Checks, command lines and documentation follow this table. It checks nothing itself: `options` does.
 """
@@ -16,7 +16,7 @@ ON_DUPLICATE: tuple[str, ...] = get_args(OnDuplicate)
 
 
 class HasUid(Protocol):
-    """A job or a group, as far as a dependency is concerned."""
+    """A job or a group, as a dependency needs it."""
 
     @property
     def uid(self) -> str:
@@ -100,7 +100,7 @@ class Option:
     form : Form
         How it is typed.
     placeholder : str or None
-        What stands for its value in the help of a command line; None: its name.
+        The name of its value in the help of a command line; None: that of the option.
     """
 
     name: str
@@ -143,7 +143,7 @@ OPTIONS = (
     Option(
         "after_any",
         "as `after`",
-        "start once this job has ended, whatever its outcome",
+        "start once this job has finished, whatever its outcome",
         ("blockers", "ready"),
         default=(),
         form=Form.JOBS,

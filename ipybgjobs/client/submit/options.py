@@ -175,7 +175,7 @@ def limit(value: float | str) -> float:
 
 
 def wait_timeout(value: float | str | None) -> float | None:
-    """Check how long to wait, and return seconds; None: as long as it takes; a negative number counts as zero.
+    """Check how long to wait, and return seconds; None: no limit; a negative number counts as zero.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def _start(delay: float | str | None, at: Any, now: float) -> tuple[float, bool]
 
 
 def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
-    """Return when a job must have ended, given as a duration or a time, and whether that is a calendar time."""
+    """Return when a job must have finished, given as a duration or a time, and whether that is a calendar time."""
     if value is None:
         return None, False
     try:
@@ -232,7 +232,7 @@ def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
 
 
 def _after(given: Any, *, any_outcome: bool) -> tuple[tuple[Any, bool], ...]:
-    """Return the jobs that a job depends on: one or several."""
+    """Return the jobs that a job depends on, given as one or several."""
     if given is None:
         return ()
     several = isinstance(given, Iterable) and not isinstance(given, str) and not hasattr(given, "uid")
@@ -339,8 +339,8 @@ def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # n
     return key
 
 
-def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - likewise
-    """Check how old a reused job may be; return the earliest time at which it may have ended.
+def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa: FBT001 - a value of the option
+    """Check how old a reused job may be; return the earliest time at which it may have finished.
 
     Raises
     ------
@@ -384,7 +384,7 @@ def calls(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     Raises
     ------
     InvalidParameters
-        If they are not several dicts.
+        If they are not a list of dicts.
     """
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
         raise InvalidParameters("submit_many takes a list of parameters, one dict per job; grid(…) makes one.")

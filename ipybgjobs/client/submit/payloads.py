@@ -1,4 +1,4 @@
-"""Copies of parameters that are not plain JSON, in their jobs' folders: written before the row, removed if no row follows.
+"""Copies of parameters that are not plain JSON, in their jobs' folders: written before the row, and removed if no row follows.
 
 It never reads one: that is the worker's job.
 """

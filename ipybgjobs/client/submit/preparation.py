@@ -1,6 +1,6 @@
-"""The steps from a request to what can be stored, the same for one job and for a group: all of it, or none.
+"""The steps from a request to what can be stored, the same for one job and for a group: all jobs are prepared, or none.
 
-Permission, options, parameters as given, inspection of the target (with the class's ``on_submit``), what the
+Permission, options, the given parameters, inspection of the target (with the class's ``on_submit``), what the
 package's own classes require, encoding. It changes nothing: its callers store what it returns.
 """
 
@@ -69,12 +69,12 @@ def prepare_submit(
 def bind_call(
     target: str, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
 ) -> tuple[Permission, EncodedCall, InspectionResult]:
-    """Take the steps that concern one call and no options, for a call that is stored nowhere.
+    """Check and bind one call without options; the call is not stored.
 
     Raises
     ------
     BackgroundJobError
-        As `prepare_submit`.
+        See `prepare_submit`.
     """
     permission = allowlist.find_permission(target, settings)
     request = SubmitRequest(target, [params], init, {})
@@ -113,7 +113,7 @@ def _inspected(
     *,
     preview: bool = False,
 ) -> InspectionResult:
-    """Inspect the target, and check that what it demands is permitted."""
+    """Inspect the target, and check that its demands are permitted."""
     inspected = inspection.inspect(InspectionRequest(permission, given.init, given.calls, given.secrets, code, preview))
     if inspected.submit_hook != "not called":  # otherwise its parameters are not known yet
         rule = target_rules.of(inspected.signature.demand)
@@ -125,7 +125,7 @@ def _inspected(
 def _encoded(request: SubmitRequest, permission: Permission, given: GivenParameters, inspected: InspectionResult) -> EncodedCalls:
     shared: Collection[str] | None = given.common if request.is_group else None
     if shared and inspected.submit_hook == "called":
-        shared = encoding.alike(inspected.calls, shared)  # what it has made of them may differ
+        shared = encoding.alike(inspected.calls, shared)  # `on_submit` may have changed them
     return encoding.encode_calls(permission.target, inspected.calls, inspected.signature.code, given.secrets, shared)
 
 

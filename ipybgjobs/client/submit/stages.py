@@ -1,6 +1,6 @@
-"""What is known of a submit after each of its steps, from the request to what can be stored; all frozen.
+"""What is known about a submit after each step, from the request to what can be stored; as frozen values.
 
-Plain values: they check nothing and read nothing.
+They check nothing and read nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,16 +47,16 @@ class SubmitRequest:
 
 @dataclass(frozen=True, slots=True)
 class GivenParameters:
-    """Parameters as they were given: mappings of names.
+    """The given parameters, known to be mappings of names.
 
     Parameters
     ----------
     init : dict
-        Of the constructor.
+        Those of the constructor.
     common : dict
-        Of the method, for every call.
+        Those of the method, for every call.
     own : tuple of dict
-        Of the method, for each call.
+        Those of the method, for each call.
     secrets : tuple of str
         Names among all of them whose values are never shown.
     """
@@ -68,7 +68,7 @@ class GivenParameters:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Return the parameters of each call, common ones first."""
+        """Return the parameters of each call, the common ones first."""
         return [{**self.common, **each} for each in self.own]
 
 
@@ -103,7 +103,7 @@ class PreparedSubmit:
     group : NewGroup or None
         The group, with the parameters that its jobs share.
     group_pickled : bytes or None
-        Those of them that are not plain.
+        The shared parameters that are not plain.
     """
 
     jobs: tuple[PreparedJob, ...]
@@ -120,20 +120,20 @@ class PreparedSubmit:
 
     @property
     def pickled(self) -> list[tuple[str, bytes | None]]:
-        """Return parameters that are not plain, by the uid of the group or job whose folder they go to."""
+        """Return the parameters that are not plain, by the uid of the group or job whose folder they go to."""
         shared = [] if self.group is None else [(self.group.uid, self.group_pickled)]
         return [*shared, *((job.submission.uid, job.pickled) for job in self.jobs)]
 
     @property
     def copied(self) -> list[tuple[Call, bytes | None]]:
-        """Return all calls whose parameters are copied, each with those that are not plain."""
+        """Return the calls whose parameters are copied, each with the parameters that are not plain."""
         shared = [] if self.group is None else [(self.group.common, self.group_pickled)]
         return [*shared, *((job.submission.call, job.pickled) for job in self.jobs)]
 
 
 @dataclass(slots=True)
 class PreparationTrace:
-    """What the preparation has found out so far: each is None until it is known."""
+    """What the preparation has found out so far; each attribute is None until it is known."""
 
     permission: Permission | None = None
     options: Options | None = None

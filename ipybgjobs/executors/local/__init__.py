@@ -1,6 +1,6 @@
-"""Attempts on this machine: a fork server launches them and sees them end; what it can't see, a process handle does.
+"""Attempts on this machine: a fork server launches them and sees them end; process handles watch those that it can't.
 
-It never opens the store. Only `registry` and the fork server's own start know this package.
+It never opens the store. Only `registry` and the start of the fork server refer to this package.
 
 Modules
 -------
@@ -11,19 +11,19 @@ cleanup
 executor
     `LocalExecutor`: the executor itself.
 finding
-    How an attempt is found again, by its folder.
+    Finding an attempt again, by its folder.
 forkserver
     The process that forks: single-threaded, without user code.
 fresh
-    A launch without a fork.
+    Launching without a fork.
 launch_kinds
-    Whether a fork can run a job, and why not.
+    Whether a fork can run a job, and if not, why.
 leftovers
     Ending what an attempt has left running.
 server
     One fork server, as its supervisor sees it.
 succession
-    Who follows a supervisor that has died.
+    Replacing a supervisor that has died.
 termination
     Ending an attempt's processes step by step.
 """

@@ -1,7 +1,7 @@
-"""Attempts whose process is gone, until their end is fully known and no process that has to end is left.
+"""Clean up after attempts whose process is gone, until their end is fully known and no process that has to end is left.
 
-It never waits: each attempt is checked again until then. An exit report is awaited only from a living fork server of ours. The
-processes that a worker left are ended if it did not end by itself or was being ended; otherwise a setting decides.
+It never waits: each attempt is checked again until then. An exit report is awaited only from a living fork server of this
+package. The processes that a worker left are ended if it did not exit by itself or was being ended; otherwise a setting decides.
 """
 
 import time
@@ -27,7 +27,7 @@ class ExitCleanup:
     end : Exit
         What is known of its end; if its exit status is unknown, its exit report is awaited.
     grace : float or None
-        Seconds that processes left by a worker that ended by itself have to terminate; None: they stay.
+        Seconds to terminate for processes left by a worker that ended by itself; None: they stay.
     find_ending : callable
         Returns how it is being ended; None if it ended by itself.
     clock : callable
@@ -41,7 +41,7 @@ class ExitCleanup:
         find_ending: Callable[[], Termination | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.survivors: list[int] = []  #: PIDs of processes that could not be ended
+        self.survivors: list[int] = []  #: PIDs of processes that could not be killed
         self.left_running: list[int] = []  #: PIDs of processes that it has left running, and that are to stay
         self._end = end
         self._find_ending = find_ending

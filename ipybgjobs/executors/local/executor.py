@@ -1,7 +1,7 @@
 """Attempts on this machine: launched by a fork server, watched by it or, if it is not their parent, by a process handle.
 
-The caller waits on `filenos` and then polls. Nothing here blocks. A fork server that does not answer is given up: another one
-launches the attempts that it has not, and those that it has launched are watched by handles.
+The caller waits on `filenos` and then polls. Nothing here blocks. A fork server that does not answer is abandoned: another one
+launches its remaining attempts, and those that it has launched are watched by handles.
 """
 
 import os
@@ -26,7 +26,7 @@ from .termination import Termination
 #: Seconds until the next send to a fork server that has not yet accepted everything.
 _RESEND = 0.03
 
-#: All of them, because an attempt is a process of this machine and the child of a fork server.
+#: Everything, because an attempt is a process of this machine and the child of a fork server.
 CAPABILITIES = Capabilities(
     kinds=frozenset((LaunchKind.FORK, LaunchKind.FRESH)),
     ends_whole_tree=True,
@@ -54,8 +54,8 @@ class LocalExecutor(Executor):
         self._servers: list[ForkServerClient] = []  # the last one launches; the others wait for what they launched
         self._silent: list[
             tuple[ForkServerClient, float]
-        ] = []  # given up because they do not answer; each with seconds since the epoch
-        self._left: list[ForkServerClient] = []  # that end by themselves, once what they launched has ended
+        ] = []  # abandoned because they do not answer; each with seconds since the epoch
+        self._left: list[ForkServerClient] = []  # that exit by themselves, once what they launched has ended
         self._closing = ClosingForkServers(clock)
         self._handles: dict[int, str] = {}  # attempt folders, by handle of a process that is not a child of a server
         self._elsewhere: dict[
@@ -63,11 +63,11 @@ class LocalExecutor(Executor):
         ] = {}  # by folder of attempts of which only the lock is visible: whether their end was reported
         self._endings: dict[str, Termination] = {}  # of attempts that are being ended, by folder
         self._begun: set[str] = set()  # folders of attempts that have begun and whose server has died or is silent
-        self._news: list[News] = []  # that came otherwise than by a descriptor
+        self._news: list[News] = []  # news that did not arrive on a descriptor
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """What this executor can do."""
         return CAPABILITIES
 
     def choose(self, startup: str, variables: Iterable[str]) -> LaunchChoice:
@@ -129,7 +129,7 @@ class LocalExecutor(Executor):
             self._servers[-1].launch(each)
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
-        """Determine what has become of an attempt that another process launched, and watch it if it runs."""
+        """Determine the status of an attempt that another process launched, and watch it if it runs."""
         status = finding.find(folder, self._watch)
         if status is AttemptStatus.ELSEWHERE and declared_gone:
             status = AttemptStatus.GONE
@@ -149,7 +149,7 @@ class LocalExecutor(Executor):
         return True
 
     def cancel(self, folder: str, reason: str, grace: float) -> Termination | None:
-        """Begin to end an attempt with all that it has started."""
+        """Begin to end an attempt with all processes that it has started."""
         is_elsewhere = folder in self._elsewhere
         ending = termination.begin(folder, reason, grace, lambda: self._kill(folder), is_elsewhere=is_elsewhere)
         if ending is not None:
@@ -173,7 +173,7 @@ class LocalExecutor(Executor):
         return ExitCleanup(end, grace, lambda: self._endings.get(end.folder))
 
     def poll(self, ready: Iterable[int]) -> list[News]:
-        """Return the attempts that have ended, could not be launched, were launched, or are not watched any more."""
+        """Return the attempts that have ended, could not be launched, were launched, or are no longer watched."""
         descriptors = set(ready)
         exits: list[Exit] = []
         for server in list(self._servers):
@@ -216,7 +216,7 @@ class LocalExecutor(Executor):
         self._closing.add(server)
 
     def _give_up(self, server: ForkServerClient) -> None:
-        """Give up a fork server that does not answer: it must launch nothing more, even if it resumes."""
+        """Abandon a fork server that does not answer: it must launch nothing more, even if it resumes."""
         self._silent.append((server, time.time() - server.silent_for))
         self._abandon(server)
         server.channel.send({"abandoned": True})
@@ -253,7 +253,7 @@ class LocalExecutor(Executor):
         self._closing.add(server)
 
     def leave(self) -> None:
-        """Leave running attempts alone: each fork server stays until its children have ended, and starts no supervisor."""
+        """Leave running attempts alone: each fork server stays until its children have exited, and starts no supervisor."""
         for server in self._servers:
             server.channel.send({"abandoned": True})
             server.channel.close()
@@ -261,7 +261,7 @@ class LocalExecutor(Executor):
         self._servers.clear()
 
     def close(self) -> None:
-        """Stop the fork servers; only when nothing runs."""
+        """Stop the fork servers; only when nothing is running."""
         for server in list(self._servers):
             self._dismiss(server)
         for server, _ in self._silent:

@@ -1,7 +1,7 @@
-"""How an attempt is found again, by its folder: after a crash of the supervisor, or of a fork server.
+"""Find an attempt again, by its folder: after a crash of the supervisor, or of a fork server.
 
-One that has not started is voided, one that runs is watched. What a folder says, anybody may have written: one that makes no
-sense costs its own attempt.
+An attempt that has not started is voided, one that is running is watched. Anyone may have written what a folder says; if that
+makes no sense, only its own attempt fails.
 """
 
 import os
@@ -14,7 +14,7 @@ from ...system import identity, tree
 from ...system.identity import ProcessIdentity
 from ..executor import AttemptStatus
 
-#: Watches the process of an attempt; False where it has ended.
+#: Watches the process of an attempt; False if it has ended.
 Watch = Callable[[str, ProcessIdentity], bool]
 
 
@@ -22,7 +22,7 @@ def find(folder: str, watch: Watch) -> AttemptStatus:
     """Determine the status of an attempt that another process launched.
 
     The start marker decides: if there is none, it is created as void, and the first to create it wins. A process that has begun
-    and removed its marker is found anyway.
+    and removed its marker is still found.
     """
     try:
         return _find(folder, watch)
@@ -58,7 +58,7 @@ def _find_without_marker(folder: str, watch: Watch) -> AttemptStatus:
 def unmarked_process(folder: str) -> ProcessIdentity | None:
     """Return the process that began an attempt whose marker is gone: it still holds the file from which the marker was made.
 
-    A process that was too late to begin closed its file before the file lost its name.
+    A process that was too late to begin has closed its file before the file lost its name.
     """
     leader = tree.leader_that_holds(f"{folder}/{attempt.STARTED}.")
     return None if leader is None else identity.current(leader)

@@ -1,4 +1,4 @@
-"""The fork server: a process of its own that starts attempts and sees how they end.
+"""The fork server: a separate process that starts attempts and sees how they end.
 
 It is single-threaded and has no user code and no database handle, so forking it is cheap and safe. It receives launches
 over a channel, and reports each end with exit status and resource use. A report is kept until it is acknowledged. If the
@@ -28,7 +28,7 @@ from .succession import Succession
 
 
 def main(state_dir: str, descriptor: int) -> None:
-    """Serve until the supervisor says goodbye, or until it is gone and everything has ended."""
+    """Serve until the supervisor closes it, or until the supervisor is gone and everything has ended."""
     tree.adopt_orphans()
     identity.learn_constants()
     folder = StateFolder(state_dir)
@@ -128,7 +128,7 @@ class ForkServer:
         self._channel.send(report)
 
     def _orphaned(self, *, begin: bool) -> None:
-        """Handle the loss of the supervisor: it is gone, or has given up this fork server, and then none is to start."""
+        """Handle the loss of the supervisor: it is gone, or it has abandoned this fork server, which then starts none."""
         for folder, report in self._unacknowledged.items():
             self._keep(folder, report)
         self._unacknowledged.clear()

@@ -1,4 +1,4 @@
-"""A launch without a fork: safe in a process that has several threads."""
+"""Launch without a fork: safe in a process that has several threads."""
 
 from typing import Any
 
@@ -32,5 +32,5 @@ def start(request: dict[str, Any], telling: int) -> int:
     output = request["output"] or f"{request['folder']}/{attempt.OUTPUT}"
     words = [*request["command"], ADOPT, f"{worker.TELLS}{telling}"]
     child = launch.in_session(words, output, request["environment"], "/", keep=[telling])
-    child.returncode = 0  # it is reaped with all other children, and not by this object
+    child.returncode = 0  # it is reaped with all other children, not by this object
     return child.pid

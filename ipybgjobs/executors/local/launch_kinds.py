@@ -1,4 +1,4 @@
-"""How an attempt is launched here: by a fork where that is sound, else as a fresh process. It launches nothing."""
+"""How an attempt is launched here: by a fork if that is safe, otherwise as a fresh process. It launches nothing."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,7 +21,7 @@ class LaunchKinds:
         self._is_sound = identity.is_single_threaded()  # code that starts a thread here also does so in a fork server
 
     def choose(self, startup: str, variables: Iterable[str]) -> LaunchChoice:
-        """Choose; see `Executor.choose`."""
+        """Choose a kind of launch; see `Executor.choose`."""
         reason = self._reason_against_fork(startup, variables)
         return LaunchChoice(LaunchKind.FORK) if reason is None else LaunchChoice(LaunchKind.FRESH, reason)
 

@@ -1,4 +1,4 @@
-"""End the processes that an attempt left, without ever waiting: they are asked to terminate if there is a grace, then killed.
+"""End the processes that an attempt left, without ever waiting: if they have a grace period, they are first asked to terminate.
 
 The search is repeated until none is found.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ...system import tree
 from ...system.identity import ProcessState
 
-#: Seconds within which killed processes have to be gone.
+#: Seconds within which killed processes must be gone.
 LONGEST = 1.0
 
 

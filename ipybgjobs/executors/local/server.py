@@ -1,6 +1,6 @@
 """One fork server, as its supervisor sees it: what was sent, what it has reported, and since when it has been silent.
 
-It never waits for the process. A server that does not answer is given up: the channel is closed, so it launches nothing more.
+It never waits for the process. A server that does not answer is abandoned: the channel is closed, so it launches nothing more.
 """
 
 import os
@@ -63,7 +63,7 @@ class ForkServerClient:
         self._ask()
 
     def receive(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return its messages, and whether it is still there."""
+        """Return its messages, and whether it is still connected."""
         messages, there = self.channel.receive()
         if messages:
             self._heard, self._asked = self._clock(), None
@@ -101,7 +101,7 @@ class ForkServerClient:
 
 
 def _message(request: LaunchRequest) -> dict[str, Any]:
-    """A request as a fork server gets it, which loads none of what a request is made of."""
+    """Return a request as a message, since a fork server does not load the classes of a request."""
     return {
         "folder": request.folder,
         "command": list(request.command),
@@ -118,7 +118,7 @@ def packages() -> tuple[tuple[str, int], ...]:
 
 
 class ClosingForkServers:
-    """Fork servers that are shutting down: nothing waits for them, and none stays."""
+    """Fork servers that are shutting down: nothing waits for them, and none is left running."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

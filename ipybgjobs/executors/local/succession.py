@@ -1,4 +1,4 @@
-"""Replace a supervisor that has died: its fork server starts a new one, and checks again until one holds the lock."""
+"""Replace a supervisor that has died: its fork server starts a new one, and repeats that until one holds the lock."""
 
 import contextlib
 import time
@@ -16,7 +16,7 @@ _LOOK, _FIRST, _LONGEST, _STARTS = 0.2, 2.0, 60.0, 8
 
 
 class Succession:
-    """Ensures that another supervisor follows.
+    """Ensures that another supervisor takes over.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ class Termination:
 
 
 def _note(folder: str, reason: str) -> None:
-    """Tell the worker that its end is requested: it reports whether its method had already returned, and waits for its children.
+    """Tell the worker that its end was requested: it reports whether its method had already returned, and awaits its children.
 
     A worker only checks that the file exists, so on a full disk an empty one is enough.
     """

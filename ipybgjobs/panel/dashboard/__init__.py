@@ -1,6 +1,6 @@
-"""The panel as a page of its own, an extension of Jupyter Server: ``jupyter bgjobs dashboard`` serves it on loopback.
+"""The panel as a separate page, an extension of Jupyter Server: ``jupyter bgjobs dashboard`` serves it on loopback.
 
-It never answers without the server's own authentication. In a Jupyter server that runs anyway:
+It never answers without the server's own authentication. In a Jupyter server that is already running:
 ``jupyter server extension enable ipybgjobs``, then ``/bgjobs/``.
 
 Modules

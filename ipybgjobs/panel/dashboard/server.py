@@ -37,7 +37,7 @@ class Dashboard(ExtensionApp):
     serverapp_class = Loopback
 
     def load_config_file(self, *arguments: Any, **options: Any) -> None:
-        """Read an extension's files in a user's own server, but not in ours: their settings would be passed to the server."""
+        """Read an extension's files in a user's own server, but not in `Loopback`, which would adopt them."""
         if not isinstance(self.serverapp, Loopback):
             super().load_config_file(*arguments, **options)
 

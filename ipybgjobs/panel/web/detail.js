@@ -176,8 +176,8 @@ export class Detail {
     this.earlier.replaceChildren(element("p", {}, `Attempt ${attempt}:`), pane);
   }
 
-  takeLog({ text, anew, outputs }) {
-    if (anew) this.terminal.clear();
+  takeLog({ text, from_start, outputs }) {
+    if (from_start) this.terminal.clear();
     this.terminal.write(text);
     this.outputs = outputs;
     if (this.chosen === "outputs") this.askOutputs();

@@ -45,7 +45,7 @@ function joined(text) {
   return Array.isArray(text) ? text.join("") : String(text);
 }
 
-// Without `allow-scripts`, nothing in it runs; its origin is ours only so that its height can be read and its colours set.
+// Without `allow-scripts`, nothing in it runs; it has the page's origin only so that its height can be read and its colours set.
 function framed(markup) {
   const frame = element("iframe", { sandbox: "allow-same-origin", title: "output", class: "b-frame" });
   frame.addEventListener("load", () => {
