@@ -94,7 +94,7 @@ def test_where_memory_may_not_be_shared_the_store_has_no_write_ahead_log_and_job
     assert not list(place.state.glob("jobs.db-*"))
     main(["doctor"])
     said = capsys.readouterr().out
-    assert f"fuse.{kind} ({'a network file system' if kind == 'glusterfs' else 'not known to be this machine'}" in said
+    assert f"fuse.{kind} ({'a network file system' if kind == 'glusterfs' else 'not known to be local to this machine'}" in said
     assert "a rollback journal" in said
     assert "PROBLEM" not in said
 

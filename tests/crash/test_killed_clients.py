@@ -21,7 +21,7 @@ _BEFORE_COMMIT = {
             def execute(self, sql, *values):
                 die() if sql == "COMMIT" else None
                 return super().execute(sql, *values)
-        client.use(client.Client())
+        client_module.use(client_module.Client())
         connect = sqlite3.connect
         sqlite3.connect = lambda *values, **options: connect(*values, factory=Deadly, **options)
     """,
@@ -31,7 +31,7 @@ _BEFORE_COMMIT = {
 _CLIENT = """
 import os, pathlib, signal, sqlite3, sys
 import ipybgjobs as bg
-from ipybgjobs.client.client import client; from ipybgjobs.client.client import writer
+from ipybgjobs.client import client as client_module, writer
 from ipybgjobs.store import submissions
 
 def die(*_, **__):

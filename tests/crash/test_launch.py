@@ -137,7 +137,9 @@ def test_environment_variables_go_with_the_job_though_its_supervisor_died_around
 
 def test_environment_variables_that_a_dead_supervisor_left_in_the_stores_log_go_with_the_next(joints, monkeypatch):
     monkeypatch.setenv("MY_TOKEN", _SECRET)
-    dead = driven(joints, """before(Database, "fold", die, lambda self: self.read("SELECT 1 FROM jobs WHERE state > 's'"))""")
+    dead = driven(
+        joints, """before(Database, "checkpoint", die, lambda self: self.read("SELECT 1 FROM jobs WHERE state > 's'"))"""
+    )
     bg.submit("joints.note", {"name": "once"})
     assert dead.wait(DEADLINE) == -signal.SIGKILL
     assert ended(joints)

@@ -17,8 +17,8 @@ from support.processes import kill_helpers, of_role, stopped, wake
 from support.rows import ended, open_store, rows
 
 _IDLE_END = {
-    "before it closes its wake-up": "before(Listener, 'close', stop)",
-    "when it has closed its wake-up": "after(Listener, 'close', stop)",
+    "before it closes its wake-up": "before(WakeupListener, 'close', stop)",
+    "when it has closed its wake-up": "after(WakeupListener, 'close', stop)",
     "when it has looked at the store for the last time": "before(loop.Supervisor, 'close', stop)",
     "when its fork server has gone": "after(loop.Supervisor, 'close', stop)",
 }

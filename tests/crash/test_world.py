@@ -281,7 +281,7 @@ def test_a_read_only_disk_is_refused_in_one_sentence(place, disk, capsys):
         with pytest.raises(bg.StoreError, match=r"can't be opened: Read-only file system\. Nothing was changed"):
             bg.submit("work.echo", {"value": 2})
         assert main(["doctor"]) == 1
-        assert "can't be written" in capsys.readouterr().out
+        assert "Can't write" in capsys.readouterr().out
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(place.state)], check=True)
     assert bg.submit("work.echo", {"value": 2}).result(DEADLINE) == 2

@@ -210,7 +210,7 @@ def test_wait_says_by_its_status_whether_all_have_succeeded(cli):
 def test_a_wait_that_runs_out_leaves_the_job_alone(cli):
     job = running(bg.submit("work.Trainer.sleep"))
     for verb in ("wait", "result"):
-        assert "it is still running" in refused(cli(verb, job.id, "--timeout", 0.05, status=1))
+        assert "still running" in refused(cli(verb, job.id, "--timeout", 0.05, status=1))
     assert job.state == "running"
     assert "cancelled" in cli("cancel", job.id, "--grace", 5).stdout
 

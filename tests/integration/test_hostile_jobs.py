@@ -402,9 +402,9 @@ def test_a_fork_that_is_told_to_end_at_once_ends_as_it_would_anywhere(hostile):
         ("worker.run", "_leave_if_fork", 1, "error"),
         ("worker.outcome", "succeeded", 1, "error"),
         ("worker.run", "_leave_if_fork", 2, "error"),
-        ("inside", "finish", 1, "succeeded"),
-        ("attempt", "write_json", 1, "succeeded"),
-        ("process.worker", "linger_while_ending", 1, "succeeded"),
+        ("state.current_job", "finish", 1, "succeeded"),
+        ("system.private_file", "write_json", 1, "succeeded"),
+        ("system.worker", "linger_while_ending", 1, "succeeded"),
     ],
 )
 def test_an_interrupt_as_a_job_ends_is_told_or_too_late(hostile, module, name, call, outcome):

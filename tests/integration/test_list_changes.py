@@ -206,7 +206,7 @@ def test_results_and_exceptions_of_a_list_are_in_its_order(lists):
     assert (first, str(error), last) == ("b", "broken", "a")
     with pytest.raises(ValueError, match="broken"):
         jobs.results()
-    with pytest.raises(TimeoutError, match=r"^2 jobs did not finish within 0\.01 s; they keep running\.$"):
+    with pytest.raises(TimeoutError, match=r"^2 jobs did not finish within 0\.01 s; they are still running\.$"):
         JobList([waiting(), waiting(), *jobs]).results("10ms")
 
 

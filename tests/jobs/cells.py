@@ -4,6 +4,9 @@ import json
 
 
 def run(path):
+    import IPython  # noqa: F401 - with it the job gets its shell
+    from IPython.display import display  # noqa: F401 - as a job would
+
     import ipybgjobs
     from ipybgjobs.worker import descriptions, displays, run, shell
 

@@ -339,7 +339,7 @@ def test_every_parameter_that_is_accepted_arrives_equal_and_brings_no_other_name
     exec(injection.source({"value": value}), names)
     assert same(value, names["value"])
     if isinstance(value, (dt.datetime, dt.time)):
-        assert (names["value"].tzinfo, names["value"].checkpoint) == (value.tzinfo, value.fold)
+        assert (names["value"].tzinfo, names["value"].fold) == (value.tzinfo, value.fold)
     python = {"__builtins__", "__warningregistry__"}  # the second where NumPy warns of a time without a unit
     assert names.keys() - python == {"datetime", "numpy", "value"}
     assert (names["datetime"], names["numpy"]) == ("the notebook's", "the notebook's")

@@ -287,12 +287,12 @@ def test_a_job_reads_as_it_was_submitted(store):
         queue="gpu",
         priority=-3,
         not_before=150.5,
-        rules=RetrySettings(max_attempts=7, delay_seconds=(1.0, 2.0), retry_on=("OSError",), never_retry=()),
+        retry_settings=RetrySettings(max_attempts=7, delay_seconds=(1.0, 2.0), retry_on=("OSError",), never_retry=()),
         timeout=2.5,
         owner=ELSEWHERE,
     )
     record = queries.job(store.database, submissions.submit(store.database, job, SURROUNDINGS)[0])
-    for name in ("uid", "call", "name", "queue", "priority", "not_before", "submitted_at", "rules", "timeout", "owner"):
+    for name in ("uid", "call", "name", "queue", "priority", "not_before", "submitted_at", "retry_settings", "timeout", "owner"):
         assert getattr(record, name) == getattr(job, name), name
     assert (record.id, record.state, record.attempt, record.allowed_attempts) == (1, "queued", 0, 7)
     assert (record.started_at, record.ended_at, record.error) == (None, None, None)
@@ -331,7 +331,7 @@ def test_an_environment_goes_with_the_last_that_needs_it(store):
     assert store.change("cancel_queued", second)
     assert not store.change("release_environment", environment), "the request needs it"
     [request] = store.change("requests")
-    store.change("answered", request.id)
+    store.change("delete_request", request.id)
     assert store.change("release_environment", environment)
     assert store.rows()[3] == []
 
@@ -365,7 +365,7 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
     assert controls.request_cancel(store.database, [job], None, 299.0) == 1
     found = store.change("requests")
     assert [(each.id, each.asked) for each in found] == [(1, CancelRequest(2.5)), (3, CancelRequest(None))]
-    store.change("answered", 1)
+    store.change("delete_request", 1)
     assert [each.id for each in store.change("requests")] == [3]
 
 
@@ -451,7 +451,7 @@ def test_text_that_is_no_unicode_is_kept_escaped(store):
     store.start(job)
     assert store.change("end_attempt", job, 1, Verdict(Outcome.ERROR, "no caf\udce9", "in caf\udce9"))
     assert store.change("queue_again", job, 400.0, "no caf\udce9")
-    store.change("heard", 1, "0.1", 10.0, "/caf\udce9 is broken", 5.0)
+    store.change("record_heartbeat", 1, "0.1", 10.0, "/caf\udce9 is broken", 5.0)
     [attempt] = queries.attempts(store.database, job)
     assert (attempt.error, attempt.traceback) == ("no caf\\udce9", "in caf\\udce9")
     assert queries.job(store.database, job).error == "no caf\\udce9"
@@ -608,9 +608,9 @@ def test_a_job_that_has_ended_is_no_work(store, state):
 
 
 def test_a_place_has_one_supervisor_in_the_store(store):
-    store.change("heard", 1, "0.1", 10.0, None, 5.0, now=20.0)
-    store.change("heard", 2, "0.1", 25.0, "a notice", 15.0, now=30.0)
-    store.change("heard", 3, "0.1", 5.0, None, 1.0, now=10.0, owner=ELSEWHERE)
+    store.change("record_heartbeat", 1, "0.1", 10.0, None, 5.0, now=20.0)
+    store.change("record_heartbeat", 2, "0.1", 25.0, "a notice", 15.0, now=30.0)
+    store.change("record_heartbeat", 3, "0.1", 5.0, None, 1.0, now=10.0, owner=ELSEWHERE)
     found = [(each.place, each.pid, each.heard_at, each.notices.general) for each in supervisors.heard(store.database)]
     assert found == [("here", 2, 30.0, "a notice"), ("elsewhere", 3, 10.0, None)]
 

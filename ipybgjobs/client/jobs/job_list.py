@@ -228,7 +228,7 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
     def late() -> str:
         if len(jobs) == 1:
             return f"job {jobs[0].id} did not finish within {seconds or 0:g} s; it is still {jobs[0].status}."
-        return f"{len(jobs):,} jobs did not finish within {seconds or 0:g} s; they keep running."
+        return f"{len(jobs):,} jobs did not finish within {seconds or 0:g} s; they are still running."
 
     remaining = None if limit is None else max(0.0, limit - time.monotonic())
     with contextlib.ExitStack() as noted:
