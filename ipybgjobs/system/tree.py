@@ -2,8 +2,8 @@
 
 The worker adopts the orphans of its descendants (see `adopt_orphans`), so while it lives its tree is complete, including
 processes in their own sessions. Processes left by a dead worker carry its mark (see `process_mark`). A supervisor that a job
-has started is not part of the tree, nor is anything that it started. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object, or a walk by
-session.
+has started is not part of the tree, nor is anything that it started. Linux: ``/proc`` and ``prctl``. Elsewhere: a job object,
+or a walk by session.
 """
 
 import contextlib
