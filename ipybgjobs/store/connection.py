@@ -2,7 +2,8 @@
 
 SQLite remembers, for a whole process, which files it has locked. A fork inherits that memory but not the locks: it would write
 while others believe that they hold the lock, and corrupt the file. So every connection is closed before a fork, and opened
-again when it is needed. This module knows no table.
+again when it is needed. No connection is opened or closed while the process forks: SQLite's own mutexes would stay locked in the
+fork. This module knows no table.
 """
 
 import contextlib
@@ -11,12 +12,19 @@ import sqlite3
 import threading
 import time
 import weakref
+from collections.abc import Callable
 
 from ..errors import StoreError
 from ..system import lock
 
 #: Longest time that a fork waits for other threads to finish their work in a store, in seconds.
 LONGEST_WAIT = 1.0
+
+#: Held while a connection is opened or closed, and by a fork from before it closes them until it has forked.
+_not_forking = threading.RLock()
+
+#: Whether this process was forked while another thread was opening a connection.
+_was_opening = False
 
 _connections: "dict[int, weakref.ref[ThreadConnection]]" = {}
 
@@ -41,16 +49,21 @@ class ThreadConnection:
         self.openings = 0  #: number of connections so far
         _connections[id(self)] = weakref.ref(self)
 
-    def attach(self, connection: sqlite3.Connection) -> None:
-        """Set a new connection."""
-        self.connection = connection
-        self.openings += 1
+    def open(self, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
+        """Return the connection, opened if there is none; not while this process forks."""
+        if self.connection is None:
+            with _not_forking:
+                check_inherited(self.path)
+                self.connection = connect()
+                self.openings += 1
+        return self.connection
 
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self.pid == os.getpid() and self.connection is not None:
-            connection, self.connection = self.connection, None
-            connection.close()
+            with _not_forking:
+                connection, self.connection = self.connection, None
+                connection.close()
 
     def close_when_unused(self, seconds: float) -> None:
         """Close the connection as soon as its thread does not use it, waiting at most the given number of seconds."""
@@ -81,7 +94,7 @@ def check_inherited(path: str) -> None:
         If it was in use.
     """
     known = (*_inherited, *_open_connections())
-    if any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in known):
+    if _was_opening or any(each.path == path and each.pid != os.getpid() and each.connection is not None for each in known):
         raise StoreError(
             f"The store {path} can't be used in this process, which was forked while its parent was using the store. Start it "
             'with multiprocessing\'s "spawn" or "forkserver", or fork while no thread uses the store. Nothing was changed.'
@@ -91,6 +104,7 @@ def check_inherited(path: str) -> None:
 def _close_all() -> None:
     """Close the connections that can be closed; the child inherits the others."""
     limit = time.monotonic() + LONGEST_WAIT
+    _not_forking.acquire(timeout=LONGEST_WAIT)
     open_connections = _open_connections()
     _inherited.extend(
         thread_connection for thread_connection in open_connections if thread_connection not in _inherited
@@ -100,8 +114,20 @@ def _close_all() -> None:
             thread_connection.close_when_unused(limit - time.monotonic())
 
 
-def _forget_inherited() -> None:
+def _forked() -> None:
+    """In the parent: connections may be opened again."""
     _inherited[:] = [thread_connection for thread_connection in _inherited if thread_connection.pid != os.getpid()]
+    with contextlib.suppress(RuntimeError):  # another thread was opening one for too long
+        _not_forking.release()
 
 
-lock.around_forks(_close_all, _forget_inherited)
+def _begin_as_fork() -> None:
+    """In the child: the same, unless another thread of its parent was opening a connection, which no thread finishes here."""
+    global _not_forking, _was_opening
+    try:
+        _not_forking.release()
+    except RuntimeError:
+        _not_forking, _was_opening = threading.RLock(), True
+
+
+lock.around_forks(_close_all, _forked, _begin_as_fork)

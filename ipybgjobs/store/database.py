@@ -19,7 +19,7 @@ from ..state.folder import StateFolder
 from ..system import identity, interrupt_shield, place, private_file, wakeup
 from ..system.lock import FileLock, is_held
 from . import journal, sqlite_errors
-from .connection import ThreadConnection, check_inherited
+from .connection import ThreadConnection
 from .write_queue import WriteQueue
 
 #: Longest wait for another process's transaction, in seconds; transactions here take milliseconds.
@@ -162,11 +162,7 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection."""
-        thread_connection = self._thread_connection()
-        if thread_connection.connection is None:
-            thread_connection.attach(self._connect())
-        assert thread_connection.connection is not None
-        return thread_connection.connection
+        return self._thread_connection().open(self._connect)
 
     def _thread_connection(self) -> ThreadConnection:
         thread_connection: ThreadConnection | None = getattr(self._local, "seat", None)
@@ -175,7 +171,6 @@ class Database:
         return thread_connection
 
     def _connect(self) -> sqlite3.Connection:
-        check_inherited(self.path)
         if not os.path.exists(self.path):
             os.close(private_file.open_private(self.path, os.O_RDWR))  # SQLite's other files inherit its mode
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)

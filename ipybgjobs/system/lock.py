@@ -134,9 +134,11 @@ def _drop_inherited() -> None:
 os.register_at_fork(after_in_child=_drop_inherited)
 
 
-def around_forks(before: Callable[[], object], after_in_parent: Callable[[], object]) -> None:
+def around_forks(
+    before: Callable[[], object], after_in_parent: Callable[[], object], after_in_child: Callable[[], object]
+) -> None:
     """Call functions around each fork of this process, so that what holds locks which no fork inherits can be closed."""
-    os.register_at_fork(before=before, after_in_parent=after_in_parent)
+    os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

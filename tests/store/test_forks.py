@@ -89,11 +89,12 @@ def test_no_connection_is_open_in_a_fork_and_its_parent_goes_on_with_a_new_one(p
 def test_forks_made_while_another_thread_submits_submit_too(place):
     bg.submit("work.echo", {"value": 0})
     pids: list[int] = []
+    statuses: list[int] = []
 
     def fork() -> None:
         while not over.is_set() and len(pids) < 12:
             pids.append(_in_fork(lambda: bg.submit("work.echo", {"value": 1}) and None))
-            _status(pids[-1])
+            statuses.append(_status(pids[-1]))
 
     over = threading.Event()
     forker = threading.Thread(target=fork)
@@ -105,6 +106,7 @@ def test_forks_made_while_another_thread_submits_submit_too(place):
     over.set()
     forker.join(60)
     assert not forker.is_alive()
+    assert statuses == [0] * len(pids)
     jobs = bg.jobs(limit=100_000)
     assert len(jobs) == 1 + mine + len(pids)
     assert {job.wait(timeout=60).state for job in jobs} == {"succeeded"}
