@@ -28,7 +28,7 @@ _was_opening = False
 
 _connections: "dict[int, weakref.ref[ThreadConnection]]" = {}
 
-#: Seats whose connection was open at the fork that created this process; kept, since releasing one would close it.
+#: Those whose connection was open at the fork that created this process; kept, since releasing one would close it.
 _inherited: "list[ThreadConnection]" = []
 
 
@@ -63,11 +63,12 @@ class ThreadConnection:
         if self.pid == os.getpid() and self.connection is not None:
             with _not_forking:
                 connection, self.connection = self.connection, None
-                connection.close()
+                if connection is not None:  # else a fork of another thread has closed it meanwhile
+                    connection.close()
 
     def close_when_unused(self, seconds: float) -> None:
         """Close the connection as soon as its thread does not use it, waiting at most the given number of seconds."""
-        if self.pid != os.getpid() or not self.lock.acquire(timeout=max(0.0, seconds)):
+        if self.connection is None or self.pid != os.getpid() or not self.lock.acquire(timeout=max(0.0, seconds)):
             return
         try:
             if self.connection is not None and not self.connection.in_transaction:
@@ -81,7 +82,7 @@ class ThreadConnection:
 
 
 def _open_connections() -> "list[ThreadConnection]":
-    """Return the existing seats; a list, since filling a tuple can trigger a collection that removes others meanwhile."""
+    """Return the existing ones; a list, since filling a tuple can trigger a collection that removes others meanwhile."""
     return [thread_connection for reference in list(_connections.values()) if (thread_connection := reference()) is not None]
 
 

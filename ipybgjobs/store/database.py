@@ -165,9 +165,9 @@ class Database:
         return self._thread_connection().open(self._connect)
 
     def _thread_connection(self) -> ThreadConnection:
-        thread_connection: ThreadConnection | None = getattr(self._local, "seat", None)
+        thread_connection: ThreadConnection | None = getattr(self._local, "connection", None)
         if thread_connection is None or thread_connection.pid != os.getpid():
-            thread_connection = self._local.seat = ThreadConnection(self.path)
+            thread_connection = self._local.connection = ThreadConnection(self.path)
         return thread_connection
 
     def _connect(self) -> sqlite3.Connection:

@@ -112,6 +112,56 @@ def test_forks_made_while_another_thread_submits_submit_too(place):
     assert {job.wait(timeout=60).state for job in jobs} == {"succeeded"}
 
 
+def _slow_opening(monkeypatch, until_released, began):
+    """Have each connection opened by another thread than this one take until something is released."""
+    connect, here = sqlite3.connect, threading.get_ident()
+
+    def slow(*values, **options):
+        if threading.get_ident() != here:
+            began.set()
+            until_released.wait(60)
+        return connect(*values, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", slow)
+
+
+def test_a_fork_waits_until_a_connection_of_another_thread_is_open(place, monkeypatch):
+    bg.submit("work.echo", {"value": 0}).wait(timeout=60)
+    monkeypatch.setattr(seat, "LONGEST_WAIT", 60.0)
+    began, released, opened = threading.Event(), threading.Event(), []
+    _slow_opening(monkeypatch, released, began)
+    opener = threading.Thread(target=lambda: opened.append(len(bg.jobs())))
+    opener.start()
+    began.wait(60)
+    threading.Timer(0.3, released.set).start()
+    pid = _in_fork(lambda: not released.is_set() or (bg.submit("work.echo", {"value": 1}) and None))
+    assert _status(pid) == 0
+    opener.join(60)
+    assert opened
+    assert len(bg.jobs()) == 2
+
+
+def test_a_fork_made_while_the_opening_of_a_connection_hangs_is_refused_the_store(place, monkeypatch):
+    bg.submit("work.echo", {"value": 0}).wait(timeout=60)
+    monkeypatch.setattr(seat, "LONGEST_WAIT", 0.1)
+    began, released = threading.Event(), threading.Event()
+    _slow_opening(monkeypatch, released, began)
+    opener = threading.Thread(target=bg.jobs)
+    opener.start()
+    began.wait(60)
+
+    def child() -> int:
+        with pytest.raises(bg.StoreError, match="forked while its parent was using"):
+            bg.submit("work.echo", {"value": 1})
+        return 0
+
+    pid = _in_fork(child)
+    released.set()
+    assert _status(pid) == 0
+    opener.join(60)
+    assert bg.submit("work.echo", {"value": 2}).result(timeout=60) == 2
+
+
 def test_a_fork_made_within_a_transaction_of_another_thread_is_refused_the_store_and_waits_for_nobody(place, monkeypatch):
     monkeypatch.setattr(seat, "LONGEST_WAIT", 0.1)
     bg.submit("work.echo", {"value": 0}).wait(timeout=60)
