@@ -17,7 +17,7 @@ from ..store import removals
 from ..store.removals import RemovalFilter
 from ..system import interrupt_shield
 from .client import Client
-from .submit import options
+from .submit import options, times
 
 _ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
@@ -72,7 +72,7 @@ def clean(
         raise InvalidParameters(f"dry_run must be True or False; got {quoted(dry_run)}.")
     removal_filter = RemovalFilter(
         states=_states(state),
-        ended_before=None if older_than is None else time.time() - options.duration(older_than, "older_than"),
+        ended_before=None if older_than is None else time.time() - times.duration(older_than, "older_than"),
         newest=None if keep_jobs is None else options.count(keep_jobs, "keep_jobs"),
     )
     folder = client.folder()

@@ -35,7 +35,7 @@ _FILES = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptStatus:
+class Salvageable:
     """What can be saved.
 
     Parameters
@@ -75,7 +75,7 @@ def _jobs(count: int) -> str:
     return f"{count} job{'' if count == 1 else 's'}"
 
 
-def attempt_status(folder: StateFolder) -> AttemptStatus:
+def find_salvageable(folder: StateFolder) -> Salvageable:
     """Find what can be saved; changes nothing.
 
     Raises
@@ -92,7 +92,7 @@ def attempt_status(folder: StateFolder) -> AttemptStatus:
             damage, salvaged = str(error.__cause__ or error), _read(folder)
             known = salvaged.uids()
     known.update(uid for _, _, going in removal_notes.announced(folder) for uid in going)  # those were meant to be removed
-    return AttemptStatus(damage, salvaged, [uid for uid in uids if uid not in known])
+    return Salvageable(damage, salvaged, [uid for uid in uids if uid not in known])
 
 
 def _known(folder: StateFolder, uids: list[str]) -> set[str]:
@@ -131,7 +131,7 @@ def _copy(path: str, copy: str) -> None:
         raise StoreError(f"{path} can't be copied for reading: {why}. Nothing was changed.")
 
 
-def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptStatus, str | None]:
+def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[Salvageable, str | None]:
     """Save what can be saved: a damaged store is moved aside, and replaced by a sound one.
 
     Parameters
@@ -143,7 +143,7 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
 
     Returns
     -------
-    (AttemptStatus, str or None)
+    (Salvageable, str or None)
         What was saved, and where the damaged store is now.
 
     Raises
@@ -152,7 +152,7 @@ def rescue(folder: StateFolder, submit_context: SubmitContext) -> tuple[AttemptS
         If a supervisor or a job of the folder is running, or the disk can't be written to.
     """
     with _without_supervisors(folder):
-        found = attempt_status(folder)
+        found = find_salvageable(folder)
         jobs = [job for job in (_readable_job(folder, uid) for uid in found.folders) if job is not None]
         found = replace(found, folders=[job.uid for job in jobs])
         if found.damage is None:

@@ -18,7 +18,7 @@ from .._version import __version__
 from ..client import rescue
 from ..client.client import client
 from ..client.jobs import leftover_processes, supervision
-from ..client.rescue import AttemptStatus
+from ..client.rescue import Salvageable
 from ..configuration import loading, sources
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, StoreDamaged, StoreError
@@ -77,7 +77,7 @@ def _rescue(*, json_wanted: bool) -> int:
     folder = StateFolder(loading.state_folder(here.settings()))
     own_context = here.submit_context()
 
-    def said(saved: tuple[AttemptStatus, str | None]) -> str | None:
+    def said(saved: tuple[Salvageable, str | None]) -> str | None:
         found, aside = saved
         moved = f"; the damaged store was moved to {aside}, unchanged" if aside else ""
         return f"saved in {folder.database}: {found.saved()}{moved}" if found.any else None
@@ -120,7 +120,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if there:
         _store(report, folder)
         _last_errors(report, folder, settings)
-    found = interrupt_shield.run(lambda: rescue.attempt_status(folder))
+    found = interrupt_shield.run(lambda: rescue.find_salvageable(folder))
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:

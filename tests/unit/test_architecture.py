@@ -129,6 +129,11 @@ def test_imports_run_one_way(path):
     assert not upwards, f"{path.name} is below {upwards}"
 
 
+def test_no_two_classes_have_one_name():
+    named = [node.name for path in modules() for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    assert not {name for name in named if named.count(name) > 1 and not name.startswith("_")}
+
+
 def test_no_module_imports_itself_in_a_circle():
     graph = {path: set(imported(path)) - {path} for path in modules() if room(path) != "__init__"}
     while leaves := [path for path, needs in graph.items() if not needs & graph.keys()]:

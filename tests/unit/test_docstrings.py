@@ -25,6 +25,7 @@ PUBLIC = [
     "client.jobs.job_list",
     "client.jobs.view",
     "client.submit.options",
+    "client.submit.times",
     "errors",
     "model.records",
     "notebooks.cell",
@@ -82,8 +83,8 @@ def _called(key, function):
         return _known(module, "", function.id)
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return None
-    if function.value.id == "options":
-        return _known("client.submit.options", "", function.attr)
+    if function.value.id in {"options", "times"}:
+        return _known(f"client.submit.{function.value.id}", "", function.attr)
     return _known(module, owner, function.attr) if function.value.id == "self" else None
 
 
@@ -106,7 +107,7 @@ def test_every_error_that_a_public_function_raises_stands_in_its_docstring(key):
 
 def test_the_errors_that_functions_raise_are_found_through_helpers():
     assert _raised(("client.jobs.job", "Job", "retry")) >= {"InvalidRequest", "InvalidParameters"}
-    assert _raised(("client.submit.options", "", "wait_timeout")) == {"InvalidParameters"}
+    assert _raised(("client.submit.times", "", "wait_timeout")) == {"InvalidParameters"}
     assert not _raised(("client.submit.options", "", "calls")) - {"InvalidParameters"}
 
 

@@ -171,7 +171,7 @@ def out_of_reach(job: JobView) -> InvalidRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry(Control):
+class ManualRetry(Control):
     """Add one attempt to failed and cancelled jobs, with this process's environment."""
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:

@@ -11,7 +11,7 @@ from ...state import wake
 from ...state.folder import StateFolder
 from ...store import listing, selection
 from ...system import interrupt_shield, place
-from ..submit import options
+from ..submit import times
 from . import controls, deadlock, html, reopening, waiting
 from .controls import Cancel
 from .job import Job
@@ -112,7 +112,7 @@ class Group:
         InvalidParameters
             If `timeout` is not a duration.
         """
-        seconds = options.wait_timeout(timeout)
+        seconds = times.wait_timeout(timeout)
 
         def late() -> str:
             return f"{self.record().line()}; not all of them finished within {seconds:g} s."
@@ -190,7 +190,7 @@ class Group:
         InvalidRequest
             If a job is elsewhere and no supervisor would cancel it there; then none is cancelled.
         """
-        seconds = options.grace_seconds(grace)
+        seconds = times.grace_seconds(grace)
         controls.check(Cancel(seconds), self._elsewhere())
         self._client.cancel_group(self._folder, self.id, seconds)
         return self.wait()

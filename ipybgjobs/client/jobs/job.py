@@ -17,9 +17,9 @@ from ...state import replay
 from ...state.folder import StateFolder
 from ...store import queries
 from ...system import interrupt_shield
-from ..submit import encoding, option_table, options
+from ..submit import encoding, option_table, options, times
 from . import batch, controls, following, notebook_export, outcome, reopening, waiting
-from .controls import Cancel, Keep, Remove, Retry, SetPriority
+from .controls import Cancel, Keep, ManualRetry, Remove, SetPriority
 from .job_client import JobClient
 from .view import JobView
 
@@ -69,7 +69,7 @@ class Job(JobView):
 
     def _pauses(self, timeout: float | str | None, beat: Callable[[], None] = lambda: None) -> Iterator[float]:
         """Yield pauses until the job has finished, and make sure that a supervisor runs."""
-        seconds = options.wait_timeout(timeout)
+        seconds = times.wait_timeout(timeout)
 
         def late() -> str:
             return f"job {self.id} did not finish within {seconds:g} s; it is still {self.status}."
@@ -197,7 +197,7 @@ class Job(JobView):
         InvalidRequest
             If the job has finished, or is elsewhere and no supervisor would cancel it there.
         """
-        controls.apply(Cancel(options.grace_seconds(grace)), [self], strict=True)
+        controls.apply(Cancel(times.grace_seconds(grace)), [self], strict=True)
         return self.wait()
 
     @interrupt_shield.explains_interrupts
@@ -240,7 +240,7 @@ class Job(JobView):
         """
         if params is not None:
             return self._retry_changed(self.record(), params)
-        controls.apply(Retry(), [self], strict=True)
+        controls.apply(ManualRetry(), [self], strict=True)
         return self
 
     def _retry_changed(self, record: JobRecord, params: Mapping[str, Any]) -> "Job":

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 from ...errors import BackgroundJobError
 from ...model.records import JobRecord
 from ...system import interrupt_shield
-from ..submit import options
+from ..submit import options, times
 from . import batch, controls, dataframe, html, outcome, waiting
-from .controls import Cancel, Control, Keep, Remove, Retry, SetPriority
+from .controls import Cancel, Control, Keep, ManualRetry, Remove, SetPriority
 from .job import Job
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class JobList(list[Job]):
         InvalidParameters
             If `grace` is not a duration.
         """
-        return self._apply(Cancel(options.grace_seconds(grace)), strict=strict).wait()
+        return self._apply(Cancel(times.grace_seconds(grace)), strict=strict).wait()
 
     @interrupt_shield.explains_interrupts
     def retry(self, *, strict: bool = False) -> "JobList":
@@ -116,7 +116,7 @@ class JobList(list[Job]):
 
         Jobs whose unique key is taken, or that depend on another job that still fails, are skipped; `strict`: raise instead.
         """
-        return self._apply(Retry(), strict=strict)
+        return self._apply(ManualRetry(), strict=strict)
 
     @overload
     def remove(self, job: Job, /) -> None: ...
@@ -207,7 +207,7 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
         If `timeout` is not a duration.
     """
     left = dict.fromkeys(jobs)
-    seconds = options.wait_timeout(timeout)
+    seconds = times.wait_timeout(timeout)
     limit = None if seconds is None else time.monotonic() + seconds
     while left:
         for job in _next_ended(list(left), seconds, limit):

@@ -20,4 +20,6 @@ preparation
     The steps from a request to what can be stored.
 stages
     What is known about a submit after each step.
+times
+    Durations and times that users pass, checked.
 """

@@ -1,8 +1,6 @@
 """The options of a submit, checked: each refusal is one sentence that names the option, the rule and the fix."""
 
 import difflib
-import math
-import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +8,10 @@ from typing import Any
 from ...configuration import loading
 from ...configuration.settings import DEFAULT_QUEUE, AllowedEntry, Settings
 from ...errors import ConfigurationError, InvalidParameters
-from ...model import durations, moments, serialization
+from ...model import moments, serialization
 from ...model.redaction import quoted
 from ...model.retry import RetrySettings
+from . import times
 from .option_table import DEFAULTS, NAMES, ON_DUPLICATE
 
 #: The largest number that the store can hold; anything above it counts as unlimited.
@@ -85,8 +84,8 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         hint = f" Did you mean {near[0]}?" if near else ""
         raise InvalidParameters(f"There is no option {quoted(unknown[0])[1:-1]}; the options are {', '.join(NAMES)}.{hint}")
     values = {**DEFAULTS, **given}
-    not_before, timed = _start(values["delay"], values["at"], now)
-    deadline, deadline_timed = _deadline(values["retry_until"], now)
+    not_before, timed = times.start(values["delay"], values["at"], now)
+    deadline, deadline_timed = times.deadline(values["retry_until"], now)
     if deadline is not None and deadline <= not_before:
         raise InvalidParameters(
             f"retry_until is {moments.show(deadline)}, which is before the start at {moments.show(not_before)}."
@@ -98,7 +97,7 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
         not_before=not_before,
         is_calendar_time=timed,
         after=(*_after(values["after"], any_outcome=False), *_after(values["after_any"], any_outcome=True)),
-        timeout=entry.timeout if values["timeout"] is None else limit(values["timeout"]),
+        timeout=entry.timeout if values["timeout"] is None else times.limit(values["timeout"]),
         retry_settings=retry_settings(entry, values["retry"]),
         deadline=deadline,
         deadline_is_calendar_time=deadline_timed,
@@ -146,89 +145,8 @@ def mapping(values: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     return dict(values)
 
 
-def duration(value: float | str, what: str) -> float:
-    """Check a duration, and return seconds.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is not a duration.
-    """
-    try:
-        return durations.seconds(value, what)
-    except ValueError as error:
-        raise InvalidParameters(str(error)) from None
-
-
-def limit(value: float | str) -> float:
-    """Check the time limit of an attempt, and return seconds.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is not a duration above zero.
-    """
-    try:
-        return durations.limit(value, "timeout")
-    except ValueError as error:
-        raise InvalidParameters(str(error)) from None
-
-
-def wait_timeout(value: float | str | None) -> float | None:
-    """Check how long to wait, and return seconds; None: no limit; a negative number counts as zero.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is not a duration.
-    """
-    if value is None or value == math.inf:
-        return None
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and not math.isnan(value):
-        return max(0.0, float(value))
-    return duration(value, "timeout")
-
-
-def moment(value: Any, now: float, what: str) -> float:
-    """Check a calendar time, and return seconds since the epoch.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is not a time in the future.
-    """
-    try:
-        return moments.parse(value, now, what)
-    except ValueError as error:
-        raise InvalidParameters(str(error)) from None
-
-
 def _else(value: Any, default: Any) -> Any:
     return default if value is None else value
-
-
-def _start(delay: float | str | None, at: Any, now: float) -> tuple[float, bool]:
-    """Return when a job may start, and whether that is a calendar time."""
-    if delay is not None and at is not None:
-        raise InvalidParameters("delay and at both set the start time: pass only one of them.")
-    if at is not None:
-        return moment(at, now, "at"), True
-    return now + (0.0 if delay is None else duration(delay, "delay")), False
-
-
-def _deadline(value: Any, now: float) -> tuple[float | None, bool]:
-    """Return when a job must have finished, given as a duration or a time, and whether that is a calendar time."""
-    if value is None:
-        return None, False
-    try:
-        return now + durations.seconds(value, "retry_until"), False
-    except ValueError as error:
-        if isinstance(value, (int, float)):
-            raise InvalidParameters(str(error)) from None
-    try:
-        return moments.parse(value, now, "retry_until"), True
-    except ValueError as error:
-        raise InvalidParameters(str(error).replace("must be a time", 'must be a duration such as "2h", or a time')) from None
 
 
 def _after(given: Any, *, any_outcome: bool) -> tuple[tuple[Any, bool], ...]:
@@ -349,7 +267,7 @@ def reuse(given: bool | float | str | None, now: float) -> float | None:  # noqa
     """
     if given is None or given is False:
         return None
-    return 0.0 if given is True else now - duration(given, "reuse")
+    return 0.0 if given is True else now - times.duration(given, "reuse")
 
 
 def retry_settings(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -> RetrySettings:
@@ -389,17 +307,3 @@ def calls(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
         raise InvalidParameters("submit_many takes a list of parameters, one dict per job; grid(…) makes one.")
     return list(given)
-
-
-def grace_seconds(grace: float | str | None) -> float | None:
-    """Check how long each step of a cancel may take; None: as configured.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is not a duration.
-    """
-    try:
-        return None if grace is None else durations.seconds(grace, "grace")
-    except ValueError as error:
-        raise InvalidParameters(str(error)) from None
