@@ -105,12 +105,12 @@ def check_inherited(path: str) -> None:
 def _close_all() -> None:
     """Close the connections that can be closed; the child inherits the others."""
     limit = time.monotonic() + LONGEST_WAIT
-    _not_forking.acquire(timeout=LONGEST_WAIT)
+    may_close = _not_forking.acquire(timeout=LONGEST_WAIT)
     open_connections = _open_connections()
     _inherited.extend(
         thread_connection for thread_connection in open_connections if thread_connection not in _inherited
     )  # first, since an interrupt can stop this anywhere
-    for thread_connection in open_connections:
+    for thread_connection in open_connections if may_close else ():
         with contextlib.suppress(sqlite3.Error):
             thread_connection.close_when_unused(limit - time.monotonic())
 

@@ -143,6 +143,7 @@ def test_a_fork_waits_until_a_connection_of_another_thread_is_open(place, monkey
 
 def test_a_fork_made_while_the_opening_of_a_connection_hangs_is_refused_the_store(place, monkeypatch):
     bg.submit("work.echo", {"value": 0}).wait(timeout=60)
+    client.client().close()  # only the one that is being opened is in the way
     monkeypatch.setattr(seat, "LONGEST_WAIT", 0.1)
     began, released = threading.Event(), threading.Event()
     _slow_opening(monkeypatch, released, began)
@@ -156,6 +157,7 @@ def test_a_fork_made_while_the_opening_of_a_connection_hangs_is_refused_the_stor
         return 0
 
     pid = _in_fork(child)
+    assert opener.is_alive(), "the fork waited for it"
     released.set()
     assert _status(pid) == 0
     opener.join(60)
