@@ -36,9 +36,11 @@ class Occupancy:
         The lock.
     """
 
+    _held: FileLock | None = None  #: none yet if an interrupt has stopped the making of this object
+
     def __init__(self, held: FileLock) -> None:
         self._pid = os.getpid()
-        self._held: FileLock | None = held
+        self._held = held
 
     def close(self) -> None:
         """Leave the place; a fork of the process leaves the lock alone."""

@@ -41,11 +41,13 @@ class ThreadConnection:
         The store's file.
     """
 
+    pid = 0
+    connection: sqlite3.Connection | None = None  #: none yet if an interrupt has stopped the making of this object
+
     def __init__(self, path: str) -> None:
         self.path = path
         self.pid = os.getpid()
         self.lock = threading.RLock()  #: held by its thread while it uses the connection
-        self.connection: sqlite3.Connection | None = None
         self.openings = 0  #: number of connections so far
         _connections[id(self)] = weakref.ref(self)
 
