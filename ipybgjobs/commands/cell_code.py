@@ -123,6 +123,8 @@ def read(text: str) -> CellCode:
 def _compiled(text: str) -> tuple[ast.Module, types.CodeType]:
     from IPython.core.inputtransformer2 import TransformerManager
 
+    if "\0" in text:  # CPython 3.13's tokenizer raises SystemError for it in a process that is being monitored
+        raise SyntaxError("source code cannot contain null bytes")
     python = TransformerManager().transform_cell(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the job will warn

@@ -56,7 +56,7 @@ def _tree(source: str, path: str) -> ast.Module:
     try:
         return _parsed(source)
     except (SyntaxError, ValueError) as error:
-        if len(source) > _LONGEST_WITH_MAGICS:
+        if len(source) > _LONGEST_WITH_MAGICS or "\0" in source:  # which makes CPython 3.13's tokenizer raise SystemError
             raise _unreadable(path, error) from None
     from IPython.core.inputtransformer2 import TransformerManager
 
