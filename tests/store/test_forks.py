@@ -13,7 +13,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client import client
-from ipybgjobs.store import connection as seat
+from ipybgjobs.store import connection
 from ipybgjobs.system import lock
 from ipybgjobs.system.lock import FileLock
 from support.place import until
@@ -127,7 +127,7 @@ def _slow_opening(monkeypatch, until_released, began):
 
 def test_a_fork_waits_until_a_connection_of_another_thread_is_open(place, monkeypatch):
     bg.submit("work.echo", {"value": 0}).wait(timeout=60)
-    monkeypatch.setattr(seat, "LONGEST_WAIT", 60.0)
+    monkeypatch.setattr(connection, "LONGEST_WAIT", 60.0)
     began, released, opened = threading.Event(), threading.Event(), []
     _slow_opening(monkeypatch, released, began)
     opener = threading.Thread(target=lambda: opened.append(len(bg.jobs())))
@@ -144,7 +144,7 @@ def test_a_fork_waits_until_a_connection_of_another_thread_is_open(place, monkey
 def test_a_fork_made_while_the_opening_of_a_connection_hangs_is_refused_the_store(place, monkeypatch):
     bg.submit("work.echo", {"value": 0}).wait(timeout=60)
     client.client().close()  # only the one that is being opened is in the way
-    monkeypatch.setattr(seat, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(connection, "LONGEST_WAIT", 0.1)
     began, released = threading.Event(), threading.Event()
     _slow_opening(monkeypatch, released, began)
     opener = threading.Thread(target=bg.jobs)
@@ -165,7 +165,7 @@ def test_a_fork_made_while_the_opening_of_a_connection_hangs_is_refused_the_stor
 
 
 def test_a_fork_made_within_a_transaction_of_another_thread_is_refused_the_store_and_waits_for_nobody(place, monkeypatch):
-    monkeypatch.setattr(seat, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(connection, "LONGEST_WAIT", 0.1)
     bg.submit("work.echo", {"value": 0}).wait(timeout=60)
     database = client.client().database(client.client().folder())
     within, over = threading.Event(), threading.Event()
