@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidParameters
-from ..model import redaction
+from ..model import ipython_syntax, redaction
 from ..system import interrupt_shield
 
 _LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
@@ -121,11 +121,7 @@ def read(text: str) -> CellCode:
 
 
 def _compiled(text: str) -> tuple[ast.Module, types.CodeType]:
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    if "\0" in text:  # CPython 3.13's tokenizer raises SystemError for it in a process that is being monitored
-        raise SyntaxError("source code cannot contain null bytes")
-    python = TransformerManager().transform_cell(text)
+    python = ipython_syntax.as_python(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the job will warn
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

@@ -14,6 +14,8 @@ former_names
     Where names that older versions pickled are found now.
 globs
     Patterns of absolute paths.
+ipython_syntax
+    IPython's magics and shell commands as Python.
 json_text
     Untrusted JSON, parsed whole or refused.
 moments

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import InvalidParameters
-from ..model import redaction
+from ..model import ipython_syntax, redaction
 from ..targets.binding import Parameter, Signature
 from . import document
 
@@ -56,12 +56,10 @@ def _tree(source: str, path: str) -> ast.Module:
     try:
         return _parsed(source)
     except (SyntaxError, ValueError) as error:
-        if len(source) > _LONGEST_WITH_MAGICS or "\0" in source:  # which makes CPython 3.13's tokenizer raise SystemError
+        if len(source) > _LONGEST_WITH_MAGICS:
             raise _unreadable(path, error) from None
-    from IPython.core.inputtransformer2 import TransformerManager
-
     try:
-        return _parsed(TransformerManager().transform_cell(source))  # magics and shell commands become calls
+        return _parsed(ipython_syntax.as_python(source))
     except (SyntaxError, ValueError, RuntimeError) as error:  # RuntimeError if there are more magics than IPython handles
         raise _unreadable(path, error) from None
 

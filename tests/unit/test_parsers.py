@@ -6,6 +6,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
@@ -55,6 +56,13 @@ def test_a_parser_gives_a_value_or_one_sentence_of_a_documented_kind(name, place
 def test_a_long_text_is_read_once(name, place):
     for begin, part, end in PARSERS[name].long:
         assert processor_seconds(name, begin + part * (LONG // len(part)) + end) < MOST, (begin, part, end)
+
+
+@pytest.mark.parametrize("name", ["code of cells", "parameters cells"])
+def test_a_null_byte_in_a_cell_is_refused_before_ipython_sees_it(name, place, monkeypatch):
+    """CPython 3.13's tokenizer raises SystemError for it in a process that is being monitored."""
+    monkeypatch.setattr(TransformerManager, "transform_cell", lambda *_: pytest.fail("IPython was asked"))
+    assert "null byte" in PARSERS[name]("%time x = 1\0")
 
 
 # -- what hypothesis would find too seldom ------------------------------------------------------------------------------
