@@ -145,8 +145,10 @@ def test_nothing_is_sent_when_nothing_changes_also_by_commits_that_change_no_job
     until(lambda: place.supervisor_pid() is None, "the end of the supervisor, which writes")
     panel.look(seq=panel.of("rows")[-1]["seq"], whole=True)
     until(lambda: len(panel.of("here")) == 2, "the answer to a sign of life")
-    count = len(panel.messages)
     database = client_module.client().database(client_module.client().folder())
+    newest = watching.newest_change(database)
+    until(lambda: any(delta.get("seq") == newest for delta in panel.of("delta") if "view" not in delta), "the feed's last delta")
+    count = len(panel.messages)
     with database.transaction() as connection:
         connection.execute("UPDATE supervisors SET heard_at = heard_at + 1")
     looked = threading.Event()
