@@ -12,7 +12,7 @@ def main(role: str, arguments: list[str]) -> None:
 
         if "adopt" in arguments[1:]:
             tree.adopt_orphans()
-            process_mark.put_on(process_mark.of_attempt(arguments[0]))
+            process_mark.apply(process_mark.of_attempt(arguments[0]))
         telling = [int(each.removeprefix("tells=")) for each in arguments[1:] if each.startswith("tells=")]
         run.main(arguments[0], telling=telling[0] if telling else None)
     elif role == "forkserver":

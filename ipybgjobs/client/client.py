@@ -71,7 +71,7 @@ class Client:
         self._environment: tuple[dict[str, str], str, str] | None = None  # variables, as text, digest
         self._context_cache = ContextCache()
         self._callbacks: dict[str, Callbacks] = {}  # by state folder
-        self._presence = supervision.Presence(self._notes.add)
+        self._supervisors = supervision.SupervisorMonitor(self._notes.add)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class Client:
                     folder.create()  # another store may have replaced it
                 database = self._databases[folder.path] = Database(folder.database, durable=True, tell=self._notes.add)
                 self._notes.report_unclaimed_folders(folder, database)
-                self._presence.take_over(folder, database)
+                self._supervisors.take_over(folder, database)
                 if queries.has_work(database, place.here()):
                     writer.wake(folder)
             return database
@@ -127,7 +127,7 @@ class Client:
 
     def ensure_supervisor(self, folder: StateFolder) -> None:
         """Make sure that a supervisor runs; called by everything that watches waiting or running jobs."""
-        self._presence.ensure_supervisor(folder, lambda: self.database(folder))
+        self._supervisors.ensure_supervisor(folder, lambda: self.database(folder))
 
     def jobs(self, limit: int, **filters: Any) -> JobList:
         """Return jobs, newest first."""

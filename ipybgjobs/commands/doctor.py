@@ -231,7 +231,7 @@ def _disk_use(report: Report, folder: StateFolder) -> None:
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
     here = place.here()
     held = interrupt_shield.run(lambda: lock.is_held(folder.supervisor_lock(here)))
-    for each in supervisors.heard(database):
+    for each in supervisors.read_all(database):
         state = "running" if held and each.place == here else "exited or elsewhere"
         heard = durations.show(max(0.0, time.time() - each.heard_at))
         report.fact("supervisor", f"{state}: pid {each.pid} on {each.host}, version {each.version}, last heard from {heard} ago")
@@ -241,7 +241,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
         )
     if held:
         report.problems += supervision.notices(database, folder).lines()
-    elif (writer := lock_holder.lasting(folder.database)) is not None:
+    elif (writer := lock_holder.persistent_writer(folder.database)) is not None:
         report.problems.append(writer)
     if not held:
         report.fact("supervisor", "none running; one starts when there is work")

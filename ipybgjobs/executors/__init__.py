@@ -9,14 +9,14 @@ local
     Attempts on this machine.
 conformance
     What every executor must do, as tests.
+events
+    What an executor reports.
 executor
     The protocol of an executor.
 exit
     How an attempt's process ended.
 launch_request
     An attempt to be launched, and the kinds of launch.
-news
-    What an executor reports.
 registry
     The executors, by name.
 """

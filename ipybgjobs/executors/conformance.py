@@ -24,10 +24,10 @@ from ..state import attempt, reports
 from ..state.folder import StateFolder
 from ..system import private_file
 from ..system.roles import command
+from .events import Event, Refusal
 from .executor import AttemptStatus, Executor
 from .exit import Exit
 from .launch_request import LaunchKind, LaunchRequest
-from .news import News, Refusal
 
 #: Seconds that anything may take; between two checks; and to wait for something that must not happen.
 _DEADLINE, _PAUSE, _QUIET = 60.0, 0.05, 0.5
@@ -88,7 +88,7 @@ class Bench:
         self._left: list[Executor] = []
         self._attempts = 0
         self.executor = create(self.folder)
-        self.news: list[News] = []  #: everything that the executors have reported
+        self.events: list[Event] = []  #: everything that the executors have reported
 
     def close(self) -> None:
         """Close all executors."""
@@ -150,31 +150,31 @@ class Bench:
 
     # -- what the executor reports -----------------------------------------------------------------------------------
 
-    def turn(self) -> None:
-        """Wait a moment for news, and collect it."""
+    def collect(self) -> None:
+        """Wait a moment for events, and collect it."""
         due = self.executor.seconds_until_due()
         ready, _, _ = select.select(self.executor.filenos(), [], [], _PAUSE if due is None else min(_PAUSE, due))
-        self.news += self.executor.poll(ready)
+        self.events += self.executor.poll(ready)
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        """Collect news until a condition holds."""
+        """Collect events until a condition holds."""
         limit = time.monotonic() + _DEADLINE
         while not condition():
-            assert time.monotonic() < limit, f"{what} did not arrive within {_DEADLINE:.0f} s; news: {self.news}"
-            self.turn()
+            assert time.monotonic() < limit, f"{what} did not arrive within {_DEADLINE:.0f} s; events: {self.events}"
+            self.collect()
 
     def wait_quietly(self) -> None:
-        """Collect news for as long as something that must not happen would take."""
+        """Collect events for as long as something that must not happen would take."""
         limit = time.monotonic() + _QUIET
         self.until(lambda: time.monotonic() > limit, "the end of a pause")
 
     def exits(self, folder: str) -> list[Exit]:
         """The reported ends of an attempt."""
-        return [each for each in self.news if isinstance(each, Exit) and each.folder == folder]
+        return [each for each in self.events if isinstance(each, Exit) and each.folder == folder]
 
     def refusals(self, folder: str) -> list[Refusal]:
         """The reported refusals of an attempt."""
-        return [each for each in self.news if isinstance(each, Refusal) and each.folder == folder]
+        return [each for each in self.events if isinstance(each, Refusal) and each.folder == folder]
 
     def end(self, folder: str) -> Exit:
         """Wait for the end of an attempt and its cleanup, and return what is known about it."""
@@ -366,4 +366,4 @@ class ExecutorConformance:
             bench.executor.warm_up()
             bench.executor.acknowledge([])
             bench.wait_quietly()
-            assert (bench.news, bench.executor.problem, bench.executor.can_launch_nothing) == ([], None, False)
+            assert (bench.events, bench.executor.problem, bench.executor.can_launch_nothing) == ([], None, False)

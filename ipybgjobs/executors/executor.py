@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from .events import Event
 from .exit import Exit
 from .launch_request import LaunchChoice, LaunchKind, LaunchRequest
-from .news import News
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,13 @@ class Executor(Protocol):
             Whether a user has confirmed that its process is gone, if that can't be observed.
         """
 
-    def poll(self, ready: Iterable[int]) -> list[News]:
+    def poll(self, ready: Iterable[int]) -> list[Event]:
         """Return what has happened. Each end is reported once; if it is not acknowledged, the next executor finds it.
 
         Parameters
         ----------
         ready : iterable of int
-            Descriptors of `filenos` that have news.
+            Descriptors of `filenos` that have events.
         """
 
     def cancel(self, folder: str, reason: str, grace: float) -> Cancellation | None:
@@ -165,10 +165,10 @@ class Executor(Protocol):
         """Get ready to launch before there is anything to launch."""
 
     def filenos(self) -> list[int]:
-        """Return the descriptors that become readable when there is news."""
+        """Return the descriptors that become readable when there are events."""
 
     def seconds_until_due(self) -> float | None:
-        """Return the seconds until `poll` has something to do even without news; None: nothing."""
+        """Return the seconds until `poll` has something to do even without events; None: nothing."""
 
     @property
     def problem(self) -> str | None:

@@ -5,8 +5,6 @@ that is a notebook or a cell.
 
 Modules
 -------
-arrivals
-    Whether all messages that a kernel has sent have arrived.
 cell
     `Cell`: a cell as a job.
 destination
@@ -29,6 +27,8 @@ kernels
     Which kernel a notebook is for.
 listening
     An nbclient client that behaves like a page.
+message_counter
+    Whether all messages that a kernel has sent have arrived.
 output_file
     The output notebook while it runs.
 output_limits

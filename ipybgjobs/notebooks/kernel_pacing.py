@@ -46,13 +46,13 @@ def begin(kernel: Any, path: str, most: Any) -> None:
         taken = mmap.mmap(file.fileno(), struct.calcsize(NUMBER), access=mmap.ACCESS_READ)
     import sys
 
-    pace = Pace(thread, getattr(kernel, "control_thread", None), taken, getattr(kernel.shell, "history_manager", None), most)
-    thread.send_multipart = pace.sender(thread.send_multipart)
+    throttle = OutputThrottle(thread, getattr(kernel, "control_thread", None), taken, getattr(kernel.shell, "history_manager", None), most)
+    thread.send_multipart = throttle.sender(thread.send_multipart)
     for stream in (sys.stdout, sys.stderr):
-        stream._schedule_flush = pace.flusher(stream, stream._schedule_flush)  # type: ignore[union-attr] # noqa: SLF001 - ipykernel's
+        stream._schedule_flush = throttle.flusher(stream, stream._schedule_flush)  # type: ignore[union-attr] # noqa: SLF001 - ipykernel's
 
 
-class Pace:
+class OutputThrottle:
     """Makes code that prints and displays wait for the worker.
 
     Parameters

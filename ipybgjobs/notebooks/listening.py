@@ -13,10 +13,10 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import v4
 
 from ..state import current_job
-from .arrivals import MessageCounter
 from .document import CodeCell
 from .forwarding import MessageForwarder
 from .growing_stream import StreamBuffer
+from .message_counter import MessageCounter
 from .output_file import OutputNotebook
 from .output_limits import Bounds
 from .pacing import Pacing

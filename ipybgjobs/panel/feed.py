@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..client.jobs import supervision
-from ..client.jobs.supervision import Presence
+from ..client.jobs.supervision import SupervisorMonitor
 from ..errors import BackgroundJobError
 from ..state import attempt
 from ..state.folder import StateFolder
@@ -130,7 +130,7 @@ class _ChangeTracker:
         self._open = open_database
         self._database = open_database()
         self._version: tuple[Database, int, str | None] | None = None
-        self._presence = Presence()
+        self._supervisors = SupervisorMonitor()
         self._seen: tuple[float, str | None] = (0.0, None)  # when trouble was last checked for, and what was found
         self._since = changes.newest_change(self._database)
         self.around: dict[str, Any] = {}
@@ -177,7 +177,7 @@ class _ChangeTracker:
     def ensure_supervisor(self) -> None:
         """Make sure that a supervisor runs if there is work."""
         with contextlib.suppress(BackgroundJobError):  # the store can't be read: retried
-            self._presence.ensure_supervisor(self._folder, self._open)
+            self._supervisors.ensure_supervisor(self._folder, self._open)
 
     def _progress(self) -> dict[str, Any]:
         there = {each.folder for each in self.running}

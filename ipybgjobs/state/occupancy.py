@@ -91,13 +91,13 @@ def is_alive(folder: StateFolder, key: str) -> bool:
     return any(lock.is_held(path, shared=True) for path in _locks(folder, key))
 
 
-def hears(folder: StateFolder, key: str) -> bool:
+def is_answered(folder: StateFolder, key: str) -> bool:
     """Return whether a request to a place's jobs is answered: it is this place, or its supervisor appears to run."""
     return key == place.here() or lock.is_held(folder.supervisor_lock(key))
 
 
 @contextlib.contextmanager
-def vacated(folder: StateFolder, other: Place) -> Iterator[bool]:
+def locked_if_gone(folder: StateFolder, other: Place) -> Iterator[bool]:
     """Yield whether a place is certainly gone; while the block runs, none of its processes can enter."""
     with contextlib.ExitStack() as held:
         gone = place.is_over(other, place.current(folder.path))

@@ -38,7 +38,7 @@ def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, subm
     """Ask for another attempt of finished jobs, in the caller's context."""
     chosen = list(job_ids)
     with database.transaction() as connection:
-        places.note_here(connection, database.folder)
+        places.record_own(connection, database.folder)
         asked = RetryRequest(context_id(connection, submit_context), environment_id(connection, submit_context))
         shared = {"place": owner.place, **request_columns(asked, now)}
         insert_many(connection, "requests", [{"job_id": job_id} for job_id in chosen], shared)
@@ -50,7 +50,7 @@ def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner,
         {"job_id": job_id, "place": owner.place, **request_columns(AdoptRequest(note), now)} for job_id, note in notes.items()
     ]
     with database.transaction() as connection:
-        places.note_here(connection, database.folder)
+        places.record_own(connection, database.folder)
         insert_many(connection, "requests", rows)
 
 

@@ -50,12 +50,12 @@ def insert_many(
     """
     if not rows:
         return
-    alike = dict(shared or {})
-    own = tuple(name for name in rows[0] if name not in alike)
+    common = dict(shared or {})
+    own = tuple(name for name in rows[0] if name not in common)
     if any(row.keys() != rows[0].keys() for row in rows):
         raise ValueError(f"the rows for {table} have different columns")
-    pick, ending = _picker(own), tuple(alike.values())
-    connection.executemany(_statement(table, (*own, *alike), or_else), (pick(row) + ending for row in rows))
+    pick, ending = _picker(own), tuple(common.values())
+    connection.executemany(_statement(table, (*own, *common), or_else), (pick(row) + ending for row in rows))
 
 
 def insert_selected(

@@ -46,7 +46,7 @@ def writer(database: str, *, only_stopped: bool = True) -> str | None:
     return f"the store is locked by process {_named(found)}, which is stopped: {fix}"
 
 
-def lasting(database: str) -> str | None:
+def persistent_writer(database: str) -> str | None:
     """Describe the process that holds the store's write lock for a whole second, longer than any transaction of ipybgjobs."""
     first, limit = pid(database), time.monotonic() + _LASTING
     while first is not None and time.monotonic() < limit:

@@ -15,7 +15,7 @@ from .insertion import insert
 from .queries import has_work
 
 
-def note_here(connection: sqlite3.Connection, state_dir: str) -> None:
+def record_own(connection: sqlite3.Connection, state_dir: str) -> None:
     """Record what is known about this process's place."""
     known = place.current(state_dir)._asdict()
     insert(connection, "places", {"place": known.pop("key"), **known}, or_else="IGNORE")

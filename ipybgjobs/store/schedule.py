@@ -96,12 +96,12 @@ class Schedule:
             {"place": self._place, "booted_at": booted_at, "step": step},
         )
 
-    def is_of_another_clock(self, booted_at: float, step: float) -> bool:
+    def has_other_clock(self, booted_at: float, step: float) -> bool:
         """Return whether `follow_clock` would move anything."""
         sql = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {_OF_ANOTHER_CLOCK})"
         return bool(self._connection.execute(sql, {"place": self._place, "booted_at": booted_at, "step": step}).fetchone()[0])
 
-    def give_clock(self, booted_at: float) -> None:
+    def adopt_clock(self, booted_at: float) -> None:
         """Limit delays and deadlines written during another boot to their original length from now on."""
         self._connection.execute(
             """UPDATE jobs SET booted_at = :booted_at,

@@ -104,7 +104,7 @@ def submit(database: Database, job: Submission, submit_context: SubmitContext) -
         if holder is not None:
             _replace_holder(connection, holder, job.owner, cancel)
         after = (*job.after, *_replaced_jobs(connection, job.unique_key))
-        places.note_here(connection, database.folder)
+        places.record_own(connection, database.folder)
         needs, pending = _pending_dependencies(connection, after)
         job_id = insert(connection, "jobs", {**row, **shared_columns(connection, submit_context, None, pending)})
         insert_many(
@@ -151,7 +151,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     with database.transaction() as connection:
         for number, job in keyed:
             _free_key(connection, job, number, cancel)
-        places.note_here(connection, database.folder)
+        places.record_own(connection, database.folder)
         group_id = insert(connection, "groups", head)
         needs, pending = _pending_dependencies(connection, jobs[0].after)
         insert_many(connection, "jobs", rows, shared_columns(connection, submit_context, group_id, pending))
@@ -159,7 +159,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
             values = {"on_id": on, "anyway": any_outcome, "group_id": group_id}
             insert_selected(connection, "dependencies", _DEPENDENCY_OF_EACH, "FROM jobs WHERE group_id = :group_id", values)
         for _, job in keyed:
-            _follow_replaced(connection, job)
+            _depend_on_replaced(connection, job)
     return group_id
 
 
@@ -176,7 +176,7 @@ def _free_key(connection: sqlite3.Connection, job: Submission, number: int, canc
     _replace_holder(connection, holder, job.owner, cancel)
 
 
-def _follow_replaced(connection: sqlite3.Connection, job: Submission) -> None:
+def _depend_on_replaced(connection: sqlite3.Connection, job: Submission) -> None:
     """Make a job of a group depend also on the unfinished jobs that gave up their unique key to it."""
     leaving = _replaced_jobs(connection, job.unique_key)
     if not leaving:

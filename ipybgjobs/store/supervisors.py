@@ -21,15 +21,15 @@ class SupervisorRecord:
     notices: Notices  #: what keeps jobs from starting
 
 
-def heard(database: Database) -> list[SupervisorRecord]:
+def read_all(database: Database) -> list[SupervisorRecord]:
     """Read the supervisors, most recently heard from first; rows that no supervisor wrote are left out."""
     rows = database.read("SELECT * FROM supervisors ORDER BY heard_at DESC")
     return [record for row in rows if (record := _record(row)) is not None]
 
 
-def heard_of(database: Database, place: str) -> SupervisorRecord | None:
+def read(database: Database, place: str) -> SupervisorRecord | None:
     """Read which supervisor a place has or had last; None if it never had one."""
-    return next((record for record in heard(database) if record.place == place), None)
+    return next((record for record in read_all(database) if record.place == place), None)
 
 
 def _record(row: sqlite3.Row) -> SupervisorRecord | None:

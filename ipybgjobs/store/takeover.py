@@ -56,7 +56,7 @@ def take_over(folder: StateFolder, database: Database, owner: Owner, *, idle: bo
     survivors = False
     others = places.others(database, owner.place, idle=idle)
     for other in others:
-        with occupancy.vacated(folder, other) as gone:
+        with occupancy.locked_if_gone(folder, other) as gone:
             if gone:
                 jobs, alive = _take(folder, database, owner, other)
                 messages += [_sentence(jobs, other)] if jobs else []
@@ -70,7 +70,7 @@ def _take(folder: StateFolder, database: Database, owner: Owner, other: Place) -
         job_id for job_id, relative in places.attempts(database, other.key) if occupancy.is_attempt_held(folder.attempt(relative))
     ]
     with database.transaction() as connection:
-        places.note_here(connection, folder.path)
+        places.record_own(connection, folder.path)
         taken = places.take_over(connection, other.key, owner, live)
         if not live:
             places.forget(connection, other.key)

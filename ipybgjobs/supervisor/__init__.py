@@ -9,8 +9,6 @@ aftermath
     What the end of a job means for others: dependents, hooks, notification.
 attempts
     The attempts that the supervisor is handling.
-beginnings
-    Whether and when an attempt has begun, by its folder.
 clock_changes
     Delays and deadlines that move when the clock is set.
 collection
@@ -45,6 +43,8 @@ retention
     Removing what is no longer needed, in small steps.
 running
     One attempt that holds a slot.
+start_status
+    Whether and when an attempt has begun, by its folder.
 starts
     Which queued jobs start now.
 takeovers

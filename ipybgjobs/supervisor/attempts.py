@@ -24,7 +24,7 @@ class Attempts:
         """Return whether there are any attempts."""
         return bool(self.running or self.ended or self.voided)
 
-    def in_hand(self) -> list[ActiveAttempt]:
+    def all(self) -> list[ActiveAttempt]:
         """Return all attempts, including those that are to be launched again."""
         return [*self.running.values(), *self.voided.values()]
 
@@ -36,7 +36,7 @@ class Attempts:
         self.cleanups.pop(run.folder, None)
         self.voided[run.folder] = run
 
-    def hold(self, run: ActiveAttempt, *, is_unclear: bool) -> None:
+    def add(self, run: ActiveAttempt, *, is_unclear: bool) -> None:
         """Add an attempt that was found."""
         self.running[run.folder] = run
         if is_unclear:

@@ -44,7 +44,7 @@ class Timing:
         if self._booted_at is not None and abs(booted_at - self._booted_at) < _STEP:
             return False
         with self._database.reading() as connection:
-            set_since = Schedule(connection, self._owner, self._clock()).is_of_another_clock(booted_at, _STEP)
+            set_since = Schedule(connection, self._owner, self._clock()).has_other_clock(booted_at, _STEP)
         if set_since:
             with self._database.transaction() as connection:
                 Schedule(connection, self._owner, self._clock()).follow_clock(booted_at, _STEP)
@@ -54,4 +54,4 @@ class Timing:
     def give(self, queues: Schedule) -> None:
         """Assign the current clock, in a transaction, to jobs whose times are from another boot."""
         if self._booted_at is not None:
-            queues.give_clock(self._booted_at)
+            queues.adopt_clock(self._booted_at)

@@ -7,11 +7,11 @@ it never waits.
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
+from ..executors.events import Event, Launched, Refusal, Unwatched
 from ..executors.executor import AttemptStatus, Cleanup, Executor
 from ..executors.exit import Exit, recorded
-from ..executors.news import Launched, News, Refusal, Unwatched
 from ..model.records import Outcome
-from . import beginnings, log_limit
+from . import log_limit, start_status
 from .attempts import Attempts
 from .configurations import ConfigurationCache
 from .launch_backoff import Backoff
@@ -39,7 +39,7 @@ class Collector:
         self._configurations = configurations
         self._backoff = backoff
 
-    def attend(self, run: ActiveAttempt, look: Callable[[], None]) -> None:
+    def guard(self, run: ActiveAttempt, look: Callable[[], None]) -> None:
         """Check one attempt: a problem with it ends this attempt and no other."""
         try:
             look()
@@ -53,7 +53,7 @@ class Collector:
         if found.status is AttemptStatus.VOID and not run.begun:
             self._attempts.void(run)
             return
-        self._attempts.hold(run, is_unclear=found.status is AttemptStatus.UNCLEAR)
+        self._attempts.add(run, is_unclear=found.status is AttemptStatus.UNCLEAR)
         run.elsewhere = found.status is AttemptStatus.ELSEWHERE
         if found.status in (AttemptStatus.GONE, AttemptStatus.VOID):
             self._clean_up(run, recorded(run.folder))
@@ -64,46 +64,46 @@ class Collector:
         Parameters
         ----------
         ready : iterable of int
-            Descriptors of the executor that have news.
+            Descriptors of the executor that have events.
         """
-        news = self._executor.poll(ready)
-        for end in news:
+        events = self._executor.poll(ready)
+        for end in events:
             if isinstance(end, Exit):
                 self._take(end)
-        self._learn_of_launches(news)
-        unwatched = {each.folder for each in news if isinstance(each, Unwatched)}
+        self._learn_of_launches(events)
+        unwatched = {each.folder for each in events if isinstance(each, Unwatched)}
         for folder in {*unwatched, *self._attempts.unclear}:
             self._recheck(folder)
         for folder, cleanup in list(self._attempts.cleanups.items()):
             run = self._attempts.running[folder]
-            self.attend(run, functools.partial(self._continue_cleanup, run, cleanup))
+            self.guard(run, functools.partial(self._continue_cleanup, run, cleanup))
 
     def _take(self, end: Exit) -> None:
         run = self._attempts.running.get(end.folder)
         if run is None:
             self._executor.acknowledge([end.folder])  # it was voided before it started
         else:
-            self.attend(run, functools.partial(self._clean_up, run, end))
+            self.guard(run, functools.partial(self._clean_up, run, end))
 
-    def _learn_of_launches(self, news: Sequence[News]) -> None:
-        for refusal in news:
+    def _learn_of_launches(self, events: Sequence[Event]) -> None:
+        for refusal in events:
             if isinstance(refusal, Refusal):
                 self._backoff.failed(refusal.reason)
                 self._recheck(refusal.folder)
-        if any(isinstance(each, Launched) for each in news):
+        if any(isinstance(each, Launched) for each in events):
             self._backoff.worked()
 
     def _recheck(self, folder: str) -> None:
         run = self._attempts.running.get(folder)
         if run is not None and folder not in self._attempts.cleanups and folder not in self._attempts.ended:
-            self.attend(run, functools.partial(self.recover, run))
+            self.guard(run, functools.partial(self.recover, run))
 
     def _clean_up(self, run: ActiveAttempt, end: Exit) -> None:
         """Handle a process that is gone: if it never began, it is launched again; otherwise its end is determined."""
         if end.folder in self._attempts.cleanups or end.folder in self._attempts.ended:
             return
-        if not (run.begun or end.begun) and beginnings.never_started(end.folder):
-            run.problem = f"its process ended before it could begin: {beginnings.last_words(end.folder)}"
+        if not (run.begun or end.begun) and start_status.never_started(end.folder):
+            run.problem = f"its process ended before it could begin: {start_status.last_words(end.folder)}"
             self._attempts.void(run)
             return
         latest = self._configurations.latest
@@ -124,7 +124,7 @@ class Collector:
 
     def begin_termination(self, run: ActiveAttempt, reason: Outcome, grace: float) -> None:
         """Begin to end an attempt, which is then checked at each tick."""
-        self.attend(run, functools.partial(self._begin_termination, run, reason, grace))
+        self.guard(run, functools.partial(self._begin_termination, run, reason, grace))
 
     def _begin_termination(self, run: ActiveAttempt, reason: Outcome, grace: float) -> None:
         run.termination = self._executor.cancel(run.folder, reason, grace)
@@ -133,7 +133,7 @@ class Collector:
         """Take the next steps for the attempts that are being ended."""
         for run in list(self._attempts.running.values()):
             if run.termination is not None and run.folder not in self._attempts.ended:
-                self.attend(run, functools.partial(self._continue_termination, run))
+                self.guard(run, functools.partial(self._continue_termination, run))
 
     def _continue_termination(self, run: ActiveAttempt) -> None:
         assert run.termination is not None

@@ -16,7 +16,7 @@ LONGEST_STEP = 60.0
 _SHORTEST = 5.0
 
 
-class Pulse:
+class Heartbeat:
     """The promises of one supervisor.
 
     Parameters

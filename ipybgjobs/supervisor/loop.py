@@ -28,7 +28,7 @@ from ..store.scheduled_job import Claim, ScheduledJob
 from ..store.transitions import Transitions
 from ..system import identity, oom, place
 from ..system.open_folder import HeldFolder
-from . import beginnings, log_limit, unlogged_ends
+from . import log_limit, start_status, unlogged_ends
 from .attempts import Attempts
 from .clock_changes import Timing
 from .collection import Collector
@@ -41,7 +41,7 @@ from .launches import LONGEST_HOOK, Launcher
 from .log_limit import Limiter
 from .notification import Notifier
 from .origins import Origins
-from .retention import Tidier
+from .retention import Retention
 from .running import ActiveAttempt
 from .starts import Starter
 from .takeovers import PlaceTakeover
@@ -108,7 +108,7 @@ class Supervisor:
         self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # not yet in the store
         self._takeover = PlaceTakeover(folder, self.database, self.owner)
         self._timing = Timing(self.database, self.owner, clock, since_boot)
-        self._tidier = Tidier(folder, self.database, clock)
+        self._retention = Retention(folder, self.database, clock)
         self._started_at = clock()
         self._heard_at = -math.inf  # on the monotonic clock
         self._untold: Sequence[Any] = ()  # ends that may be missing from the log
@@ -137,7 +137,7 @@ class Supervisor:
         monotonic, clock = time.monotonic(), self._clock()
         lefts = [run.left(monotonic, clock) for run in self._attempts.running.values() if not run.late]
         dues = [left for left in lefts if left < math.inf]
-        dues += [self._tidier.wait()] if self._tidier.busy else []
+        dues += [self._retention.wait()] if self._retention.busy else []
         dues += [INTERVAL] if self._notifier.busy else []
         dues += [log_limit.INTERVAL] if self._attempts.running and self.configurations.latest.max_output_bytes else []
         dues += [_CONFIGURATION_LOOK] if self._starter.waiting else []
@@ -177,7 +177,7 @@ class Supervisor:
             contextlib.suppress(StoreError),
             self.database.transaction() as connection,
         ):  # a full disk: the next submit records it
-            places.note_here(connection, self._folder.path)
+            places.record_own(connection, self._folder.path)
         self._inherit()
         self._find_new()
 
@@ -195,7 +195,7 @@ class Supervisor:
 
     def _find_new(self) -> None:
         """Find this place's attempts that are not handled yet: those of a dead supervisor, or of a place that is gone."""
-        held = {(run.job_id, run.number) for run in self._attempts.in_hand()}
+        held = {(run.job_id, run.number) for run in self._attempts.all()}
         with self.database.reading() as connection:
             queues = Schedule(connection, self.owner, self._clock())
             found = [each for each in schedule.live_attempts(connection, self.owner.place) if each not in held]
@@ -203,7 +203,7 @@ class Supervisor:
         for job_id, number, claim in claims:
             if claim is not None:
                 run = ActiveAttempt(job_id, number, self._folder.attempt(claim.folder), adopted=claim.adopted)
-                self._collector.attend(run, functools.partial(self._resume, run, claim))
+                self._collector.guard(run, functools.partial(self._resume, run, claim))
 
     def _resume(self, run: ActiveAttempt, claim: Claim) -> None:
         """Continue with an attempt that another supervisor left."""
@@ -212,7 +212,7 @@ class Supervisor:
             self.configurations.settings(claim.job.context)
             timeout, until = (timeout, None) if run.is_hook else (claim.job.record.timeout, claim.job.record.deadline)
         self._collector.recover(run)
-        run.deadline = None if timeout is None else beginnings.began(run.folder, claim.started_at) + timeout
+        run.deadline = None if timeout is None else start_status.began(run.folder, claim.started_at) + timeout
         run.until = until
         if claim.ending and run.folder in self._attempts.running:
             self._collector.begin_termination(run, claim.ending, claim.grace)
@@ -236,7 +236,7 @@ class Supervisor:
             self._logs.write(Message(problem, failure=True))
         news = self.configurations.collect(ready)
         self._found_origins += self._origins.step()
-        self._tidier.step(self.configurations.latest)
+        self._retention.step(self.configurations.latest)
         self._inherit()
         self._limiter.step(self._attempts.running, self.configurations.latest.max_output_bytes)
         self._collector.collect(ready)

@@ -19,7 +19,7 @@ from ..system import launch, limits, place
 from ..system.lock import FileLock
 from ..system.wakeup import WakeupListener
 from .decisions import AGAIN
-from .heartbeat import LONGEST_STEP, Pulse
+from .heartbeat import LONGEST_STEP, Heartbeat
 from .loop import FALLBACK, Supervisor
 
 
@@ -39,8 +39,8 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
     turn = inherited_lock(next_lock)
     lock = FileLock.acquire(folder.supervisor_lock(place.here()), wait=True)
     assert lock is not None
-    pulse = Pulse(lock)
-    pulse.promise(LONGEST_STEP)
+    heartbeat = Heartbeat(lock)
+    heartbeat.promise(LONGEST_STEP)
     try:
         supervisor = Supervisor(folder)
     except StoreDamaged as error:
@@ -50,7 +50,7 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
     supervisor.executor.warm_up()
     turn.close()
     try:
-        _supervise(supervisor, listener, folder, pulse)
+        _supervise(supervisor, listener, folder, heartbeat)
     except StoreDamaged as error:
         supervisor.abandon_store(error)
         followed = os.path.exists(folder.database) and damage.read(folder) is None
@@ -63,14 +63,14 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
             wake.start(folder)
 
 
-def _supervise(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder, pulse: Pulse) -> None:
+def _supervise(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder, heartbeat: Heartbeat) -> None:
     """Work until nothing is left to do."""
     try:
         with supervisor.database.guarded():
             supervisor.recover()
         while True:
-            _serve(supervisor, listener, folder, pulse)
-            pulse.promise(LONGEST_STEP)
+            _serve(supervisor, listener, folder, heartbeat)
+            heartbeat.promise(LONGEST_STEP)
             listener.close()
             if supervisor.executor.can_launch_nothing or not supervisor.has_work():
                 return
@@ -79,7 +79,7 @@ def _supervise(supervisor: Supervisor, listener: WakeupListener, folder: StateFo
         listener.close()
 
 
-def _serve(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder, pulse: Pulse) -> None:
+def _serve(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder, heartbeat: Heartbeat) -> None:
     """Tick until there has been nothing to do for the idle time."""
     ready: set[int] = set()
     woken, idle_since = True, None
@@ -94,7 +94,7 @@ def _serve(supervisor: Supervisor, listener: WakeupListener, folder: StateFolder
                 return
             patience = min(left, FALLBACK, supervisor.until_checkpoint())
         if not supervisor.database.write_queue.kept_out:
-            pulse.promise(patience or 0.0)
+            heartbeat.promise(patience or 0.0)
         ready = listener.wait(supervisor.filenos(), patience or 0.0)
         woken = listener.fileno() in ready
         if woken:

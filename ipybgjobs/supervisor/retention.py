@@ -30,7 +30,7 @@ _SOON, _LATER = 0.05, 60.0
 _DAY = 86_400.0
 
 
-class Tidier:
+class Retention:
     """Cleans up one state folder, one step at a time.
 
     Parameters

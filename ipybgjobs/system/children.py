@@ -156,13 +156,13 @@ class Children:
         others = [state for state in everybody if state.pid not in self.folders]
         new = [state for state in others if state.pid not in self._strangers]
         ambiguous = any(state.pid in self.folders and state.state == "Z" for state in everybody)
-        worn = None if folder is None or not new else process_mark.of_attempt(folder)
-        mine = [state for state in new if _is_of(state, reaped, worn, ambiguous=ambiguous)]
+        mark = None if folder is None or not new else process_mark.of_attempt(folder)
+        mine = [state for state in new if _is_of(state, reaped, mark, ambiguous=ambiguous)]
         self._strangers = {state.pid for state in others if state not in new or state in mine}
         return [] if folder is None else [identity.of(state).to_json() for state in mine]
 
 
-def _is_of(state: ProcessState, child: int, worn: int | None, *, ambiguous: bool) -> bool:
+def _is_of(state: ProcessState, child: int, mark: int | None, *, ambiguous: bool) -> bool:
     """Return whether a process was left by a given dead child."""
     found = process_mark.of_process(state.pid)
-    return (state.session == child or not ambiguous) if found is None else found == worn
+    return (state.session == child or not ambiguous) if found is None else found == mark

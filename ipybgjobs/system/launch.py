@@ -194,7 +194,7 @@ def in_session(
 
 def become_independent() -> None:
     """Make this process, just started by `detached`, fully independent: own session, signals and files, no mark."""
-    process_mark.take_off()
+    process_mark.remove()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -32,13 +32,13 @@ def of_attempt(folder: str) -> int:
     return _BIT | int.from_bytes(hashlib.sha256(path).digest()[:_BYTES])
 
 
-def put_on(mark: int) -> None:
+def apply(mark: int) -> None:
     """Set a mark on this process and all that it starts from now on."""
     with contextlib.suppress(OSError, ValueError):  # a hard limit below it, a sandbox
         resource.setrlimit(_LOCKS, (mark, resource.getrlimit(_LOCKS)[1]))
 
 
-def take_off() -> None:
+def remove() -> None:
     """Remove the mark from this process."""
     with contextlib.suppress(OSError, ValueError):
         soft, hard = resource.getrlimit(_LOCKS)

@@ -39,8 +39,8 @@ def has_children() -> bool:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-        worn, found = process_mark.of_process(os.getpid()), children()
-        return not found or any(not _is_apart(state, [worn]) for state in found)
+        mark, found = process_mark.of_process(os.getpid()), children()
+        return not found or any(not _is_apart(state, [mark]) for state in found)
     return False
 
 
@@ -71,19 +71,19 @@ def descendants(roots: Iterable[ProcessState]) -> list[ProcessState]:
     """Return the living processes below the roots, and those in a session led by one of the roots; parents first."""
     everything = living()
     known = {root.pid for root in roots}
-    worn = list(map(process_mark.of_process, known))
+    marks = list(map(process_mark.of_process, known))
     sessions = set(known)
     found: list[ProcessState] = []
     while True:
         near = [s for s in everything if s.pid not in known and (s.parent in known or s.session in sessions)]
-        new = [state for state in near if not _is_apart(state, worn)]
+        new = [state for state in near if not _is_apart(state, marks)]
         if not new:
             return found
         found += new
         known.update(state.pid for state in new)
 
 
-def _is_apart(state: ProcessState, worn: Collection[int | None]) -> bool:
+def _is_apart(state: ProcessState, marks: Collection[int | None]) -> bool:
     """Return whether a descendant is not part of a worker's tree: a supervisor, its fork server, another attempt.
 
     A fork of a worker has the command line of the fork server, but it carries a mark.
@@ -92,7 +92,7 @@ def _is_apart(state: ProcessState, worn: Collection[int | None]) -> bool:
     if _SUPERVISOR in line:
         return True
     if found is not None:
-        return any(worn) and found not in worn
+        return any(marks) and found not in marks
     return state.session == state.pid and _FORKSERVER in line
 
 
@@ -162,7 +162,7 @@ def terminate(states: Iterable[ProcessState]) -> None:
 
 
 def left_behind(
-    worker: identity.ProcessIdentity | None, orphans: Iterable[identity.ProcessIdentity], worn: int
+    worker: identity.ProcessIdentity | None, orphans: Iterable[identity.ProcessIdentity], mark: int
 ) -> list[ProcessState]:
     """Return the processes left by a dead worker: those with its mark, those in its session, its orphans, and all descendants.
 
@@ -174,14 +174,14 @@ def left_behind(
         The worker; None if it is unknown.
     orphans : iterable of ProcessIdentity
         Processes that its end made orphans.
-    worn : int
+    mark : int
         The mark of the attempt.
     """
     everything = living()
-    found = [state for state in everything if process_mark.of_process(state.pid) == worn]
+    found = [state for state in everything if process_mark.of_process(state.pid) == mark]
     found += [] if worker is None else _in_session(worker, everything)
     found += [s for each in orphans if identity.is_alive(each) and (s := identity.state_of(each.pid)) is not None]
-    roots = {state.pid: state for state in found if not _is_apart(state, [worn])}
+    roots = {state.pid: state for state in found if not _is_apart(state, [mark])}
     if not roots:
         return []
     return [*roots.values(), *descendants(roots.values())]

@@ -66,7 +66,7 @@ class JobCompiler(CachingCompiler):
         return self.name
 
 
-class Forgetting(dict[int, list[Any]]):
+class DiscardedOutputs(dict[int, list[Any]]):
     """Replaces IPython's record of all printed text for ``%notebook``, to save memory: the log has it."""
 
     def __missing__(self, number: int) -> list[Any]:
@@ -116,7 +116,7 @@ def install(outputs: Outputs) -> None:
     config.JobShell.warn_venv = False
     hook, displayhook = sys.excepthook, sys.displayhook
     shell: Any = JobShell.instance(config=config, user_module=sys.modules["__main__"])
-    shell.history_manager.outputs = Forgetting()
+    shell.history_manager.outputs = DiscardedOutputs()
     sys.excepthook, sys.displayhook = hook, displayhook
 
 

@@ -106,10 +106,10 @@ def test_what_a_killed_worker_left_is_told_from_what_a_success_left_at_the_same_
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user is to be had by root alone")
 def test_a_mark_is_read_from_a_process_of_another_group_too():
     """The system call is refused there, also to the same user."""
-    worn = process_mark.of_attempt("/there")
-    wear = lambda: process_mark.put_on(worn)  # noqa: E731 - named for the reader
+    mark = process_mark.of_attempt("/there")
+    put_on_mark = lambda: process_mark.apply(mark)  # noqa: E731 - named for the reader
     ids = {"user": 12345, "group": 12345, "extra_groups": []}
-    child = subprocess.Popen(["sleep", "600"], **ids, preexec_fn=wear)  # noqa: PLW1509 - no threads here
+    child = subprocess.Popen(["sleep", "600"], **ids, preexec_fn=put_on_mark)  # noqa: PLW1509 - no threads here
     with ended_in_the_end(child.pid):
         reader = os.fork()
         if not reader:
@@ -118,7 +118,7 @@ def test_a_mark_is_read_from_a_process_of_another_group_too():
             with contextlib.suppress(BaseException):
                 with pytest.raises(PermissionError):
                     resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
-                os._exit(0 if process_mark.of_process(child.pid) == worn else 1)
+                os._exit(0 if process_mark.of_process(child.pid) == mark else 1)
             os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
     child.wait()
@@ -129,15 +129,15 @@ def test_an_attempt_has_one_mark_by_whatever_path_its_store_is_reached_and_whate
     link = place.root / "link"
     link.symlink_to(place.state)
     own = place.state / "jobs" / "uid" / "1"
-    worn = process_mark.of_attempt(str(own))
-    assert process_mark.of_attempt(str(link / "jobs" / "uid" / "1")) == worn
-    assert worn not in (
+    mark = process_mark.of_attempt(str(own))
+    assert process_mark.of_attempt(str(link / "jobs" / "uid" / "1")) == mark
+    assert mark not in (
         process_mark.of_attempt(str(own.with_name("2"))),
         process_mark.of_attempt(str(place.code / "jobs" / "uid" / "1")),
     )
     own.parent.mkdir(parents=True)
     own.symlink_to(place.code)
-    assert process_mark.of_attempt(str(own)) == worn
+    assert process_mark.of_attempt(str(own)) == mark
 
 
 # -- what a job has submitted ---------------------------------------------------------------------------------------------

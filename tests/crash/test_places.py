@@ -477,11 +477,11 @@ def test_whoever_has_the_store_open_is_there_and_whoever_has_ended_is_not(places
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as script:
         assert script.stdout.readline() == b"open\n"
         assert occupancy.is_alive(folder, where.here())
-        with occupancy.vacated(folder, where.current(folder.path)) as gone:
+        with occupancy.locked_if_gone(folder, where.current(folder.path)) as gone:
             assert not gone
         script.send_signal(signal.SIGKILL)
         script.wait()
-    with occupancy.vacated(folder, where.current(folder.path)) as gone:
+    with occupancy.locked_if_gone(folder, where.current(folder.path)) as gone:
         assert gone
 
 

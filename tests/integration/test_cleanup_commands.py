@@ -280,9 +280,9 @@ def test_a_tidier_that_has_nothing_to_do_keeps_no_supervisor_from_ending(calc, m
     monkeypatch.setattr(retention, "_LATER", retention._SOON)  # so that its next look is always near
     folder = StateFolder(str(calc.state))
     with contextlib.closing(Database(folder.database, durable=False)) as database:
-        tidier, settings = retention.Tidier(folder, database), Settings()
-        assert tidier.busy
-        until(lambda: (tidier.step(settings), not tidier.busy)[1], "the end of its work")
+        cleanup, settings = retention.Retention(folder, database), Settings()
+        assert cleanup.busy
+        until(lambda: (cleanup.step(settings), not cleanup.busy)[1], "the end of its work")
         for _ in range(3):
-            tidier.step(settings)
-            assert not tidier.busy
+            cleanup.step(settings)
+            assert not cleanup.busy

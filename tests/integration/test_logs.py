@@ -32,7 +32,7 @@ def end_of(path):
 
 def notices():
     client = client_module.client()
-    return [each.notices.to_text() for each in supervisors.heard(client.database(client.folder()))]
+    return [each.notices.to_text() for each in supervisors.read_all(client.database(client.folder()))]
 
 
 @pytest.fixture

@@ -424,8 +424,8 @@ class Thread:
 
 def test_nobody_waits_long_for_a_worker_that_takes_nothing(monkeypatch):
     monkeypatch.setattr(kernel_pacing, "PATIENCE", 0.2)
-    pace = kernel_pacing.Pace(Thread(), None, bytearray(struct.pack(kernel_pacing.NUMBER, -1)))
-    send = pace.sender(lambda message: None)
+    throttle = kernel_pacing.OutputThrottle(Thread(), None, bytearray(struct.pack(kernel_pacing.NUMBER, -1)))
+    send = throttle.sender(lambda message: None)
     began = time.monotonic()
     for number in range(2):
         send([b"<IDS|MSG>", b"", json.dumps({"msg_id": f"a_{number}"}).encode(), b"x" * kernel_pacing.MOST])

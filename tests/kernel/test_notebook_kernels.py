@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from nbformat import v4
 
 import ipybgjobs as bg
-from ipybgjobs.notebooks import arrivals, document, growing_stream, injection, kernels, transport
+from ipybgjobs.notebooks import document, growing_stream, injection, kernels, message_counter, transport
 from support.notebooks import NATIVE, code, printed, read, submit, write
 from support.place import until
 
@@ -82,7 +82,7 @@ def test_a_kernel_that_drops_messages_makes_the_job_say_how_many(desk):
 
 
 def test_numbers_that_are_missing_between_the_first_and_the_last_are_counted():
-    found = arrivals.MessageCounter()
+    found = message_counter.MessageCounter()
     assert found.missing() == 0
     for name in ("a_7_1", "a_7_2", "a_7_6", "a_8_100", "without", "a_7_4"):
         found.note({"header": {"msg_id": name}})

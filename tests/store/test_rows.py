@@ -188,8 +188,8 @@ ASKED = {
     "next_due": (),
     "overdue": (),
     "follow_clock": (60.0, 1.0),
-    "is_of_another_clock": (60.0, 1.0),
-    "give_clock": (60.0,),
+    "has_other_clock": (60.0, 1.0),
+    "adopt_clock": (60.0,),
     "requests": (),
     "queues": (),
     "occupied": (),
@@ -309,11 +309,11 @@ def test_who_supervises_is_read_with_what_it_said(busy):
     change(busy, Transitions.record_heartbeat, 2, "0.2", 15.0, None, 5.0, now=300.0, owner=Owner("there", "that-host"))
     with busy.transaction() as connection:
         connection.execute("INSERT INTO supervisors SELECT 'odd', host, 'x', version, 0, 0, NULL, 0 FROM supervisors LIMIT 1")
-    assert [each.place for each in supervisors.heard(busy)] == ["there", "here"]
-    here = supervisors.heard_of(busy, "here")
+    assert [each.place for each in supervisors.read_all(busy)] == ["there", "here"]
+    here = supervisors.read(busy, "here")
     assert (here.pid, here.host, here.heard_at) == (1, "this-host", 200.0)
     assert (here.notices.general, here.notices.contexts) == ("no disk", {2: "no configuration"})
-    assert supervisors.heard_of(busy, "elsewhere") is None
+    assert supervisors.read(busy, "elsewhere") is None
 
 
 def test_the_ends_of_the_last_transaction_are_attempts(busy):
@@ -451,6 +451,6 @@ def test_rows_are_inserted_from_what_a_query_finds(table):
 
 def test_a_place_is_noted_and_read_again(database):
     with database.transaction() as connection:
-        places.note_here(connection, database.folder)
+        places.record_own(connection, database.folder)
     [place] = places.others(database, "another", idle=True)
     assert place == places.place.current(database.folder)

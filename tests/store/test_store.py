@@ -455,7 +455,7 @@ def test_text_that_is_no_unicode_is_kept_escaped(store):
     [attempt] = queries.attempts(store.database, job)
     assert (attempt.error, attempt.traceback) == ("no caf\\udce9", "in caf\\udce9")
     assert queries.job(store.database, job).error == "no caf\\udce9"
-    assert supervisors.heard(store.database)[0].notices.general == "/caf\\udce9 is broken"
+    assert supervisors.read_all(store.database)[0].notices.general == "/caf\\udce9 is broken"
 
 
 def test_the_first_reason_for_ending_an_attempt_stays_and_none_comes_after_its_end(store):
@@ -611,7 +611,7 @@ def test_a_place_has_one_supervisor_in_the_store(store):
     store.change("record_heartbeat", 1, "0.1", 10.0, None, 5.0, now=20.0)
     store.change("record_heartbeat", 2, "0.1", 25.0, "a notice", 15.0, now=30.0)
     store.change("record_heartbeat", 3, "0.1", 5.0, None, 1.0, now=10.0, owner=ELSEWHERE)
-    found = [(each.place, each.pid, each.heard_at, each.notices.general) for each in supervisors.heard(store.database)]
+    found = [(each.place, each.pid, each.heard_at, each.notices.general) for each in supervisors.read_all(store.database)]
     assert found == [("here", 2, 30.0, "a notice"), ("elsewhere", 3, 10.0, None)]
 
 

@@ -17,7 +17,7 @@ from ipybgjobs.executors.executor import AttemptStatus
 from ipybgjobs.executors.local import finding
 from ipybgjobs.state import attempt, outputs, progress, reports, results
 from ipybgjobs.state.text_log import TextLog
-from ipybgjobs.supervisor import beginnings, log_limit
+from ipybgjobs.supervisor import log_limit, start_status
 from ipybgjobs.supervisor.verdict import judge
 from ipybgjobs.system import identity, private_file
 
@@ -70,7 +70,7 @@ def read_all(folder):
     TextLog(folder).piece(0, 10)
     json.dumps(found, default=str)
     log_limit.shorten(folder, 4096)
-    beginnings.began(folder, None)
+    start_status.began(folder, None)
     finding.is_gone_elsewhere(folder)
     for outcome in ("error", "cancelled", "timeout", "lost"):
         assert isinstance(results.exception(folder, outcome, "job 1", None), BaseException)
@@ -166,7 +166,7 @@ def test_only_what_has_left_neither_marker_nor_outcome_has_never_started(tmp_pat
     private_file.write_json(told, attempt.OUTCOME, {"status": "succeeded"})
     private_file.write_json(marked, attempt.STARTED, {"process": identity.current().to_json()})
     private_file.write_json(voided, attempt.STARTED, {"void": True})
-    found = [beginnings.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
+    found = [start_status.never_started(folder) for folder in (silent, told, marked, voided, f"{tmp_path}/gone")]
     assert found == [True, False, False, True, False]
     assert not attempt.claim_start(silent, {"pid": 1})
 

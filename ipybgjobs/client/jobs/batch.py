@@ -63,12 +63,12 @@ class Batch(Generic[AnyJob]):
         ended = listing.ended_states(self.database(), self.ids)
         return [job for job in self.jobs if job.id in ended]
 
-    def noted_wait(self, timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
+    def recorded_wait(self, timeout: float | None) -> AbstractContextManager[Callable[[], None]]:
         """Record that the job in this process waits for these jobs; see `deadlock.recorded_wait`."""
         store = deadlock.WaitGraphReader(self.folder, self.database, self.client.settings)
         return deadlock.recorded_wait(store, lambda: self.ids, timeout)
 
-    def see_to_supervisor(self) -> None:
+    def ensure_supervisor(self) -> None:
         """Make sure that a supervisor runs."""
         interrupt_shield.run(lambda: wake.ensure_running(self.folder))  # it takes locks that must not stay held
 

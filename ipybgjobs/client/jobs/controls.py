@@ -159,7 +159,7 @@ def _already(job: JobView, state: JobState) -> InvalidRequest:
 def _unattended_places(folder: StateFolder, records: Iterable[JobRecord]) -> set[str]:
     """Return the places of unfinished jobs where no supervisor would see a request."""
     places = {record.owner.place for record in records if not record.state.ended}
-    return {key for key in places if not interrupt_shield.run(lambda key=key: occupancy.hears(folder, key))}  # type: ignore[misc]
+    return {key for key in places if not interrupt_shield.run(lambda key=key: occupancy.is_answered(folder, key))}  # type: ignore[misc]
 
 
 def out_of_reach(job: JobView) -> InvalidRequest:
@@ -184,7 +184,7 @@ class ManualRetry(Control):
         """Ask this place's supervisor, and wait for its answer."""
         ids = sorted(part.ids)  # dependencies first
         part.client.retry(part.folder, ids)
-        waiting.wait(lambda: not queries.has_request(part.database(), ids), None, str, part.see_to_supervisor)
+        waiting.wait(lambda: not queries.has_request(part.database(), ids), None, str, part.ensure_supervisor)
         now = part.records()
         return [job for job in now if not now[job].state.ended or now[job].attempt > records[job].attempt]
 

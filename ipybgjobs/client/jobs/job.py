@@ -75,12 +75,12 @@ class Job(JobView):
             return f"job {self.id} did not finish within {seconds:g} s; it is still {self.status}."
 
         def look() -> None:
-            alone.see_to_supervisor()
+            alone.ensure_supervisor()
             beat()
             waits()
 
         alone = batch.of(self)
-        with alone.noted_wait(seconds) as waits:
+        with alone.recorded_wait(seconds) as waits:
             yield from waiting.pauses(lambda: self.state.ended, seconds, late, look)
 
     def _wait_notice(self) -> Callable[[], None]:

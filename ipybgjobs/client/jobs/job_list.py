@@ -232,11 +232,11 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
 
     remaining = None if limit is None else max(0.0, limit - time.monotonic())
     with contextlib.ExitStack() as noted:
-        beats = [noted.enter_context(part.noted_wait(seconds)) for part in parts]
+        beats = [noted.enter_context(part.recorded_wait(seconds)) for part in parts]
 
         def look() -> None:
             for part, beat in zip(parts, beats, strict=True):
-                part.see_to_supervisor()
+                part.ensure_supervisor()
                 beat()
 
         waiting.wait(some_ended, remaining, late, look)

@@ -49,8 +49,8 @@ def of_attempts(folders: Iterable[str], secrets: Iterable[str] = (), now: float 
 
 def still_there(folders: Iterable[str]) -> list[str]:
     """Return the folders of attempts with a process that still runs."""
-    worn = {found for state in tree.living() if (found := process_mark.of_process(state.pid)) is not None}
-    return [folder for folder in folders if process_mark.of_attempt(folder) in worn] if worn else []
+    marks = {found for state in tree.living() if (found := process_mark.of_process(state.pid)) is not None}
+    return [folder for folder in folders if process_mark.of_attempt(folder) in marks] if marks else []
 
 
 def _command(pid: int, secrets: tuple[str, ...]) -> str:

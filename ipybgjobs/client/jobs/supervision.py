@@ -24,7 +24,7 @@ PAUSE = 1.0
 LATE = 3.0
 
 
-class Presence:
+class SupervisorMonitor:
     """What this process knows about the supervisors of its state folders; any thread may use it.
 
     Parameters
@@ -108,7 +108,7 @@ def _trouble(folder: StateFolder) -> str | None:
 def notices(database: Database, folder: StateFolder) -> Notices:
     """Return what keeps this place's jobs from continuing: as seen from here, or as reported by its supervisor."""
     here = trouble(folder)
-    heard = supervisors.heard_of(database, place.here())
+    heard = supervisors.read(database, place.here())
     return Notices(here) if here is not None or heard is None else heard.notices
 
 

@@ -234,7 +234,7 @@ class JobView:
         return supervision.notices(database, self._folder).of(queries.context(database, self.id))
 
     def _last_heard(self, key: str) -> str:
-        heard = supervisors.heard_of(self._database(), key)
+        heard = supervisors.read(self._database(), key)
         return (
             "never heard from"
             if heard is None

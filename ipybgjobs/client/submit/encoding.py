@@ -67,7 +67,7 @@ def encode_calls(
     return EncodedCalls(together, own, tuple(_joined(together, each) for each in own))
 
 
-def alike(calls: Sequence[BoundCall], names: Collection[str]) -> list[str]:
+def shared_names(calls: Sequence[BoundCall], names: Collection[str]) -> list[str]:
     """Return those parameters that have the same value in all calls."""
     return [
         name for name in names if len({_comparison_key(call.params, name) for call in calls}) == 1 and name in calls[0].params

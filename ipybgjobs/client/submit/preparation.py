@@ -125,7 +125,7 @@ def _inspected(
 def _encoded(request: SubmitRequest, permission: Permission, given: GivenParameters, inspected: InspectionResult) -> EncodedCalls:
     shared: Collection[str] | None = given.common if request.is_group else None
     if shared and inspected.submit_hook == "called":
-        shared = encoding.alike(inspected.calls, shared)  # `on_submit` may have changed them
+        shared = encoding.shared_names(inspected.calls, shared)  # `on_submit` may have changed them
     return encoding.encode_calls(permission.target, inspected.calls, inspected.signature.code, given.secrets, shared)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from ...state.folder import StateFolder
 from ...system import exit_status, identity, launch
 from ...system.identity import ProcessIdentity
+from ..events import Event, Launched, Refusal, Unwatched
 from ..executor import AttemptStatus, Capabilities, Executor, Finding
 from ..exit import Exit, recorded
 from ..launch_request import LaunchChoice, LaunchKind, LaunchRequest
-from ..news import Launched, News, Refusal, Unwatched
 from . import finding, termination
 from .cleanup import ExitCleanup
 from .launch_kinds import LaunchKinds
@@ -63,7 +63,7 @@ class LocalExecutor(Executor):
         ] = {}  # by folder of attempts of which only the lock is visible: whether their end was reported
         self._endings: dict[str, Termination] = {}  # of attempts that are being ended, by folder
         self._begun: set[str] = set()  # folders of attempts that have begun and whose server has died or is silent
-        self._news: list[News] = []  # news that did not arrive on a descriptor
+        self._events: list[Event] = []  # those that did not arrive on a descriptor
 
     @property
     def capabilities(self) -> Capabilities:
@@ -97,7 +97,7 @@ class LocalExecutor(Executor):
         return not self._servers and not os.path.exists(sys.executable)
 
     def filenos(self) -> list[int]:
-        """Return the descriptors that become readable when there is news."""
+        """Return the descriptors that become readable when there are events."""
         return [*(server.channel.fileno() for server in self._servers), *self._handles]
 
     def seconds_until_due(self) -> float | None:
@@ -123,7 +123,7 @@ class LocalExecutor(Executor):
             return
         reason = self.ensure_fork_server()
         if reason is not None:
-            self._news += [Refusal(each.folder, reason) for each in requests]
+            self._events += [Refusal(each.folder, reason) for each in requests]
             return
         for each in requests:
             self._servers[-1].launch(each)
@@ -172,7 +172,7 @@ class LocalExecutor(Executor):
         """Begin to end what an attempt left running, and to wait for its exit report."""
         return ExitCleanup(end, grace, lambda: self._endings.get(end.folder))
 
-    def poll(self, ready: Iterable[int]) -> list[News]:
+    def poll(self, ready: Iterable[int]) -> list[Event]:
         """Return the attempts that have ended, could not be launched, were launched, or are no longer watched."""
         descriptors = set(ready)
         exits: list[Exit] = []
@@ -186,7 +186,7 @@ class LocalExecutor(Executor):
         for server in [each for each in self._servers if each.ping()]:
             self._give_up(server)
         self._closing.step()
-        others, self._news = self._news, []
+        others, self._events = self._events, []
         return [*exits, *others, *self._gone_elsewhere()]
 
     def _gone_elsewhere(self) -> list[Exit]:
@@ -199,8 +199,8 @@ class LocalExecutor(Executor):
         messages, there = server.receive()
         reports = [message for message in messages if "folder" in message]
         refused = [Refusal(message["refused"], message["reason"]) for message in messages if "refused" in message]
-        self._news += refused
-        self._news += [Launched(message["launched"]) for message in messages if "launched" in message]
+        self._events += refused
+        self._events += [Launched(message["launched"]) for message in messages if "launched" in message]
         server.folders.difference_update([report["folder"] for report in reports], [each.folder for each in refused])
         if not there:
             self._lose(server)
@@ -210,7 +210,7 @@ class LocalExecutor(Executor):
         """Handle the death of a fork server: check the attempts that it launched, and refuse the others."""
         if not server.has_launched and server.folders:
             reason = "the fork server exited before it launched anything; see supervisor.err"
-            self._news += [Refusal(folder, reason) for folder in server.folders]
+            self._events += [Refusal(folder, reason) for folder in server.folders]
             server.folders.clear()
         self._abandon(server)
         self._closing.add(server)
@@ -226,7 +226,7 @@ class LocalExecutor(Executor):
     def _abandon(self, server: ForkServerClient) -> None:
         """Expect nothing more from a fork server: its attempts have to be checked."""
         self._servers.remove(server)
-        self._news += [Unwatched(folder) for folder in server.folders]
+        self._events += [Unwatched(folder) for folder in server.folders]
         self._begun |= server.begun & server.folders
 
     def acknowledge(self, folders: Sequence[str]) -> None:

@@ -112,7 +112,7 @@ class ForkServer:
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
-        process_mark.put_on(process_mark.of_attempt(folder))
+        process_mark.apply(process_mark.of_attempt(folder))
         worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
         if launch["forked"]:
             run.main(folder, launch["environment"], worker.TELLING)

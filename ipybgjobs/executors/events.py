@@ -27,4 +27,4 @@ class Unwatched:
     folder: str
 
 
-News = Exit | Refusal | Launched | Unwatched
+Event = Exit | Refusal | Launched | Unwatched
