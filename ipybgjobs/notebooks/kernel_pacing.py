@@ -46,7 +46,9 @@ def begin(kernel: Any, path: str, most: Any) -> None:
         taken = mmap.mmap(file.fileno(), struct.calcsize(NUMBER), access=mmap.ACCESS_READ)
     import sys
 
-    throttle = OutputThrottle(thread, getattr(kernel, "control_thread", None), taken, getattr(kernel.shell, "history_manager", None), most)
+    throttle = OutputThrottle(
+        thread, getattr(kernel, "control_thread", None), taken, getattr(kernel.shell, "history_manager", None), most
+    )
     thread.send_multipart = throttle.sender(thread.send_multipart)
     for stream in (sys.stdout, sys.stderr):
         stream._schedule_flush = throttle.flusher(stream, stream._schedule_flush)  # type: ignore[union-attr] # noqa: SLF001 - ipykernel's
