@@ -5,12 +5,11 @@ Run as a program, it evaluates the given sources in a fresh process, for the che
 """
 
 import copy
-import difflib
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..errors import ConfigurationError
 from ..model import durations
 from ..model.redaction import SECRET_NAMES, cut, one_line, quoted
 from ..model.retry import RetrySettings
+from ..model.suggestion import did_you_mean
 from ..state import ownership
 from ..system.child import reply
 from . import sources, traits
@@ -223,7 +223,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetrySettings) -> Al
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:
-        near = _suggestion(unknown[0], _ENTRY_SETTINGS)
+        near = did_you_mean(unknown[0], _ENTRY_SETTINGS)
         raise ConfigurationError(
             f"{where} sets the unknown option {quoted(unknown[0])}; the options are {', '.join(_ENTRY_SETTINGS)}.{near}"
         )
@@ -292,7 +292,7 @@ def _check_section(path: str, cls: type[Configurable], section: Config) -> None:
     for name, value in section.items():
         where = f"{path}{_line_of(path, cls.__name__, name)}: {cls.__name__}.{one_line(cut(name))}"
         if name not in known:
-            raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{_suggestion(name, known)}")
+            raise ConfigurationError(f"{where} does not exist; {cls.__name__} has {', '.join(known)}.{did_you_mean(name, known)}")
         try:
             cls(config=Config({cls.__name__: {name: _plain(value, _default(cls, name))}}))
         except TraitError as error:
@@ -313,11 +313,6 @@ def _line_of(path: str, section: str, name: str) -> str:
     wanted = re.compile(rf'(\b{section}\.{re.escape(name)}\b|"{re.escape(name)}")')
     found = [number for number, line in enumerate(lines, 1) if wanted.search(line.partition("#")[0])]
     return f", line {found[-1]}" if found else ""
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _broken(path: str, error: BaseException) -> str:

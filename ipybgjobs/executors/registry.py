@@ -1,13 +1,12 @@
 """The executors, by name; each is loaded on first use. It never launches anything."""
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..state.folder import StateFolder
-from .executor import Executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .executor import Executor
 
 #: The executor that runs attempts by default.
 DEFAULT = "local"
@@ -15,20 +14,42 @@ DEFAULT = "local"
 #: Where each executor is, in the form of an entry point, so that no import names one.
 _PLACES = {"local": "ipybgjobs.executors.local.executor:LocalExecutor"}
 
+#: What some start while the supervisor has loaded next to nothing, in the same form.
+_BEGINNINGS = {"local": "ipybgjobs.executors.local.server_process:begin"}
+
 
 def names() -> tuple[str, ...]:
     """Return the names of all executors."""
     return tuple(_PLACES)
 
 
-def create(name: str, folder: StateFolder) -> Executor:
+def begin(name: str, folder: StateFolder) -> Any:
+    """Start what an executor needs and what is best started by a process that has loaded next to nothing; pass it to `create`."""
+    place = _BEGINNINGS.get(name)
+    return None if place is None else _load(place)(folder)
+
+
+def create(name: str, folder: StateFolder, begun: Any = None) -> "Executor":
     """Return a new executor for a state folder.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    folder : StateFolder
+        The state folder.
+    begun : object
+        What `begin` returned; None if nothing was started.
 
     Raises
     ------
     KeyError
         If there is no executor of that name.
     """
-    module, _, attribute = _PLACES[name].partition(":")
-    make: Callable[[StateFolder], Executor] = getattr(importlib.import_module(module), attribute)
-    return make(folder)
+    made: Executor = _load(_PLACES[name])(folder, begun)
+    return made
+
+
+def _load(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -34,6 +34,8 @@ sizes
     Sizes in bytes, as text for users.
 source
     The file that a target comes from, as it was at one moment.
+suggestion
+    The known name that a wrong one resembles.
 terminal_text
     Text as a terminal would leave it.
 """

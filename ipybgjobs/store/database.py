@@ -10,7 +10,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
 from typing import Any
 
 from ..errors import StoreDamaged, StoreError
@@ -246,8 +245,7 @@ class Database:
         """Run the migrations that are missing."""
         for number in range(self._version() + 1, SCHEMA + 1):
             born = f"PRAGMA application_id = {_signed(int(time.time()))};" if number == 1 else ""
-            [script] = [file for file in _migrations() if file.name.startswith(f"{number:03}_")]
-            text = script.read_text(encoding="utf-8")
+            text = _migration(number)
             self.connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n{born}PRAGMA user_version = {number};\nCOMMIT;")
 
     def read(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
@@ -372,8 +370,12 @@ def _file(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _migrations() -> list[Any]:
-    return list(resources.files(__package__).joinpath("sql").iterdir())
+def _migration(number: int) -> str:
+    """Return the script that leads to a schema."""
+    folder = os.path.join(os.path.dirname(__file__), "sql")
+    [name] = [name for name in os.listdir(folder) if name.startswith(f"{number:03}_")]
+    with open(os.path.join(folder, name), encoding="utf-8") as script:
+        return script.read()
 
 
 def _signed(number: int) -> int:

@@ -21,6 +21,8 @@ effects
     What a transaction decided, done after its commit.
 heartbeat
     When a supervisor has to report next.
+helpers
+    Starting the children that answer questions.
 job_logs
     Background_jobs.log and background_jobs_errors.log.
 judgement
@@ -34,7 +36,7 @@ log_limit
 loop
     The tick: collect, decide, act.
 main
-    The process: its lock, waiting, and shutting down.
+    The process: its lock, and what is started before all else.
 notification
     The command of `on_finish`.
 origins
@@ -43,6 +45,8 @@ retention
     Removing what is no longer needed, in small steps.
 running
     One attempt that holds a slot.
+service
+    Waiting, working, and shutting down.
 start_status
     Whether and when an attempt has begun, by its folder.
 starts

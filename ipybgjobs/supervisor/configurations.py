@@ -12,8 +12,8 @@ from typing import Any
 from ..configuration import sources
 from ..configuration.settings import KEEP_ALL, LogSettings, Settings
 from ..system.child import JsonChild
-from ..system.roles import command
 from ..targets.context import Context
+from .helpers import Helpers
 
 #: Longest time that evaluating the files may take, in seconds.
 LONGEST_EVALUATION = 60.0
@@ -64,9 +64,16 @@ def _key(context: Context) -> _Key:
 
 
 class ConfigurationCache:
-    """The settings of each caller's files."""
+    """The settings of each caller's files.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    helpers : Helpers
+        Starts the children that evaluate files.
+    """
+
+    def __init__(self, helpers: Helpers) -> None:
+        self._helpers = helpers
         self._evaluations: dict[_Key, _Evaluation] = {}
         self._stale: set[_Key] = set()  # whose files had changed at the last check
         self._wanted: dict[_Key, Context] = {}  # requested and unknown
@@ -146,9 +153,9 @@ class ConfigurationCache:
 
     def _begin(self, key: _Key, paths: tuple[str, ...], stamps: sources.FileStamps) -> _Evaluation:
         files, executable, root = key
-        child = command("configuration", executable=executable, root=root)
         try:
-            return _Evaluation(paths, stamps, JsonChild(child, files, LONGEST_EVALUATION))
+            child = self._helpers.ask("configuration", executable, root, files, LONGEST_EVALUATION)
+            return _Evaluation(paths, stamps, child)
         except OSError as error:
             problem = f"{executable} could not be started to read the configuration: {error.strerror}"
             return _Evaluation(paths, stamps, None, error=problem, again_at=time.monotonic() + PAUSE)

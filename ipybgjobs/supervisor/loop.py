@@ -9,14 +9,13 @@ import functools
 import math
 import os
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .._version import __version__
 from ..errors import StoreDamaged, StoreError
-from ..executors import registry
+from ..executors.executor import Executor
 from ..model.records import Owner
 from ..state import damage
 from ..state.folder import StateFolder
@@ -35,6 +34,7 @@ from .collection import Collector
 from .configurations import ConfigurationCache
 from .decisions import AGAIN, Decider
 from .effects import Effects
+from .helpers import Helpers
 from .job_logs import LogWriter, Message
 from .judgement import Judge
 from .launches import LONGEST_HOOK, Launcher
@@ -70,6 +70,8 @@ class Supervisor:
     ----------
     folder : StateFolder
         The state folder, whose lock the caller holds.
+    executor : Executor
+        Launches the attempts.
     clock : callable
         Seconds since the epoch.
     draw : callable
@@ -81,6 +83,7 @@ class Supervisor:
     def __init__(
         self,
         folder: StateFolder,
+        executor: Executor,
         clock: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
         since_boot: Callable[[], float] = identity.since_boot,
@@ -90,8 +93,9 @@ class Supervisor:
         self._clock = clock
         self.owner = Owner(place.here(), identity.host())
         self.database = Database(folder.database, durable=False, supervising=True)
-        self.executor = registry.create(registry.DEFAULT, folder)
-        self.configurations = ConfigurationCache()
+        self.executor = executor
+        helpers = Helpers()
+        self.configurations = ConfigurationCache(helpers)
         self._starter = Starter(folder, self.configurations, self.executor)
         self._logs = LogWriter(folder, self.held)
         self._backoff = self._starter.backoff
@@ -103,7 +107,7 @@ class Supervisor:
         self._transactions = Transactions(self.database, self.owner)
         self._notifier = Notifier(folder)
         self._limiter = Limiter()
-        self._origins = Origins()
+        self._origins = Origins(helpers)
         self._launcher = Launcher(self._attempts, self._starter, self.executor, self._memory_kills, self._origins, self._logs)
         self._found_origins: list[tuple[str, list[tuple[int, int]]]] = []  # not yet in the store
         self._takeover = PlaceTakeover(folder, self.database, self.owner)
@@ -334,7 +338,7 @@ class Supervisor:
         for folder in effects.recorded:
             self._attempts.forget(folder)
         for folder in effects.discarded:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_tree(folder)
         if not (effects.starts or self._attempts.voided or self._backoff.waits):
             self._backoff.worked()  # no failed launch is left
         self._notifier.add(effects.finish_commands)
@@ -391,3 +395,9 @@ class Supervisor:
         self._logs.close()
         self.held.close()
         self.database.close()
+
+
+def _remove_tree(folder: str) -> None:
+    import shutil  # here, since it loads all compressions
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,5 @@
 """Run the command of `on_finish`: without a shell, in the job's environment, a few at a time; its outcome changes nothing."""
 
-import shutil
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -54,6 +53,8 @@ class Notifier:
         return problems
 
     def _start(self, finish_command: FinishCommand) -> "subprocess.Popen[bytes]":
+        import shutil  # here, since it loads all compressions
+
         environment = finish_command.environment.variables()
         program = shutil.which(finish_command.command[0], path=environment.get("PATH"))
         if program is None:

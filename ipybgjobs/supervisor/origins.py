@@ -8,10 +8,13 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ..system.child import JsonChild
-from ..system.roles import command
 from ..targets.context import Context
+from .helpers import Helpers
+
+if TYPE_CHECKING:
+    from ..system.child import JsonChild
 
 #: Seconds for which an answer is valid, and seconds that a child may take.
 _FRESH, _LONGEST = 5.0, 60.0
@@ -21,9 +24,16 @@ _Attempt = tuple[int, int]
 
 
 class Origins:
-    """The open questions, and the answers that are still valid."""
+    """The open questions, and the answers that are still valid.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    helpers : Helpers
+        Starts the children that answer.
+    """
+
+    def __init__(self, helpers: Helpers) -> None:
+        self._helpers = helpers
         self._wanted: dict[_Key, list[_Attempt]] = {}
         self._answers: dict[_Key, tuple[float, str]] = {}
         self._asked: tuple[_Key, JsonChild] | None = None
@@ -74,6 +84,6 @@ class Origins:
         executable, root, path, folder = key
         with contextlib.suppress(OSError):
             question = {"path": path, "folder": folder}
-            self._asked = (key, JsonChild(command("origin", executable=executable, root=root), question, _LONGEST))
+            self._asked = (key, self._helpers.ask("origin", executable, root, question, _LONGEST))
             return
         self._answers[key] = (time.monotonic(), "")  # an interpreter that is gone: unknown

@@ -13,8 +13,12 @@ exit_status
     Decoding the exit status of a process.
 filesystem
     What kind of file system a folder is on, and whether locks work across machines there.
+forked
+    A fork of this process that takes another role.
 identity
     Who a process is: PID and start time, within one boot and one PID namespace.
+installed
+    What is installed for this interpreter, as a fingerprint.
 interrupt_shield
     Work that an interrupt can't break.
 launch

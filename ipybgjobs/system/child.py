@@ -8,14 +8,18 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import tempfile
 import time
-from collections.abc import Sequence
-from typing import IO, Any
+from collections.abc import Callable, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 from ..model import json_text
+from . import forked
 from .launch import lean_environment
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from .forked import ForkedProcess
 
 #: Number of last bytes that are kept of a child's output.
 _LONGEST_ERROR_OUTPUT = 4000
@@ -32,6 +36,9 @@ class JsonChild:
         Its standard input, as JSON.
     longest : float
         Seconds after which it is abandoned.
+    run : callable, optional
+        What a fork of this process may do instead of the command, with the descriptor for the answer. Only for a caller whose
+        process has one interpreter with the command, and has loaded nothing that is installed otherwise by now.
 
     Raises
     ------
@@ -39,7 +46,9 @@ class JsonChild:
         If it can't be started.
     """
 
-    def __init__(self, command: Sequence[str], question: Any, longest: float) -> None:
+    def __init__(self, command: Sequence[str], question: Any, longest: float, run: Callable[[int], None] | None = None) -> None:
+        import tempfile  # here, since it loads all compressions
+
         self.began = time.monotonic()  #: on the monotonic clock
         self.limit = self.began + longest  #: when it is abandoned, on the monotonic clock
         self.error_output = ""  #: the end of its output, once it has been released
@@ -48,7 +57,10 @@ class JsonChild:
         os.set_blocking(self._reading, False)
         try:
             self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the answer
-            self._process = _start([*command, str(writing)], question, self._printed, writing)
+            with tempfile.TemporaryFile() as asked:  # a file, since writing to a pipe without a reader would block
+                asked.write(json.dumps(question).encode())
+                asked.seek(0)
+                self._process = _start([*command, str(writing)], asked, self._printed, writing, run)
         except BaseException:
             os.close(self._reading)
             raise
@@ -92,21 +104,24 @@ class JsonChild:
         return value if isinstance(value, dict) else None
 
 
-def _start(command: Sequence[str], question: Any, printed: IO[bytes], answer: int) -> "subprocess.Popen[bytes]":
-    """Start the child; the question is in a file, since writing to a pipe without a reader would block."""
-    with tempfile.TemporaryFile() as file:
-        file.write(json.dumps(question).encode())
-        file.seek(0)
-        return subprocess.Popen(
-            command,
-            stdin=file,
-            stdout=printed,
-            stderr=printed,
-            env=lean_environment(os.environ),
-            cwd="/",
-            pass_fds=[answer],
-            start_new_session=True,
-        )
+def _start(
+    command: Sequence[str], question: IO[bytes], printed: IO[bytes], answer: int, run: Callable[[int], None] | None
+) -> "subprocess.Popen[bytes] | ForkedProcess":
+    if run is not None and forked.is_possible():
+        streams = question.fileno(), printed.fileno(), printed.fileno()
+        return forked.start(command, lambda: run(answer), streams, answer)
+    import subprocess
+
+    return subprocess.Popen(
+        command,
+        stdin=question,
+        stdout=printed,
+        stderr=printed,
+        env=lean_environment(os.environ),
+        cwd="/",
+        pass_fds=[answer],
+        start_new_session=True,
+    )
 
 
 def reply(descriptor: int, answer: Any) -> None:

@@ -9,10 +9,11 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import private_file, process_mark
+from . import forked, private_file, process_mark
+from .forked import ForkedProcess
 
 if TYPE_CHECKING:
     import subprocess
@@ -120,6 +121,32 @@ def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Pop
         )
     finally:
         os.close(descriptor)
+
+
+def forked_helper(command: Sequence[str], run: Callable[[], None], errors: str, channel: int) -> ForkedProcess:
+    """Start a helper as a fork of this process; otherwise as `helper` does.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The command that would start it.
+    run : callable
+        What it does.
+    errors : str
+        File to which its standard error is appended.
+    channel : int
+        The descriptor.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+    with contextlib.ExitStack() as opened:
+        streams = [os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), _opened(errors)]
+        for each in streams:
+            opened.callback(os.close, each)
+        return forked.start(command, run, (streams[0], streams[0], streams[1]), channel)
 
 
 def piped(command: Sequence[str], answers: int) -> "subprocess.Popen[bytes]":

@@ -3,7 +3,6 @@
 Elsewhere, and on a file system without holes, nothing is freed and the caller is told.
 """
 
-import ctypes
 import os
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
@@ -19,6 +18,8 @@ def allocated(status: os.stat_result) -> int:
 
 def punch(path: str, begin: int, end: int) -> bool:
     """Free a part of a file on disk, which then reads as zeros; False if that is not possible."""
+    import ctypes  # here, since a supervisor rarely needs it
+
     library = ctypes.CDLL(None)
     if not hasattr(library, "fallocate64"):
         return False

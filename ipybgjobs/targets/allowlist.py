@@ -3,7 +3,6 @@
 It imports none of the user's code, and decides from `Settings` alone. `target_rules` checks a target's parameters.
 """
 
-import difflib
 import shlex
 import sys
 from typing import NamedTuple
@@ -11,9 +10,13 @@ from typing import NamedTuple
 from ..configuration.settings import CELL, MAIN_MODULE, NOTEBOOK_CODE, AllowedEntry, Settings
 from ..errors import JobNotAllowed
 from ..model.redaction import quoted
+from ..model.suggestion import did_you_mean
 
 #: Longest target, in characters; module paths are far shorter.
 _LONGEST = 1000
+
+#: Similarity of a target that is worth a hint.
+_NEAR = 0.75
 
 
 class Permission(NamedTuple):
@@ -151,14 +154,12 @@ def allow_command(target: str) -> str:
 
 
 def _unlisted(target: str, settings: Settings) -> str:
-    near = difflib.get_close_matches(target, settings.targets(), n=1, cutoff=0.75)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(target, settings.targets(), _NEAR)
     return f"{target} is not on the allowlist.{hint} {_fix(target, settings)}"
 
 
 def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> str:
-    near = difflib.get_close_matches(target, entry.targets(), n=1, cutoff=0.75)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(target, entry.targets(), _NEAR)
     listed = ", ".join(entry.methods) or "no methods"
     return (
         f"{target} is not on the allowlist, which lists {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"

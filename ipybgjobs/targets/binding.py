@@ -6,7 +6,6 @@ the conversion, and is imported only if there is an annotation.
 
 import collections.abc
 import contextlib
-import difflib
 import inspect
 import os
 import pathlib
@@ -18,6 +17,7 @@ from typing import Any
 
 from ..errors import InvalidParameters
 from ..model import redaction
+from ..model.suggestion import did_you_mean
 
 #: Annotations that accept any value.
 _OPEN = (inspect.Parameter.empty, Any, object)
@@ -178,10 +178,8 @@ def _expected(signature: Signature, names: list[str]) -> str:
 
 def _unknown(signature: Signature, name: str) -> str:
     known = [parameter.name for parameter in signature.parameters]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
     takes = f"it takes {', '.join(known)}." if known else "it takes none."
-    return f"{signature.what} has no parameter {name}; {takes}{hint}"
+    return f"{signature.what} has no parameter {name}; {takes}{did_you_mean(name, known)}"
 
 
 def _untyped(name: str, value: Any) -> Any:

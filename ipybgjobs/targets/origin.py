@@ -6,7 +6,6 @@ Run as a program, it answers for the interpreter that runs it.
 import contextlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -69,6 +68,8 @@ def packages(path: Iterable[str]) -> dict[str, str]:
 
 def _git(folder: str, *words: str) -> str | None:
     """Return the output of git; None if there is no git, no repository, or no answer."""
+    import subprocess  # here, since a supervisor, which loads this module, runs no git
+
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", folder, *words],  # noqa: S607 - the user's own git

@@ -10,12 +10,11 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client import callbacks
-from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import controls, queries, removals, submissions
 from ipybgjobs.store.database import Database
-from ipybgjobs.supervisor.loop import Supervisor
 from ipybgjobs.system import place as where
 from ipybgjobs.system.lock import FileLock
+from support.driver import own_supervisor
 from support.place import DEADLINE, running, until
 
 ALLOWED = {"ordered": ["gate", "stubborn", "quick"], "ordered.Told": ["run"]}
@@ -302,7 +301,7 @@ def test_a_delayed_job_starts_in_time_and_one_that_is_unblocked_at_once_though_t
     gates.idle()
     lock = FileLock.acquire(f"{gates.place.state}/supervisor.{where.here()}.lock", wait=True)
     wall = {"ahead": 0.0}
-    supervisor = Supervisor(StateFolder(str(gates.place.state)), clock=lambda: time.time() + wall["ahead"])
+    supervisor = own_supervisor(gates.place, lambda: time.time() + wall["ahead"])
 
     def tick():
         descriptors = supervisor.filenos()

@@ -25,9 +25,9 @@ from ipybgjobs.state import wake
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import SCHEMA
 from ipybgjobs.supervisor import loop
-from ipybgjobs.supervisor.loop import Supervisor
 from ipybgjobs.system import place as where
 from ipybgjobs.system.lock import FileLock
+from support.driver import own_supervisor
 from support.place import ALLOWED, DEADLINE, TESTS, Place, running, until
 
 _DAY, _NIGHT = 86_400.0, 8 * 3600.0
@@ -141,7 +141,7 @@ def test_a_supervisor_whose_clock_was_set_back_still_says_that_it_lives(place, m
     until(lambda: not place.processes(), "the supervisor's end")
     held = FileLock.acquire(StateFolder(str(place.state)).supervisor_lock(where.here()), wait=True)
     wall = {"ahead": 0.0}
-    supervisor = Supervisor(StateFolder(str(place.state)), clock=lambda: time.time() + wall["ahead"])
+    supervisor = own_supervisor(place, lambda: time.time() + wall["ahead"])
     try:
         monkeypatch.setattr(loop, "_HEARTBEAT", 0.0)
         for ahead in (0.0, -_DAY):

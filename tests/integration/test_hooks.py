@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 import ipybgjobs as bg
-from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import queries
 from ipybgjobs.store.database import Database
-from ipybgjobs.supervisor.loop import Supervisor
 from ipybgjobs.system import place as where
+from support.driver import own_supervisor
 from support.place import DEADLINE, running, until
 
 CLASSES = {f"hooked.{name}": ["run"] for name in ("Hooked", "Slow", "Faulty", "NoHooks")} | {"hooked": ["plain"]}
@@ -279,7 +278,7 @@ def test_a_clock_that_is_set_moves_delays_and_deadlines_with_it_and_leaves_times
     from ipybgjobs.system.lock import FileLock
 
     lock = FileLock.acquire(str(held), wait=True)
-    supervisor = Supervisor(StateFolder(str(place.state)), clock=lambda: time.time() + wall["ahead"])
+    supervisor = own_supervisor(place, lambda: time.time() + wall["ahead"])
     try:
         delayed = bg.submit("work.echo", {"value": 1}, delay="2h", retry_until="5h")
         timed = bg.submit("work.echo", {"value": 2}, at="2098-01-01 12:00", retry_until="2099-01-01")

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from importlib import resources
 
 import pytest
 
@@ -16,7 +17,6 @@ from ipybgjobs.model.records import JobState, Outcome, Owner
 from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import controls, listing, queries, schedule, submissions, supervisors
-from ipybgjobs.store import database as database_module
 from ipybgjobs.store.database import SCHEMA, Database
 from ipybgjobs.store.requests import CancelRequest, RetryRequest
 from ipybgjobs.store.scheduled_job import Environment
@@ -58,7 +58,7 @@ def test_a_new_store_has_the_newest_schema_and_a_write_ahead_log(store):
 
 
 def test_there_is_one_migration_for_each_number():
-    names = sorted(file.name for file in database_module._migrations())
+    names = sorted(file.name for file in resources.files("ipybgjobs.store").joinpath("sql").iterdir())
     assert [int(name[:3]) for name in names] == list(range(1, SCHEMA + 1))
 
 

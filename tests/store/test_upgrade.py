@@ -131,17 +131,8 @@ def test_processes_that_open_an_old_store_at_once_bring_it_up_to_date_once(old, 
 
 
 def test_a_migration_that_is_cut_short_leaves_the_old_store(old, monkeypatch):
-    files = database_module._migrations()
-
-    class Broken:
-        name = "002_control.sql"
-
-        @staticmethod
-        def read_text(encoding):
-            [script] = [file.read_text(encoding=encoding) for file in files if file.name == Broken.name]
-            return script + "\nSELECT nonsense;"
-
-    monkeypatch.setattr(database_module, "_migrations", lambda: [Broken])
+    script = database_module._migration(2) + "\nSELECT nonsense;"
+    monkeypatch.setattr(database_module, "_migration", lambda _: script)
     with pytest.raises(bg.StoreError, match="nonsense"):
         Database(old.database, durable=True)
     assert version(old) == 1

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 
+from ipybgjobs.executors import registry
 from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.supervisor.loop import Supervisor
 
 from .place import Place, until
 from .processes import has_socket
@@ -51,7 +54,8 @@ if sys.argv[1] == "forkserver":
     sys.exit()
 
 from ipybgjobs.state import wake
-from ipybgjobs.executors.local import server
+from ipybgjobs.executors import registry
+from ipybgjobs.executors.local import server_process
 from ipybgjobs.executors.local.executor import LocalExecutor
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.system import identity, place, tree
@@ -62,10 +66,11 @@ from ipybgjobs.store.database import Database
 from ipybgjobs.supervisor import loop, starts
 from ipybgjobs.supervisor import main as program
 
-command = server.command
-server.command = lambda role, *rest, **options: (
+command = server_process.command
+server_process.command = lambda role, *rest, **options: (
     [sys.executable, sys.argv[0], role, *rest] if role == "forkserver" else command(role, *rest, **options)
 )
+registry.begin = lambda *_: None  # a fork of this process would have the wrong functions
 {supervisor}
 folder = StateFolder(sys.argv[2])
 turn = FileLock.acquire(folder.next_lock(place.here()), wait=True)
@@ -82,6 +87,12 @@ def driven(place: Place, supervisor: str, forkserver: str = "") -> "subprocess.P
     process = subprocess.Popen([sys.executable, driver, "supervisor", place.state], cwd="/")
     until(lambda: has_socket(place) or process.poll() is not None, "a driven supervisor")
     return process
+
+
+def own_supervisor(place: Place, clock: Callable[[], float]) -> Supervisor:
+    """A supervisor in this process, which ticks when it is told to; the caller holds the lock."""
+    folder = StateFolder(str(place.state))
+    return Supervisor(folder, registry.create(registry.DEFAULT, folder), clock=clock)
 
 
 def script(place: Place, code: str, *arguments: object) -> "subprocess.Popen[str]":

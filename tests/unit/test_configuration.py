@@ -19,6 +19,7 @@ from ipybgjobs.configuration.live import LiveTraits
 from ipybgjobs.configuration.settings import LogSettings, Settings
 from ipybgjobs.configuration.sources import ConfigurationFile
 from ipybgjobs.supervisor import configurations
+from ipybgjobs.supervisor.helpers import Helpers
 from ipybgjobs.system import roles
 from ipybgjobs.targets import allowlist
 from ipybgjobs.targets import context as snapshot
@@ -640,7 +641,7 @@ def test_at_launch_the_administrator_s_files_count_whatever_list_of_files_a_row_
     own = files_of(tmp_path / "own.py", "c.BackgroundJobs.allowed_jobs = {'b.B': ['go']}")
     monkeypatch.setattr(sources, "SYSTEM_FOLDERS", (str(tmp_path),))
     context = snapshot.current_context(own, {}, 0o22)
-    found = configurations.ConfigurationCache()
+    found = configurations.ConfigurationCache(Helpers())
     settings = until(lambda: found.settings(context) or (found.collect(found.filenos()) and None), "the settings")
     assert settings.targets() == ["a.A.one", "b.B.go"]
     assert [file.rank for file in settings.files] == ["system", "system", "user"]

@@ -35,11 +35,14 @@ def nearly_right(name):
 
 
 def repeated(name):
-    """Words that mean something, many times, since a stack has an end."""
+    """Words that mean something, many times, since a stack has an end; a long word is not repeated until it is a book."""
     counts = st.sampled_from([3, 100, 1001, 5000])
-    most = {True: PARSERS[name].lines, False: 5000}  # by whether a part is a line
-    return st.builds(lambda before, part, count, after: before + part * min(count, most["\n" in part]) + after,
-                     nearly_right(name), st.sampled_from(PARSERS[name].parts), counts, nearly_right(name))  # fmt: skip
+
+    def text(before, part, count, after):
+        most = PARSERS[name].lines if "\n" in part else 5000
+        return before + part * min(count, most, max(3, LONG // len(part))) + after
+
+    return st.builds(text, nearly_right(name), st.sampled_from(PARSERS[name].parts), counts, nearly_right(name))
 
 
 @pytest.mark.parametrize("name", PARSERS)

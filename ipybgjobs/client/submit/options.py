@@ -1,6 +1,5 @@
 """The options of a submit, checked: each refusal is one sentence that names the option, the rule and the fix."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from ...errors import ConfigurationError, InvalidParameters
 from ...model import moments, serialization
 from ...model.redaction import quoted
 from ...model.retry import RetrySettings
+from ...model.suggestion import did_you_mean
 from . import times
 from .option_table import DEFAULTS, NAMES, ON_DUPLICATE
 
@@ -80,8 +80,7 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     """
     unknown = [key for key in given if key not in NAMES]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], NAMES, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(unknown[0], NAMES)
         raise InvalidParameters(f"There is no option {quoted(unknown[0])[1:-1]}; the options are {', '.join(NAMES)}.{hint}")
     values = {**DEFAULTS, **given}
     not_before, timed = times.start(values["delay"], values["at"], now)

@@ -22,6 +22,8 @@ leftovers
     Ending what an attempt has left running.
 server
     One fork server, as its supervisor sees it.
+server_process
+    Its process and the channel to it.
 succession
     Replacing a supervisor that has died.
 termination

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ...state.folder import StateFolder
-from ...system import exit_status, identity, launch
+from ...system import exit_status, identity, installed, launch
 from ...system.identity import ProcessIdentity
 from ..events import Event, Launched, Refusal, Unwatched
 from ..executor import AttemptStatus, Capabilities, Executor, Finding
@@ -20,7 +20,8 @@ from ..launch_request import LaunchChoice, LaunchKind, LaunchRequest
 from . import finding, termination
 from .cleanup import ExitCleanup
 from .launch_kinds import LaunchKinds
-from .server import ClosingForkServers, ForkServerClient, packages
+from .server import ClosingForkServers, ForkServerClient
+from .server_process import ForkServerProcess
 from .termination import Termination
 
 #: Seconds until the next send to a fork server that has not yet accepted everything.
@@ -43,15 +44,21 @@ class LocalExecutor(Executor):
     ----------
     folder : StateFolder
         The state folder.
+    begun : ForkServerProcess, optional
+        A fork server that was started already.
     clock : callable
         The monotonic clock, in seconds.
     """
 
-    def __init__(self, folder: StateFolder, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: StateFolder, begun: ForkServerProcess | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._kinds = LaunchKinds(os.environ)
-        self._servers: list[ForkServerClient] = []  # the last one launches; the others wait for what they launched
+        self._servers = (
+            [] if begun is None else [ForkServerClient(begun, clock)]
+        )  # the last one launches; the others wait for what they launched
         self._silent: list[
             tuple[ForkServerClient, float]
         ] = []  # abandoned because they do not answer; each with seconds since the epoch
@@ -82,10 +89,10 @@ class LocalExecutor(Executor):
 
     def ensure_fork_server(self) -> str | None:
         """Ensure that a fork server knows the installed packages; return the reason if there is none."""
-        if self._servers and self._servers[-1].packages == packages():
+        if self._servers and self._servers[-1].packages == installed.fingerprint():
             return None
         try:
-            self._servers.append(ForkServerClient(self._folder, self._clock))
+            self._servers.append(ForkServerClient(ForkServerProcess(self._folder), self._clock))
         except OSError as error:
             # An existing one can still launch: an environment that was deleted must not stop the jobs of others.
             return None if self._servers else f"the fork server could not be started: {launch.reason(error)}"

@@ -3,22 +3,24 @@
 It never waits for the process. A server that does not answer is abandoned: the channel is closed, so it launches nothing more.
 """
 
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...state.folder import StateFolder
-from ...system import launch
-from ...system.roles import command
 from ..launch_request import LaunchKind, LaunchRequest
 from .channel import Channel
+from .server_process import ForkServerProcess
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from ...system import forked
 
 #: Seconds between two pings while it has something to do; seconds that it may take to answer.
 _ASK, PATIENCE = 2.0, 4.0
+
+#: Seconds between two checks of servers that are waited for at the end.
+_CLOSING = 0.005
 
 
 class ForkServerClient:
@@ -26,35 +28,23 @@ class ForkServerClient:
 
     Parameters
     ----------
-    folder : StateFolder
-        The state folder.
+    started : ForkServerProcess
+        Its process.
     clock : callable
         The monotonic clock, in seconds.
-
-    Raises
-    ------
-    OSError
-        If it can't be started.
     """
 
-    def __init__(self, folder: StateFolder, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, started: ForkServerProcess, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self.packages = packages()
+        self.packages = started.packages
         self.folders: set[str] = set()  #: folders of attempts whose end it has not reported
         self.begun: set[str] = set()  #: those of them that it has reported as begun
         self.has_launched = False
         self._looked = clock()
         self._heard = clock()
         self._asked: float | None = None
-        ours, theirs = socket.socketpair()
-        self.channel = Channel(ours)
-        try:
-            with theirs:
-                words = command("forkserver", folder.path, str(theirs.fileno()))
-                self.process = launch.helper(words, folder.errors, theirs.fileno())
-        except OSError:
-            ours.close()
-            raise
+        self.process = started.process
+        self.channel = Channel(started.channel)
 
     def launch(self, request: LaunchRequest) -> None:
         """Request the launch of an attempt."""
@@ -111,18 +101,12 @@ def _message(request: LaunchRequest) -> dict[str, Any]:
     }
 
 
-def packages() -> tuple[tuple[str, int], ...]:
-    """Return a fingerprint of what a fork server can't notice after its start: installed packages, a replaced interpreter."""
-    places = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    return tuple((path, os.stat(path).st_mtime_ns) for path in (*places, sys.executable) if os.path.exists(path))
-
-
 class ClosingForkServers:
     """Fork servers that are shutting down: nothing waits for them, and none is left running."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._processes: list[tuple[subprocess.Popen[bytes], float]] = []
+        self._processes: list[tuple[subprocess.Popen[bytes] | forked.ForkedProcess, float]] = []
 
     def add(self, server: ForkServerClient) -> None:
         """Shut down a server that has nothing left to do."""
@@ -138,9 +122,6 @@ class ClosingForkServers:
 
     def close(self) -> None:
         """Wait for all of them; the last step of a supervisor."""
-        for process, limit in self._processes:
-            try:
-                process.wait(max(0.0, limit - self._clock()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        while self._processes:
+            self.step()
+            time.sleep(_CLOSING)

@@ -1,0 +1,62 @@
+"""The process of a fork server, and the channel to it; it exchanges no messages.
+
+A supervisor starts one before it has loaded anything else: then it can be a fork. It loads next to nothing, for the same reason.
+"""
+
+import socket
+from typing import TYPE_CHECKING
+
+from ...state.folder import StateFolder
+from ...system import forked, installed, launch
+from ...system.roles import command
+
+if TYPE_CHECKING:
+    import subprocess
+
+
+class ForkServerProcess:
+    """One fork server that was started.
+
+    Parameters
+    ----------
+    folder : StateFolder
+        The state folder.
+    by_fork : bool
+        Whether it may be a fork of this process, which has loaded little else.
+
+    Raises
+    ------
+    OSError
+        If it can't be started.
+    """
+
+    def __init__(self, folder: StateFolder, *, by_fork: bool = False) -> None:
+        self.packages = installed.fingerprint()  #: what was installed at its start
+        self.channel, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self.process = _start(folder, theirs.fileno(), by_fork=by_fork)
+        except OSError:
+            self.channel.close()
+            raise
+
+
+def _start(folder: StateFolder, channel: int, *, by_fork: bool) -> "subprocess.Popen[bytes] | forked.ForkedProcess":
+    words = command("forkserver", folder.path, str(channel))
+    if not (by_fork and forked.is_possible()):
+        return launch.helper(words, folder.errors, channel)
+
+    def serve() -> None:
+        from . import forkserver  # in the fork only
+
+        forkserver.main(folder.path, channel)
+
+    return launch.forked_helper(words, serve, folder.errors, channel)
+
+
+def begin(folder: StateFolder) -> ForkServerProcess | None:
+    """Start a fork server for a supervisor that has loaded nothing else; None if that is not possible now."""
+    try:
+        return ForkServerProcess(folder, by_fork=True)
+    except OSError:
+        return None
