@@ -13,6 +13,8 @@ import pytest
 from ipybgjobs.client import client as client_module
 from ipybgjobs.client.client import Client
 from ipybgjobs.targets import inspection
+from support.attempts import TRIES
+from support.control import Control
 from support.place import ALLOWED, TESTS, Place, end
 from support.processes import end_attempts
 
@@ -90,3 +92,28 @@ def shared_place(kept_place: Place) -> Iterator[Place]:
     """
     yield kept_place
     end_attempts(kept_place)
+
+
+@pytest.fixture
+def control(place: Place) -> Control:
+    place.module("control")
+    made = Control(place)
+    made.configure()
+    return made
+
+
+def allow_tries(place: Place) -> Place:
+    place.module("tries")
+    place.allow({"tries": TRIES}, BackgroundJobs__idle_seconds=0.1)
+    return place
+
+
+@pytest.fixture
+def tries(shared_place: Place) -> Place:
+    return allow_tries(shared_place)
+
+
+@pytest.fixture
+def tries_alone(place: Place) -> Place:
+    """The same in a place of its own."""
+    return allow_tries(place)

@@ -2,36 +2,9 @@
 
 import pytest
 
-from support.attempts import TRIES
 from support.cleanup import permit
-from support.control import Control
 from support.place import ALLOWED
 from support.sweep import SWEEP
-
-
-@pytest.fixture
-def control(place):
-    place.module("control")
-    made = Control(place)
-    made.configure()
-    return made
-
-
-def allow_tries(place):
-    place.module("tries")
-    place.allow({"tries": TRIES}, BackgroundJobs__idle_seconds=0.1)
-    return place
-
-
-@pytest.fixture
-def tries(shared_place):
-    return allow_tries(shared_place)
-
-
-@pytest.fixture
-def tries_alone(place):
-    """The same in a place of its own."""
-    return allow_tries(place)
 
 
 @pytest.fixture
