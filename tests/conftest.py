@@ -70,8 +70,17 @@ def opened(root: Path, patch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A place for one test."""
+def place(request: pytest.FixtureRequest) -> Place:
+    """A place for one test; in a file marked `shared_place`, that of the file, unless the test is marked `own_place`."""
+    marked = request.node.get_closest_marker
+    shared = marked("shared_place") and not marked("own_place")
+    found: Place = request.getfixturevalue("shared_place" if shared else "own_place")
+    return found
+
+
+@pytest.fixture
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A place that no other test has used."""
     with opened(tmp_path, monkeypatch) as made:
         yield made
 
@@ -88,10 +97,22 @@ def kept_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def shared_place(kept_place: Place) -> Iterator[Place]:
     """A place that other tests of the file use too, one after another: for jobs of which each test looks only at its own.
 
-    Starting a supervisor and its fork server takes ten times as long as most jobs.
+    Starting a supervisor and its fork server takes ten times as long as most jobs. What the test has written is removed: its
+    files and modules, not its jobs.
     """
+    before = _entries(kept_place)
+    kept_place.module("work")
+    kept_place.allow(ALLOWED)
     yield kept_place
     end_attempts(kept_place)
+    for path in _entries(kept_place) - before:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    shutil.rmtree(kept_place.code / "__pycache__", ignore_errors=True)
+    forget_modules(kept_place.root)
+
+
+def _entries(place: Place) -> set[Path]:
+    return {*place.root.iterdir(), *place.code.iterdir()} - {place.state}
 
 
 @pytest.fixture

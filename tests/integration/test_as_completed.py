@@ -4,6 +4,8 @@ import pytest
 
 import ipybgjobs as bg
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.mark.parametrize("way", ["group", "function", "list"])
 def test_each_job_is_given_out_once_as_it_ends(sweep, way):
@@ -22,6 +24,7 @@ def test_each_job_is_given_out_once_as_it_ends(sweep, way):
     assert list(given) == []
 
 
+@pytest.mark.own_place
 def test_as_completed_gives_out_what_has_ended_then_says_that_the_time_is_up(sweep):
     group = bg.submit_many("sweep.nap", [{"seconds": 300.0}, {"seconds": 0.0}])
     group.jobs[1].wait(60)
@@ -38,6 +41,7 @@ def test_as_completed_gives_out_what_has_ended_then_says_that_the_time_is_up(swe
     assert list(bg.as_completed([])) == []
 
 
+@pytest.mark.own_place
 def test_jobs_of_several_submits_end_in_one_loop_failed_and_cancelled_ones_too(sweep):
     jobs = [
         bg.submit("work.echo", {"value": 1}),

@@ -13,6 +13,8 @@ from support.attempts import AT_ONCE, TRIES, is_alive, outcomes
 from support.driver import driven
 from support.place import running, until
 
+pytestmark = pytest.mark.shared_place
+
 
 def test_a_queued_job_that_is_cancelled_never_starts(tries):
     job = bg.submit("tries.sleeps", delay="1h")
@@ -190,6 +192,7 @@ def test_jobs_are_cancelled_from_a_terminal(control, capsys):
     assert (control.runs("a.cleaned"), control.runs("b.cleaned")) == (1, 1)
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("finish", [False, True], ids=["interrupted", "finished in spite of it"])
 def test_a_process_that_can_not_be_ended_is_reported(control, capsys, finish):
     """The supervisor can't signal one process, as if it were another user's."""

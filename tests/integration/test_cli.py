@@ -2,14 +2,12 @@
 
 import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 import ipybgjobs as bg
@@ -535,22 +533,6 @@ def test_doctor_shows_the_last_errors(cli):
 
 
 @pytest.mark.timeout(300)
-def test_the_demo_runs_to_its_end_and_shows_the_result(place, cli, tmp_path):
-    for module in ("sklearn", "nbclient", "ipykernel"):
-        pytest.importorskip(module)
-    folder = tmp_path / "demo"
-    try:
-        said = cli("demo", "--folder", folder, seconds=240).stdout
-        assert re.search(r"process \d+, was killed with SIGKILL", said)
-        assert re.search(r"'accuracy': 0\.9\d*", said)
-        assert "epoch 20 accuracy" in said
-        for name in ("1-submit", "2-tomorrow"):
-            nbformat.validate(nbformat.read(folder / f"{name}.ipynb", as_version=4))
-        assert not place.state.exists()  # nor does it touch the user's jobs
-    finally:
-        until(lambda: [os.kill(pid, signal.SIGKILL) for pid in place.processes()] == [], "the end of the demo's processes")
-
-
 def test_a_submit_from_a_folder_that_is_gone_is_refused_in_one_sentence(place):
     gone = place.root / "gone"
     gone.mkdir()

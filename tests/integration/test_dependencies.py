@@ -10,6 +10,8 @@ from support.attempts import AT_ONCE, ended, outcomes, started
 from support.control import one_sentence
 from support.place import until
 
+pytestmark = pytest.mark.shared_place
+
 
 def test_what_comes_after_can_be_named_in_many_ways_and_starts_when_all_have_succeeded(control):
     first, second = control.held("first", name="early"), control.held("second")
@@ -137,6 +139,7 @@ def test_a_job_may_come_after_one_that_has_ended_already(control):
     assert len(bg.jobs()) == before
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("params", [None, {"name": "other"}], ids=["as it was", "changed"])
 def test_what_needs_a_job_that_failed_and_was_removed_is_not_retried_without_it(control, params):
     first = control.held()
@@ -171,6 +174,7 @@ def test_a_job_waits_for_its_time_and_for_the_one_that_it_comes_after(control):
         assert started(job.wait(60)) >= max(ended(first), before + delay)
 
 
+@pytest.mark.own_place
 def test_a_job_that_is_named_twice_counts_once(control):
     group = bg.submit_many("control.hold", [{"name": "hold"}])
     [first] = group.jobs

@@ -14,6 +14,8 @@ import pytest
 import ipybgjobs as bg
 from support.place import running, until
 
+pytestmark = pytest.mark.shared_place
+
 #: A value that must be seen nowhere, as a parameter, and as a variable.
 GIVEN, VARIABLE = "hunter2-hunter2", "env-s3cr3t-value"
 
@@ -150,6 +152,7 @@ def test_a_folder_that_is_gone_at_launch_is_named(around, monkeypatch):
     assert "working directory" in job.error
 
 
+@pytest.mark.own_place
 def test_a_submit_from_a_folder_that_is_gone_is_refused(around, monkeypatch):
     folder = around.root / "gone"
     folder.mkdir()
@@ -225,6 +228,7 @@ def test_secrets_are_in_no_refusal(around, params, words):
     assert GIVEN not in str(caught.value)
 
 
+@pytest.mark.own_place
 def test_environment_variables_are_kept_nowhere_once_no_job_needs_them(around):
     job = bg.submit("around.returns", {"value": 1}, delay=0.2)
     assert holding(around, VARIABLE)
@@ -234,6 +238,7 @@ def test_environment_variables_are_kept_nowhere_once_no_job_needs_them(around):
     assert bg.submit("around.look").result(60)
 
 
+@pytest.mark.own_place
 def test_environment_variables_are_kept_for_a_retry_and_go_when_it_is_cancelled(around):
     job = bg.submit("around.returns", {"value": 1}, delay="1h")
     failing = bg.submit("around.fetches", retry={"max_attempts": 2, "delay_seconds": 300, "never_retry": []})
@@ -286,12 +291,14 @@ def test_the_state_folder_is_the_users_alone_whatever_the_mask(around):
     assert len(modes) > 10
 
 
+@pytest.mark.own_place
 def test_a_state_folder_that_is_open_to_others_is_closed(around):
     around.state.mkdir(mode=0o755)
     bg.submit("around.returns", {"value": 1}).wait(60)
     assert stat.S_IMODE(around.state.stat().st_mode) == 0o700
 
 
+@pytest.mark.own_place
 def test_a_state_folder_in_the_place_of_a_file_is_refused(around):
     around.state.write_text("")
     with pytest.raises(bg.StoreError, match=r"The state folder .*state can't be used"):

@@ -17,6 +17,8 @@ from ipybgjobs.system import place as where
 from support.driver import own_supervisor
 from support.place import DEADLINE, running, until
 
+pytestmark = pytest.mark.shared_place
+
 CLASSES = {f"hooked.{name}": ["run"] for name in ("Hooked", "Slow", "Faulty", "NoHooks")} | {"hooked": ["plain"]}
 
 
@@ -54,6 +56,7 @@ def test_a_job_calls_failed_once_after_its_last_attempt_with_what_it_raised(hook
     assert (notes(hooked), len(job.attempts)) == (["on_failure ValueError: as planned"], 3)
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize(
     ("how", "options", "said"),
     [
@@ -84,7 +87,7 @@ def test_a_cancelled_job_calls_no_hook_and_neither_does_a_function_or_a_class_wi
 def test_a_hook_that_fails_changes_nothing_and_is_in_the_log_of_errors(hooked):
     job = ended_with_hook(bg.submit("hooked.Faulty.run"))
     assert (job.state, job.hook.outcome, job.hook.error) == ("succeeded", "error", "RuntimeError: the hook itself")
-    text = "job 1: the hook of hooked.Faulty.run failed (error): RuntimeError: the hook itself"
+    text = f"job {job.id}: the hook of hooked.Faulty.run failed (error): RuntimeError: the hook itself"
     until(lambda: text in hooked.log("background_jobs_errors.log"), "the log")
 
 
@@ -93,6 +96,7 @@ def test_a_hook_may_be_async(hooked):
     assert notes(hooked) == ["awaited as planned"]
 
 
+@pytest.mark.own_place
 def test_a_hook_takes_no_slot_and_the_job_has_ended_before_it(hooked):
     hooked.allow(CLASSES, BackgroundJobs__queues={"default": 1})
     slow = bg.submit("hooked.Slow.run")
@@ -107,6 +111,7 @@ def test_a_hook_takes_no_slot_and_the_job_has_ended_before_it(hooked):
     slow.remove()
 
 
+@pytest.mark.own_place
 def test_a_hook_is_called_once_whatever_becomes_of_the_supervisor(hooked):
     slow = bg.submit("hooked.Slow.run")
     until(lambda: notes(hooked) == ["hook began"], "the hook")
@@ -158,6 +163,7 @@ def finished(place):
     return path.read_text().splitlines() if path.exists() else []
 
 
+@pytest.mark.own_place
 def test_the_command_of_on_finish_is_run_for_every_end_without_a_shell_in_the_job_s_environment(hooked, monkeypatch):
     monkeypatch.setenv("FLAVOUR", "lemon")
     script = hooked.root / "told.sh"
@@ -180,6 +186,7 @@ def test_the_command_of_on_finish_is_run_for_every_end_without_a_shell_in_the_jo
     assert not (hooked.root / "run-by-a-shell").exists()
 
 
+@pytest.mark.own_place
 def test_a_command_that_can_not_be_run_is_told_in_the_log_and_harms_nothing(hooked):
     hooked.allow(CLASSES, BackgroundJobs__on_finish=["no-such-program", "{id}"])
     assert bg.submit("hooked.plain").result(DEADLINE) == 1
@@ -196,6 +203,7 @@ def test_a_field_that_does_not_exist_is_refused_where_it_is_written(hooked):
 # -- callbacks --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_callback_is_called_once_with_the_job_when_it_has_ended_in_a_thread_of_this_process(hooked):
     calls = []
     jobs = [bg.submit("hooked.NoHooks.run", {"how": how, "wait": "go"}) for how in ("well", "badly")]

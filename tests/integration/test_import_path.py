@@ -14,6 +14,8 @@ from ipybgjobs.client.submit import preparation
 from ipybgjobs.client.submit.stages import SubmitRequest
 from ipybgjobs.targets import bytecode, import_path
 
+pytestmark = pytest.mark.shared_place
+
 SAYS = "import os\ndef fit():\n    return [{!r}, os.getcwd()]\n"
 
 

@@ -16,6 +16,8 @@ from ipybgjobs.panel import commands
 from ipybgjobs.store.database import Database
 from support.place import ALLOWED, DEADLINE
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.fixture
 def lists(place):
@@ -121,6 +123,7 @@ def jobs_strictly(name, jobs):
     return jobs.set_priority(7, strict=True) if name == "set_priority" else getattr(jobs, name)(strict=True)
 
 
+@pytest.mark.own_place
 def test_what_is_strict_changes_nothing_where_one_does_not_fit(lists):
     jobs = JobList([waiting(), waiting(), done().wait(DEADLINE)])
     for name in ("cancel", "set_priority"):
@@ -133,6 +136,7 @@ def test_what_is_strict_changes_nothing_where_one_does_not_fit(lists):
     assert len(bg.jobs()) == 3
 
 
+@pytest.mark.own_place
 def test_jobs_are_kept_and_no_longer_kept_together(lists, transactions):
     jobs = JobList(done().wait(DEADLINE) for _ in range(3))
     transactions.clear()
@@ -234,6 +238,7 @@ def two(lists):
     return JobList([here[0], there[0], here[1], there[1]])
 
 
+@pytest.mark.own_place
 def test_jobs_of_two_state_folders_are_changed_by_one_request_in_each(two, transactions):
     quick = two[2:]
     assert quick.wait(DEADLINE).results() == ["here", "there"]
@@ -253,6 +258,7 @@ def test_jobs_of_two_state_folders_are_changed_by_one_request_in_each(two, trans
     assert bg.jobs() == []
 
 
+@pytest.mark.own_place
 def test_jobs_of_two_state_folders_are_given_out_as_they_end(two):
     given = bg.as_completed(two, DEADLINE)
     assert {next(given).result(), next(given).result()} == {"here", "there"}
@@ -304,6 +310,7 @@ def test_jobs_that_are_out_of_reach_are_skipped_by_a_list_and_refused_by_a_group
 # -- the skins --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_terminal_changes_all_named_jobs_or_says_why_not_and_of_a_group_those_that_fit(lists, capsys):
     group = bg.submit_many("work.echo", bg.grid(value=range(2)))
     group.wait(DEADLINE)
@@ -322,6 +329,7 @@ def test_a_terminal_changes_all_named_jobs_or_says_why_not_and_of_a_group_those_
     assert "removed job 1, job 2" in capsys.readouterr().out
 
 
+@pytest.mark.own_place
 def test_a_panel_says_of_many_why_the_first_was_left_and_of_one_why_it_was(lists):
     jobs = [done().wait(DEADLINE), waiting(), waiting()]
     act = lambda verb, **given: commands.run(client.client(), jobs[0].state_folder, verb, given)  # noqa: E731 - named for the reader

@@ -11,6 +11,7 @@ import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
 from ipybgjobs.store import supervisors
 from support.place import ALLOWED, DEADLINE, running, until
+from support.processes import worker
 
 ERRORS = "background_jobs_errors.log"
 RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d (INFO|WARNING|ERROR) job \d+ .*")
@@ -236,6 +237,7 @@ def test_no_file_is_rotated_by_a_supervisor_that_has_not_read_the_configuration_
     place.allow({"hold": ["hold"]}, JobLogs__max_bytes=0)
     log, read = place.state / "logs" / "background_jobs.log", place.root / "read"
     job = bg.submit("hold.hold", {"path": str(place.root / "release")})
+    worker(place, job.id)
     until(lambda: "started" in place.log(), "the start")
     os.kill(place.supervisor_pid(), signal.SIGKILL)
     with log.open("a") as file:

@@ -20,6 +20,8 @@ from ipybgjobs.targets.origin import Origin
 from support.jobs import module_text
 from support.place import DEADLINE, until
 
+pytestmark = pytest.mark.shared_place
+
 
 def git(folder, *words):
     settings = ["-c", "user.name=Eva", "-c", "user.email=eva@example.org", "-c", "commit.gpgsign=false"]
@@ -127,6 +129,7 @@ def test_a_process_that_vanished_has_run_the_file_of_the_submit_if_that_is_still
     assert job.attempts[0].source == source.read(str(repository.code / "coded.py"))
 
 
+@pytest.mark.own_place
 def test_where_there_is_no_repository_the_rest_is_known(place):
     job = bg.submit("work.echo", {"value": 1})
     found = known(place, job)

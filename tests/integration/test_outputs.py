@@ -22,6 +22,8 @@ from ipybgjobs.system import private_file
 from support.jobs import functions
 from support.place import DEADLINE, running, until
 
+pytestmark = pytest.mark.shared_place
+
 NAMES = functions("shows")
 
 

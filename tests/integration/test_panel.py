@@ -64,7 +64,9 @@ class Panel:
 
 
 @pytest.fixture
-def panel(place):
+def panel(place, monkeypatch):
+    for module in (feed, session):  # what has closed is noticed at the next check
+        monkeypatch.setattr(module, "IDLE", 0.5)
     made = Panel()
     yield made
     made.close()

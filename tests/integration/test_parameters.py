@@ -4,6 +4,8 @@ import pytest
 
 import ipybgjobs as bg
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.mark.parametrize(
     ("given", "result"),

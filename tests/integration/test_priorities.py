@@ -6,6 +6,8 @@ import ipybgjobs as bg
 from ipybgjobs.commands.cli import main
 from support.attempts import started
 
+pytestmark = pytest.mark.shared_place
+
 
 def test_a_priority_that_is_changed_while_queued_decides_what_starts_next(control):
     blocking = control.held("blocking", queue="one")

@@ -7,6 +7,8 @@ from ipybgjobs.commands.cli import main
 from support.attempts import outcomes
 from support.control import one_sentence
 
+pytestmark = pytest.mark.shared_place
+
 _PAST = "2020-01-01 10:00"
 
 

@@ -8,6 +8,8 @@ import pytest
 import ipybgjobs as bg
 from support.refusals import refused
 
+pytestmark = pytest.mark.shared_place
+
 # -- the allowlist ------------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,8 @@ import ipybgjobs as bg
 from support.attempts import AT_ONCE, TRIES, gaps, outcomes
 from support.place import running, until
 
+pytestmark = pytest.mark.shared_place
+
 # -- retries by rule ----------------------------------------------------------------------------------------------------
 
 

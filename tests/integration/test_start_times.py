@@ -8,6 +8,8 @@ import pytest
 import ipybgjobs as bg
 from support.attempts import started
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.fixture
 def zone(monkeypatch):

@@ -20,6 +20,8 @@ from ipybgjobs.targets.inspection_steps import InspectionRequest
 from support.place import ALLOWED, running
 from support.sweep import one_sentence
 
+pytestmark = pytest.mark.shared_place
+
 NET = """
     import os, time
 
@@ -173,6 +175,7 @@ def test_the_jobs_of_a_group_are_named_after_their_notebooks_and_the_group_if_it
     bg.jobs().cancel()
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("data", ["plain", {1, 2}], ids=["plain", "pickled"])
 def test_in_a_group_unique_is_the_key_of_each_job_and_a_duplicate_refuses_all_by_its_call(net, data):
     held = running(bg.submit("net.nap", {"n": 1, "data": data}, unique=True))
@@ -190,6 +193,7 @@ def test_in_a_group_unique_is_the_key_of_each_job_and_a_duplicate_refuses_all_by
     bg.jobs().cancel()
 
 
+@pytest.mark.own_place
 def test_two_calls_of_a_group_can_not_hold_one_unique_key(net):
     with pytest.raises(bg.InvalidParameters, match="call 2 has the same parameters as call 0") as error:
         bg.submit_many("net.number", [{"n": 1}, {"n": 2}, {"n": "1"}], unique=True)
@@ -197,6 +201,7 @@ def test_two_calls_of_a_group_can_not_hold_one_unique_key(net):
     assert bg.jobs() == []
 
 
+@pytest.mark.own_place
 def test_jobs_of_a_group_replace_those_that_hold_their_keys_and_start_when_these_have_ended(net):
     held = running(bg.submit("net.nap", {"n": 1}, unique=True))
     bg.pause()
@@ -211,6 +216,7 @@ def test_jobs_of_a_group_replace_those_that_hold_their_keys_and_start_when_these
     newest.cancel()
 
 
+@pytest.mark.own_place
 def test_a_job_that_replaces_waits_for_the_one_it_replaces_and_its_neighbours_do_not(net):
     held = running(bg.submit("net.nap", {"n": 1}, unique=True))
     group = bg.submit_many("net.nap", [{"n": 1}, {"n": 2}], unique=True, on_duplicate="replace")
@@ -247,6 +253,7 @@ def test_a_job_of_a_group_is_reused_like_any_other(net, data):
     assert bg.submit("net.number", {"n": 3, "data": data}, reuse=True) not in list(group)
 
 
+@pytest.mark.own_place
 def test_a_class_of_the_notebook_goes_by_value_with_a_group_once(net):
     net.allow(ALLOWED, BackgroundJobs__allow_notebook_code=True)
     namespace = vars(sys.modules["__main__"])

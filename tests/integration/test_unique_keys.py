@@ -15,6 +15,8 @@ from support.attempts import AT_ONCE, ended, outcomes, started
 from support.control import CONTROL, one_sentence
 from support.place import running, until
 
+pytestmark = pytest.mark.shared_place
+
 
 def test_a_key_is_held_by_one_live_job(control):
     holder = control.held(unique="nightly")
@@ -85,6 +87,7 @@ def test_target_and_parameters_may_be_the_key(control):
     assert [each.wait(60).state for each in (job, *jobs)] == ["succeeded"] * 7
 
 
+@pytest.mark.own_place
 def test_the_kept_parameters_of_a_job_that_was_not_accepted_go_again(control):
     given = {"value": pathlib.PurePosixPath("data")}
     job = bg.submit("control.takes", given, unique=True, delay="1h")
@@ -151,6 +154,7 @@ def test_a_replacement_waits_for_what_it_comes_after_too(control):
     assert started(new) >= max(ended(first), ended(old))
 
 
+@pytest.mark.own_place
 def test_a_replacement_that_comes_after_what_it_replaces_does_not_wait_for_ever(control):
     for option in ("after", "after_any"):
         old = running(bg.submit("control.sleeps", unique="key"))
@@ -186,6 +190,7 @@ def test_a_job_that_was_replaced_is_not_retried_by_hand_while_its_replacement_li
     assert old.state == "succeeded"
 
 
+@pytest.mark.own_place
 def test_a_job_that_was_replaced_and_is_retried_by_hand_holds_its_key_again(control):
     old = bg.submit("control.hold", unique="key", delay="1h")
     bg.submit("control.note", unique="key", on_duplicate="replace").result(60)
@@ -199,6 +204,7 @@ def test_a_job_that_was_replaced_and_is_retried_by_hand_holds_its_key_again(cont
     assert len(jobs) == 2
 
 
+@pytest.mark.own_place
 def test_of_many_that_ask_for_a_key_at_once_one_has_it(control):
     barrier = threading.Barrier(6)
 

@@ -52,7 +52,9 @@ class Place:
         lines += ["c.RetryPolicy.delay_seconds = 0.2", "c.RetryPolicy.max_attempts = 1"]
         lines += [f"c.{name.replace('__', '.')} = {value!r}" for name, value in settings.items()]
         lines += ["c.BackgroundJobs.idle_seconds = 1.0"] if self.is_shared else []
-        self.config_file.write_text("\n".join(lines) + "\n")
+        text = "\n".join(lines) + "\n"
+        if not self.config_file.exists() or self.config_file.read_text() != text:  # a written file is evaluated again
+            self.config_file.write_text(text)
 
     @property
     def environment(self) -> dict[str, str]:
