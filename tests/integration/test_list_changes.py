@@ -193,6 +193,7 @@ def test_a_job_whose_unique_key_is_taken_is_not_retried_and_the_holder_is_named(
     assert {type(reason) for reason in retried.skipped.values()} == {bg.DuplicateJob}
 
 
+@pytest.mark.own_place
 def test_of_two_failed_jobs_with_one_unique_key_the_first_is_retried(lists):
     jobs = JobList(waiting(unique="one").cancel() for _ in range(2))
     lists.allow(ALLOWED, BackgroundJobs__queues={"default": 1})

@@ -237,8 +237,7 @@ def test_no_file_is_rotated_by_a_supervisor_that_has_not_read_the_configuration_
     place.allow({"hold": ["hold"]}, JobLogs__max_bytes=0)
     log, read = place.state / "logs" / "background_jobs.log", place.root / "read"
     job = bg.submit("hold.hold", {"path": str(place.root / "release")})
-    worker(place, job.id)
-    until(lambda: "started" in place.log(), "the start")
+    until(lambda: job.state == "running" and worker(place, job.id), "the start")
     os.kill(place.supervisor_pid(), signal.SIGKILL)
     with log.open("a") as file:
         file.write("x" * 6_000_000 + "\n")  # more than what is rotated by default

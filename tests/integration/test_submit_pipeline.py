@@ -163,6 +163,7 @@ def notebook(place, name):
     return path
 
 
+@pytest.mark.own_place
 def test_the_jobs_of_a_group_are_named_after_their_notebooks_and_the_group_if_it_is_one(net):
     first, second = str(notebook(net, "a.ipynb")), str(notebook(net, "b.ipynb"))
     bg.pause()
