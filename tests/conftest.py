@@ -75,6 +75,9 @@ def place(request: pytest.FixtureRequest) -> Place:
     marked = request.node.get_closest_marker
     shared = marked("shared_place") and not marked("own_place")
     found: Place = request.getfixturevalue("shared_place" if shared else "own_place")
+    if shared:  # whatever the test before has written
+        found.module("work")
+        found.allow(ALLOWED)
     return found
 
 
@@ -101,8 +104,6 @@ def shared_place(kept_place: Place) -> Iterator[Place]:
     files and modules, not its jobs.
     """
     before = _entries(kept_place)
-    kept_place.module("work")
-    kept_place.allow(ALLOWED)
     yield kept_place
     end_attempts(kept_place)
     for path in _entries(kept_place) - before:

@@ -44,6 +44,7 @@ def test_cancel_ends_the_whole_tree_also_those_in_sessions_of_their_own(tries):
     assert job.state == "cancelled"
 
 
+@pytest.mark.crash
 def test_an_attempt_that_ignores_the_end_of_its_time_is_killed(tries_alone):
     tries_alone.allow({"tries": TRIES}, BackgroundJobs__kill_grace_seconds=0.2, BackgroundJobs__idle_seconds=0.1)
     [attempt] = bg.submit("tries.is_deaf", timeout=1.5).wait(60).attempts
@@ -165,6 +166,7 @@ def test_a_list_of_jobs_of_which_one_ends_with_another_is_cancelled_all_the_same
         jobs.wait(60)
 
 
+@pytest.mark.crash
 def test_a_group_is_cancelled_though_the_supervisor_is_killed_meanwhile(control):
     control.configure(queues={"default": 2, "probe": 1})
     group = bg.submit_many("control.is_deaf", [{"name": f"deaf {n}"} for n in range(4)], retry=AT_ONCE)
@@ -192,6 +194,7 @@ def test_jobs_are_cancelled_from_a_terminal(control, capsys):
     assert (control.runs("a.cleaned"), control.runs("b.cleaned")) == (1, 1)
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 @pytest.mark.parametrize("finish", [False, True], ids=["interrupted", "finished in spite of it"])
 def test_a_process_that_can_not_be_ended_is_reported(control, capsys, finish):

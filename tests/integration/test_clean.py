@@ -163,6 +163,7 @@ def test_the_supervisor_keeps_jobs_for_so_many_days(ended):
     live.cancel()
 
 
+@pytest.mark.crash
 def test_retention_reaches_the_jobs_of_a_session_that_is_over_at_the_next_short_one(calc):
     """The supervisor of a short session may be gone within a second; the files say so from its first look on."""
     bg.submit_many("calc.add", bg.grid(a=range(5))).wait(60)

@@ -57,6 +57,7 @@ def test_when_a_job_is_cancelled_what_needs_its_success_fails_and_what_does_not_
         assert needs.attempts == []
 
 
+@pytest.mark.crash
 def test_a_chain_and_a_diamond_keep_their_order_though_the_supervisor_is_killed(control):
     top = control.held("top")
     sides = [bg.submit("control.hold", {"name": name}, after=top) for name in ("left", "right")]

@@ -305,6 +305,7 @@ def test_a_state_folder_in_the_place_of_a_file_is_refused(around):
         bg.submit("around.returns", {"value": 1})
 
 
+@pytest.mark.crash
 def test_a_state_folder_that_was_removed_is_made_anew(around):
     assert bg.submit("around.returns", {"value": 1}).result(60)
     until(lambda: not around.processes(), "the end of the supervisor")

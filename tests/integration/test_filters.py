@@ -17,8 +17,6 @@ from ipybgjobs.system import identity
 from support.place import running
 from support.sweep import one_sentence, rows
 
-pytestmark = pytest.mark.shared_place
-
 TARGETS = ("work.echo", "work.Trainer.fit", "sweep.number")
 
 

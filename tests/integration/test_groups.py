@@ -210,6 +210,7 @@ def test_large_parameters_that_are_copied_are_told_of_common_and_own(sweep, caps
 # -- their ends ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 def test_three_hundred_jobs_complete_and_their_results_are_in_order(sweep):
     numbers = list(range(300))
     random.Random(3).shuffle(numbers)
@@ -384,6 +385,7 @@ def test_a_group_is_found_from_another_process(sweep):
     assert states == "['succeeded', 'failed', 'succeeded']"
 
 
+@pytest.mark.crash
 def test_a_group_whose_submitter_was_killed_runs_to_its_end(sweep):
     script = """
         import os, signal

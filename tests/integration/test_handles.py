@@ -122,11 +122,19 @@ def test_a_handle_is_used_in_another_process(handles):
 # -- earlier attempts ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def retried(handles, tmp_path):
-    job = bg.submit("work.once_failing", {"marker": str(tmp_path / "marker")}, retry=2).wait(DEADLINE)
+@pytest.fixture(scope="module")
+def retried_once(kept_place, tmp_path_factory):
+    """A job that nobody changes."""
+    allow_handles(kept_place)
+    marker = tmp_path_factory.mktemp("retried") / "marker"
+    job = bg.submit("work.once_failing", {"marker": str(marker)}, retry=2).wait(DEADLINE)
     assert (job.state, len(job.attempts)) == ("succeeded", 2)
     return job
+
+
+@pytest.fixture
+def retried(handles, retried_once):
+    return retried_once
 
 
 def test_log_and_outputs_of_an_earlier_attempt_are_reached_by_its_number(retried, capsys):
@@ -225,6 +233,7 @@ print(sent, sent.target, len(sent.outputs()), repr(sent.log()), len(bg.jobs().to
 """
 
 
+@pytest.mark.crash
 def test_where_a_class_is_gone_every_reader_says_what_is_missing_and_what_to_do(handles_alone):
     import handled
 

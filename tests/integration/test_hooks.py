@@ -111,6 +111,7 @@ def test_a_hook_takes_no_slot_and_the_job_has_ended_before_it(hooked):
     slow.remove()
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_a_hook_is_called_once_whatever_becomes_of_the_supervisor(hooked):
     slow = bg.submit("hooked.Slow.run")
@@ -277,6 +278,7 @@ def test_a_job_that_the_kernel_kills_for_want_of_memory_says_so_and_one_killed_b
 # -- the clock --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 def test_a_clock_that_is_set_moves_delays_and_deadlines_with_it_and_leaves_times_of_the_calendar(place):
     place.allow({"work": ["echo"]}, BackgroundJobs__idle_seconds=0.05)
     bg.submit("work.echo", {"value": 0}).wait(DEADLINE)

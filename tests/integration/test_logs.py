@@ -212,6 +212,7 @@ def test_a_broken_record_can_not_be_forged(logs):
     assert not [line for line in lines(place.log()) + lines(place.log(ERRORS)) if line.startswith("2030")]
 
 
+@pytest.mark.crash
 def test_an_end_that_a_supervisor_recorded_and_did_not_live_to_tell_is_told_once_by_the_next(place):
     log, errors = place.state / "logs" / "background_jobs.log", place.state / "logs" / "background_jobs_errors.log"
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
@@ -231,6 +232,7 @@ def test_an_end_that_a_supervisor_recorded_and_did_not_live_to_tell_is_told_once
     failed.remove()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("configuration", ["slow", "broken"])
 def test_no_file_is_rotated_by_a_supervisor_that_has_not_read_the_configuration_yet(place, configuration):
     place.module("hold")
@@ -267,6 +269,7 @@ def test_an_end_that_nobody_told_is_told_where_the_configuration_says_and_nowher
     assert not list((place.state / "logs").glob("background_jobs*.log"))
 
 
+@pytest.mark.crash
 def test_an_attempt_that_is_to_be_retried_and_whose_end_nobody_told_is_told_by_the_next_supervisor(place):
     place.allow(ALLOWED, RetryPolicy__delay_seconds=3600.0)
     log = place.state / "logs" / "background_jobs.log"

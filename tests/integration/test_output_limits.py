@@ -255,6 +255,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.crash
 def test_of_a_notebook_that_shows_too_much_each_cell_says_what_was_dropped_of_it(place):
     place.allow(
         {"ipybgjobs.Notebook": ["run"]}, BackgroundJobs__allowed_notebooks=["/**/*.ipynb"], BackgroundJobs__max_output_bytes=LIMIT

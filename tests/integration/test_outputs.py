@@ -130,6 +130,7 @@ def test_a_job_whose_output_can_not_be_written_goes_on_and_its_record_says_what_
     assert "succeeded" in repr(job)
 
 
+@pytest.mark.crash
 def test_an_outcome_that_can_not_be_written_is_told(shows):
     job = run("no_room")
     assert (job.state, job.attempts[0].outcome, job.attempts[0].exit_code) == ("failed", "lost", 74)

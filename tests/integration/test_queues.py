@@ -214,6 +214,7 @@ def test_a_queue_is_paused_and_resumed_from_a_terminal(control, capsys):
 # -- slots, priorities, delays ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("slots", [1, 3])
 def test_never_more_than_a_queue_has_slots_run_at_once(tries_alone, runs_alone, slots):
     tries_alone.allow({"tries": TRIES}, BackgroundJobs__queues={"default": slots}, BackgroundJobs__idle_seconds=0.1)

@@ -48,6 +48,7 @@ def test_max_attempts_counts_the_first_run_too(runs):
     assert len(list(runs.iterdir())) == 3
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [

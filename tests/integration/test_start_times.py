@@ -37,6 +37,7 @@ def test_a_clock_s_time_is_the_next_one(control, zone):
     job.cancel()
 
 
+@pytest.mark.crash
 def test_a_delay_is_kept_whatever_the_supervisor_goes_through(control):
     before = time.time()
     job = bg.submit("control.note", delay="1s")

@@ -156,6 +156,7 @@ def test_an_awaited_job_that_failed_raises(place):
         asyncio.run(wait())
 
 
+@pytest.mark.crash
 def test_jobs_are_submitted_and_waited_for_in_threads(place):
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(lambda n: bg.submit("work.echo", {"value": n}), range(24)))
@@ -185,6 +186,7 @@ gc.collect()
     assert "unclosed" not in done.stderr
 
 
+@pytest.mark.crash
 def test_sixty_submits_in_a_loop_run_in_order(place):
     jobs = [bg.submit("work.echo", {"value": n}) for n in range(60)]
     assert [job.result(60) for job in jobs] == list(range(60))

@@ -106,6 +106,7 @@ def test_a_queued_job_is_replaced_and_never_runs(control):
     assert (old.state, old.attempts, control.runs("old")) == ("cancelled", [], 0)
 
 
+@pytest.mark.crash
 def test_a_running_job_is_replaced_when_it_has_ended_though_the_supervisor_is_killed(control):
     control.configure(kill_grace_seconds=0.5)
     old = running(bg.submit("control.is_deaf", unique="key", retry=AT_ONCE))
@@ -118,6 +119,7 @@ def test_a_running_job_is_replaced_when_it_has_ended_though_the_supervisor_is_ki
     assert started(new) >= ended(old)
 
 
+@pytest.mark.crash
 def test_a_job_that_is_replaced_again_and_again_never_runs_beside_the_first(control):
     """The second is cancelled while it waits; the third still has to wait for the first."""
     control.configure(kill_grace_seconds=0.5)

@@ -179,6 +179,7 @@ def test_a_folder_that_another_user_has_exchanged_under_a_living_client_is_refus
         job.result(0)
 
 
+@pytest.mark.crash
 @second_user
 def test_a_supervisor_whose_folder_another_user_has_exchanged_starts_no_other_there(place, shared, monkeypatch):
     above = folder_of(MALLORY, shared / "above", 0o755)

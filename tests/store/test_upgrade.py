@@ -73,6 +73,7 @@ def test_a_supervisor_that_is_started_first_brings_the_store_up_to_date_itself(o
     bg.job(5).cancel()
 
 
+@pytest.mark.crash
 def test_while_an_older_supervisor_works_the_store_is_left_alone_and_the_refusal_says_so(old):
     held = FileLock.acquire(old.supervisor_lock(identity.host()), wait=False)
     try:
@@ -114,6 +115,7 @@ def test_an_older_supervisor_without_work_is_waited_for(old, monkeypatch):
     assert len(looks) >= 2
 
 
+@pytest.mark.crash
 def test_another_host_that_was_heard_of_lately_keeps_the_store_as_it_is(old):
     connection = sqlite3.connect(old.database, isolation_level=None)
     connection.execute("UPDATE supervisors SET heard_at = ?", (time.time(),))
