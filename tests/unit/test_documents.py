@@ -12,6 +12,8 @@ import pytest
 from ipybgjobs.configuration import sample
 from support.place import REPOSITORY
 
+pytestmark = pytest.mark.xdist_group("sources")  # all of the package is read once, not once by each process
+
 PACKAGE = REPOSITORY / "ipybgjobs"
 
 #: Not the CHANGELOG, which may name what is gone.

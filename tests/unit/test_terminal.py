@@ -30,6 +30,7 @@ def seconds(text):
     return time.process_time() - began
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("piece", SEQUENCES.values(), ids=SEQUENCES)
 def test_text_with_any_sequence_is_settled_in_time_linear_in_its_length(piece):
     short, long = (piece * max(1, length // len(piece)) for length in (SHORT, LONG))
