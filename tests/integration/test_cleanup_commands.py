@@ -17,6 +17,8 @@ from ipybgjobs.supervisor import retention
 from support.cleanup import DAY, age, everything, idle
 from support.place import DEADLINE, running, until
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.fixture
 def run(calc, capsys):
@@ -37,6 +39,7 @@ def run(calc, capsys):
     return command
 
 
+@pytest.mark.own_place
 def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     def command(*words):
         done = subprocess.run(
@@ -63,6 +66,7 @@ def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     assert [job.id for job in bg.jobs()] == [2]
 
 
+@pytest.mark.own_place
 def test_remove_in_a_terminal(run):
     bg.submit_many("calc.add", bg.grid(a=range(3)), name="three").wait(60)
     bg.submit("calc.add", {"a": 1}, name="named").wait(60)
@@ -72,12 +76,14 @@ def test_remove_in_a_terminal(run):
     assert bg.jobs() == []
 
 
+@pytest.mark.own_place
 def test_a_job_that_is_named_twice_is_removed_once(run):
     bg.submit("calc.add", {"a": 1}, name="named").wait(60)
     assert run("remove 1 named") == "removed job 1\n"
     assert bg.jobs() == []
 
 
+@pytest.mark.own_place
 def test_clean_in_a_terminal(run, calc):
     bg.submit("calc.add", {"a": 1}).wait(60)
     bg.submit("calc.fails").wait(60)
@@ -105,6 +111,7 @@ def test_keep_in_a_terminal(run):
     assert run("clean --json")["jobs"] == 1
 
 
+@pytest.mark.own_place
 def test_retry_in_a_terminal(run, calc):
     bg.submit("calc.needs", {"lr": 0.5}).wait(60)
     bg.submit("calc.needs", {"lr": 0.25}, name="second").wait(60)
@@ -125,6 +132,7 @@ def test_retry_in_a_terminal(run, calc):
     assert run("retry --failed --json") == []
 
 
+@pytest.mark.own_place
 def test_retry_of_a_group_in_a_terminal(run):
     group = bg.submit_many("calc.needs", bg.grid(lr=[0.5, 1]), name="g").wait(60)
     assert [job["id"] for job in run("retry --group g --json")] == [1]
@@ -132,6 +140,7 @@ def test_retry_of_a_group_in_a_terminal(run):
     assert [len(job.attempts) for job in group] == [2, 1]
 
 
+@pytest.mark.own_place
 def test_priority_pause_and_resume_in_a_terminal(run):
     assert run("pause gpu --json") == {"paused": ["gpu"]}
     job = bg.submit("calc.add", {"a": 1}, queue="gpu", name="held")
@@ -150,6 +159,7 @@ def test_priority_pause_and_resume_in_a_terminal(run):
     assert run("resume") == "resumed: nothing was paused\n"
 
 
+@pytest.mark.own_place
 def test_cancel_and_list_of_a_group_in_a_terminal(run):
     group = bg.submit_many("calc.nap", [{"seconds": 0.0}, {"seconds": 300.0}, {"seconds": 300.0}], name="g")
     group.jobs[0].wait(60)
@@ -164,6 +174,7 @@ def test_cancel_and_list_of_a_group_in_a_terminal(run):
     assert [job["id"] for job in run("list --group 1 --state cancelled --json")] == [3, 2]
 
 
+@pytest.mark.own_place
 def test_the_priority_of_a_group_is_that_of_the_jobs_that_still_wait(run):
     bg.submit_many("calc.nap", [{"seconds": 0.0}], name="g").wait(60)
     group = bg.submit_many("calc.nap", [{"seconds": 300.0}] * 4, name="g")
@@ -253,20 +264,22 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("verb", REFUSED)
-def test_a_command_that_makes_no_sense_is_one_sentence_and_changes_nothing(four, run, verb):
+@pytest.mark.own_place
+def test_a_command_that_makes_no_sense_is_one_sentence_and_changes_nothing(four, run):
     before = everything(four)
-    for line, status, names in REFUSED[verb]:
+    for line, status, names in (case for cases in REFUSED.values() for case in cases):
         said = run(line, status)
         assert [name for name in names if name not in said] == []
         assert everything(four) == before, line
 
 
+@pytest.mark.own_place
 def test_a_job_that_was_cancelled_is_said_to_have_been(run):
     bg.submit("calc.add", {"a": 1}, delay="1h").cancel()
     assert "job 1 was already cancelled" in run("cancel 1", 1)
 
 
+@pytest.mark.own_place
 def test_a_limit_of_any_size_lists_everything(run):
     bg.submit("calc.add", {"a": 1}).wait(60)
     for line in ("list --limit 99999999999999999999", "list --state succeeded --limit 99999999999999999999"):

@@ -16,6 +16,8 @@ from ipybgjobs.configuration import loading, sample, sources
 from ipybgjobs.configuration.settings import Settings
 from support.place import ALLOWED, DEADLINE, REPOSITORY, running, until
 
+pytestmark = pytest.mark.shared_place
+
 MODULE = [sys.executable, "-m", "ipybgjobs"]
 JUPYTER = [str(Path(sys.executable).parent / "jupyter"), "bgjobs"]
 
@@ -84,6 +86,7 @@ def one_line(output, errors):
 # -- jobs ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("entry", [MODULE, JUPYTER], ids=["python -m ipybgjobs", "jupyter bgjobs"])
 def test_a_job_is_submitted_and_looked_at_from_a_terminal(place, cli, entry):
     said = cli("submit", "work.Trainer(lr=0.5).fit", "epochs=2", "--name", "night run", entry=entry)
@@ -121,6 +124,7 @@ def test_what_submit_says_as_json(cli):
     job.cancel()
 
 
+@pytest.mark.own_place
 def test_list_shows_the_newest_first_and_filters(place, cli):
     for number in range(3):
         bg.submit("work.echo", {"value": number}, name=f"n{number}").wait(60)
@@ -134,6 +138,7 @@ def test_list_shows_the_newest_first_and_filters(place, cli):
     assert cli("list", "--queue", "none").stdout == "No matching jobs.\n"
 
 
+@pytest.mark.own_place
 def test_list_of_a_store_that_is_not_there_yet(cli):
     assert "No jobs yet. Submit one with: jupyter bgjobs submit" in cli("list").stdout
     assert cli("list", "--json").stdout == "[]\n"
@@ -149,6 +154,7 @@ def test_show_has_the_attempts_and_the_traceback(cli):
     assert shown["error"] == "ValueError: no data"
 
 
+@pytest.mark.own_place
 def test_log_prints_what_a_job_printed_whole_or_its_end(cli):
     bg.submit("work.Trainer.fit", {"epochs": 3}).wait(60)
     assert cli("log", 1).stdout == "epoch 0\nepoch 1\nepoch 2\n"
@@ -156,6 +162,7 @@ def test_log_prints_what_a_job_printed_whole_or_its_end(cli):
     assert strict(cli("log", 1, "--json").stdout) == {"log": "epoch 0\nepoch 1\nepoch 2\n"}
 
 
+@pytest.mark.own_place
 def test_a_reader_that_goes_away_is_no_error(kinds, monkeypatch):
     bg.submit("kinds.chatters", {"lines": 50_000}).wait(60)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
@@ -167,12 +174,14 @@ def test_a_reader_that_goes_away_is_no_error(kinds, monkeypatch):
     assert command.wait(DEADLINE) == 0
 
 
+@pytest.mark.own_place
 def test_a_terminal_without_unicode_is_no_error(kinds, cli):
     bg.submit("kinds.chatters", {"lines": 1}).wait(60)
     for words in (["list"], ["show", 1], ["log", 1]):
         assert cli(*words, PYTHONIOENCODING="ascii").stdout.isascii()
 
 
+@pytest.mark.own_place
 def test_result_of_a_failed_job_prints_its_traceback_and_has_status_1(cli):
     bg.submit("work.Trainer.fail", {"message": "no data"}).wait(60)
     said = cli("result", 1, status=1)
@@ -185,11 +194,13 @@ def test_result_of_a_failed_job_prints_its_traceback_and_has_status_1(cli):
     assert "in fail" in said["traceback"]
 
 
+@pytest.mark.own_place
 def test_result_of_a_cancelled_job_is_one_line_and_status_1(cli):
     bg.submit("work.echo", {"value": 1}, delay="1h").cancel()
     assert "job 1 was cancelled" in refused(cli("result", 1, status=1))
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("function", ["nothing", "keyed"])
 def test_any_result_is_printed_as_json_that_parses(kinds, cli, function):
     bg.submit(f"kinds.{function}").wait(60)
@@ -230,6 +241,7 @@ def test_retry_adds_an_attempt(place, cli):
     assert "submit it again" in refused(cli("retry", job.id, status=1))
 
 
+@pytest.mark.own_place
 def test_a_secret_is_in_no_output(kinds, cli):
     said = cli("submit", "kinds.keeps", "password=hunter2").stdout + cli("result", 1).stdout
     for words in (["list"], ["show", 1], ["list", "--json"], ["show", 1, "--json"]):
@@ -297,6 +309,7 @@ def test_a_shell_gets_the_status(cli, status, words):
     cli(*words.split(), status=status)
 
 
+@pytest.mark.own_place
 def test_help_and_version_are_no_errors(cli):
     verbs = set(re.findall(r"^ {4}(\w+) ", cli("--help").stdout, re.MULTILINE))
     assert verbs >= {"submit", "list", "show", "log", "result", "wait", "cancel", "retry", "allow", "config", "doctor", "demo"}
@@ -312,6 +325,7 @@ def open_files(pid):
     return names
 
 
+@pytest.mark.own_place
 def test_an_interrupted_wait_has_the_status_of_an_interrupt(place):
     job = running(bg.submit("work.Trainer.sleep"))
     waiting = subprocess.Popen([sys.executable, "-m", "ipybgjobs", "wait", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -346,6 +360,7 @@ def written(user):
     return json.loads((user / "ipybgjobs_config.json").read_text())
 
 
+@pytest.mark.own_place
 def test_what_allow_allows_can_be_submitted(user, cli):
     assert "not on the allowlist" in refused(cli("submit", "extra.run", status=1))
     assert f"extra.run is allowed ({user}/ipybgjobs_config.json)" in cli("allow", "extra.run").stdout
@@ -353,6 +368,7 @@ def test_what_allow_allows_can_be_submitted(user, cli):
     assert bg.job(1).result(60) == "ran"
 
 
+@pytest.mark.own_place
 def test_allow_takes_along_what_the_py_file_says_of_the_same_class(user, cli):
     cli("allow", "extra.run")
     assert written(user)["BackgroundJobs"]["allowed_jobs"] == {
@@ -393,6 +409,7 @@ def test_what_is_allowed_already_is_not_written_again(user, cli):
     assert not (user / "ipybgjobs_config.json").exists()
 
 
+@pytest.mark.own_place
 def test_allow_says_where_another_file_decides(place, user, cli):
     refusal = refused(cli("allow", "work.Trainer.predict", status=1))
     assert f"{place.config_file} ranks higher and decides work.Trainer: add it there" in refusal
@@ -501,6 +518,7 @@ def test_a_broken_file_is_named_with_its_line(place, cli, text, said):
 # -- doctor and demo -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_doctor_finds_no_problem_and_changes_nothing(place, cli):
     said = cli("doctor").stdout
     assert "No problems found." in said
@@ -527,6 +545,7 @@ def test_doctor_names_a_state_folder_that_is_open_to_others(place, cli):
     assert f"chmod 700 {place.state}" in cli("doctor", status=1).stdout
 
 
+@pytest.mark.own_place
 def test_doctor_shows_the_last_errors(cli):
     bg.submit("work.Trainer.fail", {"message": "no data"}).wait(60)
     assert "no data" in cli("doctor").stdout
@@ -544,6 +563,8 @@ def test_a_submit_from_a_folder_that_is_gone_is_refused_in_one_sentence(place):
     assert (done.returncode, done.stderr) == (1, said)
 
 
+@pytest.mark.crash
+@pytest.mark.own_place
 @pytest.mark.parametrize("words", ["list", "list --json", "show 1", "log 1", "result 1", "doctor"])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_can_not_be_written_is_told_in_one_line(kinds, words, unbuffered):
@@ -556,6 +577,7 @@ def test_output_that_can_not_be_written_is_told_in_one_line(kinds, words, unbuff
     assert (command.returncode, command.stderr) == (1, "The output can't be written: No space left on device.\n")
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("words", ["list", "log 1", "log 1 --json"])
 def test_a_terminal_that_is_closed_is_no_error(kinds, words):
     bg.submit("kinds.chatters", {"lines": 3}).wait(60)

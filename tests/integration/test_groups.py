@@ -15,6 +15,8 @@ from ipybgjobs.client.jobs.group import Group
 from support.place import ALLOWED, DEADLINE, running, until
 from support.sweep import SWEEP, folders, one_sentence, pretty, rows
 
+pytestmark = pytest.mark.shared_place
+
 # -- grid ---------------------------------------------------------------------------------------------------------------
 
 
@@ -29,6 +31,7 @@ def test_a_grid_has_every_combination_and_its_last_name_varies_fastest():
     assert bg.grid(seed=[]) == []
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("value", [3, "abc", b"abc", None, 0.5])
 def test_a_grid_refuses_a_name_without_several_values(value):
     with pytest.raises(bg.InvalidParameters) as error:
@@ -42,6 +45,7 @@ def test_a_grid_refuses_a_name_without_several_values(value):
 # -- all or nothing -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize(
     ("calls", "common", "options", "names"),
     [
@@ -83,6 +87,7 @@ def test_a_bad_parameter_is_refused_with_the_number_of_its_call(sweep):
     assert "call 20" in one_sentence(error)
 
 
+@pytest.mark.own_place
 def test_a_parameter_that_cannot_be_sent_leaves_no_folder_of_the_others_behind(sweep):
     frame = pd.DataFrame({"x": [1]})
     with pytest.raises(bg.InvalidParameters, match="data is a generator"):
@@ -99,6 +104,7 @@ def test_a_target_that_is_not_allowed_is_refused_before_anything_else(sweep):
         bg.submit_many("sweep.other", [{"n": 1}])
 
 
+@pytest.mark.own_place
 def test_a_store_that_refuses_in_the_middle_leaves_nothing_behind(sweep):
     bg.jobs()
     refusal = """CREATE TRIGGER refusal BEFORE INSERT ON jobs WHEN (SELECT count(*) FROM jobs) = 1
@@ -156,6 +162,7 @@ def test_values_are_converted_as_for_a_single_job(sweep):
     assert [result["score"] for result in group.results(60)] == [2.0, 2.5]
 
 
+@pytest.mark.own_place
 def test_options_and_constructor_hold_for_every_job_and_the_name_for_the_group(sweep):
     group = bg.submit_many(
         "work.Trainer.fit", bg.grid(epochs=[0, 1]), init={"lr": 0.7}, name="both", queue="one", priority=4, timeout="5m", retry=2
@@ -166,6 +173,7 @@ def test_options_and_constructor_hold_for_every_job_and_the_name_for_the_group(s
     assert group.name == "both"
 
 
+@pytest.mark.own_place
 def test_secrets_are_blanked_wherever_a_group_is_shown(sweep):
     group = bg.submit_many(
         "sweep.opens",
@@ -261,6 +269,7 @@ def test_a_result_that_is_not_kept_and_a_cancelled_job_are_errors_in_their_place
         cancelled.results(60)
 
 
+@pytest.mark.own_place
 def test_waiting_for_a_group_has_a_limit_and_leaves_the_jobs_alone(sweep):
     group = bg.submit_many("sweep.nap", [{"seconds": 300.0}, {"seconds": 0.0}], name="slow")
     until(lambda: group.counts == {"running": 1, "succeeded": 1}, "one at its end")
@@ -324,6 +333,7 @@ def test_a_group_comes_after_another(sweep):
     assert max(job.attempts[0].ended_at for job in first) <= min(job.attempts[0].started_at for job in second)
 
 
+@pytest.mark.own_place
 def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
     first = bg.submit_many("sweep.train", bg.grid(seed=[13]), common={"lr": 1}, delay=0.3)
     second = bg.submit_many("sweep.number", bg.grid(n=range(3)), after=first)
@@ -335,6 +345,7 @@ def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
 # -- found again --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_group_is_found_by_id_uid_and_name_the_newest_so_named(sweep):
     old, new = (bg.submit_many("sweep.number", [{"n": n}], name="twice") for n in (1, 2))
     assert (bg.group(1), bg.group(old.uid)) == (old, old)
@@ -347,6 +358,7 @@ def test_a_group_is_found_by_id_uid_and_name_the_newest_so_named(sweep):
     assert new.wait(60).results() == [2]
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize("key", [9, "nine", "", -1, 10**30, "\ud800"])
 def test_a_group_that_is_not_there_is_refused_by_name(sweep, key):
     for call in (bg.group, lambda key: bg.jobs(group=key)):
@@ -357,6 +369,7 @@ def test_a_group_that_is_not_there_is_refused_by_name(sweep, key):
         assert "jupyter bgjobs list" in said
 
 
+@pytest.mark.own_place
 def test_a_group_is_found_from_another_process(sweep):
     group = bg.submit_many(
         "sweep.train", bg.grid(seed=[1, 13, 2]), common={"lr": 2, "data": pd.DataFrame({"x": [1]})}, name="far"
@@ -401,6 +414,7 @@ def test_a_group_whose_submitter_was_killed_runs_to_its_end(sweep):
 # -- in a terminal ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_group_is_one_line_of_the_list_and_opens_by_its_name(sweep, capsys):
     from ipybgjobs.commands.cli import main
 

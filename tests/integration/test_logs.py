@@ -92,14 +92,14 @@ def test_a_failure_that_is_tried_again_says_when(logs):
 TEXTS = ["a\nb", "a\r\nb", "a\x1b[31mb", "a\u2028b\x85c", "a\udcffb", "a\0b", "%s %(x)s {0}", "a" * 100_000]
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=[ascii(text[:8]) for text in TEXTS])
-def test_every_record_is_one_line_whatever_stands_in_it(logs, text):
+def test_every_record_is_one_line_whatever_stands_in_it(logs):
     place = logs()
-    bg.submit("work.echo", {"value": text}).wait(60)
-    bg.submit("work.Trainer.fail", {"message": text}).wait(60)
-    until(lambda: place.log(ERRORS).endswith("\n"), "the record")
-    assert len(lines(place.log())) == 4
-    assert len(lines(place.log(ERRORS))) == 1
+    for text in TEXTS:
+        bg.submit("work.echo", {"value": text}).wait(60)
+        bg.submit("work.Trainer.fail", {"message": text}).wait(60)
+    until(lambda: place.log(ERRORS).count("\n") >= len(TEXTS) and place.log(ERRORS).endswith("\n"), "the records")
+    assert len(lines(place.log())) == 4 * len(TEXTS)
+    assert len(lines(place.log(ERRORS))) == len(TEXTS)
     for line in lines(place.log()) + lines(place.log(ERRORS)):
         assert RECORD.fullmatch(line)
         assert line.isprintable()

@@ -17,6 +17,8 @@ from ipybgjobs.panel.session import Session
 from ipybgjobs.store import changes as watching
 from support.place import DEADLINE, until
 
+pytestmark = pytest.mark.shared_place
+
 
 class Panel:
     """The other side: what a browser would know."""
@@ -140,6 +142,7 @@ def test_what_changes_while_a_panel_appears_is_sent_after_what_it_begins_with(pl
     until(lambda: not feed_threads(), "the end of the feed")
 
 
+@pytest.mark.own_place
 def test_nothing_is_sent_when_nothing_changes_also_by_commits_that_change_no_job(panel, place):
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     panel.look()
@@ -207,6 +210,7 @@ def test_a_view_that_comes_later_learns_when_others_were_heard(panel):
     assert panel.of("here")[-1]["heard"] is None
 
 
+@pytest.mark.own_place
 def test_older_rows_come_in_pieces_and_end_at_what_a_panel_holds(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 10)
     monkeypatch.setattr(board, "MOST", 35)
@@ -257,6 +261,7 @@ def test_secrets_and_control_characters_are_not_sent(panel, place):
     assert "\n" not in panel.rows()[job.id]["call"] + panel.rows()[job.id]["name"]
 
 
+@pytest.mark.own_place
 def test_paused_queues_are_told_when_they_change(panel, place):
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)  # its supervisor knows how long to be idle
     panel.look()
@@ -266,6 +271,7 @@ def test_paused_queues_are_told_when_they_change(panel, place):
     until(lambda: panel.of("delta")[-1].get("paused") == [], "its end")
 
 
+@pytest.mark.own_place
 def test_a_pause_that_ends_before_the_feed_looks_is_left_to_no_view(panel, place, monkeypatch):
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     panel.look()
@@ -281,6 +287,7 @@ def test_a_pause_that_ends_before_the_feed_looks_is_left_to_no_view(panel, place
     until(lambda: [message["paused"] for message in list(panel.messages) if "paused" in message][-1] == [], "no pause")
 
 
+@pytest.mark.own_place
 def test_each_view_is_sent_all_rows_also_while_another_is(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 10)
     monkeypatch.setattr(session, "_PIECES", 0.05)
@@ -298,6 +305,7 @@ def test_each_view_is_sent_all_rows_also_while_another_is(place, monkeypatch):
     bg.group(1).cancel()
 
 
+@pytest.mark.own_place
 def test_what_changes_while_rows_come_in_pieces_is_never_overwritten_by_an_older_row(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 5)
     monkeypatch.setattr(session, "_PIECES", 0.1)
@@ -315,6 +323,7 @@ def test_what_changes_while_rows_come_in_pieces_is_never_overwritten_by_an_older
     group.cancel()
 
 
+@pytest.mark.own_place
 def test_a_view_that_appears_hears_what_is_paused_also_where_no_job_has_changed(panel, place):
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     other = Panel()
@@ -330,6 +339,7 @@ def test_a_view_that_appears_hears_what_is_paused_also_where_no_job_has_changed(
     other.close()
 
 
+@pytest.mark.own_place
 def test_what_runs_is_among_the_first_rows_however_much_came_after_it(place, monkeypatch):
     monkeypatch.setattr(session, "FIRST", 3)
     gate = file_job(place)
@@ -345,6 +355,7 @@ def test_what_runs_is_among_the_first_rows_however_much_came_after_it(place, mon
     bg.jobs().wait(DEADLINE)
 
 
+@pytest.mark.own_place
 def test_a_panel_acts_on_the_store_that_it_shows_whatever_store_is_used_now(panel, place, monkeypatch):
     shown = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     panel.look()
@@ -452,6 +463,7 @@ def test_outputs_of_an_earlier_attempt_are_sent_and_a_number_that_there_is_not_i
 # -- what it asks for ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_buttons_do_what_the_api_does_and_say_what_came_of_it(panel, place):
     failed = bg.submit("work.Trainer.fail").wait(DEADLINE)
     running = bg.submit("work.Trainer.sleep", {"seconds": 300.0})
@@ -482,29 +494,30 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
     assert answer["text"] == f"job {running.id} was cancelled; 1 had been removed"
 
 
-@pytest.mark.parametrize(
-    ("verb", "options", "sentence"),
-    [
-        ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only a queued or running job can be cancelled."),
-        ("retry", {"jobs": [1]}, "job 1 can't be retried (succeeded); only a failed or cancelled job can: submit it again."),
-        ("remove", {"jobs": [99]}, "There is no job with id 99 in "),
-        ("priority", {"jobs": [1], "to": 3}, "job 1 is not queued (succeeded); only the priority of"),
-        ("priority", {"jobs": [1], "to": "high"}, "got 'high'"),
-        ("resume", {"queue": "default"}, "The queue default is not paused; its jobs start as soon as a slot is free."),
-        ("pause", {"queue": "nowhere"}, "nowhere"),
-        ("cancel", {"jobs": []}, "cancel needs jobs: pass their ids as a list."),
-        ("cancel", {"jobs": "all"}, "cancel needs jobs: pass their ids as a list."),
-        ("cancel", {"jobs": [True]}, "cancel needs jobs: pass their ids as a list."),
-        ("explode", {}, "Unknown command 'explode'; available: cancel, retry, remove, priority, pause, resume."),
-    ],
-)
-def test_what_can_not_be_done_is_said_in_one_sentence_and_changes_nothing(panel, place, verb, options, sentence):
+REFUSED = [
+    ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only a queued or running job can be cancelled."),
+    ("retry", {"jobs": [1]}, "job 1 can't be retried (succeeded); only a failed or cancelled job can: submit it again."),
+    ("remove", {"jobs": [99]}, "There is no job with id 99 in "),
+    ("priority", {"jobs": [1], "to": 3}, "job 1 is not queued (succeeded); only the priority of"),
+    ("priority", {"jobs": [1], "to": "high"}, "got 'high'"),
+    ("resume", {"queue": "default"}, "The queue default is not paused; its jobs start as soon as a slot is free."),
+    ("pause", {"queue": "nowhere"}, "nowhere"),
+    ("cancel", {"jobs": []}, "cancel needs jobs: pass their ids as a list."),
+    ("cancel", {"jobs": "all"}, "cancel needs jobs: pass their ids as a list."),
+    ("cancel", {"jobs": [True]}, "cancel needs jobs: pass their ids as a list."),
+    ("explode", {}, "Unknown command 'explode'; available: cancel, retry, remove, priority, pause, resume."),
+]
+
+
+@pytest.mark.own_place
+def test_what_can_not_be_done_is_said_in_one_sentence_and_changes_nothing(panel, place):
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
-    answer = panel.ask(verb, **options)
-    assert not answer["ok"]
-    assert sentence in answer["text"]
-    assert "\n" not in answer["text"]
-    assert [job.state for job in bg.jobs()] == ["succeeded"]
+    for verb, options, sentence in REFUSED:
+        answer = panel.ask(verb, **options)
+        assert not answer["ok"]
+        assert sentence in answer["text"]
+        assert "\n" not in answer["text"]
+        assert [job.state for job in bg.jobs()] == ["succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -543,6 +556,7 @@ def test_a_store_that_can_not_be_read_is_told_and_the_panel_goes_on_when_it_can(
     until(lambda: panel.look() or panel.rows().get(job.id, {}).get("state") == "succeeded", "a row again")
 
 
+@pytest.mark.own_place
 def test_a_state_folder_that_was_made_anew_is_the_one_that_is_shown_and_submitted_to(panel, place):
     bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
     panel.look()

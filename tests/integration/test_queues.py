@@ -11,6 +11,8 @@ from support.attempts import TRIES, ended, outcomes, started
 from support.control import one_sentence
 from support.place import running, until
 
+pytestmark = pytest.mark.shared_place
+
 # -- slots --------------------------------------------------------------------------------------------------------------
 
 
@@ -106,6 +108,7 @@ def test_variables_that_act_at_the_start_of_an_interpreter_are_given_to_a_fresh_
     assert all("its queue sets variables" in attempt.launch_reason for attempt in attempts[:3])
 
 
+@pytest.mark.own_place
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -147,6 +150,7 @@ def test_a_queue_set_wrongly_while_jobs_wait_holds_them_and_says_so(control):
 # -- pausing ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_paused_queue_starts_nothing_and_what_runs_goes_on(control):
     running = control.held("running", queue="one")
     waiting = bg.submit("control.note", {"name": "waiting"}, queue="one")
@@ -167,6 +171,7 @@ def test_a_paused_queue_starts_nothing_and_what_runs_goes_on(control):
         bg.resume("one")
 
 
+@pytest.mark.own_place
 def test_all_queues_can_be_paused_and_resumed_at_once(control):
     running = control.held("running")
     assert bg.pause() == ["default", "one", "probe"]
@@ -184,6 +189,7 @@ def test_all_queues_can_be_paused_and_resumed_at_once(control):
     assert bg.resume() == []
 
 
+@pytest.mark.own_place
 def test_a_retry_waits_while_its_queue_is_paused(control):
     job = bg.submit("control.holds_from_its_second_run", {"name": "again"}, retry={"max_attempts": 2, "delay_seconds": 0.3})
     until(lambda: control.runs("again") == 1, "the first run")
@@ -196,6 +202,7 @@ def test_a_retry_waits_while_its_queue_is_paused(control):
     assert job.result(60) == "second run"
 
 
+@pytest.mark.own_place
 def test_a_queue_is_paused_and_resumed_from_a_terminal(control, capsys):
     capsys.readouterr()
     assert main(["pause", "one"]) == 0
@@ -260,6 +267,7 @@ def test_a_delayed_job_starts_after_its_delay(tries, delay):
     assert submitted + 0.7 <= job.attempts[0].started_at < submitted + 20
 
 
+@pytest.mark.own_place
 def test_how_long_one_waits_is_a_duration_as_any_and_what_is_none_is_refused(place):
     job = bg.submit("work.Trainer.sleep")
     group = bg.submit_many("work.Trainer.sleep", [{"seconds": 300.0}])

@@ -8,6 +8,8 @@ from support.attempts import outcomes
 from support.cleanup import everything, one_sentence, store
 from support.place import running
 
+pytestmark = pytest.mark.shared_place
+
 # -- retries by hand ----------------------------------------------------------------------------------------------------
 
 
@@ -54,6 +56,7 @@ def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
 # -- retry by hand ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_retry_with_other_parameters_is_a_new_job_with_the_same_options(calc):
     options = {"name": "mine", "queue": "gpu", "priority": 7, "timeout": "5m", "retry": {"max_attempts": 2, "delay_seconds": [0]}}
     data = pd.DataFrame({"x": [1, 2]})
@@ -70,6 +73,7 @@ def test_a_retry_with_other_parameters_is_a_new_job_with_the_same_options(calc):
     assert (old.state, len(old.attempts), old.params["lr"]) == ("failed", 2, 0.5)
 
 
+@pytest.mark.own_place
 def test_a_retry_with_other_parameters_keeps_the_constructor_and_replaces_pickled_ones(calc):
     data = pd.DataFrame({"x": [1, 2]})
     old = bg.submit("calc.Model.fit", {"data": data}, init={"depth": 4})
@@ -91,6 +95,7 @@ def test_a_retry_with_other_parameters_keeps_the_unique_key(calc):
     assert old.retry(params={"lr": 2}).result(60) == [2, None, 0]
 
 
+@pytest.mark.own_place
 def test_a_retry_with_other_parameters_comes_after_the_same_jobs(calc):
     first = bg.submit("calc.once", {"marker": str(calc.root / "marker")}, delay=0.3)
     second = bg.submit("calc.add", {"a": 2}, after=first).wait(60)
@@ -120,16 +125,18 @@ def test_a_running_job_is_tried_again_in_no_way(calc):
     waiting.cancel()
 
 
-@pytest.mark.parametrize("params", [{"rate": 1}, {"lr": "fast"}, {"lr": None}, ["lr"], "lr=2"])
-def test_other_parameters_that_do_not_fit_are_refused(calc, params):
+@pytest.mark.own_place
+def test_other_parameters_that_do_not_fit_are_refused(calc):
     job = bg.submit("calc.needs", {"lr": 0.5}).wait(60)
-    with pytest.raises(bg.InvalidParameters) as error:
-        job.retry(params=params)
-    one_sentence(str(error.value))
+    for params in ({"rate": 1}, {"lr": "fast"}, {"lr": None}, ["lr"], "lr=2"):
+        with pytest.raises(bg.InvalidParameters) as error:
+            job.retry(params=params)
+        one_sentence(str(error.value))
     assert len(bg.jobs()) == 1
     assert len(job.attempts) == 1
 
 
+@pytest.mark.own_place
 def test_a_job_that_has_succeeded_is_not_tried_again_without_a_change(calc):
     job = bg.submit("calc.add", {"a": 1}).wait(60)
     with pytest.raises(bg.InvalidRequest) as error:
