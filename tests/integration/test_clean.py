@@ -224,6 +224,7 @@ def test_a_folder_of_jobs_that_somebody_has_removed_keeps_no_job_from_running(ca
 # -- sizes --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 def test_what_a_job_takes_on_disk_is_shown_wherever_one_looks(calc, capsys):
     job = bg.submit("calc.writes", {"size": 300_000}).wait(60)
     assert 300_000 <= job.disk_bytes < 400_000

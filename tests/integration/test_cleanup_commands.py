@@ -39,6 +39,7 @@ def run(calc, capsys):
     return command
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     def command(*words):
@@ -140,6 +141,7 @@ def test_retry_of_a_group_in_a_terminal(run):
     assert [len(job.attempts) for job in group] == [2, 1]
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_priority_pause_and_resume_in_a_terminal(run):
     assert run("pause gpu --json") == {"paused": ["gpu"]}

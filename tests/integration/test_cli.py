@@ -86,6 +86,7 @@ def one_line(output, errors):
 # -- jobs ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 @pytest.mark.parametrize("entry", [MODULE, JUPYTER], ids=["python -m ipybgjobs", "jupyter bgjobs"])
 def test_a_job_is_submitted_and_looked_at_from_a_terminal(place, cli, entry):
@@ -325,6 +326,7 @@ def open_files(pid):
     return names
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_an_interrupted_wait_has_the_status_of_an_interrupt(place):
     job = running(bg.submit("work.Trainer.sleep"))
@@ -518,6 +520,7 @@ def test_a_broken_file_is_named_with_its_line(place, cli, text, said):
 # -- doctor and demo -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_doctor_finds_no_problem_and_changes_nothing(place, cli):
     said = cli("doctor").stdout
@@ -545,6 +548,7 @@ def test_doctor_names_a_state_folder_that_is_open_to_others(place, cli):
     assert f"chmod 700 {place.state}" in cli("doctor", status=1).stdout
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_doctor_shows_the_last_errors(cli):
     bg.submit("work.Trainer.fail", {"message": "no data"}).wait(60)

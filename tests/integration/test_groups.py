@@ -312,6 +312,7 @@ def test_the_failed_ones_of_a_group_are_tried_again_and_no_others(sweep):
     assert group.retry() == []
 
 
+@pytest.mark.crash
 def test_one_job_of_a_group_with_other_parameters_is_a_new_job_of_its_own(sweep):
     frame = pd.DataFrame({"x": [1, 2]})
     group = bg.submit_many("sweep.train", bg.grid(seed=[13, 2]), common={"lr": 3, "data": frame}).wait(60)
@@ -369,6 +370,7 @@ def test_a_group_that_is_not_there_is_refused_by_name(sweep, key):
         assert "jupyter bgjobs list" in said
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_a_group_is_found_from_another_process(sweep):
     group = bg.submit_many(

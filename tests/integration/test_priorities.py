@@ -9,6 +9,7 @@ from support.attempts import started
 pytestmark = pytest.mark.shared_place
 
 
+@pytest.mark.crash
 def test_a_priority_that_is_changed_while_queued_decides_what_starts_next(control):
     blocking = control.held("blocking", queue="one")
     jobs = [bg.submit("control.note", {"name": name}, queue="one") for name in "abcd"]

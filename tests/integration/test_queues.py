@@ -134,6 +134,7 @@ def test_a_queue_that_is_set_wrongly_is_refused(control, value, said):
     assert not control.place.processes()
 
 
+@pytest.mark.crash
 def test_a_queue_set_wrongly_while_jobs_wait_holds_them_and_says_so(control):
     first = control.held("first", queue="one")
     second = bg.submit("control.note", {"name": "second"}, queue="one")
@@ -260,6 +261,7 @@ def test_a_delayed_job_holds_up_no_other(tries):
     delayed.cancel()
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("delay", [0.7, "700ms"])
 def test_a_delayed_job_starts_after_its_delay(tries, delay):
     submitted = time.time()

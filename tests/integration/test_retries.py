@@ -33,6 +33,7 @@ def test_a_job_that_waits_for_its_retry_shows_the_last_failure_and_the_time(runs
     job.cancel()
 
 
+@pytest.mark.crash
 def test_result_says_in_one_line_when_the_next_attempt_is(runs, capsys):
     job = bg.submit("tries.works_on_run", {"folder": str(runs), "run": 2}, retry={"max_attempts": 2, "delay_seconds": 2})
     assert job.result(60) == 2
@@ -114,6 +115,7 @@ def test_a_job_may_say_that_it_is_no_use(tries):
     assert (job.error, outcomes(job)) == ("Fail: no use", ["error"])
 
 
+@pytest.mark.crash
 def test_an_entry_of_the_allowlist_has_settings_of_its_own(tries_alone, runs_alone):
     entry = {"allowed_methods": TRIES, "max_attempts": 2, "delay_seconds": 0, "queue": "slow", "timeout": "1s"}
     tries_alone.allow({"tries": entry}, BackgroundJobs__queues={"slow": 1}, RetryPolicy__max_attempts=5)

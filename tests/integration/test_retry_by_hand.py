@@ -73,6 +73,7 @@ def test_a_retry_with_other_parameters_is_a_new_job_with_the_same_options(calc):
     assert (old.state, len(old.attempts), old.params["lr"]) == ("failed", 2, 0.5)
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_a_retry_with_other_parameters_keeps_the_constructor_and_replaces_pickled_ones(calc):
     data = pd.DataFrame({"x": [1, 2]})

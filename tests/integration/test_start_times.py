@@ -21,6 +21,7 @@ def zone(monkeypatch):
     time.tzset()
 
 
+@pytest.mark.crash
 def test_a_job_starts_at_a_time_of_the_calendar_and_says_it_with_its_zone(control, zone):
     at = dt.datetime.now(zone) + dt.timedelta(seconds=1.2)
     elsewhere = at.astimezone(dt.timezone(dt.timedelta(hours=-3)))

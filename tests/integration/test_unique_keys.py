@@ -131,6 +131,7 @@ def test_a_job_that_is_replaced_again_and_again_never_runs_beside_the_first(cont
     assert started(third) >= ended(first)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("on_duplicate", ["reject", "existing", "replace"])
 def test_the_hold_is_not_lost_with_a_replacement_that_is_cancelled(control, on_duplicate):
     """What was to be replaced is being ended, and runs until then."""

@@ -15,7 +15,7 @@ import pytest
 
 import ipybgjobs
 
-pytestmark = pytest.mark.xdist_group("sources")  # all of the package is read once, not once by each process
+pytestmark = pytest.mark.xdist_group("architecture")  # the package is read once, not once by each process
 
 PACKAGE = Path(ipybgjobs.__file__).parent
 

@@ -10,7 +10,7 @@ import ipybgjobs
 from ipybgjobs import errors
 from support.examples import NAMES, example
 
-pytestmark = pytest.mark.xdist_group("sources")  # all of the package is read once, not once by each process
+pytestmark = pytest.mark.xdist_group("docstrings")  # the package is read once, not once by each process
 
 PACKAGE = Path(ipybgjobs.__file__).parent
 

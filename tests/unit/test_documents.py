@@ -12,7 +12,7 @@ import pytest
 from ipybgjobs.configuration import sample
 from support.place import REPOSITORY
 
-pytestmark = pytest.mark.xdist_group("sources")  # all of the package is read once, not once by each process
+pytestmark = pytest.mark.xdist_group("documents")  # the package is read once, not once by each process
 
 PACKAGE = REPOSITORY / "ipybgjobs"
 
