@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from support.attempts import TRIES
 from support.control import Control
 from support.place import ALLOWED, TESTS, Place, end
 from support.processes import end_attempts
+from support.scheduling import ByFile
 
 #: Folders whose tests are marked by the folder's name; the inner loop leaves them out.
 MARKED = {"kernel", "browser", "crash"}
@@ -26,6 +28,10 @@ def pytest_configure() -> None:
     """A run in the background of a shell starts with Ctrl-C ignored, and so would every process that a test interrupts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

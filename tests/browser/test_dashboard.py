@@ -215,7 +215,6 @@ def test_a_message_that_is_no_json_closes_nothing_else(dashboard):
     asyncio.run(garbage())
 
 
-@pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_shows_the_jobs_live_and_its_buttons_work(dashboard, place, scheme):
     path = chromium()
@@ -264,7 +263,6 @@ def test_after_the_dashboard_has_gone_the_page_says_so_and_jobs_go_on(place):
     job.cancel()
 
 
-@pytest.mark.xdist_group("browser")
 def test_a_page_whose_store_could_not_be_read_shows_the_jobs_when_it_can(dashboard, place):
     path = chromium()
     from playwright.sync_api import sync_playwright

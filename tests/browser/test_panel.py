@@ -24,7 +24,7 @@ from support.accessibility import violations
 from support.browser import SHOTS, SHOWN, TOKEN, Notebook, Server, chromium
 from support.place import DEADLINE, Place, end, until
 
-pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
 

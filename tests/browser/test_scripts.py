@@ -9,8 +9,6 @@ from ipybgjobs.panel import web
 from ipybgjobs.panel.rows import COLUMNS
 from support.browser import chromium
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture(scope="module")
 def page():

@@ -17,8 +17,6 @@ from chaos.run import Run
 from chaos.violence import Strength
 from chaos.watch import Watched
 
-pytestmark = pytest.mark.xdist_group("verdict")  # one run serves all
-
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory):

@@ -10,7 +10,6 @@ import ipybgjobs as bg
 from ipybgjobs.targets import inspection_process
 from support.refusals import refused
 
-pytestmark = pytest.mark.shared_place
 
 # -- a module that counts from one folder only --------------------------------------------------------------------------
 
@@ -53,7 +52,6 @@ def test_code_from_elsewhere_does_not_run_in_the_place_of_a_folder_without_init(
     assert not (place.root / "ran").exists()
 
 
-@pytest.mark.own_place
 @pytest.mark.parametrize("link", ["library.py", "pack/library.py", "pack/__init__.py"])
 def test_a_module_that_is_a_link_out_of_its_folder_is_refused_before_it_runs(place, link):
     library(place.root / "elsewhere", "another", place.root / "ran")
@@ -98,7 +96,6 @@ def test_an_edited_base_class_in_another_module_just_works(place):
     assert bg.submit("draft.Draft.run", {"a": 1, "b": 2}).result(60) == ["new", 1, 2]
 
 
-@pytest.mark.own_place
 def test_a_module_that_was_broken_works_once_it_is_mended(place):
     place.module("draft", "def run(:")
     place.allow({"draft": ["run"]})
@@ -122,7 +119,6 @@ def later(path, seconds):
     os.utime(path, (date, date))
 
 
-@pytest.mark.own_place
 def test_a_module_that_was_only_touched_is_not_looked_at_in_a_fresh_process(place, looks):
     path = place.module("draft", "def run(a): return a")
     place.allow({"draft": ["run"]})

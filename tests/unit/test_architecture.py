@@ -15,8 +15,6 @@ import pytest
 
 import ipybgjobs
 
-pytestmark = pytest.mark.xdist_group("architecture")  # the package is read once, not once by each process
-
 PACKAGE = Path(ipybgjobs.__file__).parent
 
 #: The rooms, lowest first: a module imports only from its own room or from rooms above it in this list.

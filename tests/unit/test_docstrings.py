@@ -10,8 +10,6 @@ import ipybgjobs
 from ipybgjobs import errors
 from support.examples import NAMES, example
 
-pytestmark = pytest.mark.xdist_group("docstrings")  # the package is read once, not once by each process
-
 PACKAGE = Path(ipybgjobs.__file__).parent
 
 OURS = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"TimeoutError"}

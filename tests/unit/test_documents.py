@@ -12,8 +12,6 @@ import pytest
 from ipybgjobs.configuration import sample
 from support.place import REPOSITORY
 
-pytestmark = pytest.mark.xdist_group("documents")  # the package is read once, not once by each process
-
 PACKAGE = REPOSITORY / "ipybgjobs"
 
 #: Not the CHANGELOG, which may name what is gone.

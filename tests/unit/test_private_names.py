@@ -7,8 +7,6 @@ import pytest
 
 import ipybgjobs
 
-pytestmark = pytest.mark.xdist_group("private_names")  # the package is read once, not once by each process
-
 PACKAGE = Path(ipybgjobs.__file__).parent
 
 #: Names of the standard library and of ipykernel that begin with an underscore, and that are documented or have no other form.

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("words")  # the package is read once, not once by each process
-
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 RULES = tomllib.loads(Path(__file__).with_name("words.toml").read_text())["word"]
 
