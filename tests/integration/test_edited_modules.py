@@ -10,7 +10,6 @@ import ipybgjobs as bg
 from ipybgjobs.targets import inspection_process
 from support.refusals import refused
 
-
 # -- a module that counts from one folder only --------------------------------------------------------------------------
 
 
