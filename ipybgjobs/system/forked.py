@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import exit_status, identity
+from . import exit_status, identity, lock
 
 #: Seconds between two checks of a fork that is waited for.
 _INTERVAL = 0.005
@@ -85,20 +85,22 @@ def start(command: Sequence[str], run: Callable[[], None], streams: tuple[int, i
         If this process can't be forked.
     """
     sys.stderr.flush()
-    pid = os.fork()
+    with lock.leaving_open():
+        pid = os.fork()
     return _become(command, run, streams, kept) if pid == 0 else ForkedProcess(pid)
 
 
 def _become(command: Sequence[str], run: Callable[[], None], streams: tuple[int, int, int], kept: int) -> NoReturn:
     status = 1
     try:
+        is_renamed = _renamed(command)  # at once, so that nobody takes it for its parent
         gc.freeze()  # what the parent holds is never finalized here: it belongs to the parent
         gc.enable()
         os.setsid()
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         _close_all_but(kept)
-        if not _renamed(command):
+        if not is_renamed:
             os.set_inheritable(kept, True)
             os.execv(command[0], list(command))
         sys.argv[:] = command[1:]

@@ -11,6 +11,7 @@ import os
 import time
 from _weakref import ref  # weakref loads more, and every fork of a fork server would carry it
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import NamedTuple, Self
 
 _PRIVATE = 0o600
@@ -134,11 +135,33 @@ def _drop_inherited() -> None:
 os.register_at_fork(after_in_child=_drop_inherited)
 
 
+#: Whether the next fork leaves open what others are closed around.
+_is_left_open: ContextVar[bool] = ContextVar("_is_left_open", default=False)
+
+
 def around_forks(
     before: Callable[[], object], after_in_parent: Callable[[], object], after_in_child: Callable[[], object]
 ) -> None:
     """Call functions around each fork of this process, so that what holds locks which no fork inherits can be closed."""
-    os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)
+
+    def unless_left_open(call: Callable[[], object]) -> Callable[[], object]:
+        return lambda: None if _is_left_open.get() else call()
+
+    os.register_at_fork(
+        before=unless_left_open(before),
+        after_in_parent=unless_left_open(after_in_parent),
+        after_in_child=unless_left_open(after_in_child),
+    )
+
+
+@contextlib.contextmanager
+def leaving_open() -> Iterator[None]:
+    """Fork without these calls: for a fork that closes all descriptors at once, and whose end finalizes nothing."""
+    token = _is_left_open.set(True)
+    try:
+        yield
+    finally:
+        _is_left_open.reset(token)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

@@ -14,6 +14,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.client import client
 from ipybgjobs.store import connection
+from ipybgjobs.store.database import Database
 from ipybgjobs.system import lock
 from ipybgjobs.system.lock import FileLock
 from support.place import until
@@ -254,3 +255,21 @@ print(bg.submit("work.echo", {"value": 7}).result(60))
 def test_a_client_whose_processes_are_started_by_a_fork_of_its_own_starts_a_supervisor(place):
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=90, check=False, cwd=place.code)
     assert done.stdout == "7\n", done.stderr
+
+
+def test_a_fork_that_closes_everything_at_once_leaves_the_connections_of_its_parent_open(tmp_path):
+    """Else a supervisor that asks a helper would give up its locks, and whoever closes the store would remove its log."""
+    database = Database(str(tmp_path / "jobs.db"), durable=False)
+    before = database.connection
+    with lock.leaving_open():
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert database.connection is before
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert database.connection is not before
+    database.close()

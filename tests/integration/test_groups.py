@@ -218,6 +218,7 @@ def test_large_parameters_that_are_copied_are_told_of_common_and_own(sweep, caps
 # -- their ends ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 @pytest.mark.crash
 def test_three_hundred_jobs_complete_and_their_results_are_in_order(sweep):
     numbers = list(range(300))

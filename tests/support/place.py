@@ -66,8 +66,8 @@ class Place:
         return {pid: line for pid, line in _all_processes(str(self.root)).items() if pid != os.getpid()}
 
     def supervisor_pid(self) -> int | None:
-        """The PID of the living supervisor."""
-        return next((pid for pid, line in self.processes().items() if " supervisor " in line), None)
+        """The PID of the living supervisor; a fork of it has a higher one."""
+        return min((pid for pid, line in self.processes().items() if " supervisor " in line), default=None)
 
     def log(self, name: str = "background_jobs.log") -> str:
         """One of the two log files."""

@@ -13,8 +13,16 @@ from .rows import attempt_folder
 
 
 def of_role(place: Place, role: str) -> list[int]:
-    """PIDs of the place's processes of a role; a fork of a fork server, which bears its command line, is none."""
-    return [pid for pid in _bearing(place, role) if not _writes_log(pid)]
+    """PIDs of the place's processes of a role; a fork of one, which bears its command line at first, is none."""
+    found = [pid for pid in _bearing(place, role) if not _writes_log(pid)]
+    return [pid for pid in found if _parent(pid) not in found]
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def forks(place: Place) -> list[int]:
