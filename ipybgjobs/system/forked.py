@@ -93,7 +93,7 @@ def start(command: Sequence[str], run: Callable[[], None], streams: tuple[int, i
 def _become(command: Sequence[str], run: Callable[[], None], streams: tuple[int, int, int], kept: int) -> NoReturn:
     status = 1
     try:
-        is_renamed = _renamed(command)  # at once, so that nobody takes it for its parent
+        is_renamed = _renamed(command)  # at once, so that it is not taken for its parent
         gc.freeze()  # what the parent holds is never finalized here: it belongs to the parent
         gc.enable()
         os.setsid()
