@@ -20,8 +20,6 @@ from ipybgjobs.targets.origin import Origin
 from support.jobs import module_text
 from support.place import DEADLINE, until
 
-pytestmark = pytest.mark.shared_place
-
 
 def git(folder, *words):
     settings = ["-c", "user.name=Eva", "-c", "user.email=eva@example.org", "-c", "commit.gpgsign=false"]
@@ -82,7 +80,6 @@ def test_a_look_at_a_repository_takes_no_lock_of_its_index_and_writes_nothing(re
     assert (index.read_bytes(), index.stat().st_mtime_ns) == before
 
 
-@pytest.mark.own_place
 def test_a_failure_says_what_has_changed_since_the_last_success_of_its_target(repository, capsys):
     good = bg.submit("coded.work")
     known(repository, good)
@@ -130,7 +127,6 @@ def test_a_process_that_vanished_has_run_the_file_of_the_submit_if_that_is_still
     assert job.attempts[0].source == source.read(str(repository.code / "coded.py"))
 
 
-@pytest.mark.own_place
 def test_where_there_is_no_repository_the_rest_is_known(place):
     job = bg.submit("work.echo", {"value": 1})
     found = known(place, job)
