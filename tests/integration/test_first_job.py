@@ -1,6 +1,5 @@
 """The main road: submit, wait, result, log, from one process and from the next."""
 
-import os
 import subprocess
 import sys
 
@@ -37,4 +36,4 @@ def test_a_failed_job_raises_its_own_exception_with_the_remote_traceback(place):
         job.result(60)
     assert "in fail" in str(caught.value.__cause__)
     assert job.error == "ValueError: no data"
-    assert os.path.exists(place.state / "logs" / "background_jobs_errors.log")
+    until((place.state / "logs" / "background_jobs_errors.log").exists, "the log, which is written after the job's end")
