@@ -153,8 +153,13 @@ def test_what_a_job_has_submitted_to_another_store_outlives_it(leaves, end, dead
     (leaves.code / "go").touch()
     job = bg.submit("leaves.outer", {"state": str(other)})
     until(lambda: ran(leaves, "outer") and ran(leaves, "inner"), "both jobs")
-    theirs = {pid for pid, line in leaves.processes().items() if f" {other} " in line}
-    assert len(theirs) == len(["supervisor", "fork server", "worker"])
+
+    def three() -> set[int]:
+        """Supervisor, fork server and worker; a fork bears their command line for a moment."""
+        found = {pid for pid, line in leaves.processes().items() if f" {other} " in line}
+        return found if len(found) == 3 else set()
+
+    theirs = until(three, "the three processes of the other store")
     gone = [pid for role in dead for pid in theirs.intersection(helpers(leaves, role))]
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in gone:
