@@ -124,7 +124,7 @@ def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Pop
 
 
 def forked_helper(command: Sequence[str], run: Callable[[], None], errors: str, channel: int) -> ForkedProcess:
-    """Start a helper as a fork of this process; otherwise as `helper` does.
+    """Start a helper, as `helper` does, but as a fork of this process.
 
     Parameters
     ----------
