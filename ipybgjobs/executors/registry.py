@@ -1,7 +1,7 @@
 """The executors, by name; each is loaded on first use. It never launches anything."""
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..state.folder import StateFolder
 
@@ -23,13 +23,23 @@ def names() -> tuple[str, ...]:
     return tuple(_PLACES)
 
 
-def begin(name: str, folder: StateFolder) -> Any:
+class Begun(Protocol):
+    """What an executor has started before it exists."""
+
+    def close(self) -> None:
+        """Let it exit: there will be no executor."""
+
+
+def begin(name: str, folder: StateFolder) -> Begun | None:
     """Start what an executor needs and what is best started by a process that has loaded next to nothing; pass it to `create`."""
     place = _BEGINNINGS.get(name)
-    return None if place is None else _load(place)(folder)
+    if place is None:
+        return None
+    begun: Begun | None = _load(place)(folder)
+    return begun
 
 
-def create(name: str, folder: StateFolder, begun: Any = None) -> "Executor":
+def create(name: str, folder: StateFolder, begun: Begun | None = None) -> "Executor":
     """Return a new executor for a state folder.
 
     Parameters
@@ -38,8 +48,8 @@ def create(name: str, folder: StateFolder, begun: Any = None) -> "Executor":
         Its name.
     folder : StateFolder
         The state folder.
-    begun : object
-        What `begin` returned; None if nothing was started.
+    begun : Begun, optional
+        What `begin` returned.
 
     Raises
     ------

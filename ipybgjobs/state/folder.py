@@ -75,11 +75,9 @@ class StateFolder:
 
     def remove(self, uids: Iterable[str]) -> None:
         """Remove the folders of jobs and groups, if they exist; a name that is not a uid is skipped."""
-        import shutil
-
         for uid in uids:
             if uid.isalnum():  # anyone may have written a row: never remove the folder of all jobs, or one above it
-                shutil.rmtree(self.job(uid), ignore_errors=True)
+                remove_tree(self.job(uid))
 
     def create(self) -> None:
         """Create the folder, and close it to others; another user's folder is refused, and nothing is left in it.
@@ -107,6 +105,13 @@ class StateFolder:
                 f"The state folder {self.path} can't be used: {error.strerror}. It must be a folder that you can write to; "
                 "set BackgroundJobs.state_dir or IPYBGJOBS_STATE_DIR to another one."
             ) from error
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder and everything in it; what can't be removed stays."""
+    import shutil  # here, since it loads all compressions
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _make(path: str, made: list[str], mode: int = _PRIVATE) -> None:

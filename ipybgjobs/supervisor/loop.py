@@ -18,7 +18,7 @@ from ..errors import StoreDamaged, StoreError
 from ..executors.executor import Executor
 from ..model.records import Owner
 from ..state import damage
-from ..state.folder import StateFolder
+from ..state.folder import StateFolder, remove_tree
 from ..store import places, queries, schedule
 from ..store.database import Database
 from ..store.notices import Notices
@@ -338,7 +338,7 @@ class Supervisor:
         for folder in effects.recorded:
             self._attempts.forget(folder)
         for folder in effects.discarded:
-            _remove_tree(folder)
+            remove_tree(folder)
         if not (effects.starts or self._attempts.voided or self._backoff.waits):
             self._backoff.worked()  # no failed launch is left
         self._notifier.add(effects.finish_commands)
@@ -395,9 +395,3 @@ class Supervisor:
         self._logs.close()
         self.held.close()
         self.database.close()
-
-
-def _remove_tree(folder: str) -> None:
-    import shutil  # here, since it loads all compressions
-
-    shutil.rmtree(folder, ignore_errors=True)

@@ -42,11 +42,17 @@ def _take_turn(state_dir: str, next_lock: int) -> None:
     heartbeat = Heartbeat(lock)
     heartbeat.promise(LONGEST_STEP)
     begun = registry.begin(registry.DEFAULT, folder)
-    from . import service  # only now, so that what was begun could be a fork of this process
+    try:
+        from . import service  # only now, so that what was begun could be a fork of this process
 
+        executor = registry.create(registry.DEFAULT, folder, begun)
+    except BaseException:
+        if begun is not None:
+            begun.close()  # or it would start another supervisor, which would fail as well
+        raise
     gc.enable()
     try:
-        followed = service.serve(folder, begun, heartbeat, turn)
+        followed = service.serve(folder, executor, heartbeat, turn)
     finally:
         lock.close()
     if followed:  # the store was replaced, and a client that submitted to the new one has woken this process

@@ -8,10 +8,9 @@ whose interpreter was deleted gives way to one started by another interpreter.
 import contextlib
 import os
 import time
-from typing import Any
 
 from ..errors import StoreDamaged, StoreError
-from ..executors import registry
+from ..executors.executor import Executor
 from ..state import damage
 from ..state.folder import StateFolder
 from ..system.lock import FileLock
@@ -21,15 +20,15 @@ from .heartbeat import LONGEST_STEP, Heartbeat
 from .loop import FALLBACK, Supervisor
 
 
-def serve(folder: StateFolder, begun: Any, heartbeat: Heartbeat, turn: FileLock) -> bool:
+def serve(folder: StateFolder, executor: Executor, heartbeat: Heartbeat, turn: FileLock) -> bool:
     """Supervise until nothing is left to do.
 
     Parameters
     ----------
     folder : StateFolder
         The state folder, whose supervisor's lock the caller holds.
-    begun : object
-        What the executor has begun with; see `registry.begin`.
+    executor : Executor
+        Launches the attempts; closed at the end.
     heartbeat : Heartbeat
         The supervisor's promises.
     turn : FileLock
@@ -45,7 +44,6 @@ def serve(folder: StateFolder, begun: Any, heartbeat: Heartbeat, turn: FileLock)
     StoreError
         If the store can't be used.
     """
-    executor = registry.create(registry.DEFAULT, folder, begun)
     try:
         supervisor = Supervisor(folder, executor)
     except StoreDamaged as error:

@@ -10,16 +10,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from ..model import json_text
-from . import forked
-from .launch import lean_environment
-
-if TYPE_CHECKING:
-    import subprocess
-
-    from .forked import ForkedProcess
+from . import launch
 
 #: Number of last bytes that are kept of a child's output.
 _LONGEST_ERROR_OUTPUT = 4000
@@ -60,7 +54,9 @@ class JsonChild:
             with tempfile.TemporaryFile() as asked:  # a file, since writing to a pipe without a reader would block
                 asked.write(json.dumps(question).encode())
                 asked.seek(0)
-                self._process = _start([*command, str(writing)], asked, self._printed, writing, run)
+                streams = asked.fileno(), self._printed.fileno(), self._printed.fileno()
+                words = [*command, str(writing)]
+                self._process = launch.child(words, streams, writing, None if run is None else lambda: run(writing))
         except BaseException:
             os.close(self._reading)
             raise
@@ -102,26 +98,6 @@ class JsonChild:
         except ValueError:
             return None
         return value if isinstance(value, dict) else None
-
-
-def _start(
-    command: Sequence[str], question: IO[bytes], printed: IO[bytes], answer: int, run: Callable[[int], None] | None
-) -> "subprocess.Popen[bytes] | ForkedProcess":
-    if run is not None and forked.is_possible():
-        streams = question.fileno(), printed.fileno(), printed.fileno()
-        return forked.start(command, lambda: run(answer), streams, answer)
-    import subprocess
-
-    return subprocess.Popen(
-        command,
-        stdin=question,
-        stdout=printed,
-        stderr=printed,
-        env=lean_environment(os.environ),
-        cwd="/",
-        pass_fds=[answer],
-        start_new_session=True,
-    )
 
 
 def reply(descriptor: int, answer: Any) -> None:

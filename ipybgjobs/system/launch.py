@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import forked, private_file, process_mark
-from .forked import ForkedProcess
 
 if TYPE_CHECKING:
     import subprocess
+
+    from .forked import ForkedProcess
 
 #: Variables that a detached process of this package needs from its starter; never all of them, since they include secrets.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE")
@@ -88,7 +89,9 @@ def detached(
         os.close(descriptor)
 
 
-def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Popen[bytes]":
+def helper(
+    command: Sequence[str], errors: str, channel: int, run: Callable[[], None] | None = None
+) -> "subprocess.Popen[bytes] | ForkedProcess":
     """Start a helper as a child in its own session, which communicates over one inherited descriptor.
 
     Parameters
@@ -99,54 +102,54 @@ def helper(command: Sequence[str], errors: str, channel: int) -> "subprocess.Pop
         File to which its standard error is appended.
     channel : int
         The descriptor.
+    run : callable, optional
+        What a fork of this process may do instead of the command.
 
     Raises
     ------
     OSError
         If it can't be started.
     """
-    import subprocess
-
-    descriptor = _opened(errors)
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=descriptor,
-            env=lean_environment(os.environ),
-            cwd="/",
-            pass_fds=[channel],
-            start_new_session=True,
-        )
-    finally:
-        os.close(descriptor)
+    with open(os.devnull, "r+b", buffering=0) as nothing, os.fdopen(_opened(errors), "ab", buffering=0) as said:
+        return child(command, (nothing.fileno(), nothing.fileno(), said.fileno()), channel, run)
 
 
-def forked_helper(command: Sequence[str], run: Callable[[], None], errors: str, channel: int) -> ForkedProcess:
-    """Start a helper, as `helper` does, but as a fork of this process.
+def child(
+    command: Sequence[str], streams: tuple[int, int, int], kept: int, run: Callable[[], None] | None = None
+) -> "subprocess.Popen[bytes] | ForkedProcess":
+    """Start a child in its own session and in the root folder, with the variables that a process of this package needs.
 
     Parameters
     ----------
     command : sequence of str
-        The command that would start it.
-    run : callable
-        What it does.
-    errors : str
-        File to which its standard error is appended.
-    channel : int
-        The descriptor.
+        Program and arguments.
+    streams : tuple of int
+        The descriptors of its standard input, output and error output.
+    kept : int
+        Another descriptor that it inherits.
+    run : callable, optional
+        What a fork of this process may do instead of the command.
 
     Raises
     ------
     OSError
         If it can't be started.
     """
-    with contextlib.ExitStack() as opened:
-        streams = [os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), _opened(errors)]
-        for each in streams:
-            opened.callback(os.close, each)
-        return forked.start(command, run, (streams[0], streams[0], streams[1]), channel)
+    if run is not None and forked.is_possible():
+        return forked.start(command, run, streams, kept)
+    import subprocess
+
+    given, output, errors = streams
+    return subprocess.Popen(
+        command,
+        stdin=given,
+        stdout=output,
+        stderr=errors,
+        env=lean_environment(os.environ),
+        cwd="/",
+        pass_fds=[kept],
+        start_new_session=True,
+    )
 
 
 def piped(command: Sequence[str], answers: int) -> "subprocess.Popen[bytes]":

@@ -52,6 +52,7 @@ class Container:
     """A host name and a PID namespace of their own, and in them a process that runs scripts; they end with it."""
 
     def __init__(self, place: Place, host: str, boot: str | None = None, state: Path | None = None) -> None:
+        self._place = place
         own = f"hostname {host}; "
         if boot is not None:
             (place.root / "boot_id").write_text(f"{boot}\n")
@@ -80,6 +81,7 @@ class Container:
     def end(self) -> None:
         """End every process in it, as the end of a container does."""
         _LIVING.remove(self)
+        self._place.processes()  # so that each is seen until its locks are free
         self.process.kill()
         self.process.communicate()
 

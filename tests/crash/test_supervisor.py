@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from ipybgjobs.client.client import Client
 from ipybgjobs.commands import doctor
 from ipybgjobs.errors import ConfigurationError, StoreError
 from ipybgjobs.panel import overview
+from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store import database
 from ipybgjobs.store.notices import Notices
 from ipybgjobs.supervisor.launch_backoff import Backoff
@@ -395,3 +397,27 @@ def test_children_that_a_success_leaves_stay_though_another_worker_is_killed(joi
     finally:
         for pid in left:
             send(pid, signal.SIGKILL)
+
+
+_BROKEN = """
+import os, sys
+
+class Broken:
+    def find_spec(self, name, *_):
+        if name == "ipybgjobs.supervisor.service":
+            with open("STARTS", "a") as file:
+                print(os.getpid(), file=file)
+            raise OSError("a full table of open files")
+
+sys.meta_path.insert(0, Broken())
+"""
+
+
+def test_a_supervisor_that_fails_while_it_loads_leaves_no_fork_server_that_starts_others(joints, monkeypatch):
+    starts = joints.root / "starts"
+    hooked(joints, _BROKEN.replace("STARTS", str(starts)), monkeypatch)
+    bg.submit("joints.brief", {"name": "any", "seconds": 0})
+    until(starts.exists, "the start of the supervisor")
+    until(lambda: not joints.processes(), "the end of all processes", 20)
+    assert len(starts.read_text().splitlines()) == 1
+    assert "a full table of open files" in Path(StateFolder(str(joints.state)).errors).read_text()

@@ -39,6 +39,7 @@ class Place:
         self.code = root / "code"
         self.code.mkdir()
         self.is_shared = False  #: whether its supervisor stays for the next test
+        self._seen: dict[int, str] = {}  # processes that were found, by PID
 
     def module(self, name: str, text: str | None = None) -> Path:
         """Write a module that jobs may use: the one of that name in `tests/jobs`, or another text."""
@@ -62,8 +63,13 @@ class Place:
         return dict(os.environ)
 
     def processes(self) -> dict[int, str]:
-        """Living processes of this place, apart from the test's own: by command line or environment."""
-        return {pid: line for pid, line in _all_processes(str(self.root)).items() if pid != os.getpid()}
+        """Living processes of this place, apart from the test's own: by command line or environment.
+
+        One that is ending has lost both before it gives up its locks; it counts until then.
+        """
+        found = {pid: line for pid, line in _all_processes(str(self.root)).items() if pid != os.getpid()}
+        self._seen = found | {pid: line for pid, line in self._seen.items() if pid not in found and _is_ending(pid)}
+        return dict(self._seen)
 
     def supervisor_pid(self) -> int | None:
         """The PID of the living supervisor; a fork of it has a higher one."""
@@ -83,6 +89,10 @@ def _all_processes(mark: str) -> dict[int, str]:
         if (sought in line or sought in _content(f"/proc/{name}/environ")) and _lives(name):
             found[int(name)] = line.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def _is_ending(pid: int) -> bool:
+    return _lives(str(pid)) and not _content(f"/proc/{pid}/cmdline")
 
 
 def _content(path: str) -> bytes:

@@ -7,11 +7,13 @@ import socket
 from typing import TYPE_CHECKING
 
 from ...state.folder import StateFolder
-from ...system import forked, installed, launch
+from ...system import installed, launch
 from ...system.roles import command
 
 if TYPE_CHECKING:
     import subprocess
+
+    from ...system.forked import ForkedProcess
 
 
 class ForkServerProcess:
@@ -40,18 +42,23 @@ class ForkServerProcess:
             self.channel.close()
             raise
 
+    def close(self) -> None:
+        """Let it exit: nothing will be launched, and it starts no other supervisor."""
+        from .channel import Channel  # here, since it is rarely needed
 
-def _start(folder: StateFolder, channel: int, *, by_fork: bool) -> "subprocess.Popen[bytes] | forked.ForkedProcess":
-    words = command("forkserver", folder.path, str(channel))
-    if not (by_fork and forked.is_possible()):
-        return launch.helper(words, folder.errors, channel)
+        channel = Channel(self.channel)
+        channel.send({"goodbye": True})
+        channel.close()
 
+
+def _start(folder: StateFolder, channel: int, *, by_fork: bool) -> "subprocess.Popen[bytes] | ForkedProcess":
     def serve() -> None:
         from . import forkserver  # in the fork only
 
         forkserver.main(folder.path, channel)
 
-    return launch.forked_helper(words, serve, folder.errors, channel)
+    words = command("forkserver", folder.path, str(channel))
+    return launch.helper(words, folder.errors, channel, serve if by_fork else None)
 
 
 def begin(folder: StateFolder) -> ForkServerProcess | None:
