@@ -190,8 +190,9 @@ def test_a_kernel_with_running_jobs_shuts_down_as_fast_as_one_without(clocks, ke
 @pytest.mark.parametrize("way", ["fork", "fresh process"])
 def test_a_job_from_a_thread_of_an_idle_kernel_can_be_interrupted(clocks, kernels, way):
     kernel = kernels()
-    if way == "fresh process":  # a supervisor that was started with other variables can't fork for this kernel
-        assert bg.submit("clocks.Clock.tick", {"enough": str(clocks.code)}).result(60)
+    waiting = bg.submit("clocks.Clock.tick", {"enough": str(clocks.code)}, delay="1h")  # keeps its supervisor
+    until(clocks.supervisor_pid, "a supervisor")
+    if way == "fresh process":  # which was started with other variables, so it can't fork for this kernel
         kernel.ok("import os\nos.environ['LC_IDENTIFICATION'] = 'C'")
     kernel.ok(f"""
 import signal, threading, time, ipybgjobs as bg
@@ -209,6 +210,7 @@ threading.Thread(target=later).start()
     assert job.log().startswith("holding\ninterrupted\n")
     assert (clocks.root / "clean").exists()
     assert [(each.outcome, each.launched_by) for each in job.attempts] == [("cancelled", way)]
+    waiting.cancel()
 
 
 # -- what happens to a server --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import ipybgjobs
+from support.place import until
 
 PACKAGE = Path(ipybgjobs.__file__).parent
 
@@ -260,11 +261,13 @@ HEAVY = {
 def test_a_worker_starts_with_next_to_nothing(place, monkeypatch, variables):
     place.module("inside", "import sys\ndef loaded():\n    return sorted(sys.modules)\n")
     place.allow({"inside": ["loaded"], "work": ["echo"]})
-    ipybgjobs.submit("work.echo", {"value": 1}).wait(60)  # its supervisor has other variables than what follows
+    waiting = ipybgjobs.submit("work.echo", {"value": 1}, delay="1h")  # keeps a supervisor, with other variables
+    until(place.supervisor_pid, "a supervisor")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     job = ipybgjobs.submit("inside.loaded")
     loaded = set(job.result(60))
+    waiting.cancel()
     assert job.attempts[0].launched_by == ("fresh process" if variables else "fork")
     assert not loaded & HEAVY, loaded & HEAVY
     ours = {name for name in loaded if name.startswith("ipybgjobs.")}
