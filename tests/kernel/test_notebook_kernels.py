@@ -21,7 +21,7 @@ from nbformat import v4
 
 import ipybgjobs as bg
 from ipybgjobs.notebooks import document, growing_stream, injection, kernels, message_counter, transport
-from support.notebooks import NATIVE, code, printed, read, submit, write
+from support.notebooks import NATIVE, allow, code, printed, read, submit, write
 from support.place import until
 
 #: A kernel that is none of IPython's, by ipykernel's machinery: it prints as many lines as the cell says.
@@ -66,6 +66,7 @@ def test_fifty_thousand_lines_beside_large_displays_are_all_kept(desk):
 
 
 def test_a_kernel_that_drops_messages_makes_the_job_say_how_many(desk):
+    allow(desk, BackgroundJobs__max_output_bytes=None)  # or what is kept, 150 MB if none is dropped, would be cut
     (desk.root / "lines.py").write_text(textwrap.dedent(OTHER_KERNEL))
     install_kernel(desk, "lines", [sys.executable, str(desk.root / "lines.py"), "-f", "{connection_file}"], "lines")
     spec = {"kernelspec": {"name": "lines", "display_name": "Lines", "language": "lines"}}
