@@ -1,6 +1,7 @@
 """The panel as a page of its own: `jupyter bgjobs dashboard` on loopback, with a token; its server, and in a real browser."""
 
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -166,6 +167,24 @@ def test_a_message_that_is_nested_too_deeply_leaves_the_socket_open(dashboard):
         await shut(connection)
 
     asyncio.run(deep())
+
+
+def test_ctrl_c_that_another_thread_receives_ends_it_too(dashboard):
+    """Nothing wakes the main thread then; as if the signal came just before it began to wait."""
+    process = dashboard.process.pid
+
+    async def interrupt():
+        connection = await connect(dashboard.address, dashboard.token)
+        await connection.write_message(json.dumps({"kind": "look", "view": "v", "visible": True}))
+        while json.loads(await asyncio.wait_for(connection.read_message(), DEADLINE))["kind"] != "here":
+            pass
+        [*_, other] = sorted(int(name) for name in os.listdir(f"/proc/{process}/task"))
+        assert other != process  # the thread that watches for changes
+        assert ctypes.CDLL(None).tgkill(process, other, signal.SIGINT) == 0
+        until(lambda: dashboard.process.poll() == 0, "the end of the dashboard", 20)  # nothing is sent meanwhile
+        connection.close()
+
+    asyncio.run(interrupt())
 
 
 @pytest.fixture

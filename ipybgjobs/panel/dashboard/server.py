@@ -1,6 +1,9 @@
 """The extension of Jupyter Server, and a small server only for it: on loopback, with a token, without kernels or files."""
 
+import asyncio
+import contextlib
 import secrets
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -75,5 +78,17 @@ def serve(port: int, *, open_browser: bool, listening: Callable[[str], None]) ->
         "--ExtensionApp.log_level=WARN",
     ]
     server: ServerApp = Dashboard.initialize_server(argv=arguments)  # type: ignore[no-untyped-call]
-    IOLoop.current().add_callback(lambda: listening(f"http://127.0.0.1:{server.port}{Dashboard.extension_url}?token={token}"))
+
+    async def begin() -> None:
+        _stop_on_signals(server)
+        listening(f"http://127.0.0.1:{server.port}{Dashboard.extension_url}?token={token}")
+
+    IOLoop.current().add_callback(begin)
     server.start()
+
+
+def _stop_on_signals(server: ServerApp) -> None:
+    """Stop at Ctrl-C and SIGTERM, even if it comes just before the loop begins to wait, which the server's own handler misses."""
+    with contextlib.suppress(NotImplementedError):  # Windows: then the server's own handler does it
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
