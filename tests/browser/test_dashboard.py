@@ -182,7 +182,7 @@ def test_ctrl_c_that_another_thread_receives_ends_it_too(dashboard):
         assert other != process  # the thread that watches for changes
         assert ctypes.CDLL(None).tgkill(process, other, signal.SIGINT) == 0
         until(lambda: dashboard.process.poll() == 0, "the end of the dashboard", 20)  # nothing is sent meanwhile
-        connection.close()
+        await shut(connection)
 
     asyncio.run(interrupt())
 
