@@ -175,6 +175,7 @@ def test_a_reader_that_goes_away_is_no_error(kinds, monkeypatch):
     assert command.wait(DEADLINE) == 0
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_a_terminal_without_unicode_is_no_error(kinds, cli):
     bg.submit("kinds.chatters", {"lines": 1}).wait(60)
@@ -430,6 +431,7 @@ def test_allow_as_json(user, cli):
     assert said == {"allowed": "extra.run", "file": str(user / "ipybgjobs_config.json")}
 
 
+@pytest.mark.crash
 def test_two_that_allow_at_once_lose_nothing(place, user):
     targets = [f"app.jobs.Sample{number}.run" for number in range(6)]
     started = [
@@ -534,6 +536,7 @@ def test_doctor_finds_no_problem_and_changes_nothing(place, cli):
     assert facts["python"].endswith(f"({sys.executable})")
 
 
+@pytest.mark.crash
 def test_doctor_names_a_broken_configuration_file(place, cli):
     place.config_file.write_text("c = get_config(\n")
     said = cli("doctor", status=1).stdout
@@ -542,6 +545,7 @@ def test_doctor_names_a_broken_configuration_file(place, cli):
     assert str(place.config_file) in strict(cli("doctor", "--json", status=1).stdout)["problems"][0]
 
 
+@pytest.mark.crash
 def test_doctor_names_a_state_folder_that_is_open_to_others(place, cli):
     bg.submit("work.echo", {"value": 1}).wait(60)
     place.state.chmod(0o755)

@@ -92,6 +92,7 @@ def test_a_failure_that_is_tried_again_says_when(logs):
 TEXTS = ["a\nb", "a\r\nb", "a\x1b[31mb", "a\u2028b\x85c", "a\udcffb", "a\0b", "%s %(x)s {0}", "a" * 100_000]
 
 
+@pytest.mark.crash
 def test_every_record_is_one_line_whatever_stands_in_it(logs):
     place = logs()
     for text in TEXTS:

@@ -80,6 +80,7 @@ def test_a_look_at_a_repository_takes_no_lock_of_its_index_and_writes_nothing(re
     assert (index.read_bytes(), index.stat().st_mtime_ns) == before
 
 
+@pytest.mark.crash
 def test_a_failure_says_what_has_changed_since_the_last_success_of_its_target(repository, capsys):
     good = bg.submit("coded.work")
     known(repository, good)

@@ -109,6 +109,7 @@ def test_an_error_is_an_error_output_and_its_traceback_stands_there_once(shows):
     assert "LookupError: as planned" in job.log()
 
 
+@pytest.mark.crash
 def test_what_can_not_be_kept_says_so_and_the_job_goes_on(shows):
     job = run("strange")
     assert job.result() == "done"
@@ -311,6 +312,7 @@ def test_a_job_is_followed_as_it_prints_and_to_its_end(shows_alone, capsys, monk
     assert job.state == "succeeded"
 
 
+@pytest.mark.crash
 def test_a_job_that_is_retried_is_followed_through_its_attempts(shows, capsys, tmp_path):
     bg.submit("shows.twice", {"marker": str(tmp_path / "m")}, retry={"max_attempts": 2, "delay_seconds": 0.1}).follow()
     said = capsys.readouterr().out

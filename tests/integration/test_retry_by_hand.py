@@ -56,6 +56,7 @@ def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
 # -- retry by hand ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 @pytest.mark.own_place
 def test_a_retry_with_other_parameters_is_a_new_job_with_the_same_options(calc):
     options = {"name": "mine", "queue": "gpu", "priority": 7, "timeout": "5m", "retry": {"max_attempts": 2, "delay_seconds": [0]}}

@@ -120,6 +120,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.crash
 def test_code_of_a_notebook_brings_its_lines_and_its_magics(place):
     place.allow({}, BackgroundJobs__allow_notebook_code=True)
     notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in CELLS])

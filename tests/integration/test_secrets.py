@@ -125,6 +125,7 @@ def notebook(place):
     return path
 
 
+@pytest.mark.crash
 def test_in_the_output_of_a_notebook_names_of_the_configuration_count_too(place):
     path = notebook(place)
     job = bg.submit(

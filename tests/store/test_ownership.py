@@ -385,6 +385,7 @@ def test_root_may_use_a_folder_that_it_makes_itself_on_a_volume_of_another_user(
 # -- its price -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.crash
 def test_an_opening_that_is_refused_is_one_sentence_in_a_terminal_and_in_doctor(place: Place, capsys):
     from ipybgjobs.commands import cli
 

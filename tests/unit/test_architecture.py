@@ -331,6 +331,7 @@ def packages_imported(path):
         yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"ipybgjobs"}
 
 
+@pytest.mark.crash
 def test_every_package_that_is_imported_is_declared():
     distributions = metadata.packages_distributions()
     missing = {

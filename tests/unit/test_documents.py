@@ -181,6 +181,7 @@ def names_of_classes(head):
     }
 
 
+@pytest.mark.crash
 def test_each_name_of_ours_in_a_docstring_is_there():
     found = [(path, text) for path, doc in docstrings() for tick, text in in_backticks(doc) if wrong(tick, text)]
     assert found == []

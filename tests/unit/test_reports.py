@@ -79,6 +79,7 @@ def read_all(folder):
     judge(ends.recorded(folder), None)
 
 
+@pytest.mark.crash
 @PATIENT
 @given(contents=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, VALUES)))
 def test_whatever_json_the_files_hold_every_reader_returns(tmp_path_factory, contents):
