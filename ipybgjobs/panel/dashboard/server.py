@@ -79,7 +79,7 @@ def serve(port: int, *, open_browser: bool, listening: Callable[[str], None]) ->
     ]
     server: ServerApp = Dashboard.initialize_server(argv=arguments)  # type: ignore[no-untyped-call]
 
-    async def begin() -> None:
+    def begin() -> None:
         _stop_on_signals(server)
         listening(f"http://127.0.0.1:{server.port}{Dashboard.extension_url}?token={token}")
 
