@@ -11,14 +11,22 @@ from ..model.records import Owner
 from ..system import place
 from ..system.place import Place
 from .database import Database
-from .insertion import insert
+from .insertion import NewRow, insert
 from .queries import has_work
 
 
 def record_own(connection: sqlite3.Connection, state_dir: str) -> None:
     """Record what is known about this process's place."""
-    known = place.current(state_dir)._asdict()
-    insert(connection, "places", {"place": known.pop("key"), **known}, or_else="IGNORE")
+    known = place.current(state_dir)
+    row: NewRow = {
+        "place": known.key,
+        "host": known.host,
+        "boot": known.boot,
+        "pid_namespace": known.pid_namespace,
+        "machine": known.machine,
+        "device": known.device,
+    }
+    insert(connection, "places", row, or_else="IGNORE")
 
 
 def others(database: Database, here: str, *, idle: bool = False) -> list[Place]:

@@ -16,7 +16,7 @@ from ..model.retry import RetrySettings
 from . import columns, duplicates, places
 from .database import Database
 from .duplicates import KeyHolder
-from .insertion import NewRow, SqlValue, insert, insert_many, insert_selected
+from .insertion import SqlValue, insert, insert_many, insert_selected
 from .requests import CancelRequest, request_columns
 
 
@@ -95,14 +95,14 @@ def submit(database: Database, job: Submission, submit_context: SubmitContext) -
     UnknownJob
         If a job that it depends on does not exist.
     """
-    row, cancel = job_row(job), request_columns(CancelRequest(), job.submitted_at)
+    row = job_row(job)
     with database.transaction() as connection:
         served = _existing(connection, job)
         if served is not None:
             return served.id, served.uid
         holder = duplicates.key_holder(connection, job.unique_key)
         if holder is not None:
-            _replace_holder(connection, holder, job.owner, cancel)
+            _replace_holder(connection, holder, job)
         after = (*job.after, *_replaced_jobs(connection, job.unique_key))
         places.record_own(connection, database.folder)
         needs, pending = _pending_dependencies(connection, after)
@@ -147,10 +147,9 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     """
     head, rows = group_row(group), [job_row(job) for job in jobs]
     keyed = [(number, job) for number, job in enumerate(jobs) if job.unique_key is not None]
-    cancel = request_columns(CancelRequest(), group.submitted_at)
     with database.transaction() as connection:
         for number, job in keyed:
-            _free_key(connection, job, number, cancel)
+            _free_key(connection, job, number)
         places.record_own(connection, database.folder)
         group_id = insert(connection, "groups", head)
         needs, pending = _pending_dependencies(connection, jobs[0].after)
@@ -163,7 +162,7 @@ def submit_group(database: Database, group: NewGroup, jobs: Sequence[Submission]
     return group_id
 
 
-def _free_key(connection: sqlite3.Connection, job: Submission, number: int, cancel: NewRow) -> None:
+def _free_key(connection: sqlite3.Connection, job: Submission, number: int) -> None:
     """Free the unique key of a job of a group, or refuse the group."""
     holder = duplicates.key_holder(connection, job.unique_key)
     if holder is None:
@@ -173,7 +172,7 @@ def _free_key(connection: sqlite3.Connection, job: Submission, number: int, canc
             f"call {number}: job {holder.id} ({holder.target}) is {holder.state} and holds this unique key: "
             'wait for it to finish, cancel it, leave out the call, or submit with on_duplicate="replace".'
         )
-    _replace_holder(connection, holder, job.owner, cancel)
+    _replace_holder(connection, holder, job)
 
 
 def _depend_on_replaced(connection: sqlite3.Connection, job: Submission) -> None:
@@ -327,14 +326,15 @@ def _duplicate(holder: KeyHolder) -> str:
     )
 
 
-def _replace_holder(connection: sqlite3.Connection, holder: KeyHolder, owner: Owner, cancel: NewRow) -> None:
-    """Take the unique key from a live job, and request its cancellation."""
-    if holder.place != owner.place:
+def _replace_holder(connection: sqlite3.Connection, holder: KeyHolder, job: Submission) -> None:
+    """Take the unique key from a live job for another, and request its cancellation."""
+    if holder.place != job.owner.place:
         raise InvalidRequest(
             f"job {holder.id} holds this unique key, but belongs to {holder.host} and can be replaced only there. If that "
             f"machine or container no longer exists, run `jupyter bgjobs adopt {holder.id}` first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder.id,))
+    cancel = request_columns(CancelRequest(), job.submitted_at)
     insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **cancel})
 
 

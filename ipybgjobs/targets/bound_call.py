@@ -36,6 +36,8 @@ class BoundCall:
         taken = [each for each in signature.parameters.parameters if each.positional] if signature.parameters else []
         while taken and taken[-1].name not in self.params:
             taken.pop()
+        if not taken:
+            return self
         defaults = {each.name: each.default for each in taken if each.name not in self.params}
         return replace(self, params={**self.params, **defaults}, positional=tuple(each.name for each in taken))
 

@@ -6,7 +6,7 @@ package's own classes require, encoding. It changes nothing: its callers store w
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...configuration.settings import MAIN_MODULE, Settings
@@ -18,6 +18,7 @@ from ...store.submissions import NewGroup, Submission
 from ...system import identity, place
 from ...targets import allowlist, context, inspection, source, target_rules
 from ...targets.allowlist import Permission
+from ...targets.bound_call import BoundCall
 from ...targets.inspection_steps import InspectionRequest, InspectionResult
 from . import encoding, options
 from .encoding import EncodedCall, EncodedCalls
@@ -135,7 +136,8 @@ def _options_of_jobs(request: SubmitRequest, chosen: Options, inspected: Inspect
     if request.is_group:
         rule.check_group([call.params for call in inspected.calls])
         chosen = replace(chosen, name=None)
-    return [chosen if chosen.name else replace(chosen, name=rule.job_name(call.params)) for call in inspected.calls]
+    names = [chosen.name or rule.job_name(call.params) for call in inspected.calls]
+    return [chosen if name == chosen.name else replace(chosen, name=name) for name in names]
 
 
 def _group(chosen: Options, jobs: Sequence[Options], encoded: EncodedCalls, now: float) -> NewGroup | None:
@@ -148,38 +150,53 @@ def _group(chosen: Options, jobs: Sequence[Options], encoded: EncodedCalls, now:
 
 
 def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, inspected: InspectionResult, now: float) -> tuple[PreparedJob, ...]:
-    file = source.read(inspected.signature.source)
+    shared = _Shared(
+        submitted_at=now,
+        owner=Owner(place.here(), identity.host()),
+        source=source.read(inspected.signature.source),
+        hooks=inspected.signature.hooks,
+        booted_at=identity.booted_at(),
+    )
     parts = zip(chosen, inspected.calls, encoded.own, encoded.whole, strict=True)
-    jobs = []
-    for each, call, own, whole in parts:
-        job = _submission(each, own.call, whole, file, now)
-        jobs.append(PreparedJob(replace(job, positional=call.positional, hooks=inspected.signature.hooks), own.pickled))
+    jobs = [PreparedJob(_submission(each, call, own.call, whole, shared), own.pickled) for each, call, own, whole in parts]
     _check_keys([job.submission.unique_key for job in jobs])
     return tuple(jobs)
 
 
-def _submission(chosen: Options, call: Call, whole: EncodedCall, file: SourceFile | None, now: float) -> Submission:
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all jobs of one submit have in common, besides their options."""
+
+    submitted_at: float
+    owner: Owner
+    source: SourceFile | None
+    hooks: tuple[str, ...]
+    booted_at: float
+
+
+def _submission(chosen: Options, bound: BoundCall, call: Call, whole: EncodedCall, shared: _Shared) -> Submission:
     return Submission(
         uid=os.urandom(16).hex(),
         call=call,
-        positional=(),
+        positional=bound.positional,
+        hooks=shared.hooks,
         name=chosen.name,
         queue=chosen.queue,
         priority=chosen.priority,
         not_before=chosen.not_before,
-        submitted_at=now,
+        submitted_at=shared.submitted_at,
         retry_settings=chosen.retry_settings,
         timeout=chosen.timeout,
-        owner=Owner(place.here(), identity.host()),
+        owner=shared.owner,
         is_calendar_time=chosen.is_calendar_time,
         deadline=chosen.deadline,
         deadline_is_calendar_time=chosen.deadline_is_calendar_time,
         unique_key=encoding.identity_of(whole) if chosen.unique is True else chosen.unique or None,
         on_duplicate=chosen.on_duplicate,
-        fingerprint=encoding.fingerprint(whole, file),
+        fingerprint=encoding.fingerprint(whole, shared.source),
         reuse_since=chosen.reuse_since,
-        source=None if file is None else tuple(file.to_json()),
-        booted_at=identity.booted_at(),
+        source=None if shared.source is None else tuple(shared.source.to_json()),
+        booted_at=shared.booted_at,
     )
 
 
