@@ -1,13 +1,16 @@
 """The tests as a tree: each in the folder of its size, each marked by it, none the library of another."""
 
 import ast
+import fcntl
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from support.jobs import FOLDER, functions
-from support.place import TESTS
+from support.place import TESTS, Place, until
 
 #: Folders of tests, and what each may not use, since a folder with less of it is run more often.
 FOLDERS = {
@@ -68,3 +71,26 @@ def test_every_module_of_jobs_is_used_and_every_one_that_is_used_is_there():
     asked = set(re.findall(r'\.module\("(\w+)"\)', text))
     assert asked == there
     assert functions("work") == ["echo", "once_failing"]
+
+
+_HOLDS = """
+import fcntl, sys, time
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+memory = bytearray(30_000_000)
+print(flush=True)
+time.sleep(99)
+"""
+
+
+def test_a_process_of_a_place_counts_until_its_locks_are_free(tmp_path):
+    """One that is killed loses its command line and environment first, and its files a moment later."""
+    place, path = Place(tmp_path), tmp_path / "lock"
+    for _ in range(20):
+        with subprocess.Popen([sys.executable, "-I", "-S", "-c", _HOLDS, path], stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            assert process.pid in place.processes()
+            process.kill()
+            until(lambda: not place.processes(), "its end")
+            with path.open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
