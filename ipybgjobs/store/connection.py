@@ -9,6 +9,7 @@ fork. This module knows no table.
 import contextlib
 import os
 import sqlite3
+import sys
 import threading
 import time
 import weakref
@@ -30,6 +31,14 @@ _connections: "dict[int, weakref.ref[ThreadConnection]]" = {}
 
 #: Those whose connection was open at the fork that created this process; kept, since releasing one would close it.
 _inherited: "list[ThreadConnection]" = []
+
+
+def _unforked() -> contextlib.AbstractContextManager[object]:
+    """Keep this process from forking meanwhile.
+
+    At the end of Python nothing forks, and a daemon thread that was stopped within an opening never gives back the lock.
+    """
+    return contextlib.nullcontext() if sys.is_finalizing() else _not_forking
 
 
 class ThreadConnection:
@@ -63,7 +72,7 @@ class ThreadConnection:
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self.pid == os.getpid() and self.connection is not None:
-            with _not_forking:
+            with _unforked():
                 connection, self.connection = self.connection, None
                 if connection is not None:  # else a fork of another thread has closed it meanwhile
                     connection.close()
