@@ -326,6 +326,10 @@ def _duplicate(holder: KeyHolder) -> str:
     )
 
 
+#: The columns of a request to cancel a job, except for its time; written once, since a transaction writes no JSON.
+_CANCEL = request_columns(CancelRequest(), 0.0)
+
+
 def _replace_holder(connection: sqlite3.Connection, holder: KeyHolder, job: Submission) -> None:
     """Take the unique key from a live job for another, and request its cancellation."""
     if holder.place != job.owner.place:
@@ -334,8 +338,11 @@ def _replace_holder(connection: sqlite3.Connection, holder: KeyHolder, job: Subm
             f"machine or container no longer exists, run `jupyter bgjobs adopt {holder.id}` first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder.id,))
-    cancel = request_columns(CancelRequest(), job.submitted_at)
-    insert(connection, "requests", {"job_id": holder.id, "place": holder.place, **cancel})
+    insert(
+        connection,
+        "requests",
+        {**_CANCEL, "job_id": holder.id, "place": holder.place, "requested_at": job.submitted_at},
+    )
 
 
 def _replaced_jobs(connection: sqlite3.Connection, key: str | None) -> list[tuple[int, int]]:

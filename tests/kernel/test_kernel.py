@@ -148,13 +148,13 @@ def test_a_job_s_processes_share_nothing_with_the_kernel(clocks, kernels):
     job = running(bg.job("clock"))
     _, group, session = status(kernel.pid)
 
-    def rest():
-        return {pid: line for pid, line in clocks.processes().items() if pid != kernel.pid}
+    def three():
+        """Supervisor, fork server and worker; what is asked for a moment, a fork of the supervisor, has ended."""
+        found = {pid: line for pid, line in clocks.processes().items() if pid != kernel.pid}
+        return found if found == ours(clocks) and len(found) == 3 else None
 
-    until(lambda: rest() == ours(clocks), "the end of what is asked for a moment")
-    others = rest()
+    others = until(three, "the three processes of the job")
     assert int(job.log().split()[0]) in others
-    assert len(others) == 3, others  # supervisor, fork server, worker
     assert len(channels(kernel.pid)) > 2
     for pid, line in others.items():
         assert status(pid)[1] != group, line

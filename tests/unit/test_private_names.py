@@ -15,7 +15,6 @@ FOREIGN = {
     "_xoptions": "sys: documented",
     "_ncallbacks": "atexit: `os._exit` skips what is registered there",
     "_run_exitfuncs": "atexit: likewise",
-    "_asdict": "namedtuple: documented",
     "_replace": "namedtuple: documented",
     "_actions": "argparse: it lists its options nowhere else",
     "_schedule_flush": "ipykernel's stream",
