@@ -241,7 +241,7 @@ def test_the_detail_has_the_log_as_it_comes_the_traceback_attempts_outputs_and_t
     gate.touch()
     until(lambda: "100%" in log.inner_text() and "succeeded" in state(panel, job), "its end")
     panel.get_by_role("tab", name="Attempts").click()
-    assert "succeeded" in panel.locator(".b-pane-attempts").inner_text()
+    until(lambda: "succeeded" in panel.locator(".b-pane-attempts").inner_text(), "the attempt's end, which comes after the row's")
     panel.get_by_role("tab", name="Call").click()
     code = panel.locator(".b-pane-call pre").inner_text()
     assert "bg.submit(" in code
