@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import Any
 
 from .._version import __version__
-from ..client import rescue
+from ..client import disk_totals, rescue
 from ..client.client import client
 from ..client.jobs import leftover_processes, supervision
 from ..client.rescue import Salvageable
@@ -24,7 +24,7 @@ from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, StoreDamaged, StoreError
 from ..model import durations, sizes
 from ..model.redaction import one_line
-from ..state import disk_usage, occupancy, ownership
+from ..state import occupancy, ownership
 from ..state.folder import StateFolder
 from ..store import journal, listing, lock_holder, places, queries, supervisors
 from ..store.database import Database
@@ -38,9 +38,6 @@ _LISTED = 20
 
 #: Seconds within which even an init that checks only at intervals has reaped an exited process; and between two checks.
 _REAPED, _LOOK = 8.0, 0.1
-
-#: Longest time for measuring the disk use, in seconds.
-_LONGEST_MEASUREMENT = 5.0
 
 
 @dataclass(slots=True)
@@ -193,11 +190,11 @@ def _store(report: Report, folder: StateFolder) -> None:
         database = interrupt_shield.run(lambda: Database(folder.database, durable=True))
         report.fact("jobs", ", ".join(f"{count} {state}" for state, count in listing.states(database).items()) or "none")
         _journal(report, database)
-        _disk_use(report, folder)
-        for queue in queries.paused(database):
-            report.fact(
-                "paused", f"the queue {one_line(queue)}: none of its jobs start until `jupyter bgjobs resume {one_line(queue)}`"
-            )
+        _disk_use(report, folder, database)
+        paused = [one_line(queue) for queue in queries.paused(database)]
+        if paused:
+            resume = f"`jupyter bgjobs resume{f' {paused[0]}' if len(paused) == 1 else ''}`"
+            report.fact("paused", f"{', '.join(paused)}: jobs of {_these(paused)} start only after {resume}")
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
         _left_running(report, database, folder)
@@ -205,6 +202,10 @@ def _store(report: Report, folder: StateFolder) -> None:
         pass  # reported together with what can be saved
     except BackgroundJobError as error:
         report.problems.append(str(error))
+
+
+def _these(queues: list[str]) -> str:
+    return "this queue" if len(queues) == 1 else "these queues"
 
 
 def _left_running(report: Report, database: Database, folder: StateFolder) -> None:
@@ -222,10 +223,12 @@ def _journal(report: Report, database: Database) -> None:
         report.problems.append(trouble)
 
 
-def _disk_use(report: Report, folder: StateFolder) -> None:
-    taken, whole = disk_usage.of_folders_within(folder.jobs, _LONGEST_MEASUREMENT)
-    store = sum(os.path.getsize(path) for path in (folder.database, f"{folder.database}-wal") if os.path.exists(path))
-    report.fact("disk", f"{'' if whole else 'more than '}{sizes.show(taken)} of outputs, {sizes.show(store)} of store")
+def _disk_use(report: Report, folder: StateFolder, database: Database) -> None:
+    found = interrupt_shield.run(lambda: disk_totals.measure(folder, database))
+    report.fact("disk", f"{found.more}{sizes.show(found.jobs)} of outputs, {sizes.show(found.store)} of store")
+    if found.removable:
+        what = f"{found.removable:,} finished job{'' if found.removable == 1 else 's'}"
+        report.fact("clean", f"would free {found.more}{sizes.show(found.free)} of {what}: `jupyter bgjobs clean --yes`")
 
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:

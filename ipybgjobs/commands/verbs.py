@@ -77,7 +77,7 @@ def list_(arguments: argparse.Namespace) -> int:
     group = filters.pop("group")
     group = None if group is None else job_line.key(group)
     found = api.jobs(**filters, limit=arguments.limit, group=group)
-    text = "\n".join(map(wording.line_with_size, found)) or "No matching jobs."
+    text = "\n".join(wording.lines_with_size(found)) or "No matching jobs."
     _say(arguments, text, [as_json.as_json(job) for job in found])
     return 0
 

@@ -38,4 +38,6 @@ suggestion
     The known name that a wrong one resembles.
 terminal_text
     Text as a terminal would leave it.
+usual_time
+    How long a target usually runs, and when an attempt is overdue.
 """

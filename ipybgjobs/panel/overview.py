@@ -1,15 +1,17 @@
 """The newest jobs, as text or static HTML: single jobs, and each group as one line that unfolds."""
 
+import itertools
 import time
+from collections.abc import Mapping, Sequence
 
 from ..client.client import client
 from ..client.jobs import html as job_html
-from ..client.jobs import supervision
+from ..client.jobs import job_status, supervision
 from ..client.jobs.group import SHOWN
-from ..client.jobs.job import Job
+from ..client.jobs.job_status import JobStatus
 from ..client.submit import options
 from ..model import moments, sizes
-from ..model.records import GroupRecord, JobRecord, JobState
+from ..model.records import GroupRecord, JobRecord
 from ..model.redaction import one_line
 from ..state import disk_usage
 from ..state.folder import StateFolder
@@ -30,8 +32,10 @@ def text(limit: int, submit: str) -> str:
     """Return the newest jobs and groups, a line each; `submit`: the command that submits one, shown if there are none."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
-    lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
-    lines += [f"the queue {one_line(queue)} is paused" for queue in queries.paused(database)]
+    entries = _entries(database, limit)
+    statuses = _statuses(folder, entries)
+    lines = [_line(entry, statuses, folder, now) for entry in entries]
+    lines += [paused] if (paused := _paused(database)) else []
     lines += [f"held: {said}" for said in _held(database, folder)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
 
@@ -42,25 +46,41 @@ def _held(database: Database, folder: StateFolder) -> list[str]:
     return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
 
 
-def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> str:
+def _statuses(folder: StateFolder, entries: Sequence[JobRecord | GroupRecord]) -> dict[int, JobStatus]:
+    """Return the states of the single jobs in words."""
+    return job_status.of_jobs(client(), folder, [entry for entry in entries if isinstance(entry, JobRecord)])
+
+
+def _paused(database: Database) -> str | None:
+    """Return one sentence about the queues that are paused."""
+    names = [one_line(queue) for queue in queries.paused(database)]
+    if not names:
+        return None
+    *others, last = names
+    return f"the queues {', '.join(others)} and {last} are paused" if others else f"the queue {last} is paused"
+
+
+def _line(entry: JobRecord | GroupRecord, statuses: Mapping[int, JobStatus], folder: StateFolder, now: float) -> str:
     if isinstance(entry, GroupRecord):
         return entry.line()
-    taken = disk_usage.of_folder(folder.job(entry.uid))
-    status = Job(client(), folder, entry.id, entry.uid).status if entry.state is JobState.RUNNING else None  # with its progress
-    return entry.line(now, status) + (f" · {sizes.show(taken)} on disk" if taken else "")
+    taken, status = disk_usage.of_folder(folder.job(entry.uid)), statuses[entry.id]
+    return entry.line(now, status.text, status.usual) + (f" · {sizes.show(taken)} on disk" if taken else "")
 
 
 def html(limit: int) -> str:
     """Return the newest jobs and groups, as a table."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
+    entries = _entries(database, limit)
+    members = {entry.id: listing.jobs(database, SHOWN, group_id=entry.id) for entry in entries if isinstance(entry, GroupRecord)}
+    statuses = _statuses(folder, [*entries, *itertools.chain.from_iterable(members.values())])
     rows = [
-        job_html.group_row(entry, listing.jobs(database, SHOWN, group_id=entry.id), now)
+        job_html.group_row(entry, members[entry.id], statuses, now)
         if isinstance(entry, GroupRecord)
-        else job_html.row(entry, now, disk_usage.of_folder(folder.job(entry.uid)))
-        for entry in _entries(database, limit)
+        else job_html.row(entry, statuses[entry.id], now, disk_usage.of_folder(folder.job(entry.uid)))
+        for entry in entries
     ]
-    notes = [f"The queue {one_line(queue)} is paused." for queue in queries.paused(database)]
+    notes = [f"{paused[0].upper()}{paused[1:]}."] if (paused := _paused(database)) else []
     notes += [f"Held: {said}." for said in _held(database, folder)]
     return job_html.table_of(rows, notes) + job_html.note(f"As of {moments.show(now)}.")
 

@@ -28,6 +28,8 @@ job_client
     What these objects need of the client, as a protocol.
 job_list
     `JobList`: several jobs, with the verbs of one for all.
+job_status
+    The states of jobs in words, and why they wait.
 leftover_processes
     Processes that attempts left running.
 notebook_export

@@ -88,8 +88,8 @@ class Job(JobView):
         told: set[str] = set()
 
         def tell() -> None:
-            record = self.record()
-            held = self._held(record)
+            record, status = self.record(), self.job_status()
+            held = status.reason if status.held else None
             line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} is waiting: {held}"
             if (record.retrying or held) and line not in told:
                 print(line)  # noqa: T201 - documented in result()
@@ -313,16 +313,21 @@ class Job(JobView):
 
     def __repr__(self) -> str:
         try:
-            return f"<{self.record().line(time.time())}>"
+            return f"<{self.line()}>"
         except UnknownJob:
             return f"<job {self.id}, which was removed>"
+
+    def line(self) -> str:
+        """Return the job on one line: its call, its state with the reason why it waits, and its times."""
+        status = self.job_status()
+        return self.record().line(time.time(), status.text, status.usual)
 
     def to_html(self) -> str:
         """Return the job's card, as static HTML."""
         from .html import card, note
 
         try:
-            return card(self.record(), self.status, time.time())
+            return card(self.record(), self.job_status(), time.time())
         except UnknownJob:
             return note(f"job {self.id}, which was removed")
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
-from ...model.records import JobRecord
 from ...system import interrupt_shield
 from ..submit import options, times
 from . import batch, controls, dataframe, html, outcome, waiting
+from .batch import DescribedJob
 from .controls import Cancel, Control, Keep, ManualRetry, Remove, SetPriority
 from .job import Job
 
@@ -177,23 +177,23 @@ class JobList(list[Job]):
         found = super().__getitem__(index)
         return JobList(found) if isinstance(found, list) else found
 
-    def _shown(self) -> tuple[list[JobRecord], list[str]]:
+    def _shown(self) -> tuple[list[DescribedJob], list[str]]:
         """Return the jobs to show, and the notes to show below them."""
-        found = batch.records(self)
+        found = batch.described(self)
         removed = [f"job {job.id} was removed" for job in self if job not in found]
         reasons = [*removed, *map(str, self.skipped.values())]
         more = len(reasons) - _SHOWN
         return [found[job] for job in self if job in found], reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
 
     def _repr_html_(self) -> str:
-        now, (records, notes) = time.time(), self._shown()
-        if notes and not records:
+        now, (found, notes) = time.time(), self._shown()
+        if notes and not found:
             return "".join(map(html.note, notes))
-        return html.table_of([html.row(record, now) for record in records], notes)
+        return html.table_of([html.row(each.record, each.status, now) for each in found], notes)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
-        now, (records, notes) = time.time(), self._shown()
-        printer.text("\n".join([*(record.line(now) for record in records), *notes]) or "no jobs")
+        now, (found, notes) = time.time(), self._shown()
+        printer.text("\n".join([*(each.line(now) for each in found), *notes]) or "no jobs")
 
 
 def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
