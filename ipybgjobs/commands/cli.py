@@ -126,6 +126,11 @@ def _reading_verbs(verb: _Verb) -> None:
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
     added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
+    added.add_argument(
+        "--grep",
+        metavar="PATTERN",
+        help="print only the lines, with their numbers, in which this regular expression is found; --tail then counts these",
+    )
     added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
     added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
     _with_wait(_with_job(verb("result", verbs.result)))

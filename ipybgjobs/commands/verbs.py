@@ -92,10 +92,17 @@ def show(arguments: argparse.Namespace) -> int:
 def log(arguments: argparse.Namespace) -> int:
     """Print the log of a job."""
     job = _job(arguments.job)
-    if arguments.follow and (arguments.json or arguments.tail is not None or arguments.attempt is not None):
-        raise UsageFault("--follow prints the whole log as it is written: leave out --tail, --attempt and --json.")
+    if arguments.follow and (
+        arguments.json or arguments.tail is not None or arguments.attempt is not None or arguments.grep is not None
+    ):
+        raise UsageFault("--follow prints the whole log as it is written: leave out --tail, --grep, --attempt and --json.")
     if arguments.follow:
         job.follow()
+        return 0
+    if arguments.grep is not None:
+        found = job.log_matches(arguments.grep, arguments.tail, arguments.attempt)
+        text = "\n".join(map(str, found)) or "No matching lines."
+        _say(arguments, text, {"matches": [{"line": match.number, "text": match.text} for match in found]})
         return 0
     text = job.log(arguments.tail, arguments.attempt)
     if arguments.json:

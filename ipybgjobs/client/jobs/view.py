@@ -6,9 +6,10 @@ from typing import Any
 from ...errors import BackgroundJobError, ParametersNotLoaded
 from ...model import redaction, serialization
 from ...model.records import Attempt, JobRecord, JobState
-from ...state import attempt, disk_usage, outputs, ownership, reports
+from ...state import attempt, disk_usage, log_search, outputs, ownership, reports
 from ...state import progress as progress_of
 from ...state.folder import StateFolder
+from ...state.log_search import Match
 from ...state.progress import Progress
 from ...state.text_log import TextLog
 from ...store import queries
@@ -282,7 +283,7 @@ class JobView:
         found = outputs.of_attempt(folder, None if report is None else report.result)
         return outputs.without_secrets(found, self._whole_record().call.hidden)
 
-    def log(self, tail: int | None = None, attempt: int | None = None) -> str:
+    def log(self, tail: int | None = None, attempt: int | None = None, *, grep: str | None = None) -> str:
         """Return what an attempt printed, including errors.
 
         Parameters
@@ -291,17 +292,34 @@ class JobView:
             Number of lines to return from the end, at least 0; all by default.
         attempt : int, optional
             Its number, from 1; by default the newest.
+        grep : str, optional
+            A regular expression: only lines in which it is found are returned, as ``NUMBER:LINE``; `tail` then counts these.
+            ``(?i)`` at its beginning ignores case.
 
         Raises
         ------
         InvalidParameters
-            If the job has no such attempt, or `tail` is not a number of lines.
+            If the job has no such attempt, `tail` is not a number of lines, or `grep` is not a regular expression.
         """
+        if grep is not None:
+            return "".join(f"{match}\n" for match in self.log_matches(grep, tail, attempt))
         lines = None if tail is None else options.count(tail, "tail")
         folder = self._folder_of(attempt)
         if folder is None:
             return ""
         return TextLog(folder).text() if lines is None else TextLog(folder).tail(lines)
+
+    def log_matches(self, grep: str, tail: int | None = None, attempt: int | None = None) -> list[Match]:
+        """Return the lines of an attempt's log in which a regular expression is found, with their numbers; see `log`.
+
+        Raises
+        ------
+        InvalidParameters
+            As `log`.
+        """
+        wanted, lines = log_search.pattern(grep), None if tail is None else options.count(tail, "tail")
+        folder = self._folder_of(attempt)
+        return [] if folder is None else log_search.matches(TextLog(folder), wanted, lines)
 
 
 def _since(what: str, differences: list[str]) -> list[str]:
