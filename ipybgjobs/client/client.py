@@ -165,6 +165,12 @@ class Client:
     def __reduce__(self) -> tuple[Any, ...]:
         return client, ()  # a job that is sent elsewhere is read there by the client of that process
 
+    def diagnosis(self) -> str:
+        """Return what `jupyter bgjobs doctor` reports, as text."""
+        from . import diagnosis
+
+        return str(diagnosis.examine())
+
     # -- submitting -----------------------------------------------------------------------------------------------
 
     @interrupt_shield.explains_interrupts

@@ -133,6 +133,9 @@ def _reading_verbs(verb: _Verb) -> None:
     )
     added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
     added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
+    added = _with_job(verb("export", verbs.export))
+    added.add_argument("file", nargs="?", metavar="FILE", help="the zip file (default: job-ID.zip in this folder)")
+    added.add_argument("--force", action="store_true", help="replace a file that exists")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))
 

@@ -112,6 +112,15 @@ def log(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def export(arguments: argparse.Namespace) -> int:
+    """Write a zip file for a bug report: call, attempts, logs, outputs, doctor's report; without secrets."""
+    from ..client.jobs import bug_report
+
+    written = bug_report.write(_job(arguments.job), arguments.file, force=arguments.force)
+    _say(arguments, str(written), {"path": written.path, "files": written.files, "bytes": written.size})
+    return 0
+
+
 def result(arguments: argparse.Namespace) -> int:
     """Wait for a job and print what it returned."""
     job = _job(arguments.job)

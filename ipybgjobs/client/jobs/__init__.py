@@ -10,6 +10,8 @@ attempt_folders
     Which folder belongs to which attempt.
 batch
     Several jobs of one state folder, read and watched together.
+bug_report
+    A job as a zip file for a bug report.
 controls
     The changes that a user may make to jobs, to one or to many.
 dataframe

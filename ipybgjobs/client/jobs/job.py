@@ -134,6 +134,36 @@ class Job(JobView):
         """
         notebook_export.write(self, path)
 
+    @interrupt_shield.explains_interrupts
+    def export(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
+        """Write a zip file for a bug report: the job's call and attempts, their logs and outputs, and what `doctor` reports.
+
+        Secret parameters are blanked wherever they appear, and environment variables and pickled values are left out. What a job
+        has printed by itself is in its log, so look through the file before you send it.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file; by default ``job-ID.zip`` in the current folder.
+        force : bool
+            Whether to replace a file that exists.
+
+        Returns
+        -------
+        str
+            The absolute path of the file.
+
+        Raises
+        ------
+        InvalidRequest
+            If the file exists, and `force` is false.
+        StoreError
+            If the file can't be written.
+        """
+        from . import bug_report
+
+        return bug_report.write(self, path, force=force).path
+
     def result(self, timeout: float | str | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.
 

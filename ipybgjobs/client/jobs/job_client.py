@@ -42,6 +42,9 @@ class JobClient(Protocol):
     def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
         """Remove finished jobs; return the uids of those removed."""
 
+    def diagnosis(self) -> str:
+        """Return what `jupyter bgjobs doctor` reports."""
+
     def submit(
         self,
         target: str,

@@ -10,7 +10,7 @@ export function waits(job, { paused, full }) {
   if (job.not_before > job.submitted) return `at ${clock(job.not_before)}`;
   if (job.elsewhere || !full[job.queue]) return "";
   const [number, ...ids] = full[job.queue];
-  return `no free slot: ${named(ids, number)} in queue ${job.queue}`;
+  return `no free slot: ${named(ids, number)}`;
 }
 
 function named(ids, number) {
@@ -28,13 +28,15 @@ export function usually(job) {
   return (job.state === "running" || job.state === "queued") && job.usual ? job.usual[0] : "";
 }
 
+// The state in a row, where there is room for one word.
 export function stateWords(job, now) {
-  return isOverdue(job, now) ? `${status(job)} · overdue` : status(job);
+  return isOverdue(job, now) ? status(job).replace(/^running/, "overdue") : status(job);
 }
 
 // All of it, for a card or the details.
 export function described(job, held, now) {
-  return [stateWords(job, now), waits(job, held), usually(job)].filter(Boolean).join(" · ");
+  const overdue = isOverdue(job, now) ? "overdue" : "";
+  return [status(job), overdue, waits(job, held), usually(job)].filter(Boolean).join(" · ");
 }
 
 export function pausedWords(queues) {
