@@ -135,7 +135,8 @@ class Client:
         found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
         if not all(record.state.ended for record in found):
             self.ensure_supervisor(folder)
-        return JobList(Job(self, folder, record.id, record.uid) for record in found)
+        jobs = (Job(self, folder, record.id, record.uid) for record in found)
+        return JobList(jobs, total=(lambda: listing.count(self.database(folder), **filters)) if len(found) == limit else None)
 
     def job(self, key: int | str) -> Job:
         """Return one job."""

@@ -77,7 +77,9 @@ def list_(arguments: argparse.Namespace) -> int:
     group = filters.pop("group")
     group = None if group is None else job_line.key(group)
     found = api.jobs(**filters, limit=arguments.limit, group=group)
-    text = "\n".join(wording.lines_with_size(found)) or "No matching jobs."
+    beyond, total = found.beyond_limit()
+    lines = wording.lines_with_size(found) + ([f"… and {beyond:,} more; --limit {total} shows all"] if beyond else [])
+    text = "\n".join(lines) or "No matching jobs."
     _say(arguments, text, [as_json.as_json(job) for job in found])
     return 0
 

@@ -35,7 +35,9 @@ def text(limit: int, submit: str) -> str:
     entries = _entries(database, limit)
     statuses = _statuses(folder, entries)
     lines = [_line(entry, statuses, folder, now) for entry in entries]
-    lines += [paused] if (paused := _paused(database)) else []
+    more, total = _more(database, len(entries))
+    lines += [f"… and {more:,} more; --limit {total} shows all"] if more else []
+    lines += _paused(database)
     lines += [f"held: {said}" for said in _held(database, folder)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
 
@@ -51,13 +53,18 @@ def _statuses(folder: StateFolder, entries: Sequence[JobRecord | GroupRecord]) -
     return job_status.of_jobs(client(), folder, [entry for entry in entries if isinstance(entry, JobRecord)])
 
 
-def _paused(database: Database) -> str | None:
-    """Return one sentence about the queues that are paused."""
+def _paused(database: Database) -> list[str]:
+    """Say which queues are paused, in one sentence; nothing if none is."""
     names = [one_line(queue) for queue in queries.paused(database)]
-    if not names:
-        return None
-    *others, last = names
-    return f"the queues {', '.join(others)} and {last} are paused" if others else f"the queue {last} is paused"
+    if len(names) < 2:  # noqa: PLR2004 - one or several
+        return [f"the queue {name} is paused" for name in names]
+    return [f"the queues {', '.join(names[:-1])} and {names[-1]} are paused"]
+
+
+def _more(database: Database, shown: int) -> tuple[int, int]:
+    """Return how many jobs outside groups and groups are not shown, and how many there are."""
+    total = listing.count_entries(database)
+    return max(0, total - shown), total
 
 
 def _line(entry: JobRecord | GroupRecord, statuses: Mapping[int, JobStatus], folder: StateFolder, now: float) -> str:
@@ -80,7 +87,9 @@ def html(limit: int) -> str:
         else job_html.row(entry, statuses[entry.id], now, disk_usage.of_folder(folder.job(entry.uid)))
         for entry in entries
     ]
-    notes = [f"{paused[0].upper()}{paused[1:]}."] if (paused := _paused(database)) else []
+    more, total = _more(database, len(entries))
+    notes = [f"… and {more:,} more: %bgjobs list --limit {total}"] if more else []
+    notes += [f"{said[0].upper()}{said[1:]}." for said in _paused(database)]
     notes += [f"Held: {said}." for said in _held(database, folder)]
     return job_html.table_of(rows, notes) + job_html.note(f"As of {moments.show(now)}.")
 

@@ -37,6 +37,12 @@ def _systemd_unit() -> str | None:
     return last if last.endswith(".service") and not last.startswith("user@") else None
 
 
+def note(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the warning in short form, for the first submit; None if no limit is known."""
+    what = limit(environment)
+    return None if what is None else f"Jobs here run in {what} and end with it; `jupyter bgjobs doctor` says more."
+
+
 def warning(environment: Mapping[str, str] = os.environ) -> str | None:
     """Return a warning of one or two sentences; None if no limit is known."""
     what = limit(environment)

@@ -5,7 +5,7 @@ It never sends one request for each job: jobs of one state folder are read and c
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
@@ -35,11 +35,24 @@ class JobList(list[Job]):
         The jobs.
     skipped : mapping, optional
         The jobs skipped by the verb that returned this list, each with the error that `Job` would have raised.
+    total : callable, optional
+        Returns how many jobs there are without the limit of the search that found these; called when the list is displayed.
     """
 
-    def __init__(self, jobs: Iterable[Job] = (), skipped: Mapping[Job, BackgroundJobError] | None = None) -> None:
+    _total: Callable[[], int] | None = None
+
+    def __init__(
+        self,
+        jobs: Iterable[Job] = (),
+        skipped: Mapping[Job, BackgroundJobError] | None = None,
+        total: Callable[[], int] | None = None,
+    ) -> None:
         super().__init__(jobs)
         self.skipped = dict(skipped or {})
+        self._total = total
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"skipped": self.skipped}  # a copy is not the result of a search
 
     # -- their outcomes -----------------------------------------------------------------------------------------------
 
@@ -183,7 +196,14 @@ class JobList(list[Job]):
         removed = [f"job {job.id} was removed" for job in self if job not in found]
         reasons = [*removed, *map(str, self.skipped.values())]
         more = len(reasons) - _SHOWN
-        return [found[job] for job in self if job in found], reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
+        notes = reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
+        beyond, total = self.beyond_limit()
+        return [found[job] for job in self if job in found], _limited(beyond, f"bg.jobs(limit={total})") + notes
+
+    def beyond_limit(self) -> tuple[int, int]:
+        """Return how many jobs the search that found these has left out because of its limit, and how many there are in total."""
+        total = len(self) if self._total is None else max(len(self), self._total())
+        return total - len(self), total
 
     def _repr_html_(self) -> str:
         now, (found, notes) = time.time(), self._shown()
@@ -194,6 +214,11 @@ class JobList(list[Job]):
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
         now, (found, notes) = time.time(), self._shown()
         printer.text("\n".join([*(each.line(now) for each in found), *notes]) or "no jobs")
+
+
+def _limited(beyond: int, how: str) -> list[str]:
+    """Return the note that a list was cut by its limit."""
+    return [f"… and {beyond:,} more: {how} returns all"] if beyond else []
 
 
 def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:
