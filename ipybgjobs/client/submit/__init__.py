@@ -22,4 +22,6 @@ stages
     What is known about a submit after each step.
 times
     Durations and times that users pass, checked.
+unknown_options
+    A keyword that is not an option, refused with what to write.
 """
