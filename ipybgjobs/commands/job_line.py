@@ -31,6 +31,9 @@ _STAND_IN = "bgjob_variable_"
 #: Possessive, without backtracking, so that a long text is read only once.
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*+(?:"|\\?\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z))""", re.DOTALL)
 
+#: The beginning of another parameter after a comma.
+_NEXT_PARAMETER = re.compile(r",[A-Za-z_]\w*=(?!=)")
+
 _HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
 
 
@@ -319,6 +322,7 @@ class _Reader:
         return found
 
     def _value(self, name: str, text: str) -> Any:
+        self._check_commas(name, text)
         whole = _VARIABLE.fullmatch(text) if self._quoted else None
         if whole:
             return self._variable(name, whole[1])
@@ -329,6 +333,20 @@ class _Reader:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return self._bare(name, text)
         return value if variables else RawValue(text, value)
+
+    def _check_commas(self, name: str, text: str) -> None:
+        """Refuse a comma that separates parameters, as in a call: it would become part of the value."""
+        name, shown = cut(name), cut(redaction.shown_for(name, text))
+        if text.endswith(",") and (self._quoted or _is_literal(text[:-1])):
+            value = shown.rstrip(",")
+            item = value if _is_literal(value) or value.startswith("$") else f'"{value}"'
+            raise UsageFault(
+                f"{name}={shown} ends in a comma: parameters are separated by spaces; for a tuple write {name}=({item},)."
+            )
+        if self._quoted and text[:1] not in _OPENING and _NEXT_PARAMETER.search("".join(_quoted_parts(text)[::2])):
+            raise UsageFault(
+                f"{name}={shown} has a comma where a space belongs: for a comma in a text, put quotes around the text."
+            )
 
     def _literal(self, name: str, text: str) -> tuple[Any, bool]:
         """Evaluate a Python literal that may contain variables."""
@@ -364,6 +382,14 @@ class _Reader:
         if text.startswith("$"):
             return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 class _Filler(ast.NodeTransformer):

@@ -3,6 +3,7 @@
 It imports none of the user's code, and decides from `Settings` alone. `target_rules` checks a target's parameters.
 """
 
+import os
 import shlex
 import sys
 from typing import NamedTuple
@@ -56,6 +57,7 @@ def find_permission(target: str, settings: Settings) -> Permission:
     JobNotAllowed
         If no entry does; the message is one sentence with the rule and the fix.
     """
+    _check_not_file(target, settings)
     _check_form(target)
     key, _, method = target.rpartition(".")
     if _is_of_main(key) and settings.notebook_code is None:
@@ -102,6 +104,14 @@ def _entry(key: str, method: str, settings: Settings) -> AllowedEntry | None:
 def _private(target: str) -> list[str]:
     """Return the names in a target that are not public."""
     return [part for part in target.removeprefix(f"{MAIN_MODULE}.").split(".") if part.startswith("_")]
+
+
+def _check_not_file(target: str, settings: Settings) -> None:
+    """Refuse the name of a Python file, which reads like a function ``py`` of a module."""
+    if isinstance(target, str) and target.endswith(".py") and permission(target, settings) is None:
+        module = os.path.basename(target).removesuffix(".py")
+        name = module if module.isidentifier() else "module"
+        raise JobNotAllowed(f"{quoted(target)[1:-1]} is a file: write {name}.Class.method, or {name}.function.")
 
 
 def _check_form(target: str) -> None:

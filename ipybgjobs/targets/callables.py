@@ -182,7 +182,7 @@ def _check_top_level(name: str, found: object) -> None:
     """Check that a job can find something by its name."""
     outer, _, inner = name.rpartition("<locals>.")
     if name.rpartition(".")[2] == "<lambda>":
-        raise InvalidTarget("A lambda has no name: write def, and pass the function.")
+        raise InvalidTarget("A lambda has no name: write def instead.")
     if outer:
         where = outer.rstrip(".")
         hint = "" if isinstance(found, type) else "; a decorator keeps the name of its function with functools.wraps"

@@ -36,6 +36,8 @@ pytestmark = pytest.mark.shared_place
         (" work.echo", "is not a valid target"),
         ("work..echo", "is not a valid target"),
         ("work:echo", "is not a valid target"),
+        ("work.py", r"^work\.py is a file: write work\.Class\.method, or work\.function\.$"),
+        ("code/my-work.py", r"^code/my-work\.py is a file: write module\.Class\.method"),
         ("echo", "is not a valid target"),
         ("", "is not a valid target"),
         ("__main__.Trainer.fit", r"Trainer\.fit is defined in the notebook.*move it to a module"),
