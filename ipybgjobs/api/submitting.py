@@ -11,7 +11,7 @@ from typing import Any, Never, Unpack
 from ..client.client import client
 from ..client.jobs.group import Group
 from ..client.jobs.job import Job
-from ..client.submit import unknown_options
+from ..client.submit import notebook_call, unknown_options
 from ..client.submit.option_table import Dependencies, OnDuplicate, SubmitManyOptions, SubmitOptions
 from ..errors import InvalidParameters, JobNotAllowed
 from ..model.redaction import quoted
@@ -48,6 +48,7 @@ def submit(  # noqa: PLR0913 - the options of a job
     target : str or callable
         A function, or a method of a class: ``train``, ``Trainer.fit``; or its name: ``"module.Class.method"``,
         ``"module.function"``, a class or function of the notebook, or ``"Class.method"`` if only one allowed class has the name.
+        The file of a notebook, ``"train.ipynb"``, runs it with these parameters (see `Notebook.run`).
         A method of an instance, ``trainer.fit``, sends the instance by value, where the configuration allows notebook code.
     params : mapping, optional
         Parameters by name; values that are not plain JSON are pickled.
@@ -119,6 +120,8 @@ def submit(  # noqa: PLR0913 - the options of a job
     """
     if unknown:
         raise unknown_options.refusal("submit", target, params, unknown)
+    if notebook_call.is_notebook(target):
+        target, params = notebook_call.TARGET, notebook_call.params(str(target), params)
     return client().submit(
         callables.of(target, client().settings),
         params,
@@ -184,6 +187,9 @@ def submit_many(
     [1, 4, 9]
     """
     unknown_options.check("submit_many", target, options)
+    if notebook_call.is_notebook(target):
+        calls, common = notebook_call.calls(calls, common), {"path": target}
+        target = notebook_call.TARGET
     called = callables.of(target, client().settings)
     return client().submit_many(called, calls, common=common, init=init, name=name, **options)
 
@@ -284,4 +290,6 @@ def run_here(target: "Target", params: Mapping[str, Any] | None = None, *, init:
     >>> ipybgjobs.run_here("training.square", {"x": 4})
     16
     """
+    if notebook_call.is_notebook(target):
+        target, params = notebook_call.TARGET, notebook_call.params(str(target), params)
     return client().prepare_here(callables.of(target, client().settings), params, init=init)()

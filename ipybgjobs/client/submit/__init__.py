@@ -10,6 +10,8 @@ explanation
     What a submit would do, or why it would be refused.
 in_process
     A call in this process, for debugging.
+notebook_call
+    A notebook's file as a target.
 option_table
     The options of a submit: names, types, help, columns. A new option begins here.
 options

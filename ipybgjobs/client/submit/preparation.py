@@ -5,12 +5,12 @@ package's own classes require, encoding. It changes nothing: its callers store w
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...configuration.settings import MAIN_MODULE, Settings
-from ...errors import InvalidParameters
+from ...errors import InvalidParameters, JobNotAllowed
 from ...model import serialization
 from ...model.call import Call
 from ...model.records import Owner
@@ -51,7 +51,7 @@ def prepare_submit(
         If anything does not fit; the message names the thing, the rule and the fix.
     """
     trace = trace or PreparationTrace()
-    permission = trace.permission = allowlist.find_permission(request.target, settings)
+    permission = trace.permission = _permission(request, settings)
     chosen = trace.options = options.check(request.options, permission.entry, settings, now)
     _check_reuse(chosen, permission)
     _check_instance(request, permission, settings)
@@ -77,11 +77,24 @@ def bind_call(request: SubmitRequest, settings: Settings) -> tuple[Permission, E
     BackgroundJobError
         See `prepare_submit`.
     """
-    permission = allowlist.find_permission(request.target, settings)
+    permission = _permission(request, settings)
     _check_instance(request, permission, settings)
     given = _given(request, settings)
     inspected = _inspected(request, permission, given, settings)
     return permission, _encoded(request, permission, given, inspected).whole[0], inspected
+
+
+def _permission(request: SubmitRequest, settings: Settings) -> Permission:
+    """Find the entry that allows the target; what its rule says of one that is not allowed goes first."""
+    try:
+        return allowlist.find_permission(request.target, settings)
+    except JobNotAllowed:
+        given = [each for each in (request.common, *request.calls[:1]) if isinstance(each, Mapping)]
+        params = {name: value for each in given for name, value in each.items()}
+        told = target_rules.of_name(request.target).unlisted(params, settings)
+        if told is None:
+            raise
+        raise JobNotAllowed(told) from None
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
@@ -110,10 +123,7 @@ def _given(request: SubmitRequest, settings: Settings) -> GivenParameters:
     own = tuple(options.mapping(each, what.format(number)) for number, each in enumerate(request.calls))
     if not own:
         raise InvalidParameters("There is nothing to submit: pass a list of parameters, one dict per job.")
-    for number, each in enumerate(own):
-        twice = [key for key in each if key in common]
-        if twice:
-            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: pass it only once.")
+    options.check_not_twice(common, own)
     groups = [init, common, *own, {serialization.SELF: request.instance}]
     return GivenParameters(init, common, own, encoding.secret_names(groups, settings.secret_names))
 
