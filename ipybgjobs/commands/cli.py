@@ -108,7 +108,8 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
 
     added = verb("submit", verbs.submit)
     job_line.add_options(added)
-    added.add_argument("words", nargs="+", metavar="Class.method key=value", help="the target and its parameters")
+    job_line.add_notebook_options(added)
+    added.add_argument("words", nargs="+", metavar="Class.method key=value", help="the target, or a notebook, and its parameters")
     _reading_verbs(verb)
     _changing_verbs(verb)
     _more_verbs(verb)

@@ -255,6 +255,8 @@ def _forbidden(job: ScheduledJob, settings: Settings) -> str | None:
     """Explain why the files do not allow a job; None if they do."""
     if not allowlist.is_allowed(job.target, settings):
         return "it is not on the allowlist (any more)"
+    if job.record.call.has_instance and settings.notebook_code is None:
+        return "its instance was sent by value, and allow_notebook_code is off (by now)"
     return target_rules.of_name(job.target).denial(job.record.call.params, settings)
 
 

@@ -12,6 +12,8 @@ bound_call
     Calls with checked and converted parameters.
 bytecode
     Loading modules from their current sources, and hashing what ran.
+callables
+    From a callable, or a name in the notebook, to the text of a target.
 context
     Interpreter, working directory, path, limits and environment of the submitter.
 demands

@@ -226,9 +226,10 @@ def _end_cell() -> None:
 def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
     init = request["init"] | serialization.of_part(sent, serialization.INIT)
     params = request["params"] | serialization.of_part(sent, serialization.PARAMS)
+    instance = serialization.of_part(sent, serialization.INSTANCE).get(serialization.SELF)
     if "hook" in request:
-        return _awaited(_call_hook(request, owner(**init)))
-    function = resolve.bound(owner, request["method"], init)
+        return _awaited(_call_hook(request, owner(**init) if instance is None else resolve.checked(instance, owner)))
+    function = resolve.bound(owner, request["method"], init, instance)
     positional = [params.pop(name) for name in request["positional"]]
     return _awaited(function(*positional, **params))
 

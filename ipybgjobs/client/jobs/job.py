@@ -17,6 +17,7 @@ from ...state import replay
 from ...state.folder import StateFolder
 from ...store import queries
 from ...system import interrupt_shield
+from ...targets.callables import Called
 from ..submit import encoding, option_table, options, times
 from . import batch, controls, following, notebook_export, outcome, reopening, waiting
 from .controls import Cancel, Keep, ManualRetry, Remove, SetPriority
@@ -292,8 +293,11 @@ class Job(JobView):
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
         code = self._pickled(serialization.CODE, record.call.pickled)
-        job: Job = self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
+        job: Job = self._client.submit(self._called(), changed, init=self.init, retried_from=self.id, code=code, **given)
         return job
+
+    def _called(self) -> Called:
+        return Called(self.target, self.instance)
 
     @interrupt_shield.explains_interrupts
     def remove(self) -> None:
@@ -317,7 +321,7 @@ class Job(JobView):
 
         Nothing is recorded; exceptions are raised unchanged.
         """
-        return self._client.prepare_here(self.target, self.params, init=self.init)()
+        return self._client.prepare_here(self._called(), self.params, init=self.init)()
 
     @interrupt_shield.explains_interrupts
     def add_done_callback(self, function: Callable[["Job"], object]) -> None:

@@ -102,6 +102,17 @@ class JobView:
         call = self._whole_record().call
         return {**call.init, **self._pickled(serialization.INIT, call.pickled)}
 
+    @property
+    def instance(self) -> Any:
+        """The instance whose method is called, as it was at submit; None if the job makes its own, or needs none.
+
+        Raises
+        ------
+        ParametersNotLoaded
+            As for `params`.
+        """
+        return self._pickled(serialization.INSTANCE, self._whole_record().call.pickled).get(serialization.SELF)
+
     def changes(self) -> list[str]:
         """Return what changed between submit and run, between attempts, and since the last success of the same target.
 
