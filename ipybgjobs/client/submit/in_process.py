@@ -41,7 +41,8 @@ def prepare_call(
         If the target can't be imported.
     """
     _reimport(permission.entry.key, tell)
-    owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
+    with inspection.noting_imports(permission.entry.key):
+        owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
     init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
     sent: dict[str, Any] = {}
     groups = {serialization.INIT: init, serialization.PARAMS: params, serialization.INSTANCE: sent}
