@@ -14,6 +14,8 @@ former_names
     Where names that older versions pickled are found now.
 globs
     Patterns of absolute paths.
+hashing
+    SHA-256 of short texts.
 ipython_syntax
     IPython's magics and shell commands as Python.
 json_text

@@ -32,6 +32,8 @@ replay
     Showing outputs in a notebook or a terminal.
 reports
     What the files of an attempt say, as frozen values.
+request
+    What a worker has to do, sent to it or in its folder.
 results
     The return value, or what was raised.
 text_log
