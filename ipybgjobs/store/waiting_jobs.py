@@ -54,7 +54,7 @@ def _newest(row: sqlite3.Row) -> NewestAttempt:
 def jobs_ahead(database: Database, place: str, job_ids: Sequence[int]) -> dict[int, int]:
     """Return how many jobs of its queue will start before each of these: those of higher priority, then older ones.
 
-    Only jobs that wait for nothing but a slot are counted, and returned. Their index is walked once, however many are wanted.
+    Only jobs that just wait for a slot are counted, and returned. Their index is walked once, however many are wanted.
     """
     ids = json.dumps(list(job_ids))
     sql = f"""WITH waiting AS (
