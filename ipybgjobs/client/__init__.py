@@ -20,6 +20,8 @@ current_settings
     The settings that apply now.
 dependencies
     What a new job depends on, named by id, name or object.
+known_keys
+    By what jobs and groups can be named, for completion.
 rescue
     Saving what a damaged store still holds.
 user_notes

@@ -22,7 +22,7 @@ from ..client.rescue import Salvageable
 from ..configuration import loading, sources
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, StoreDamaged, StoreError
-from ..model import durations, sizes
+from ..model import durations, sizes, surface
 from ..model.redaction import one_line
 from ..state import disk_usage, occupancy, ownership
 from ..state.folder import StateFolder
@@ -124,7 +124,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:
-        report.problems.append(f"Jobs in {folder.path}: {found}. `jupyter bgjobs doctor --rescue` saves them.")
+        report.problems.append(f"Jobs in {folder.path}: {found}. {surface.command('doctor --rescue')} saves them.")
 
 
 def _versions(report: Report) -> None:
@@ -165,7 +165,7 @@ def _configuration(report: Report) -> Settings | None:
         return None
     for file in settings.files:
         report.fact("file", f"{file.path} [{file.rank}, {file.status}]")
-    report.fact("allowed", ", ".join(settings.targets()) or "nothing yet: jupyter bgjobs allow module.Class.method")
+    report.fact("allowed", ", ".join(settings.targets()) or f"nothing yet: {surface.command('allow module.Class.method')}")
     if settings.locked_by:
         report.fact("locked by", settings.locked_by)
     return settings
@@ -196,7 +196,8 @@ def _store(report: Report, folder: StateFolder) -> None:
         _disk_use(report, folder)
         for queue in queries.paused(database):
             report.fact(
-                "paused", f"the queue {one_line(queue)}: none of its jobs start until `jupyter bgjobs resume {one_line(queue)}`"
+                "paused",
+                f"the queue {one_line(queue)}: none of its jobs start until {surface.command(f'resume {one_line(queue)}')}",
             )
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
@@ -246,7 +247,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     if not held:
         report.fact("supervisor", "none running; one starts when there is work")
         if queries.has_work(database, here):
-            report.problems.append("Jobs are waiting, but no supervisor is running: any `jupyter bgjobs list` starts one.")
+            report.problems.append(f"Jobs are waiting, but no supervisor is running: any {surface.command('list')} starts one.")
 
 
 def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
@@ -260,7 +261,7 @@ def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
         named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
         report.problems.append(
             f"Nothing appears to be running on {host}, which job {named} belongs to. If that machine or container no longer "
-            "exists, run `jupyter bgjobs adopt --all`: its jobs continue here."
+            f"exists, run {surface.command('adopt --all')}: its jobs continue here."
         )
 
 

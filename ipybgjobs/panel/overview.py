@@ -31,9 +31,17 @@ def text(limit: int, submit: str) -> str:
     folder = client().folder()
     database, now = client().database(folder), time.time()
     lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
-    lines += [f"the queue {one_line(queue)} is paused" for queue in queries.paused(database)]
+    lines += _paused(database)
     lines += [f"held: {said}" for said in _held(database, folder)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
+
+
+def _paused(database: Database) -> list[str]:
+    """Say which queues are paused, in one sentence; nothing if none is."""
+    names = [one_line(queue) for queue in queries.paused(database)]
+    if len(names) < 2:  # noqa: PLR2004 - one or several
+        return [f"the queue {name} is paused" for name in names]
+    return [f"the queues {', '.join(names[:-1])} and {names[-1]} are paused"]
 
 
 def _held(database: Database, folder: StateFolder) -> list[str]:
@@ -60,7 +68,7 @@ def html(limit: int) -> str:
         else job_html.row(entry, now, disk_usage.of_folder(folder.job(entry.uid)))
         for entry in _entries(database, limit)
     ]
-    notes = [f"The queue {one_line(queue)} is paused." for queue in queries.paused(database)]
+    notes = [f"{said[0].upper()}{said[1:]}." for said in _paused(database)]
     notes += [f"Held: {said}." for said in _held(database, folder)]
     return job_html.table_of(rows, notes) + job_html.note(f"As of {moments.show(now)}.")
 
