@@ -71,7 +71,12 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``%%bgjob``."""
-    made = job_line.Parser(usage="%%%%bgjob [options], with code below", add_help=False)
+    made = job_line.parser_of(
+        "%%bgjob",
+        "[options], with code below",
+        "Runs the code below it as a job, in a process that outlives this kernel, with its output below the\n"
+        "cell. The code sees the variables that --in sends, and nothing else of the notebook.",
+    )
     job_line.add_options(made)
     for option, dest, text in (
         ("--in", "sent", "send these variables with the code, by value: x,y"),

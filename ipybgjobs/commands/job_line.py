@@ -17,6 +17,7 @@ from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.redaction import cut, quoted
 from ..targets.binding import RawValue
+from . import help_text
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -83,7 +84,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)}")
+        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)} ({self.prog} --help has more)")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -183,13 +184,29 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
 
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
-    parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
+    parser = parser_of(
+        "%bgjob",
+        "[options] Class.method key=value …",
+        "Submits a job: a method or function, which runs in a process that outlives this kernel. The value\n"
+        "is the job. A parameter is a Python literal, a bare word, or $name for a variable of the notebook.",
+    )
     add_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
     parser.add_argument("--wait", action="store_true", help="follow the job in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
-    parser.add_argument("words", nargs="*", metavar="Class.method key=value")
+    parser.add_argument("words", nargs="*", metavar="Class.method key=value", help=argparse.SUPPRESS)
     return parser
+
+
+def parser_of(magic: str, usage: str, description: str) -> Parser:
+    """Return a parser of the line of a magic, with its help but without options."""
+    return Parser(
+        prog=magic,
+        usage=f"{magic} {usage}".replace("%", "%%"),
+        description=description,
+        epilog=help_text.of_job(magic),
+        formatter_class=help_text.formatter(magic),
+    )
 
 
 def variable_name(text: str) -> str:
@@ -203,11 +220,6 @@ def variable_name(text: str) -> str:
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not a valid variable name")
     return text
-
-
-def option_strings(parser: argparse.ArgumentParser) -> list[str]:
-    """Return the options of a parser, as typed."""
-    return sorted(option for action in parser._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
 
 
 def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -246,6 +258,19 @@ def option_word(word: str) -> str:
     if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
         return name + equals + value[1:-1]
     return word
+
+
+def unquoted(word: str) -> str:
+    """Remove the quotes from a verb's word as a shell does; the value of ``key=value`` is a literal, and keeps its own."""
+    name, equals, _ = word.partition("=")
+    if equals and name.isidentifier():
+        return word
+    return "".join(_without_quotes(part) if index % 2 else part for index, part in enumerate(_quoted_parts(word)))
+
+
+def _without_quotes(part: str) -> str:
+    inner = part[1:-1]
+    return re.sub(r'\\(["\\])', r"\1", inner) if part.startswith('"') else inner
 
 
 def _head(target: str, reader: "_Reader") -> tuple[str, dict[str, Any]]:
@@ -361,6 +386,11 @@ class _Reader:
         """Return what to write instead of a value that may not be meant as text."""
         if text.startswith("{") and text[1:-1] in self._variables:
             return f"write {cut(name)}=${cut(redaction.shown_for(name, text[1:-1]))} for the variable"
+        if text.startswith("{") and text.endswith("}") and ":" not in text:
+            return (
+                "an expression in braces is not evaluated here; assign its value to a variable first, and write "
+                f"{cut(name)}=$variable, or put quotes around text"
+            )
         if text.startswith("$"):
             return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"

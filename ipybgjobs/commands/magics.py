@@ -5,7 +5,8 @@ A wrong line raises a one-line UsageError, never an internal traceback.
 
 import time
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -21,6 +22,8 @@ from ..configuration import traits
 from ..configuration.live import LiveTraits
 from ..configuration.settings import CELL
 from ..errors import BackgroundJobError
+from ..model import surface
+from ..model.surface import Surface
 from ..panel import overview
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
@@ -32,6 +35,18 @@ from .live_outputs import LiveDisplay
 if TYPE_CHECKING:
     from ..client.submit.option_table import SubmitOptions
 
+_Magic = TypeVar("_Magic", bound=Callable[..., Any])
+
+
+def _helped(text: Callable[[], str]) -> Callable[[_Magic], _Magic]:
+    """Give a magic the help that ``%magic?`` shows: that of ``--help``, made when it is asked for."""
+
+    def give(magic: _Magic) -> _Magic:
+        magic.getdoc = text  # type: ignore[attr-defined] # IPython prefers it to the docstring
+        return magic
+
+    return give
+
 
 @magics_class
 class JobMagics(Magics):
@@ -41,6 +56,7 @@ class JobMagics(Magics):
         super().__init__(shell)
         self._pending = PendingAssignments(shell)
 
+    @_helped(lambda: f"{job_line.magic_parser().format_help()}\n{cell_line.parser().format_help()}")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -54,9 +70,18 @@ class JobMagics(Magics):
         (--queue gpu, --after 12, --unique …); --wait follows the job in this cell; --here runs the call in this kernel instead,
         to debug it; --explain says what would happen and submits nothing.
         """
-        variables = {**self._variables(), **(local_ns or {})}
-        if cell is not None:
-            return self._cell(line, cell, self._variables())
+        try:
+            with surface.flags():
+                if cell is not None:
+                    return self._cell(line, cell, self._variables())
+                return self._job(line, {**self._variables(), **(local_ns or {})})
+        except SystemExit as end:
+            if end.code:
+                raise
+            return None  # --help has printed
+
+    def _job(self, line: str, variables: dict[str, Any]) -> Any:
+        """Submit the job of a line, or do what its options ask for instead."""
         try:
             asked = job_line.parse(line, variables)
             target = _whole_target(asked.target, variables)
@@ -115,18 +140,19 @@ class JobMagics(Magics):
         hidden = shell.user_ns_hidden
         return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
 
+    @_helped(lambda: cli.parser(Surface.NOTEBOOK).format_help())
     @no_var_expand
     @line_magic
     def bgjobs(self, line: str) -> None:
         """Show all jobs: ``%bgjobs``; or run a verb of the command line: ``%bgjobs log 12``."""
         try:
-            words = job_line.words(line)
+            words = [job_line.unquoted(word) for word in job_line.words(line)]
             if not words:
                 digest.record_look(client.client().folder(), time.time())
                 show_live(overview.bundle)
                 return
             job_line.refuse_variables(words, self._variables())
-            cli.run(words, prog="%bgjobs")
+            cli.run(words, prog=Surface.NOTEBOOK)
         except (BackgroundJobError, TimeoutError) as error:
             raise UsageError(str(error)) from None
         except SystemExit:
@@ -161,6 +187,7 @@ def _without_traits(shell: InteractiveShell) -> list[Any]:
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
     instances = [_instance(cls, shell) for cls in traits.CLASSES]
+    surface.use(Surface.NOTEBOOK)
     live = LiveTraits(*instances)
     profile = getattr(shell.profile_dir, "location", None)
     client.use(Client(profile, live, tell=print))  # not on standard error, which notebooks show in red
@@ -179,6 +206,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Remove what `load_ipython_extension` provided."""
+    surface.use(Surface.SCRIPT)
     assignment.remove(shell)
     for magics in shell.magics_manager.magics.values():
         for name in ("bgjob", "bgjobs"):
