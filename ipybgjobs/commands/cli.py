@@ -134,7 +134,7 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
 
 def _alone(prog: str) -> str:
     """Return what a command does without a verb."""
-    return f"{prog} 12 shows job 12" + (f"; {prog} alone, all jobs, live." if prog.startswith("%") else ".")
+    return f"{prog} 12 shows job 12" + (f", and {prog} alone all jobs, live." if prog.startswith("%") else ".")
 
 
 _Verb = Callable[[str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]

@@ -279,6 +279,11 @@ def _logical_line(context: CompletionContext) -> str:
     return found
 
 
+def _kind(text: str) -> str:
+    """Return what a frontend shows beside a completion."""
+    return "param" if text.endswith("=") else "option" if text.startswith("-") and "=" not in text else "value"
+
+
 def _variables_of(shell: Any) -> dict[str, Any]:
     hidden = shell.user_ns_hidden
     return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
@@ -291,7 +296,7 @@ def install(shell: Any) -> None:
         offer = complete(_logical_line(context), _variables_of(shell))
         if offer is None:
             return SimpleMatcherResult(completions=[])
-        found = _Answer(SimpleCompletion(text) for text in offer.texts)
+        found = _Answer(SimpleCompletion(text, type=_kind(text)) for text in offer.texts)
         return SimpleMatcherResult(completions=found, matched_fragment=offer.word, suppress=True, ordered=True)
 
     remove(shell)
