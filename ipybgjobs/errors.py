@@ -3,7 +3,7 @@
 BackgroundJobError
 ├── ConfigurationError      a configuration file is broken, or sets something it may not
 ├── JobNotAllowed           the target is not on the allowlist
-├── InvalidTarget           the target is allowed, but can't be imported or called
+├── InvalidTarget           the target can't be imported or called, or a job can't find it
 ├── InvalidParameters       parameters do not fit the target's signature
 ├── InvalidRequest          the verb does not fit the job's state
 ├── DuplicateJob            another live job holds the unique key
@@ -65,7 +65,7 @@ class JobNotAllowed(BackgroundJobError):  # noqa: N818 - the name is public, see
 
 
 class InvalidTarget(BackgroundJobError, ImportError):  # noqa: N818 - a public name, see the design
-    """The target is allowed, but can't be imported or called.
+    """The target can't be imported or called, or has no name by which a job could find it.
 
     Examples
     --------

@@ -14,7 +14,7 @@ submitting
 
 from .housekeeping import clean, pause, resume
 from .reading import as_completed, group, job, jobs
-from .submitting import grid, path_of, run_background_job, run_here, submit, submit_many
+from .submitting import grid, run_background_job, run_here, submit, submit_many
 
 __all__ = [
     "as_completed",
@@ -23,7 +23,6 @@ __all__ = [
     "group",
     "job",
     "jobs",
-    "path_of",
     "pause",
     "resume",
     "run_background_job",

@@ -1,26 +1,28 @@
-"""Submitting jobs, one or many, and running a call in this process; by name, or by class.
+"""Submitting jobs, one or many, and running a call in this process; by name, or by what a user has in hand.
 
 Some annotations are in quotes, because a notebook's help would show them at length.
 """
 
 import datetime as dt
 import itertools
-import sys
-import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Unpack
+from typing import Any, Never, Unpack
 
 from ..client.client import client
 from ..client.jobs.group import Group
 from ..client.jobs.job import Job
+from ..client.submit import notebook_call, unknown_options
 from ..client.submit.option_table import Dependencies, OnDuplicate, SubmitManyOptions, SubmitOptions
 from ..errors import InvalidParameters, JobNotAllowed
 from ..model.redaction import quoted
-from ..targets import allowlist
+from ..targets import callables
+
+#: What a job calls, as text or in hand.
+Target = str | Callable[..., Any]
 
 
 def submit(  # noqa: PLR0913 - the options of a job
-    target: str,
+    target: "Target",
     params: Mapping[str, Any] | None = None,
     *,
     init: Mapping[str, Any] | None = None,
@@ -37,13 +39,17 @@ def submit(  # noqa: PLR0913 - the options of a job
     unique: str | bool | None = None,
     on_duplicate: OnDuplicate = "reject",
     reuse: bool | float | str | None = None,
+    **unknown: Never,
 ) -> Job:
     """Submit a job: it is on disk when this returns, and runs even if this process ends.
 
     Parameters
     ----------
-    target : str
-        ``module.Class.method``, ``module.function``, or ``Class.method`` if only one allowed class has the name.
+    target : str or callable
+        A function, or a method of a class: ``train``, ``Trainer.fit``; or its name: ``"module.Class.method"``,
+        ``"module.function"``, a class or function of the notebook, or ``"Class.method"`` if only one allowed class has the name.
+        The file of a notebook, ``"train.ipynb"``, runs it with these parameters (see `Notebook.run`).
+        A method of an instance, ``trainer.fit``, sends the instance by value, where the configuration allows notebook code.
     params : mapping, optional
         Parameters by name; values that are not plain JSON are pickled.
     init : mapping, optional
@@ -76,6 +82,8 @@ def submit(  # noqa: PLR0913 - the options of a job
     reuse : bool or float or str, optional
         Return the newest job that succeeded (within this duration) with the same target, parameters and source file, if
         there is one, and start nothing.
+    **unknown
+        There are no other options: parameters are one mapping, `params`.
 
     Returns
     -------
@@ -87,7 +95,7 @@ def submit(  # noqa: PLR0913 - the options of a job
     JobNotAllowed
         If the target is not on the allowlist.
     InvalidTarget
-        If the target can't be imported or called.
+        If the target can't be imported or called, or has no name by which a job finds it, such as a lambda.
     InvalidParameters
         If parameters or options don't fit.
     InvalidRequest
@@ -106,9 +114,16 @@ def submit(  # noqa: PLR0913 - the options of a job
     >>> job = ipybgjobs.submit("training.Trainer.fit", {"epochs": 3}, init={"lr": 0.1}, timeout="2h")
     >>> job.result()
     {'epochs': 3, 'lr': 0.1}
+    >>> from training import Trainer
+    >>> ipybgjobs.submit(Trainer.fit, {"epochs": 2}).result()
+    {'epochs': 2, 'lr': 0.1}
     """
+    if unknown:
+        raise unknown_options.refusal("submit", target, params, unknown)
+    if notebook_call.is_notebook(target):
+        target, params = notebook_call.TARGET, notebook_call.params(str(target), params)
     return client().submit(
-        target,
+        callables.of(target, client().settings),
         params,
         init=init,
         name=name,
@@ -128,7 +143,7 @@ def submit(  # noqa: PLR0913 - the options of a job
 
 
 def submit_many(
-    target: str,
+    target: "Target",
     calls: Iterable[Mapping[str, Any]],
     *,
     common: Mapping[str, Any] | None = None,
@@ -140,8 +155,8 @@ def submit_many(
 
     Parameters
     ----------
-    target : str
-        As for `submit`.
+    target : str or callable
+        As for `submit`; the jobs get copies of one instance.
     calls : iterable of mapping
         The parameters of each job; `grid` makes them.
     common : mapping, optional
@@ -171,7 +186,12 @@ def submit_many(
     >>> group.results()
     [1, 4, 9]
     """
-    return client().submit_many(target, calls, common=common, init=init, name=name, **options)
+    unknown_options.check("submit_many", target, options)
+    if notebook_call.is_notebook(target):
+        calls, common = notebook_call.calls(calls, common), {"path": target}
+        target = notebook_call.TARGET
+    called = callables.of(target, client().settings)
+    return client().submit_many(called, calls, common=common, init=init, name=name, **options)
 
 
 def grid(**values: Iterable[Any]) -> list[dict[str, Any]]:
@@ -206,7 +226,7 @@ def run_background_job(
     Parameters
     ----------
     cls : type or callable or str
-        The class, or its dotted path; or a function, with `method` None.
+        The class, or its dotted path; or, with `method` None, what `submit` takes.
     method : str, optional
         The method's name.
     params : mapping, optional
@@ -219,7 +239,7 @@ def run_background_job(
     Raises
     ------
     JobNotAllowed
-        If `cls` is an instance or belongs to one, or what it names is not on the allowlist.
+        If `cls` is an instance, or what it names is not on the allowlist.
     InvalidParameters
         If a notebook's class or function is no longer the one that the notebook has, or parameters or options don't fit.
     BackgroundJobError
@@ -231,45 +251,17 @@ def run_background_job(
     >>> ipybgjobs.run_background_job(Trainer, "fit", {"epochs": 3}).result()
     {'epochs': 3, 'lr': 0.1}
     """
-    if not isinstance(cls, str) and not hasattr(cls, "__qualname__"):
-        raise JobNotAllowed(f"{quoted(cls)} is neither a class nor a function: pass the class itself, not an instance.")
-    if not isinstance(getattr(cls, "__self__", None), (type, types.ModuleType, types.NoneType)):
-        raise JobNotAllowed(
-            f"{cls!r} belongs to an instance, and instances are not sent: pass the class, the method's name and init={{…}}."
-        )
-    key = cls if isinstance(cls, str) else path_of(cls)
-    return submit(key if method is None else f"{key}.{method}", params, init=init, **options)
+    unknown_options.check("run_background_job", cls, options)
+    if method is None:
+        return submit(cls, params, init=init, **options)
+    if isinstance(cls, str):
+        return submit(f"{cls}.{method}", params, init=init, **options)
+    if not isinstance(cls, type):
+        raise JobNotAllowed(f"{quoted(cls)} is not a class: pass the class itself, not an instance of it; or the method alone.")
+    return submit(f"{callables.of_class(cls, client().settings())}.{method}", params, init=init, **options)
 
 
-def path_of(cls: type | Callable[..., Any]) -> str:
-    """Return the dotted path of a class or function: its own, or, if it is re-exported, the one that is allowed.
-
-    Raises
-    ------
-    InvalidParameters
-        If it is from a notebook that has redefined or deleted it.
-    """
-    own = f"{cls.__module__}.{cls.__qualname__}"
-    settings = client().settings()
-    if own in settings.allowed:
-        return own
-    if allowlist.is_by_value(own) and settings.notebook_code:
-        _check_current(cls)
-    for key in settings.allowed:
-        module, _, name = key.rpartition(".")
-        if getattr(sys.modules.get(module), name, None) is cls:
-            return key
-    return own
-
-
-def _check_current(cls: type | Callable[..., Any]) -> None:
-    """Check that a class or function sent by value is the one that the notebook has by that name."""
-    name, there = cls.__qualname__, sys.modules.get(cls.__module__)
-    if "." not in name and getattr(there, name, None) is not cls:
-        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass the current one.")
-
-
-def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:
+def run_here(target: "Target", params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None) -> Any:
     """Run a call in this process, to debug it: the allowlist and the checks of a job apply, and nothing is recorded.
 
     Modules of the target that have changed since they were imported are imported again. If an event loop is running, as in a
@@ -298,4 +290,6 @@ def run_here(target: str, params: Mapping[str, Any] | None = None, *, init: Mapp
     >>> ipybgjobs.run_here("training.square", {"x": 4})
     16
     """
-    return client().prepare_here(target, params, init=init)()
+    if notebook_call.is_notebook(target):
+        target, params = notebook_call.TARGET, notebook_call.params(str(target), params)
+    return client().prepare_here(callables.of(target, client().settings), params, init=init)()

@@ -20,6 +20,10 @@ current_settings
     The settings that apply now.
 dependencies
     What a new job depends on, named by id, name or object.
+diagnosis
+    What `doctor` reports: what is installed, which files are read, what is wrong.
+disk_totals
+    How much disk space jobs take, and how much of it clean would free.
 known_keys
     By what jobs and groups can be named, for completion.
 rescue

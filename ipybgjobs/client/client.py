@@ -27,7 +27,8 @@ from ..store.database import Database
 from ..store.removals import RemovalFilter
 from ..store.submissions import SubmitContext, SubmitPreview
 from ..system import identity, interrupt_shield, place
-from ..targets import inspection
+from ..targets import callables, inspection
+from ..targets.callables import Called
 from ..targets.context import ContextCache
 from . import dependencies, writer
 from .callbacks import Callbacks
@@ -135,7 +136,8 @@ class Client:
         found = listing.jobs(self.database(folder), options.count(limit, "limit"), **filters)
         if not all(record.state.ended for record in found):
             self.ensure_supervisor(folder)
-        return JobList(Job(self, folder, record.id, record.uid) for record in found)
+        jobs = (Job(self, folder, record.id, record.uid) for record in found)
+        return JobList(jobs, total=(lambda: listing.count(self.database(folder), **filters)) if len(found) == limit else None)
 
     def job(self, key: int | str) -> Job:
         """Return one job."""
@@ -167,12 +169,18 @@ class Client:
     def __reduce__(self) -> tuple[Any, ...]:
         return client, ()  # a job that is sent elsewhere is read there by the client of that process
 
+    def diagnosis(self) -> str:
+        """Return what `jupyter bgjobs doctor` reports, as text."""
+        from . import diagnosis
+
+        return str(diagnosis.examine())
+
     # -- submitting -----------------------------------------------------------------------------------------------
 
     @interrupt_shield.explains_interrupts
     def submit(
         self,
-        target: str,
+        target: str | Called,
         params: Mapping[str, Any] | None = None,
         *,
         init: Mapping[str, Any] | None = None,
@@ -185,7 +193,9 @@ class Client:
         `retried_from`: the job whose parameters were changed for this one. `code`: the code that that job received by value.
         """
         settings, now = self.settings(), time.time()
-        prepared = preparation.prepare_submit(SubmitRequest(target, [params], init, given, code=code), settings, now)
+        called = callables.called(target)
+        request = SubmitRequest(called.target, [params], init, given, code=code, instance=called.instance)
+        prepared = preparation.prepare_submit(request, settings, now)
         folder = self.folder()
         database = self.database(folder)
         job = replace(
@@ -209,7 +219,7 @@ class Client:
     @interrupt_shield.explains_interrupts
     def submit_many(
         self,
-        target: str,
+        target: str | Called,
         calls: Iterable[Mapping[str, Any]],
         *,
         common: Mapping[str, Any] | None = None,
@@ -219,7 +229,8 @@ class Client:
     ) -> Group:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
-        request = SubmitRequest(target, options.calls(calls), init, {"name": name, **given}, common=common, is_group=True)
+        (target, instance), every = callables.called(target), {"name": name, **given}
+        request = SubmitRequest(target, options.calls(calls), init, every, common=common, is_group=True, instance=instance)
         prepared = preparation.prepare_submit(request, settings, now)
         assert prepared.group is not None  # a group was requested
         folder = self.folder()
@@ -268,10 +279,12 @@ class Client:
         return interrupt_shield.run(lambda: Database(folder.database, durable=True))
 
     def prepare_here(
-        self, target: str, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
+        self, target: str | Called, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
         """Return a function that runs a call in this process; see `ipybgjobs.run_here`."""
-        permission, encoded, inspected = preparation.bind_call(target, params, init, self.settings())
+        called = callables.called(target)
+        request = SubmitRequest(called.target, [params], init, {}, instance=called.instance)
+        permission, encoded, inspected = preparation.bind_call(request, self.settings())
         return in_process.prepare_call(permission, encoded.call, encoded.pickled, inspected.calls[0].positional, self._notes.show)
 
     # -- changes --------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ..model import redaction, serialization, surface
 from ..model.call import Call
 from ..model.records import Outcome, Owner
 from ..state import attempt, removal_notes, unclaimed
+from ..state import request as requests
 from ..state.folder import StateFolder
 from ..store import queries, restoring, salvage, submissions
 from ..store.database import Database
@@ -236,8 +237,8 @@ def _known_job(folder: StateFolder, uid: str) -> KnownJob | None:
         If it is running.
     """
     paths = unclaimed.attempts(folder, uid)
-    requests = {number: private_file.read_json(folder.attempt(path), attempt.REQUEST) or {} for number, path in paths.items()}
-    request = next((each for each in reversed(requests.values()) if "key" in each), None)
+    kept = [requests.kept(folder.attempt(path)) or {} for path in paths.values()]
+    request = next((each for each in reversed(kept) if "key" in each), None)
     if request is None:
         return None
     if any(worker.is_held_alive(f"{folder.attempt(path)}/{attempt.STARTED}") for path in paths.values()):

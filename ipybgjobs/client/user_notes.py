@@ -55,7 +55,7 @@ class Notes:
         marker = folder.warned_file(identity.host())
         if os.path.exists(marker):
             return
-        warning = lifetime.warning()
-        self.add(warning)
+        note = lifetime.note()
+        self.add(note)
         with contextlib.suppress(OSError):  # a full disk: the job is stored, and the note is repeated
-            interrupt_shield.run(lambda: private_file.write_whole(marker, (warning or "").encode()))
+            interrupt_shield.run(lambda: private_file.write_whole(marker, (note or "").encode()))

@@ -125,7 +125,8 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
 
     added = verb("submit", verbs.submit)
     job_line.add_options(added)
-    added.add_argument("words", nargs="+", metavar="Class.method key=value", help="the target and its parameters")
+    job_line.add_notebook_options(added)
+    added.add_argument("words", nargs="+", metavar="Class.method key=value", help="the target, or a notebook, and its parameters")
     _reading_verbs(verb)
     _changing_verbs(verb)
     _more_verbs(verb)
@@ -148,8 +149,16 @@ def _reading_verbs(verb: _Verb) -> None:
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
     added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
+    added.add_argument(
+        "--grep",
+        metavar="PATTERN",
+        help="print only the lines, with their numbers, in which this regular expression is found; --tail then counts these",
+    )
     added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
     added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
+    added = _with_job(verb("export", verbs.export))
+    added.add_argument("file", nargs="?", metavar="FILE", help="the zip file (default: job-ID.zip in this folder)")
+    added.add_argument("--force", action="store_true", help="replace a file that exists")
     _with_wait(_with_job(verb("result", verbs.result)))
     _with_wait(_with_jobs(verb("wait", verbs.wait)))
 

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "list": ("list", "list --state failed --limit 200", "list --group sweep"),
     "show": ("show 12", "show nightly", "show 12 --json"),
     "log": ("log 12", "log nightly --tail 20", "log 12 --follow"),
+    "export": ("export 12", "export 12 bug.zip", "export nightly bug.zip --force"),
     "result": ("result 12", "result nightly --timeout 5m", "result 12 --json"),
     "wait": ("wait 12 13", "wait --group sweep", "wait nightly --timeout 1h"),
     "cancel": ("cancel 12 13", "cancel --group sweep", "cancel --all"),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
+from ..client.submit import notebook_call
 from ..client.submit.option_table import NAMES, ON_DUPLICATE, OPTIONS, Form, SubmitOptions
 from ..errors import InvalidParameters
 from ..model import redaction
@@ -31,6 +32,9 @@ LONGEST_COMPLAINT = 200
 _STAND_IN = "bgjob_variable_"
 #: Possessive, without backtracking, so that a long text is read only once.
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*+(?:"|\\?\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z))""", re.DOTALL)
+
+#: The beginning of another parameter after a comma.
+_NEXT_PARAMETER = re.compile(r",[A-Za-z_]\w*=(?!=)")
 
 _HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
 
@@ -94,6 +98,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="explain why it would run or be refused, without starting anything"
     )
+
+
+def add_notebook_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for a notebook as the target."""
+    for name, text in _NOTEBOOK_OPTIONS.items():
+        form: dict[str, Any] = {"action": "store_true"} if name == "resume" else {"metavar": name.upper()}
+        parser.add_argument(f"--{name}", help=text, **form)
+
+
+#: Parameters of `Notebook.run` that are options where a notebook's file is the target, with their help.
+_NOTEBOOK_OPTIONS = {
+    "output": "for a notebook: the file or folder of its output (default: beside it)",
+    "kernel": "for a notebook: the name of its kernel (default: the one that it names)",
+    "resume": "for a notebook: skip the cells that succeeded in the existing output",
+}
 
 
 def _or_true(text: str) -> str | bool:
@@ -165,21 +184,38 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     """
     parser = magic_parser()
     arguments = parser.parse_intermixed_args([option_word(word) for word in with_values(words(line))])
-    target, *pairs = arguments.words or [""]
-    if not target or "=" in target.partition("(")[0]:
+    target = arguments.words[0] if arguments.words else ""
+    if not _is_notebook(target) and (not target or "=" in target.partition("(")[0]):
         raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
-    reader = _Reader(variables, quoted=True)
-    target, init = _head(target, reader)
     return JobLine(
-        target,
-        init,
-        reader.pairs(pairs),
+        *_call(arguments.words, notebook_options(arguments), _Reader(variables, quoted=True)),
         given_options(arguments, variables),
         here=arguments.here,
         wait=arguments.wait,
         into=arguments.into,
         explain=arguments.explain,
     )
+
+
+def notebook_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the given options for a notebook."""
+    return {name: value for name in _NOTEBOOK_OPTIONS if (value := getattr(arguments, name))}
+
+
+def _call(given: Sequence[str], options: Mapping[str, Any], reader: "_Reader") -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Return target, constructor's parameters and parameters; a notebook's file is a target too, with options of its own."""
+    target, *pairs = given
+    if _is_notebook(target):
+        return notebook_call.TARGET, {}, notebook_call.params(target, reader.pairs(pairs), **options)
+    if options:
+        raise UsageFault(f"--{next(iter(options))} is an option for notebooks: write it with notebook.ipynb as the target.")
+    target, init = _head(target, reader.of_magic())
+    return target, init, reader.pairs(pairs)
+
+
+def _is_notebook(target: str) -> bool:
+    """Return whether a word is a notebook's file, and not a parameter with one as its value."""
+    return notebook_call.is_notebook(target) and not target.partition("=")[0].isidentifier()
 
 
 def magic_parser() -> argparse.ArgumentParser:
@@ -191,6 +227,7 @@ def magic_parser() -> argparse.ArgumentParser:
         "is the job. A parameter is a Python literal, a bare word, or $name for a variable of the notebook.",
     )
     add_options(parser)
+    add_notebook_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
     parser.add_argument("--wait", action="store_true", help="follow the job in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
@@ -222,11 +259,12 @@ def variable_name(text: str) -> str:
     return text
 
 
-def parse_words(given: Sequence[str]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Parse a shell's words: target, constructor's parameters, parameters. The shell has already removed the quotes."""
-    reader = _Reader({}, quoted=False)
-    target, init = _head(given[0], _Reader({}, quoted=True))
-    return target, init, reader.pairs(given[1:])
+def parse_words(given: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Parse a shell's words: target, constructor's parameters, parameters. The shell has already removed the quotes.
+
+    `options`: those for a notebook.
+    """
+    return _call(given, options or {}, _Reader({}, quoted=False))
 
 
 def parameters(pairs: Sequence[str]) -> dict[str, Any]:
@@ -330,6 +368,10 @@ class _Reader:
         self._variables = variables
         self._quoted = quoted  # whether text with spaces or quotes must be quoted
 
+    def of_magic(self) -> "_Reader":
+        """Return the reader of what is inside a target's brackets, which is written as in a magic."""
+        return _Reader(self._variables, quoted=True)
+
     def pairs(self, given: Iterable[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for pair in given:
@@ -344,6 +386,7 @@ class _Reader:
         return found
 
     def _value(self, name: str, text: str) -> Any:
+        self._check_commas(name, text)
         whole = _VARIABLE.fullmatch(text) if self._quoted else None
         if whole:
             return self._variable(name, whole[1])
@@ -354,6 +397,20 @@ class _Reader:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return self._bare(name, text)
         return value if variables else RawValue(text, value)
+
+    def _check_commas(self, name: str, text: str) -> None:
+        """Refuse a comma that separates parameters, as in a call: it would become part of the value."""
+        name, shown = cut(name), cut(redaction.shown_for(name, text))
+        if text.endswith(",") and (self._quoted or _is_literal(text[:-1])):
+            value = shown.rstrip(",")
+            item = value if _is_literal(value) or value.startswith("$") else f'"{value}"'
+            raise UsageFault(
+                f"{name}={shown} ends in a comma: parameters are separated by spaces; for a tuple write {name}=({item},)."
+            )
+        if self._quoted and text[:1] not in _OPENING and _NEXT_PARAMETER.search("".join(_quoted_parts(text)[::2])):
+            raise UsageFault(
+                f"{name}={shown} has a comma where a space belongs: for a comma in a text, put quotes around the text."
+            )
 
     def _literal(self, name: str, text: str) -> tuple[Any, bool]:
         """Evaluate a Python literal that may contain variables."""
@@ -394,6 +451,14 @@ class _Reader:
         if text.startswith("$"):
             return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 class _Filler(ast.NodeTransformer):

@@ -4,7 +4,6 @@ A wrong line raises a one-line UsageError, never an internal traceback.
 """
 
 import time
-import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +26,7 @@ from ..model.surface import Surface
 from ..panel import overview
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
-from ..targets import allowlist
+from ..targets import allowlist, callables
 from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
 from .assignment import PendingAssignments
 from .live_outputs import LiveDisplay
@@ -84,7 +83,7 @@ class JobMagics(Magics):
         """Submit the job of a line, or do what its options ask for instead."""
         try:
             asked = job_line.parse(line, variables)
-            target = _whole_target(asked.target, variables)
+            target = callables.of_text(asked.target, variables, client.client().settings)
             if asked.explain:
                 print(client.client().explain(target, asked.params, init=asked.init, **asked.options))  # noqa: T201 - what it is for
                 return None
@@ -163,13 +162,6 @@ def _show_card(job: Job) -> None:
     """Show a job's card, live if there is a frontend, unless the line that made it ended in a semicolon."""
     if not job.is_silenced():
         show_live(lambda: {"text/html": job.to_html(), "text/plain": repr(job)}, job.id)
-
-
-def _whole_target(target: str, variables: dict[str, Any]) -> str:
-    """Return the full path of a target whose class or function the notebook names."""
-    name, dot, rest = target.partition(".")
-    found = variables.get(name)
-    return f"{api.path_of(found)}{dot}{rest}" if isinstance(found, (type, types.FunctionType)) else target
 
 
 def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:

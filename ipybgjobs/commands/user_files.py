@@ -13,7 +13,7 @@ from typing import Any
 
 from ..client.client import client
 from ..configuration import loading, sample, sources
-from ..configuration.settings import Settings
+from ..configuration.settings import NOTEBOOK_CLASS, Settings
 from ..errors import ConfigurationError, InvalidRequest, JobNotAllowed
 from ..model import globs, surface
 from ..state.folder import StateFolder
@@ -41,7 +41,7 @@ def _allow_target(target: str) -> str:
 
 
 def _allow_notebooks(given: str) -> str:
-    """Allow a notebook by its path, or notebooks by a pattern; return the pattern."""
+    """Allow a notebook by its path, or notebooks by a pattern, and the class that runs them; return the pattern."""
     settings = client().settings()
     pattern = globs.of(given)
     if pattern is None:
@@ -54,6 +54,7 @@ def _allow_notebooks(given: str) -> str:
                 f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow {given}."
             )
         _change(lambda section: section.setdefault("allowed_notebooks", []).append(pattern))
+    _allow_target(f"{NOTEBOOK_CLASS}.run")
     return pattern
 
 

@@ -59,7 +59,7 @@ def submit(arguments: argparse.Namespace) -> int:
     context.check_working_directory()
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
-    target, init, params = job_line.parse_words(arguments.words)
+    target, init, params = job_line.parse_words(arguments.words, job_line.notebook_options(arguments))
     if arguments.explain:
         found = client().explain(target, params, init=init, **job_line.given_options(arguments))
         _say(arguments, str(found), found.to_json())
@@ -78,7 +78,9 @@ def list_(arguments: argparse.Namespace) -> int:
     group = filters.pop("group")
     group = None if group is None else job_line.key(group)
     found = api.jobs(**filters, limit=arguments.limit, group=group)
-    text = "\n".join(map(wording.line_with_size, found)) or "No matching jobs."
+    beyond, total = found.beyond_limit()
+    lines = wording.lines_with_size(found) + ([f"… and {beyond:,} more; --limit {total} shows all"] if beyond else [])
+    text = "\n".join(lines) or "No matching jobs."
     _say(arguments, text, [as_json.as_json(job) for job in found])
     return 0
 
@@ -93,16 +95,32 @@ def show(arguments: argparse.Namespace) -> int:
 def log(arguments: argparse.Namespace) -> int:
     """Print the log of a job."""
     job = _job(arguments.job)
-    if arguments.follow and (arguments.json or arguments.tail is not None or arguments.attempt is not None):
-        raise UsageFault("--follow prints the whole log as it is written: leave out --tail, --attempt and --json.")
+    if arguments.follow and (
+        arguments.json or arguments.tail is not None or arguments.attempt is not None or arguments.grep is not None
+    ):
+        raise UsageFault("--follow prints the whole log as it is written: leave out --tail, --grep, --attempt and --json.")
     if arguments.follow:
         job.follow()
+        return 0
+    if arguments.grep is not None:
+        found = job.log_matches(arguments.grep, arguments.tail, arguments.attempt)
+        text = "\n".join(map(str, found)) or "No matching lines."
+        _say(arguments, text, {"matches": [{"line": match.number, "text": match.text} for match in found]})
         return 0
     text = job.log(arguments.tail, arguments.attempt)
     if arguments.json:
         _say(arguments, "", {"log": text})
     else:
         print(text, end="")
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write a zip file for a bug report: call, attempts, logs, outputs, doctor's report; without secrets."""
+    from ..client.jobs import bug_report
+
+    written = bug_report.write(_job(arguments.job), arguments.file, force=arguments.force)
+    _say(arguments, str(written), {"path": written.path, "files": written.files, "bytes": written.size})
     return 0
 
 

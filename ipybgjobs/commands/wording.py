@@ -5,7 +5,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..client.jobs import batch
 from ..client.jobs.job import Job
+from ..client.jobs.job_list import JobList
 from ..model import moments, sizes
 from ..model.records import Attempt, JobState
 from ..model.redaction import one_line
@@ -13,14 +15,18 @@ from ..model.redaction import one_line
 
 def line(job: Job) -> str:
     """Return a job as one line."""
-    record = job.record()
-    return record.line(time.time(), job.status)
+    return job.line()
 
 
-def line_with_size(job: Job) -> str:
-    """Return a job as one line, with the disk space it takes."""
+def lines_with_size(jobs: JobList) -> list[str]:
+    """Return jobs as one line each, with the disk space that they take."""
+    now, found = time.time(), batch.described(jobs)
+    return [_with_size(job, found[job].line(now)) for job in jobs if job in found]
+
+
+def _with_size(job: Job, text: str) -> str:
     taken = job.disk_bytes
-    return line(job) + (f" · {sizes.show(taken)} on disk" if taken else "")
+    return text + (f" · {sizes.show(taken)} on disk" if taken else "")
 
 
 def details(job: Job) -> list[str]:

@@ -10,6 +10,7 @@ Each test has its own state folder below ``tmp_path``, the folder that pytest cr
 that is written there, so they need access to that folder. Nothing here names an executor.
 """
 
+import json
 import os
 import select
 import sys
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 from unittest import SkipTest
 
-from ..state import attempt, reports
+from ..state import reports
 from ..state.folder import StateFolder
 from ..system import private_file
 from ..system.roles import command
@@ -106,9 +107,9 @@ class Bench:
         self._attempts += 1
         folder = self.folder.attempt(f"jobs/conformance/{self._attempts}")
         os.makedirs(folder, mode=0o700)
-        private_file.write_new(folder, attempt.REQUEST, self._request(function, self.mark(folder), params))
+        content = json.dumps(self._request(function, self.mark(folder), params)).encode()
         chosen = min(self.executor.capabilities.kinds) if kind is None else kind
-        return LaunchRequest(folder, command("worker", folder), dict(os.environ), kind=chosen)
+        return LaunchRequest(folder, content, command("worker", folder), dict(os.environ), kind=chosen)
 
     def _request(self, function: str, mark: str, params: dict[str, Any]) -> dict[str, Any]:
         return {

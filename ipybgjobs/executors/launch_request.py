@@ -27,7 +27,9 @@ class LaunchRequest:
     Parameters
     ----------
     folder : str
-        The attempt folder, which holds its request. No two launches share one.
+        The attempt folder. No two launches share one.
+    content : bytes
+        What the worker has to do (see `state.request`): the executor sends it to a fork, and writes it to the folder otherwise.
     command : sequence of str
         Command to execute if it is not a fork.
     environment : dict of str to str
@@ -39,6 +41,7 @@ class LaunchRequest:
     """
 
     folder: str
+    content: bytes
     command: Sequence[str]
     environment: dict[str, str]
     output: str | None = None

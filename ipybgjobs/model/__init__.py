@@ -14,6 +14,8 @@ former_names
     Where names that older versions pickled are found now.
 globs
     Patterns of absolute paths.
+hashing
+    SHA-256 of short texts.
 ipython_syntax
     IPython's magics and shell commands as Python.
 json_text
@@ -40,4 +42,6 @@ surface
     How commands and options are written where one is.
 terminal_text
     Text as a terminal would leave it.
+usual_time
+    How long a target usually runs, and when an attempt is overdue.
 """

@@ -21,8 +21,8 @@ class Call:
     params : dict
         Parameters that are plain JSON; None in place of the others.
     pickled : dict of str to str
-        The others: a key (`serialization.key`: ``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value), and
-        a short description of the value.
+        The others: a key (`serialization.key`: ``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value;
+        ``instance.self``: the instance whose method is called), and a short description of the value.
     secrets : tuple of str
         Names of parameters whose values are never shown.
     hidden : tuple of str
@@ -38,10 +38,15 @@ class Call:
 
     def __str__(self) -> str:
         """Write the call as code, with secrets blanked and long values cut; always one line."""
-        constructor = self._arguments("init", self.init)
+        constructor = "<instance>" if self.has_instance else self._arguments("init", self.init)
         owner, _, method = self.target.rpartition(".")
         head = f"{owner}({constructor}).{method}" if constructor else self.target
         return f"{head}({self._arguments('params', self.params)})"
+
+    @property
+    def has_instance(self) -> bool:
+        """Return whether the method is called on an instance that is sent by value."""
+        return serialization.INSTANCE_KEY in self.pickled
 
     def shown(self, group: str) -> dict[str, Any]:
         """Return the parameters (``init`` or ``params``), with secrets blanked, and descriptions of values that are not plain."""

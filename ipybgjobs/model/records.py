@@ -12,6 +12,7 @@ from .call import Call
 from .redaction import one_line
 from .retry import RetrySettings
 from .source import SourceFile
+from .usual_time import UsualTime
 
 
 class JobState(StrEnum):
@@ -136,12 +137,14 @@ class JobRecord:
             return None
         return max(0.0, (now if self.ended_at is None else self.ended_at) - self.started_at)
 
-    def line(self, now: float, status: str | None = None) -> str:
-        """Describe the job on one line; `status`: what is known beyond the record."""
+    def line(self, now: float, status: str | None = None, usual: UsualTime | None = None) -> str:
+        """Describe the job on one line; `status`, `usual`: what is known beyond the record."""
         elapsed = self.elapsed(now)
         parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
+        if usual is not None:
+            parts.append(str(usual))
         if self.current_error:
             parts.append(one_line(self.current_error))
         return " · ".join(part for part in parts if part)

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 _Value = TypeVar("_Value")
 
-#: The parts of a call that have values of their own: the constructor, the method, and code that is sent by value.
-INIT, PARAMS, CODE = "init", "params", "code"
+#: The parts of a call that have values of their own: the constructor, the method, code that is sent by value, and the instance.
+INIT, PARAMS, CODE, INSTANCE = "init", "params", "code", "instance"
+
+#: The name of the instance whose method is called, in its part; and its key.
+SELF, INSTANCE_KEY = "self", "instance.self"
 
 _ATOMS = (type(None), bool, float)
 
@@ -47,7 +50,7 @@ def _encodable(text: str) -> bool:
 
 
 def key(part: str, name: str) -> str:
-    """Return the key of a value that is not plain: ``init.NAME``, ``params.NAME``, ``code.NAME``."""
+    """Return the key of a value that is not plain: ``init.NAME``, ``params.NAME``, ``code.NAME``, ``instance.self``."""
     return f"{part}.{name}"
 
 

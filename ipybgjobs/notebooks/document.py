@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InvalidParameters
 from ..model import json_text, redaction
+from ..model.suggestion import did_you_mean
 
 #: The major version of the format that can be run.
 VERSION = 4
@@ -63,6 +64,16 @@ def load(path: str) -> bytes:
     return text
 
 
+def _others(path: str) -> str:
+    """Return a hint at a notebook of nearly the same name in the same folder."""
+    folder, name = os.path.split(path)
+    try:
+        known = [each for each in os.listdir(folder) if each.endswith(".ipynb") and each.isprintable()]
+    except OSError:
+        return ""
+    return did_you_mean(name, known)
+
+
 def _read(path: str, shown: str) -> dict[str, Any]:
     if _is_special(path):
         raise InvalidParameters(f"{shown} is not a notebook: it is not a regular file.")
@@ -70,7 +81,8 @@ def _read(path: str, shown: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             content = json_text.parse(file.read())
     except OSError as error:
-        raise InvalidParameters(f"The notebook {shown} can't be read: {error.strerror}.") from None
+        hint = _others(path) if isinstance(error, FileNotFoundError) else ""
+        raise InvalidParameters(f"The notebook {shown} can't be read: {error.strerror}.{hint}") from None
     except json_text.TooDeep:
         raise
     except ValueError:

@@ -17,7 +17,7 @@ from . import destination, document
 
 
 class Notebook:
-    """Runs notebooks: ``%bgjob ipybgjobs.Notebook.run path=train.ipynb parameters={"alpha": 0.1} output=runs/``.
+    """Runs notebooks: ``%bgjob train.ipynb alpha=0.1 --output runs/``, or ``ipybgjobs.submit("train.ipynb", {"alpha": 0.1})``.
 
     Examples
     --------

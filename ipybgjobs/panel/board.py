@@ -4,9 +4,10 @@ import os
 from typing import Any
 
 from ..client.jobs import supervision
+from ..client.jobs.job_status import FullQueues
 from ..state.folder import StateFolder
 from ..store import changes as log_of_changes
-from ..store import queries
+from ..store import queries, usual_times, waiting_jobs
 from ..store.database import Database
 from ..system import place
 from .rows import row
@@ -17,30 +18,33 @@ MOST = 20_000
 #: Number of rows in one message: few enough for a server that drops messages when they arrive too fast.
 CHUNK = 1000
 
+#: Most jobs that hold the slots of a queue and are named.
+_HOLDERS = 5
+
 _NO_LIMIT = 1 << 62
 
 
-def first(database: Database, limit: int) -> dict[str, Any]:
+def first(database: Database, limit: int, full: FullQueues) -> dict[str, Any]:
     """Return the newest rows and those of running jobs, with everything that a panel needs to show them."""
     since = log_of_changes.newest_change(database)
-    rows = _rows(log_of_changes.newest(database, _NO_LIMIT, limit))
+    rows = _rows(database, log_of_changes.newest(database, _NO_LIMIT, limit))
     oldest = rows[-1][0] if rows else 0
     running = [each.job_id for each in log_of_changes.running(database) if each.job_id < oldest]
     count = log_of_changes.count(database)
     return {
         "seq": since,
-        "rows": rows + _rows(log_of_changes.jobs(database, running)),
+        "rows": rows + _rows(database, log_of_changes.jobs(database, running)),
         "oldest": oldest,
         "have": len(rows),
         "whole": len(rows) >= min(count, MOST),
         "count": count,
-        **queue_status(database),
+        **queue_status(database, full),
     }
 
 
 def older(database: Database, before: int, limit: int) -> list[list[Any]]:
     """Return rows of older jobs, newest first."""
-    return _rows(log_of_changes.newest(database, before, limit))
+    return _rows(database, log_of_changes.newest(database, before, limit))
 
 
 def changes(database: Database, since: int) -> dict[str, Any] | None:
@@ -49,25 +53,36 @@ def changes(database: Database, since: int) -> dict[str, Any] | None:
     ids = log_of_changes.changed(database, since)
     if ids is None:
         return None
-    rows = _rows(log_of_changes.jobs(database, ids)) if ids else []
+    rows = _rows(database, log_of_changes.jobs(database, ids)) if ids else []
     there = {each[0] for each in rows}
     return {"base": since, "seq": until, "rows": rows, "gone": [each for each in ids if each not in there]}
 
 
 def one(database: Database, job_id: int) -> list[list[Any]]:
     """Return the row of one job; none if it is gone."""
-    return _rows(log_of_changes.jobs(database, [job_id]))
+    return _rows(database, log_of_changes.jobs(database, [job_id]))
 
 
-def queue_status(database: Database) -> dict[str, Any]:
-    """Return the data that concerns all jobs: paused queues, and what keeps this place's jobs from starting."""
+def queue_status(database: Database, full: FullQueues) -> dict[str, Any]:
+    """Return the data that concerns all jobs: paused queues, full ones, and what keeps this place's jobs from starting.
+
+    A full queue has the number of jobs that hold its slots, and the first of them.
+    """
     here = place.here()
     held = (
         supervision.notices(database, StateFolder(os.path.dirname(database.path))) if queries.has_work(database, here) else None
     )
-    return {"paused": queries.paused(database), "notice": "; ".join(held.lines()) or None if held else None}
+    return {
+        "paused": queries.paused(database),
+        "full": {queue: [len(ids), *ids[:_HOLDERS]] for queue, ids in full.holders().items()},
+        "notice": "; ".join(held.lines()) or None if held else None,
+    }
 
 
-def _rows(jobs: list[log_of_changes.JobWithMemory]) -> list[list[Any]]:
+def _rows(database: Database, jobs: list[log_of_changes.JobWithAttempt]) -> list[list[Any]]:
+    """Return the rows of jobs; what only unfinished jobs have is read for all of them together."""
     here = place.here()
-    return [row(each, here) for each in jobs]
+    usual = usual_times.of_jobs(database, (each.job for each in jobs))
+    waiting = [each.job.id for each in jobs if each.job.pending_dependencies]
+    after = waiting_jobs.pending_dependencies(database, waiting) if waiting else {}
+    return [row(each, here, after.get(each.job.id, ()), usual.get(each.job.id)) for each in jobs]

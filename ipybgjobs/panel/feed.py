@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..client.jobs import supervision
+from ..client.jobs.job_status import FullQueues
 from ..client.jobs.supervision import SupervisorMonitor
 from ..errors import BackgroundJobError
 from ..state import attempt
@@ -48,11 +49,14 @@ class Feed:
         The state folder.
     open_database : callable
         Opens the store for the thread that calls it.
+    full : FullQueues
+        The queues without a free slot.
     """
 
-    def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+    def __init__(self, folder: StateFolder, open_database: Callable[[], Database], full: FullQueues) -> None:
         self._folder = folder
         self._open = open_database
+        self._full = full
         self._lock = threading.Lock()
         self._subscribers: dict[FeedSubscriber, int] = {}  # each with the number of its last `add`
         self._added = itertools.count()
@@ -72,7 +76,7 @@ class Feed:
         with self._lock:
             self._subscribers[subscriber] = next(self._added)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
-                tracker = self._tracker = _ChangeTracker(self._folder, self._open)  # changes from now on are sent
+                tracker = self._tracker = _ChangeTracker(self._folder, self._open, self._full)  # changes from now on are sent
                 self._thread = threading.Thread(target=self._run, args=(tracker,), name="ipybgjobs-panel", daemon=True)
                 self._thread.start()
 
@@ -125,9 +129,10 @@ def _notify(subscriber: FeedSubscriber, delta: dict[str, Any] | None) -> float |
 class _ChangeTracker:
     """The state at the last check, to find what is new."""
 
-    def __init__(self, folder: StateFolder, open_database: Callable[[], Database]) -> None:
+    def __init__(self, folder: StateFolder, open_database: Callable[[], Database], full: FullQueues) -> None:
         self._folder = folder
         self._open = open_database
+        self._full = full
         self._database = open_database()
         self._version: tuple[Database, int, str | None] | None = None
         self._supervisors = SupervisorMonitor()
@@ -163,7 +168,7 @@ class _ChangeTracker:
         elif changed["seq"] != self._since:
             self._since, found = changed["seq"], changed
         self.running = changes.running(database)
-        around = board.queue_status(database)
+        around = board.queue_status(database, self._full)
         new = {key: value for key, value in around.items() if value != self.around.get(key)}
         self.around = around
         return found | new

@@ -1,15 +1,17 @@
 """The newest jobs, as text or static HTML: single jobs, and each group as one line that unfolds."""
 
+import itertools
 import time
+from collections.abc import Mapping, Sequence
 
 from ..client.client import client
 from ..client.jobs import html as job_html
-from ..client.jobs import supervision
+from ..client.jobs import job_status, supervision
 from ..client.jobs.group import SHOWN
-from ..client.jobs.job import Job
+from ..client.jobs.job_status import JobStatus
 from ..client.submit import options
 from ..model import moments, sizes
-from ..model.records import GroupRecord, JobRecord, JobState
+from ..model.records import GroupRecord, JobRecord
 from ..model.redaction import one_line
 from ..state import disk_usage
 from ..state.folder import StateFolder
@@ -30,10 +32,25 @@ def text(limit: int, submit: str) -> str:
     """Return the newest jobs and groups, a line each; `submit`: the command that submits one, shown if there are none."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
-    lines = [_line(entry, folder, now) for entry in _entries(database, limit)]
+    entries = _entries(database, limit)
+    statuses = _statuses(folder, entries)
+    lines = [_line(entry, statuses, folder, now) for entry in entries]
+    more, total = _more(database, len(entries))
+    lines += [f"… and {more:,} more; --limit {total} shows all"] if more else []
     lines += _paused(database)
     lines += [f"held: {said}" for said in _held(database, folder)]
     return "\n".join(lines) or f"No jobs yet. Submit one with: {submit} Class.method key=value"
+
+
+def _held(database: Database, folder: StateFolder) -> list[str]:
+    """Return what keeps this place's jobs from continuing, if it has any, and make sure that a supervisor runs."""
+    client().ensure_supervisor(folder)
+    return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
+
+
+def _statuses(folder: StateFolder, entries: Sequence[JobRecord | GroupRecord]) -> dict[int, JobStatus]:
+    """Return the states of the single jobs in words."""
+    return job_status.of_jobs(client(), folder, [entry for entry in entries if isinstance(entry, JobRecord)])
 
 
 def _paused(database: Database) -> list[str]:
@@ -44,31 +61,35 @@ def _paused(database: Database) -> list[str]:
     return [f"the queues {', '.join(names[:-1])} and {names[-1]} are paused"]
 
 
-def _held(database: Database, folder: StateFolder) -> list[str]:
-    """Return what keeps this place's jobs from continuing, if it has any, and make sure that a supervisor runs."""
-    client().ensure_supervisor(folder)
-    return supervision.notices(database, folder).lines() if queries.has_work(database, place.here()) else []
+def _more(database: Database, shown: int) -> tuple[int, int]:
+    """Return how many jobs outside groups and groups are not shown, and how many there are."""
+    total = listing.count_entries(database)
+    return max(0, total - shown), total
 
 
-def _line(entry: JobRecord | GroupRecord, folder: StateFolder, now: float) -> str:
+def _line(entry: JobRecord | GroupRecord, statuses: Mapping[int, JobStatus], folder: StateFolder, now: float) -> str:
     if isinstance(entry, GroupRecord):
         return entry.line()
-    taken = disk_usage.of_folder(folder.job(entry.uid))
-    status = Job(client(), folder, entry.id, entry.uid).status if entry.state is JobState.RUNNING else None  # with its progress
-    return entry.line(now, status) + (f" · {sizes.show(taken)} on disk" if taken else "")
+    taken, status = disk_usage.of_folder(folder.job(entry.uid)), statuses[entry.id]
+    return entry.line(now, status.text, status.usual) + (f" · {sizes.show(taken)} on disk" if taken else "")
 
 
 def html(limit: int) -> str:
     """Return the newest jobs and groups, as a table."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
+    entries = _entries(database, limit)
+    members = {entry.id: listing.jobs(database, SHOWN, group_id=entry.id) for entry in entries if isinstance(entry, GroupRecord)}
+    statuses = _statuses(folder, [*entries, *itertools.chain.from_iterable(members.values())])
     rows = [
-        job_html.group_row(entry, listing.jobs(database, SHOWN, group_id=entry.id), now)
+        job_html.group_row(entry, members[entry.id], statuses, now)
         if isinstance(entry, GroupRecord)
-        else job_html.row(entry, now, disk_usage.of_folder(folder.job(entry.uid)))
-        for entry in _entries(database, limit)
+        else job_html.row(entry, statuses[entry.id], now, disk_usage.of_folder(folder.job(entry.uid)))
+        for entry in entries
     ]
-    notes = [f"{said[0].upper()}{said[1:]}." for said in _paused(database)]
+    more, total = _more(database, len(entries))
+    notes = [f"… and {more:,} more: %bgjobs list --limit {total}"] if more else []
+    notes += [f"{said[0].upper()}{said[1:]}." for said in _paused(database)]
     notes += [f"Held: {said}." for said in _held(database, folder)]
     return job_html.table_of(rows, notes) + job_html.note(f"As of {moments.show(now)}.")
 

@@ -1,11 +1,14 @@
 """Turn a job into a row of the panel: a short list, since thousands are sent; with secrets blanked, and without markup."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from ..model.records import JobState
 from ..model.redaction import cut, one_line
+from ..model.usual_time import UsualTime
 from ..state import progress as progress_of
 from ..state.progress import Progress
-from ..store.changes import JobWithMemory
+from ..store.changes import JobWithAttempt
 
 #: The columns of a row, in order; ``web/jobs.js`` reads them in the same order.
 COLUMNS = (
@@ -26,21 +29,30 @@ COLUMNS = (
     "group",
     "blockers",
     "elsewhere",
+    "after",
+    "usual",
 )
+
+#: Most dependencies that a row names; the others are counted.
+_NAMED = 3
 
 #: Longest text of a call and of an error in a row, in characters; the details have the full text.
 _LONGEST = 160
 
 
-def row(seen: JobWithMemory, here: str) -> list[Any]:
+def row(seen: JobWithAttempt, here: str, after: Sequence[int] = (), usual: UsualTime | None = None) -> list[Any]:
     """Return a row, without empty values at its end.
 
     Parameters
     ----------
-    seen : JobWithMemory
+    seen : JobWithAttempt
         The job.
     here : str
         This place; an unfinished job of another place carries the name of its host.
+    after : sequence of int
+        The unfinished jobs that it depends on.
+    usual : UsualTime, optional
+        How long such jobs usually run.
     """
     job = seen.job
     elsewhere = job.owner.host if job.owner.place != here and not job.state.ended else None
@@ -62,10 +74,18 @@ def row(seen: JobWithMemory, here: str) -> list[Any]:
         job.group_id,
         job.pending_dependencies or None,
         elsewhere,
+        list(after[:_NAMED]) or None,
+        None if usual is None else _usual(usual, seen),
     ]
     while values[-1] is None:
         values.pop()
     return values
+
+
+def _usual(usual: UsualTime, seen: JobWithAttempt) -> list[Any]:
+    """Return the usual time in words, and the moment from which the running attempt is overdue."""
+    started = seen.attempt_started_at if seen.job.state is JobState.RUNNING else None
+    return [str(usual), None if started is None or usual.limit is None else _moment(started + usual.limit)]
 
 
 def _moment(seconds: float | None) -> float | None:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..client.client import Client
+from ..client.disk_totals import DiskMonitor
 from ..client.jobs.job import Job
+from ..client.jobs.job_status import FullQueues
 from ..errors import BackgroundJobError
+from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store.database import Database
 from . import board, commands, details
@@ -69,6 +72,9 @@ class Session:
         self._busy = busy
         self._on_changes = on_changes
         self._folder: StateFolder = client.folder()
+        self._full = FullQueues(client, self._folder)
+        self._disk: str | None = None  # the last words about the disk
+        self._waits = False  # whether the only job shown waits
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
         self._met: set[str] = set()  # every view so far
@@ -97,9 +103,10 @@ class Session:
 
     def _all(self, limit: int) -> dict[str, Any]:
         database = self._database()
-        found = board.first(database, 0 if self._only else limit)
+        found = board.first(database, 0 if self._only else limit, self._full)
         if self._only is not None:
             found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
+            self._note_wait(found["rows"])
         found |= self._feed().queue_status()  # the store's current content may change back before the feed's next check
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
 
@@ -130,6 +137,13 @@ class Session:
             again = opened if before is None or before.opened != opened else None
             self._answer(lambda: self._catch_up(name, message, again, appears=before is None))
 
+    def _send_disk(self, *, again: bool) -> None:
+        """Send how much disk space the jobs take, if it has changed, or `again` to a new view."""
+        text = str(disk_of(self._folder).totals(self._database()))
+        if text != self._disk or again:
+            self._disk = text
+            self._send({"kind": "disk", "text": text})
+
     def _leave(self, message: dict[str, Any]) -> None:
         with self._lock:
             self._views.pop(str(message.get("view")), None)
@@ -143,6 +157,8 @@ class Session:
         if not isinstance(since, int) or since < 0 or not self._send_changes(view, since, appears=appears):
             self._send_all(view)
         self._opened.send()
+        if self._only is None:
+            self._send_disk(again=appears)
 
     def _wanted(self) -> list[int]:
         with self._lock:
@@ -157,7 +173,7 @@ class Session:
                 return False
             if appears or changes["rows"] or changes["gone"]:
                 around = (
-                    board.queue_status(database)
+                    board.queue_status(database, self._full)
                     | self._feed().queue_status()
                     | {"progress": progress_now(self._folder, database)}
                 )
@@ -247,8 +263,14 @@ class Session:
         for key in ("rows", "progress"):
             mine[key] = [row for row in delta.get(key, []) if row[0] == self._only]
         mine["gone"] = [each for each in delta.get("gone", []) if each == self._only]
-        around = {"paused", "notice", "trouble", "lost"} & delta.keys()
+        self._note_wait(mine["rows"])
+        around = {"paused", "notice", "trouble", "lost", *(["full"] if self._waits else [])} & delta.keys()
         return mine if around or any(mine[key] for key in ("rows", "progress", "gone")) else None
+
+    def _note_wait(self, rows: list[list[Any]]) -> None:
+        """Note whether the only job shown waits: then who holds the slots concerns it."""
+        if rows:
+            self._waits = rows[-1][1] == JobState.QUEUED
 
     def close(self) -> None:
         """Stop receiving and sending."""
@@ -260,8 +282,14 @@ class Session:
 
 
 _feeds: dict[str, Feed] = {}
+_disks: dict[str, DiskMonitor] = {}
 
 
 def feed_of(client: Client, folder: StateFolder) -> Feed:
     """Return the feed of a state folder; a process has one for each."""
-    return _feeds.setdefault(folder.path, Feed(folder, lambda: client.database(folder)))
+    return _feeds.setdefault(folder.path, Feed(folder, lambda: client.database(folder), FullQueues(client, folder)))
+
+
+def disk_of(folder: StateFolder) -> DiskMonitor:
+    """Return the disk use of a state folder; a process measures it for all its panels."""
+    return _disks.setdefault(folder.path, DiskMonitor(folder))

@@ -16,6 +16,8 @@ display_records
     The records of ``outputs.jsonl``, and which of them still matter.
 folder
     Names everything in the state folder, and makes it the user's alone.
+log_search
+    Searching a log for a pattern, line by line.
 occupancy
     Which places have the store open, by their locks.
 outputs
@@ -30,6 +32,8 @@ replay
     Showing outputs in a notebook or a terminal.
 reports
     What the files of an attempt say, as frozen values.
+request
+    What a worker has to do, sent to it or in its folder.
 results
     The return value, or what was raised.
 text_log

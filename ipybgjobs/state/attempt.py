@@ -6,8 +6,9 @@ Names every file; writes whole or not at all; reads files that a crash may have 
 ===================  ==========================================  =======================================
 file                 written by                                  says
 ===================  ==========================================  =======================================
-``request.json``     supervisor, before the launch               what to call, where, with what
-``started.json``     worker, before user code, exclusively       who runs it; or ``{"void": true}``: no one may
+``started.json``     worker, before user code, exclusively       who runs it, and what a fork was sent: what to call, where, with
+                                                                 what; or ``{"void": true}``: no one may
+``request.json``     fork server, before a launch without fork   the same, if it is not in ``started.json``
 ``output.log``       worker and its children                     everything printed, in order; tracebacks uncut
 ``withheld.json``    worker, before user code                    which of its submitter's limits the system did not grant
 ``waiting.json``     worker, while its job waits for others      for which jobs
@@ -62,7 +63,9 @@ OUTCOME_NOT_WRITTEN, OUTCOME_FORBIDDEN, OUTCOME_LIMITED = 74, 174, 175
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
 
-def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None = None) -> bool:
+def claim_start(
+    folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None = None, request: bytes | None = None
+) -> bool:
     """Create ``started.json`` unless it exists; the first process to do so decides whether the attempt runs.
 
     Parameters
@@ -72,51 +75,60 @@ def claim_start(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] 
     claim : dict
         What the file says.
     hold : callable, optional
-        Called with the open file before it has its name; it stays open. Its return value is written to the file as ``held``.
+        Called with the open file before it has its name; it stays open. Its return value is written to the file as ``held``,
+        and the number of the file system as ``device``.
+    request : bytes, optional
+        A JSON object, which is written to the file as ``request``.
 
     Returns
     -------
     bool
         Whether this caller was first.
     """
+    if hold is None:
+        return _claim(folder, lambda _: json.dumps(claim).encode(), stays_open=False)
+
+    def said(descriptor: int) -> bytes:
+        text = json.dumps(claim | {"device": os.fstat(descriptor).st_dev, "held": hold(descriptor)}).encode()
+        return text if request is None else b'%b, "request": %b}' % (text[:-1], request)
+
+    return _claim(folder, said, stays_open=True)
+
+
+def _claim(folder: str, said: Callable[[int], bytes], *, stays_open: bool) -> bool:
     try:
-        return _claim_by_link(folder, claim, hold)
+        return _claim_by_link(folder, said, stays_open=stays_open)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-    return _claim_by_name(folder, claim, hold)
+    return _claim_by_name(folder, said, stays_open=stays_open)
 
 
-def _claim_by_link(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
+def _claim_by_link(folder: str, said: Callable[[int], bytes], *, stays_open: bool) -> bool:
     """Claim with a hard link: the file gets its name once it is complete."""
     partial = f"{folder}/{STARTED}.{os.getpid()}.{os.urandom(4).hex()}.part"  # PIDs repeat in other namespaces
     descriptor = private_file.open_private(partial, os.O_RDWR | os.O_TRUNC)
     first = False
     try:
-        _write_claim(descriptor, claim, hold)
+        private_file.write_all(descriptor, said(descriptor))
         os.link(partial, f"{folder}/{STARTED}")
         first = True
     except FileExistsError:
         pass
     finally:
-        if hold is None or not first:
+        if not (stays_open and first):
             os.close(descriptor)
         os.unlink(partial)
     return first
 
 
-def _claim_by_name(folder: str, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> bool:
+def _claim_by_name(folder: str, said: Callable[[int], bytes], *, stays_open: bool) -> bool:
     """Claim without links: the file has its name first, and a reader that finds it incomplete looks for the process."""
     try:
         descriptor = private_file.open_private(f"{folder}/{STARTED}", os.O_RDWR | os.O_EXCL)
     except FileExistsError:
         return False
-    _write_claim(descriptor, claim, hold)
-    if hold is None:
+    private_file.write_all(descriptor, said(descriptor))
+    if not stays_open:
         os.close(descriptor)
     return True
-
-
-def _write_claim(descriptor: int, claim: dict[str, Any], hold: Callable[[int], bool] | None) -> None:
-    said = claim if hold is None else claim | {"held": hold(descriptor)}
-    os.write(descriptor, json.dumps(said).encode())

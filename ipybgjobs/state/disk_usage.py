@@ -20,15 +20,15 @@ def of_folder(path: str) -> int:
     return total
 
 
-def of_folders_within(path: str, seconds: float) -> tuple[int, bool]:
-    """Measure the folders in a folder for a limited time; return the bytes counted, and whether that is all."""
-    limit, total = time.monotonic() + seconds, 0
+def of_folders_within(path: str, seconds: float) -> tuple[dict[str, int], bool]:
+    """Measure the folders in a folder for a limited time; return the bytes of each by name, and whether that is all."""
+    limit, found = time.monotonic() + seconds, dict[str, int]()
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                total += of_folder(entry.path)
+                found[entry.name] = of_folder(entry.path)
                 if time.monotonic() > limit:
-                    return total, False
+                    return found, False
     except OSError:
-        return total, False
-    return total, True
+        return found, False
+    return found, True

@@ -58,6 +58,10 @@ takeover
     Taking over the jobs of places that are gone.
 transitions
     Every change of a job's state.
+usual_times
+    How long unfinished jobs usually run.
+waiting_jobs
+    What unfinished jobs wait for.
 write_queue
     The order in which processes write.
 """

@@ -1,6 +1,7 @@
 """Reading what changed since the last check, so that a display reads only that; it changes nothing."""
 
 import json
+import sqlite3
 from typing import NamedTuple
 
 from ..model.records import JobRecord
@@ -8,16 +9,17 @@ from . import columns
 from .database import Database
 from .queries import COLUMNS, TABLES, shown
 
-#: A job with the peak memory of its newest attempt.
-_JOBS = f"""SELECT {COLUMNS}, attempts.peak_memory FROM {TABLES}
+#: A job with the start and the peak memory of its newest attempt.
+_JOBS = f"""SELECT {COLUMNS}, attempts.peak_memory, attempts.started_at AS attempt_started_at FROM {TABLES}
     LEFT JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt"""
 
 
-class JobWithMemory(NamedTuple):
-    """A job, and the peak memory of its newest attempt in bytes; None while that is unknown."""
+class JobWithAttempt(NamedTuple):
+    """A job, the peak memory of its newest attempt in bytes, None while that is unknown, and when that attempt started."""
 
     job: JobRecord
     peak_memory: int | None
+    attempt_started_at: float | None
 
 
 class RunningAttempt(NamedTuple):
@@ -44,16 +46,22 @@ def changed(database: Database, since: int) -> list[int] | None:
     return list(dict.fromkeys(row[0] for row in rows if isinstance(row[0], int)))
 
 
-def jobs(database: Database, ids: list[int]) -> list[JobWithMemory]:
+def jobs(database: Database, ids: list[int]) -> list[JobWithAttempt]:
     """Read jobs by id; those that were removed are omitted."""
     rows = database.read(f"{_JOBS} WHERE jobs.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
-    return [JobWithMemory(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
+    return list(map(_with_attempt, rows))
 
 
-def newest(database: Database, before: int, limit: int) -> list[JobWithMemory]:
+def _with_attempt(row: sqlite3.Row) -> JobWithAttempt:
+    return JobWithAttempt(
+        shown(row), columns.any_whole(row, "peak_memory") or None, columns.any_moment(row, "attempt_started_at") or None
+    )
+
+
+def newest(database: Database, before: int, limit: int) -> list[JobWithAttempt]:
     """Read the newest jobs whose ids are below a number, newest first."""
     rows = database.read(f"{_JOBS} WHERE jobs.id < ? ORDER BY jobs.id DESC LIMIT ?", (before, limit))
-    return [JobWithMemory(shown(row), columns.any_whole(row, "peak_memory") or None) for row in rows]
+    return list(map(_with_attempt, rows))
 
 
 def running(database: Database) -> list[RunningAttempt]:

@@ -54,6 +54,21 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
     return [shown(row) for row in database.read(sql, [*values, limit])]
 
 
+def count(database: Database, **filters: Any) -> int:
+    """Count the jobs that `jobs` would return without a limit."""
+    wanted = {column: value for column, value in filters.items() if value is not None}
+    if not all(_storable(value) for value in wanted.values()):
+        return 0
+    where = " AND ".join(f"{column} = ?" for column in wanted) or "true"
+    return int(database.read(f"SELECT count(*) FROM jobs WHERE {where}", list(wanted.values()))[0][0])
+
+
+def count_entries(database: Database) -> int:
+    """Count the jobs that do not belong to a group, and the groups."""
+    sql = "SELECT (SELECT count(*) FROM jobs WHERE group_id IS NULL) + (SELECT count(*) FROM groups)"
+    return int(database.read(sql)[0][0])
+
+
 def _storable(value: Any) -> bool:
     """Return whether the store can hold a value at all; otherwise no row can contain it."""
     if isinstance(value, str):

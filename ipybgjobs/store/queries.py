@@ -13,6 +13,7 @@ from ..model.records import Attempt, JobRecord, JobState, Outcome, Owner
 from ..model.redaction import quoted
 from ..model.retry import RetrySettings
 from ..model.source import SourceFile
+from ..targets.context import Context
 from ..targets.origin import Origin
 from . import columns
 from .columns import UnreadableRow
@@ -366,6 +367,16 @@ def context(database: Database, job_id: int) -> int:
     """Return the id of the context that a job was submitted in; 0 if the job is gone."""
     rows = database.read("SELECT context FROM jobs WHERE id = ?", (job_id,))
     return int(rows[0][0]) if rows else 0
+
+
+def submit_context(database: Database, job_id: int) -> Context | None:
+    """Read where and how a job was submitted: interpreter, folder, path; None if that can't be read."""
+    sql = "SELECT body FROM contexts JOIN jobs ON jobs.context = contexts.id WHERE jobs.id = ?"
+    rows = database.read(sql, (job_id,))
+    try:
+        return Context.from_text(columns.text(rows[0], "body")) if rows else None
+    except ValueError:
+        return None
 
 
 def has_request(database: Database, job_ids: list[int]) -> bool:

@@ -4,6 +4,7 @@ A row that can't be read is a value too: it contains what is needed to end the j
 """
 
 import functools
+import os
 import sqlite3
 from dataclasses import dataclass
 
@@ -99,9 +100,17 @@ class Environment:
             If a client of ipybgjobs did not write them.
         """
         values = json_text.parse(self.text)
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        if not isinstance(values, dict) or not all(_is_variable(name, value) for name, value in values.items()):
             raise ValueError("its environment variables can't be read")
         return values
+
+
+def _is_variable(name: str, value: object) -> bool:
+    """Return whether a process can have a variable."""
+    try:
+        return isinstance(value, str) and "=" not in name and name != "" and b"\0" not in os.fsencode(name + value)
+    except UnicodeEncodeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The claim is committed before anything is launched; a claim without a launch is 
 """
 
 import errno
+import json
 import os
 from typing import Any
 
@@ -14,7 +15,6 @@ from ..state import attempt
 from ..state.folder import StateFolder
 from ..store.scheduled_job import Claim, Environment, ScheduledJob, UnreadableJob
 from ..store.transitions import LaunchMode
-from ..system import private_file
 from ..system.roles import command
 from ..targets import allowlist, target_rules
 from .configurations import ConfigurationCache
@@ -169,7 +169,7 @@ class Starter:
         return self._executor.choose(start.job.context.startup, start.slot_environment)
 
     def launch(self, start: Start) -> LaunchRequest:
-        """Write the attempt folder, and return how to launch it.
+        """Create the attempt folder, and return how to launch it.
 
         Raises
         ------
@@ -181,13 +181,13 @@ class Starter:
         context = start.job.context
         environment = start.environment.variables() | start.slot_environment
         os.makedirs(start.folder, mode=0o700, exist_ok=True)
-        private_file.write_new(start.folder, attempt.REQUEST, self._request(start) | self._hook(start))
+        content = json.dumps(self._request(start) | self._hook(start), separators=(",", ":")).encode()
         if not os.access(context.executable, os.X_OK):
             raise FileNotFoundError(
                 errno.ENOENT, "its interpreter no longer exists: reinstall it, or cancel the job", context.executable
             )
         worker = command("worker", start.folder, executable=context.executable, root=context.package_root, flags=context.flags)
-        return LaunchRequest(start.folder, worker, environment, self._output(start), self._choice(start).kind)
+        return LaunchRequest(start.folder, content, worker, environment, self._output(start), self._choice(start).kind)
 
     def _request(self, start: Start) -> dict[str, Any]:
         job, record, context = start.job, start.job.record, start.job.context
@@ -255,6 +255,8 @@ def _forbidden(job: ScheduledJob, settings: Settings) -> str | None:
     """Explain why the files do not allow a job; None if they do."""
     if not allowlist.is_allowed(job.target, settings):
         return "it is not on the allowlist (any more)"
+    if job.record.call.has_instance and settings.notebook_code is None:
+        return "its instance was sent by value, and allow_notebook_code is off (by now)"
     return target_rules.of_name(job.target).denial(job.record.call.params, settings)
 
 

@@ -55,6 +55,12 @@ def check() -> None:
 #: Values that are the same for a process and its forks.
 _constant: dict[str, str] = {}
 
+#: The process that has learned the constants, for its forks.
+_forking: list[ProcessIdentity] = []
+
+#: Longest line of ``/proc/PID/stat`` that is read, in bytes: 52 numbers and a name of 15 characters.
+_LONGEST_STATE = 4096
+
 
 def host() -> str:
     """Return the host's name."""
@@ -72,10 +78,11 @@ def boot() -> str:
 
 
 def learn_constants() -> None:
-    """Look up the constant values, so that forks need not."""
+    """Look up the constant values and this process's identity, so that forks need not."""
     host()
     pid_namespace()
     boot()
+    _forking[:] = [current()]
 
 
 def _read_boot() -> str:
@@ -86,10 +93,15 @@ def _read_boot() -> str:
 def state_of(pid: int) -> ProcessState | None:
     """Return the state of a process; None if it does not exist."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        fields = os.read(descriptor, _LONGEST_STATE).rpartition(b")")[2].split()
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
     return ProcessState(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
 
 
@@ -106,6 +118,19 @@ def current(pid: int | None = None) -> ProcessIdentity:
     if state is None:
         raise ProcessLookupError(number)
     return ProcessIdentity(number, state.start_time, boot())
+
+
+def parent() -> ProcessIdentity:
+    """Return the identity of this process's parent.
+
+    Raises
+    ------
+    ProcessLookupError
+        If it has just ended.
+    """
+    number = os.getppid()
+    known = next((each for each in _forking if each.pid == number), None)  # as long as it is the parent, its PID is not reused
+    return current(number) if known is None else known
 
 
 def started_ns() -> int:

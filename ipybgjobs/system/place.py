@@ -42,7 +42,7 @@ def here() -> str:
 
 def current(state_dir: str) -> Place:
     """Return this process's place, as seen from a state folder, or from a folder in it."""
-    return Place(here(), identity.host(), identity.boot(), identity.pid_namespace(), _machine(), _device(state_dir))
+    return Place(here(), identity.host(), identity.boot(), identity.pid_namespace(), machine(), _device(state_dir))
 
 
 def _device(path: str) -> int | None:
@@ -52,7 +52,24 @@ def _device(path: str) -> int | None:
         return None
 
 
-def _machine() -> str | None:
+def learn_constants() -> None:
+    """Look up the values that are the same for a process and its forks, so that forks need not."""
+    identity.learn_constants()
+    machine()
+
+
+#: What identifies this machine, once it was looked up.
+_known_machine: list[str | None] = []
+
+
+def machine() -> str | None:
+    """Return what identifies this machine, the same after a reboot; None in a container."""
+    if not _known_machine:
+        _known_machine.append(_read_machine())
+    return _known_machine[0]
+
+
+def _read_machine() -> str | None:
     if identity.pid_namespace() != _FIRST_NAMESPACE:
         return None
     try:

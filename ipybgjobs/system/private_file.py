@@ -66,11 +66,13 @@ def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = 
         descriptor = (
             open_private(partial, flags) if mode == _PRIVATE else os.open(partial, flags | os.O_CREAT | os.O_CLOEXEC, mode)
         )
-        with open(descriptor, "wb") as file:
-            file.writelines((content,) if isinstance(content, bytes) else content)
+        try:
+            for piece in (content,) if isinstance(content, bytes) else content:
+                write_all(descriptor, piece)
             if durable:
-                file.flush()
                 os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -82,9 +84,29 @@ def write_whole(path: str, content: bytes | Iterable[bytes], *, durable: bool = 
 
 def write_new(folder: str, name: str, value: Any) -> None:
     """Write one of the JSON files that is not read before its writer announces it."""
+    write_new_bytes(folder, name, json.dumps(value, separators=(",", ":")).encode())
+
+
+def write_new_bytes(folder: str, name: str, content: bytes) -> None:
+    """Write a file that is not read before its writer announces it."""
     descriptor = open_private(f"{folder}/{name}", os.O_WRONLY | os.O_TRUNC)
-    with open(descriptor, "wb") as file:
-        file.write(json.dumps(value, separators=(",", ":")).encode())
+    try:
+        write_all(descriptor, content)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of the content to a descriptor.
+
+    Raises
+    ------
+    OSError
+        If it can't be written.
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def write_empty(folder: str, name: str) -> None:
@@ -115,12 +137,32 @@ def write_json(folder: str, name: str, value: Any) -> None:
 def read_json(folder: str, name: str, longest: int | None = LONGEST_JSON) -> dict[str, Any] | None:
     """Read one of the JSON files; None if it is absent, incomplete, longer than `longest` bytes, or not a JSON object."""
     try:
-        with opened(f"{folder}/{name}") as file:
-            size = os.fstat(file.fileno()).st_size
-            value = json_text.parse(file.read(size)) if longest is None or size <= longest else None
+        content = read(f"{folder}/{name}", longest)
+        value = None if content is None else json_text.parse(content)
     except (OSError, ValueError, MemoryError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def read(path: str, longest: int | None = None) -> bytes | None:
+    """Read a file as long as it was when it was opened, without the objects of `open`; None if it is longer than `longest` bytes.
+
+    Raises
+    ------
+    OSError
+        As for `opened`.
+    """
+    descriptor = _open_regular(path)
+    try:
+        left = os.fstat(descriptor).st_size
+        if longest is not None and left > longest:
+            return None
+        content = os.read(descriptor, left)
+        while len(content) < left and (piece := os.read(descriptor, left - len(content))):
+            content += piece
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def opened(path: str) -> "io.BufferedReader":
@@ -133,11 +175,15 @@ def opened(path: str) -> "io.BufferedReader":
     OSError
         If it can't be read.
     """
+    return open(_open_regular(path), "rb")
+
+
+def _open_regular(path: str) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, "not a file", path)
-    return open(descriptor, "rb")
+    return descriptor
 
 
 def tail(path: str, lines: int | None = None, longest: int | None = None, floor: int = 0) -> str:

@@ -6,9 +6,10 @@ limit can't be set, no process carries a mark, and left processes are found only
 """
 
 import contextlib
-import hashlib
 import os
 import resource
+
+from ..model.hashing import sha256
 
 #: Number of the limit, the same on every Linux; `resource` has no name for it.
 _LOCKS = 10
@@ -29,7 +30,7 @@ def of_attempt(folder: str) -> int:
     """
     state, *rest = folder.rsplit("/", _DEPTH)
     path = os.fsencode("/".join([os.path.realpath(state), *rest]))
-    return _BIT | int.from_bytes(hashlib.sha256(path).digest()[:_BYTES])
+    return _BIT | int.from_bytes(sha256(path).digest()[:_BYTES])
 
 
 def apply(mark: int) -> None:

@@ -7,13 +7,13 @@ the folder's path: anyone can send to it, which at worst wakes a supervisor need
 
 import contextlib
 import errno
-import hashlib
 import math
 import os
 import select
 import socket
 from collections.abc import Iterable, Iterator
 
+from ..model.hashing import sha256
 from . import place
 from .open_folder import HeldFolder
 
@@ -40,7 +40,7 @@ def _address(state_dir: str) -> Iterator[str]:
 
 def _address_without_file(state_dir: str) -> str:
     """Return a Linux abstract address, which begins with a zero byte and needs no file system."""
-    return f"\0ipybgjobs.{hashlib.sha256(os.fsencode(os.path.realpath(state_dir))).hexdigest()[:32]}.{place.here()}"
+    return f"\0ipybgjobs.{sha256(os.fsencode(os.path.realpath(state_dir))).hexdigest()[:32]}.{place.here()}"
 
 
 def send(state_dir: str) -> bool:

@@ -12,8 +12,17 @@ import signal
 import sys
 import time
 import types
+
+# Without the enumerations of `signal`, which cost each fork 50 pages.
+from _signal import (  # type: ignore[import-not-found]
+    SIG_DFL,
+    SIG_IGN,
+    default_int_handler,
+)
+from _signal import pthread_sigmask as set_mask
+from _signal import signal as handle
 from _thread import get_ident  # importing threading itself is not cheap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from . import tree
@@ -27,17 +36,21 @@ TELLS = "tells="
 #: Length of one report; reading several never cuts one in two.
 BYTES_OF_PID = 4
 
-_RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)
+#: Numbers of signals, not members of enumerations.
+_SIGINT, _SIGTERM, _SIGPIPE = int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGPIPE)
+_BLOCK, _SET_MASK = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
+
+_RESET = tuple(map(int, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGQUIT)))
 
 
 def reset_signals() -> None:
     """Reset every signal that a parent may have changed to its default, and unblock all."""
     signal.set_wakeup_fd(-1)
     for number in _RESET:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as python itself starts: EPIPE is an exception
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        handle(number, SIG_DFL)
+    handle(_SIGPIPE, SIG_IGN)  # as python itself starts: EPIPE is an exception
+    handle(_SIGINT, default_int_handler)
+    set_mask(_SET_MASK, ())
 
 
 class Terminated(SystemExit):
@@ -57,20 +70,20 @@ def unwind_on_terminate() -> None:
     def handler(number: int, _frame: types.FrameType | None) -> None:
         raise Terminated(128 + number)
 
-    masks: dict[int, set[int] | set[signal.Signals]] = {}  # by thread, since several may fork at once
+    masks: dict[int, set[int]] = {}  # by thread, since several may fork at once
 
     def before_fork() -> None:
-        masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        masks[get_ident()] = set_mask(_BLOCK, (_SIGTERM,))
 
     def in_parent() -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(get_ident()))
+        set_mask(_SET_MASK, masks.pop(get_ident()))
 
     def in_child() -> None:
         if signal.getsignal(signal.SIGTERM) is handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(get_ident()))
+        set_mask(_SET_MASK, masks.pop(get_ident()))
 
-    signal.signal(signal.SIGTERM, handler)
+    handle(_SIGTERM, handler)
     os.register_at_fork(before=before_fork, after_in_parent=in_parent, after_in_child=in_child)
 
 
@@ -82,11 +95,11 @@ def use_time_zone() -> None:
 @contextlib.contextmanager
 def signals_deferred() -> Iterator[None]:
     """Delay interrupts and termination until the end of a block; only for short blocks."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    before = set_mask(_BLOCK, (_SIGINT, _SIGTERM))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        set_mask(_SET_MASK, before)
 
 
 def new_session() -> None:
@@ -94,20 +107,36 @@ def new_session() -> None:
     os.setsid()
 
 
-def redirect_output(path: str) -> None:
-    """Append descriptors 1 and 2, including output of C code and children, to a file; 0 reads nothing."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    if os.path.exists(path) and not os.path.isfile(path):
-        path = os.devnull  # for example a pipe that a job has put in its place: opening it would block forever
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for source, target in ((nothing, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    close_others()
+def read_nothing() -> None:
+    """Make standard input read nothing, here and in the forks of this process."""
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
-def close_others() -> None:
-    """Close every descriptor except standard input, output and error, and the one for the report."""
-    os.closerange(TELLING + 1, 1 << 20)
+def redirect_output(path: str, reserve: "Reserve") -> None:
+    """Append descriptors 1 and 2, including output of C code and children, to a file; close all others but a few.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    reserve : Reserve
+        Its descriptors stay open, and so do standard input and the one for the report.
+    """
+    log = _open_log(path)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    reserve.close_others(TELLING + 1)
+
+
+def _open_log(path: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_EXCL, 0o600)
+    except FileExistsError:
+        # It may be a pipe that a job has put in its place: opening it would block forever.
+        return os.open(path if os.path.isfile(path) else os.devnull, flags, 0o600)
 
 
 def tell_begun(descriptor: int | None) -> None:
@@ -175,7 +204,8 @@ def linger_while_ending(path: str, longest: float = 60.0) -> None:
 class Reserve:
     """Descriptors and address space kept in reserve, so that a job that has used up the rest can still report how it ended.
 
-    Limits that the job has lowered meanwhile are raised again as far as the kernel permits.
+    Limits that the job has lowered meanwhile are raised again as far as the kernel permits. A fork server opens the descriptors
+    once for all its forks.
     """
 
     #: Descriptors that a traceback and a pickle open at once, with a margin; bytes, which are never touched and so cost nothing.
@@ -185,22 +215,31 @@ class Reserve:
     _OF_WRITING = (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_DATA)
 
     def __init__(self) -> None:
-        self._descriptors: list[int] = []
         self._space = b""
+        self._limits: dict[int, tuple[int, int]] = {}
+        self._ranges = _ranges(_nothings(self._DESCRIPTORS))
+
+    def hold(self) -> None:
+        """Begin to hold the reserve in this process."""
         self._limits = {which: resource.getrlimit(which) for which in self._OF_WRITING}
-        with contextlib.suppress(OSError, MemoryError):
+        with contextlib.suppress(MemoryError):
             self._space = bytes(self._BYTES)
-            for _ in range(self._DESCRIPTORS):
-                self._descriptors.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+
+    def close_others(self, first: int) -> None:
+        """Close every descriptor from `first` on that does not belong to it."""
+        for begin, end in self._ranges:
+            os.closerange(first, begin)
+            first = max(first, end)
+        os.closerange(first, 1 << 20)
 
     def release(self) -> None:
         """Release the reserve."""
         self._space = b""
         for which, before in self._limits.items():
             self._raise(which, before)
-        while self._descriptors:
-            with contextlib.suppress(OSError):  # the job has closed it
-                os.close(self._descriptors.pop())
+        for begin, end in self._ranges:  # those that the job has closed are skipped
+            os.closerange(begin, end)
+        self._ranges = []
 
     @staticmethod
     def _raise(which: int, before: tuple[int, int]) -> None:
@@ -210,6 +249,29 @@ class Reserve:
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(which, wanted)
                 return
+
+
+def _nothings(count: int) -> list[int]:
+    """Open a number of descriptors, none of which is that of the report; fewer if there are no more."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        while len(found) - (TELLING in found) < count:
+            found.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    if TELLING in found:
+        found.remove(TELLING)
+        os.close(TELLING)
+    return found
+
+
+def _ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as ranges, each with its first number and the one after its last."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number:
+            found[-1] = (found[-1][0], number + 1)
+        else:
+            found.append((number, number + 1))
+    return found
 
 
 def leave_fork(error: BaseException | None) -> NoReturn:

@@ -3,6 +3,7 @@
 It imports none of the user's code, and decides from `Settings` alone. `target_rules` checks a target's parameters.
 """
 
+import os
 import shlex
 import sys
 from typing import NamedTuple
@@ -56,6 +57,7 @@ def find_permission(target: str, settings: Settings) -> Permission:
     JobNotAllowed
         If no entry does; the message is one sentence with the rule and the fix.
     """
+    _check_not_file(target, settings)
     _check_form(target)
     key, _, method = target.rpartition(".")
     if _is_of_main(key) and settings.notebook_code is None:
@@ -104,6 +106,14 @@ def _private(target: str) -> list[str]:
     return [part for part in target.removeprefix(f"{MAIN_MODULE}.").split(".") if part.startswith("_")]
 
 
+def _check_not_file(target: str, settings: Settings) -> None:
+    """Refuse the name of a Python file, which reads like a function ``py`` of a module."""
+    if isinstance(target, str) and target.endswith(".py") and permission(target, settings) is None:
+        module = os.path.basename(target).removesuffix(".py")
+        name = module if module.isidentifier() else "module"
+        raise JobNotAllowed(f"{quoted(target)[1:-1]} is a file: write {name}.Class.method, or {name}.function.")
+
+
 def _check_form(target: str) -> None:
     if not isinstance(target, str):
         raise JobNotAllowed(f"A target must be text, module.Class.method or module.function; got {type(target).__name__}.")
@@ -127,18 +137,25 @@ def _by_bare_name(name: str, settings: Settings) -> AllowedEntry | None:
     return entries[0] if entries else None
 
 
+def check_instance(permission: Permission, settings: Settings) -> None:
+    """Check that an instance may be sent by value, so that a job calls its method.
+
+    Raises
+    ------
+    JobNotAllowed
+        If code of a notebook is not allowed.
+    """
+    if settings.notebook_code is None:
+        called = ".".join(permission.target.split(".")[-2:])
+        raise JobNotAllowed(
+            f"{called} is the method of an instance, which is sent by value only where code of a notebook is allowed: pass "
+            f"{called} of the class, with the constructor's parameters as init={{…}}. {_switch(settings)}"
+        )
+
+
 def switched_off(target: str, settings: Settings) -> str:
     """Explain why code of the notebook may not run, and what to do."""
-    switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
-    if NOTEBOOK_CODE in settings.narrowed:
-        fix = (
-            f"The configuration files allow it, but %config BackgroundJobs.{NOTEBOOK_CODE} = False in this notebook turns it off."
-        )
-    elif settings.locked_by:
-        fix = f"The administrator's file {settings.locked_by} is locked: only {switch} in that file can allow it."
-    else:
-        own = [file.path for file in settings.files if file.rank == "user" and file.path.endswith(".py")]
-        fix = f"To allow it: put {switch} in {own[-1] if own else 'a configuration file'}."
+    fix = _switch(settings)
     if target.startswith(CELL):
         return f"The code of a cell can't run as a job. {fix}"
     name = target.removeprefix(f"{MAIN_MODULE}.")
@@ -146,6 +163,19 @@ def switched_off(target: str, settings: Settings) -> str:
         f"{name} is defined in the notebook, where a separate process can't import it: move it to a module (a .py file beside "
         f"the notebook) and allow it there, or have it sent by value. {fix}"
     )
+
+
+def _switch(settings: Settings) -> str:
+    """Say what allows code of the notebook."""
+    switch = f"c.BackgroundJobs.{NOTEBOOK_CODE} = True"
+    if NOTEBOOK_CODE in settings.narrowed:
+        return (
+            f"The configuration files allow it, but %config BackgroundJobs.{NOTEBOOK_CODE} = False in this notebook turns it off."
+        )
+    if settings.locked_by:
+        return f"The administrator's file {settings.locked_by} is locked: only {switch} in that file can allow it."
+    own = [file.path for file in settings.files if file.rank == "user" and file.path.endswith(".py")]
+    return f"To allow it: put {switch} in {own[-1] if own else 'a configuration file'}."
 
 
 def allow_command(target: str) -> str:

@@ -6,6 +6,7 @@ the conversion, and is imported only if there is an annotation.
 
 import collections.abc
 import contextlib
+import enum
 import inspect
 import os
 import pathlib
@@ -18,11 +19,41 @@ from typing import Any
 from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.suggestion import did_you_mean
+from . import simple_values
 
 #: Annotations that accept any value.
 _OPEN = (inspect.Parameter.empty, Any, object)
 
 _LAZY = (collections.abc.Iterable, collections.abc.Iterator, collections.abc.Generator)
+
+
+class UnreadDefault:
+    """A default that is not known here, only its text.
+
+    Parameters
+    ----------
+    text : str
+        As in the source.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        """Return the text."""
+        return self._text
+
+
+class UnreadAnnotation(Exception):  # noqa: N818 - no error: the process that imports the type can tell
+    """A value was passed for a parameter whose annotation is not known here."""
+
+
+class _Unread(enum.Enum):
+    UNREAD = "unread"
+
+
+#: The annotation of a parameter whose type is not known here: it binds only calls that do not pass it.
+UNREAD = _Unread.UNREAD
 
 #: Words that are values in some languages but not in Python.
 _FOREIGN_WORDS = ("true", "false", "none", "null")
@@ -200,15 +231,22 @@ def _untyped(name: str, value: Any) -> Any:
 
 def _converted(signature: Signature, parameter: Parameter, value: Any, secrets: tuple[str, ...]) -> Any:
     annotation = parameter.annotation
+    if annotation is UNREAD:
+        raise UnreadAnnotation(parameter.name)
     if annotation in _OPEN:
         return _untyped(parameter.name, value)
     if isinstance(value, RawValue):
         value = _as_typed(value, annotation)
-    adapter = _adapter(annotation)
-    if adapter is None:
-        return value
     if _accepts(annotation, pathlib.Path) and isinstance(value, str):
         value = _in_home(signature, parameter, value)
+    simple = simple_values.converted(annotation, value)
+    return _by_pydantic(signature, parameter, value, secrets) if simple is simple_values.NOT_SIMPLE else simple
+
+
+def _by_pydantic(signature: Signature, parameter: Parameter, value: Any, secrets: tuple[str, ...]) -> Any:
+    adapter = _adapter(parameter.annotation)
+    if adapter is None:
+        return value
     try:
         return adapter.validate_python(value)
     except Exception as error:

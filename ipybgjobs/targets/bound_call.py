@@ -43,9 +43,9 @@ class BoundCall:
 
 
 def bind(
-    signature: TargetSignature, init: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
+    signature: TargetSignature, init: Mapping[str, Any] | None, calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
 ) -> tuple[BoundCall, ...]:
-    """Bind the parameters of several calls, all of one constructor.
+    """Bind the parameters of several calls, all of one constructor, or without one (None): for an instance that is sent.
 
     Raises
     ------
@@ -53,11 +53,12 @@ def bind(
         If one does not fit; for several calls, the message gives its number.
     """
     with hiding(init, secrets):
-        bound = _init(signature, init, secrets)
+        bound = {} if init is None else _init(signature, init, secrets)
 
     def of_call(params: Mapping[str, Any]) -> BoundCall:
         with hiding([init, params], secrets):
-            _check_owner(signature, params)
+            if init is not None:
+                _check_owner(signature, params)
             return BoundCall(bound, binding.bind(signature.parameters, params, secrets))
 
     return for_each(of_call, calls)

@@ -6,13 +6,14 @@ this module; it imports none of the user's code itself, and leaves the standard 
 """
 
 import contextlib
-import hashlib
 import os
 import sys
 from _thread import get_ident
 from collections.abc import Iterator
 from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, SourceFileLoader
 from typing import Any
+
+from ..model.hashing import sha256
 
 #: How long after its source bytecode must have been written, in nanoseconds: at worst, file systems store times in steps of 2 s.
 _SAFE = 2_000_000_000
@@ -47,7 +48,7 @@ class Loader(SourceFileLoader):
 
     def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:  # type: ignore[override] # typeshed: static
         """Compile the source that was read, and note its hash."""
-        self._digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
+        self._digest = sha256(data).hexdigest() if isinstance(data, bytes) else None
         return super().source_to_code(data, path, _optimize=_optimize)
 
     def get_code(self, fullname: str) -> Any:
@@ -72,7 +73,7 @@ def _digest(path: str, status: os.stat_result) -> str | None:
     """Return the hash of a file that has not changed; None if it has."""
     try:
         with open(path, "rb") as file:
-            found, now = hashlib.sha256(file.read()).hexdigest(), os.fstat(file.fileno())
+            found, now = sha256(file.read()).hexdigest(), os.fstat(file.fileno())
     except OSError:
         return None
     return found if (now.st_mtime_ns, now.st_size) == (status.st_mtime_ns, status.st_size) else None

@@ -41,11 +41,11 @@ def _folder_first(key: str) -> str | None:
     if name is None or not _has_own_name(sys.modules[name], name) or not _is_somewhere():
         return None
     path, given = absolute(), str(sys.modules[name].__file__)
-    found, file = _where(name, path), os.path.realpath(given)
+    found, file = where(name, path), os.path.realpath(given)
     if found == file:
         return None
     folder = _root(name, file)
-    if _where(name, (folder, *path)) == file:
+    if where(name, (folder, *path)) == file:
         return folder
     instead = "would not find it" if found is None else f"would find {found}"
     raise InvalidTarget(
@@ -83,26 +83,26 @@ def _root(name: str, file: str) -> str:
     return file
 
 
-def _where(name: str, path: Sequence[str]) -> str | None:
+def where(name: str, path: Sequence[str]) -> str | None:
     """Return the file that an import of a module would find on a path."""
     parts, search = name.split("."), list(path)
-    spec: ModuleSpec | None = None
+    found: ModuleSpec | None = None
     for length in range(1, len(parts) + 1):
-        spec = _spec(".".join(parts[:length]), search)
-        if spec is None:
+        found = spec(".".join(parts[:length]), search)
+        if found is None:
             return None
-        search = list(spec.submodule_search_locations or ())
-    return None if spec is None or spec.origin is None else os.path.realpath(spec.origin)
+        search = list(found.submodule_search_locations or ())
+    return None if found is None or found.origin is None else os.path.realpath(found.origin)
 
 
-def _spec(name: str, search: list[str]) -> ModuleSpec | None:
+def spec(name: str, search: list[str]) -> ModuleSpec | None:
     """Return what is on the path, or what a finder of an editable installation, which a job's process has too, knows."""
     found = PathFinder.find_spec(name, search)
     if found is not None:
         return found
     others = [finder for finder in list(sys.meta_path) if finder is not PathFinder]
     asked = (_found_by(finder, name, search if "." in name else None) for finder in others)
-    return next((spec for spec in asked if spec is not None), None)
+    return next((each for each in asked if each is not None), None)
 
 
 def _found_by(finder: Any, name: str, path: list[str] | None) -> ModuleSpec | None:

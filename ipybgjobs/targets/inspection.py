@@ -1,21 +1,42 @@
 """Inspect an allowed target: whether it exists, what it takes, and whether the given parameters fit.
 
-Several sources give the same result. It inspects in this process if possible. If the source has changed since it was imported
-here, or if the module is allowed from one folder only, a separate process inspects it: so an edited .py beside the notebook is
-used as it is, and nothing is reloaded here.
+Several sources give the same result. A module that this process has imported is inspected here if it is the one on disk. Nothing
+else is imported here: the source text tells what a plain target takes, and of all others a separate process tells it.
 """
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import replace
+import contextlib
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from ..configuration.settings import MAIN_MODULE
-from . import import_path, inspection_cache, inspection_process, inspection_steps, loaded_modules
+from . import (
+    import_path,
+    inspection_cache,
+    inspection_process,
+    inspection_steps,
+    loaded_modules,
+    module_text,
+    source_text,
+)
 from .allowlist import Permission
+from .binding import UnreadAnnotation
 from .inspection_steps import InspectionRequest, InspectionResult
 from .loaded_modules import Imports
+from .target_signature import TargetSignature
 
 _imports: Imports | None = None
 _target_cache = inspection_cache.TargetCache()
+
+#: This package, whose own classes are no user's code.
+_OWN = __package__.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A signature that was read or returned earlier, with the modules that it was read from, each with its file."""
+
+    signature: TargetSignature
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def inspect(request: InspectionRequest) -> InspectionResult:
@@ -47,40 +68,61 @@ _Source = Callable[[InspectionRequest, tuple[str, ...]], InspectionResult | None
 
 
 def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> InspectionResult | None:
-    """Inspect the module that this process has imported, or imports now, if it is the one on disk."""
+    """Inspect the module that this process has imported, if it is the one on disk."""
     entry = request.permission.entry
     if request.code or entry.only_from is not None:
         return None
-    if request.permission.by_value:
+    if request.permission.by_value or entry.key.partition(".")[0] == _OWN:
         return inspection_steps.inspect_here(request)
-    if not _known_imports().is_current(entry.key):
+    if not loaded_modules.is_loaded(entry.key, request.permission.method) or not _known_imports().is_current(entry.key):
         return None
     try:
         return inspection_steps.inspect_here(request)
     finally:
-        _known_imports().note(entry.key)  # even if the parameters don't fit: the module has been imported
+        _known_imports().note(entry.key)  # even if the parameters don't fit
 
 
-def _known_signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
-    """Bind by a signature that a separate process returned earlier, if its files are unchanged."""
-    signature = None if request.code else _target_cache.get(_key(request.permission, prefix))
-    return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
+def _signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
+    """Bind by a signature that is known or can be read from the source."""
+    if request.code:
+        return None
+    path = (*prefix, *import_path.absolute())
+    signature = _known_signature(request.permission, path) or _read_signature(request.permission, path)
+    try:
+        return None if signature is None else inspection_steps.inspect_by_signature(request, signature)
+    except UnreadAnnotation:
+        return None
+
+
+def _known_signature(permission: Permission, path: tuple[str, ...]) -> TargetSignature | None:
+    """Return what was found out earlier, if its files are unchanged and no other file has taken their place."""
+    known: _Known | None = _target_cache.get(_key(permission, path))
+    return known.signature if known is not None and module_text.is_found_again(known.files, path) else None
+
+
+def _read_signature(permission: Permission, path: tuple[str, ...]) -> TargetSignature | None:
+    answer = source_text.read(permission, path)
+    if answer is None:
+        return None
+    _target_cache.put(_key(permission, path), _Known(answer.signature, answer.files), answer.stamps)
+    return answer.signature
 
 
 def _separate_process(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult:
     """Have a separate process inspect."""
     answer = inspection_process.inspect(request, prefix)
-    if answer.files and not request.code:
-        _target_cache.put(_key(request.permission, prefix), answer.inspected.signature, answer.files)
+    if answer.kept is not None and not request.code:
+        path = (*prefix, *import_path.absolute())
+        _target_cache.put(_key(request.permission, path), _Known(answer.kept), answer.files)
     return answer.inspected
 
 
 #: The sources, cheapest first; the last one always returns a result.
-_SOURCES: tuple[_Source, ...] = (_loaded_module, _known_signature, _separate_process)
+_SOURCES: tuple[_Source, ...] = (_loaded_module, _signature, _separate_process)
 
 
-def _key(permission: Permission, prefix: tuple[str, ...]) -> Hashable:
-    return (permission.target, permission.entry.only_from, prefix, *import_path.absolute())
+def _key(permission: Permission, path: tuple[str, ...]) -> Hashable:
+    return (permission.target, permission.entry.only_from, *path)
 
 
 def _known_imports() -> Imports:
@@ -105,3 +147,11 @@ def note_reimport(names: Iterable[str]) -> None:
     """Record that modules were imported here again."""
     if _imports is not None:
         _imports.renew(names)
+
+
+@contextlib.contextmanager
+def noting_imports(key: str) -> Iterator[None]:
+    """Record which modules of a class a block imports here for the first time."""
+    before = loaded_modules.modules(key)
+    yield
+    _known_imports().renew(loaded_modules.modules(key) - before)

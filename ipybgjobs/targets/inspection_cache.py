@@ -1,19 +1,11 @@
-"""What a fresh process has found out about a target, kept while the files behind it are unchanged.
-
-It reads files and imports nothing: it keeps only values of standard library types, so that they load none of the
-user's modules.
-"""
+"""What was read or found out about a target, kept while the files behind it are unchanged. It reads files and imports nothing."""
 
 import os
-import sys
-import typing
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-from ..model import serialization
 from ..model.source import SourceFile
 from . import source
-from .binding import Signature
 
 #: Largest number of targets that are kept; a process submits few.
 _MOST = 100
@@ -58,32 +50,8 @@ class TargetCache:
         return True
 
     def put(self, key: Hashable, found: Any, files: Sequence[list[Any]]) -> None:
-        """Keep the result of a process that loaded these files."""
+        """Keep what comes from these files."""
         self._targets.pop(key, None)
         self._targets[key] = _CachedTarget(found, tuple(files))
         if len(self._targets) > _MOST:
             del self._targets[next(iter(self._targets))]
-
-
-def is_portable(signature: Signature | None) -> bool:
-    """Return whether a signature means the same in any process: its annotations and defaults use none of the user's modules."""
-    return signature is None or all(
-        _is_common(parameter.annotation) and serialization.is_plain(_default(parameter.default))
-        for parameter in signature.parameters
-    )
-
-
-def _default(value: Any) -> Any:
-    return None if isinstance(value, type) and _is_common(value) else value  # `inspect.Parameter.empty` is one
-
-
-def _is_common(annotation: Any) -> bool:
-    if typing.get_origin(annotation) is typing.Annotated:
-        return False
-    parts = typing.get_args(annotation)
-    if parts:
-        literal = typing.get_origin(annotation) is typing.Literal
-        return all(serialization.is_plain(part) if literal else part is ... or _is_common(part) for part in parts)
-    if annotation is None or annotation is typing.Any:
-        return True
-    return isinstance(annotation, type) and annotation.__module__.partition(".")[0] in sys.stdlib_module_names

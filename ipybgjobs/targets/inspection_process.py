@@ -20,6 +20,7 @@ from ..system import interrupt_shield, launch
 from ..system.roles import command
 from . import bytecode, import_path, inspection_steps, loaded_modules
 from .inspection_steps import InspectionRequest, InspectionResult
+from .target_signature import TargetSignature
 
 #: Longest time that it may take to import a module and inspect it, in seconds.
 LONGEST_INSPECTION = 120.0
@@ -29,9 +30,10 @@ _POLL_SECONDS = 0.1
 
 
 class Answer(NamedTuple):
-    """The result, and the files of its signature if the signature is portable."""
+    """The result; also what of its signature any process can bind by, with the files that it comes from."""
 
     inspected: InspectionResult
+    kept: TargetSignature | None = None
     files: tuple[list[Any], ...] = ()
 
 
@@ -108,8 +110,11 @@ def main(descriptor: int) -> None:
 
 def _answer(request: InspectionRequest) -> Answer:
     inspected = inspection_steps.inspect_here(request)
-    if not inspected.signature.is_portable:
-        return Answer(replace(inspected, signature=inspected.signature.described()))
+    kept = inspected.signature.portable()
+    if kept != inspected.signature:
+        inspected = replace(inspected, signature=inspected.signature.described())
     names = [name for name in loaded_modules.bases_first(request.permission.entry.key) if name not in sys.builtin_module_names]
     files = [bytecode.source_of(sys.modules[name]) for name in names]
-    return Answer(inspected, () if None in files else tuple(each for each in files if each is not None))
+    if None in files:
+        return Answer(inspected)
+    return Answer(inspected, kept, tuple(each for each in files if each is not None))

@@ -25,8 +25,8 @@ class InspectionRequest:
     ----------
     permission : Permission
         The allowed target.
-    init : mapping
-        Parameters of the constructor.
+    init : mapping or None
+        Parameters of the constructor; None: the method is called on an instance that is sent.
     calls : sequence of mapping
         Parameters of the method, for each call.
     secrets : tuple of str
@@ -38,7 +38,7 @@ class InspectionRequest:
     """
 
     permission: Permission
-    init: Mapping[str, Any]
+    init: Mapping[str, Any] | None
     calls: Sequence[Mapping[str, Any]]
     secrets: tuple[str, ...] = ()
     code: Mapping[str, bytes] | None = None

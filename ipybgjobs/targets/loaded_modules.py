@@ -5,7 +5,9 @@ A module is compared by the date of its source, and if that differs by content: 
 
 import os
 import sys
+import types
 from collections.abc import Iterable
+from importlib.machinery import PathFinder
 from typing import Any
 
 from ..system import identity
@@ -55,6 +57,39 @@ class Imports:
         if date is not None:
             self._dates[name] = date
             self._digests[name] = "" if loaded is None else loaded[-1]
+
+
+def is_loaded(key: str, method: str) -> bool:
+    """Return whether this process can inspect a target without importing a module.
+
+    Parameters
+    ----------
+    key : str
+        The class, or the module of a function.
+    method : str
+        The method or function.
+    """
+    first, *names = key.split(".")
+    found, path = sys.modules.get(first), first
+    for name in names:
+        path = f"{path}.{name}"
+        if found is None or _is_to_import(found, name, path):
+            return False
+        found = sys.modules.get(path, None) if hasattr(found, "__path__") and path in sys.modules else getattr(found, name, None)
+    return found is not None and not _is_lazy(found, method)
+
+
+def _is_to_import(found: Any, name: str, path: str) -> bool:
+    """Return whether a name of a loaded module or class is a submodule that is not loaded, or may become one when it is used."""
+    if not isinstance(found, types.ModuleType) or path in sys.modules:
+        return False
+    if hasattr(found, "__path__") and PathFinder.find_spec(path, list(found.__path__)) is not None:
+        return True
+    return _is_lazy(found, name)
+
+
+def _is_lazy(found: Any, name: str) -> bool:
+    return isinstance(found, types.ModuleType) and name not in vars(found) and "__getattr__" in vars(found)
 
 
 def _prefixes(key: str) -> list[str]:

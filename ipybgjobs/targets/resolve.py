@@ -148,12 +148,33 @@ def needs_instance(owner: Any, name: str) -> bool:
     return isinstance(owner, type)
 
 
-def bound(owner: Any, name: str, init: dict[str, Any]) -> Callable[..., Any]:
-    """Return what to call: a function, or the method of a new instance."""
-    if needs_instance(owner, name):
+def bound(owner: Any, name: str, init: dict[str, Any], instance: Any = None) -> Callable[..., Any]:
+    """Return what to call: a function, or the method of an instance, which is a new one unless one was sent.
+
+    Raises
+    ------
+    InvalidTarget
+        If there is no such method, or the instance that was sent is one of another class.
+    """
+    if instance is not None:
+        owner = checked(instance, owner)
+    elif needs_instance(owner, name):
         owner = owner(**init)
     method: Callable[..., Any] = getattr(owner, name)
     return method
+
+
+def checked(instance: Any, owner: Any) -> Any:
+    """Return an instance that was sent.
+
+    Raises
+    ------
+    InvalidTarget
+        If it is not one of the class that the job names.
+    """
+    if isinstance(owner, type) and issubclass(type(instance), owner):
+        return instance
+    raise InvalidTarget(f"The instance that was sent is a {type(instance).__qualname__}, but the job names {owner.__name__}.")
 
 
 def is_awaited(value: Any) -> bool:

@@ -18,6 +18,8 @@ from ..model import globs
 from ..model.redaction import cut, one_line
 from . import allowlist, demands
 
+_RUN = f"{NOTEBOOK_CLASS}.run"
+
 #: Longest path that a refusal shows whole.
 _LONGEST = 1000
 
@@ -42,6 +44,10 @@ class TargetRule:
         JobNotAllowed
             If it may not be submitted; the message says what to do.
         """
+
+    def unlisted(self, params: Mapping[str, Any], settings: Settings) -> str | None:
+        """Explain why a call may not be submitted whose target is not on the allowlist; None: as for any other target."""
+        return None
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
         """Explain why a queued job may no longer be launched; None if it may."""
@@ -92,6 +98,14 @@ class NotebookRule(TargetRule):
                 f"{path} can't run as a job: the configuration files allow it, but "
                 "%config BackgroundJobs.allowed_notebooks in this notebook excludes it."
             )
+
+    def unlisted(self, params: Mapping[str, Any], settings: Settings) -> str | None:
+        """Name the one line that allows both the class and the notebook."""
+        given = getattr(params.get("path"), "value", params.get("path"))  # as it was given, perhaps on a line
+        path = globs.place(os.path.expanduser(given)) if isinstance(given, str) else None
+        if path is None or not os.path.isfile(path) or settings.locked_by or _RUN in settings.narrowed:
+            return None
+        return f"{cut(one_line(path), _LONGEST)} can't run as a job: notebooks are not allowed yet. {_allowed_by(path)}"
 
     def denial(self, params: Mapping[str, Any], settings: Settings) -> str | None:
         """Say that no pattern matches."""
@@ -159,13 +173,18 @@ def _fits(path: str, patterns: Iterable[str]) -> bool:
     return place is not None and any(globs.matches(place, pattern) for pattern in patterns)
 
 
+def _allowed_by(path: str) -> str:
+    """Say which line allows a notebook."""
+    if path.isprintable():
+        return f"To allow it: {allowlist.allow_command(shlex.quote(path))}"
+    return "Its name contains characters that can't be printed on a line: rename it, or allow a pattern that matches it."
+
+
 def _unlisted(path: str | None, settings: Settings) -> str:
     if path is None:
         return "The notebook can't run as a job: its path is too long, or contains characters that a path can't have."
     if settings.locked_by:
         fix = f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow it."
-    elif path.isprintable():
-        fix = f"To allow it: {allowlist.allow_command(shlex.quote(path))}"
     else:
-        fix = "Its name contains characters that can't be printed on a line: rename it, or allow a pattern that matches it."
+        fix = _allowed_by(path)
     return f"{cut(one_line(path), _LONGEST)} can't run as a job: it matches no pattern in BackgroundJobs.allowed_notebooks. {fix}"

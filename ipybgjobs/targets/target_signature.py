@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InvalidTarget
 from ..model import serialization
-from . import binding, demands, inspection_cache, resolve
+from . import binding, demands, portable, resolve
 from .binding import Parameter, Signature
 
 
@@ -62,11 +62,12 @@ class TargetSignature:
             if each.annotation_text
         }
 
-    @property
-    def is_portable(self) -> bool:
-        """Return whether any process can bind parameters by it: it needs no type, default or ``on_submit`` of a user."""
+    def portable(self) -> "TargetSignature | None":
+        """Return what any process can bind by, the user's types and defaults unread; None if an ``on_submit`` must be called."""
         takes = (self.constructor, self.parameters)
-        return all(map(inspection_cache.is_portable, takes)) and self.submit_hook is None and not self.code
+        if self.submit_hook is not None or self.code or not all(map(portable.is_possible, takes)):
+            return None
+        return replace(self, constructor=portable.signature(self.constructor), parameters=portable.signature(self.parameters))
 
     def described(self) -> "TargetSignature":
         """Return the same with annotations as text and without defaults, so that it can be read in any process."""

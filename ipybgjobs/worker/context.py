@@ -10,14 +10,14 @@ import types
 from typing import Any, NoReturn
 
 from ..state import attempt
-from ..system import limits, private_file, worker
+from ..system import limits, private_file
 from . import streams
 
 _NO_KEYBOARD = "A background job has no keyboard: pass the value as a parameter"
 
 
-def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> None:
-    """Take on the caller's context.
+def enter(folder: str, request: dict[str, Any]) -> None:
+    """Take on the caller's context; this process has its environment variables already.
 
     Parameters
     ----------
@@ -25,19 +25,13 @@ def enter(folder: str, request: dict[str, Any], environment: dict[str, str]) -> 
         The attempt folder.
     request : dict
         Working directory, path, umask, allotment.
-    environment : dict of str to str
-        Environment variables.
 
     Raises
     ------
     FileNotFoundError
         If the working directory no longer exists.
     """
-    if dict(os.environ) != environment:
-        os.environ.clear()
-        os.environ.update(environment)
-        worker.use_time_zone()
-    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[:] = request["path"]
     sys.path_importer_cache.clear()  # importlib.invalidate_caches would import importlib.metadata, from 3.12 on
     os.umask(request["umask"])

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from ..model import serialization
 from ..state import attempt, current_job, ownership
+from ..state import request as requests
 from ..system import identity, place, private_file, worker
 from ..targets import bytecode, demands, resolve
 from . import context, descriptions, import_hooks, outcome, streams
@@ -23,34 +24,58 @@ _NOT_WRITTEN = dict.fromkeys((errno.EACCES, errno.EPERM), attempt.OUTCOME_FORBID
 _NOT_WRITTEN |= dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.EFBIG), attempt.OUTCOME_LIMITED)
 
 
-def main(folder: str, environment: dict[str, str] | None = None, telling: int | None = None) -> NoReturn:
-    """Run the attempt; the process exits afterwards.
+def main(folder: str, telling: int | None = None) -> NoReturn:
+    """Run the attempt that its folder describes; the process exits afterwards.
 
     Parameters
     ----------
     folder : str
         The attempt folder.
-    environment : dict of str to str, optional
-        Environment variables of the job; by default those of this process.
     telling : int, optional
         The pipe over which it reports that it has begun (see `system.worker.tell_begun`).
     """
-    request = private_file.read_json(folder, attempt.REQUEST, longest=None)
-    if request is None or not attempt.claim_start(folder, _claim(folder), worker.hold_alive):
+    content = requests.in_folder(folder)
+    parsed = None if content is None else requests.parse(content)
+    if parsed is None:
+        os._exit(0)
+    perform(folder, parsed, None, worker.Reserve(), telling)
+
+
+def perform(
+    folder: str, request: dict[str, Any], content: bytes | None, reserve: worker.Reserve, telling: int | None
+) -> NoReturn:
+    """Run an attempt; the process exits afterwards.
+
+    Parameters
+    ----------
+    folder, telling
+        As for `main`.
+    request : dict
+        What to do.
+    content : bytes or None
+        The same as text, to be kept; None if it is in the folder already.
+    reserve : Reserve
+        Its descriptors are open.
+    """
+    if content is not None and not requests.fits_in_marker(content):
+        requests.write(folder, content)
+        content = None
+    if not attempt.claim_start(folder, _claim(), worker.hold_alive, content):
         os._exit(0)  # voided: another launch will run it
     worker.tell_begun(telling)
-    record = _run_whole(folder, request, dict(os.environ) if environment is None else environment)
+    reserve.hold()
+    record = _run_whole(folder, request, reserve)
     for last in (_finish, _linger):
         with contextlib.suppress(BaseException):  # an interrupt comes too late: the job has ended
             last(folder, record)
     worker.leave(0 if record["status"] == "succeeded" else 1, request["exit_grace_seconds"])
 
 
-def _run_whole(folder: str, request: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+def _run_whole(folder: str, request: dict[str, Any], reserve: worker.Reserve) -> dict[str, Any]:
     """Run, and return how it ended, even if a signal arrives just before that."""
     pid = os.getpid()
     try:
-        return _run(folder, request, environment, worker.Reserve())
+        return _run(folder, request, reserve)
     except BaseException as error:
         _leave_if_fork(pid, error)
         return {"source": None, **_asked_to_end(folder), **_failed(folder, folder, error, called=True)}
@@ -81,21 +106,19 @@ def _write_outcome(folder: str, record: dict[str, Any]) -> None:
             return
 
 
-def _claim(folder: str) -> dict[str, Any]:
-    where = place.current(folder)
+def _claim() -> dict[str, Any]:
     return {
         "process": identity.current().to_json(),
-        "launcher": identity.current(os.getppid()).to_json(),
+        "launcher": identity.parent().to_json(),
         "host": identity.host(),
         "pid_namespace": identity.pid_namespace(),
-        "machine": where.machine,
-        "device": where.device,
+        "machine": place.machine(),
         "started_at": time.time(),
         "monotonic": time.monotonic(),
     }
 
 
-def _run(folder: str, request: dict[str, Any], environment: dict[str, str], reserve: worker.Reserve) -> dict[str, Any]:
+def _run(folder: str, request: dict[str, Any], reserve: worker.Reserve) -> dict[str, Any]:
     """Call the method and return how it ended; whatever the user's code does, this returns, and only in the worker."""
     pid = os.getpid()
     record: dict[str, Any] = {"source": None}
@@ -103,7 +126,7 @@ def _run(folder: str, request: dict[str, Any], environment: dict[str, str], rese
     shown = request["hook"]["attempt"] if "hook" in request else folder  # a hook's displays go to those of its job
     try:
         worker.unwind_on_terminate()
-        context.enter(folder, request, environment)
+        context.enter(folder, request)
         _equip(shown, request)
         sent = _sent(request) if request["by_value"] else {}  # anything else may be unpickled once its module is found
         _define(serialization.of_part(sent, serialization.CODE))
@@ -226,9 +249,10 @@ def _end_cell() -> None:
 def _call(request: dict[str, Any], owner: Any, sent: dict[str, Any]) -> Any:
     init = request["init"] | serialization.of_part(sent, serialization.INIT)
     params = request["params"] | serialization.of_part(sent, serialization.PARAMS)
+    instance = serialization.of_part(sent, serialization.INSTANCE).get(serialization.SELF)
     if "hook" in request:
-        return _awaited(_call_hook(request, owner(**init)))
-    function = resolve.bound(owner, request["method"], init)
+        return _awaited(_call_hook(request, owner(**init) if instance is None else resolve.checked(instance, owner)))
+    function = resolve.bound(owner, request["method"], init, instance)
     positional = [params.pop(name) for name in request["positional"]]
     return _awaited(function(*positional, **params))
 

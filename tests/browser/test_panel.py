@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -289,6 +290,56 @@ def test_job_data_is_text_and_markup_that_a_job_displays_runs_no_script(server, 
     assert evil in notebook.panel(2).inner_text()
     assert page.locator(".ipybgjobs img").count() == 0
     assert page.evaluate("document.title") != "hacked"
+
+
+def test_rows_and_cards_say_why_a_job_waits_how_long_it_usually_runs_and_when_it_is_overdue(server, page, desk, home):
+    gate = home.root / "gate-usual"
+    gate.touch()
+    for _ in range(3):
+        desk.run("wait", str(submitted(desk, "gates.gate", f"path={gate}", "--queue", "gpu")))
+    with contextlib.closing(sqlite3.connect(home.state / "jobs.db")) as connection, connection:
+        connection.execute("UPDATE attempts SET started_at = ended_at - 720")
+    gate.unlink()
+    runs = submitted(desk, "gates.gate", f"path={gate}", "--queue", "gpu", "--name", "train")
+    ahead = submitted(desk, "gates.ok", "--queue", "gpu", "--priority", "3")
+    waits = submitted(desk, "gates.gate", f"path={gate}", "--queue", "gpu")
+    after = submitted(desk, "gates.ok", "n=3", "--after", str(runs))
+    notebook = opened(server, page, "lab", "usual", "%bgjobs", "%bgjob --queue gpu gates.ok n=9", f"bg.job({waits})")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: "running" in state(panel, runs), "the job running")
+    until(lambda: f"no free slot: job {runs}" in row(panel, waits).inner_text(), "who holds the slot")
+    assert f"after job {runs}" in row(panel, after).inner_text()
+    assert (
+        "usually 12 m (last 5 runs)" in row(panel, waits).inner_text()
+        or "usually 12 m (last 3 runs)" in row(panel, waits).inner_text()
+    )
+    assert row(panel, waits).locator(".b-of-state").get_attribute("title").startswith("queued · no free slot: job ")
+    until(lambda: "clean would free" in said(panel), "the disk space")
+    notebook.run(2)
+    card = notebook.panel(2)
+    until(lambda: f"no free slot: job {runs}" in card.inner_text(), "the same on a card")
+    desk.run("pause")
+    until(
+        lambda: "queue gpu is paused" in card.inner_text() and "Queues default and gpu are paused." in panel.inner_text(),
+        "a pause",
+    )
+    desk.run("resume")
+    with contextlib.closing(sqlite3.connect(home.state / "jobs.db")) as connection, connection:
+        connection.execute("UPDATE attempts SET started_at = started_at - 3600 WHERE job_id = ?", (runs,))
+        connection.execute("UPDATE jobs SET started_at = started_at - 3600 WHERE id = ?", (runs,))  # which is a change to tell
+    until(lambda: "overdue" in state(panel, runs), "the mark")
+    row(panel, runs).dblclick()
+    until(
+        lambda: "running · overdue · usually 12 m" in panel.locator(".b-detail .b-state").inner_text(), "the same in the details"
+    )
+    notebook.run(3)
+    shot(page, "lab-reasons")
+    assert f"no slot of the queue gpu is free (job {runs} holds it" in desk.run("list")
+    assert f"{ahead}" in desk.run("show", str(ahead))
+    gate.touch()
+    until(lambda: "succeeded" in state(panel, waits), "the end")
+    assert violations(page) == []
 
 
 def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk, home):

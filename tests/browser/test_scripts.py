@@ -18,7 +18,8 @@ def page():
 
     script = (
         web.script("widget")
-        + "\nwindow.ours = { Terminal, Jobs, duration, size, status, statusAndDue, due, far, mount, dressOutputs };\n"
+        + "\nwindow.ours = { Terminal, Jobs, duration, size, status, waits, described,"
+        + " stateWords, pausedWords, far, mount, dressOutputs };\n"
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
@@ -173,11 +174,24 @@ def test_a_change_of_any_kind_leaves_the_same_order_as_sorting_all_anew(page):
         ("ours.status({state: 'queued', attempt: 1, allowed: 3})", "retrying, 2 of 3"),
         ("ours.status({state: 'running', attempt: 2, allowed: 3})", "running, 2 of 3"),
         ("ours.status({state: 'running', attempt: 1, allowed: 3, elsewhere: 'node7'})", "running on node7"),
-        ("ours.due({state: 'queued', blockers: 2})", "after 2 jobs"),
+        ("ours.waits({state: 'queued', blockers: 2, after: [4, 7]}, HELD)", "after job 4, job 7"),
+        ("ours.waits({state: 'queued', blockers: 9, after: [4, 7, 8]}, HELD)", "after job 4, job 7, job 8 and 6 more"),
+        ("ours.waits({state: 'queued', queue: 'cpu'}, HELD)", "queue cpu is paused"),
+        ("ours.waits({state: 'queued', queue: 'gpu'}, HELD)", "no free slot: job 3, job 5 and 1 more"),
+        ("ours.waits({state: 'queued', queue: 'default'}, HELD)", ""),
+        ("ours.waits({state: 'running', queue: 'gpu'}, HELD)", ""),
+        ("ours.described({state: 'running', attempt: 1, USUAL}, HELD, 399)", "running · usually 2 m"),
+        ("ours.described({state: 'running', attempt: 1, USUAL}, HELD, 401)", "running · overdue · usually 2 m"),
+        ("ours.described({state: 'succeeded', attempt: 1, USUAL}, HELD, 401)", "succeeded"),
+        ("ours.stateWords({state: 'running', attempt: 2, allowed: 3, USUAL}, 401)", "overdue, 2 of 3"),
+        ("ours.stateWords({state: 'running', attempt: 1, USUAL}, 399)", "running"),
+        ("ours.pausedWords(['gpu'])", "Queue gpu is paused."),
+        ("ours.pausedWords(['a', 'b', 'c'])", "Queues a, b and c are paused."),
         ("ours.far({share: 0.456, done: 1, total: 2, unit: 'it', rate: 2.123, left: 65})", "46 % · 1 m 5 s left · 2.12 it/s"),
     ],
 )
 def test_the_words_are_those_of_the_command_line(page, script, words):
+    script = script.replace("HELD", "{paused: ['cpu'], full: {gpu: [3, 3, 5]}}").replace("USUAL", "usual: ['usually 2 m', 400]")
     assert page.evaluate(script) == words
 
 

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,25 @@ def test_a_fork_server_replaces_its_supervisor_and_running_jobs_go_on(joints):
         assert (job.result(), ran(joints, name), attempt.outcome, attempt.exit_code) == (name, 1, "succeeded", 0)
         assert attempt.peak_memory > 1 << 20
         assert attempt.cpu_seconds is not None
+
+
+def test_the_next_supervisor_has_nothing_of_the_variables_of_a_job(joints, monkeypatch):
+    """Its fork server, which starts it, forks with the variables of the job that it launched last."""
+    ours = {"LC_OF_A_PLACE": "ours", "IPYBGJOBS_OF_A_PLACE": "ours"}
+    for name, value in ours.items():
+        monkeypatch.setenv(name, value)
+    bg.submit("joints.note", {"name": "first"}).wait(60)
+    [supervisor] = of_role(joints, "supervisor")
+    monkeypatch.setenv("LC_OF_A_PLACE", "another")
+    monkeypatch.setenv("IPYBGJOBS_ADDED", "1")
+    monkeypatch.delenv("IPYBGJOBS_OF_A_PLACE")
+    held(joints)
+    kill(supervisor)
+    [second] = until(lambda: set(of_role(joints, "supervisor")) - {supervisor}, "another supervisor")
+    found = dict(line.split("=", 1) for line in Path(f"/proc/{second}/environ").read_text().split("\0") if "=" in line)
+    assert {name: found.get(name) for name in (*ours, "IPYBGJOBS_ADDED")} == ours | {"IPYBGJOBS_ADDED": None}
+    release(joints)
+    until(lambda: ended(joints, 2), "its end")
 
 
 def test_an_end_that_comes_while_no_supervisor_lives_is_recorded_as_the_fork_server_saw_it(joints):

@@ -77,7 +77,7 @@ def test_a_start_request_that_outlives_its_supervisor_starts_nothing_a_second_ti
 
 def test_a_worker_that_comes_too_late_to_claim_its_start_runs_nothing(joints):
     """It is stopped between its fork and its claim; meanwhile its supervisor dies, and the next one voids the start."""
-    supervisor = driven(joints, "", "before(run, 'main', stop)")
+    supervisor = driven(joints, "", "before(run, 'perform', stop)")
     [forkserver] = until(lambda: of_role(joints, "forkserver"), "a fork server")
     bg.submit("joints.note", {"name": "once"})
     [late] = until(lambda: [pid for pid in forks(joints) if stopped(pid)], "a stopped worker")

@@ -235,6 +235,10 @@ def test_what_a_job_takes_on_disk_is_shown_wherever_one_looks(calc, capsys):
         assert f"{number} kB" in said or (words == ["doctor"] and re.search(r"disk +3\d\d kB", said)), (words, said)
     assert main(["show", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["disk_bytes"] == job.disk_bytes
+    kept = bg.submit("calc.writes", {"size": 200_000}).wait(60).keep()
+    main(["doctor"])
+    assert re.search(r"clean +would free 3\d\d kB of 1 finished job: `jupyter bgjobs clean --yes`", capsys.readouterr().out)
+    kept.keep(False).remove()
     assert bg.submit("calc.add", {"a": 1}, delay="1h").cancel().disk_bytes == 0
 
 

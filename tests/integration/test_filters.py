@@ -1,15 +1,19 @@
 """The filters of `bg.jobs`."""
 
+import copy
 import itertools
+import pickle
 import random
 
 import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
+from ipybgjobs.commands.cli import main
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import JobState, Owner
 from ipybgjobs.model.retry import RetrySettings
+from ipybgjobs.panel import overview
 from ipybgjobs.store import submissions
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.submissions import NewGroup, Submission, SubmitContext
@@ -136,3 +140,32 @@ def test_filters_follow_a_real_job_through_its_states(sweep):
     assert bg.jobs(state="running", **where) == []
     assert bg.jobs(state="cancelled", **where) == [job]
     assert identity.host() in {row[0] for row in rows(sweep, "SELECT host FROM jobs")}
+
+
+def test_a_list_that_its_limit_has_cut_says_how_many_more_there_are(crowd, capsys):
+    total = len(bg.jobs(limit=10_000))
+    assert total > 60
+    text = display(bg.jobs())
+    assert text[-1] == f"… and {total - 50:,} more: bg.jobs(limit={total}) returns all"
+    assert f"… and {total - 50:,} more: bg.jobs(limit={total}) returns all" in bg.jobs()._repr_html_()
+    some = bg.jobs(target="work.echo", queue="gpu", limit=3)
+    every = bg.jobs(target="work.echo", queue="gpu", limit=10_000)
+    assert display(some)[-1].startswith(f"… and {len(every) - 3} more: ")
+    for whole in (every, bg.jobs(limit=total), every[:2], copy.copy(some), pickle.loads(pickle.dumps(some))):
+        assert not display(whole)[-1].startswith("…")
+    main(["list", "--limit", "4"])
+    lines = capsys.readouterr().out.splitlines()
+    entries = int(lines[-1].rpartition("--limit ")[2].split()[0])
+    assert (len(lines), lines[-1]) == (5, f"… and {entries - 4:,} more; --limit {entries} shows all")
+    main(["list", "--limit", str(entries)])
+    assert len(capsys.readouterr().out.splitlines()) == entries
+    main(["list", "--queue", "gpu", "--limit", "2"])
+    beyond = len(bg.jobs(queue="gpu", limit=10_000)) - 2
+    assert capsys.readouterr().out.splitlines()[-1] == f"… and {beyond:,} more; --limit {beyond + 2} shows all"
+    assert f"more: %bgjobs list --limit {entries}" in overview.html(5)
+
+
+def display(jobs):
+    from IPython.lib.pretty import pretty
+
+    return pretty(jobs).splitlines()

@@ -153,6 +153,7 @@ def test_nothing_is_sent_when_nothing_changes_also_by_commits_that_change_no_job
     database = client_module.client().database(client_module.client().folder())
     newest = watching.newest_change(database)
     until(lambda: any(delta.get("seq") == newest for delta in panel.of("delta") if "view" not in delta), "the feed's last delta")
+    until(lambda: panel.of("disk"), "the disk space")
     count = len(panel.messages)
     with database.transaction() as connection:
         connection.execute("UPDATE supervisors SET heard_at = heard_at + 1")
@@ -593,3 +594,68 @@ def test_a_job_that_is_tried_again_shows_its_own_time_and_not_how_it_failed_befo
     assert panel.rows()[job.id].get("error") is None
     gate.touch()
     job.wait(DEADLINE)
+
+
+# -- why a job waits, and how long it usually runs ------------------------------------------------------------------------
+
+
+@pytest.mark.own_place
+def test_a_row_names_what_a_job_waits_for_and_the_panel_hears_which_queues_are_full(panel, place):
+    gate = file_job(place)
+    place.allow({"panel_jobs": ["gate"], "work": ["echo"]}, BackgroundJobs__queues={"default": 1, "other": 1})
+    holder = bg.submit("panel_jobs.gate", {"path": str(gate)})
+    until(lambda: holder.state == "running", "the job that holds the slot")
+    panel.look()
+    until(lambda: panel.of("rows"), "all rows")
+    until(lambda: full_queues(panel) == {"default": [1, holder.id]}, "the full queue")
+    card = Panel(only=bg.submit("work.echo", {"value": 1}).id)
+    assert card.first["full"] == {"default": [1, holder.id]}
+    later = bg.submit("work.echo", {"value": 2}, after=holder, queue="other")
+    until(lambda: panel.rows().get(later.id, {}).get("after") == [holder.id], "its row")
+    gate.touch()
+    later.wait(DEADLINE)
+    until(lambda: full_queues(panel) == {} and panel.rows()[later.id]["state"] == "succeeded", "the end")
+    assert panel.rows()[later.id].get("after") is None
+    until(lambda: full_queues(card) == {}, "the free slot, on the card")
+    card.close()
+
+
+def full_queues(panel):
+    """The full queues, as the panel heard of them last."""
+    return [message["full"] for message in [panel.first, *panel.messages] if "full" in message][-1]
+
+
+@pytest.mark.own_place
+def test_a_row_has_the_usual_time_and_from_when_on_its_job_is_overdue(panel, place):
+    gate = file_job(place)
+    gate.touch()
+    for _ in range(3):
+        bg.submit("panel_jobs.gate", {"path": str(gate)}).wait(DEADLINE)
+    database = client_module.client().database(client_module.client().folder())
+    with database.transaction() as connection:
+        connection.execute("UPDATE attempts SET started_at = ended_at - 720")
+    gate.unlink()
+    panel.look()
+    until(lambda: panel.of("rows"), "all rows")
+    job = bg.submit("panel_jobs.gate", {"path": str(gate)})
+    until(lambda: panel.rows().get(job.id, {}).get("state") == "running", "its row")
+    words, overdue_at = panel.rows()[job.id]["usual"]
+    assert words == "usually 12 m (last 3 runs)"
+    assert overdue_at == pytest.approx(job.attempts[0].started_at + 1440, abs=0.01)
+    gate.touch()
+    job.wait(DEADLINE)
+    until(lambda: panel.rows()[job.id]["state"] == "succeeded", "its end")
+    assert panel.rows()[job.id].get("usual") is None
+
+
+@pytest.mark.own_place
+def test_a_panel_hears_how_much_disk_space_the_jobs_take_and_how_much_clean_would_free(panel, place):
+    place.allow({"work": ["echo"]})
+    job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    panel.look()
+    [said] = until(lambda: panel.of("disk"), "the disk space")
+    assert re.fullmatch(r"[\d.]+ kB on disk, of which clean would free [\d.]+ kB", said["text"])
+    panel.look(seq=panel.of("rows")[-1]["seq"], whole=True)
+    until(lambda: len(panel.of("here")) == 2, "the answer to a sign of life")
+    assert len(panel.of("disk")) == 1  # it has not been measured again
+    job.remove()

@@ -36,6 +36,8 @@ pytestmark = pytest.mark.shared_place
         (" work.echo", "is not a valid target"),
         ("work..echo", "is not a valid target"),
         ("work:echo", "is not a valid target"),
+        ("work.py", r"^work\.py is a file: write work\.Class\.method, or work\.function\.$"),
+        ("code/my-work.py", r"^code/my-work\.py is a file: write module\.Class\.method"),
         ("echo", "is not a valid target"),
         ("", "is not a valid target"),
         ("__main__.Trainer.fit", r"Trainer\.fit is defined in the notebook.*move it to a module"),
@@ -46,7 +48,7 @@ def test_a_target_that_is_not_listed_is_refused(place, target, words):
         bg.submit(target, {})
 
 
-@pytest.mark.parametrize("target", [None, 3, ["work.echo"], print])
+@pytest.mark.parametrize("target", [None, 3, ["work.echo"]])
 def test_a_target_that_is_no_text_is_refused(place, target):
     with refused(place, bg.BackgroundJobError, "target"):
         bg.submit(target, {"value": 1})

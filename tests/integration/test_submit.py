@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs.commands.cli import main
 from ipybgjobs.system import private_file
 from support.refusals import refused
 
@@ -226,3 +227,15 @@ def test_a_commit_that_fails_after_it_was_made_leaves_the_copy_of_the_parameters
         with pytest.raises(StoreError, match="after the commit"):
             bg.submit("work.echo", {"value": {1, 2}})
     assert bg.job(1).result(60) == {1, 2}
+
+
+@pytest.mark.own_place
+def test_the_first_submit_says_in_one_short_sentence_what_ends_jobs_and_no_other_does(place, monkeypatch, capsys):
+    place.allow({"work": ["echo"]})
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    for _ in range(2):
+        bg.submit("work.echo", {"value": 1}).wait(60)
+    said = "Note: Jobs here run in a Slurm allocation and end with it; `jupyter bgjobs doctor` says more.\n"
+    assert capsys.readouterr().err == said
+    main(["doctor"])
+    assert "Running in a Slurm allocation: when it ends, running attempts end too." in capsys.readouterr().out

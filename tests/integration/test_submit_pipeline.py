@@ -1,6 +1,7 @@
 """One way from a request to jobs, alone or in a group: the look at the target, `on_submit`, unique keys, names, code by value."""
 
 import dataclasses
+import importlib
 import json
 import os
 import sys
@@ -81,6 +82,12 @@ def calls_of_on_submit(place):
     return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def import_here(place):
+    """Import the module in this process, as a notebook does that uses it, from a file that is older than the process."""
+    os.utime(place.code / "net.py", (1, 1))
+    importlib.import_module("net")
+
+
 def edited(place, source):
     """Write the module anew, as somebody would who edits it after its import."""
     path = place.module("net", source)
@@ -127,6 +134,7 @@ def test_a_notebook_is_explained_as_it_would_be_submitted_since_its_on_submit_is
 
 
 def test_on_submit_is_called_once_for_each_call_and_only_when_all_of_them_fit(net):
+    import_here(net)
     with pytest.raises(bg.InvalidParameters, match=r"call 1: .*tries"):
         bg.submit_many("net.Fetcher.fetch", [{"url": "a"}, {"url": "b", "tries": "many"}])
     assert calls_of_on_submit(net) == []
@@ -135,7 +143,15 @@ def test_on_submit_is_called_once_for_each_call_and_only_when_all_of_them_fit(ne
     assert group.results(60) == [["a!", 3], ["b!", 3]]
 
 
+def test_on_submit_runs_in_a_process_of_its_own_if_the_module_is_not_imported_here(net):
+    assert bg.submit("net.Fetcher.fetch", {"url": "a"}).result(60) == ["a!", 3]
+    [(elsewhere, _)] = calls_of_on_submit(net)
+    assert int(elsewhere) != os.getpid()
+    assert "net" not in sys.modules
+
+
 def test_on_submit_of_a_module_that_was_edited_runs_in_a_process_of_its_own(net):
+    import_here(net)
     bg.submit("net.Fetcher.fetch", {"url": "a"})
     edited(net, NET.replace('+ "!"', '+ "?"'))
     assert bg.submit("net.Fetcher.fetch", {"url": "b"}).result(60) == ["b?", 3]
@@ -277,23 +293,24 @@ def inspected(net, target, *calls, preview=False):
     return inspection.inspect(InspectionRequest(permission, {}, calls, preview=preview))
 
 
-def test_a_target_has_one_frozen_signature_whatever_tells_it(net):
+def test_a_target_has_one_frozen_signature_whatever_tells_it(net, monkeypatch):
+    read, remembered = (inspected(net, "net.Plain.run", {"n": "1"}) for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(inspection, "_SOURCES", inspection._SOURCES[-1:])
+        elsewhere = inspected(net, "net.Plain.run", {"n": "1"})
+    assert "net" not in sys.modules
+    import_here(net)
     here = inspected(net, "net.Plain.run", {"n": "1"})
-    edited(net, NET + "\n    # edited\n")
-    elsewhere, remembered = (inspected(net, "net.Plain.run", {"n": "1"}) for _ in range(2))
-    assert here == elsewhere == remembered
-    assert here.signature.is_portable
+    assert here == elsewhere == read == remembered
     with pytest.raises(dataclasses.FrozenInstanceError):
         here.signature.method = "other"
 
 
 def test_a_signature_that_only_its_own_process_can_bind_by_is_described(net):
-    inspected(net, "net.Plain.run", {"n": 1})
-    edited(net, NET + "\n    # edited\n")
     found = inspected(net, "net.Fetcher.fetch", {"url": "a"})
     assert found.calls[0].params == {"url": "a!"}
     assert found.submit_hook == "called"
-    assert not found.signature.is_portable
+    assert found.signature.portable() is None
     assert found.signature.annotations == {"params.url": "str", "params.tries": "int"}
     assert serialization.load(serialization.dump(found)) == found
 

@@ -603,7 +603,11 @@ def test_allow_takes_a_pattern_and_writes_only_what_is_not_allowed_already(place
     )
     for given in ("deep/one.ipynb", "deep/../deep/**/*.ipynb"):
         assert shell(place, f"{sys.executable} -m ipybgjobs allow '{given}'").returncode == 0
-    assert json.loads(file.read_text()) == {"BackgroundJobs": {"allowed_notebooks": [f"{place.code}/deep/**/*.ipynb"]}}
+    section = json.loads(file.read_text())["BackgroundJobs"]
+    assert section == {
+        "allowed_notebooks": [f"{place.code}/deep/**/*.ipynb"],
+        "allowed_jobs": {"ipybgjobs.Notebook": ["run"]},
+    }
     missing = shell(place, f"{sys.executable} -m ipybgjobs allow deep/two.ipynb")
     assert missing.returncode == 1
     assert (

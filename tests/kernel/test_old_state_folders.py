@@ -135,7 +135,7 @@ def test_a_notebook_that_waits_in_an_old_state_folder_is_shown_with_its_content(
 def test_what_waits_in_an_old_state_folder_runs(old):
     old.unpack(3)
     assert len(bg.jobs()) == 15
-    assert bg.job("queued plain").status == "queued, held: the queue default is paused"
+    assert bg.job("queued plain").status.startswith("queued, held: the queue default is paused (since ")
     bg.resume("default")
     assert bg.job("queued plain").result(DEADLINE) == 7
     assert bg.job("queued pickled").result(DEADLINE) == ["Bergen"]

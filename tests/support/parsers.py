@@ -24,7 +24,7 @@ from ipybgjobs.configuration.settings import AllowedEntry, Settings
 from ipybgjobs.errors import ConfigurationError, InvalidParameters, JobNotAllowed, ResultNotKept
 from ipybgjobs.model import durations, globs, moments, redaction, terminal_text
 from ipybgjobs.notebooks import document, signature
-from ipybgjobs.state import attempt, outputs, progress, reports, results
+from ipybgjobs.state import attempt, outputs, progress, reports, request, results
 from ipybgjobs.state.text_log import TextLog
 from ipybgjobs.store import columns, scheduled_job
 from ipybgjobs.targets import allowlist, binding, context, target_rules
@@ -97,7 +97,7 @@ def _reports(folder: str) -> None:
     for name in (attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.ENDING):
         with contextlib.suppress(FileExistsError):
             os.link(f"{folder}/text", f"{folder}/{name}")
-    for report in (reports.start_marker, reports.exit_report, reports.dropped, reports.outcome):
+    for report in (reports.start_marker, reports.exit_report, reports.dropped, reports.outcome, request.kept):
         report(folder)
     str(progress.of_attempt(folder))
     outputs.of_result(getattr(reports.outcome(folder), "result", {}))

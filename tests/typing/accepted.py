@@ -12,6 +12,14 @@ class Trainer:
     def fit(self, epochs: int) -> float:
         return 1 / epochs
 
+    @classmethod
+    def best(cls) -> float:
+        return 1.0
+
+
+def train(epochs: int) -> float:
+    return 1 / epochs
+
 
 # -- submitting
 
@@ -27,6 +35,16 @@ bg.submit(
 bg.submit(
     "training.fit", name=None, queue=None, delay=None, at=None, after=None, timeout=None, retry=None, unique=None, reuse=None
 )
+
+# -- what is called, in hand
+
+assert_type(bg.submit(train, {"epochs": 3}, name="nightly"), Job)
+assert_type(bg.submit(Trainer.fit, {"epochs": 3}, init={}), Job)
+bg.submit(Trainer.best)
+bg.submit(Trainer().fit, {"epochs": 3})
+assert_type(bg.submit_many(train, bg.grid(epochs=range(3))), Group)
+assert_type(bg.run_here(Trainer().fit, {"epochs": 3}), Any)
+assert_type(bg.submit("training.fit").instance, Any)
 
 group = bg.submit_many("training.fit", bg.grid(epochs=range(3), lr=[0.1, 0.2]), common={"seed": 1}, name="sweep", priority=1)
 assert_type(group, Group)

@@ -12,14 +12,16 @@ bg.job(3).canel()  # type: ignore[attr-defined]
 
 # -- options of `submit`
 
-bg.submit("training.fit", quue="gpu")  # type: ignore[call-arg]
+bg.submit("training.fit", quue="gpu")  # type: ignore[arg-type]
+bg.submit("training.fit", epochs=3)  # type: ignore[arg-type]
 bg.submit("training.fit", {}, {})  # type: ignore[call-arg]
 bg.submit("training.fit", priority="high")  # type: ignore[arg-type]
 bg.submit("training.fit", on_duplicate="ignore")  # type: ignore[arg-type]
 bg.submit("training.fit", at=5)  # type: ignore[arg-type]
 bg.submit("training.fit", after=1.5)  # type: ignore[arg-type]
 bg.submit("training.fit", retry="3")  # type: ignore[arg-type]
-bg.submit(print)  # type: ignore[arg-type]
+bg.submit(3)  # type: ignore[arg-type]
+bg.submit(["training.fit"])  # type: ignore[arg-type]
 
 # -- options that are passed on
 

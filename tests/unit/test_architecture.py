@@ -319,6 +319,10 @@ def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+#: Modules of the standard library that only later versions of Python have.
+OF_LATER_VERSIONS = ("_sha2",)
+
+
 def packages_imported(path):
     """Names of other people's packages that a module imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -328,7 +332,7 @@ def packages_imported(path):
             names = [node.module]
         else:
             continue
-        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"ipybgjobs"}
+        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"ipybgjobs", *OF_LATER_VERSIONS}
 
 
 @pytest.mark.crash

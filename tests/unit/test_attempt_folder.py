@@ -1,6 +1,7 @@
 """The attempt folder: written whole or not at all, claimed by one, read whatever a crash has left."""
 
 import contextlib
+import json
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipybgjobs.state import attempt
+from ipybgjobs.state import attempt, request
 from ipybgjobs.system import private_file
 
 #: Machines are slow and shared.
@@ -19,7 +20,7 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 RACE = """
     import os, sys
-    from ipybgjobs.state import attempt
+    from ipybgjobs.state import attempt, request
     folder, count = sys.argv[1], int(sys.argv[2])
     sys.stdout.write("ready\\n")
     sys.stdout.flush()
@@ -138,6 +139,30 @@ def test_a_claim_is_no_more_than_its_owner_s_to_read(tmp_path):
 def test_a_claim_in_a_folder_that_is_gone_is_no_win(tmp_path):
     with pytest.raises(FileNotFoundError):
         attempt.claim_start(f"{tmp_path}/gone", {})
+
+
+def test_a_claim_keeps_what_was_sent_and_what_holds_it(tmp_path):
+    sent = b'{"key": "a.b", "params": {"\\u00e9": [1, null]}}'
+    assert attempt.claim_start(str(tmp_path), {"pid": 1}, lambda _: False, sent)
+    said = private_file.read_json(str(tmp_path), attempt.STARTED)
+    device = tmp_path.stat().st_dev
+    assert said == {"pid": 1, "device": device, "held": False, "request": {"key": "a.b", "params": {"é": [1, None]}}}
+    assert request.kept(str(tmp_path)) == said["request"]
+
+
+def test_a_request_too_long_for_a_claim_is_kept_in_its_own_file(tmp_path):
+    content = json.dumps({"params": "x" * (1 << 16)}).encode()
+    assert not request.fits_in_marker(content)
+    request.write(str(tmp_path), content)
+    attempt.claim_start(str(tmp_path), {"pid": 1}, lambda _: True)
+    assert request.kept(str(tmp_path)) == request.parse(request.in_folder(str(tmp_path))) == json.loads(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"[" * 5000, b"\xff"], ids=repr)
+def test_what_is_no_request_is_none(tmp_path, content):
+    assert request.parse(content) is None
+    request.write(str(tmp_path), content)
+    assert request.kept(str(tmp_path)) is None
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------

@@ -437,8 +437,10 @@ def test_other_values_are_taken_as_python_reads_them_where_no_annotation_decides
 # -- cost -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("signature", "imported"), [("x, y=1, *, z=None, **rest", False), ("x: int", True)])
-def test_pydantic_is_imported_only_where_there_is_an_annotation(signature, imported):
+@pytest.mark.parametrize(
+    ("signature", "imported"), [("x, y=1, *, z=None, **rest", False), ("x: int", False), ("x: int | float", True)]
+)
+def test_pydantic_is_imported_only_for_a_value_that_is_not_simple(signature, imported):
     script = f"""
 import sys
 from ipybgjobs.targets import binding

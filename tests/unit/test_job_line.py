@@ -74,6 +74,50 @@ def test_brackets_that_do_not_match_are_no_value(line):
     refusal(params, line)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a=1, b=2", "a=1, ends in a comma: parameters are separated by spaces; for a tuple write a=(1,)."),
+        ("a=abc, b=2", 'a=abc, ends in a comma: parameters are separated by spaces; for a tuple write a=("abc",).'),
+        ("a=$i, b=2", "for a tuple write a=($i,)."),
+        ("a=[1, 2], b=2", "for a tuple write a=([1, 2],)."),
+        ("a='x', b=2", "for a tuple write a=('x',)."),
+        ("a=,", "ends in a comma"),
+        (
+            "password=hunter2, b=2",
+            'password=••• ends in a comma: parameters are separated by spaces; for a tuple write password=("•••",).',
+        ),
+        ("a=1,b=2", "a=1,b=2 has a comma where a space belongs: for a comma in a text, put quotes around the text."),
+        ("a=x,b=2", "has a comma where a space belongs"),
+        ('a="x",b=2', "has a comma where a space belongs"),
+    ],
+)
+def test_a_comma_between_parameters_is_refused_with_what_to_write(line, words):
+    assert words in refusal(params, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("a=1,2", (1, 2)),
+        ("a=(1,)", (1,)),
+        ('a="x,"', "x,"),
+        ('a="x,b=2"', "x,b=2"),
+        ("a=x,y", "x,y"),
+        ("a=['x,b=1',]", ["x,b=1"]),
+        ("a=x==1,y==2", "x==1,y==2"),
+    ],
+)
+def test_a_comma_in_a_value_is_part_of_it(line, value):
+    assert params(line)["a"][1] == value
+
+
+def test_a_shell_has_taken_the_quotes_off_so_a_comma_may_be_meant():
+    assert "for a tuple write a=(1,)" in refusal(parse_words, ["work.echo", "a=1,", "b=2"])
+    assert parse_words(["work.echo", "a=dear all,"])[2]["a"].value == "dear all,"
+    assert parse_words(["work.echo", "a=x,y=2"])[2]["a"].value == "x,y=2"
+
+
 # -- values --------------------------------------------------------------------------------------------------------------
 
 

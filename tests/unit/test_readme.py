@@ -1,6 +1,7 @@
 """What the README and the reference say there is, is there; and what is there, the reference says."""
 
 import argparse
+import inspect
 import re
 
 import ipybgjobs as bg
@@ -54,7 +55,13 @@ def test_every_option_of_a_submit_is_named_and_no_other():
 def test_the_options_of_a_submit_are_the_same_in_python_in_the_magic_and_in_the_shell():
     python = [name for name in bg.submit.__annotations__ if name in options.NAMES]
     assert python == list(options.NAMES)
-    wanted = {f"--{name.replace('_', '-')}" for name in options.NAMES}
+    of_notebooks = {"--output", "--kernel", "--resume"}
+    wanted = {f"--{name.replace('_', '-')}" for name in options.NAMES} | of_notebooks
+    assert of_notebooks == {f"--{name}" for name in inspect.signature(bg.Notebook.run).parameters} - {
+        "--self",
+        "--path",
+        "--parameters",
+    }
     magic = {option for option in job_line.magic_parser()._option_string_actions if option.startswith("--")}
     assert magic - {"--help", "--here", "--wait", "--into", "--explain"} == wanted
     assert {option for option in verbs()["submit"]._option_string_actions if option.startswith("--")} - {

@@ -10,6 +10,8 @@ attempt_folders
     Which folder belongs to which attempt.
 batch
     Several jobs of one state folder, read and watched together.
+bug_report
+    A job as a zip file for a bug report.
 controls
     The changes that a user may make to jobs, to one or to many.
 dataframe
@@ -28,6 +30,8 @@ job_client
     What these objects need of the client, as a protocol.
 job_list
     `JobList`: several jobs, with the verbs of one for all.
+job_status
+    The states of jobs in words, and why they wait.
 leftover_processes
     Processes that attempts left running.
 notebook_export

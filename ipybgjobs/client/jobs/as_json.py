@@ -9,7 +9,7 @@ from .view import JobView
 
 def as_json(job: JobView) -> dict[str, Any]:
     """Return what the command line shows of a job, as JSON values."""
-    record = job.record()
+    record, status = job.record(), job.job_status()
     return {
         "id": record.id,
         "uid": record.uid,
@@ -19,7 +19,10 @@ def as_json(job: JobView) -> dict[str, Any]:
         "queue": record.queue,
         "priority": record.priority,
         "state": record.state,
-        "status": job.status,
+        "status": status.text,
+        "reason": status.reason,
+        "usual_seconds": None if status.usual is None else round(status.usual.seconds, 3),
+        "overdue": status.overdue,
         "error": record.error,
         "after": job.after,
         "deadline": moments.iso(record.deadline),

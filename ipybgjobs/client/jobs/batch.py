@@ -5,7 +5,7 @@ It never changes a job; `controls` does.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ...model.records import JobRecord
 from ...state import wake
@@ -13,11 +13,23 @@ from ...state.folder import StateFolder
 from ...store import listing, selection
 from ...store.database import Database
 from ...system import interrupt_shield
-from . import deadlock
+from . import deadlock, job_status
 from .job_client import JobClient
+from .job_status import JobStatus
 from .view import JobView
 
 AnyJob = TypeVar("AnyJob", bound=JobView)
+
+
+class DescribedJob(NamedTuple):
+    """A job as the store has it, and its state in words."""
+
+    record: JobRecord
+    status: JobStatus
+
+    def line(self, now: float) -> str:
+        """Describe the job on one line."""
+        return self.record.line(now, self.status.text, self.status.usual)
 
 
 class Batch(Generic[AnyJob]):
@@ -58,6 +70,12 @@ class Batch(Generic[AnyJob]):
             self.client.ensure_supervisor(self.folder)
         return {job: found[job.uid] for job in self.jobs if job.uid in found}
 
+    def described(self) -> "dict[AnyJob, DescribedJob]":
+        """Read the jobs with their states in words; those that were removed are missing."""
+        found = self.records()
+        statuses = job_status.of_jobs(self.client, self.folder, found.values())
+        return {job: DescribedJob(record, statuses[record.id]) for job, record in found.items()}
+
     def ended(self) -> list[AnyJob]:
         """Return the finished jobs; a removed job counts as finished."""
         ended = listing.ended_states(self.database(), self.ids)
@@ -89,3 +107,8 @@ def batches(jobs: Iterable[AnyJob]) -> list[Batch[AnyJob]]:
 def records(jobs: Iterable[AnyJob]) -> dict[AnyJob, JobRecord]:
     """Read jobs of any state folders; those that were removed are missing."""
     return {job: record for part in batches(jobs) for job, record in part.records().items()}
+
+
+def described(jobs: Iterable[AnyJob]) -> dict[AnyJob, DescribedJob]:
+    """Read jobs of any state folders with their states in words; those that were removed are missing."""
+    return {job: found for part in batches(jobs) for job, found in part.described().items()}

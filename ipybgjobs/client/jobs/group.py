@@ -12,7 +12,7 @@ from ...state.folder import StateFolder
 from ...store import listing, selection
 from ...system import interrupt_shield, place
 from ..submit import times
-from . import controls, deadlock, html, reopening, waiting
+from . import controls, deadlock, html, job_status, reopening, waiting
 from .controls import Cancel
 from .job import Job
 from .job_client import JobClient
@@ -267,4 +267,5 @@ class Group:
 
     def _html(self) -> str:
         newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)
-        return html.group(self.record(), newest, time.time())
+        statuses = job_status.of_jobs(self._client, self._folder, newest)
+        return html.group(self.record(), newest, statuses, time.time())

@@ -1,11 +1,12 @@
 """Jobs as static HTML, which follows the notebook's theme and shows job data as text, never as markup."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from ...model import durations, sizes
 from ...model.records import GroupRecord, JobRecord, JobState
+from .job_status import JobStatus
 
 _COLOURS = {
     JobState.QUEUED: "var(--jp-ui-font-color2, #666)",
@@ -18,10 +19,11 @@ _COLOURS = {
 _CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
 
 
-def card(record: JobRecord, status: str, now: float) -> str:
+def card(record: JobRecord, status: JobStatus, now: float) -> str:
     """Return one job as a card."""
     elapsed = record.elapsed(now)
-    facts = [_status(record, status), "" if elapsed is None else durations.show(elapsed), escape(record.queue)]
+    usual = "" if status.usual is None else str(status.usual)
+    facts = [_status(record, status.text), "" if elapsed is None else durations.show(elapsed), usual, escape(record.queue)]
     error = (
         f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.current_error)}</div>' if record.current_error else ""
     )
@@ -46,9 +48,9 @@ def _status(record: JobRecord, status: str) -> str:
 _HEAD = ("id", "job", "state", "submitted", "elapsed", "disk", "error")
 
 
-def table(records: Sequence[JobRecord], now: float) -> str:
+def table(records: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
     """Return several jobs as a table."""
-    return table_of([row(record, now) for record in records], [])
+    return table_of([row(record, statuses[record.id], now) for record in records], [])
 
 
 def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
@@ -60,29 +62,29 @@ def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
     return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(rows)}</table>{below}'
 
 
-def row(record: JobRecord, now: float, disk: int = 0) -> str:
+def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> str:
     """Return one job as a row; `disk`: bytes that it takes, if known."""
     elapsed = record.elapsed(now)
     cells = (
         str(record.id),
         f"<code>{escape(record.name or '')} {escape(str(record.call))}</code>",
-        _status(record, record.status()),
+        _status(record, status.text),
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
-        "" if elapsed is None else durations.show(elapsed),
+        "<br>".join(filter(None, ("" if elapsed is None else durations.show(elapsed), str(status.usual or "")))),
         sizes.show(disk) if disk else "",
         escape(record.current_error or ""),
     )
-    styles = (_CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 4, _CELL)
+    styles = (_CELL, _CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
     return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
 
 
-def group(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
+def group(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
     """Return a group as a line that unfolds into those of its jobs that are given."""
     more = record.total - len(members)
     rest = f"<div>… and {more:,} more: <code>bg.group({record.id}).jobs</code></div>" if more > 0 else ""
-    return f"<details><summary>{escape(record.line())}</summary>{table(members, now)}{rest}</details>"
+    return f"<details><summary>{escape(record.line())}</summary>{table(members, statuses, now)}{rest}</details>"
 
 
-def group_row(record: GroupRecord, members: Sequence[JobRecord], now: float) -> str:
+def group_row(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
     """Return a group as a row that unfolds."""
-    return f'<tr><td style="{_CELL}" colspan="{len(_HEAD)}">{group(record, members, now)}</td></tr>'
+    return f'<tr><td style="{_CELL}" colspan="{len(_HEAD)}">{group(record, members, statuses, now)}</td></tr>'

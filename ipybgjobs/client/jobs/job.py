@@ -17,6 +17,7 @@ from ...state import replay
 from ...state.folder import StateFolder
 from ...store import queries
 from ...system import interrupt_shield
+from ...targets.callables import Called
 from ..submit import encoding, option_table, options, times
 from . import batch, controls, following, notebook_export, outcome, reopening, waiting
 from .controls import Cancel, Keep, ManualRetry, Remove, SetPriority
@@ -88,8 +89,8 @@ class Job(JobView):
         told: set[str] = set()
 
         def tell() -> None:
-            record = self.record()
-            held = self._held(record)
+            record, status = self.record(), self.job_status()
+            held = status.reason if status.held else None
             line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} is waiting: {held}"
             if (record.retrying or held) and line not in told:
                 print(line)  # noqa: T201 - documented in result()
@@ -133,6 +134,36 @@ class Job(JobView):
             If the file can't be written.
         """
         notebook_export.write(self, path)
+
+    @interrupt_shield.explains_interrupts
+    def export(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
+        """Write a zip file for a bug report: the job's call and attempts, their logs and outputs, and what `doctor` reports.
+
+        Secret parameters are blanked wherever they appear, and environment variables and pickled values are left out. What a job
+        has printed by itself is in its log, so look through the file before you send it.
+
+        Parameters
+        ----------
+        path : path, optional
+            The file; by default ``job-ID.zip`` in the current folder.
+        force : bool
+            Whether to replace a file that exists.
+
+        Returns
+        -------
+        str
+            The absolute path of the file.
+
+        Raises
+        ------
+        InvalidRequest
+            If the file exists, and `force` is false.
+        StoreError
+            If the file can't be written.
+        """
+        from . import bug_report
+
+        return bug_report.write(self, path, force=force).path
 
     def result(self, timeout: float | str | None = None) -> Any:
         """Wait, and return what the method returned, or raise what it raised.
@@ -262,8 +293,11 @@ class Job(JobView):
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
         changed = {**self.params, **options.mapping(params, "params")}
         code = self._pickled(serialization.CODE, record.call.pickled)
-        job: Job = self._client.submit(record.call.target, changed, init=self.init, retried_from=self.id, code=code, **given)
+        job: Job = self._client.submit(self._called(), changed, init=self.init, retried_from=self.id, code=code, **given)
         return job
+
+    def _called(self) -> Called:
+        return Called(self.target, self.instance)
 
     @interrupt_shield.explains_interrupts
     def remove(self) -> None:
@@ -287,7 +321,7 @@ class Job(JobView):
 
         Nothing is recorded; exceptions are raised unchanged.
         """
-        return self._client.prepare_here(self.target, self.params, init=self.init)()
+        return self._client.prepare_here(self._called(), self.params, init=self.init)()
 
     @interrupt_shield.explains_interrupts
     def add_done_callback(self, function: Callable[["Job"], object]) -> None:
@@ -313,16 +347,21 @@ class Job(JobView):
 
     def __repr__(self) -> str:
         try:
-            return f"<{self.record().line(time.time())}>"
+            return f"<{self.line()}>"
         except UnknownJob:
             return f"<job {self.id}, which was removed>"
+
+    def line(self) -> str:
+        """Return the job on one line: its call, its state with the reason why it waits, and its times."""
+        status = self.job_status()
+        return self.record().line(time.time(), status.text, status.usual)
 
     def to_html(self) -> str:
         """Return the job's card, as static HTML."""
         from .html import card, note
 
         try:
-            return card(self.record(), self.status, time.time())
+            return card(self.record(), self.job_status(), time.time())
         except UnknownJob:
             return note(f"job {self.id}, which was removed")
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol, Unpack
 from ...configuration.settings import Settings
 from ...state.folder import StateFolder
 from ...store.database import Database
+from ...targets.callables import Called
 from ..submit.option_table import SubmitOptions
 
 
@@ -42,9 +43,12 @@ class JobClient(Protocol):
     def remove(self, folder: StateFolder, job_ids: Sequence[int]) -> list[str]:
         """Remove finished jobs; return the uids of those removed."""
 
+    def diagnosis(self) -> str:
+        """Return what `jupyter bgjobs doctor` reports."""
+
     def submit(
         self,
-        target: str,
+        target: Called,
         params: Mapping[str, Any],
         *,
         init: Mapping[str, Any],
@@ -54,7 +58,7 @@ class JobClient(Protocol):
     ) -> Any:
         """Submit another job, and return it."""
 
-    def prepare_here(self, target: str, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:
+    def prepare_here(self, target: Called, params: Mapping[str, Any], *, init: Mapping[str, Any]) -> Callable[[], Any]:
         """Return a function that runs a call in this process."""
 
     def call_when_ended(self, folder: StateFolder, job_id: int, function: Callable[[], object]) -> None:

@@ -5,14 +5,14 @@ It never sends one request for each job: jobs of one state folder are read and c
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
-from ...model.records import JobRecord
 from ...system import interrupt_shield
 from ..submit import options, times
 from . import batch, controls, dataframe, html, outcome, waiting
+from .batch import DescribedJob
 from .controls import Cancel, Control, Keep, ManualRetry, Remove, SetPriority
 from .job import Job
 
@@ -35,11 +35,24 @@ class JobList(list[Job]):
         The jobs.
     skipped : mapping, optional
         The jobs skipped by the verb that returned this list, each with the error that `Job` would have raised.
+    total : callable, optional
+        Returns how many jobs there are without the limit of the search that found these; called when the list is displayed.
     """
 
-    def __init__(self, jobs: Iterable[Job] = (), skipped: Mapping[Job, BackgroundJobError] | None = None) -> None:
+    _total: Callable[[], int] | None = None
+
+    def __init__(
+        self,
+        jobs: Iterable[Job] = (),
+        skipped: Mapping[Job, BackgroundJobError] | None = None,
+        total: Callable[[], int] | None = None,
+    ) -> None:
         super().__init__(jobs)
         self.skipped = dict(skipped or {})
+        self._total = total
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"skipped": self.skipped}  # a copy is not the result of a search
 
     # -- their outcomes -----------------------------------------------------------------------------------------------
 
@@ -177,23 +190,35 @@ class JobList(list[Job]):
         found = super().__getitem__(index)
         return JobList(found) if isinstance(found, list) else found
 
-    def _shown(self) -> tuple[list[JobRecord], list[str]]:
+    def _shown(self) -> tuple[list[DescribedJob], list[str]]:
         """Return the jobs to show, and the notes to show below them."""
-        found = batch.records(self)
+        found = batch.described(self)
         removed = [f"job {job.id} was removed" for job in self if job not in found]
         reasons = [*removed, *map(str, self.skipped.values())]
         more = len(reasons) - _SHOWN
-        return [found[job] for job in self if job in found], reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
+        notes = reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
+        beyond, total = self.beyond_limit()
+        return [found[job] for job in self if job in found], _limited(beyond, f"bg.jobs(limit={total})") + notes
+
+    def beyond_limit(self) -> tuple[int, int]:
+        """Return how many jobs the search that found these has left out because of its limit, and how many there are in total."""
+        total = len(self) if self._total is None else max(len(self), self._total())
+        return total - len(self), total
 
     def _repr_html_(self) -> str:
-        now, (records, notes) = time.time(), self._shown()
-        if notes and not records:
+        now, (found, notes) = time.time(), self._shown()
+        if notes and not found:
             return "".join(map(html.note, notes))
-        return html.table_of([html.row(record, now) for record in records], notes)
+        return html.table_of([html.row(each.record, each.status, now) for each in found], notes)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
-        now, (records, notes) = time.time(), self._shown()
-        printer.text("\n".join([*(record.line(now) for record in records), *notes]) or "no jobs")
+        now, (found, notes) = time.time(), self._shown()
+        printer.text("\n".join([*(each.line(now) for each in found), *notes]) or "no jobs")
+
+
+def _limited(beyond: int, how: str) -> list[str]:
+    """Return the note that a list was cut by its limit."""
+    return [f"… and {beyond:,} more: {how} returns all"] if beyond else []
 
 
 def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Iterator[Job]:

@@ -50,8 +50,10 @@ _KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language"
 def call_as_code(job: JobView) -> str:
     """Return Python code that submits the same call again; values that are not plain are described, and secrets blanked."""
     call = job.record().call
-    lines = ["import ipybgjobs as bg", "", "job = bg.submit("]
-    lines.append(f"    {call.target!r},")
+    owner, _, method = call.target.rpartition(".")
+    sent = [f"instance = bg.job({job.id}).instance  # of {owner}, sent by value", ""] if call.has_instance else []
+    lines = ["import ipybgjobs as bg", "", *sent, "job = bg.submit("]
+    lines.append(f"    instance.{method}," if call.has_instance else f"    {call.target!r},")
     for name, shown in (("params", _shown(call.shown("params"))), ("init", _shown(call.shown("init")))):
         if shown != "{}" or name == "params":
             lines.append(f"    {'' if name == 'params' else 'init='}{shown},")

@@ -1,24 +1,25 @@
 """Read a job and its state, live from the store and the attempt folders; it changes nothing."""
 
 import itertools
-import time
 from typing import Any
 
 from ...errors import BackgroundJobError, ParametersNotLoaded
-from ...model import durations, redaction, serialization
+from ...model import redaction, serialization
 from ...model.records import Attempt, JobRecord, JobState
-from ...state import attempt, disk_usage, outputs, ownership, reports
+from ...state import attempt, disk_usage, log_search, outputs, ownership, reports
 from ...state import progress as progress_of
 from ...state.folder import StateFolder
+from ...state.log_search import Match
 from ...state.progress import Progress
 from ...state.text_log import TextLog
-from ...store import queries, supervisors
+from ...store import queries
 from ...store.database import Database
-from ...system import place, private_file
+from ...system import private_file
 from ...targets import origin
 from ..submit import options
-from . import attempt_folders, deadlock, leftover_processes, supervision
+from . import attempt_folders, job_status, leftover_processes
 from .job_client import JobClient
+from .job_status import JobStatus
 from .leftover_processes import Leftover
 
 
@@ -100,6 +101,17 @@ class JobView:
         """
         call = self._whole_record().call
         return {**call.init, **self._pickled(serialization.INIT, call.pickled)}
+
+    @property
+    def instance(self) -> Any:
+        """The instance whose method is called, as it was at submit; None if the job makes its own, or needs none.
+
+        Raises
+        ------
+        ParametersNotLoaded
+            As for `params`.
+        """
+        return self._pickled(serialization.INSTANCE, self._whole_record().call.pickled).get(serialization.SELF)
 
     def changes(self) -> list[str]:
         """Return what changed between submit and run, between attempts, and since the success of the target before this job.
@@ -197,49 +209,12 @@ class JobView:
 
     @property
     def status(self) -> str:
-        """The state in words, with the time of a retry."""
-        record = self.record()
-        if not record.state.ended and record.owner.place != place.here():
-            return f"{record.status()} elsewhere ({record.owner.host}, {self._last_heard(record.owner.place)})"
-        if record.state is JobState.QUEUED and record.pending_dependencies:
-            return f"queued, depends on {', '.join(f'job {each}' for each in self.after)}"
-        held = self._held(record)
-        if held:
-            return f"{record.status()}, held: {held}"
-        told = [record.status()]
-        if record.state is JobState.RUNNING:
-            others = ", ".join(f"job {each}" for each in self._waits_for())
-            told += [f"waiting for {others}" if others else "", str(self.progress or "")]
-        return ", ".join(filter(None, told))
+        """The state in words, with the time of a retry, the reason why it waits, or its progress."""
+        return self.job_status().text
 
-    def _waits_for(self) -> list[int]:
-        """Return the jobs that the newest attempt waits for, as it reports."""
-        folder = self._newest_folder()
-        return [] if folder is None else sorted(deadlock.awaited_jobs(folder))
-
-    def _held(self, record: JobRecord) -> str | None:
-        """Return what keeps a job from starting or continuing: as its supervisor reported, or as seen from here."""
-        database = self._database()
-        if record.state is JobState.RUNNING:
-            folder = self._newest_folder()
-            begun = folder is not None and "process" in (private_file.read_json(folder, attempt.STARTED) or {})
-            return supervision.trouble(self._folder) if begun else self._notice(database)
-        if record.state is not JobState.QUEUED or record.not_before > time.time():
-            return None
-        if queries.is_paused(database, record.queue):
-            return f"the queue {redaction.one_line(record.queue)} is paused"
-        return self._notice(database)
-
-    def _notice(self, database: Database) -> str | None:
-        return supervision.notices(database, self._folder).of(queries.context(database, self.id))
-
-    def _last_heard(self, key: str) -> str:
-        heard = supervisors.read(self._database(), key)
-        return (
-            "never heard from"
-            if heard is None
-            else f"last heard from {durations.show(max(0.0, time.time() - heard.heard_at))} ago"
-        )
+    def job_status(self) -> JobStatus:
+        """Return the state in words, why it waits, how long such jobs usually run, and whether it is overdue."""
+        return job_status.of_jobs(self._client, self._folder, [self.record()])[self.id]
 
     @property
     def error(self) -> str | None:
@@ -319,7 +294,7 @@ class JobView:
         found = outputs.of_attempt(folder, None if report is None else report.result)
         return outputs.without_secrets(found, self._whole_record().call.hidden)
 
-    def log(self, tail: int | None = None, attempt: int | None = None) -> str:
+    def log(self, tail: int | None = None, attempt: int | None = None, *, grep: str | None = None) -> str:
         """Return what an attempt printed, including errors.
 
         Parameters
@@ -328,17 +303,34 @@ class JobView:
             Number of lines to return from the end, at least 0; all by default.
         attempt : int, optional
             Its number, from 1; by default the newest.
+        grep : str, optional
+            A regular expression: only lines in which it is found are returned, as ``NUMBER:LINE``; `tail` then counts these.
+            ``(?i)`` at its beginning ignores case.
 
         Raises
         ------
         InvalidParameters
-            If the job has no such attempt, or `tail` is not a number of lines.
+            If the job has no such attempt, `tail` is not a number of lines, or `grep` is not a regular expression.
         """
+        if grep is not None:
+            return "".join(f"{match}\n" for match in self.log_matches(grep, tail, attempt))
         lines = None if tail is None else options.count(tail, "tail")
         folder = self._folder_of(attempt)
         if folder is None:
             return ""
         return TextLog(folder).text() if lines is None else TextLog(folder).tail(lines)
+
+    def log_matches(self, grep: str, tail: int | None = None, attempt: int | None = None) -> list[Match]:
+        """Return the lines of an attempt's log in which a regular expression is found, with their numbers; see `log`.
+
+        Raises
+        ------
+        InvalidParameters
+            As `log`.
+        """
+        wanted, lines = log_search.pattern(grep), None if tail is None else options.count(tail, "tail")
+        folder = self._folder_of(attempt)
+        return [] if folder is None else log_search.matches(TextLog(folder), wanted, lines)
 
 
 def _since(what: str, differences: list[str]) -> list[str]:

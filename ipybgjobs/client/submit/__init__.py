@@ -10,6 +10,8 @@ explanation
     What a submit would do, or why it would be refused.
 in_process
     A call in this process, for debugging.
+notebook_call
+    A notebook's file as a target.
 option_table
     The options of a submit: names, types, help, columns. A new option begins here.
 options
@@ -22,4 +24,6 @@ stages
     What is known about a submit after each step.
 times
     Durations and times that users pass, checked.
+unknown_options
+    A keyword that is not an option, refused with what to write.
 """

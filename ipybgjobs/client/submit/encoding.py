@@ -35,7 +35,7 @@ class EncodedCalls(NamedTuple):
 def encode_calls(
     target: str,
     calls: Sequence[BoundCall],
-    code: Mapping[str, bytes],
+    sent: Mapping[str, Any],
     secrets: tuple[str, ...],
     shared: Collection[str] | None,
 ) -> EncodedCalls:
@@ -47,8 +47,8 @@ def encode_calls(
         The dotted path of what is called.
     calls : sequence of BoundCall
         Calls whose parameters fit.
-    code : mapping
-        What is sent by value of the target.
+    sent : mapping
+        What is sent by value of the target, by key (`serialization.key`): its code, and the instance whose method is called.
     secrets : tuple of str
         Names of parameters whose values are never shown.
     shared : collection of str or None
@@ -60,9 +60,9 @@ def encode_calls(
         If a parameter can't be pickled.
     """
     if shared is None:
-        own = tuple(encode_call(target, call.init, call.params, secrets, code) for call in calls)
+        own = tuple(encode_call(target, call.init, call.params, secrets, sent) for call in calls)
         return EncodedCalls(None, own, own)
-    together = encode_call(target, {}, {name: calls[0].params[name] for name in shared}, secrets, code)
+    together = encode_call(target, {}, {name: calls[0].params[name] for name in shared}, secrets, sent)
     rests = ({name: value for name, value in call.params.items() if name not in shared} for call in calls)
     own = tuple(encode_call(target, call.init, rest, secrets) for call, rest in zip(calls, rests, strict=True))
     return EncodedCalls(together, own, tuple(_joined(together, each) for each in own))
@@ -93,7 +93,7 @@ def encode_call(
     init: Mapping[str, Any],
     params: Mapping[str, Any],
     secrets: tuple[str, ...],
-    code: Mapping[str, bytes] | None = None,
+    sent: Mapping[str, Any] | None = None,
 ) -> EncodedCall:
     """Split parameters into plain ones and others.
 
@@ -105,16 +105,17 @@ def encode_call(
         Checked and converted parameters.
     secrets : tuple of str
         Names of parameters whose values are never shown.
-    code : mapping, optional
-        What is sent by value of the target.
+    sent : mapping, optional
+        What is sent by value of the target, by key.
 
     Raises
     ------
     InvalidParameters
         If one can't be pickled.
     """
-    parts = {serialization.INIT: init, serialization.PARAMS: params, serialization.CODE: code or {}}
-    others = {
+    parts = {serialization.INIT: init, serialization.PARAMS: params}
+    others = dict(sent or {})
+    others |= {
         serialization.key(part, name): value
         for part, values in parts.items()
         for name, value in values.items()
@@ -127,7 +128,7 @@ def encode_call(
         return EncodedCall(Call(target, plain_init, plain_params, {}, secrets, hidden), None, {})
     try:
         described = {key: _described(key, value, secrets) for key, value in others.items()}
-        hidden = tuple(redaction.secrets_in([init, params], secrets))
+        hidden = tuple(redaction.secrets_in([init, params, others.get(serialization.INSTANCE_KEY)], secrets))
         pickled = _pickled(others)
         contents = {key: serialization.digest(value) for key, value in others.items()}
         return EncodedCall(Call(target, plain_init, plain_params, described, secrets, hidden), pickled, contents)
@@ -233,10 +234,13 @@ def _pickled(values: dict[str, Any]) -> bytes:
 
 def _refused(values: dict[str, Any], what: str, reason: str) -> InvalidParameters:
     key, value = _culprit(values)
-    return InvalidParameters(
-        f"{serialization.split_key(key)[1]} is {_kind(value)}, which {what}: {redaction.one_line(reason).rstrip('.')}. "
-        "Pass something it can be rebuilt from, such as a path."
-    )
+    part, name = serialization.split_key(key)
+    subject, fix = f"{name} is {_kind(value)}", "Pass something it can be rebuilt from, such as a path."
+    if part == serialization.INSTANCE:
+        kind, held = serialization.name_of_type(value), _kind(dict(getattr(value, "__dict__", {})))
+        subject = f"The method's instance is a {kind}{held.removeprefix('a dict')}"
+        fix = f"Pass the method of the class {kind}, and the constructor's parameters as init={{…}}."
+    return InvalidParameters(f"{subject}, which {what}: {redaction.one_line(reason).rstrip('.')}. {fix}")
 
 
 def _culprit(values: dict[Any, Any]) -> tuple[Any, Any]:

@@ -41,15 +41,18 @@ def prepare_call(
         If the target can't be imported.
     """
     _reimport(permission.entry.key, tell)
-    owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
+    with inspection.noting_imports(permission.entry.key):
+        owner = resolve.resolve(permission.entry.key, permission.entry.only_from)
     init, params = copy.deepcopy(call.init), copy.deepcopy(call.params)
-    groups = {serialization.INIT: init, serialization.PARAMS: params, serialization.CODE: {}}  # the code itself is here
+    sent: dict[str, Any] = {}
+    groups = {serialization.INIT: init, serialization.PARAMS: params, serialization.INSTANCE: sent}
+    groups[serialization.CODE] = {}  # the code itself is here
     for key, value in ({} if pickled is None else serialization.load(pickled)).items():
         part, name = serialization.split_key(key)
         groups[part][name] = value
 
     def run() -> Any:
-        function = resolve.bound(owner, permission.method, init)
+        function = resolve.bound(owner, permission.method, init, sent.get(serialization.SELF))
         value = function(*[params.pop(name) for name in positional], **params)
         return _awaited(value) if resolve.is_awaited(value) else value
 

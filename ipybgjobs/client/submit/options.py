@@ -309,3 +309,17 @@ def calls(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
         raise InvalidParameters("submit_many takes a list of parameters, one dict per job; grid(…) makes one.")
     return list(given)
+
+
+def check_not_twice(common: Mapping[str, Any], own: Iterable[Mapping[str, Any]]) -> None:
+    """Check that no call of a group has a parameter that all of them share.
+
+    Raises
+    ------
+    InvalidParameters
+        If one has.
+    """
+    for number, each in enumerate(own):
+        twice = [key for key in each if key in common]
+        if twice:
+            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: pass it only once.")

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...configuration.settings import MAIN_MODULE, Settings
-from ...errors import InvalidParameters
+from ...errors import InvalidParameters, JobNotAllowed
+from ...model import serialization
 from ...model.call import Call
 from ...model.records import Owner
 from ...model.source import SourceFile
@@ -50,13 +51,14 @@ def prepare_submit(
         If anything does not fit; the message names the thing, the rule and the fix.
     """
     trace = trace or PreparationTrace()
-    permission = trace.permission = allowlist.find_permission(request.target, settings)
+    permission = trace.permission = _permission(request, settings)
     chosen = trace.options = options.check(request.options, permission.entry, settings, now)
     _check_reuse(chosen, permission)
+    _check_instance(request, permission, settings)
     if request.is_group:
         options.check_for_group(chosen)
     given = _given(request, settings)
-    inspected = trace.inspected = _inspected(permission, given, settings, request.code, preview=preview)
+    inspected = trace.inspected = _inspected(request, permission, given, settings, preview=preview)
     encoded = _encoded(request, permission, given, inspected)
     trace.call = encoded.whole[0].call
     chosen_for_each = _options_of_jobs(request, chosen, inspected)
@@ -67,21 +69,32 @@ def prepare_submit(
     return PreparedSubmit(jobs, trace.options, inspected.path_prefix, group, encoded.shared and encoded.shared.pickled)
 
 
-def bind_call(
-    target: str, params: Mapping[str, Any] | None, init: Mapping[str, Any] | None, settings: Settings
-) -> tuple[Permission, EncodedCall, InspectionResult]:
-    """Check and bind one call without options; the call is not stored.
+def bind_call(request: SubmitRequest, settings: Settings) -> tuple[Permission, EncodedCall, InspectionResult]:
+    """Check and bind one call, without its options; the call is not stored.
 
     Raises
     ------
     BackgroundJobError
         See `prepare_submit`.
     """
-    permission = allowlist.find_permission(target, settings)
-    request = SubmitRequest(target, [params], init, {})
+    permission = _permission(request, settings)
+    _check_instance(request, permission, settings)
     given = _given(request, settings)
-    inspected = _inspected(permission, given, settings)
+    inspected = _inspected(request, permission, given, settings)
     return permission, _encoded(request, permission, given, inspected).whole[0], inspected
+
+
+def _permission(request: SubmitRequest, settings: Settings) -> Permission:
+    """Find the entry that allows the target; what its rule says of one that is not allowed goes first."""
+    try:
+        return allowlist.find_permission(request.target, settings)
+    except JobNotAllowed:
+        given = [each for each in (request.common, *request.calls[:1]) if isinstance(each, Mapping)]
+        params = {name: value for each in given for name, value in each.items()}
+        told = target_rules.of_name(request.target).unlisted(params, settings)
+        if told is None:
+            raise
+        raise JobNotAllowed(told) from None
 
 
 def _check_reuse(chosen: Options, permission: Permission) -> None:
@@ -93,29 +106,34 @@ def _check_reuse(chosen: Options, permission: Permission) -> None:
         )
 
 
+def _check_instance(request: SubmitRequest, permission: Permission, settings: Settings) -> None:
+    """Check that an instance may be sent, and that it needs no constructor."""
+    if request.instance is None:
+        return
+    allowlist.check_instance(permission, settings)
+    if request.init:
+        raise InvalidParameters(
+            f"init is for a new instance, but {permission.target} is called on the one that you pass: leave out init."
+        )
+
+
 def _given(request: SubmitRequest, settings: Settings) -> GivenParameters:
     init, common = options.mapping(request.init, "init"), options.mapping(request.common, "common")
     what = "call {}" if request.is_group else "params"
     own = tuple(options.mapping(each, what.format(number)) for number, each in enumerate(request.calls))
     if not own:
         raise InvalidParameters("There is nothing to submit: pass a list of parameters, one dict per job.")
-    for number, each in enumerate(own):
-        twice = [key for key in each if key in common]
-        if twice:
-            raise InvalidParameters(f"{twice[0]} is in common and in call {number}: pass it only once.")
-    return GivenParameters(init, common, own, encoding.secret_names([init, common, *own], settings.secret_names))
+    options.check_not_twice(common, own)
+    groups = [init, common, *own, {serialization.SELF: request.instance}]
+    return GivenParameters(init, common, own, encoding.secret_names(groups, settings.secret_names))
 
 
 def _inspected(
-    permission: Permission,
-    given: GivenParameters,
-    settings: Settings,
-    code: Mapping[str, bytes] | None = None,
-    *,
-    preview: bool = False,
+    request: SubmitRequest, permission: Permission, given: GivenParameters, settings: Settings, *, preview: bool = False
 ) -> InspectionResult:
     """Inspect the target, and check that its demands are permitted."""
-    inspected = inspection.inspect(InspectionRequest(permission, given.init, given.calls, given.secrets, code, preview))
+    init = given.init if request.instance is None else None
+    inspected = inspection.inspect(InspectionRequest(permission, init, given.calls, given.secrets, request.code, preview))
     if inspected.submit_hook != "not called":  # otherwise its parameters are not known yet
         rule = target_rules.of(inspected.signature.demand)
         for call in inspected.calls:
@@ -127,7 +145,9 @@ def _encoded(request: SubmitRequest, permission: Permission, given: GivenParamet
     shared: Collection[str] | None = given.common if request.is_group else None
     if shared and inspected.submit_hook == "called":
         shared = encoding.shared_names(inspected.calls, shared)  # `on_submit` may have changed them
-    return encoding.encode_calls(permission.target, inspected.calls, inspected.signature.code, given.secrets, shared)
+    sent: dict[str, Any] = {serialization.key(serialization.CODE, name): code for name, code in inspected.signature.code.items()}
+    sent |= {} if request.instance is None else {serialization.INSTANCE_KEY: request.instance}
+    return encoding.encode_calls(permission.target, inspected.calls, sent, given.secrets, shared)
 
 
 def _options_of_jobs(request: SubmitRequest, chosen: Options, inspected: InspectionResult) -> list[Options]:

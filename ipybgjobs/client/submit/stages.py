@@ -34,6 +34,8 @@ class SubmitRequest:
         Whether the calls become a group, even a single one.
     code : mapping or None
         The target's code as an earlier job received it by value; None: the code defined here.
+    instance : object
+        Whose method is called; None: the job makes its own, or needs none.
     """
 
     target: str
@@ -43,6 +45,7 @@ class SubmitRequest:
     common: Mapping[str, Any] | None = None
     is_group: bool = False
     code: Mapping[str, bytes] | None = None
+    instance: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,4 +28,6 @@ succession
     Replacing a supervisor that has died.
 termination
     Ending an attempt's processes step by step.
+variables
+    The environment variables that forks inherit.
 """

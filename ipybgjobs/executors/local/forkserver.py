@@ -13,40 +13,48 @@ import contextlib
 import gc
 import os
 import socket
+import sys
 import traceback  # noqa: F401 - loaded before the fork: a job that fails needs it
 from typing import Any
 
 from ...state import attempt, occupancy
+from ...state import request as requests
 from ...state.folder import StateFolder
-from ...system import identity, private_file, process_mark, tree, worker
+from ...system import identity, place, private_file, process_mark, tree, worker
 from ...system import launch as launching
 from ...system.children import Children, Reaped
 from ...system.open_folder import HeldFolder
 from ...worker import run
 from .channel import Channel
 from .succession import Succession
+from .variables import Variables
 
 
 def main(state_dir: str, descriptor: int) -> None:
     """Serve until the supervisor closes it, or until the supervisor is gone and everything has ended."""
     tree.adopt_orphans()
-    identity.learn_constants()
+    place.learn_constants()
+    worker.read_nothing()
+    reserve = worker.Reserve()
     folder = StateFolder(state_dir)
+    sys.path_importer_cache.clear()  # here, since the workers empty it: that would copy all of its pages
     gc.collect()
     gc.freeze()  # objects stay frozen in the workers: a collection there would touch, and so copy, every page
     with contextlib.closing(occupancy.enter(folder)):  # while it lives, its place counts as alive
-        ForkServer(folder, socket.socket(fileno=descriptor)).serve()
+        ForkServer(folder, socket.socket(fileno=descriptor), reserve).serve()
 
 
 class ForkServer:
     """The state of the process: the children that it started and the reports that it still has to make."""
 
-    def __init__(self, folder: StateFolder, channel: socket.socket) -> None:
+    def __init__(self, folder: StateFolder, channel: socket.socket, reserve: worker.Reserve) -> None:
         self._held = HeldFolder(folder.path)
         self._channel: Channel | None = Channel(channel)
         self._supervisor = os.getppid()
         self._succession = Succession(folder, self._supervisor)
         self._children = Children()
+        self._reserve = reserve
+        self._variables = Variables()
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._followed = True  # whether to start a new supervisor when this one is gone
 
@@ -76,8 +84,10 @@ class ForkServer:
             self._followed &= "abandoned" not in message
             for folder in message.get("acknowledge", ()):
                 self._unacknowledged.pop(folder, None)
+            if "environment" in message:
+                self._variables.take(message["environment"])
             if there and "launch" in message:
-                channel.send(self._launch(message["launch"]))
+                channel.send(self._launch(message["launch"], message["content"]))
             if "kill" in message:
                 self._children.kill(message["kill"])
             if "ping" in message:
@@ -89,34 +99,54 @@ class ForkServer:
         if not goodbye:
             self._orphaned(begin=self._followed)
 
-    def _launch(self, launch: dict[str, Any]) -> dict[str, Any]:
+    def _launch(self, launch: dict[str, Any], content: bytes) -> dict[str, Any]:
         """Start an attempt; return the message about it."""
+        folder = launch["folder"]
+        if self._variables.problem is not None:
+            return {"refused": folder, "reason": self._variables.problem}
         try:
-            if identity.is_single_threaded():
-                self._children.fork(launch["folder"], lambda: self._become_worker(launch))
-            else:
+            if not identity.is_single_threaded():
+                requests.write(folder, content)
                 self._start_fresh(launch)
+            elif launch["forked"]:
+                self._fork(launch, content)
+            else:
+                requests.write(folder, content)
+                self._children.fork(folder, lambda: self._execute(launch))
         except OSError as error:
-            return {"refused": launch["folder"], "reason": launching.reason(error)}
-        return {"launched": launch["folder"]}
+            return {"refused": folder, "reason": launching.reason(error)}
+        return {"launched": folder}
 
     def _start_fresh(self, launch: dict[str, Any]) -> None:
         from . import fresh
 
-        self._children.add(fresh.start(launch, self._children.begins), launch["folder"])
+        self._children.add(fresh.start(launch, dict(os.environ), self._children.begins), launch["folder"])
 
-    def _become_worker(self, launch: dict[str, Any]) -> None:
-        """Run the worker in the child; never returns."""
-        folder = launch["folder"]
+    def _fork(self, launch: dict[str, Any], content: bytes) -> None:
+        """Fork a worker. What it needs is made ready here: the first use of anything costs a fork more than its parent."""
+        folder, request = launch["folder"], requests.parse(content)
+        mark = process_mark.of_attempt(folder)
+
+        def become() -> None:
+            self._set_up(launch, mark)
+            if request is not None:
+                run.perform(folder, request, content, self._reserve, worker.TELLING)
+
+        self._children.fork(folder, become)
+
+    def _execute(self, launch: dict[str, Any]) -> None:
+        """Become a fresh process; never returns."""
+        self._set_up(launch, process_mark.of_attempt(launch["folder"]))
+        os.execv(launch["command"][0], [*launch["command"], f"{worker.TELLS}{worker.TELLING}"])
+
+    def _set_up(self, launch: dict[str, Any], mark: int) -> None:
+        """Make the child a process of its own."""
         os.dup2(self._children.begins, worker.TELLING)
         worker.reset_signals()
         worker.new_session()
         tree.adopt_orphans()
-        process_mark.apply(process_mark.of_attempt(folder))
-        worker.redirect_output(launch["output"] or f"{folder}/{attempt.OUTPUT}")
-        if launch["forked"]:
-            run.main(folder, launch["environment"], worker.TELLING)
-        os.execve(launch["command"][0], [*launch["command"], f"{worker.TELLS}{worker.TELLING}"], launch["environment"])
+        process_mark.apply(mark)
+        worker.redirect_output(launch["output"] or f"{launch['folder']}/{attempt.OUTPUT}", self._reserve)
 
     def _report(self, child: Reaped) -> None:
         report = {"folder": child.folder, "status": child.status, "left": child.left, "begun": child.begun}
@@ -132,6 +162,7 @@ class ForkServer:
         for folder, report in self._unacknowledged.items():
             self._keep(folder, report)
         self._unacknowledged.clear()
+        self._variables.restore()  # a supervisor gets nothing of a job
         if begin:
             self._succession.begin()
 

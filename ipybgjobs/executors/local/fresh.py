@@ -9,13 +9,15 @@ from ...system import launch, worker
 ADOPT = "adopt"
 
 
-def start(request: dict[str, Any], telling: int) -> int:
+def start(request: dict[str, Any], environment: dict[str, str], telling: int) -> int:
     """Start an attempt in a fresh process, a child of this one.
 
     Parameters
     ----------
     request : dict
         The message about a `LaunchRequest`, as received over the channel.
+    environment : dict of str to str
+        Its environment variables.
     telling : int
         The descriptor over which it reports that it has begun.
 
@@ -31,6 +33,6 @@ def start(request: dict[str, Any], telling: int) -> int:
     """
     output = request["output"] or f"{request['folder']}/{attempt.OUTPUT}"
     words = [*request["command"], ADOPT, f"{worker.TELLS}{telling}"]
-    child = launch.in_session(words, output, request["environment"], "/", keep=[telling])
+    child = launch.in_session(words, output, environment, "/", keep=[telling])
     child.returncode = 0  # it is reaped with all other children, not by this object
     return child.pid

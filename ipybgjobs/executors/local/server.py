@@ -40,6 +40,7 @@ class ForkServerClient:
         self.folders: set[str] = set()  #: folders of attempts whose end it has not reported
         self.begun: set[str] = set()  #: those of them that it has reported as begun
         self.has_launched = False
+        self._environment: dict[str, str] | None = None  # that of the launches that were sent last
         self._looked = clock()
         self._heard = clock()
         self._asked: float | None = None
@@ -49,7 +50,10 @@ class ForkServerClient:
     def launch(self, request: LaunchRequest) -> None:
         """Request the launch of an attempt."""
         self.folders.add(request.folder)
-        self.channel.send({"launch": _message(request)})
+        if request.environment != self._environment:
+            self._environment = request.environment
+            self.channel.send({"environment": request.environment})
+        self.channel.send({"launch": _message(request)}, request.content)
         self._ask()
 
     def receive(self) -> tuple[list[dict[str, Any]], bool]:
@@ -95,7 +99,6 @@ def _message(request: LaunchRequest) -> dict[str, Any]:
     return {
         "folder": request.folder,
         "command": list(request.command),
-        "environment": request.environment,
         "output": request.output,
         "forked": request.kind is LaunchKind.FORK,
     }

@@ -11,6 +11,7 @@ from importlib import resources
 #: The files that every panel needs; each comes after those that it uses.
 _PARTS = (
     "text",
+    "waiting",
     "terminal",
     "elements",
     "jobs",

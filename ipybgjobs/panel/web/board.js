@@ -87,6 +87,7 @@ export class Board {
     for (const key of ["count", "most"]) if (message[key] !== undefined) this[key] = message[key];
     if (message.trouble !== undefined) this.trouble = message.trouble;
     else if (message.kind === "rows") this.trouble = null;
+    for (const id of this.jobs.hold(message)) this.changed.add(id);
     this.around(message);
     for (const id of ids) this.changed.add(id);
     for (const [id] of message.progress || []) this.changed.add(id);

@@ -5,7 +5,8 @@ import { Confirm } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
-import { elapsed, phase, size, statusAndDue } from "./text.js";
+import { elapsed, phase, size } from "./text.js";
+import { described, isOverdue } from "./waiting.js";
 
 const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that was opened later
 
@@ -19,7 +20,7 @@ export class Card extends Board {
     this.retry = button("Retry this job", { icon: "retry", text: "Retry", press: () => this.request("retry") });
     this.more = button("Show log, outputs and attempts", { text: "Log", press: () => this.toggle(), "aria-expanded": "false" });
     this.detail = new Detail({
-      act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false,
+      act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false, describe: (job) => described(job, this.jobs.held, this.now()),
       asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
@@ -59,7 +60,6 @@ export class Card extends Board {
     setAttribute(this.root, "data-phase", phase(job));
     const held = document.activeElement;
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    setText(this.state, this.asked || statusAndDue(job));
     show(this.cancel, live);
     show(this.retry, job.state === "failed" || job.state === "cancelled");
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
@@ -83,7 +83,10 @@ export class Card extends Board {
 
   tick() {
     this.detail.tick();
-    if (this.job) setText(this.time, elapsed(this.job, this.now()));
+    if (!this.job) return;
+    setText(this.time, elapsed(this.job, this.now()));
+    setText(this.state, this.asked || described(this.job, this.jobs.held, this.now()));
+    setAttribute(this.root, "data-overdue", isOverdue(this.job, this.now()) ? "true" : null);
   }
 
   ask(_ids, words) {

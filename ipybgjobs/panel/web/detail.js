@@ -3,15 +3,15 @@
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { drawOutputs, dressOutputs } from "./outputs.js";
 import { Terminal } from "./terminal.js";
-import { clock, duration, size, statusAndDue } from "./text.js";
+import { clock, duration, size } from "./text.js";
 
 const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
 const MOMENTS = new Set(["submitted_at", "deadline"]);
 const OFTEN = 2000; // milliseconds between two requests for the outputs of a running job
 
 export class Detail {
-  constructor({ act, close, asks, told, heading = true }) {
-    Object.assign(this, { act, asks, told });
+  constructor({ act, close, asks, told, describe, heading = true }) {
+    Object.assign(this, { act, asks, told, describe });
     this.id = null;
     this.prefix = `d${Math.random().toString(36).slice(2, 8)}`;
     this.node = this.build(close, heading);
@@ -112,7 +112,7 @@ export class Detail {
     this.job = job;
     const live = job.state === "running" || job.state === "queued";
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    setText(this.state, this.asked || statusAndDue(job));
+    setText(this.state, this.asked || this.describe(job));
     setAttribute(this.node, "data-phase", job.state);
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     show(this.actions.cancel, live);
@@ -203,6 +203,7 @@ export class Detail {
   }
 
   tick() {
+    if (this.job) setText(this.state, this.asked || this.describe(this.job));
     if (this.id !== null && this.chosen === "outputs") dressOutputs(this.panes.outputs);
     if (this.id !== null && this.chosen === "attempts") dressOutputs(this.earlier);
   }

@@ -5,7 +5,7 @@ import { phase } from "./text.js";
 // In the order of `panel/rows.py`.
 const COLUMNS = [
   "id", "state", "name", "call", "queue", "priority", "submitted", "started", "ended", "not_before",
-  "attempt", "allowed", "memory", "error", "group", "blockers", "elsewhere",
+  "attempt", "allowed", "memory", "error", "group", "blockers", "elsewhere", "after", "usual",
 ];
 
 export const PHASES = ["running", "queued", "retrying", "failed", "succeeded", "cancelled"];
@@ -29,6 +29,7 @@ export class Jobs {
     this.order = []; // those that match the filter, in order
     this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
     this.queues = new Map(); // number of jobs of each
+    this.held = { paused: [], full: {} }; // queues that start nothing
     this.filter = { phases: new Set(), queue: "", text: "" };
     this.sort = { column: "id", descending: true };
     this.progress = new Map();
@@ -93,6 +94,13 @@ export class Jobs {
     this.queues.clear();
     for (const name of PHASES) this.counts[name] = 0;
     this.arrange();
+  }
+
+  // Take which queues start nothing; returns the jobs that may wait for another reason now.
+  hold(message) {
+    const news = ["paused", "full"].filter((key) => message[key] !== undefined);
+    for (const key of news) this.held[key] = message[key];
+    return news.length ? [...this.all.values()].filter((job) => job.state === "queued").map((job) => job.id) : [];
   }
 
   takeProgress(rows) {

@@ -7,6 +7,7 @@ import { element, setText, show } from "./elements.js";
 import { Table } from "./table.js";
 import { count } from "./text.js";
 import { Toolbar } from "./toolbar.js";
+import { described } from "./waiting.js";
 
 export class Panel extends Board {
   ticks = 0;
@@ -21,15 +22,21 @@ export class Panel extends Board {
     this.detail = new Detail({
       act: (verb, ids, options) => this.request(verb, ids, options), close: () => this.shut(),
       asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
+      describe: (job) => described(job, this.jobs.held, this.now()),
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-panel");
     this.root.append(this.toolbar.node, this.confirm.node, this.table.node, this.detail.node, this.status);
   }
 
-  around({ paused, notice }) {
-    if (paused !== undefined) this.toolbar.paused = paused;
+  around({ notice }) {
     if (notice !== undefined) this.toolbar.notice = notice;
+  }
+
+  take(message) {
+    super.take(message);
+    if (message.kind === "disk") this.disk = message.text;
+    if (message.kind === "disk") this.say();
   }
 
   drawJobs(changed) {
@@ -56,7 +63,7 @@ export class Panel extends Board {
     const many = this.jobs.all.size;
     const list = this.link.transport.other === "server" ? "jupyter bgjobs list" : "%bgjobs list";
     if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: ${list}`;
-    return this.link.whole ? count(many, "job") : `${count(many, "job")}, loading older ones…`;
+    return this.link.whole ? [count(many, "job"), this.disk].filter(Boolean).join(" · ") : `${count(many, "job")}, loading older ones…`;
   }
 
   tick() {

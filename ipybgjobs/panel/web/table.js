@@ -2,7 +2,8 @@
 
 import { button, element, relabel, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
-import { due, elapsed, phase, size, status, statusAndDue } from "./text.js";
+import { elapsed, phase, size } from "./text.js";
+import { described, isOverdue, stateWords, usually, waits } from "./waiting.js";
 
 const ROW = 28; // pixels
 const MORE = 6; // rows drawn beyond the visible ones
@@ -234,8 +235,6 @@ class Row {
     setText(this.cells.id, String(job.id));
     this.fillJob(job);
     setAttribute(this.cells.job, "title", `${job.name ? `${job.name}\n` : ""}${job.call}${job.group ? `\ngroup ${job.group}` : ""}`);
-    setText(this.status, asked || status(job));
-    setAttribute(this.cells.state, "title", statusAndDue(job));
     setAttribute(this.node, "data-phase", phase(job));
     setAttribute(this.node, "data-asked", asked ? "true" : null);
     setAttribute(this.node, "aria-selected", table.selected.has(this.id) ? "true" : "false");
@@ -259,10 +258,10 @@ class Row {
     this.given.style.minWidth = `min(${share}%, ${given.length}ch)`;
   }
 
-  // The progress while it runs; otherwise what it is waiting for, or why it failed.
+  // The progress while it runs; otherwise what it is waiting for, how long it usually takes, or why it failed.
   fillProgress(job) {
-    const waits = [due(job), job.error].filter(Boolean).join(" · ");
-    const words = this.progress.fill(this.table.jobs.progressOf(job), waits);
+    const otherwise = [waits(job, this.table.jobs.held), usually(job), job.error].filter(Boolean).join(" · ");
+    const words = this.progress.fill(this.table.jobs.progressOf(job), otherwise);
     setAttribute(this.cells.far, "title", words || null);
   }
 
@@ -274,6 +273,11 @@ class Row {
   }
 
   tick() {
-    setText(this.cells.elapsed, elapsed(this.job, this.table.now()));
+    const { job, table } = this;
+    const now = table.now();
+    setText(this.cells.elapsed, elapsed(job, now));
+    setText(this.status, table.busy.get(this.id) || stateWords(job, now));
+    setAttribute(this.cells.state, "title", described(job, table.jobs.held, now));
+    setAttribute(this.node, "data-overdue", isOverdue(job, now) ? "true" : null);
   }
 }

@@ -52,17 +52,6 @@ export function status(job) {
   return (job.attempt > 1 ? `${job.state}, ${job.attempt} of ${job.allowed}` : job.state) + where;
 }
 
-// What a queued job waits for, apart from a slot.
-export function due(job) {
-  if (job.state !== "queued") return "";
-  if (job.blockers) return `after ${count(job.blockers, "job")}`;
-  return job.not_before > job.submitted ? `at ${clock(job.not_before)}` : "";
-}
-
-export function statusAndDue(job) {
-  return [status(job), due(job)].filter(Boolean).join(" ");
-}
-
 export function elapsed(job, now) {
   if (!job.started) return "";
   return job.ended ? duration(Math.max(0, job.ended - job.started)) : ticking(now - job.started);

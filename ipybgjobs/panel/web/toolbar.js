@@ -2,11 +2,11 @@
 
 import { button, element, icon, relabel, setAttribute, setText, show } from "./elements.js";
 import { PHASES } from "./jobs.js";
+import { pausedWords } from "./waiting.js";
 
 export class Toolbar {
   constructor(jobs, { act, filters, queueAct }) {
     Object.assign(this, { jobs, act, filters });
-    this.paused = [];
     this.node = this.build(queueAct);
   }
 
@@ -59,6 +59,10 @@ export class Toolbar {
     this.filters();
   }
 
+  get paused() {
+    return this.jobs.held.paused;
+  }
+
   isPaused() {
     return this.queue.value ? this.paused.includes(this.queue.value) : this.paused.length > 0;
   }
@@ -74,7 +78,7 @@ export class Toolbar {
     relabel(this.pause, `${paused ? "Resume" : "Pause"} ${queue ? `queue ${queue}` : "all queues"}`);
     if (this.pause.dataset.icon !== String(paused)) this.pause.replaceChildren(icon(paused ? "resume" : "pause"));
     this.pause.dataset.icon = paused;
-    const notes = [...this.paused.map((name) => `Queue ${name} is paused.`), ...(this.notice ? [this.notice] : [])];
+    const notes = [pausedWords(this.paused), this.notice].filter(Boolean);
     setText(this.notes, notes.join(" "));
     show(this.held, notes.length > 0);
     show(this.chosen, all > 0);

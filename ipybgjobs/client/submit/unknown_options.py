@@ -1,0 +1,58 @@
+"""Refuse a keyword that is not an option of a function that submits: most often it is a parameter, and belongs in the mapping."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import InvalidParameters
+from ...model import redaction
+from ...model.suggestion import did_you_mean
+from .option_table import NAMES
+
+#: How each function takes parameters, given the target and a mapping as text.
+_CALLS = {
+    "submit": "bg.submit({}, {})",
+    "submit_many": "bg.submit_many({}, calls, common={})",
+    "run_background_job": "bg.run_background_job({}, method, {})",
+}
+
+#: Similarity of a keyword to an option that makes it a misspelled one.
+_NEAR = 0.75
+
+
+def check(function: str, target: object, given: Mapping[str, Any]) -> None:
+    """Check that keywords are options.
+
+    Raises
+    ------
+    InvalidParameters
+        If one is not.
+    """
+    unknown = {name: value for name, value in given.items() if name not in NAMES}
+    if unknown:
+        raise refusal(function, target, None, unknown)
+
+
+def refusal(function: str, target: object, params: object, unknown: Mapping[str, Any]) -> InvalidParameters:
+    """Return the refusal of keywords that are not options.
+
+    Parameters
+    ----------
+    function : str
+        The function that was called.
+    target : object
+        As given.
+    params : object
+        The parameters that were given as a mapping.
+    unknown : mapping
+        The keywords, with their values.
+    """
+    name = next(iter(unknown))
+    said = f"{redaction.cut(redaction.one_line(name))} is not an option of {function}"
+    hint = did_you_mean(name, NAMES, _NEAR)
+    if hint:
+        return InvalidParameters(f"{said}.{hint}")
+    called = redaction.quoted(target) if isinstance(target, str) else getattr(target, "__qualname__", "target")
+    whole = {**(params if isinstance(params, Mapping) else {}), **unknown}
+    secrets = redaction.secret_names(whole, redaction.SECRET_NAMES)
+    written = redaction.quoted(redaction.blanked(whole, secrets))
+    return InvalidParameters(f"{said}: parameters are one mapping: {_CALLS[function].format(called, written)}.")

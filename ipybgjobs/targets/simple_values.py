@@ -1,0 +1,60 @@
+"""Convert simple values by simple annotations exactly as pydantic does, which takes longer to import than all else in a submit.
+
+Most values are already what their annotation asks for. For all others, `converted` leaves the conversion to pydantic.
+"""
+
+import pathlib
+import types
+import typing
+from typing import Any, Final
+
+#: Returned for what pydantic must convert.
+NOT_SIMPLE: Final = object()
+
+_NONE = type(None)
+
+#: Types whose own values pydantic returns as they are.
+_SCALARS = (bool, int, float, str, bytes, _NONE)
+
+#: Largest integer up to which every integer is a float.
+_LARGEST = 2**53
+
+
+def converted(annotation: Any, value: Any) -> Any:
+    """Return a value converted by an annotation; `NOT_SIMPLE` if that takes pydantic."""
+    kind = type(value)
+    if kind is list:
+        return _converted_list(annotation, value)
+    if kind not in _SCALARS or (kind is str and not _can_be_encoded(value)):
+        return NOT_SIMPLE
+    if annotation is kind or _is_exact(annotation, value):
+        return value
+    if annotation is float and kind is int and abs(value) <= _LARGEST:
+        return float(value)
+    return pathlib.Path(value) if annotation is pathlib.Path and kind is str else NOT_SIMPLE
+
+
+def _converted_list(annotation: Any, values: list[Any]) -> Any:
+    """Return a new list if all items are simple and none is a list."""
+    if typing.get_origin(annotation) is not list or any(type(each) is list for each in values):
+        return NOT_SIMPLE
+    items = [converted(typing.get_args(annotation)[0], each) for each in values]
+    return NOT_SIMPLE if any(each is NOT_SIMPLE for each in items) else items
+
+
+def _is_exact(annotation: Any, value: Any) -> bool:
+    """Return whether a value is exactly one alternative of a union or literal, and no other could take it first."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return any(type(each) is type(value) and each == value for each in parts)
+    if origin not in (typing.Union, types.UnionType) or not all(any(each is one for one in _SCALARS) for each in parts):
+        return False
+    return any(each is type(value) for each in parts) and not (type(value) is int and float in parts)
+
+
+def _can_be_encoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
