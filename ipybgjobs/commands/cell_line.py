@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     made = job_line.parser_of(
         "%%bgjob",
         "[options], with code below",
-        "Runs the code below it as a job, in a process that outlives this kernel, with its output below the\n"
+        "Runs the code below it as a job, in a process that outlives this kernel, with its output below the "
         "cell. The code sees the variables that --in sends, and nothing else of the notebook.",
     )
     job_line.add_options(made)

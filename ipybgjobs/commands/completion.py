@@ -241,6 +241,9 @@ _OFFERS: Mapping[str, Callable[[Candidates, str], list[str]]] = {
     "name": lambda candidates, word: candidates.names(word),
     "group": lambda candidates, word: candidates.groups(word),
     "sent": _variables,
+    "output": lambda candidates, word: candidates.paths(word),
+    "file": lambda candidates, word: candidates.paths(word),
+    "folder": lambda candidates, word: candidates.paths(word),
 }
 
 #: Options that take several values, separated by commas.

@@ -15,7 +15,7 @@ _DESCRIPTION = 79
 _JOB = (
     "{} training.Trainer.fit epochs=50",
     "job = {} --queue gpu --name long training.Trainer(lr=0.1).fit epochs=500 data=$df",
-    "{} --after long --retry 3 --timeout 2h training.evaluate",
+    "{} --after long --timeout 2h report.ipynb alpha=0.1 --output runs/",
 )
 
 _CELL = ("{}", "{} --in df,epochs --out model", "{} --name report --queue gpu --timeout 1h")

@@ -223,8 +223,8 @@ def magic_parser() -> argparse.ArgumentParser:
     parser = parser_of(
         "%bgjob",
         "[options] Class.method key=value …",
-        "Submits a job: a method or function, which runs in a process that outlives this kernel. The value\n"
-        "is the job. A parameter is a Python literal, a bare word, or $name for a variable of the notebook.",
+        "Submits a job: a method, function or notebook, which runs in a process that outlives this kernel. "
+        "The value is the job. A parameter is a Python literal, a bare word, or $name for a variable of the notebook.",
     )
     add_options(parser)
     add_notebook_options(parser)
@@ -240,7 +240,7 @@ def parser_of(magic: str, usage: str, description: str) -> Parser:
     return Parser(
         prog=magic,
         usage=f"{magic} {usage}".replace("%", "%%"),
-        description=description,
+        description=help_text.filled(description),
         epilog=help_text.of_job(magic),
         formatter_class=help_text.formatter(magic),
     )
