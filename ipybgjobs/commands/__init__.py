@@ -34,6 +34,8 @@ parameter_names
     What a target takes, for completion.
 user_files
     What the command line writes into configuration files.
+verb_words
+    The words of a verb, without their quotes.
 verbs
     The verbs, one function each.
 wording

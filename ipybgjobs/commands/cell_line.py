@@ -8,7 +8,7 @@ from typing import Any
 from ..client.submit.option_table import SubmitOptions
 from ..model import redaction
 from ..model.redaction import cut
-from . import job_line
+from . import help_text, job_line
 from .job_line import UsageFault
 
 
@@ -71,12 +71,7 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``%%bgjob``."""
-    made = job_line.parser_of(
-        "%%bgjob",
-        "[options], with code below",
-        "Runs the code below it as a job, in a process that outlives this kernel, with its output below the "
-        "cell. The code sees the variables that --in sends, and nothing else of the notebook.",
-    )
+    made = job_line.Parser(**help_text.of_magic("%%bgjob"))
     job_line.add_options(made)
     for option, dest, text in (
         ("--in", "sent", "send these variables with the code, by value: x,y"),

@@ -12,6 +12,24 @@ _WIDTH, _OPTION = 98, 26
 #: Characters in a line of a description, in a notebook and in a terminal.
 _DESCRIPTION = 79
 
+#: The usage of each magic, and what it does.
+_MAGICS = {
+    "%bgjob": (
+        "[options] Class.method key=value …",
+        (
+            "Submits a job: a method, function or notebook, which runs in a process that outlives this kernel. The value is the "
+            "job. A parameter is a Python literal, a bare word, or $name for a variable of the notebook."
+        ),
+    ),
+    "%%bgjob": (
+        "[options], with code below",
+        (
+            "Runs the code below it as a job, in a process that outlives this kernel, with its output below the cell. The code "
+            "sees the variables that --in sends, and nothing else of the notebook."
+        ),
+    ),
+}
+
 _JOB = (
     "{} training.Trainer.fit epochs=50",
     "job = {} --queue gpu --name long training.Trainer(lr=0.1).fit epochs=500 data=$df",
@@ -63,6 +81,18 @@ class NotebookFormatter(argparse.RawDescriptionHelpFormatter):
 def formatter(prog: str) -> type[argparse.HelpFormatter]:
     """Return the class that lays out the help of a command."""
     return NotebookFormatter if prog.startswith("%") else argparse.RawDescriptionHelpFormatter
+
+
+def of_magic(magic: str) -> dict[str, Any]:
+    """Return the options of the parser of a magic's line."""
+    usage, description = _MAGICS[magic]
+    return {
+        "prog": magic,
+        "usage": f"{magic} {usage}".replace("%", "%%"),
+        "description": filled(description),
+        "epilog": of_job(magic),
+        "formatter_class": NotebookFormatter,
+    }
 
 
 def of_job(magic: str) -> str:

@@ -220,12 +220,7 @@ def _is_notebook(target: str) -> bool:
 
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
-    parser = parser_of(
-        "%bgjob",
-        "[options] Class.method key=value …",
-        "Submits a job: a method, function or notebook, which runs in a process that outlives this kernel. "
-        "The value is the job. A parameter is a Python literal, a bare word, or $name for a variable of the notebook.",
-    )
+    parser = Parser(**help_text.of_magic("%bgjob"))
     add_options(parser)
     add_notebook_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
@@ -233,17 +228,6 @@ def magic_parser() -> argparse.ArgumentParser:
     parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
     parser.add_argument("words", nargs="*", metavar="Class.method key=value", help=argparse.SUPPRESS)
     return parser
-
-
-def parser_of(magic: str, usage: str, description: str) -> Parser:
-    """Return a parser of the line of a magic, with its help but without options."""
-    return Parser(
-        prog=magic,
-        usage=f"{magic} {usage}".replace("%", "%%"),
-        description=help_text.filled(description),
-        epilog=help_text.of_job(magic),
-        formatter_class=help_text.formatter(magic),
-    )
 
 
 def variable_name(text: str) -> str:
@@ -296,19 +280,6 @@ def option_word(word: str) -> str:
     if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
         return name + equals + value[1:-1]
     return word
-
-
-def unquoted(word: str) -> str:
-    """Remove the quotes from a verb's word as a shell does; the value of ``key=value`` is a literal, and keeps its own."""
-    name, equals, _ = word.partition("=")
-    if equals and name.isidentifier():
-        return word
-    return "".join(_without_quotes(part) if index % 2 else part for index, part in enumerate(_quoted_parts(word)))
-
-
-def _without_quotes(part: str) -> str:
-    inner = part[1:-1]
-    return re.sub(r'\\(["\\])', r"\1", inner) if part.startswith('"') else inner
 
 
 def _head(target: str, reader: "_Reader") -> tuple[str, dict[str, Any]]:

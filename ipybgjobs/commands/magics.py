@@ -27,7 +27,7 @@ from ..panel import overview
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
 from ..targets import allowlist, callables
-from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
+from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, verb_words
 from .assignment import PendingAssignments
 from .live_outputs import LiveDisplay
 
@@ -145,7 +145,7 @@ class JobMagics(Magics):
     def bgjobs(self, line: str) -> None:
         """Show all jobs: ``%bgjobs``; or run a verb of the command line: ``%bgjobs log 12``."""
         try:
-            words = [job_line.unquoted(word) for word in job_line.words(line)]
+            words = [verb_words.unquoted(word) for word in job_line.words(line)]
             if not words:
                 digest.record_look(client.client().folder(), time.time())
                 show_live(overview.bundle)

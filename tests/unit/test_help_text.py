@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from ipybgjobs.commands import cell_line, cli, help_text, job_line
+from ipybgjobs.commands import cell_line, cli, help_text, job_line, verb_words
 from ipybgjobs.model import surface
 from ipybgjobs.model.surface import Surface
 
@@ -106,4 +106,4 @@ def test_an_option_is_named_as_it_is_typed():
     ],
 )
 def test_quotes_of_a_verb_s_words_are_taken_off_as_in_a_shell_and_values_keep_theirs(word, seen):
-    assert job_line.unquoted(word) == seen
+    assert verb_words.unquoted(word) == seen
