@@ -3,8 +3,9 @@
 A wrong line raises a one-line UsageError, never an internal traceback.
 """
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
@@ -34,6 +35,7 @@ from .live_outputs import LiveDisplay
 if TYPE_CHECKING:
     from ..client.submit.option_table import SubmitOptions
 
+_Parsed = TypeVar("_Parsed")
 _Magic = TypeVar("_Magic", bound=Callable[..., Any])
 
 
@@ -45,6 +47,24 @@ def _helped(text: Callable[[], str]) -> Callable[[_Magic], _Magic]:
         return magic
 
     return give
+
+
+@contextlib.contextmanager
+def _as_typed() -> Iterator[None]:
+    """Refuse in one line, which names options as a line has them."""
+    try:
+        with surface.flags():
+            yield
+    except BackgroundJobError as error:
+        raise UsageError(str(error)) from None
+
+
+def _parsed(parse: Callable[[str, dict[str, Any]], _Parsed], line: str, variables: dict[str, Any]) -> _Parsed | None:
+    """Return a line as parsed; None if its ``--help`` has been printed."""
+    try:
+        return parse(line, variables)
+    except SystemExit:
+        return None
 
 
 @magics_class
@@ -69,20 +89,13 @@ class JobMagics(Magics):
         (--queue gpu, --after 12, --unique …); --wait follows the job in this cell; --here runs the call in this kernel instead,
         to debug it; --explain says what would happen and submits nothing.
         """
-        try:
-            with surface.flags():
-                if cell is not None:
-                    return self._cell(line, cell, self._variables())
-                return self._job(line, {**self._variables(), **(local_ns or {})})
-        except SystemExit as end:
-            if end.code:
-                raise
-            return None  # --help has printed
-
-    def _job(self, line: str, variables: dict[str, Any]) -> Any:
-        """Submit the job of a line, or do what its options ask for instead."""
-        try:
-            asked = job_line.parse(line, variables)
+        if cell is not None:
+            return self._cell(line, cell, self._variables())
+        variables = {**self._variables(), **(local_ns or {})}
+        with _as_typed():
+            asked = _parsed(job_line.parse, line, variables)
+            if asked is None:
+                return None
             target = callables.of_text(asked.target, variables, client.client().settings)
             if asked.explain:
                 print(client.client().explain(target, asked.params, init=asked.init, **asked.options))  # noqa: T201 - what it is for
@@ -91,8 +104,6 @@ class JobMagics(Magics):
                 run = client.client().prepare_here(target, asked.params, init=asked.init)
             else:
                 job = api.submit(target, asked.params, init=asked.init, **asked.options)
-        except BackgroundJobError as error:
-            raise UsageError(str(error)) from None
         if asked.here:
             return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
@@ -106,8 +117,10 @@ class JobMagics(Magics):
     def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
         """Submit the code of a cell, and show the job's output below it."""
         desk, target = client.client(), f"{CELL}.run"
-        try:
-            asked = cell_line.parse(line, variables)
+        with _as_typed():
+            asked = _parsed(cell_line.parse, line, variables)
+            if asked is None:
+                return None
             if not asked.explain:
                 allowlist.find_permission(target, desk.settings())  # first, so that no one fixes a cell that may not run
             found = cell_code.read(code)
@@ -118,8 +131,6 @@ class JobMagics(Magics):
                 print(desk.explain(target, params, **given))  # noqa: T201 - what it is for
                 return None
             job = desk.submit(target, params, **given)
-        except BackgroundJobError as error:
-            raise UsageError(str(error)) from None
         self._pending.add_parts(asked.names, job)
         if not job_line.is_silent(line):
             _show_card(job)
