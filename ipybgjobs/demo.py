@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from traitlets.config import Application
+
 from .errors import InvalidRequest, InvalidTarget
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     InvalidRequest
         If the folder can't be written to.
     """
+    if Application.initialized():  # a notebook's process has a loop of its own, and what the demo imports may set variables
+        return _run_in_process(arguments)
     try:
         import nbclient  # noqa: F401 - checked before anything starts
         import nbformat  # noqa: F401
@@ -94,12 +98,24 @@ def run(arguments: argparse.Namespace) -> int:
         (folder / "ipybgjobs_config.py").write_text(_CONFIG)
     except OSError as error:
         raise InvalidRequest(f"The demo can't write to {folder}: {error.strerror}; choose another --folder.") from None
-    os.environ |= {
-        "IPYBGJOBS_CONFIG": str(folder / "ipybgjobs_config.py"),
-        "IPYBGJOBS_STATE_DIR": str(folder / "state"),
-    }
     asyncio.run(_play(folder))
     return 0
+
+
+def _run_in_process(arguments: argparse.Namespace) -> int:
+    """Run the demo in a process of its own, print what it prints, and end it if this is interrupted."""
+    folder = ["--folder", arguments.folder] if arguments.folder else []
+    command = [sys.executable, "-u", "-m", "ipybgjobs", "demo", *folder]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                print(line, end="", flush=True)
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode
 
 
 async def _play(folder: Path) -> None:
@@ -122,7 +138,8 @@ async def _execute(cells: list[str], path: Path, *, kill: bool) -> int:
     client = NotebookClient(notebook, kernel_name="", resources={"metadata": {"path": str(path.parent)}})
     kernel: Any = client.create_kernel_manager()
     kernel.kernel_spec.argv[0] = sys.executable  # this environment's kernel, whatever is registered
-    async with client.async_setup_kernel(stderr=subprocess.DEVNULL):
+    variables = {"IPYBGJOBS_CONFIG": str(path.parent / "ipybgjobs_config.py"), "IPYBGJOBS_STATE_DIR": str(path.parent / "state")}
+    async with client.async_setup_kernel(stderr=subprocess.DEVNULL, env={**os.environ, **variables}):
         pid = int(kernel.provisioner.pid)
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type == "code":

@@ -63,7 +63,7 @@ def job(key: int | str) -> Job:
     Parameters
     ----------
     key : int or str
-        Its id, its uid, or its name (the newest job with that name).
+        Its id, also as text; its uid; or its name (the newest job with that name).
 
     Raises
     ------
@@ -89,7 +89,7 @@ def group(key: int | str) -> Group:
     Parameters
     ----------
     key : int or str
-        The group's id, its uid, or its name (the newest group with that name).
+        The group's id, also as text; its uid; or its name (the newest group with that name).
 
     Raises
     ------

@@ -24,6 +24,8 @@ diagnosis
     What `doctor` reports: what is installed, which files are read, what is wrong.
 disk_totals
     How much disk space jobs take, and how much of it clean would free.
+known_keys
+    By what jobs and groups can be named, for completion.
 rescue
     Saving what a damaged store still holds.
 user_notes

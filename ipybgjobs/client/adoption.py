@@ -8,6 +8,7 @@ import getpass
 from collections.abc import Sequence
 
 from ..errors import InvalidRequest
+from ..model import surface
 from ..model.records import JobRecord, Owner
 from ..state import occupancy
 from ..state.folder import StateFolder
@@ -68,7 +69,7 @@ def _adopted(client: Client, folder: StateFolder, found: Sequence[JobRecord], no
     owner = Owner(place.here(), identity.host())
     if ids:
         Writer(folder, database).adopt({record.id: _note(record) for record in found}, owner, now)
-        late = "No supervisor answered; `jupyter bgjobs doctor` may say why. The jobs will be adopted as soon as one does."
+        late = f"No supervisor answered; {surface.command('doctor')} may say why. The jobs will be adopted as soon as one does."
         waiting.wait(
             lambda: not queries.has_request(database, ids), _LONGEST, lambda: late, lambda: client.ensure_supervisor(folder)
         )

@@ -17,7 +17,7 @@ from ..configuration import loading
 from ..configuration.live import LiveTraits
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, InvalidRequest, UnknownJob
-from ..model import moments
+from ..model import moments, surface
 from ..model.records import JobRecord, JobState, Owner
 from ..model.redaction import quoted
 from ..state import wake
@@ -161,7 +161,9 @@ class Client:
         """
         folder = self.folder()
         if (found := listing.group(self.database(folder), options.key(key, "group"))) is None:
-            raise UnknownJob(f"There is no group {quoted(key)} in {folder.path}; `jupyter bgjobs list` shows those that exist.")
+            raise UnknownJob(
+                f"There is no group {quoted(key)} in {folder.path}; {surface.command('list')} shows those that exist."
+            )
         return Group(self, folder, found.id)
 
     def __reduce__(self) -> tuple[Any, ...]:

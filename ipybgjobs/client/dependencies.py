@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import InvalidParameters
+from ..errors import InvalidParameters, UnknownJob
 from ..model.redaction import quoted
-from ..store import queries
+from ..store import listing, queries
 from ..store.database import Database
 from .jobs.group import Group
 from .jobs.job import Job
@@ -24,7 +24,7 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
     Raises
     ------
     InvalidParameters
-        If a value does not name a job.
+        If a value does not name a job, or names both a job and a group.
     UnknownJob
         If one does not exist.
     """
@@ -34,8 +34,29 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
             found += ids(database, ((job, any_outcome) for job in each))
         elif isinstance(each, Job):
             found.append((queries.job(database, each.uid).id, any_outcome))  # by uid: it may belong to another state folder
-        elif isinstance(each, (int, str)) and not isinstance(each, bool):
+        elif isinstance(each, str):
+            found += ((job_id, any_outcome) for job_id in _named(database, each))
+        elif isinstance(each, int) and not isinstance(each, bool):
             found.append((queries.job(database, each).id, any_outcome))
         else:
             raise InvalidParameters(f"after takes a job, its id, its name, or a group; got {quoted(each)}.")
     return tuple(found)
+
+
+def _named(database: Database, name: str) -> list[int]:
+    """Return the ids of the job with a name or uid, or of all jobs of the group; a number is a job's id."""
+    group = None if isinstance(queries.number_of(name), int) else listing.group(database, name)
+    try:
+        job = queries.job(database, name)
+    except UnknownJob:
+        if group is None:
+            raise
+        return listing.member_ids(database, group.id)
+    if group is None:
+        return [job.id]
+    if job.group_id == group.id:
+        return listing.member_ids(database, group.id)
+    raise InvalidParameters(
+        f"{quoted(name)} is the name of job {job.id} and of group {group.id}: pass {job.id} for the job, "
+        f"or {quoted(group.uid)} for the jobs of the group."
+    )

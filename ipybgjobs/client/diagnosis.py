@@ -13,7 +13,7 @@ from .._version import __version__
 from ..configuration import loading, sources
 from ..configuration.settings import Settings
 from ..errors import BackgroundJobError, StoreDamaged, StoreError
-from ..model import durations, sizes
+from ..model import durations, sizes, surface
 from ..model.redaction import one_line
 from ..state import occupancy, ownership
 from ..state.folder import StateFolder
@@ -84,7 +84,7 @@ def _folder(report: Report, folder: StateFolder, settings: Settings, client: Job
     if found.damage is not None:
         report.problems.append(f"The store {folder.database} is damaged: {found.damage.splitlines()[0]}.")
     if found.any:
-        report.problems.append(f"Jobs in {folder.path}: {found}. `jupyter bgjobs doctor --rescue` saves them.")
+        report.problems.append(f"Jobs in {folder.path}: {found}. {surface.command('doctor --rescue')} saves them.")
 
 
 def _versions(report: Report) -> None:
@@ -125,7 +125,7 @@ def _configuration(report: Report, client: JobClient) -> Settings | None:
         return None
     for file in settings.files:
         report.fact("file", f"{file.path} [{file.rank}, {file.status}]")
-    report.fact("allowed", ", ".join(settings.targets()) or "nothing yet: jupyter bgjobs allow module.Class.method")
+    report.fact("allowed", ", ".join(settings.targets()) or f"nothing yet: {surface.command('allow module.Class.method')}")
     if settings.locked_by:
         report.fact("locked by", settings.locked_by)
     return settings
@@ -156,7 +156,7 @@ def _store(report: Report, folder: StateFolder, client: JobClient) -> None:
         _disk_use(report, folder, database)
         paused = [one_line(queue) for queue in queries.paused(database)]
         if paused:
-            resume = f"`jupyter bgjobs resume{f' {paused[0]}' if len(paused) == 1 else ''}`"
+            resume = surface.command(f"resume{f' {paused[0]}' if len(paused) == 1 else ''}")
             report.fact("paused", f"{', '.join(paused)}: jobs of {_these(paused)} start only after {resume}")
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
@@ -192,7 +192,7 @@ def _disk_use(report: Report, folder: StateFolder, database: Database) -> None:
     report.fact("disk", f"{found.more}{sizes.show(found.jobs)} of outputs, {sizes.show(found.store)} of store")
     if found.removable:
         what = f"{found.removable:,} finished job{'' if found.removable == 1 else 's'}"
-        report.fact("clean", f"would free {found.more}{sizes.show(found.free)} of {what}: `jupyter bgjobs clean --yes`")
+        report.fact("clean", f"would free {found.more}{sizes.show(found.free)} of {what}: {surface.command('clean --yes')}")
 
 
 def _supervisors(report: Report, database: Database, folder: StateFolder) -> None:
@@ -213,7 +213,7 @@ def _supervisors(report: Report, database: Database, folder: StateFolder) -> Non
     if not held:
         report.fact("supervisor", "none running; one starts when there is work")
         if queries.has_work(database, here):
-            report.problems.append("Jobs are waiting, but no supervisor is running: any `jupyter bgjobs list` starts one.")
+            report.problems.append(f"Jobs are waiting, but no supervisor is running: any {surface.command('list')} starts one.")
 
 
 def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
@@ -227,7 +227,7 @@ def _elsewhere(report: Report, database: Database, folder: StateFolder) -> None:
         named = ", ".join(str(record.id) for record in alone if record.owner.host == host)
         report.problems.append(
             f"Nothing appears to be running on {host}, which job {named} belongs to. If that machine or container no longer "
-            "exists, run `jupyter bgjobs adopt --all`: its jobs continue here."
+            f"exists, run {surface.command('adopt --all')}: its jobs continue here."
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import StoreDamaged, StoreError
 from ..executors.exit import recorded
-from ..model import redaction, serialization
+from ..model import redaction, serialization, surface
 from ..model.call import Call
 from ..model.records import Outcome, Owner
 from ..state import attempt, removal_notes, unclaimed
@@ -177,8 +177,8 @@ def _without_supervisors(folder: StateFolder) -> Iterator[None]:
         others = [path for path in folder.supervisor_locks() if path not in (own, folder.next_lock(place.here()))]
         if held is None or any(lock.is_held(path) for path in others):
             raise StoreError(
-                f"A supervisor is working on {folder.path}: wait until `jupyter bgjobs doctor` no longer shows it as running, "
-                "then rescue."
+                f"A supervisor is working on {folder.path}: wait until {surface.command('doctor')} no longer "
+                "shows it as running, then rescue."
             )
         yield
     finally:

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
+from ..model import surface
 from ..state import damage, unclaimed
 from ..state.folder import StateFolder
 from ..store import queries
@@ -39,7 +40,7 @@ class Notes:
             what = f"{count} job folder{'' if count == 1 else 's'} in {folder.jobs} belong{'s' if count == 1 else ''}"
             self.add(
                 f"{what} to a store that no longer exists; nothing in them is changed, "
-                "and `jupyter bgjobs doctor` shows what can be saved."
+                f"and {surface.command('doctor')} shows what can be saved."
             )
 
     def report_damage(self, folder: StateFolder) -> None:

@@ -6,6 +6,8 @@ Modules
 -------
 assignment
     Variables set to what a job returned.
+candidates
+    What completion can offer.
 cell_code
     The code of a cell before it runs.
 cell_line
@@ -13,21 +15,27 @@ cell_line
 cli
     The command line ``jupyter bgjobs VERB``.
 completion
-    Tab completion of ``%bgjob``.
+    Tab completion of ``%bgjob`` and ``%bgjobs``.
 dashboard
     ``jupyter bgjobs dashboard``.
 digest
     Jobs that finished since the user last looked.
 doctor
     ``jupyter bgjobs doctor``: what is installed, and what is wrong.
+help_text
+    The help of the magics and of the verbs.
 job_line
     A job as a user types it.
 live_outputs
     A job's outputs, live below its cell.
 magics
     ``%bgjob`` and ``%bgjobs``.
+parameter_names
+    What a target takes, for completion.
 user_files
     What the command line writes into configuration files.
+verb_words
+    The words of a verb, without their quotes.
 verbs
     The verbs, one function each.
 wording

@@ -8,7 +8,7 @@ from typing import Any
 from ..client.submit.option_table import SubmitOptions
 from ..model import redaction
 from ..model.redaction import cut
-from . import job_line
+from . import help_text, job_line
 from .job_line import UsageFault
 
 
@@ -71,7 +71,7 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``%%bgjob``."""
-    made = job_line.Parser(usage="%%%%bgjob [options], with code below", add_help=False)
+    made = job_line.Parser(**help_text.of_magic("%%bgjob"))
     job_line.add_options(made)
     for option, dest, text in (
         ("--in", "sent", "send these variables with the code, by value: x,y"),

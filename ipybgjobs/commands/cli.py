@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..errors import BackgroundJobError
-from ..model import durations, redaction
+from ..model import durations, redaction, surface
+from ..model.surface import Surface
 from ..system import interrupt_shield
-from . import job_line, verbs
+from . import help_text, job_line, verbs
 from .job_line import UsageFault
 
 FAILED, WRONG_USAGE = 1, 2
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode is not an error
+    before = surface.use(Surface.TERMINAL)
     try:
         return _run_and_flush(sys.argv[1:] if arguments is None else arguments)
     except UsageFault as fault:
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(interrupt, end="\n" if str(interrupt) else "", file=sys.stderr)  # what was done before the interrupt
         return 130
+    finally:
+        surface.use(before)
 
 
 def _run_and_flush(arguments: Sequence[str]) -> int:
@@ -84,25 +88,38 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
         Name of the command, for messages.
     """
     top = parser(prog)
-    parsed, left = top.parse_known_args(job_line.with_values(arguments) if list(arguments[:1]) == ["submit"] else list(arguments))
+    given = ["show", *arguments] if arguments and job_line.is_whole(arguments[0]) else list(arguments)
+    parsed, left = top.parse_known_args(job_line.with_values(given) if given[:1] == ["submit"] else given)
     if left and (parsed.verb != "submit" or any(word.startswith("-") for word in left)):
-        top.error(f"unrecognized arguments: {' '.join(left)}")
+        parsed.parser.error(f"unrecognized arguments: {' '.join(left)}")
     if left:
         parsed.words += left  # parameters that follow an option
-    status: int = parsed.function(parsed)
+    with surface.flags():
+        status: int = parsed.function(parsed)
     return status
 
 
 def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
-    top = _Parser(prog=prog, description="Background jobs that outlive the notebook.")
+    top = _Parser(
+        prog=prog,
+        description=help_text.filled(f"Background jobs that outlive the notebook. {_alone(prog)}"),
+        epilog=f"{help_text.of_verb(prog)}\n\n{prog} VERB --help has the options of a verb.",
+        formatter_class=help_text.formatter(prog),
+    )
     top.add_argument("--version", action="version", version=__version__)
     verbs_of = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         text = (function.__doc__ or "").splitlines()[0]
-        made = verbs_of.add_parser(name, help=text, description=text)
-        made.set_defaults(function=function)
+        made = verbs_of.add_parser(
+            name,
+            help=help_text.first_clause(text),
+            description=help_text.filled(text),
+            epilog=help_text.of_verb(prog, name),
+            formatter_class=help_text.formatter(prog),
+        )
+        made.set_defaults(function=function, parser=made)
         made.add_argument("--json", action="store_true", help="print JSON")
         return made
 
@@ -116,6 +133,11 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
     return top
 
 
+def _alone(prog: str) -> str:
+    """Return what a command does without a verb."""
+    return f"{prog} 12 shows job 12" + (f", and {prog} alone all jobs, live." if prog.startswith("%") else ".")
+
+
 _Verb = Callable[[str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
 
 
@@ -123,7 +145,7 @@ def _reading_verbs(verb: _Verb) -> None:
     added = verb("list", verbs.list_)
     for name, which in {"state": "in", "queue": "in", "target": "with", "name": "with", "group": "of"}.items():
         added.add_argument(f"--{name}", help=f"only jobs {which} this {name}")
-    added.add_argument("--limit", type=int, default=50, help="maximum number of jobs (default: 50)")
+    added.add_argument("--limit", type=_jobs, metavar="JOBS", default=50, help="maximum number of jobs (default: 50)")
     _with_job(verb("show", verbs.show))
     added = _with_job(verb("log", verbs.log))
     added.add_argument("--tail", type=_lines, metavar="LINES", help="print only this many lines, from the end")
@@ -143,6 +165,7 @@ def _reading_verbs(verb: _Verb) -> None:
 
 def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("cancel", verbs.cancel))
+    added.add_argument("--all", action="store_true", help="all jobs that have not finished")
     added.add_argument(
         "--grace", metavar="DURATION", help="time allowed after the interrupt, and again after the terminate signal"
     )
@@ -151,7 +174,7 @@ def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value", "id, name or uid; or a parameter to change")
     added.add_argument("--failed", action="store_true", help="all failed jobs")
     added = _with_jobs(verb("priority", verbs.priority))
-    added.add_argument("--to", type=int, required=True, metavar="PRIORITY", help="the new priority; higher runs first")
+    added.add_argument("--to", type=int, metavar="PRIORITY", help="the new priority; higher runs first")
     for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
         verb(name, function).add_argument("queue", nargs="?", help="the queue (default: all queues)")
     _with_jobs(verb("remove", verbs.remove))
@@ -204,6 +227,12 @@ def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     if not (job_line.is_whole(text) and int(text) < _PORTS):
         raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: pass a number from 0 to {_PORTS - 1}")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not (job_line.is_whole(text) and int(text)):
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a number of jobs: pass a number of at least 1")
     return int(text)
 
 

@@ -18,6 +18,7 @@ from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.redaction import cut, quoted
 from ..targets.binding import RawValue
+from . import help_text
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -87,7 +88,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)}")
+        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)} ({self.prog} --help has more)")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -219,13 +220,13 @@ def _is_notebook(target: str) -> bool:
 
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
-    parser = Parser(usage="%%bgjob [options] Class.method key=value …", add_help=False)
+    parser = Parser(**help_text.of_magic("%bgjob"))
     add_options(parser)
     add_notebook_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
     parser.add_argument("--wait", action="store_true", help="follow the job in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
-    parser.add_argument("words", nargs="*", metavar="Class.method key=value")
+    parser.add_argument("words", nargs="*", metavar="Class.method key=value", help=argparse.SUPPRESS)
     return parser
 
 
@@ -240,11 +241,6 @@ def variable_name(text: str) -> str:
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{quoted(text)} is not a valid variable name")
     return text
-
-
-def option_strings(parser: argparse.ArgumentParser) -> list[str]:
-    """Return the options of a parser, as typed."""
-    return sorted(option for action in parser._actions for option in action.option_strings)  # noqa: SLF001 - argparse has no other way
 
 
 def parse_words(given: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -418,6 +414,11 @@ class _Reader:
         """Return what to write instead of a value that may not be meant as text."""
         if text.startswith("{") and text[1:-1] in self._variables:
             return f"write {cut(name)}=${cut(redaction.shown_for(name, text[1:-1]))} for the variable"
+        if text.startswith("{") and text.endswith("}") and ":" not in text:
+            return (
+                "an expression in braces is not evaluated here; assign its value to a variable first, and write "
+                f"{cut(name)}=$variable, or put quotes around text"
+            )
         if text.startswith("$"):
             return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"

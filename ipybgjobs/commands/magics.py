@@ -3,8 +3,10 @@
 A wrong line raises a one-line UsageError, never an internal traceback.
 """
 
+import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -20,16 +22,49 @@ from ..configuration import traits
 from ..configuration.live import LiveTraits
 from ..configuration.settings import CELL
 from ..errors import BackgroundJobError
+from ..model import surface
+from ..model.surface import Surface
 from ..panel import overview
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
 from ..targets import allowlist, callables
-from . import assignment, cell_code, cell_line, cli, completion, digest, job_line
+from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, verb_words
 from .assignment import PendingAssignments
 from .live_outputs import LiveDisplay
 
 if TYPE_CHECKING:
     from ..client.submit.option_table import SubmitOptions
+
+_Parsed = TypeVar("_Parsed")
+_Magic = TypeVar("_Magic", bound=Callable[..., Any])
+
+
+def _helped(text: Callable[[], str]) -> Callable[[_Magic], _Magic]:
+    """Give a magic the help that ``%magic?`` shows: that of ``--help``, made when it is asked for."""
+
+    def give(magic: _Magic) -> _Magic:
+        magic.getdoc = text  # type: ignore[attr-defined] # IPython prefers it to the docstring
+        return magic
+
+    return give
+
+
+@contextlib.contextmanager
+def _as_typed() -> Iterator[None]:
+    """Refuse in one line, which names options as a line has them."""
+    try:
+        with surface.flags():
+            yield
+    except BackgroundJobError as error:
+        raise UsageError(str(error)) from None
+
+
+def _parsed(parse: Callable[[str, dict[str, Any]], _Parsed], line: str, variables: dict[str, Any]) -> _Parsed | None:
+    """Return a line as parsed; None if its ``--help`` has been printed."""
+    try:
+        return parse(line, variables)
+    except SystemExit:
+        return None
 
 
 @magics_class
@@ -40,6 +75,7 @@ class JobMagics(Magics):
         super().__init__(shell)
         self._pending = PendingAssignments(shell)
 
+    @_helped(lambda: f"{job_line.magic_parser().format_help()}\n{cell_line.parser().format_help()}")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -53,11 +89,13 @@ class JobMagics(Magics):
         (--queue gpu, --after 12, --unique …); --wait follows the job in this cell; --here runs the call in this kernel instead,
         to debug it; --explain says what would happen and submits nothing.
         """
-        variables = {**self._variables(), **(local_ns or {})}
         if cell is not None:
             return self._cell(line, cell, self._variables())
-        try:
-            asked = job_line.parse(line, variables)
+        variables = {**self._variables(), **(local_ns or {})}
+        with _as_typed():
+            asked = _parsed(job_line.parse, line, variables)
+            if asked is None:
+                return None
             target = callables.of_text(asked.target, variables, client.client().settings)
             if asked.explain:
                 print(client.client().explain(target, asked.params, init=asked.init, **asked.options))  # noqa: T201 - what it is for
@@ -66,8 +104,6 @@ class JobMagics(Magics):
                 run = client.client().prepare_here(target, asked.params, init=asked.init)
             else:
                 job = api.submit(target, asked.params, init=asked.init, **asked.options)
-        except BackgroundJobError as error:
-            raise UsageError(str(error)) from None
         if asked.here:
             return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
@@ -81,8 +117,10 @@ class JobMagics(Magics):
     def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
         """Submit the code of a cell, and show the job's output below it."""
         desk, target = client.client(), f"{CELL}.run"
-        try:
-            asked = cell_line.parse(line, variables)
+        with _as_typed():
+            asked = _parsed(cell_line.parse, line, variables)
+            if asked is None:
+                return None
             if not asked.explain:
                 allowlist.find_permission(target, desk.settings())  # first, so that no one fixes a cell that may not run
             found = cell_code.read(code)
@@ -93,8 +131,6 @@ class JobMagics(Magics):
                 print(desk.explain(target, params, **given))  # noqa: T201 - what it is for
                 return None
             job = desk.submit(target, params, **given)
-        except BackgroundJobError as error:
-            raise UsageError(str(error)) from None
         self._pending.add_parts(asked.names, job)
         if not job_line.is_silent(line):
             _show_card(job)
@@ -114,18 +150,19 @@ class JobMagics(Magics):
         hidden = shell.user_ns_hidden
         return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
 
+    @_helped(lambda: cli.parser(Surface.NOTEBOOK).format_help())
     @no_var_expand
     @line_magic
     def bgjobs(self, line: str) -> None:
         """Show all jobs: ``%bgjobs``; or run a verb of the command line: ``%bgjobs log 12``."""
         try:
-            words = job_line.words(line)
+            words = [verb_words.unquoted(word) for word in job_line.words(line)]
             if not words:
                 digest.record_look(client.client().folder(), time.time())
                 show_live(overview.bundle)
                 return
             job_line.refuse_variables(words, self._variables())
-            cli.run(words, prog="%bgjobs")
+            cli.run(words, prog=Surface.NOTEBOOK)
         except (BackgroundJobError, TimeoutError) as error:
             raise UsageError(str(error)) from None
         except SystemExit:
@@ -153,6 +190,7 @@ def _without_traits(shell: InteractiveShell) -> list[Any]:
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Provide the magics, the traits for ``%config``, and completion; open the store if there is one."""
     instances = [_instance(cls, shell) for cls in traits.CLASSES]
+    surface.use(Surface.NOTEBOOK)
     live = LiveTraits(*instances)
     profile = getattr(shell.profile_dir, "location", None)
     client.use(Client(profile, live, tell=print))  # not on standard error, which notebooks show in red
@@ -171,6 +209,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Remove what `load_ipython_extension` provided."""
+    surface.use(Surface.SCRIPT)
     assignment.remove(shell)
     for magics in shell.magics_manager.magics.values():
         for name in ("bgjob", "bgjobs"):

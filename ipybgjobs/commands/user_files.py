@@ -15,7 +15,7 @@ from ..client.client import client
 from ..configuration import loading, sample, sources
 from ..configuration.settings import NOTEBOOK_CLASS, Settings
 from ..errors import ConfigurationError, InvalidRequest, JobNotAllowed
-from ..model import globs
+from ..model import globs, surface
 from ..state.folder import StateFolder
 from ..system import interrupt_shield, private_file
 from ..system.lock import FileLock
@@ -153,7 +153,9 @@ def config(arguments: argparse.Namespace) -> int:
 def _init(arguments: argparse.Namespace) -> int:
     path = sources.user_python_file()
     if os.path.exists(path):
-        raise InvalidRequest(f"{path} already exists and was not overwritten; `jupyter bgjobs config show` shows what applies.")
+        raise InvalidRequest(
+            f"{path} already exists and was not overwritten; {surface.command('config show')} shows what applies."
+        )
     interrupt_shield.run(lambda: _write(path, sample.text()), lambda _: f"{path} was written")
     print(json.dumps({"file": path}) if arguments.json else f"Wrote {path}; everything in it is commented out.")
     return 0

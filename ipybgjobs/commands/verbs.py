@@ -19,6 +19,7 @@ from ..client.jobs import as_json
 from ..client.jobs.job import Job
 from ..client.jobs.job_list import JobList
 from ..errors import BackgroundJobError, RemoteTraceback
+from ..model import redaction, surface
 from ..model.records import JobState
 from ..panel import overview
 from ..targets import context
@@ -72,7 +73,7 @@ def list_(arguments: argparse.Namespace) -> int:
     """List jobs, newest first; without a filter, a group takes one line."""
     filters = {name: getattr(arguments, name) for name in ("state", "queue", "target", "name", "group")}
     if not arguments.json and not any(filters.values()):
-        print(overview.text(arguments.limit, "jupyter bgjobs submit"))
+        print(overview.text(arguments.limit, surface.submit_command()))
         return 0
     group = filters.pop("group")
     group = None if group is None else job_line.key(group)
@@ -149,12 +150,21 @@ def wait(arguments: argparse.Namespace) -> int:
 
 def cancel(arguments: argparse.Namespace) -> int:
     """Cancel jobs, and wait until they have finished."""
-    cancelled = _chosen(arguments).cancel(arguments.grace, strict=arguments.group is None)
-    _say_jobs(arguments, cancelled)
+    if arguments.all and (arguments.jobs or arguments.group):
+        raise UsageFault("name jobs, or use --group or --all: only one of them.")
+    chosen = _unfinished() if arguments.all else _chosen(arguments)
+    cancelled = chosen.cancel(arguments.grace, strict=arguments.group is None and not arguments.all)
+    _say(arguments, wording.lines(cancelled) or "nothing to cancel", [as_json.as_json(job) for job in cancelled])
     for job, reason in cancelled.skipped.items():
         if not job.state.ended:  # it is elsewhere, out of reach
             raise reason
     return 0
+
+
+def _unfinished() -> JobList:
+    """Return all jobs that have not finished."""
+    live = [state for state in JobState if not state.ended]
+    return JobList(job for state in live for job in api.jobs(state=state, limit=_EVERY))
 
 
 def adopt(arguments: argparse.Namespace) -> int:
@@ -189,8 +199,18 @@ def _retried_changed(jobs: JobList, params: dict[str, Any]) -> list[Job]:
 
 def priority(arguments: argparse.Namespace) -> int:
     """Change the priority of queued jobs."""
+    if arguments.to is None:
+        raise UsageFault(_without_priority(arguments.jobs))
     _say_jobs(arguments, _chosen(arguments).set_priority(arguments.to, strict=arguments.group is None))
     return 0
+
+
+def _without_priority(jobs: Sequence[str]) -> str:
+    *first, last = jobs or ["JOB"]
+    named, to = (first, last) if first and job_line.is_whole(last) else (jobs or ["JOB"], "5")
+    shown = redaction.cut(" ".join(named))
+    gets = "gives these jobs" if len(named) > 1 else f"gives job {shown}"
+    return f"the new priority follows --to: {surface.command(f'priority {shown} --to {to}')} {gets} the priority {to}."
 
 
 def pause(arguments: argparse.Namespace) -> int:

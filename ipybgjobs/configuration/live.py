@@ -6,6 +6,7 @@ from typing import Any
 from traitlets.config import Configurable
 
 from ..errors import ConfigurationError
+from ..model import surface
 from . import loading, traits
 from .settings import NOTEBOOK_CODE, AllowedEntry, Settings
 
@@ -81,7 +82,8 @@ class LiveTraits:
             if name in _FILES_ONLY or section == traits.JobLogs.__name__:
                 self._forget(trait)
                 raise ConfigurationError(
-                    f"{trait} takes effect only in a configuration file; set it there (jupyter bgjobs config)."
+                    f"{trait} takes effect only in a configuration file; set it there "
+                    f"({surface.command('config show')} lists these files)."
                 )
             if section == traits.RetryPolicy.__name__:
                 retry[name] = value

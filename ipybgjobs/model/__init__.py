@@ -38,6 +38,8 @@ source
     The file that a target comes from, as it was at one moment.
 suggestion
     The known name that a wrong one resembles.
+surface
+    How commands and options are written where one is.
 terminal_text
     Text as a terminal would leave it.
 usual_time

@@ -17,9 +17,9 @@ class Call:
     target : str
         Dotted path of the callable: ``module.Class.method`` or ``module.function``.
     init : dict
-        Constructor parameters that are plain JSON.
+        Constructor parameters that are plain JSON; None in place of the others, so that all are in order.
     params : dict
-        Parameters that are plain JSON.
+        Parameters that are plain JSON; None in place of the others.
     pickled : dict of str to str
         The others: a key (`serialization.key`: ``init.df``, ``params.df``; ``code.Trainer``: a class that is sent by value;
         ``instance.self``: the instance whose method is called), and a short description of the value.
@@ -52,7 +52,12 @@ class Call:
         """Return the parameters (``init`` or ``params``), with secrets blanked, and descriptions of values that are not plain."""
         plain: dict[str, Any] = blanked(self.init if group == "init" else self.params, self.secrets)
         described = serialization.of_part(self.pickled, group)
-        return plain | {name: text for name, text in described.items() if name not in plain}  # a path with its content is both
+        return plain | {name: text for name, text in described.items() if plain.get(name) is None}  # a path with content is both
+
+    def plain(self, group: str) -> dict[str, Any]:
+        """Return the parameters (``init`` or ``params``) that the row has: without those that are only pickled."""
+        values, described = self.init if group == serialization.INIT else self.params, serialization.of_part(self.pickled, group)
+        return {name: value for name, value in values.items() if value is not None or name not in described}
 
     def _arguments(self, group: str, plain: Mapping[str, Any]) -> str:
         shown = {name: cut(repr(blanked(value, self.secrets))) for name, value in plain.items()}

@@ -128,7 +128,8 @@ class JobRecord:
     @property
     def current_error(self) -> str | None:
         """How the last attempt failed; None if none failed, or while another one, which may succeed, is running."""
-        return None if self.state is JobState.RUNNING or self.unlaunchable else self.error
+        said = self.state is JobState.RUNNING or self.unlaunchable or self.error == self.state  # "cancelled" is said already
+        return None if said else self.error
 
     def elapsed(self, now: float) -> float | None:
         """Return the seconds from the first start after the submit or a manual retry to the end or `now`; None before."""

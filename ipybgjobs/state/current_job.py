@@ -99,6 +99,14 @@ class Reporter:
             self._pending = True
         self._write_soon()
 
+    def say(self, message: str) -> None:
+        """Record what the job is doing; its loops stay as they are."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._message, self._pending = message[:_LONGEST], True
+        self._write_soon()
+
     def close(self, who: int) -> None:
         """Forget a loop that has ended; the outermost stays visible until another begins."""
         if os.getpid() != self._pid:
@@ -229,13 +237,13 @@ def current_job() -> CurrentJob | None:
     return _current
 
 
-def report(done: float, total: float | None = None, message: str | None = None) -> None:
+def report(done: float | str, total: float | None = None, message: str | None = None) -> None:
     """Report the job's progress; outside a job nothing happens.
 
     Parameters
     ----------
-    done : float
-        The amount done, in any unit.
+    done : float or str
+        The amount done, in any unit; or only a message.
     total : float, optional
         The total amount, in the same unit.
     message : str, optional
@@ -245,8 +253,13 @@ def report(done: float, total: float | None = None, message: str | None = None) 
     --------
     >>> for step in range(3):
     ...     ipybgjobs.report(step + 1, total=3, message="training")
+    >>> ipybgjobs.report("saving")
     """
-    if _reporter is not None:
+    if _reporter is None:
+        return
+    if isinstance(done, str):
+        _reporter.say(done if message is None else f"{done} {message}")
+    else:
         elapsed = time.monotonic() - _reporter.began
         rate = float(done) / elapsed if elapsed > 0 and done else None
         text = None if message is None else str(message)

@@ -13,7 +13,7 @@ from typing import Any
 from ..model.records import GroupRecord, JobRecord, JobState
 from . import columns
 from .database import Database
-from .queries import JOBS, shown
+from .queries import JOBS, number_of, shown
 
 #: Indexes to walk, each with its columns before the id; the first one that begins with a filtered column is used.
 _WALKED = {
@@ -120,6 +120,7 @@ def groups(database: Database, limit: int) -> list[GroupRecord]:
 
 def group(database: Database, key: int | str) -> GroupRecord | None:
     """Read one group by id, uid or name (the newest with that name); None if there is none."""
+    key = number_of(key)
     if not _storable(key):
         return None
     column = "id" if isinstance(key, int) else "uid"
@@ -173,6 +174,36 @@ def live_in_group(database: Database, group_id: int) -> int:
 def members(database: Database, group_id: int) -> list[JobRecord]:
     """Read the jobs of a group, oldest first."""
     return [shown(row) for row in database.read(f"{JOBS} WHERE jobs.group_id = ? ORDER BY jobs.id", (group_id,))]
+
+
+def keys(database: Database, states: Iterable[str], limit: int) -> list[tuple[int, str | None]]:
+    """Read the ids and names of the newest jobs, in some states or in any."""
+    wanted = sorted(states)
+    where = f"WHERE state IN ({', '.join('?' * len(wanted))})" if wanted else ""
+    rows = database.read(f"SELECT id, name FROM jobs {where} ORDER BY id DESC LIMIT ?", (*wanted, limit))
+    return [(columns.any_whole(row, "id"), columns.any_text(row, "name") or None) for row in rows]
+
+
+def names(database: Database, beginning: str, limit: int) -> list[str]:
+    """Read the first names of jobs, by the alphabet, that begin with a text, by jumping through an index."""
+    sql = """WITH RECURSIVE found (value) AS (
+            SELECT min(name) FROM jobs WHERE name >= :beginning
+            UNION ALL
+            SELECT (SELECT min(name) FROM jobs WHERE name > found.value) FROM found WHERE found.value IS NOT NULL
+        ) SELECT value FROM found WHERE value IS NOT NULL LIMIT :limit"""
+    rows = database.read(sql, {"beginning": beginning, "limit": limit}) if _storable(beginning) else []
+    return [row[0] for row in rows if isinstance(row[0], str) and row[0].startswith(beginning)]
+
+
+def group_keys(database: Database, limit: int) -> list[tuple[int, str | None]]:
+    """Read the ids and names of the newest groups."""
+    rows = database.read("SELECT id, name FROM groups ORDER BY id DESC LIMIT ?", (limit,))
+    return [(columns.any_whole(row, "id"), columns.any_text(row, "name") or None) for row in rows]
+
+
+def member_ids(database: Database, group_id: int) -> list[int]:
+    """Read the ids of the jobs of a group, oldest first."""
+    return [row[0] for row in database.read("SELECT id FROM jobs WHERE group_id = ? ORDER BY id", (group_id,))]
 
 
 def ended_states(database: Database, job_ids: list[int]) -> dict[int, JobState]:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 
+from ..model import surface
 from ..system import filesystem
 from . import lock_holder
 
@@ -32,7 +33,7 @@ def advice(error: sqlite3.Error, path: str) -> str:
         return "Make sure that you can write to the folder."
     if is_damage(error):
         return (
-            "The file is damaged: `jupyter bgjobs doctor` reports what can be saved, and --rescue saves it; or move the file "
-            "aside: a new store is then created, and nothing of the earlier jobs is touched."
+            f"The file is damaged: {surface.command('doctor')} reports what can be saved, and --rescue saves it; or move "
+            "the file aside: a new store is then created, and nothing of the earlier jobs is touched."
         )
-    return "Run `jupyter bgjobs doctor`."
+    return f"Run {surface.command('doctor')}."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
+from ..model import surface
 from ..model.call import Call
 from ..model.records import JobRecord, JobState, Owner
 from ..model.retry import RetrySettings
@@ -292,12 +293,15 @@ def _is_pending(connection: sqlite3.Connection, job_id: int, *, any_outcome: boo
     """Return whether a dependency is still unfinished."""
     row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
-        raise UnknownJob(f"There is no job {job_id} to depend on; `jupyter bgjobs list` shows the existing jobs.")
+        raise UnknownJob(
+            f"There is no job {job_id} to depend on; {surface.command('list', 'bg.jobs()')} shows the existing jobs."
+        )
     state = columns.any_state(row["state"])
     if state in (JobState.FAILED, JobState.CANCELLED) and not any_outcome:
         was = "failed" if state is JobState.FAILED else "was cancelled"
         raise InvalidRequest(
-            f"job {job_id} {was}, so a job that depends on its success can't run: retry it first, or use after_any."
+            f"job {job_id} {was}, so a job that depends on its success can't run: retry it first, "
+            f"or use {surface.option('after_any')}."
         )
     return not state.ended
 
@@ -322,7 +326,7 @@ def _existing(connection: sqlite3.Connection, job: Submission) -> JobRecord | Ke
 def _duplicate(holder: KeyHolder) -> str:
     return (
         f"job {holder.id} ({holder.target}) is {holder.state} and holds this unique key: wait for it to finish, cancel "
-        'it, or submit with on_duplicate="existing" or "replace".'
+        f"it, or submit with {surface.option('on_duplicate', 'existing')} or {surface.option('on_duplicate', 'replace')}."
     )
 
 
@@ -335,7 +339,7 @@ def _replace_holder(connection: sqlite3.Connection, holder: KeyHolder, job: Subm
     if holder.place != job.owner.place:
         raise InvalidRequest(
             f"job {holder.id} holds this unique key, but belongs to {holder.host} and can be replaced only there. If that "
-            f"machine or container no longer exists, run `jupyter bgjobs adopt {holder.id}` first."
+            f"machine or container no longer exists, run {surface.command(f'adopt {holder.id}')} first."
         )
     connection.execute("UPDATE jobs SET replaced = 1 WHERE id = ?", (holder.id,))
     insert(

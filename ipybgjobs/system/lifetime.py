@@ -6,6 +6,8 @@ Linux: ``/proc/self/cgroup``, marker files, variables of batch systems.
 import os
 from collections.abc import Mapping
 
+from ..model import surface
+
 _BATCH = {
     "SLURM_JOB_ID": "a Slurm allocation",
     "PBS_JOBID": "a PBS job",
@@ -40,7 +42,7 @@ def _systemd_unit() -> str | None:
 def note(environment: Mapping[str, str] = os.environ) -> str | None:
     """Return the warning in short form, for the first submit; None if no limit is known."""
     what = limit(environment)
-    return None if what is None else f"Jobs here run in {what} and end with it; `jupyter bgjobs doctor` says more."
+    return None if what is None else f"Jobs here run in {what} and end with it; {surface.command('doctor')} says more."
 
 
 def warning(environment: Mapping[str, str] = os.environ) -> str | None:

@@ -12,7 +12,7 @@ import os
 import pathlib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,7 +177,7 @@ def bind(signature: Signature | None, given: Mapping[str, Any], secrets: tuple[s
     Returns
     -------
     dict
-        The parameters, converted.
+        The parameters, converted, in the order of the signature.
 
     Raises
     ------
@@ -196,8 +196,13 @@ def bind(signature: Signature | None, given: Mapping[str, Any], secrets: tuple[s
         raise InvalidParameters(f"{signature.what} is missing the {required}: pass {_expected(signature, missing)}")
     return {
         name: _converted(signature, found_parameters[name], value, secrets) if name in found_parameters else _untyped(name, value)
-        for name, value in given.items()
+        for name, value in _in_order(found_parameters, given).items()
     }
+
+
+def _in_order(parameters: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters in the order of a signature; those that it does not name come last."""
+    return {name: given[name] for name in parameters if name in given} | dict(given)
 
 
 def _expected(signature: Signature, names: list[str]) -> str:

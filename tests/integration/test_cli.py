@@ -139,6 +139,51 @@ def test_list_shows_the_newest_first_and_filters(place, cli):
     assert cli("list", "--queue", "none").stdout == "No matching jobs.\n"
 
 
+def test_an_id_alone_shows_that_job(cli):
+    job = bg.submit("work.echo", {"value": 1}).wait(60)
+    assert cli(job.id).stdout == cli("show", job.id).stdout
+    assert strict(cli(job.id, "--json").stdout)["uid"] == job.uid
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("list --limit 0", "'0' is not a number of jobs: pass a number of at least 1"),
+        ("list --limit -1", "'-1' is not a number of jobs"),
+        ("priority 5 3", "the new priority follows --to: `jupyter bgjobs priority 5 --to 3` gives job 5 the priority 3."),
+        (
+            "priority 5 6 3",
+            "the new priority follows --to: `jupyter bgjobs priority 5 6 --to 3` gives these jobs the priority 3.",
+        ),
+        ("priority nightly", "`jupyter bgjobs priority nightly --to 5` gives job nightly the priority 5."),
+        ("cancel 1 --all", "name jobs, or use --group or --all: only one of them."),
+        ("show 1 --all", "jupyter bgjobs show: unrecognized arguments: --all (usage: jupyter bgjobs show"),
+    ],
+)
+def test_what_could_mean_two_things_is_refused_with_what_to_write(cli, words, said):
+    assert said in refused(cli(*words.split(), status=2))
+
+
+@pytest.mark.own_place
+def test_cancel_all_cancels_what_has_not_finished(cli):
+    done = bg.submit("work.echo", {"value": 1}).wait(60)
+    waiting = [bg.submit("work.echo", {"value": 2}, delay="1h"), *bg.submit_many("work.echo", [{"value": 3}], delay="1h").jobs]
+    said = cli("cancel", "--all").stdout
+    assert [job.state for job in (done, *waiting)] == ["succeeded", "cancelled", "cancelled"]
+    assert said.count("· cancelled\n") == 2
+    assert cli("cancel", "--all").stdout == "nothing to cancel\n"
+
+
+def test_messages_name_the_command_of_a_terminal(cli):
+    assert "`jupyter bgjobs list` shows the existing jobs" in refused(cli("show", "nothing", status=1))
+    key = ("submit", "work.echo", "value=1", "--unique=key", "--delay", "1h")
+    cli(*key)
+    assert "or submit with --on-duplicate existing or --on-duplicate replace." in refused(cli(*key, status=1))
+    with pytest.raises(bg.UnknownJob, match=r"`bg\.jobs\(\)` shows the existing jobs"):
+        bg.job("nothing")
+    bg.jobs(state="queued").cancel()
+
+
 @pytest.mark.own_place
 def test_list_of_a_store_that_is_not_there_yet(cli):
     assert "No jobs yet. Submit one with: jupyter bgjobs submit" in cli("list").stdout

@@ -30,6 +30,34 @@ def test_what_comes_after_can_be_named_in_many_ways_and_starts_when_all_have_suc
     assert control.runs("late") == 7
 
 
+def test_the_name_and_the_uid_of_a_group_mean_all_its_jobs(control):
+    group = bg.submit_many("control.note", [{"name": "a"}, {"name": "b"}], name="both", delay="1h")
+    for given in ("both", group.uid, group, ["both"]):
+        job = bg.submit("control.note", after=given)
+        assert job.after == [each.id for each in group.jobs]
+        job.cancel()
+    assert bg.submit("control.note", after_any=str(group.jobs[0].id)).cancel().after == [group.jobs[0].id]
+    group.cancel()
+
+
+def test_a_name_of_both_a_job_and_a_group_is_refused_with_what_means_which(control):
+    group = bg.submit_many("control.note", [{"name": "a"}], name="twice", delay="1h")
+    job = bg.submit("control.note", name="twice", delay="1h")
+    with pytest.raises(bg.InvalidParameters) as refused:
+        bg.submit("control.note", after="twice")
+    said = str(refused.value)
+    assert said.startswith(
+        f"'twice' is the name of job {job.id} and of group {group.id}: pass {job.id} for the job, or '{group.uid}'"
+    )
+    group.cancel()
+    job.cancel()
+
+
+def test_what_no_job_and_no_group_is_named_is_refused(control):
+    with pytest.raises(bg.UnknownJob, match="There is no job with name or uid 'nothing'"):
+        bg.submit("control.note", after="nothing")
+
+
 def test_when_a_job_fails_what_needs_its_success_fails_too_and_what_does_not_runs(control):
     first = control.held("first")
     failing = bg.submit("control.fails", after=first)

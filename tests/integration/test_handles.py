@@ -68,6 +68,16 @@ def test_a_handle_of_a_removed_job_or_group_is_copied_and_says_that_it_was_remov
     assert "removed" in repr(copy.deepcopy(group))
 
 
+def test_an_id_as_text_is_the_id(handles):
+    group = bg.submit_many("work.echo", [{"value": 1}, {"value": 2}], name="pair")
+    job = group.jobs[1].wait(60)
+    assert bg.job(str(job.id)) == job
+    assert bg.group(str(group.id)).jobs == group.jobs
+    for key in ("999999999999", "9" * 18, "9" * 5000, "²", "٣"):
+        with pytest.raises(bg.UnknownJob):
+            bg.job(key)
+
+
 def test_a_handle_whose_store_is_gone_is_loaded_and_its_use_makes_no_store(handles_alone):
     content = pickle.dumps(echo(5))
     bg.client.client.client().close()

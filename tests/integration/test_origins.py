@@ -105,6 +105,21 @@ def test_a_failure_says_what_has_changed_since_the_last_success_of_its_target(re
     assert shown["attempts"][0]["source"] == {"path": str(path), "sha256": source.read(str(path)).digest}
 
 
+@pytest.mark.crash
+def test_a_success_says_what_has_changed_since_the_one_before(repository):
+    first = bg.submit("coded.work")
+    known(repository, first)
+    idle(repository)
+    edit(repository, 5)
+    second = bg.submit("coded.work")
+    known(repository, second)
+    path = repository.code / "coded.py"
+    assert second.changes() == [f"changed since job {first.id}, which succeeded: the code ({path}), uncommitted changes"]
+    third = bg.submit("coded.work")
+    known(repository, third)
+    assert (first.changes(), third.changes()) == ([], [])
+
+
 def test_code_that_changed_after_submit_is_told(repository):
     job = bg.submit("coded.work", delay=1)
     edit(repository, 3)

@@ -261,7 +261,25 @@ def test_a_loop_that_follows_another_takes_its_place(tmp_path):
     assert bars() == ["second"]
 
 
+def test_a_report_of_a_message_alone_leaves_the_loops_as_they_are(place):
+    place.module(
+        "saying",
+        """
+        import ipybgjobs as bg
+
+        def run():
+            bg.report(1, 4, "first")
+            bg.report("saving")
+            bg.report("phase", message="2")
+        """,
+    )
+    place.allow({"saying": ["run"]})
+    job = bg.submit("saying.run").wait(60)
+    assert (job.state, job.progress.message, job.progress.fraction) == ("succeeded", "phase 2", 0.25)
+
+
 def test_outside_of_a_job_progress_is_the_loop_alone():
+    assert bg.report("phase 1") is None
     assert (list(bg.progress([1, 2])), bg.report(1, 2), bg.current_job()) == ([1, 2], None, None)
 
 

@@ -310,7 +310,12 @@ PARSERS: dict[str, Parser] = {
         ),
         (("submit\n", "x=1\n", ""), ("submit\n", "-", ""), ("", "list\n", ""), ("show\n", "1", ""), ("list\n--limit\n", "9", "")),
     ),
-    "completion": Parser(completion.complete, (), ("%bgjob ", "%%bgjob ", *_LINE), (("%bgjob ", "(", ""), ("%bgjob ", "a ", ""))),
+    "completion": Parser(
+        completion.complete,
+        (),
+        ("%bgjob ", "%%bgjob ", "%bgjobs ", "show ", "--after ", "work.Trainer(", *_LINE),
+        (("%bgjob ", "(", ""), ("%bgjob ", "a ", ""), ("%bgjob --after ", "1,", ""), ("%bgjob ", '"', ""), ("", " ", "=%bgjob ")),
+    ),
     "options": Parser(
         _options, (InvalidParameters,), (*_JSON, *(f'"{name}"' for name in options.NAMES), '"30s"', '"22:30"'), _LONG_JSON
     ),

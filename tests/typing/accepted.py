@@ -98,6 +98,7 @@ if current is not None:
     assert_type(current.attempt, int)
 assert_type(bg.progress([1.5, 2.5], label="fit"), Iterator[float])
 bg.report(1, 3, "loading")
+bg.report("saving")
 
 # -- errors
 

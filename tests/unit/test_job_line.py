@@ -190,7 +190,10 @@ def test_a_variable_is_taken_by_value_also_in_a_literal(typed, value):
         ("x=frame()", "is neither a Python literal nor a bare word"),
         ("x=[frame]", "is neither a Python literal nor a bare word"),
         ("x={frame}", "is neither a Python literal nor a bare word: write x=$frame for the variable."),
-        ("x={frame.values}", "is neither a Python literal nor a bare word: put quotes around text."),
+        (
+            "x={frame.values}",
+            "an expression in braces is not evaluated here; assign its value to a variable first, and write x=$variable",
+        ),
         ("x=__import__('os')", "is neither a Python literal nor a bare word"),
         ("x=", 'x= has no value; for the empty text, write x="".'),
         ("epochs", "'epochs' is not a parameter: write key=value"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from ...errors import BackgroundJobError, DuplicateJob, InvalidRequest, UnknownJob
+from ...model import surface
 from ...model.records import JobRecord, JobState
 from ...state import occupancy
 from ...state.folder import StateFolder
@@ -166,7 +167,7 @@ def out_of_reach(job: JobView) -> InvalidRequest:
     """Return the refusal to cancel a job from here."""
     return InvalidRequest(
         f"job {job.id} is {job.status}: it can only be cancelled there. If that machine or container no longer "
-        f"exists, run `jupyter bgjobs adopt {job.id}` first."
+        f"exists, run {surface.command(f'adopt {job.id}')} first."
     )
 
 

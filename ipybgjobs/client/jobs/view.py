@@ -114,7 +114,7 @@ class JobView:
         return self._pickled(serialization.INSTANCE, self._whole_record().call.pickled).get(serialization.SELF)
 
     def changes(self) -> list[str]:
-        """Return what changed between submit and run, between attempts, and since the last success of the same target.
+        """Return what changed between submit and run, between attempts, and since the success of the target before this job.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class JobView:
         ]
         for before, after in itertools.pairwise(attempts):
             said += _since(f"attempt {before.number}", _differences(database, before, after))
-        earlier = queries.last_success(database, self.target, self.id) if self.state is JobState.FAILED and attempts else None
+        earlier = queries.last_success(database, self.target, self.id) if self.state.ended and attempts else None
         if earlier is not None:
             good = queries.attempts(database, earlier)[-1]
             said += _since(f"job {earlier}, which succeeded", _differences(database, good, attempts[-1]))

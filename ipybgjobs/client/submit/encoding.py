@@ -1,5 +1,6 @@
 """Turn bound parameters into what is stored: plain JSON for the row, pickles for the job's folder. It writes nothing."""
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -153,11 +154,10 @@ def secret_names(groups: Sequence[Mapping[str, Any]], given: Sequence[str]) -> t
 
 
 def _plain_part(part: str, values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the row stores: plain values, and the paths of files whose content is pickled."""
+    """Return what the row stores: plain values; for the others None, or the path of a file whose content is pickled."""
     return {
-        name: str(value) if isinstance(value, PathWithContent) else value
+        name: str(value) if isinstance(value, PathWithContent) else None if serialization.key(part, name) in others else value
         for name, value in values.items()
-        if serialization.key(part, name) not in others or isinstance(value, PathWithContent)
     }
 
 
@@ -185,7 +185,8 @@ _DIGITS = 64
 
 def _digest(encoded: EncodedCall, source: str) -> str:
     call = encoded.call
-    whole = json.dumps([call.target, call.init, call.params, encoded.contents or "", source], sort_keys=True)
+    init, params = call.plain(serialization.INIT), call.plain(serialization.PARAMS)
+    whole = json.dumps([call.target, init, params, encoded.contents or "", source], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
@@ -205,6 +206,10 @@ def size(call: Call, pickled: bytes | None) -> int:
     return len(pickled or b"") + len(json.dumps([call.init, call.params]))
 
 
+#: Modules whose values say by their text what they are.
+_SAID_BY_TEXT = ("decimal", "fractions", "uuid")
+
+
 def _described(key: str, value: Any, secrets: tuple[str, ...]) -> str:
     part, name = serialization.split_key(key)
     if part == serialization.CODE:
@@ -213,7 +218,9 @@ def _described(key: str, value: Any, secrets: tuple[str, ...]) -> str:
         return redaction.BLANK
     if isinstance(value, PathWithContent):
         return redaction.cut(repr(str(value)))
-    if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset)):
+    if isinstance(value, (dt.date, dt.time, dt.timedelta)) or type(value).__module__ in _SAID_BY_TEXT:
+        return redaction.cut(redaction.one_line(str(value)))
+    if isinstance(value, (os.PathLike, complex, bytes, tuple, set, frozenset, range)):
         return redaction.cut(redaction.one_line(repr(redaction.blanked(value, secrets))))
     return serialization.describe(value)
 

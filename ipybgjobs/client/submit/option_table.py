@@ -168,7 +168,7 @@ OPTIONS = (
     Option(
         "unique",
         "str or True",
-        "allow only one live job with this key; without a value, the key is the call itself",
+        "allow only one live job with this key (default: the call itself)",
         ("unique_key",),
         form=Form.OPTIONAL,
         placeholder="[=KEY]",
@@ -176,10 +176,11 @@ OPTIONS = (
     Option(
         "on_duplicate",
         "str",
-        "what to do if another job holds the key (default: reject)",
+        "if another job holds the key: reject (default), existing or replace",
         (),
         default="reject",
         form=Form.CHOICE,
+        placeholder="WHAT",
     ),
     Option(
         "reuse",

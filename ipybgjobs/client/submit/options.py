@@ -7,7 +7,7 @@ from typing import Any
 from ...configuration import loading
 from ...configuration.settings import DEFAULT_QUEUE, AllowedEntry, Settings
 from ...errors import ConfigurationError, InvalidParameters
-from ...model import moments, serialization
+from ...model import moments, serialization, surface
 from ...model.redaction import quoted
 from ...model.retry import RetrySettings
 from ...model.suggestion import did_you_mean
@@ -87,7 +87,8 @@ def check(given: Mapping[str, Any], entry: AllowedEntry, settings: Settings, now
     deadline, deadline_timed = times.deadline(values["retry_until"], now)
     if deadline is not None and deadline <= not_before:
         raise InvalidParameters(
-            f"retry_until is {moments.show(deadline)}, which is before the start at {moments.show(not_before)}."
+            f"{surface.option('retry_until')} is {moments.show(deadline)}, "
+            f"which is before the start at {moments.show(not_before)}."
         )
     return Options(
         name=name(values["name"]),
@@ -249,7 +250,9 @@ def unique(key: str | bool | None, on_duplicate: str) -> str | bool | None:  # n
         raise InvalidParameters(f"on_duplicate must be one of {', '.join(ON_DUPLICATE)}; got {quoted(on_duplicate)}.")
     if key is None or key is False:
         if on_duplicate != "reject":
-            raise InvalidParameters("on_duplicate applies only to a job with a unique key: pass unique=True or a key too.")
+            raise InvalidParameters(
+                f"{surface.option('on_duplicate')} applies only to a job with a unique key: add {surface.option('unique')}."
+            )
         return None
     if key is not True and (not isinstance(key, str) or not key.strip() or not serialization.is_plain(key)):
         raise InvalidParameters(f"unique must be a key (text), or True for target and parameters; got {quoted(key)}.")

@@ -60,7 +60,8 @@ export class Panel extends Board {
 
   rest() {
     const many = this.jobs.all.size;
-    if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: jupyter bgjobs list`;
+    const list = this.link.transport.other === "server" ? "jupyter bgjobs list" : "%bgjobs list";
+    if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: ${list}`;
     return this.link.whole ? [count(many, "job"), this.disk].filter(Boolean).join(" · ") : `${count(many, "job")}, loading older ones…`;
   }
 

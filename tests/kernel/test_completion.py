@@ -1,0 +1,109 @@
+"""Tab completion in a real kernel, with and without jedi: what it offers, and all that it leaves alone."""
+
+import pytest
+
+from support.magics import ALLOWED, Notebook
+from support.place import end
+
+GROUP = "g = bg.submit_many('studio.describe', [{'value': 1}, {'value': 2}], name='sweep', delay='1h')"
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["jedi", "no jedi"])
+def notebook(request, tmp_path_factory):
+    """A notebook with a finished job, jobs that wait, and a group."""
+    opened = Notebook(tmp_path_factory.mktemp("notebook"))
+    try:
+        opened.place.allow(ALLOWED, BackgroundJobs__queues={"default": 2, "gpu": 1})
+        opened.ok("import ipybgjobs as bg")
+        opened.ok("%load_ext ipybgjobs")
+        opened.ok(f"%config IPCompleter.use_jedi = {request.param}")
+        opened.ok("first = bg.submit('studio.describe', {'value': 1}, name='my name'); first.wait(60)")
+        opened.ok("second = bg.submit('studio.describe', {'value': 1}, name='later', delay='1h')")
+        opened.ok(GROUP)
+        opened.ok("number, data = 7, [1]")
+        (opened.place.code / "report.ipynb").write_text("{}")
+        (opened.place.code / "reports").mkdir()
+        yield opened
+    finally:
+        opened.ok("bg.jobs(state='queued').cancel()")
+        opened.close()
+        end(opened.place)
+
+
+def offered(notebook, line):
+    """What is offered for the end of a line."""
+    return [text[len(line) - len(line.split("\n")[-1]) :] for text in notebook.complete(line)]
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("%bgjob --queue ", ["%bgjob --queue default", "%bgjob --queue gpu"]),
+        ("%bgjob --queue=g", ["%bgjob --queue=gpu"]),
+        ("%%bgjob --queue g", ["%%bgjob --queue gpu"]),
+        ("%bgjob --on-duplicate ", [f"%bgjob --on-duplicate {each}" for each in ("reject", "existing", "replace")]),
+        ("%bgjob --after la", ["%bgjob --after later"]),
+        ("%bgjob --after m", ['%bgjob --after "my name"']),
+        ("%bgjob --after-any 1,s", ["%bgjob --after-any 1,sweep"]),
+        ("%bgjob --after $", ["%bgjob --after $first", "%bgjob --after $second", "%bgjob --after $g"]),
+        ("%bgjob --pri", ["%bgjob --priority"]),
+        ("%bgjob --queue gpu --qu", []),
+        ("%bgjob --name ", ["%bgjob --name later", '%bgjob --name "my name"']),
+        ("%bgjob studio.Model.f", ["%bgjob studio.Model.fit"]),
+        ("j = %bgjob studio.Model.f", ["j = %bgjob studio.Model.fit"]),
+        ("if True:\n    j = %bgjob studio.Model.f", ["    j = %bgjob studio.Model.fit"]),
+        ("number = 1\n%bgjob studio.Model.fit ep", ["%bgjob studio.Model.fit epochs="]),
+        ("%bgjob --queue gpu \\\n    studio.Model.fit ep", ["    studio.Model.fit epochs="]),
+        ("%bgjob studio.Model.fit epochs=2 ", ["%bgjob studio.Model.fit epochs=2 note="]),
+        ("%bgjob studio.Model.fit note=$n", ["%bgjob studio.Model.fit note=$number"]),
+        ("%bgjob studio.Model(l", ["%bgjob studio.Model(lr=", "%bgjob studio.Model(layers="]),
+        ("%bgjob studio.Model(lr=2, la", ["%bgjob studio.Model(lr=2, layers="]),
+        ("%bgjob rep", ["%bgjob report.ipynb", "%bgjob reports/"]),
+        ("%bgjob nothing.of.this", []),
+        ("%%bgjob --in number,d", ["%%bgjob --in number,data"]),
+        ("%bgjobs pri", ["%bgjobs priority"]),
+        ("%bgjobs show 1", ["%bgjobs show 1"]),
+        ("%bgjobs log ", [f"%bgjobs log {each}" for each in ("4", "3", "2", "1", "later", '"my name"')]),
+        ('%bgjobs log "my n', ['%bgjobs log "my name"']),
+        ("%bgjobs cancel ", [f"%bgjobs cancel {each}" for each in ("4", "3", "2", "later")]),
+        ("%bgjobs cancel 2 4", ["%bgjobs cancel 2 4"]),
+        ("%bgjobs show 1 ", []),
+        ("%bgjobs cancel --gro", ["%bgjobs cancel --group"]),
+        ("%bgjobs cancel --group ", ["%bgjobs cancel --group sweep", "%bgjobs cancel --group 1"]),
+        ("%bgjobs list --state f", ["%bgjobs list --state failed"]),
+        ("%bgjobs list --queue ", ["%bgjobs list --queue default", "%bgjobs list --queue gpu"]),
+        ("%bgjobs list --name m", ['%bgjobs list --name "my name"']),
+        ("%bgjobs pause g", ["%bgjobs pause gpu"]),
+        ("%bgjobs config ", ["%bgjobs config init", "%bgjobs config show", "%bgjobs config check"]),
+        ("%bgjobs allow rep", ["%bgjobs allow report.ipynb", "%bgjobs allow reports/"]),
+        ("%bgjobs submit studio.Model.f", ["%bgjobs submit studio.Model.fit"]),
+        ("%bgjobs submit --queue g", ["%bgjobs submit --queue gpu"]),
+    ],
+)
+def test_exactly_what_fits_is_offered(notebook, line, completed):
+    found = offered(notebook, line)
+    assert found == completed
+
+
+def test_completion_imports_no_module_of_the_user(notebook):
+    notebook.place.module("heavy", "import missing_module\n\nclass Net:\n    def train(self, size, fast: bool = False): ...\n")
+    notebook.place.allow(ALLOWED | {"heavy.Net": ["train"]}, BackgroundJobs__queues={"default": 2, "gpu": 1})
+    assert offered(notebook, "%bgjob heavy.N") == ["%bgjob heavy.Net.train"]
+    assert offered(notebook, "%bgjob heavy.Net.train ") == ["%bgjob heavy.Net.train size=", "%bgjob heavy.Net.train fast="]
+    assert offered(notebook, "%bgjob Net.train fast=") == ["%bgjob Net.train fast=True", "%bgjob Net.train fast=False"]
+    assert notebook.value("'heavy' in __import__('sys').modules") is False
+
+
+def test_lines_of_others_are_completed_by_others(notebook):
+    assert "number" in offered(notebook, "numb")
+    assert any("%timeit" in text for text in notebook.complete("%timei"))
+    assert any(text.endswith("%bgjobs") for text in notebook.complete("%bgjo"))
+    assert offered(notebook, "print('%bgjob studio.Model.f") != ["print('%bgjob studio.Model.fit"]
+
+
+def test_after_the_extension_is_unloaded_nothing_of_it_is_offered(notebook):
+    notebook.ok("%reload_ext ipybgjobs")
+    assert offered(notebook, "%bgjob studio.Model.f") == ["%bgjob studio.Model.fit"]  # once
+    notebook.ok("%unload_ext ipybgjobs")
+    assert "%bgjob studio.Model.fit" not in offered(notebook, "%bgjob studio.Model.f")
+    notebook.ok("%load_ext ipybgjobs")
