@@ -21,8 +21,9 @@ from ..store import journal, listing, lock_holder, places, queries, supervisors
 from ..store.database import Database
 from ..system import filesystem, identity, interrupt_shield, lifetime, lock, place, tree
 from . import disk_totals, rescue
-from .client import client
 from .jobs import leftover_processes, supervision
+from .jobs.job_client import JobClient
+from .jobs.view import JobView
 
 _PACKAGES = ("ipython", "ipykernel", "ipywidgets", "traitlets", "nbformat", "jupyter_core", "pydantic", "cloudpickle")
 
@@ -51,7 +52,7 @@ class Report:
         return "\n".join([*lines, "" if self.problems else "No problems found."])
 
 
-def examine() -> Report:
+def examine(client: JobClient) -> Report:
     """Examine everything."""
     report = Report()
     _versions(report)
@@ -61,23 +62,23 @@ def examine() -> Report:
         report.problems.append(str(error))
         return report
     _unreaped(report)
-    settings = _configuration(report)
+    settings = _configuration(report, client)
     warning = lifetime.warning()
     if warning:
         report.fact("surroundings", warning)
     if settings is not None:
         try:
-            _folder(report, StateFolder(loading.state_folder(settings)), settings)
+            _folder(report, StateFolder(loading.state_folder(settings)), settings, client)
         except BackgroundJobError as error:
             report.problems.append(str(error))
     return report
 
 
-def _folder(report: Report, folder: StateFolder, settings: Settings) -> None:
+def _folder(report: Report, folder: StateFolder, settings: Settings, client: JobClient) -> None:
     there = _state(report, folder)
     ownership.check(folder.path)
     if there:
-        _store(report, folder)
+        _store(report, folder, client)
         _last_errors(report, folder, settings)
     found = interrupt_shield.run(lambda: rescue.find_salvageable(folder))
     if found.damage is not None:
@@ -114,9 +115,9 @@ def _unreaped(report: Report) -> None:
         )
 
 
-def _configuration(report: Report) -> Settings | None:
+def _configuration(report: Report, client: JobClient) -> Settings | None:
     try:
-        settings = client().settings()
+        settings = client.settings()
     except BackgroundJobError as error:
         report.problems.append(str(error))
         for source in sources.find_files():
@@ -147,7 +148,7 @@ def _state(report: Report, folder: StateFolder) -> bool:
     return True
 
 
-def _store(report: Report, folder: StateFolder) -> None:
+def _store(report: Report, folder: StateFolder, client: JobClient) -> None:
     try:
         database = interrupt_shield.run(lambda: Database(folder.database, durable=True))
         report.fact("jobs", ", ".join(f"{count} {state}" for state, count in listing.states(database).items()) or "none")
@@ -159,7 +160,7 @@ def _store(report: Report, folder: StateFolder) -> None:
             report.fact("paused", f"{', '.join(paused)}: jobs of {_these(paused)} start only after {resume}")
         _supervisors(report, database, folder)
         _elsewhere(report, database, folder)
-        _left_running(report, database, folder)
+        _left_running(report, database, folder, client)
     except StoreDamaged:
         pass  # reported together with what can be saved
     except BackgroundJobError as error:
@@ -170,11 +171,12 @@ def _these(queues: list[str]) -> str:
     return "this queue" if len(queues) == 1 else "these queues"
 
 
-def _left_running(report: Report, database: Database, folder: StateFolder) -> None:
+def _left_running(report: Report, database: Database, folder: StateFolder, client: JobClient) -> None:
     """Report the processes that jobs have left running."""
     jobs = {folder.attempt(relative): job_id for job_id, relative in queries.ended_folders(database)}
     for job_id in sorted({jobs[path] for path in leftover_processes.still_there(jobs)}):
-        for each in client().job(job_id).left_running():
+        job = JobView(client, folder, job_id, queries.shown_job(database, job_id).uid)
+        for each in job.left_running():
             report.fact("left running", f"job {job_id}: {each.line(time.time())}")
 
 

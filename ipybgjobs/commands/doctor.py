@@ -6,9 +6,9 @@ It changes nothing, except with ``--rescue``.
 import argparse
 import json
 
-from ..client import rescue
+from ..client import diagnosis, rescue
 from ..client.client import client
-from ..client.diagnosis import examine
+from ..client.diagnosis import Report
 from ..client.rescue import Salvageable
 from ..configuration import loading
 from ..state.folder import StateFolder
@@ -25,6 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(report)
     return 1 if report.problems else 0
+
+
+def examine() -> Report:
+    """Examine everything that this process's client sees."""
+    return diagnosis.examine(client())
 
 
 def _rescue(*, json_wanted: bool) -> int:

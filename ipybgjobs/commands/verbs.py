@@ -51,7 +51,7 @@ def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
 
 
 def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
-    _say(arguments, wording.lines(jobs), [as_json.as_json(job) for job in jobs])
+    _say(arguments, wording.lines(jobs), as_json.of_jobs(jobs))
 
 
 def submit(arguments: argparse.Namespace) -> int:
@@ -81,7 +81,7 @@ def list_(arguments: argparse.Namespace) -> int:
     beyond, total = found.beyond_limit()
     lines = wording.lines_with_size(found) + ([f"… and {beyond:,} more; --limit {total} shows all"] if beyond else [])
     text = "\n".join(lines) or "No matching jobs."
-    _say(arguments, text, [as_json.as_json(job) for job in found])
+    _say(arguments, text, as_json.of_jobs(found))
     return 0
 
 
@@ -173,7 +173,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         raise UsageFault("name jobs, or use --group or --all: only one of them.")
     now = time.time()
     adopted = adoption.adopt_all(client(), now) if arguments.all else adoption.adopt(client(), _chosen(arguments), now)
-    _say(arguments, wording.lines(adopted) or "nothing to adopt", [as_json.as_json(job) for job in adopted])
+    _say(arguments, wording.lines(adopted) or "nothing to adopt", as_json.of_jobs(adopted))
     return 0
 
 

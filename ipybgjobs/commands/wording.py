@@ -69,4 +69,5 @@ def jsonable(value: Any) -> Any:
 
 def lines(jobs: Sequence[Job]) -> str:
     """Return several jobs, a line each."""
-    return "\n".join(map(line, jobs))
+    now, found = time.time(), batch.described(jobs)
+    return "\n".join(found[job].line(now) for job in jobs if job in found)

@@ -143,8 +143,7 @@ class JobRecord:
         parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
-        if usual is not None:
-            parts.append(str(usual))
+        parts.append(str(usual or ""))
         if self.current_error:
             parts.append(one_line(self.current_error))
         return " · ".join(part for part in parts if part)

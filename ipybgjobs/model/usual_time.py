@@ -11,6 +11,9 @@ RUNS = 5
 #: Fewest attempts from which a running one is called overdue.
 _FEWEST = 3
 
+#: Shortest usual time that is put into words, in seconds.
+_SHORTEST = 1.0
+
 #: How many times as long as the longest of them an attempt must run to be overdue, and by how many seconds longer at least: a job
 #: that takes a moment is not overdue because the machine was busy.
 _TIMES, _MARGIN = 2.0, 30.0
@@ -52,5 +55,8 @@ class UsualTime:
         return started_at is not None and self.limit is not None and now - started_at > self.limit
 
     def __str__(self) -> str:
+        """Return it in words; nothing if it is too short to be worth reading."""
+        if self.seconds < _SHORTEST:
+            return ""
         runs = "last run" if self.runs == 1 else f"last {self.runs} runs"
         return f"usually {durations.show(self.seconds)} ({runs})"

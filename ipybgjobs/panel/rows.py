@@ -1,5 +1,6 @@
 """Turn a job into a row of the panel: a short list, since thousands are sent; with secrets blanked, and without markup."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,7 +86,13 @@ def row(seen: JobWithAttempt, here: str, after: Sequence[int] = (), usual: Usual
 def _usual(usual: UsualTime, seen: JobWithAttempt) -> list[Any]:
     """Return the usual time in words, and the moment from which the running attempt is overdue."""
     started = seen.attempt_started_at if seen.job.state is JobState.RUNNING else None
-    return [str(usual), None if started is None or usual.limit is None else _moment(started + usual.limit)]
+    return [_words(usual), None if started is None or usual.limit is None else _moment(started + usual.limit)]
+
+
+@functools.lru_cache(maxsize=256)
+def _words(usual: UsualTime) -> str:
+    """Return a usual time in words; many jobs have the same."""
+    return str(usual)
 
 
 def _moment(seconds: float | None) -> float | None:

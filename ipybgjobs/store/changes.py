@@ -82,7 +82,7 @@ def holders(database: Database, place: str) -> list[SlotHolder]:
     """Read the jobs that hold the slots of a place."""
     sql = """SELECT jobs.id, jobs.queue, coalesce(attempts.folder, '') AS folder
         FROM attempts JOIN jobs ON jobs.id = attempts.job_id
-        WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0"""
+        WHERE attempts.outcome IS NULL AND attempts.place = ? AND attempts.number > 0 AND typeof(jobs.queue) = 'text'"""
     return [SlotHolder(row["id"], row["queue"], row["folder"]) for row in database.read(sql, (place,))]
 
 

@@ -1,10 +1,13 @@
 """How long unfinished jobs usually run: read from the last attempts that succeeded, for many jobs by one statement."""
 
+import contextlib
 import json
 from collections.abc import Iterable
 
 from ..model.records import JobRecord
 from ..model.usual_time import RUNS, UsualTime
+from . import columns
+from .columns import UnreadableRow
 from .database import Database
 
 #: Most different targets that are looked up at once; jobs of others have no usual time.
@@ -47,8 +50,8 @@ def of_jobs(database: Database, jobs: Iterable[JobRecord]) -> dict[int, UsualTim
     found: dict[_Key, list[float]] = {}
     wanted = list(dict.fromkeys(keys.values()))[:_TARGETS]
     for row in database.read(_LAST, (json.dumps(wanted),)):
-        if isinstance(row["seconds"], float | int):
-            found.setdefault((row["target"], row["name"]), []).append(max(0.0, float(row["seconds"])))
+        with contextlib.suppress(UnreadableRow):
+            found.setdefault((row["target"], row["name"]), []).append(max(0.0, columns.number(row, "seconds")))
     usual = {key: UsualTime.of(seconds[:RUNS]) for key, seconds in found.items()}
     return {job_id: time for job_id, key in keys.items() if (time := usual.get(key)) is not None}
 

@@ -1,20 +1,22 @@
 """What unfinished jobs wait for, each question for many jobs by one statement; changes nothing."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import columns
+from .columns import UnreadableRow
 from .database import Database
 
 _CHOSEN = "IN (SELECT value FROM json_each(?))"
 
 
 class NewestAttempt(NamedTuple):
-    """The newest attempt of a job: when it started, and its folder relative to the state folder, empty if it was not launched."""
+    """The newest attempt of a job: when it started, and its folder relative to the state folder; None if that is unknown."""
 
-    started_at: float
-    folder: str
+    started_at: float | None
+    folder: str | None
 
 
 def pending_dependencies(database: Database, job_ids: Sequence[int]) -> dict[int, list[int]]:
@@ -38,13 +40,21 @@ def newest_attempts(database: Database, job_ids: Sequence[int]) -> dict[int, New
     sql = f"""SELECT job_id, attempts.started_at, folder FROM attempts JOIN jobs ON jobs.id = job_id AND number = jobs.attempt
         WHERE job_id {_CHOSEN}"""
     rows = database.read(sql, (json.dumps(list(job_ids)),))
-    return {row["job_id"]: NewestAttempt(columns.any_moment(row, "started_at"), columns.any_text(row, "folder")) for row in rows}
+    return {row["job_id"]: _newest(row) for row in rows}
+
+
+def _newest(row: sqlite3.Row) -> NewestAttempt:
+    try:
+        folder = columns.folder_or_none(row)
+    except UnreadableRow:
+        folder = None
+    return NewestAttempt(columns.any_moment(row, "started_at") or None, folder)
 
 
 def jobs_ahead(database: Database, place: str, job_ids: Sequence[int]) -> dict[int, int]:
     """Return how many jobs of its queue will start before each of these: those of higher priority, then older ones.
 
-    Only jobs that wait for nothing but a slot are counted, and returned. Their index is walked once, however many are wanted.
+    Only jobs that just wait for a slot are counted, and returned. Their index is walked once, however many are wanted.
     """
     ids = json.dumps(list(job_ids))
     sql = f"""WITH waiting AS (

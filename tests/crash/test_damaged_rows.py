@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import ipybgjobs as bg
 from ipybgjobs.client.client import client
+from ipybgjobs.client.jobs.job_status import FullQueues
 from ipybgjobs.commands import cli
-from ipybgjobs.panel import board
+from ipybgjobs.panel import board, overview
 from ipybgjobs.store import queries, scheduled_job
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule, newest_context
@@ -320,9 +321,10 @@ def test_whatever_one_row_holds_every_verb_shows_the_rest(odd, capsys):
     [job] = group.jobs
     bg.pause("default")
     until(lambda: not odd.processes(), "the end of the idle supervisor")
+    full = FullQueues(client(), client().folder())
     looks = [lambda: job.state, job.log, lambda: job.attempts, job.outputs, lambda: job.result(DEADLINE)]
-    looks += [lambda: repr(bg.jobs()), lambda: repr(group), lambda: group.counts, lambda: board.first(store(), 100)]
-    looks += [lambda: board.changes(store(), 0)]
+    looks += [lambda: repr(bg.jobs()), lambda: repr(group), lambda: group.counts, lambda: board.first(store(), 100, full)]
+    looks += [lambda: board.changes(store(), 0), lambda: bg.jobs()._repr_html_(), lambda: overview.html(50)]
     verbs = [
         ["list"],
         ["list", "--json"],

@@ -161,3 +161,12 @@ def read_for(jobs, asked):
     asked.clear()
     assert "no slot" in jobs._repr_html_()
     return list(asked)
+
+
+def test_a_job_without_a_supervisor_says_that_one_is_started(control, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("ipybgjobs.client.writer.wake", lambda _folder: None)
+        patch.setattr("ipybgjobs.client.jobs.supervision.SupervisorMonitor.ensure_supervisor", lambda *_: None)
+        job = bg.submit("control.note")
+        assert job.status == "queued, a supervisor is being started"
+    assert job.result(60) == "note"

@@ -1,15 +1,28 @@
 """A job as JSON values, for programs; secrets blanked."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...model import moments
-from ...model.records import Attempt
+from ...model.records import Attempt, JobRecord
+from . import batch
+from .job_status import JobStatus
 from .view import JobView
+
+
+def of_jobs(jobs: Iterable[JobView]) -> list[dict[str, Any]]:
+    """Return what the command line shows of jobs, as JSON values; those that were removed are missing."""
+    asked = list(jobs)
+    found = batch.described(asked)
+    return [_as_json(job, *found[job]) for job in asked if job in found]
 
 
 def as_json(job: JobView) -> dict[str, Any]:
     """Return what the command line shows of a job, as JSON values."""
-    record, status = job.record(), job.job_status()
+    return _as_json(job, job.record(), job.job_status())
+
+
+def _as_json(job: JobView, record: JobRecord, status: JobStatus) -> dict[str, Any]:
     return {
         "id": record.id,
         "uid": record.uid,

@@ -22,7 +22,7 @@ _CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
 def card(record: JobRecord, status: JobStatus, now: float) -> str:
     """Return one job as a card."""
     elapsed = record.elapsed(now)
-    usual = "" if status.usual is None else str(status.usual)
+    usual = str(status.usual or "")
     facts = [_status(record, status.text), "" if elapsed is None else durations.show(elapsed), usual, escape(record.queue)]
     error = (
         f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.current_error)}</div>' if record.current_error else ""

@@ -193,7 +193,7 @@ class _StatusReader:
         """Return who holds the slots that a job waits for, and how many jobs are before it."""
         holders = self._full.get(record.queue)
         if holders is None:
-            return None if self._supervised else "no supervisor is running yet; one is being started"
+            return None if self._supervised else "a supervisor is being started"
         verb = "holds it" if len(holders) == 1 else "hold them"
         ahead = self._ahead.get(record.id, 0)
         before = f"; {ahead:,} job{' is' if ahead == 1 else 's are'} ahead of it" if ahead else ""

@@ -6,7 +6,7 @@ import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
 import { elapsed, phase, size } from "./text.js";
-import { described, isOverdue } from "./waiting.js";
+import { isOverdue, reasonWords, stateWords } from "./waiting.js";
 
 const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that was opened later
 
@@ -15,19 +15,20 @@ export class Card extends Board {
     this.title = element("span", { class: "b-title" });
     this.state = element("span", { class: "b-state" });
     this.time = element("span", { class: "b-time" });
+    this.reason = element("span", { class: "b-words" });
     this.progress = new Progress("Progress");
     this.cancel = button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.request("cancel") });
     this.retry = button("Retry this job", { icon: "retry", text: "Retry", press: () => this.request("retry") });
     this.more = button("Show log, outputs and attempts", { text: "Log", press: () => this.toggle(), "aria-expanded": "false" });
     this.detail = new Detail({
-      act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false, describe: (job) => described(job, this.jobs.held, this.now()),
+      act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false, held: this.jobs.held, now: this.now,
       asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-card");
     this.root.append(
       element("div", { class: "b-bar-of" }, element("span", { class: "b-dot", "aria-hidden": "true" }), this.title, element("span", { class: "b-space" }), this.more, this.retry, this.cancel),
-      element("div", { class: "b-line" }, this.state, this.time, this.progress.bar, this.progress.words), this.confirm.node, this.detail.node, this.status,
+      element("div", { class: "b-line" }, this.state, this.time, this.reason, this.progress.bar, this.progress.words), this.confirm.node, this.detail.node, this.status,
     );
   }
 
@@ -71,7 +72,7 @@ export class Card extends Board {
 
   gone() {
     setText(this.title, `job ${this.id} (removed)`);
-    for (const each of [this.state, this.time]) setText(each, "");
+    for (const each of [this.state, this.time, this.reason]) setText(each, "");
     this.progress.fill(null, "");
     setAttribute(this.root, "data-phase", null);
     if (this.link.opened !== null) this.shut();
@@ -85,7 +86,8 @@ export class Card extends Board {
     this.detail.tick();
     if (!this.job) return;
     setText(this.time, elapsed(this.job, this.now()));
-    setText(this.state, this.asked || described(this.job, this.jobs.held, this.now()));
+    setText(this.state, this.asked || stateWords(this.job, this.now()));
+    setText(this.reason, reasonWords(this.job, this.jobs.held));
     setAttribute(this.root, "data-overdue", isOverdue(this.job, this.now()) ? "true" : null);
   }
 

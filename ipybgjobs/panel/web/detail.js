@@ -4,14 +4,15 @@ import { button, element, setAttribute, setText, show } from "./elements.js";
 import { drawOutputs, dressOutputs } from "./outputs.js";
 import { Terminal } from "./terminal.js";
 import { clock, duration, size } from "./text.js";
+import { reasonWords, stateWords } from "./waiting.js";
 
 const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
 const MOMENTS = new Set(["submitted_at", "deadline"]);
 const OFTEN = 2000; // milliseconds between two requests for the outputs of a running job
 
 export class Detail {
-  constructor({ act, close, asks, told, describe, heading = true }) {
-    Object.assign(this, { act, asks, told, describe });
+  constructor({ act, close, asks, told, held, now, heading = true }) {
+    Object.assign(this, { act, asks, told, held, now });
     this.id = null;
     this.prefix = `d${Math.random().toString(36).slice(2, 8)}`;
     this.node = this.build(close, heading);
@@ -21,6 +22,7 @@ export class Detail {
   build(close, heading) {
     this.title = element("span", { class: "b-title" });
     this.state = element("span", { class: "b-state" });
+    this.reason = element("span", { class: "b-words" });
     this.closer = button("Close details", { icon: "close", press: close });
     this.priority = element("input", { type: "number", step: 1, required: true, class: "b-number", "aria-label": "Priority" });
     this.actions = {
@@ -36,7 +38,7 @@ export class Detail {
     this.terminal = new Terminal(this.log);
     this.panes.log.append(this.log);
     this.earlier = element("div", {}); // the outputs of an earlier attempt, once requested
-    const head = element("div", { class: "b-bar-of" }, this.state, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
+    const head = element("div", { class: "b-bar-of" }, this.state, this.reason, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
     show(head, heading);
     return element("section", { class: "b-detail", "aria-label": "Job", onkeydown: (event) => this.key(event, close) },
       head, element("div", { class: "b-tabs", role: "tablist", "aria-label": "What to show" }, ...this.tabs), ...Object.values(this.panes));
@@ -112,7 +114,7 @@ export class Detail {
     this.job = job;
     const live = job.state === "running" || job.state === "queued";
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    setText(this.state, this.asked || this.describe(job));
+    this.fillState();
     setAttribute(this.node, "data-phase", job.state);
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     show(this.actions.cancel, live);
@@ -122,6 +124,11 @@ export class Detail {
     if (held && held.closest("[hidden]")) this.closer.focus();
     if (!this.setter.contains(document.activeElement)) this.priority.value = job.priority;
     this.fillError(job.error);
+  }
+
+  fillState() {
+    setText(this.state, this.asked || stateWords(this.job, this.now()));
+    setText(this.reason, reasonWords(this.job, this.held));
   }
 
   // Show a pending request; null: none.
@@ -203,7 +210,7 @@ export class Detail {
   }
 
   tick() {
-    if (this.job) setText(this.state, this.asked || this.describe(this.job));
+    if (this.job) this.fillState();
     if (this.id !== null && this.chosen === "outputs") dressOutputs(this.panes.outputs);
     if (this.id !== null && this.chosen === "attempts") dressOutputs(this.earlier);
   }

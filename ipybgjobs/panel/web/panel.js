@@ -7,7 +7,6 @@ import { element, setText, show } from "./elements.js";
 import { Table } from "./table.js";
 import { count } from "./text.js";
 import { Toolbar } from "./toolbar.js";
-import { described } from "./waiting.js";
 
 export class Panel extends Board {
   ticks = 0;
@@ -22,7 +21,7 @@ export class Panel extends Board {
     this.detail = new Detail({
       act: (verb, ids, options) => this.request(verb, ids, options), close: () => this.shut(),
       asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
-      describe: (job) => described(job, this.jobs.held, this.now()),
+      held: this.jobs.held, now: this.now,
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-panel");

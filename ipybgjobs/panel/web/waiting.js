@@ -33,10 +33,15 @@ export function stateWords(job, now) {
   return isOverdue(job, now) ? status(job).replace(/^running/, "overdue") : status(job);
 }
 
-// All of it, for a card or the details.
+// What stands beside the state on a card and in the details.
+export function reasonWords(job, held) {
+  return [waits(job, held), usually(job)].filter(Boolean).join(" · ");
+}
+
+// All of it, as the title of a row's state.
 export function described(job, held, now) {
   const overdue = isOverdue(job, now) ? "overdue" : "";
-  return [status(job), overdue, waits(job, held), usually(job)].filter(Boolean).join(" · ");
+  return [status(job), overdue, reasonWords(job, held)].filter(Boolean).join(" · ");
 }
 
 export function pausedWords(queues) {
