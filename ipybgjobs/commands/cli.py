@@ -231,7 +231,7 @@ def _port(text: str) -> int:
 
 
 def _jobs(text: str) -> int:
-    if not (job_line.is_whole(text) and int(text)):
+    if not (text.isascii() and text.isdigit() and text.strip("0")):
         raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a number of jobs: pass a number of at least 1")
     return int(text)
 

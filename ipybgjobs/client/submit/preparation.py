@@ -58,12 +58,12 @@ def prepare_submit(
     if request.is_group:
         options.check_for_group(chosen)
     given = _given(request, settings)
+    context.check_working_directory()
     inspected = trace.inspected = _inspected(request, permission, given, settings, preview=preview)
     encoded = _encoded(request, permission, given, inspected)
     trace.call = encoded.whole[0].call
     chosen_for_each = _options_of_jobs(request, chosen, inspected)
     trace.options = chosen_for_each[0]
-    context.check_working_directory()
     jobs = _jobs(chosen_for_each, encoded, inspected, now)
     group = _group(chosen, chosen_for_each, encoded, now)
     return PreparedSubmit(jobs, trace.options, inspected.path_prefix, group, encoded.shared and encoded.shared.pickled)
