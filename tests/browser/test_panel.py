@@ -308,14 +308,14 @@ def test_rows_and_cards_say_why_a_job_waits_how_long_it_usually_runs_and_when_it
     notebook.run(1)
     panel = notebook.panel(1)
     until(lambda: "running" in state(panel, runs), "the job running")
-    until(lambda: f"no free slot: job {runs}" in row(panel, waits).inner_text(), "who holds the slot")
+    until(lambda: f"slots taken: job {runs}" in row(panel, waits).inner_text(), "who holds the slot")
     assert f"after job {runs}" in row(panel, after).inner_text()
     assert "usually 12 m (last " in row(panel, waits).inner_text()
-    assert row(panel, waits).locator(".b-of-state").get_attribute("title").startswith("queued · no free slot: job ")
+    assert row(panel, waits).locator(".b-of-state").get_attribute("title").startswith("queued · slots taken: job ")
     until(lambda: "clean would free" in said(panel), "the disk space")
     notebook.run(2)
     card = notebook.panel(2)
-    until(lambda: f"no free slot: job {runs}" in card.inner_text(), "the same on a card")
+    until(lambda: f"slots taken: job {runs}" in card.inner_text(), "the same on a card")
     desk.run("pause")
     until(
         lambda: "queue gpu is paused" in card.inner_text() and "Queues default and gpu are paused." in panel.inner_text(),
