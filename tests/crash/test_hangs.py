@@ -73,7 +73,7 @@ class Holder:
 
 def panel_trouble() -> str:
     folder = client().folder()
-    found = _ChangeTracker(folder, lambda: client().database(folder)).poll() or {}
+    found = _ChangeTracker(folder, lambda: client().database(folder), FullQueues(client(), folder)).poll() or {}
     return str(found.get("notice"))
 
 
