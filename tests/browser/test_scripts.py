@@ -177,7 +177,7 @@ def test_a_change_of_any_kind_leaves_the_same_order_as_sorting_all_anew(page):
         ("ours.waits({state: 'queued', blockers: 2, after: [4, 7]}, HELD)", "after job 4, job 7"),
         ("ours.waits({state: 'queued', blockers: 9, after: [4, 7, 8]}, HELD)", "after job 4, job 7, job 8 and 6 more"),
         ("ours.waits({state: 'queued', queue: 'cpu'}, HELD)", "queue cpu is paused"),
-        ("ours.waits({state: 'queued', queue: 'gpu'}, HELD)", "no free slot: job 3, job 5 and 1 more"),
+        ("ours.waits({state: 'queued', queue: 'gpu'}, HELD)", "slots taken: job 3, job 5 and 1 more"),
         ("ours.waits({state: 'queued', queue: 'default'}, HELD)", ""),
         ("ours.waits({state: 'running', queue: 'gpu'}, HELD)", ""),
         ("ours.described({state: 'running', attempt: 1, USUAL}, HELD, 399)", "running · usually 2 m"),

@@ -12,6 +12,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.client.client import Client, client
 from ipybgjobs.client.jobs import supervision
+from ipybgjobs.client.jobs.job_status import FullQueues
 from ipybgjobs.commands import doctor
 from ipybgjobs.commands.cli import main
 from ipybgjobs.panel import overview
@@ -73,7 +74,7 @@ class Holder:
 
 def panel_trouble() -> str:
     folder = client().folder()
-    found = _ChangeTracker(folder, lambda: client().database(folder)).poll() or {}
+    found = _ChangeTracker(folder, lambda: client().database(folder), FullQueues(client(), folder)).poll() or {}
     return str(found.get("notice"))
 
 

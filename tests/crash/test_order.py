@@ -334,6 +334,6 @@ def test_a_job_whose_time_has_come_but_that_waits_for_a_slot_is_queued_and_no_mo
     blocking = running(gate("first"))
     delayed = bg.submit("ordered.quick", delay=0.1)
     assert delayed.status.startswith("queued, starts at") or delayed.status == "queued"
-    until(lambda: delayed.status == f"queued, no slot of the queue default is free (job {blocking.id} holds it)", "its time")
+    until(lambda: delayed.status == f"queued, the slot of the queue default is taken by job {blocking.id}", "its time")
     gates.open("first")
     assert (blocking.result(DEADLINE), delayed.result(DEADLINE)) == ("first", 0)

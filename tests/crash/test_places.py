@@ -19,6 +19,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
+from ipybgjobs.client.jobs.job_status import FullQueues
 from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration import sources
 from ipybgjobs.panel import overview
@@ -144,8 +145,13 @@ def test_a_container_that_comes_back_under_another_name_finds_its_jobs_at_once(p
 _LOOKS = {
     "a job's state": lambda: bg.job(1).state,
     "the list": lambda: overview.text(10, "submit"),
-    "a panel's thread": lambda: _ChangeTracker(client_module.client().folder(), _opened).ensure_supervisor(),
+    "a panel's thread": lambda: _tracker().ensure_supervisor(),
 }
+
+
+def _tracker() -> _ChangeTracker:
+    client = client_module.client()
+    return _ChangeTracker(client.folder(), _opened, FullQueues(client, client.folder()))
 
 
 def _opened() -> Database:

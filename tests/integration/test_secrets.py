@@ -9,6 +9,7 @@ from nbformat import v4
 
 import ipybgjobs as bg
 from ipybgjobs.client.jobs import as_json, attempt_folders, html
+from ipybgjobs.client.jobs.job_status import JobStatus
 from ipybgjobs.commands import cli, job_line
 from ipybgjobs.commands.job_line import UsageFault
 from ipybgjobs.model.redaction import BLANK
@@ -174,5 +175,5 @@ def test_the_queue_s_name_is_no_markup_in_a_card(place):
     name = "<img src=x onerror=alert(1)>"
     place.allow({"work": ["echo"]}, BackgroundJobs__queues={name: 1})
     job = bg.submit("work.echo", {"value": 1}, queue=name)
-    assert "<img" not in html.card(job.record(), "queued", 0.0)
+    assert "<img" not in html.card(job.record(), JobStatus("queued"), 0.0)
     job.wait(60)

@@ -70,12 +70,12 @@ def test_a_job_without_a_slot_says_who_holds_them_and_how_many_are_ahead(control
     waiting = [bg.submit("control.note", {"name": name}, queue="two") for name in ("c", "d", "e")]
     urgent = bg.submit("control.note", {"name": "urgent"}, queue="two", priority=1)
     control.probe()
-    holders = f"no slot of the queue two is free (job {first.id}, job {second.id} hold them"
-    assert urgent.status == f"queued, {holders})"
-    assert waiting[0].status == f"queued, {holders}; 1 job is ahead of it)"
-    assert waiting[2].status == f"queued, {holders}; 3 jobs are ahead of it)"
+    holders = f"the slots of the queue two are taken by job {first.id}, job {second.id}"
+    assert urgent.status == f"queued, {holders}"
+    assert waiting[0].status == f"queued, {holders}; 1 job is ahead"
+    assert waiting[2].status == f"queued, {holders}; 3 jobs are ahead"
     for where, text in everywhere(waiting[2], capsys).items():
-        assert f"{holders}; 3 jobs are ahead of it)" in text, where
+        assert f"{holders}; 3 jobs are ahead" in text, where
     control.go("first", "second")
     assert JobList([*waiting, urgent]).results(60) == ["c", "d", "e", "urgent"]
 
@@ -159,7 +159,7 @@ def test_the_states_of_many_jobs_are_read_by_the_same_few_statements(control, mo
 
 def read_for(jobs, asked):
     asked.clear()
-    assert "no slot" in jobs._repr_html_()
+    assert "the slot of the queue one is taken by job" in jobs._repr_html_()
     return list(asked)
 
 

@@ -68,13 +68,13 @@ def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> str:
     cells = (
         str(record.id),
         f"<code>{escape(record.name or '')} {escape(str(record.call))}</code>",
-        _status(record, status.text),
+        _status(record, status.text) + (f"<div>{escape(str(status.usual))}</div>" if str(status.usual or "") else ""),
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
-        "<br>".join(filter(None, ("" if elapsed is None else durations.show(elapsed), str(status.usual or "")))),
+        "" if elapsed is None else durations.show(elapsed),
         sizes.show(disk) if disk else "",
         escape(record.current_error or ""),
     )
-    styles = (_CELL, _CELL, _CELL, *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
+    styles = (_CELL, _CELL, f"{_CELL} min-width: 16em;", *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
     return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
 
 

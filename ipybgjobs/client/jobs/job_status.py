@@ -194,10 +194,10 @@ class _StatusReader:
         holders = self._full.get(record.queue)
         if holders is None:
             return None if self._supervised else "a supervisor is being started"
-        verb = "holds it" if len(holders) == 1 else "hold them"
-        ahead = self._ahead.get(record.id, 0)
-        before = f"; {ahead:,} job{' is' if ahead == 1 else 's are'} ahead of it" if ahead else ""
-        return f"no slot of the queue {one_line(record.queue)} is free ({_named(holders)} {verb}{before})"
+        ahead, queue = self._ahead.get(record.id, 0), one_line(record.queue)
+        taken = f"the slot of the queue {queue} is" if len(holders) == 1 else f"the slots of the queue {queue} are"
+        before = f"; {ahead:,} job{' is' if ahead == 1 else 's are'} ahead" if ahead else ""
+        return f"{taken} taken by {_named(holders)}{before}"
 
     def _running(self, record: JobRecord, usual: UsualTime | None) -> JobStatus:
         newest = self._attempts.get(record.id)

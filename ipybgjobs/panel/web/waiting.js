@@ -10,7 +10,7 @@ export function waits(job, { paused, full }) {
   if (job.not_before > job.submitted) return `at ${clock(job.not_before)}`;
   if (job.elsewhere || !full[job.queue]) return "";
   const [number, ...ids] = full[job.queue];
-  return `no free slot: ${named(ids, number)}`;
+  return `slots taken: ${named(ids, number)}`;
 }
 
 function named(ids, number) {
