@@ -63,6 +63,8 @@ def of(given: object, settings: Callable[[], Settings]) -> Called:
         return Called(_of_function(given, settings()))
     if isinstance(owner, type):
         return Called(_of_method(given, owner, settings()))
+    if allowlist.is_by_value(type(owner).__module__) and settings().notebook_code:
+        _check_current(type(owner), *_place(type(owner)), "a method of a new instance")
     return Called(_of_method(given, type(owner), settings()), owner)
 
 
@@ -200,10 +202,10 @@ def _check_found(found: object, module: str, name: str) -> None:
         )
 
 
-def _check_current(found: object, module: str, name: str) -> None:
+def _check_current(found: object, module: str, name: str, instead: str = "the current one") -> None:
     """Check that something of the notebook is what the notebook has by that name."""
     if not _is_same(_at(module, name), found, exactly=True):
-        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass the current one.")
+        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass {instead}.")
 
 
 def _check_not_inherited(given: object, module: str, name: str) -> None:
