@@ -138,6 +138,27 @@ def test_a_lambda_is_told_to_be_a_def(session):
     ]
 
 
+@pytest.mark.parametrize("line", ["%bgjob {} x=2", "bg.submit('{}', {{'x': 2}})", "%bgjobs submit {} x=2"])
+def test_a_name_that_can_not_be_submitted_as_text_is_refused_with_what_to_write(session, line):
+    session.ok("import functools\nmine = Mine()\nbound = mine.run\nhalf = functools.partial(triple, x=2)\nnumber = 3")
+    said = {
+        name: session.run(line.format(name)).evalue for name in ("mine.run", "bound", "half", "Mine", "number", "number.real")
+    }
+    assert said["mine.run"] == "mine.run is the method of an instance, which text can't name: write bg.submit(mine.run, {…})."
+    assert said["bound"] == "bound is the method of an instance, which text can't name: write bg.submit(bound, {…})."
+    assert said["half"].startswith("A partial has no name: pass triple itself, ")
+    assert said["Mine"] == "Mine is a class: name the method to call, such as Mine.run."
+    assert said["number"].startswith("'number' is not a valid target")
+    assert said["number.real"].startswith("number.real is not on the allowlist")
+
+
+def test_a_module_of_an_instance_s_name_is_not_hidden(session):
+    session.place.module("twin", "def run(x=1):\n    return 'the module'\n")
+    session.place.allow({"twin": ["run"]}, BackgroundJobs__allow_notebook_code=True)
+    session.ok("twin = Mine()\njob = %bgjob twin.run")
+    assert session.value("job.result(60)") == "the module"
+
+
 # -- how a refusal looks -------------------------------------------------------------------------------------------------
 
 CALLS = [
