@@ -200,7 +200,7 @@ def test_the_user_s_frames_are_all_there_also_those_of_a_module(session):
 
 
 def test_the_line_of_the_user_s_module_that_fails_is_shown(session):
-    reply = session.run("bg.submit('loader.load')  # my line")
+    reply = session.run("bg.run_here('loader.load')  # my line")  # which imports it here
     assert reply.ename == "InvalidTarget"
     assert "raise NameError('the user\\'s own line')" in reply.traceback
     assert "# my line" in reply.traceback
