@@ -38,6 +38,15 @@ class BackgroundJobError(Exception):
     InvalidParameters
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: the user's own lines and the sentence, without the frames of this package.
+
+        The traceback itself stays whole, for ``%debug``.
+        """
+        from . import tracebacks
+
+        return tracebacks.rendered(self)
+
 
 class ConfigurationError(BackgroundJobError):
     """A configuration file is broken, or sets something it may not.

@@ -14,6 +14,8 @@ cell_line
     The line above a cell's code.
 cli
     The command line ``jupyter bgjobs VERB``.
+commas
+    A comma that separates parameters, refused.
 completion
     Tab completion of ``%bgjob`` and ``%bgjobs``.
 dashboard
@@ -30,6 +32,8 @@ live_outputs
     A job's outputs, live below its cell.
 magics
     ``%bgjob`` and ``%bgjobs``.
+notebook_line
+    The part of a line that is about a notebook's file as the target.
 parameter_names
     What a target takes, for completion.
 user_files

@@ -16,7 +16,7 @@ from ..errors import BackgroundJobError
 from ..model import durations, redaction, surface
 from ..model.surface import Surface
 from ..system import interrupt_shield
-from . import help_text, job_line, verbs
+from . import help_text, job_line, notebook_line, verbs
 from .job_line import UsageFault
 
 FAILED, WRONG_USAGE = 1, 2
@@ -125,7 +125,7 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
 
     added = verb("submit", verbs.submit)
     job_line.add_options(added)
-    job_line.add_notebook_options(added)
+    notebook_line.add_options(added)
     added.add_argument("words", nargs="+", metavar="Class.method key=value", help="the target, or a notebook, and its parameters")
     _reading_verbs(verb)
     _changing_verbs(verb)

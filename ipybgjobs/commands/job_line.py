@@ -18,7 +18,7 @@ from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.redaction import cut, quoted
 from ..targets.binding import RawValue
-from . import help_text
+from . import commas, help_text, notebook_line
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -32,9 +32,6 @@ LONGEST_COMPLAINT = 200
 _STAND_IN = "bgjob_variable_"
 #: Possessive, without backtracking, so that a long text is read only once.
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*+(?:"|\\?\Z)|'(?:\\.|[^'\\])*+(?:'|\\?\Z))""", re.DOTALL)
-
-#: The beginning of another parameter after a comma.
-_NEXT_PARAMETER = re.compile(r",[A-Za-z_]\w*=(?!=)")
 
 _HEAD = re.compile(r"(?P<owner>[\w.]+)\((?P<init>.*)\)\.(?P<method>\w+)", re.DOTALL)
 
@@ -98,21 +95,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="explain why it would run or be refused, without starting anything"
     )
-
-
-def add_notebook_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for a notebook as the target."""
-    for name, text in _NOTEBOOK_OPTIONS.items():
-        form: dict[str, Any] = {"action": "store_true"} if name == "resume" else {"metavar": name.upper()}
-        parser.add_argument(f"--{name}", help=text, **form)
-
-
-#: Parameters of `Notebook.run` that are options where a notebook's file is the target, with their help.
-_NOTEBOOK_OPTIONS = {
-    "output": "for a notebook: the file or folder of its output (default: beside it)",
-    "kernel": "for a notebook: the name of its kernel (default: the one that it names)",
-    "resume": "for a notebook: skip the cells that succeeded in the existing output",
-}
 
 
 def _or_true(text: str) -> str | bool:
@@ -185,10 +167,10 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     parser = magic_parser()
     arguments = parser.parse_intermixed_args([option_word(word) for word in with_values(words(line))])
     target = arguments.words[0] if arguments.words else ""
-    if not _is_notebook(target) and (not target or "=" in target.partition("(")[0]):
+    if not notebook_line.is_notebook(target) and (not target or "=" in target.partition("(")[0]):
         raise UsageFault(f"A job needs a target before its parameters; {one_usage(parser)}")
     return JobLine(
-        *_call(arguments.words, notebook_options(arguments), _Reader(variables, quoted=True)),
+        *_call(arguments.words, notebook_line.given_options(arguments), _Reader(variables, quoted=True)),
         given_options(arguments, variables),
         here=arguments.here,
         wait=arguments.wait,
@@ -197,15 +179,10 @@ def parse(line: str, variables: Mapping[str, Any]) -> JobLine:
     )
 
 
-def notebook_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the given options for a notebook."""
-    return {name: value for name in _NOTEBOOK_OPTIONS if (value := getattr(arguments, name))}
-
-
 def _call(given: Sequence[str], options: Mapping[str, Any], reader: "_Reader") -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Return target, constructor's parameters and parameters; a notebook's file is a target too, with options of its own."""
     target, *pairs = given
-    if _is_notebook(target):
+    if notebook_line.is_notebook(target):
         return notebook_call.TARGET, {}, notebook_call.params(target, reader.pairs(pairs), **options)
     if options:
         raise UsageFault(f"--{next(iter(options))} is an option for notebooks: write it with notebook.ipynb as the target.")
@@ -213,16 +190,11 @@ def _call(given: Sequence[str], options: Mapping[str, Any], reader: "_Reader") -
     return target, init, reader.pairs(pairs)
 
 
-def _is_notebook(target: str) -> bool:
-    """Return whether a word is a notebook's file, and not a parameter with one as its value."""
-    return notebook_call.is_notebook(target) and not target.partition("=")[0].isidentifier()
-
-
 def magic_parser() -> argparse.ArgumentParser:
     """Return the parser of ``%bgjob``."""
     parser = Parser(**help_text.of_magic("%bgjob"))
     add_options(parser)
-    add_notebook_options(parser)
+    notebook_line.add_options(parser)
     parser.add_argument("--into", metavar="NAME", type=variable_name, help="set this variable to the result, between two cells")
     parser.add_argument("--wait", action="store_true", help="follow the job in this cell; an interrupt leaves it running")
     parser.add_argument("--here", action="store_true", help="run the call in this kernel, to debug it; nothing is recorded")
@@ -357,7 +329,9 @@ class _Reader:
         return found
 
     def _value(self, name: str, text: str) -> Any:
-        self._check_commas(name, text)
+        comma = commas.refusal(name, text, "".join(_quoted_parts(text)[::2]), quoted=self._quoted)
+        if comma is not None:
+            raise UsageFault(comma)
         whole = _VARIABLE.fullmatch(text) if self._quoted else None
         if whole:
             return self._variable(name, whole[1])
@@ -368,20 +342,6 @@ class _Reader:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return self._bare(name, text)
         return value if variables else RawValue(text, value)
-
-    def _check_commas(self, name: str, text: str) -> None:
-        """Refuse a comma that separates parameters, as in a call: it would become part of the value."""
-        name, shown = cut(name), cut(redaction.shown_for(name, text))
-        if text.endswith(",") and (self._quoted or _is_literal(text[:-1])):
-            value = shown.rstrip(",")
-            item = value if _is_literal(value) or value.startswith("$") else f'"{value}"'
-            raise UsageFault(
-                f"{name}={shown} ends in a comma: parameters are separated by spaces; for a tuple write {name}=({item},)."
-            )
-        if self._quoted and text[:1] not in _OPENING and _NEXT_PARAMETER.search("".join(_quoted_parts(text)[::2])):
-            raise UsageFault(
-                f"{name}={shown} has a comma where a space belongs: for a comma in a text, put quotes around the text."
-            )
 
     def _literal(self, name: str, text: str) -> tuple[Any, bool]:
         """Evaluate a Python literal that may contain variables."""
@@ -422,14 +382,6 @@ class _Reader:
         if text.startswith("$"):
             return "$ sends a variable as it is; assign its part to a variable first, or put quotes around text"
         return "put quotes around text"
-
-
-def _is_literal(text: str) -> bool:
-    try:
-        ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return False
-    return True
 
 
 class _Filler(ast.NodeTransformer):

@@ -23,7 +23,7 @@ from ..model import redaction, surface
 from ..model.records import JobState
 from ..panel import overview
 from ..targets import context
-from . import job_line, wording
+from . import job_line, notebook_line, wording
 from .job_line import UsageFault
 
 FAILED = 1
@@ -59,7 +59,7 @@ def submit(arguments: argparse.Namespace) -> int:
     context.check_working_directory()
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
-    target, init, params = job_line.parse_words(arguments.words, job_line.notebook_options(arguments))
+    target, init, params = job_line.parse_words(arguments.words, notebook_line.given_options(arguments))
     if arguments.explain:
         found = client().explain(target, params, init=init, **job_line.given_options(arguments))
         _say(arguments, str(found), found.to_json())

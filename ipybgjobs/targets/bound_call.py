@@ -52,16 +52,22 @@ def bind(
     InvalidParameters
         If one does not fit; for several calls, the message gives its number.
     """
+    if init is None:
+        return for_each(lambda params: _of_instance(signature, params, secrets), calls)
     with hiding(init, secrets):
-        bound = {} if init is None else _init(signature, init, secrets)
+        bound = _init(signature, init, secrets)
 
     def of_call(params: Mapping[str, Any]) -> BoundCall:
         with hiding([init, params], secrets):
-            if init is not None:
-                _check_owner(signature, params)
+            _check_owner(signature, params)
             return BoundCall(bound, binding.bind(signature.parameters, params, secrets))
 
     return for_each(of_call, calls)
+
+
+def _of_instance(signature: TargetSignature, params: Mapping[str, Any], secrets: tuple[str, ...]) -> BoundCall:
+    with hiding(params, secrets):
+        return BoundCall({}, binding.bind(signature.parameters, params, secrets))
 
 
 def for_each(make: Callable[[_Given], _Made], calls: Sequence[_Given]) -> tuple[_Made, ...]:

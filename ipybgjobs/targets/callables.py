@@ -63,6 +63,8 @@ def of(given: object, settings: Callable[[], Settings]) -> Called:
         return Called(_of_function(given, settings()))
     if isinstance(owner, type):
         return Called(_of_method(given, owner, settings()))
+    if allowlist.is_by_value(type(owner).__module__) and settings().notebook_code:
+        _check_current(type(owner), *_place(type(owner)), "a method of a new instance")
     return Called(_of_method(given, type(owner), settings()), owner)
 
 
@@ -83,13 +85,36 @@ def of_text(text: str, variables: Mapping[str, Any], settings: Callable[[], Sett
         As for `of`.
     """
     name, _, rest = text.partition(".")
-    found = variables.get(name)
-    if isinstance(found, types.FunctionType) and not rest:
-        return _of_function(found, settings())
+    if name not in variables:
+        return text
+    found = variables[name]
+    if not rest:
+        return _of_variable(text, found, settings) if callable(found) else text
     first, _, more = rest.partition(".")
-    if isinstance(found, type) and first and (not more or hasattr(found, first)):  # otherwise a module has the same name
-        return f"{of_class(found, settings())}.{rest}"
+    if isinstance(found, type):
+        is_meant = not more or hasattr(found, first)  # otherwise a module has the same name
+        return f"{of_class(found, settings())}.{rest}" if is_meant else text
+    if not isinstance(found, (types.ModuleType, types.FunctionType)) and callable(getattr(type(found), rest, None)):
+        _check_allowed(text, settings())
     return text
+
+
+def _of_variable(name: str, found: object, settings: Callable[[], Settings]) -> str:
+    """Return the path of what a variable of the notebook is."""
+    target, instance = of(found, settings)
+    if instance is not None:
+        raise InvalidTarget(_of_instance(name))
+    return target
+
+
+def _check_allowed(text: str, settings: Settings) -> None:
+    """Check that a text that reads like an instance's method names a function of a module that is allowed."""
+    if allowlist.permission(text, settings) is None:
+        raise InvalidTarget(_of_instance(text))
+
+
+def _of_instance(written: str) -> str:
+    return f"{written} is the method of an instance, which text can't name: write bg.submit({written}, {{…}})."
 
 
 def of_class(cls: type, settings: Settings) -> str:
@@ -200,10 +225,10 @@ def _check_found(found: object, module: str, name: str) -> None:
         )
 
 
-def _check_current(found: object, module: str, name: str) -> None:
+def _check_current(found: object, module: str, name: str, instead: str = "the current one") -> None:
     """Check that something of the notebook is what the notebook has by that name."""
     if not _is_same(_at(module, name), found, exactly=True):
-        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass the current one.")
+        raise InvalidParameters(f"{name} has since been redefined or deleted in this notebook: pass {instead}.")
 
 
 def _check_not_inherited(given: object, module: str, name: str) -> None:

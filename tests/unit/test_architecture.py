@@ -21,6 +21,7 @@ PACKAGE = Path(ipybgjobs.__file__).parent
 #: The rooms, lowest first: a module imports only from its own room or from rooms above it in this list.
 ROOMS = [
     "_version",
+    "tracebacks",
     "errors",
     "model",
     "system",

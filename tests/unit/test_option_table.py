@@ -35,7 +35,8 @@ def _documented(function):
 
 
 def test_the_signature_of_submit_lists_the_options_with_their_defaults():
-    parameters = list(inspect.signature(bg.submit).parameters.values())[2:]
+    *parameters, unknown = list(inspect.signature(bg.submit).parameters.values())[2:]
+    assert (unknown.name, unknown.kind) == ("unknown", unknown.VAR_KEYWORD)  # refused, with what to write
     assert [parameter.name for parameter in parameters] == ["init", *NAMES]
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters)
     assert {each.name: each.default for each in parameters[1:]} == {option.name: option.default for option in OPTIONS}
