@@ -139,7 +139,7 @@ class Definitions:
         Raises
         ------
         NotPlain
-            If it is no class, or the text does not tell all of it.
+            If something else has the name, or the text does not tell all of it.
         """
         known = next((each for each in self._classes.values() if each.definition == definition), None)
         if known is not None:
