@@ -20,9 +20,10 @@ from ..errors import BackgroundJobError, InvalidTarget
 from ..model import serialization
 from ..system import interrupt_shield, launch
 from ..system.roles import command
-from . import bytecode, import_path, inspection_steps, loaded_modules
+from . import bytecode, import_path, inspection_steps, loaded_modules, lookup
 from .bound_call import BoundCall
 from .inspection_steps import InspectionRequest, InspectionResult
+from .lookup import Lookup
 from .target_signature import TargetSignature
 
 #: Longest time that it may take to import a module and inspect it, in seconds.
@@ -63,7 +64,32 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str], tell: Callab
         If it takes too long, or ends without an answer.
     """
     key = request.permission.entry.key
-    content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(request)
+    answer = _asked(key, [*path_prefix, *import_path.absolute()], request, tell)
+    return Answer(*answer)
+
+
+def look_up(targets: Sequence[str], tell: Callable[[str], None]) -> tuple[Lookup | InvalidTarget, ...]:
+    """Have a separate process look targets up by importing their modules; for one that can't be imported, return why.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Dotted paths.
+    tell : callable
+        Shows the user a line if it takes long.
+
+    Raises
+    ------
+    InvalidTarget
+        If it takes too long, or ends without an answer.
+    """
+    found: tuple[Lookup | InvalidTarget, ...] = _asked(", ".join(targets), import_path.absolute(), tuple(targets), tell)
+    return found
+
+
+def _asked(key: str, path: Sequence[str], request: Any, tell: Callable[[str], None]) -> tuple[Any, ...]:
+    """Have a separate process answer a request about a target; return its answer, or raise it."""
+    content = serialization.dump(list(path)) + serialization.dump(request)
     try:
         with _told_after(_PATIENCE, lambda: tell(f"Importing {key} in a process of its own, to see what it takes …")):
             status, output, errors = interrupt_shield.run(lambda: ask(content))
@@ -78,7 +104,8 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str], tell: Callab
         raise InvalidTarget(f"{key} could not be inspected in a separate process: {last}.")
     if isinstance(answer, BackgroundJobError):
         raise answer
-    return Answer(*answer)
+    found: tuple[Any, ...] = answer
+    return found
 
 
 @contextlib.contextmanager
@@ -125,16 +152,23 @@ def main(descriptor: int) -> None:
     """Answer a request from standard input on a descriptor; the output of the user's module is discarded."""
     os.set_inheritable(descriptor, False)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, because what follows may need it
-    request: InspectionRequest = pickle.load(sys.stdin.buffer)
+    request: InspectionRequest | tuple[str, ...] = pickle.load(sys.stdin.buffer)
     loaded = frozenset(sys.modules)  # the asker has these modules too
     answer: tuple[Any, ...] | BackgroundJobError
     try:
-        answer = tuple(_answer(request, loaded))
+        answer = tuple(map(_found, request)) if isinstance(request, tuple) else tuple(_answer(request, loaded))
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None
     with open(descriptor, "wb") as file:
         file.write(serialization.dump(answer))
+
+
+def _found(target: str) -> Lookup | InvalidTarget:
+    try:
+        return lookup.by_import(target)
+    except InvalidTarget as error:
+        return InvalidTarget(str(error))
 
 
 def _sealed(calls: Sequence[BoundCall], loaded: frozenset[str], secrets: tuple[str, ...]) -> tuple[BoundCall, ...]:

@@ -5,8 +5,9 @@ package's own classes require, encoding. It changes nothing: its callers store w
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...configuration.settings import MAIN_MODULE, Settings
 from ...errors import InvalidParameters, JobNotAllowed
