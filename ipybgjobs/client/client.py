@@ -193,8 +193,8 @@ class Client:
         `retried_from`: the job whose parameters were changed for this one. `code`: the code that that job received by value.
         """
         settings, now = self.settings(), time.time()
-        called = callables.called(target)
-        request = SubmitRequest(called.target, [params], init, given, code=code, instance=called.instance)
+        called, tell = callables.called(target), self._notes.show
+        request = SubmitRequest(called.target, [params], init, given, code=code, instance=called.instance, tell=tell)
         prepared = preparation.prepare_submit(request, settings, now)
         folder = self.folder()
         database = self.database(folder)
@@ -230,7 +230,8 @@ class Client:
         """Submit many jobs of one target; see `ipybgjobs.submit_many`."""
         settings, now = self.settings(), time.time()
         (target, instance), every = callables.called(target), {"name": name, **given}
-        request = SubmitRequest(target, options.calls(calls), init, every, common=common, is_group=True, instance=instance)
+        request = SubmitRequest(target, options.calls(calls), init, every, common, is_group=True, instance=instance)
+        request = replace(request, tell=self._notes.show)
         prepared = preparation.prepare_submit(request, settings, now)
         assert prepared.group is not None  # a group was requested
         folder = self.folder()
@@ -255,7 +256,7 @@ class Client:
         settings, preview, paused, withheld = None, SubmitPreview(), False, list[str]()
         try:
             settings = self.settings()
-            request = SubmitRequest(target, [params], init, given)
+            request = SubmitRequest(target, [params], init, given, tell=self._notes.show)
             prepared = preparation.prepare_submit(request, settings, now, trace, preview=True)
             database = self._database_if_any(settings)
             if database is not None:
@@ -282,10 +283,10 @@ class Client:
         self, target: str | Called, params: Mapping[str, Any] | None = None, *, init: Mapping[str, Any] | None = None
     ) -> Callable[[], Any]:
         """Return a function that runs a call in this process; see `ipybgjobs.run_here`."""
-        called = callables.called(target)
-        request = SubmitRequest(called.target, [params], init, {}, instance=called.instance)
+        called, tell = callables.called(target), self._notes.show
+        request = SubmitRequest(called.target, [params], init, {}, instance=called.instance, tell=tell)
         permission, encoded, inspected = preparation.bind_call(request, self.settings())
-        return in_process.prepare_call(permission, encoded.call, encoded.pickled, inspected.calls[0].positional, self._notes.show)
+        return in_process.prepare_call(permission, encoded.call, encoded.pickled, inspected.calls[0].positional, tell)
 
     # -- changes --------------------------------------------------------------------------------------------------
 

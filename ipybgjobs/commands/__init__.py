@@ -4,6 +4,8 @@ They parse, call what a script would call, and word the result; they never acces
 
 Modules
 -------
+allowing
+    What ``allow`` and ``disallow`` check, write and say.
 assignment
     Variables set to what a job returned.
 candidates
@@ -36,6 +38,8 @@ notebook_line
     The part of a line that is about a notebook's file as the target.
 parameter_names
     What a target takes, for completion.
+target_checks
+    Whether targets exist that are allowed, or are to be.
 user_files
     What the command line writes into configuration files.
 verb_words

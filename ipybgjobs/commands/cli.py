@@ -189,11 +189,11 @@ def _changing_verbs(verb: _Verb) -> None:
 
 def _more_verbs(verb: _Verb) -> None:
     from .. import demo
-    from . import dashboard, doctor, user_files
+    from . import allowing, dashboard, doctor, user_files
 
-    verb("allow", user_files.allow).add_argument(
-        "target", help="module.Class.method, a notebook, or a pattern of notebooks in quotes"
-    )
+    what = "module.Class.method, module.Class.* for its public methods, a notebook, or a pattern of notebooks in quotes"
+    for name, function in (("allow", allowing.allow), ("disallow", allowing.disallow)):
+        verb(name, function).add_argument("target", nargs="+", help=what)
     added = verb("config", user_files.config)
     added.add_argument("action", choices=["init", "show", "check"])
     verb("doctor", doctor.run).add_argument(

@@ -8,68 +8,37 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ..client.client import client
 from ..configuration import loading, sample, sources
-from ..configuration.settings import NOTEBOOK_CLASS, Settings
-from ..errors import ConfigurationError, InvalidRequest, JobNotAllowed
-from ..model import globs, surface
+from ..configuration.settings import Settings
+from ..errors import InvalidRequest
+from ..model import surface
 from ..state.folder import StateFolder
 from ..system import interrupt_shield, private_file
 from ..system.lock import FileLock
-from ..targets import allowlist, target_rules
+from . import target_checks
 
 
-def allow(arguments: argparse.Namespace) -> int:
-    """Allow a target, or a pattern of notebooks, in the user's configuration file."""
-    given = arguments.target
-    allowed = _allow_notebooks(given) if given.endswith(".ipynb") else _allow_target(given)
-    said = f"{allowed} is allowed ({sources.user_file()})."
-    print(json.dumps({"allowed": allowed, "file": sources.user_file()}) if arguments.json else said)
-    return 0
+def change(effect: Callable[[dict[str, Any]], None]) -> None:
+    """Change the package's section of the user's file, one process at a time.
 
-
-def _allow_target(target: str) -> str:
-    settings = client().settings()
-    if not allowlist.is_allowed(target, settings):
-        _check(target, settings)
-        _change(lambda section: _add_target(section, target))
-    allowlist.find_permission(target, _now_allowed(target))
-    return target
-
-
-def _allow_notebooks(given: str) -> str:
-    """Allow a notebook by its path, or notebooks by a pattern, and the class that runs them; return the pattern."""
-    settings = client().settings()
-    pattern = globs.of(given)
-    if pattern is None:
-        raise InvalidRequest(
-            f"There is no notebook {given}; to allow notebooks that do not exist yet, use a pattern in quotes: 'work/**/*.ipynb'."
-        )
-    if not target_rules.fits_notebook(given, settings) and pattern not in settings.allowed_notebooks:
-        if settings.locked_by:
-            raise JobNotAllowed(
-                f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow {given}."
-            )
-        _change(lambda section: section.setdefault("allowed_notebooks", []).append(pattern))
-    _allow_target(f"{NOTEBOOK_CLASS}.run")
-    return pattern
-
-
-def _change(change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the package's section of the user's file, one process at a time."""
+    Parameters
+    ----------
+    effect : callable
+        Changes the section.
+    """
     folder = client().folder()
-    interrupt_shield.run(lambda: _changed(folder, change), lambda path: f"{path} was changed")
+    interrupt_shield.run(lambda: _changed(folder, effect), lambda path: f"{path} was changed")
 
 
-def _changed(folder: StateFolder, change: Callable[[dict[str, Any]], None]) -> str:
+def _changed(folder: StateFolder, effect: Callable[[dict[str, Any]], None]) -> str:
     lock = FileLock.acquire(f"{folder.path}/allow.lock", wait=True)
     try:
         path = sources.user_file()
         content = _read(path)
-        change(content.setdefault("BackgroundJobs", {}))
+        effect(content.setdefault("BackgroundJobs", {}))
         _write(path, json.dumps(content, indent=2) + "\n")
     finally:
         if lock is not None:
@@ -83,26 +52,48 @@ def _write(path: str, text: str) -> None:
     private_file.write_whole(path, text.encode(), durable=True)
 
 
-def _check(target: str, settings: Settings) -> None:
-    if settings.locked_by:
-        raise JobNotAllowed(
-            f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow {target}."
-        )
-    try:
-        allowlist.find_permission(target, replace(settings, allowed={}, narrowed=()))
-    except JobNotAllowed as refusal:
-        if "is not on the allowlist" not in str(refusal):
-            raise
+def section() -> dict[str, Any]:
+    """Return the package's section of the user's file; empty if there is none."""
+    found: dict[str, Any] = _read(sources.user_file()).get("BackgroundJobs", {})
+    return found
 
 
-def _add_target(section: dict[str, Any], target: str) -> None:
-    settings = client().settings()
+def add_target(section: dict[str, Any], target: str, settings: Settings) -> None:
+    """Add a target to the section; an entry of another file for the same class, which this one hides, is taken along.
+
+    Parameters
+    ----------
+    section : dict
+        The section as it will be written.
+    target : str
+        The full dotted path.
+    settings : Settings
+        What the files say so far.
+    """
     key, _, method = target.rpartition(".")
     allowed = section.setdefault("allowed_jobs", {})
     value = allowed.get(key)
     if value is None and key in settings.allowed:
         value = _as_written(settings.allowed[key].source, key)
     allowed[key] = _with_method(value, method)
+
+
+def remove_target(section: dict[str, Any], target: str) -> None:
+    """Remove a target from the section, and the entry of its class if that has no method and no setting left."""
+    key, _, method = target.rpartition(".")
+    allowed = section["allowed_jobs"]
+    left = [name for name in methods(allowed[key]) if name != method]
+    if isinstance(allowed[key], dict):
+        allowed[key] = {**allowed[key], "allowed_methods": left}
+    elif left:
+        allowed[key] = left
+    else:
+        del allowed[key]
+
+
+def methods(value: Any) -> list[str]:
+    """Return the methods that an entry lists."""
+    return list((value.get("allowed_methods") if isinstance(value, dict) else value) or [])
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -129,19 +120,8 @@ def _as_json(value: Any) -> str:
 def _with_method(value: Any, method: str) -> Any:
     if isinstance(value, dict):
         return {**value, "allowed_methods": _with_method(value.get("allowed_methods"), method)}
-    methods = list(value or [])
-    return methods if method in methods else [*methods, method]
-
-
-def _now_allowed(target: str) -> Settings:
-    settings = client().settings()
-    key = target.rpartition(".")[0]
-    if not allowlist.is_allowed(target, settings) and key in settings.allowed:
-        raise ConfigurationError(
-            f"{sources.user_file()} now has {target}, but {settings.allowed[key].source} ranks higher and decides {key}: "
-            "add it there."
-        )
-    return settings
+    listed = methods(value)
+    return listed if method in listed else [*listed, method]
 
 
 def config(arguments: argparse.Namespace) -> int:
@@ -194,5 +174,7 @@ def _check_files(arguments: argparse.Namespace) -> int:
     settings = client().settings()
     read = sum(file.status != "absent" for file in settings.files)
     said = f"{read} configuration files read, {len(settings.targets())} targets allowed, no errors found."
-    print(json.dumps({"read": read, "allowed": settings.targets()}) if arguments.json else said, file=sys.stdout)
+    faults = target_checks.faults(settings.targets())
+    found = {"read": read, "allowed": settings.targets(), "faults": faults}
+    print(json.dumps(found) if arguments.json else "\n".join([said, *faults]), file=sys.stdout)
     return 0

@@ -179,6 +179,8 @@ def _fields(value: Any) -> list[tuple[str | None, Any]]:
     if isinstance(value, type) or kind.__module__ == "builtins" or hasattr(kind, "shape"):
         return []
     try:
+        if hasattr(kind, "parts_to_redact"):
+            return list(value.parts_to_redact())
         if hasattr(kind, "get_secret_value"):
             return [("secret", value.get_secret_value())]
         slots = [name for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)]

@@ -111,6 +111,8 @@ def _digest(value: Any) -> bytes:
     from . import by_value
 
     kind = type(value)
+    if kind is SealedValue:
+        return bytes(value.digest)
     found = hashlib.sha256(kind.__name__.encode())
     if kind in (set, frozenset):
         found.update(b"".join(sorted(map(_digest, value))))
@@ -131,6 +133,8 @@ def name_of_type(value: Any) -> str:
 def describe(value: Any) -> str:
     """Describe a value that is not shown whole: its type, and its shape or keys if it has any."""
     kind = name_of_type(value)
+    if type(value) is SealedValue:
+        return str(value.description)
     if type(value) is dict and value and all(type(key) is str and key.isidentifier() for key in value):
         more = ", …" if len(value) > _MOST_KEYS else ""
         return f"<{kind} of {', '.join(list(value)[:_MOST_KEYS])}{more}>"
@@ -139,3 +143,55 @@ def describe(value: Any) -> str:
     except Exception:  # a proxy may raise on every access
         shape = None
     return f"<{kind} {'×'.join(map(str, shape))}>" if isinstance(shape, tuple) and shape else f"<{kind}>"
+
+
+class SealedValue:
+    """A value of a class that is not imported here: its pickle, and what is said of it.
+
+    Parameters
+    ----------
+    content : bytes
+        Its pickle.
+    digest : bytes
+        What tells it from other values.
+    shown : tuple of (str, str)
+        What is shown of it alone, and how it is written within another value.
+    hidden : tuple of (tuple of str, tuple of str)
+        The secret texts in it, and how it would appear in a text, to be hidden if it is a secret itself.
+    is_sent : bool
+        Whether it is on its way to the process that passes it on.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        digest: bytes,
+        shown: tuple[str, str],
+        hidden: tuple[tuple[str, ...], tuple[str, ...]],
+        is_sent: bool = True,  # noqa: FBT001, FBT002 - it is passed by pickle alone
+    ) -> None:
+        self._content = content
+        self._shown = shown
+        self._hidden = hidden
+        self._is_sent = is_sent
+        self.digest = digest
+
+    @property
+    def description(self) -> str:
+        """Return what is shown of it alone."""
+        return self._shown[0]
+
+    def __repr__(self) -> str:
+        """Return how it is written within another value."""
+        return self._shown[1]
+
+    def parts_to_redact(self) -> list[tuple[str | None, str]]:
+        """Return its secret texts, each under a name that hides it, and how it would appear in a text."""
+        secrets, texts = self._hidden
+        return [*(("secret", each) for each in secrets), *((None, each) for each in texts)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to rebuild it: sealed in the process that passes it on, as the value itself in a job."""
+        if not self._is_sent:
+            return load, (self._content,)
+        return SealedValue, (self._content, self.digest, self._shown, self._hidden, False)

@@ -38,6 +38,11 @@ def flags() -> Iterator[None]:
         _with_flags = before
 
 
+def is_notebook() -> bool:
+    """Return whether the magics are there."""
+    return _where is Surface.NOTEBOOK
+
+
 def command(verb: str, call: str | None = None) -> str:
     """Return a command as it is typed here, in backticks.
 

@@ -32,6 +32,8 @@ inspection_steps
     The request to inspect calls of a target, its result, and the steps in between.
 loaded_modules
     Whether the modules that this process has imported are unchanged on disk.
+lookup
+    Whether a target exists, and what there is in its place.
 module_text
     Modules along an import path, found by the file system and read without being imported.
 origin

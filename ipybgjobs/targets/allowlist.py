@@ -1,23 +1,28 @@
 """Decide whether a name may run: find the entry that allows a target, or the reason why none does.
 
-It imports none of the user's code, and decides from `Settings` alone. `target_rules` checks a target's parameters.
+It imports none of the user's code, and decides from `Settings` alone; a refusal also says whether the source has such a target.
+`target_rules` checks a target's parameters.
 """
 
 import os
 import shlex
 import sys
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from ..configuration.settings import CELL, MAIN_MODULE, NOTEBOOK_CODE, AllowedEntry, Settings
 from ..errors import JobNotAllowed
+from ..model import suggestion, surface
 from ..model.redaction import quoted
-from ..model.suggestion import did_you_mean
+from ..model.surface import Surface
+from . import lookup
+from .lookup import Lookup
 
 #: Longest target, in characters; module paths are far shorter.
 _LONGEST = 1000
 
-#: Similarity of a target that is worth a hint.
-_NEAR = 0.75
+#: Most names of a class or module that a refusal lists.
+_MOST_NAMES = 10
 
 
 class Permission(NamedTuple):
@@ -58,7 +63,7 @@ def find_permission(target: str, settings: Settings) -> Permission:
         If no entry does; the message is one sentence with the rule and the fix.
     """
     _check_not_file(target, settings)
-    _check_form(target)
+    check_form(target)
     key, _, method = target.rpartition(".")
     if _is_of_main(key) and settings.notebook_code is None:
         raise JobNotAllowed(switched_off(target, settings))
@@ -114,7 +119,14 @@ def _check_not_file(target: str, settings: Settings) -> None:
         raise JobNotAllowed(f"{quoted(target)[1:-1]} is a file: write {name}.Class.method, or {name}.function.")
 
 
-def _check_form(target: str) -> None:
+def check_form(target: str) -> None:
+    """Check that a target has the form of one, and that its names are public.
+
+    Raises
+    ------
+    JobNotAllowed
+        If it has not.
+    """
     if not isinstance(target, str):
         raise JobNotAllowed(f"A target must be text, module.Class.method or module.function; got {type(target).__name__}.")
     parts = target.split(".")
@@ -179,26 +191,48 @@ def _switch(settings: Settings) -> str:
 
 
 def allow_command(target: str) -> str:
-    """Return the notebook line that allows a target or a notebook, run by this interpreter."""
-    return f"!{shlex.quote(sys.executable or 'python')} -m ipybgjobs allow {target}"
+    """Return the line that allows a target or a notebook: for the notebook, IPython or the terminal in which it is shown."""
+    return f"{_command()} allow {target}"
+
+
+def _command() -> str:
+    """Return how a verb is typed where this process shows its messages."""
+    if surface.is_notebook():
+        return str(Surface.NOTEBOOK)
+    program = f"{shlex.quote(sys.executable or 'python')} -m ipybgjobs"
+    interactive: Any = sys.modules.get("IPython")
+    return program if interactive is None or interactive.get_ipython() is None else f"!{program}"
 
 
 def _unlisted(target: str, settings: Settings) -> str:
-    hint = did_you_mean(target, settings.targets(), _NEAR)
-    return f"{target} is not on the allowlist.{hint} {_fix(target, settings)}"
+    return f"{target} is not on the allowlist{_fix(target, settings.targets(), settings)}"
 
 
 def _unlisted_method(target: str, entry: AllowedEntry, settings: Settings) -> str:
-    hint = did_you_mean(target, entry.targets(), _NEAR)
     listed = ", ".join(entry.methods) or "no methods"
-    return (
-        f"{target} is not on the allowlist, which lists {listed} for {entry.key} ({entry.source}).{hint} {_fix(target, settings)}"
-    )
+    said = f"{target} is not on the allowlist, which lists {listed} for {entry.key} ({entry.source})"
+    return f"{said}{_fix(target, entry.targets(), settings)}"
 
 
-def _fix(target: str, settings: Settings) -> str:
+def _fix(target: str, known: Iterable[str], settings: Settings) -> str:
+    """Return the rest of a refusal: what may be meant, if there is no such target; otherwise what allows it."""
     if target in settings.narrowed:
-        return "The configuration files allow it, but %config BackgroundJobs.allowed_jobs in this notebook excludes it."
+        return ". The configuration files allow it, but %config BackgroundJobs.allowed_jobs in this notebook excludes it."
+    found = lookup.by_text(target)
+    near = "" if found.is_callable else (suggestion.nearest_path(target, known) or found.nearest)
+    why = f"{':' if found.is_file or found.kind != 'missing' else ';'} {found.reason}" if found.reason else ""
+    hint = f" Did you mean {near}?" if near else ""
+    if near and (found.kind != "unknown" or found.nearest):
+        return f"{why}.{hint}"
     if settings.locked_by:
-        return f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow it."
-    return f"To allow it: {allow_command(target)}"
+        return f"{why}.{hint} The administrator's file {settings.locked_by} is locked: only an entry in that file can allow it."
+    if found.is_wrong:
+        return f"{why}.{offered(found)}"
+    return f"{why}.{hint} To allow it{' all the same' if found.is_elsewhere else ''}: {allow_command(target)}"
+
+
+def offered(found: Lookup) -> str:
+    """Return what of the class or module that was found can be allowed, as a sentence."""
+    return (
+        f" It has {', '.join(found.names[:_MOST_NAMES])}{', …' if len(found.names) > _MOST_NAMES else ''}." if found.names else ""
+    )

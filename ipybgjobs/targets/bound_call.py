@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..errors import BackgroundJobError, InvalidParameters
-from ..model import redaction
+from ..model import redaction, sealing
 from . import binding
 from .binding import Signature
 from .target_signature import TargetSignature
@@ -30,6 +30,14 @@ class BoundCall:
     init: dict[str, Any]
     params: dict[str, Any]
     positional: tuple[str, ...] = ()
+
+    def sealed(self, loaded: frozenset[str], secrets: tuple[str, ...]) -> "BoundCall":
+        """Return the call for a process that has imported only some modules, with what is of other classes sealed."""
+
+        def sealed(values: dict[str, Any]) -> dict[str, Any]:
+            return {name: sealing.seal(value, loaded, secrets) for name, value in values.items()}
+
+        return replace(self, init=sealed(self.init), params=sealed(self.params))
 
     def placed(self, signature: TargetSignature) -> "BoundCall":
         """Return the call with the names of parameters to pass by position; one omitted before a given one gets its default."""

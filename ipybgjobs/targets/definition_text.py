@@ -139,7 +139,7 @@ class Definitions:
         Raises
         ------
         NotPlain
-            If it is no class, or the text does not tell all of it.
+            If something else has the name, or the text does not tell all of it.
         """
         known = next((each for each in self._classes.values() if each.definition == definition), None)
         if known is not None:
@@ -164,6 +164,19 @@ class Definitions:
         if resolved is None:
             raise NotPlain(base.id)
         return self.read_class(resolved, depth + 1).stand_in
+
+    def names(self, owner: ClassText) -> set[str]:
+        """Return the names that a class has, inherited or not, except those of `object`.
+
+        Raises
+        ------
+        NotPlain
+            If the text does not tell.
+        """
+        scopes = [self._classes[each].scope for each in owner.stand_in.__mro__[:-1]]
+        if any(scope.is_open for scope in scopes):
+            raise NotPlain(owner.definition.name)
+        return {name for scope in scopes for name in scope.bound}
 
     def member(self, owner: ClassText, name: str) -> Definition | None:
         """Return what a name of a class stands for, inherited or not; None if it has no such name of its own.

@@ -4,6 +4,8 @@ Several sources give the same result. A module that this process has imported is
 else is imported here: the source text tells what a plain target takes, and of all others a separate process tells it.
 """
 
+# ruff: noqa: ARG001 - every source takes the arguments that any of them needs
+
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +29,7 @@ from .target_signature import TargetSignature
 _imports: Imports | None = None
 _target_cache = inspection_cache.TargetCache()
 
-#: This package, whose own classes are no user's code.
+#: This package, whose own classes a submit may import.
 _OWN = __package__.partition(".")[0]
 
 
@@ -39,8 +41,15 @@ class _Known:
     files: tuple[tuple[str, str], ...] = ()
 
 
-def inspect(request: InspectionRequest) -> InspectionResult:
+def inspect(request: InspectionRequest, tell: Callable[[str], None] = lambda _: None) -> InspectionResult:
     """Inspect a target and the calls of a request, using the first source that can.
+
+    Parameters
+    ----------
+    request : InspectionRequest
+        The target and the calls.
+    tell : callable
+        Shows the user a line if it takes long.
 
     Raises
     ------
@@ -52,7 +61,7 @@ def inspect(request: InspectionRequest) -> InspectionResult:
         If the module is found outside the one folder that is allowed.
     """
     prefix = _path_prefix(request.permission)
-    found = next(filter(None, (source(request, prefix) for source in _SOURCES)))
+    found = next(filter(None, (source(request, prefix, tell) for source in _SOURCES)))
     return replace(found, path_prefix=prefix) if prefix else found
 
 
@@ -63,11 +72,14 @@ def _path_prefix(permission: Permission) -> tuple[str, ...]:
     return import_path.folders_first([permission.entry.key])
 
 
+#: Shows the user a line.
+_Tell = Callable[[str], None]
+
 #: A source: it returns the result of a request, given the folders that go first on the import path; None if it can't.
-_Source = Callable[[InspectionRequest, tuple[str, ...]], InspectionResult | None]
+_Source = Callable[[InspectionRequest, tuple[str, ...], _Tell], InspectionResult | None]
 
 
-def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> InspectionResult | None:
+def _loaded_module(request: InspectionRequest, prefix: tuple[str, ...], tell: _Tell) -> InspectionResult | None:
     """Inspect the module that this process has imported, if it is the one on disk."""
     entry = request.permission.entry
     if request.code or entry.only_from is not None:
@@ -82,7 +94,7 @@ def _loaded_module(request: InspectionRequest, _: tuple[str, ...]) -> Inspection
         _known_imports().note(entry.key)  # even if the parameters don't fit
 
 
-def _signature(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult | None:
+def _signature(request: InspectionRequest, prefix: tuple[str, ...], tell: _Tell) -> InspectionResult | None:
     """Bind by a signature that is known or can be read from the source."""
     if request.code:
         return None
@@ -108,9 +120,9 @@ def _read_signature(permission: Permission, path: tuple[str, ...]) -> TargetSign
     return answer.signature
 
 
-def _separate_process(request: InspectionRequest, prefix: tuple[str, ...]) -> InspectionResult:
+def _separate_process(request: InspectionRequest, prefix: tuple[str, ...], tell: _Tell) -> InspectionResult:
     """Have a separate process inspect."""
-    answer = inspection_process.inspect(request, prefix)
+    answer = inspection_process.inspect(request, prefix, tell)
     if answer.kept is not None and not request.code:
         path = (*prefix, *import_path.absolute())
         _target_cache.put(_key(request.permission, path), _Known(answer.kept), answer.files)

@@ -4,13 +4,15 @@ It imports the module as it is on disk now, whatever the requesting process has 
 that waits for it.
 """
 
+import contextlib
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,12 +20,17 @@ from ..errors import BackgroundJobError, InvalidTarget
 from ..model import serialization
 from ..system import interrupt_shield, launch
 from ..system.roles import command
-from . import bytecode, import_path, inspection_steps, loaded_modules
+from . import bytecode, import_path, inspection_steps, loaded_modules, lookup
+from .bound_call import BoundCall
 from .inspection_steps import InspectionRequest, InspectionResult
+from .lookup import Lookup
 from .target_signature import TargetSignature
 
 #: Longest time that it may take to import a module and inspect it, in seconds.
 LONGEST_INSPECTION = 120.0
+
+#: How long it may take before the user is told, in seconds.
+_PATIENCE = 1.0
 
 #: Longest time that it keeps running once no process waits for it, in seconds.
 _POLL_SECONDS = 0.1
@@ -37,8 +44,17 @@ class Answer(NamedTuple):
     files: tuple[list[Any], ...] = ()
 
 
-def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answer:
+def inspect(request: InspectionRequest, path_prefix: Sequence[str], tell: Callable[[str], None]) -> Answer:
     """Have a separate process inspect.
+
+    Parameters
+    ----------
+    request : InspectionRequest
+        The target and the calls.
+    path_prefix : sequence of str
+        Folders that go first on its import path.
+    tell : callable
+        Shows the user a line if it takes long.
 
     Raises
     ------
@@ -48,9 +64,35 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
         If it takes too long, or ends without an answer.
     """
     key = request.permission.entry.key
-    content = serialization.dump([*path_prefix, *import_path.absolute()]) + serialization.dump(request)
+    answer = _asked(key, [*path_prefix, *import_path.absolute()], request, tell)
+    return Answer(*answer)
+
+
+def look_up(targets: Sequence[str], tell: Callable[[str], None]) -> tuple[Lookup | InvalidTarget, ...]:
+    """Have a separate process look targets up by importing their modules; for one that can't be imported, return why.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Dotted paths.
+    tell : callable
+        Shows the user a line if it takes long.
+
+    Raises
+    ------
+    InvalidTarget
+        If it takes too long, or ends without an answer.
+    """
+    found: tuple[Lookup | InvalidTarget, ...] = _asked(", ".join(targets), import_path.absolute(), tuple(targets), tell)
+    return found
+
+
+def _asked(key: str, path: Sequence[str], request: Any, tell: Callable[[str], None]) -> tuple[Any, ...]:
+    """Have a separate process answer a request about a target; return its answer, or raise it."""
+    content = serialization.dump(list(path)) + serialization.dump(request)
     try:
-        status, output, errors = interrupt_shield.run(lambda: ask(content))
+        with _told_after(_PATIENCE, lambda: tell(f"Importing {key} in a process of its own, to see what it takes …")):
+            status, output, errors = interrupt_shield.run(lambda: ask(content))
     except subprocess.TimeoutExpired:
         raise InvalidTarget(f"{key} took more than {LONGEST_INSPECTION:.0f} s to import.") from None
     try:
@@ -62,7 +104,20 @@ def inspect(request: InspectionRequest, path_prefix: Sequence[str] = ()) -> Answ
         raise InvalidTarget(f"{key} could not be inspected in a separate process: {last}.")
     if isinstance(answer, BackgroundJobError):
         raise answer
-    return Answer(*answer)
+    found: tuple[Any, ...] = answer
+    return found
+
+
+@contextlib.contextmanager
+def _told_after(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
+    """Tell the user something if a block takes long, while it does."""
+    timer = threading.Timer(seconds, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def ask(content: bytes) -> tuple[int, bytes, bytes]:
@@ -97,10 +152,11 @@ def main(descriptor: int) -> None:
     """Answer a request from standard input on a descriptor; the output of the user's module is discarded."""
     os.set_inheritable(descriptor, False)
     sys.path[:] = pickle.load(sys.stdin.buffer)  # first, because what follows may need it
-    request: InspectionRequest = pickle.load(sys.stdin.buffer)
+    request: InspectionRequest | tuple[str, ...] = pickle.load(sys.stdin.buffer)
+    loaded = frozenset(sys.modules)  # the asker has these modules too
     answer: tuple[Any, ...] | BackgroundJobError
     try:
-        answer = tuple(_answer(request))
+        answer = tuple(map(_found, request)) if isinstance(request, tuple) else tuple(_answer(request, loaded))
     except BackgroundJobError as error:
         answer = error.with_traceback(None)
         answer.__cause__ = answer.__context__ = None
@@ -108,8 +164,24 @@ def main(descriptor: int) -> None:
         file.write(serialization.dump(answer))
 
 
-def _answer(request: InspectionRequest) -> Answer:
+def _found(target: str) -> Lookup | InvalidTarget:
+    try:
+        return lookup.by_import(target)
+    except InvalidTarget as error:
+        return InvalidTarget(str(error))
+
+
+def _sealed(calls: Sequence[BoundCall], loaded: frozenset[str], secrets: tuple[str, ...]) -> tuple[BoundCall, ...]:
+    """Return the calls without what would make the process that asks import the user's modules."""
+    try:
+        return tuple(call.sealed(loaded, secrets) for call in calls)
+    except (Exception, SystemExit):  # a value that can't be pickled: the process that asks reports that
+        return tuple(calls)
+
+
+def _answer(request: InspectionRequest, loaded: frozenset[str]) -> Answer:
     inspected = inspection_steps.inspect_here(request)
+    inspected = replace(inspected, calls=_sealed(inspected.calls, loaded, request.secrets))
     kept = inspected.signature.portable()
     if kept != inspected.signature:
         inspected = replace(inspected, signature=inspected.signature.described())

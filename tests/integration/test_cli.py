@@ -486,6 +486,145 @@ def test_two_that_allow_at_once_lose_nothing(place, user):
     assert {f"{key}.run" for key in written(user)["BackgroundJobs"]["allowed_jobs"]} == set(targets)
 
 
+STUDIO = """
+    open("imported", "a").close()
+
+    class Base:
+        def load(self):
+            return "loaded"
+
+    class Model(Base):
+        def fit(self, epochs: int = 1):
+            return epochs
+
+        def _hidden(self):
+            pass
+
+        def on_success(self, result):
+            pass
+
+    def train(n: int):
+        return n
+"""
+
+
+@pytest.fixture
+def studio(place, user, monkeypatch):
+    monkeypatch.chdir(place.code)
+    place.module("atelier", STUDIO)
+    return place
+
+
+@pytest.mark.own_place
+def test_allow_looks_and_says_what_it_allows(studio, user, cli):
+    said = cli("allow", "atelier.Model.fit", "atelier.train").stdout
+    file = user / "ipybgjobs_config.json"
+    source = studio.code / "atelier.py"
+    assert said == (
+        f"atelier.Model.fit is allowed ({file}): a method in {source}.\n"
+        f"atelier.train is allowed ({file}): a function in {source}.\n"
+    )
+    assert not (studio.code / "imported").exists()
+    cli("submit", "atelier.train", "n=3")
+    assert bg.job(1).result(60) == 3
+
+
+def test_allow_of_a_class_lists_its_methods_one_by_one_in_the_answer_and_in_the_file(studio, user, cli):
+    said = cli("allow", "atelier.Model.*").stdout
+    assert [line.partition(" is allowed")[0] for line in said.splitlines()] == ["atelier.Model.fit", "atelier.Model.load"]
+    assert written(user)["BackgroundJobs"]["allowed_jobs"] == {"atelier.Model": ["fit", "load"]}
+    studio.module("atelier", STUDIO + "\n    Model.more = lambda self: 1\n")
+    assert "not on the allowlist" in refused(cli("submit", "atelier.Model.more", status=1))
+    values = strict(cli("allow", "atelier.Model.*", "--json").stdout)
+    assert values["allowed"] == ["atelier.Model.fit", "atelier.Model.load", "atelier.Model.more"]
+
+
+NOT_ALLOWED = {
+    "atelier.Modle.fit": "atelier.Modle.fit does not exist: atelier has no Modle. Did you mean atelier.Model.fit?",
+    "atelier.Model.fitt": "atelier.Model.fitt does not exist: atelier.Model has no fitt. Did you mean atelier.Model.fit?",
+    "ateleir.Model.fit": "ateleir.Model.fit does not exist: there is no module ateleir here. Did you mean atelier.Model.fit?",
+    "atelier.Model.save": "atelier.Model.save does not exist: atelier.Model has no save. It has fit, load.",
+    "atelier.Model": "atelier.Model is a class: name methods, or write atelier.Model.* for all of them. It has fit, load.",
+    "atelier.py": "atelier.py is a file: write atelier.Class.method or atelier.function. It has Base, Model, train.",
+    "atelier.train.*": "atelier.train is no class, so it has no methods.",
+    "atelier.*": "atelier is no class, so it has no methods. It has Base, Model, train.",
+    "atelier.Model._hidden": "atelier.Model._hidden can't run as a job: _hidden is a private name",
+}
+
+
+@pytest.mark.parametrize(("target", "said"), NOT_ALLOWED.items())
+def test_what_is_not_there_is_not_allowed_and_nothing_else_of_the_line_either(studio, user, cli, target, said):
+    assert said in refused(cli("allow", "atelier.train", target, status=1))
+    assert not (user / "ipybgjobs_config.json").exists()
+
+
+def test_a_module_that_is_elsewhere_is_allowed_with_a_note(studio, user, cli):
+    said = cli("allow", "nowhere_here.Model.fit").stdout
+    assert said.endswith("Note: there is no module nowhere_here here; put it beside the notebook, or install it.\n")
+    assert written(user)["BackgroundJobs"]["allowed_jobs"] == {"nowhere_here.Model": ["fit"]}
+
+
+def test_what_the_text_does_not_tell_a_process_of_its_own_does(studio, user, cli):
+    studio.module("decorated", "import functools\n@functools.cache\ndef run(): pass\nrate = 1\ndef plain(): pass")
+    assert "decorated.run is allowed" in cli("allow", "decorated.run").stdout
+    assert refused(cli("allow", "decorated.rate", status=1)) == "decorated.rate can't be a job: it can't be called."
+
+
+def test_a_refused_typo_offers_the_right_name_and_not_to_allow_the_typo(studio, cli):
+    said = refused(cli("submit", "atelier.Modle.fit", status=1))
+    assert said == "atelier.Modle.fit is not on the allowlist; atelier has no Modle. Did you mean atelier.Model.fit?"
+    assert not (studio.code / "imported").exists()
+    said = refused(cli("submit", "atelier.Model.fit", status=1))
+    assert (
+        said == f"atelier.Model.fit is not on the allowlist. To allow it: {sys.executable} -m ipybgjobs allow atelier.Model.fit"
+    )
+
+
+def test_disallow_takes_back_what_allow_has_written(studio, user, cli):
+    cli("allow", "atelier.Model.*", "atelier.train")
+    said = cli("disallow", "atelier.Model.load", "atelier.train").stdout
+    file = user / "ipybgjobs_config.json"
+    assert said == f"atelier.Model.load is no longer allowed ({file}).\natelier.train is no longer allowed ({file}).\n"
+    assert written(user)["BackgroundJobs"]["allowed_jobs"] == {"atelier.Model": ["fit"]}
+    assert "not on the allowlist" in refused(cli("submit", "atelier.train", "n=1", status=1))
+    assert strict(cli("disallow", "atelier.Model.*", "--json").stdout)["disallowed"] == "atelier.Model.fit"
+    assert written(user)["BackgroundJobs"]["allowed_jobs"] == {}
+
+
+def test_disallow_names_the_file_that_it_can_not_change(studio, user, cli):
+    said = refused(cli("disallow", "extra.other", status=1))
+    assert said == (
+        f"extra.other is allowed by {user}/ipybgjobs_config.py, which `allow` has not written: take it out of that file."
+    )
+    cli("allow", "app.Sample.more")
+    said = refused(cli("disallow", "app.Sample.*", status=1))
+    assert said.startswith(
+        f"app.Sample.process was taken out of {user}/ipybgjobs_config.json, but {user}/ipybgjobs_config.py still"
+    )
+    said = refused(cli("disallow", "atelier.train", status=1))
+    assert said == f"atelier.train is not allowed in {user}/ipybgjobs_config.json; nothing was changed."
+
+
+def test_disallow_takes_back_a_pattern_of_notebooks(studio, user, cli):
+    cli("allow", "'deep/**/*.ipynb'")
+    assert written(user)["BackgroundJobs"]["allowed_notebooks"] == [f"{studio.code}/deep/**/*.ipynb"]
+    cli("disallow", "deep/**/*.ipynb")
+    assert written(user)["BackgroundJobs"]["allowed_notebooks"] == []
+
+
+def test_config_check_says_which_allowed_targets_are_not_there(studio, user, cli):
+    (user / "ipybgjobs_config.json").write_text(
+        json.dumps({"BackgroundJobs": {"allowed_jobs": {"atelier.Modle": ["fit"], "atelier.Model": ["fit"], "nowhere.A": ["b"]}}})
+    )
+    first, *rest = cli("config", "check").stdout.splitlines()
+    assert first.endswith("targets allowed, no errors found.")
+    assert (
+        "Allowed, but of no use: atelier.Modle.fit does not exist: atelier has no Modle. Did you mean atelier.Model.fit?" in rest
+    )
+    assert "Allowed, but not found from here: nowhere.A.b; there is no module nowhere here." in rest
+    assert not any("atelier.Model.fit does" in line or "work." in line for line in rest)
+
+
 # -- config --------------------------------------------------------------------------------------------------------------
 
 

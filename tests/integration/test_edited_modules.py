@@ -1,12 +1,17 @@
 """Modules that changed since they were imported, or that only one folder leads to."""
 
 import contextlib
+import importlib
 import os
+import sys
 import time
 
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs.client.client import client
+from ipybgjobs.client.submit import encoding, preparation
+from ipybgjobs.client.submit.stages import SubmitRequest
 from ipybgjobs.targets import inspection_process
 from support.refusals import refused
 
@@ -174,3 +179,133 @@ def test_a_module_from_a_named_folder_is_looked_at_once(place, looks):
     jobs = [bg.submit("library.Thing.run") for _ in range(3)]
     assert [job.result(60) for job in jobs] == ["the right one"] * 3
     assert len(looks) == 1
+
+
+# -- nothing is imported here -------------------------------------------------------------------------------------------
+
+NOISY = """
+    import enum, os
+    print("imported")
+    os.environ["IMPORTED"] = "yes"
+
+    class Kind(enum.Enum):
+        A = "a"
+
+    class Options:
+        def __init__(self, value, password="hunter22"):
+            self.value, self.password = value, password
+
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source, handler):
+            from pydantic_core import core_schema
+            return core_schema.no_info_plain_validator_function(cls)
+
+    class Job:
+        def __init__(self, rate: float = 0.1):
+            self.rate = rate
+
+        def plain(self, n: int, names: list[str] | None = None):
+            return [self.rate, n, names]
+
+        def typed(self, kind: Kind = Kind.A, more: list[Kind] = ()):
+            return [kind.name, [each.name for each in more]]
+
+        def made(self, options: Options):
+            return options.value
+
+        def broken(self, kind: Kind, n: int):
+            return n
+
+    class Prepared(Job):
+        @classmethod
+        def on_submit(cls, method, params):
+            print("prepared")
+            return {**params, "n": params["n"] + 1}
+"""
+
+CALLS = {
+    "a plain method": ("Job.plain", {"n": 1, "names": ["x"]}, [0.1, 1, ["x"]]),
+    "types of the module": ("Job.typed", {"kind": "a", "more": ["a"]}, ["A", ["A"]]),
+    "a class with fields": ("Job.made", {"options": 3}, 3),
+    "parameters that the class prepares": ("Prepared.plain", {"n": 1}, [0.1, 2, None]),
+}
+
+
+@pytest.fixture
+def noisy(place):
+    place.module("noisy", NOISY)
+    place.allow({"noisy.Job": ["plain", "typed", "made", "broken"], "noisy.Prepared": ["plain"]})
+    return place
+
+
+@pytest.mark.parametrize(("target", "params", "value"), CALLS.values(), ids=CALLS)
+def test_a_submit_imports_nothing_here_and_prints_nothing(noisy, capsys, target, params, value):
+    known = set(sys.modules)
+    job = bg.submit(f"noisy.{target}", params)
+    assert job.result(60) == value
+    assert "noisy" not in set(sys.modules) - known
+    assert "IMPORTED" not in os.environ
+    assert "imported" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(("target", "params", "value"), CALLS.values(), ids=CALLS)
+def test_the_same_is_stored_whether_the_module_is_imported_here_or_not(noisy, target, params, value):
+    before, job = stored(target, params), bg.submit(f"noisy.{target}", params)
+    assert job.result(60) == value
+    assert "noisy" not in sys.modules
+    import_noisy(noisy)
+    assert stored(target, params) == before
+    assert bg.submit(f"noisy.{target}", params, reuse=True) == job
+
+
+def stored(target, params):
+    """What a job stores of its call, and its unique key."""
+    _, encoded, inspected = preparation.bind_call(SubmitRequest(f"noisy.{target}", [params], None, {}), client().settings())
+    return encoded.call, encoded.contents, encoding.identity_of(encoded), inspected.signature.hooks, inspected.signature.source
+
+
+def import_noisy(place):
+    """Import the module here, as a notebook does that uses it, from a file that is older than the process."""
+    os.utime(place.code / "noisy.py", (1, 1))
+    importlib.invalidate_caches()
+    importlib.import_module("noisy")
+
+
+def test_a_refusal_is_the_same_whether_the_module_is_imported_here_or_not(noisy):
+    wrong = [
+        ("plain", {"n": "x"}),
+        ("plain", {"m": 1}),
+        ("plain", {}),
+        ("typed", {"kind": "z"}),
+        ("broken", {"kind": "a", "n": "x"}),
+    ]
+    before = [refusal(*each) for each in wrong]
+    import_noisy(noisy)
+    assert [refusal(*each) for each in wrong] == before
+
+
+def refusal(method, params):
+    with pytest.raises(bg.InvalidParameters) as error:
+        bg.submit(f"noisy.Job.{method}", params)
+    return str(error.value)
+
+
+def test_what_a_process_has_said_of_a_target_is_kept_for_calls_without_the_modules_own_types(noisy, looks):
+    noisy.module("decorated", f"{DECORATED}def run(n: int, kind: 'Kind' = None): return n\nclass Kind: pass")
+    noisy.allow({"decorated": ["run"]})
+    for n in (1, 2, 3):
+        assert bg.submit("decorated.run", {"n": n}).result(60) == n
+    assert len(looks) == 1
+
+
+def test_a_process_that_takes_long_is_named_while_it_does(noisy, capsys):
+    noisy.module("slow", "import time\ntime.sleep(1.5)\ndef run(kind: 'Kind'): return 1\nKind = int")
+    noisy.allow({"slow": ["run"]})
+    bg.submit("slow.run", {"kind": "1"}).wait(60)
+    assert capsys.readouterr().err.count("Importing slow in a process of its own, to see what it takes …") == 1
+
+
+def test_a_secret_in_a_value_of_the_modules_own_class_is_hidden(noisy):
+    job = bg.submit("noisy.Job.made", {"options": {"password": "hunter23"}})
+    assert "hunter23" not in str(job) + repr(job.params)
+    assert job.result(60) == {"password": "hunter23"}

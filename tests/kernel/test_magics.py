@@ -251,11 +251,24 @@ def test_a_wrong_line_costs_one_line(notebook, line, said):
 def test_a_refusal_prints_the_line_that_allows_it(notebook):
     notebook.place.module("extra", "def run():\n    return 'ran'\n")
     refusal = notebook.refuses("%bgjob extra.run")
-    command = f"!{sys.executable} -m ipybgjobs allow extra.run"
+    command = "%bgjobs allow extra.run"
     assert refusal == f"extra.run is not on the allowlist. To allow it: {command}"
-    assert "extra.run is allowed" in notebook.ok(command).stdout
+    said = notebook.ok(command).stdout
+    assert said.startswith("extra.run is allowed (")
+    assert said.endswith(f": a function in {notebook.place.code}/extra.py.\n")
     notebook.ok("job = %bgjob extra.run")
     assert notebook.value("job.result(60)") == "ran"
+    assert "extra" not in notebook.value("sorted(__import__('sys').modules)")
+    assert notebook.ok("%bgjobs disallow extra.run").stdout.startswith("extra.run is no longer allowed (")
+    assert notebook.refuses("%bgjob extra.run") == refusal
+
+
+def test_a_typo_is_told_the_right_name_alone(notebook):
+    notebook.place.module("extra", "def run():\n    return 'ran'\n")
+    assert notebook.refuses("%bgjob extra.rum") == (
+        "extra.rum is not on the allowlist; extra has no rum. Did you mean extra.run?"
+    )
+    assert notebook.refuses("%bgjobs allow extra.rum") == "extra.rum does not exist: extra has no rum. Did you mean extra.run?"
 
 
 def test_a_class_of_the_notebook_is_told_to_move_into_a_module(notebook):
@@ -270,9 +283,10 @@ def test_a_class_of_the_notebook_is_told_to_move_into_a_module(notebook):
 
 
 def test_an_error_of_the_api_is_no_usage_error_but_has_the_same_words(notebook):
+    notebook.place.module("extra", "def other():\n    return 'ran'\n")
     reply = notebook.run("bg.submit('extra.other')")
     assert (reply.status, reply.ename) == ("error", "JobNotAllowed")
-    assert f"To allow it: !{sys.executable} -m ipybgjobs allow extra.other" in reply.evalue
+    assert "To allow it: %bgjobs allow extra.other" in reply.evalue
 
 
 # -- %config -------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,8 @@ def _inspected(
 ) -> InspectionResult:
     """Inspect the target, and check that its demands are permitted."""
     init = given.init if request.instance is None else None
-    inspected = inspection.inspect(InspectionRequest(permission, init, given.calls, given.secrets, request.code, preview))
+    what = InspectionRequest(permission, init, given.calls, given.secrets, request.code, preview)
+    inspected = inspection.inspect(what, request.tell)
     if inspected.submit_hook != "not called":  # otherwise its parameters are not known yet
         rule = target_rules.of(inspected.signature.demand)
         for call in inspected.calls:

@@ -3,7 +3,7 @@
 They check nothing and read nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,8 @@ class SubmitRequest:
         The target's code as an earlier job received it by value; None: the code defined here.
     instance : object
         Whose method is called; None: the job makes its own, or needs none.
+    tell : callable
+        Shows the user a line while something takes long.
     """
 
     target: str
@@ -46,6 +48,7 @@ class SubmitRequest:
     is_group: bool = False
     code: Mapping[str, bytes] | None = None
     instance: Any = None
+    tell: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,237 @@
+"""``allow`` and ``disallow``: look whether what is asked for exists, change the user's file, and say what is allowed then.
+
+All that is asked for at once is checked before anything is written.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..client.client import client
+from ..configuration import sources
+from ..configuration.settings import CELL, MAIN_MODULE, NOTEBOOK_CLASS, Settings
+from ..errors import ConfigurationError, InvalidRequest, InvalidTarget, JobNotAllowed
+from ..model import globs
+from ..targets import allowlist, target_rules
+from ..targets.lookup import Lookup
+from . import target_checks, user_files
+
+#: What stands for all public methods of a class.
+_ALL = ".*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """A target or a pattern of notebooks that is allowed, and what is known of it."""
+
+    what: str
+    known: str
+
+
+def allow(arguments: argparse.Namespace) -> int:
+    """Allow targets, all public methods of a class, or patterns of notebooks, in the user's configuration file."""
+    settings, given = client().settings(), [_bare(each) for each in arguments.target]
+    targets = [each for each in given if not each.endswith(".ipynb")]
+    patterns = [_pattern(each, settings) for each in given if each.endswith(".ipynb")]
+    runner = [f"{NOTEBOOK_CLASS}.run"] if patterns else []
+    for target in (*targets, *runner):
+        _check(target.removesuffix(_ALL), settings, is_class=target.endswith(_ALL))
+    looked_up = target_checks.looked_up([target.removesuffix(_ALL) for target in targets])
+    found = [each for target, one in zip(targets, looked_up, strict=True) for each in _of_target(target, one)]
+    _write([*(each.what for each in found), *runner], patterns, settings)
+    _print([*found, *(_Allowed(pattern, "") for pattern in patterns)], is_json=arguments.json)
+    return 0
+
+
+def _bare(word: str) -> str:
+    """Return a word without quotes around it, which `%bgjobs` leaves there."""
+    return word[1:-1] if len(word) > 1 and word[0] in "'\"" and word[-1] == word[0] else word
+
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _pattern(given: str, settings: Settings) -> str:
+    """Return the pattern of a notebook by its path, or of notebooks.
+
+    Raises
+    ------
+    InvalidRequest
+        If there is no such notebook.
+    JobNotAllowed
+        If only the administrator can allow it.
+    """
+    pattern = globs.of(given)
+    if pattern is None:
+        raise InvalidRequest(
+            f"There is no notebook {given}; to allow notebooks that do not exist yet, use a pattern in quotes: 'work/**/*.ipynb'."
+        )
+    if settings.locked_by and not _is_matched(given, pattern, settings):
+        raise JobNotAllowed(
+            f"The administrator's file {settings.locked_by} is locked: only a pattern in that file can allow {given}."
+        )
+    return pattern
+
+
+def _is_matched(given: str, pattern: str, settings: Settings) -> bool:
+    return target_rules.fits_notebook(given, settings) or pattern in settings.allowed_notebooks
+
+
+def _check(target: str, settings: Settings, *, is_class: bool) -> None:
+    """Check that the user's file can allow a target, or methods of a class."""
+    allowlist.check_form(f"{target}.any" if is_class else target)
+    if allowlist.is_allowed(target, settings):
+        return
+    if settings.locked_by:
+        raise JobNotAllowed(
+            f"The administrator's file {settings.locked_by} is locked: only an entry in that file can allow {target}."
+        )
+    key = target if is_class else target.rpartition(".")[0]
+    if (key == CELL or key.partition(".")[0] == MAIN_MODULE) and settings.notebook_code is None:
+        raise JobNotAllowed(allowlist.switched_off(target, settings))
+    if key in settings.allowed and _ranks_higher(settings.allowed[key].source, settings):
+        raise ConfigurationError(
+            f"{target} can't be allowed in {sources.user_file()}: {settings.allowed[key].source} ranks higher and decides {key}: "
+            "add it there."
+        )
+
+
+def _ranks_higher(path: str, settings: Settings) -> bool:
+    """Return whether a file decides what the user's file says too."""
+    ranked = [file.path for file in settings.files]
+    own = sources.user_file()
+    return path in ranked and own in ranked and ranked.index(path) > ranked.index(own)
+
+
+# -- what there is ----------------------------------------------------------------------------------------------------
+
+
+def _of_target(target: str, found: Lookup | InvalidTarget) -> list[_Allowed]:
+    """Return what a target stands for.
+
+    Raises
+    ------
+    InvalidTarget
+        If there is no such function, method or class.
+    """
+    if target.endswith(_ALL):
+        return _methods(found)
+    if isinstance(found, InvalidTarget):
+        return [_Allowed(target, f" Note: whether it exists is not known: {found}")]
+    if found.is_elsewhere and not found.nearest:
+        return [_Allowed(target, f" Note: {found.reason}; put it beside the notebook, or install it.")]
+    if not found.is_callable:
+        raise InvalidTarget(target_checks.refusal(found))
+    return [_Allowed(target, f": a {found.kind} in {found.file}." if found.file else f": a {found.kind}.")]
+
+
+def _methods(found: Lookup | InvalidTarget) -> list[_Allowed]:
+    """Return the public methods of a class as they are now."""
+    if isinstance(found, InvalidTarget):
+        raise found
+    if found.kind == "missing":
+        raise InvalidTarget(target_checks.refusal(found))
+    if found.kind != "class":
+        raise InvalidTarget(f"{found.target} is no class, so it has no methods.{allowlist.offered(found)}")
+    if not found.names:
+        raise InvalidTarget(f"{found.target} has no public methods.")
+    return [_Allowed(f"{found.target}.{name}", f": a method in {found.file}.") for name in found.names]
+
+
+# -- the user's file --------------------------------------------------------------------------------------------------
+
+
+def _write(targets: Sequence[str], patterns: Sequence[str], settings: Settings) -> None:
+    """Write what is not allowed yet, all in one change."""
+    new = [target for target in targets if not allowlist.is_allowed(target, settings)]
+    missing = [pattern for pattern in patterns if not _is_matched(pattern, pattern, settings)]
+    if new or missing:
+        user_files.change(lambda section: _added(section, new, missing, settings))
+    for target in targets:
+        allowlist.find_permission(target, client().settings())
+
+
+def _added(section: dict[str, Any], targets: Iterable[str], patterns: Iterable[str], settings: Settings) -> None:
+    for target in targets:
+        user_files.add_target(section, target, settings)
+    for pattern in patterns:
+        section.setdefault("allowed_notebooks", []).append(pattern)
+
+
+def _print(allowed: Sequence[_Allowed], *, is_json: bool) -> None:
+    if not is_json:
+        print("\n".join(f"{each.what} is allowed ({_file_of(each.what)}){each.known or '.'}" for each in allowed))
+        return
+    names: Any = [each.what for each in allowed]
+    print(json.dumps({"allowed": names[0] if len(names) == 1 else names, "file": sources.user_file()}))
+
+
+def _file_of(what: str) -> str:
+    permission = allowlist.permission(what, client().settings())
+    return sources.user_file() if permission is None else permission.entry.source
+
+
+# -- the way back -----------------------------------------------------------------------------------------------------
+
+
+def disallow(arguments: argparse.Namespace) -> int:
+    """Take targets, all methods of a class, or patterns of notebooks back out of the user's configuration file."""
+    given = [_bare(each) for each in arguments.target]
+    written = user_files.section()
+    taken = [each for one in given for each in _written(one, written)]
+    user_files.change(lambda section: _removed(section, taken))
+    settings = client().settings()
+    for what in taken:
+        _check_gone(what, settings)
+    said = "\n".join(f"{what} is no longer allowed ({sources.user_file()})." for what in taken)
+    names: Any = taken[0] if len(taken) == 1 else taken
+    print(json.dumps({"disallowed": names, "file": sources.user_file()}) if arguments.json else said)
+    return 0
+
+
+def _written(given: str, section: dict[str, Any]) -> list[str]:
+    """Return what of the user's file a word names.
+
+    Raises
+    ------
+    InvalidRequest
+        If the file has none of it.
+    """
+    if given.endswith(".ipynb"):
+        found = [each for each in section.get("allowed_notebooks", []) if each in (given, globs.of(given))]
+    else:
+        key, _, method = given.rpartition(".")
+        methods = user_files.methods(section.get("allowed_jobs", {}).get(key))
+        found = [f"{key}.{name}" for name in methods if method in (name, _ALL[1:])]
+    if not found:
+        raise InvalidRequest(_not_written(given))
+    return found
+
+
+def _not_written(given: str) -> str:
+    settings, key = client().settings(), given.rpartition(".")[0]
+    by = settings.allowed.get(key)
+    if by is not None and (given.endswith(_ALL) or given in by.targets()):
+        return f"{given} is allowed by {by.source}, which `allow` has not written: take it out of that file."
+    if given.endswith(".ipynb") and target_rules.fits_notebook(given, settings):
+        return f"{given} is allowed by a pattern that `allow` has not written for it; `config show` lists all patterns."
+    return f"{given} is not allowed in {sources.user_file()}; nothing was changed."
+
+
+def _removed(section: dict[str, Any], taken: Iterable[str]) -> None:
+    for what in taken:
+        if what.endswith(".ipynb"):
+            section["allowed_notebooks"].remove(what)
+        else:
+            user_files.remove_target(section, what)
+
+
+def _check_gone(what: str, settings: Settings) -> None:
+    permission = allowlist.permission(what, settings)
+    if permission is not None:
+        raise ConfigurationError(
+            f"{what} was taken out of {sources.user_file()}, but {permission.entry.source} still allows it: "
+            "take it out of that file too."
+        )

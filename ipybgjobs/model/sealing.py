@@ -1,0 +1,35 @@
+"""Seal values whose classes another process has not imported, so that it can pass them on and say what they are.
+
+Where a sealed value is loaded from what a job stores, it is the value itself again.
+"""
+
+from typing import Any
+
+from . import redaction, serialization
+from .serialization import SealedValue
+
+
+def seal(value: Any, loaded: frozenset[str], secrets: tuple[str, ...]) -> Any:
+    """Return a value with what is of other classes sealed.
+
+    Parameters
+    ----------
+    value : Any
+        A converted parameter.
+    loaded : frozenset of str
+        The modules that the process has imported to which the value is returned.
+    secrets : tuple of str
+        Names whose values appear in no message.
+    """
+    kind = type(value)
+    if kind is dict:
+        return {seal(key, loaded, secrets): seal(item, loaded, secrets) for key, item in value.items()}
+    if kind in (list, tuple, set, frozenset):
+        return kind(seal(each, loaded, secrets) for each in value)
+    return value if kind.__module__ in loaded else _sealed(value, secrets)
+
+
+def _sealed(value: Any, secrets: tuple[str, ...]) -> SealedValue:
+    shown = serialization.describe(value), redaction.cut(repr(redaction.blanked(value, secrets)))
+    hidden = tuple(redaction.secrets_in(value, secrets)), tuple(redaction.secrets_in(value, secrets, secret=True))
+    return SealedValue(serialization.dump(value), bytes.fromhex(serialization.digest(value)), shown, hidden)
