@@ -107,6 +107,27 @@ class StateFolder:
             ) from error
 
 
+def make_attempt_folder(path: str) -> None:
+    """Create the folder of an attempt, and that of its job, unless they exist.
+
+    Raises
+    ------
+    OSError
+        If it can't be created.
+    """
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
+            os.mkdir(above, _PRIVATE)
+    try:
+        os.mkdir(path, _PRIVATE)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    except FileNotFoundError:  # the folder of all jobs has been removed
+        os.makedirs(path, _PRIVATE, exist_ok=True)
+
+
 def remove_tree(path: str) -> None:
     """Remove a folder and everything in it; what can't be removed stays."""
     import shutil  # here, since it loads all compressions

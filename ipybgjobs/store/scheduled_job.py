@@ -6,6 +6,7 @@ A row that can't be read is a value too: it contains what is needed to end the j
 import functools
 import os
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..model import json_text
@@ -99,10 +100,16 @@ class Environment:
         ValueError
             If a client of ipybgjobs did not write them.
         """
-        values = json_text.parse(self.text)
-        if not isinstance(values, dict) or not all(_is_variable(name, value) for name, value in values.items()):
-            raise ValueError("its environment variables can't be read")
-        return values
+        return dict(_variables(self.text))
+
+
+@functools.lru_cache(maxsize=4)
+def _variables(text: str) -> Mapping[str, str]:
+    """Parse environment variables, which the jobs of one submitter mostly share."""
+    values = json_text.parse(text)
+    if not isinstance(values, dict) or not all(_is_variable(name, value) for name, value in values.items()):
+        raise ValueError("its environment variables can't be read")
+    return values
 
 
 def _is_variable(name: str, value: object) -> bool:

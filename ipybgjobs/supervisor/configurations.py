@@ -4,6 +4,7 @@ A short-lived child evaluates them to plain data when a file (or its absence) ha
 file can't be read, the jobs that depend on it wait. No job is denied because a file can't be read.
 """
 
+import functools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -60,7 +61,11 @@ class _Evaluation:
 
 
 def _key(context: Context) -> _Key:
-    return sources.with_system(context.sources), context.executable, context.package_root
+    return _with_system(context.sources), context.executable, context.package_root
+
+
+#: The files of each list of files, which most jobs share.
+_with_system = functools.lru_cache(maxsize=64)(sources.with_system)
 
 
 class ConfigurationCache:

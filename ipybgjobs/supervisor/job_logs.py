@@ -26,11 +26,18 @@ _MOST_WAITING = 10_000
 class _OneLine(logging.Formatter):
     """The format of the settings, on one line; times as ISO 8601 with offset, so that they can be compared across time zones."""
 
+    _name = "one_line"  #: the attribute of a record that keeps its text; all formatters have the same format
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - logging's names
         return dt.datetime.fromtimestamp(record.created, dt.UTC).astimezone().isoformat(timespec="milliseconds")
 
     def format(self, record: logging.LogRecord) -> str:
-        return redaction.one_line(super().format(record))
+        """Format a record once: a rotated file asks for its length first."""
+        known: str | None = getattr(record, self._name, None)
+        if known is None:
+            known = redaction.one_line(super().format(record))
+            setattr(record, self._name, known)
+        return known
 
 
 class _Rotating(logging.handlers.RotatingFileHandler):

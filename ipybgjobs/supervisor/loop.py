@@ -344,8 +344,8 @@ class Supervisor:
         self._notifier.add(effects.finish_commands)
         for message in effects.messages:
             self._logs.write(message)
-        self._launcher.launch(effects.starts)
         self.executor.acknowledge(effects.recorded)
+        self._launcher.launch(effects.starts)
         if effects.adopted:
             self._find_new()
         for run in effects.late:

@@ -12,7 +12,7 @@ from ..configuration.settings import QueueSettings, Settings
 from ..executors.executor import Executor
 from ..executors.launch_request import LaunchChoice, LaunchRequest
 from ..state import attempt
-from ..state.folder import StateFolder
+from ..state.folder import StateFolder, make_attempt_folder
 from ..store.scheduled_job import Claim, Environment, ScheduledJob, UnreadableJob
 from ..store.transitions import LaunchMode
 from ..system.roles import command
@@ -180,7 +180,7 @@ class Starter:
         """
         context = start.job.context
         environment = start.environment.variables() | start.slot_environment
-        os.makedirs(start.folder, mode=0o700, exist_ok=True)
+        make_attempt_folder(start.folder)
         content = json.dumps(self._request(start) | self._hook(start), separators=(",", ":")).encode()
         if not os.access(context.executable, os.X_OK):
             raise FileNotFoundError(

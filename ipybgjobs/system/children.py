@@ -152,10 +152,10 @@ class Children:
         Of the processes without a mark that several children may have left, only those in the session of this one. What an
         orphan leaves belongs to no attempt.
         """
-        everybody = tree.children()
-        others = [state for state in everybody if state.pid not in self.folders]
+        pids = tree.pids_of_children()
+        others = tree.states(pid for pid in pids if pid not in self.folders)
         new = [state for state in others if state.pid not in self._strangers]
-        ambiguous = any(state.pid in self.folders and state.state == "Z" for state in everybody)
+        ambiguous = bool(new) and any(state.state == "Z" for state in tree.states(pid for pid in pids if pid in self.folders))
         mark = None if folder is None or not new else process_mark.of_attempt(folder)
         mine = [state for state in new if _is_of(state, reaped, mark, ambiguous=ambiguous)]
         self._strangers = {state.pid for state in others if state not in new or state in mine}

@@ -58,6 +58,9 @@ _constant: dict[str, str] = {}
 #: The process that has learned the constants, for its forks.
 _forking: list[ProcessIdentity] = []
 
+#: Number of links of ``/proc/self/task`` with one thread in it, in procfs.
+_LINKS_OF_ONE = 3
+
 #: Longest line of ``/proc/PID/stat`` that is read, in bytes: 52 numbers and a name of 15 characters.
 _LONGEST_STATE = 4096
 
@@ -167,7 +170,8 @@ def of(state: ProcessState) -> ProcessIdentity:
 
 def is_single_threaded() -> bool:
     """Return whether this process has only one thread, so that forking it is safe."""
-    return len(os.listdir("/proc/self/task")) == 1
+    threads = "/proc/self/task"
+    return os.stat(threads).st_nlink == _LINKS_OF_ONE or len(os.listdir(threads)) == 1
 
 
 def is_stopped(pid: int) -> bool:

@@ -46,14 +46,24 @@ def has_children() -> bool:
 
 def children() -> list[ProcessState]:
     """Return the children of this process, including zombies."""
-    pids: list[str] = []
+    return states(pids_of_children())
+
+
+def pids_of_children() -> list[int]:
+    """Return the PIDs of the children of this process, including zombies."""
+    pids: list[int] = []
     for task in os.listdir("/proc/self/task"):
         with (
             contextlib.suppress(OSError),
-            open(f"/proc/self/task/{task}/children", encoding="ascii") as file,
+            open(f"/proc/self/task/{task}/children", "rb", buffering=0) as file,
         ):  # the thread may have ended
-            pids += file.read().split()
-    return [state for state in map(identity.state_of, map(int, pids)) if state is not None]
+            pids += map(int, file.read().split())
+    return pids
+
+
+def states(pids: Iterable[int]) -> list[ProcessState]:
+    """Return the states of those of the processes that exist."""
+    return [state for state in map(identity.state_of, pids) if state is not None]
 
 
 def living() -> list[ProcessState]:

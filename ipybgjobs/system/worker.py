@@ -136,7 +136,8 @@ def _open_log(path: str) -> int:
         return os.open(path, flags | os.O_EXCL, 0o600)
     except FileExistsError:
         # It may be a pipe that a job has put in its place: opening it would block forever.
-        return os.open(path if os.path.isfile(path) else os.devnull, flags, 0o600)
+        is_other = os.path.exists(path) and not os.path.isfile(path)
+        return os.open(os.devnull if is_other else path, flags, 0o600)
 
 
 def tell_begun(descriptor: int | None) -> None:

@@ -270,10 +270,10 @@ os.fork = refused
 _NO_FILES = """
 import errno, pathlib
 redirect = worker.redirect_output
-def refused(path):
+def refused(path, reserve):
     if pathlib.Path("MARKER").exists():
         raise OSError(errno.EMFILE, "Too many open files")
-    redirect(path)
+    redirect(path, reserve)
 worker.redirect_output = refused
 """
 

@@ -103,7 +103,7 @@ def script(place: Place, code: str, *arguments: object) -> "subprocess.Popen[str
 LAUNCH = {
     "claimed, not committed": "after(starts.Starter, 'claim', die, lambda result, *_: result[0])",
     "committed, no folder": "starts.Starter.launch = die",
-    "a folder, no request": "after(os, 'makedirs', die, lambda _, path, *__: '/jobs/' in path)",
+    "a folder, no request": "after(starts, 'make_attempt_folder', die)",
     "a request, not sent": "before(LocalExecutor, 'launch', die, lambda _, launches: launches)",
     "sent": "after(LocalExecutor, 'launch', die, lambda _, __, launches: launches)",
 }

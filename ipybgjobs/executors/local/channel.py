@@ -39,10 +39,14 @@ class Channel:
 
     def send(self, message: dict[str, Any], content: bytes = b"") -> None:
         """Send a message with content, or as much of them as the socket accepts now."""
+        self.add(message, content)
+        self.flush()
+
+    def add(self, message: dict[str, Any], content: bytes = b"") -> None:
+        """Add a message to those that are sent next, for which nobody has to wake up on its own."""
         if content:
             message = message | {"content": len(content)}
         self._unsent += json.dumps(message).encode() + b"\n" + content
-        self.flush()
 
     def flush(self) -> None:
         """Send as much as the socket accepts; if the other end is closed, discard the rest."""

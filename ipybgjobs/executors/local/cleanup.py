@@ -48,8 +48,7 @@ class ExitCleanup:
         self._grace = grace
         self._clock = clock
         self._report_until = clock() + PATIENCE
-        self._started = reports.start_marker(end.folder) or StartMarker()
-        self._launcher = _launcher(self._started) if not end.was_seen else None
+        self._launcher = None if end.was_seen else _launcher(_started(end.folder))
         self._sweep: Sweep | None = None
 
     def step(self) -> Exit | None:
@@ -81,13 +80,18 @@ class ExitCleanup:
 
     def _left(self) -> list[ProcessState]:
         """Return the attempt's processes that are still alive."""
-        folder, process, ending = self._end.folder, self._started.process, self._find_ending()
+        folder, ending = self._end.folder, self._find_ending()
+        started = _started(folder)
         known = [] if ending is None else ending.known()
         known += tree.writers(f"{folder}/{attempt.OUTPUT}")
-        if occupancy.is_here(self._started):
-            worker = None if process is None else ProcessIdentity(*process)
+        if occupancy.is_here(started):
+            worker = None if started.process is None else ProcessIdentity(*started.process)
             known += tree.left_behind(worker, self._end.left, process_mark.of_attempt(folder))
         return list({state.pid: state for state in known}.values())
+
+
+def _started(folder: str) -> StartMarker:
+    return reports.start_marker(folder) or StartMarker()
 
 
 def _launcher(started: StartMarker) -> ProcessIdentity | None:

@@ -126,14 +126,14 @@ class LocalExecutor(Executor):
 
     def launch(self, requests: Sequence[LaunchRequest]) -> None:
         """Start attempts; those that can't be started are refused."""
-        if not requests:
-            return
-        reason = self.ensure_fork_server()
+        reason = self.ensure_fork_server() if requests else None
         if reason is not None:
             self._events += [Refusal(each.folder, reason) for each in requests]
-            return
-        for each in requests:
-            self._servers[-1].launch(each)
+        else:
+            for each in requests:
+                self._servers[-1].launch(each)
+        for server in self._servers:
+            server.channel.flush()
 
     def find(self, folder: str, *, declared_gone: bool = False) -> Finding:
         """Determine the status of an attempt that another process launched, and watch it if it runs."""
@@ -240,7 +240,7 @@ class LocalExecutor(Executor):
         """Forget attempts whose ends are in the store."""
         for server in list(self._servers):
             if folders:
-                server.channel.send({"acknowledge": list(folders)})
+                server.channel.add({"acknowledge": list(folders)})
             if server is not self._servers[-1] and not server.folders:
                 self._dismiss(server)
         self._begun.difference_update(folders)

@@ -29,6 +29,9 @@ from .channel import Channel
 from .succession import Succession
 from .variables import Variables
 
+#: Milliseconds for which a message may wait for others.
+_HOLDING = 20
+
 
 def main(state_dir: str, descriptor: int) -> None:
     """Serve until the supervisor closes it, or until the supervisor is gone and everything has ended."""
@@ -54,6 +57,7 @@ class ForkServer:
         self._succession = Succession(folder, self._supervisor)
         self._children = Children()
         self._reserve = reserve
+        self._is_holding = False  # whether the channel has a message that may wait for others
         self._variables = Variables()
         self._unacknowledged: dict[str, dict[str, Any]] = {}  # reports, by attempt folder
         self._followed = True  # whether to start a new supervisor when this one is gone
@@ -71,9 +75,14 @@ class ForkServer:
                 self._handle(self._channel)
 
     def _wait(self) -> tuple[bool, bool]:
+        """Wait for news; what the supervisor need not know at once is sent with other news, or a little later."""
+        milliseconds, self._is_holding, was_holding = self._succession.milliseconds_until_due(), False, self._is_holding
+        if was_holding:
+            milliseconds = _HOLDING if milliseconds is None else min(_HOLDING, milliseconds)
         channel = None if self._channel is None else self._channel.fileno()
-        sending = self._channel is not None and self._channel.pending
-        return self._children.wait(channel, self._succession.milliseconds_until_due(), sending=sending)
+        sending = self._channel is not None and self._channel.pending and not was_holding
+        ended, heard = self._children.wait(channel, milliseconds, sending=sending)
+        return ended, heard or (was_holding and not ended)
 
     def _handle(self, channel: Channel) -> None:
         """Carry out the received messages."""
@@ -87,7 +96,7 @@ class ForkServer:
             if "environment" in message:
                 self._variables.take(message["environment"])
             if there and "launch" in message:
-                channel.send(self._launch(message["launch"], message["content"]))
+                self._answer(channel, self._launch(message["launch"], message["content"]))
             if "kill" in message:
                 self._children.kill(message["kill"])
             if "ping" in message:
@@ -98,6 +107,14 @@ class ForkServer:
         channel.close()
         if not goodbye:
             self._orphaned(begin=self._followed)
+
+    def _answer(self, channel: Channel, answer: dict[str, Any]) -> None:
+        """Send the message about a launch, of which a supervisor need not know at once if it worked."""
+        if "launched" in answer:
+            channel.add(answer)
+            self._is_holding = True
+        else:
+            channel.send(answer)
 
     def _launch(self, launch: dict[str, Any], content: bytes) -> dict[str, Any]:
         """Start an attempt; return the message about it."""

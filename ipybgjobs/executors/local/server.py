@@ -43,18 +43,20 @@ class ForkServerClient:
         self._environment: dict[str, str] | None = None  # that of the launches that were sent last
         self._looked = clock()
         self._heard = clock()
+        self._answered = clock()  # when a ping was answered, or sent
         self._asked: float | None = None
         self.process = started.process
         self.channel = Channel(started.channel)
 
     def launch(self, request: LaunchRequest) -> None:
-        """Request the launch of an attempt."""
+        """Request the launch of an attempt, once `Channel.flush` is called; the answer shows that the server is alive."""
         self.folders.add(request.folder)
         if request.environment != self._environment:
             self._environment = request.environment
-            self.channel.send({"environment": request.environment})
-        self.channel.send({"launch": _message(request)}, request.content)
-        self._ask()
+            self.channel.add({"environment": request.environment})
+        self.channel.add({"launch": _message(request)}, request.content)
+        if self._asked is None:
+            self._asked = self._clock()
 
     def receive(self) -> tuple[list[dict[str, Any]], bool]:
         """Return its messages, and whether it is still connected."""
@@ -63,14 +65,15 @@ class ForkServerClient:
             self._heard, self._asked = self._clock(), None
         self.has_launched |= any("launched" in message for message in messages)
         for message in messages:
-            self.begun.update(message.get("begun", ()) if "pong" in message else ())
+            if "pong" in message:
+                self.begun.update(message.get("begun", ()))
+                self._answered = self._heard
         self.begun &= self.folders
         return messages, there
 
     def _ask(self) -> None:
-        if self._asked is None:
-            self._asked = self._clock()
-            self.channel.send({"ping": 1})
+        self._asked = self._answered = self._clock()
+        self.channel.send({"ping": 1})
 
     def ping(self) -> bool:
         """Ping it from time to time; return whether it has been silent for too long."""
@@ -78,7 +81,7 @@ class ForkServerClient:
         away, self._looked = now - self._looked, now
         if away > 2 * PATIENCE and self._asked is not None:
             self._asked = now  # this process was stopped itself: the server may have answered, or been stopped as well
-        if self._asked is None and self.folders and now - self._heard >= _ASK:
+        if self._asked is None and self.folders and now - self._answered >= _ASK:
             self._ask()
         return self._asked is not None and now - self._asked > PATIENCE
 
@@ -86,7 +89,7 @@ class ForkServerClient:
         """Return the seconds until the next check; None if it has nothing to do."""
         if self._asked is not None:
             return max(0.0, self._asked + PATIENCE - self._clock()) + 0.01
-        return max(0.0, self._heard + _ASK - self._clock()) if self.folders else None
+        return max(0.0, self._answered + _ASK - self._clock()) if self.folders else None
 
     @property
     def silent_for(self) -> float:
