@@ -134,7 +134,7 @@ def _methods(found: Lookup | InvalidTarget) -> list[_Allowed]:
     if found.kind == "missing":
         raise InvalidTarget(target_checks.refusal(found))
     if found.kind != "class":
-        raise InvalidTarget(f"{found.target} is no class, so it has no methods.{allowlist.offered(found)}")
+        raise InvalidTarget(f"{found.target} is not a class, so it has no methods.{allowlist.offered(found)}")
     if not found.names:
         raise InvalidTarget(f"{found.target} has no public methods.")
     return [_Allowed(f"{found.target}.{name}", f": a method in {found.file}.") for name in found.names]
