@@ -136,6 +136,14 @@ c = get_config()  #noqa
 #------------------------------------------------------------------------------
 ## When a failed job is retried; an entry of `allowed_jobs` can set the same for
 #  its jobs.
+#
+#  As long as neither a file, nor an entry, nor an option of a submit sets
+#  max_attempts, delay_seconds, retry_on or never_retry, only what may pass by
+#  itself is retried: ipybgjobs.Retry, ConnectionError, TimeoutError and other
+#  OSErrors, except FileNotFoundError, FileExistsError, IsADirectoryError,
+#  NotADirectoryError, PermissionError and io.UnsupportedOperation; and a process
+#  that was lost, unless memory likely ran out. Never the error of a cell or a
+#  notebook, SystemExit, or a timeout of an attempt.
 
 ## Factor by which the delay grows from one attempt to the next. Default: 2.0
 #  (60, 120, 240 ...).
@@ -144,7 +152,7 @@ c = get_config()  #noqa
 
 ## Delay before the second attempt, in seconds or as text such as "5m"; it grows
 #  by backoff_factor. A list sets each delay in turn, without growth; the last
-#  one repeats. Default: 60.
+#  one repeats. Setting it asks for retries, as max_attempts does. Default: 60.
 #  Default: 60.0
 # c.RetryPolicy.delay_seconds = 60.0
 
@@ -153,7 +161,9 @@ c = get_config()  #noqa
 #  Default: 0.0
 # c.RetryPolicy.jitter = 0.0
 
-## Number of attempts, including the first. Default: 3; 1: never retry.
+## Number of attempts, including the first. Default: 3, for what may pass by
+#  itself; once this is set, for every exception that never_retry does not list,
+#  and for timeouts. 1: never retry.
 #  Default: 3
 # c.RetryPolicy.max_attempts = 3
 
@@ -162,12 +172,14 @@ c = get_config()  #noqa
 # c.RetryPolicy.max_delay_seconds = 3600.0
 
 ## Exceptions that are not retried, as classes or names; subclasses are included.
-#  Default: errors in the code, which would fail again in the same way.
+#  Setting it asks for retries, as max_attempts does. Default: errors in the
+#  code, which would fail again in the same way.
 #  Default: ['TypeError', 'NameError', 'AttributeError', 'ImportError', 'SyntaxError', 'AssertionError']
 # c.RetryPolicy.never_retry = ['TypeError', 'NameError', 'AttributeError', 'ImportError', 'SyntaxError', 'AssertionError']
 
 ## Exceptions that are retried, as classes or names; subclasses are included.
-#  Default: [], all that never_retry does not list.
+#  Setting it asks for retries, as max_attempts does. Default: [], all that
+#  never_retry does not list.
 #  Default: []
 # c.RetryPolicy.retry_on = []
 

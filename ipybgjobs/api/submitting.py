@@ -71,7 +71,8 @@ def submit(  # noqa: PLR0913 - the options of a job
     timeout : float or str, optional
         Duration after which an attempt is stopped; by default the entry's, if it has one.
     retry : int or mapping, optional
-        ``max_attempts``, or settings of `RetryPolicy` that differ for this job.
+        ``max_attempts``, or settings of `RetryPolicy` that differ for this job. If nothing asks for retries, here or in a file,
+        only what may pass by itself is retried: `Retry`, a lost connection or another passing ``OSError``, a lost process.
     retry_until : float or str or datetime, optional
         A deadline for the whole job, as a duration or a time: a running attempt is stopped then, and no other one starts.
     unique : str or True, optional

@@ -25,8 +25,8 @@ _UNFINISHED = tuple(state for state in JobState if not state.ended)
 #: The states of the jobs that a verb is about; those of other verbs may be in any.
 _STATES: Mapping[str, tuple[JobState, ...]] = {
     "cancel": _UNFINISHED,
-    "priority": (JobState.QUEUED,),
-    "retry": (JobState.FAILED, JobState.CANCELLED),
+    "priority": tuple(state for state in JobState if state.waiting),
+    "retry": (JobState.RETRYING, JobState.FAILED, JobState.CANCELLED),
     "remove": tuple(state for state in JobState if state.ended),
 }
 

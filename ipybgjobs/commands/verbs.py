@@ -4,12 +4,14 @@ Each calls what a script would call, prints the result, and returns the exit sta
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pprint
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from .. import api
@@ -128,7 +130,8 @@ def result(arguments: argparse.Namespace) -> int:
     """Wait for a job and print what it returned."""
     job = _job(arguments.job)
     try:
-        value = job.result(arguments.timeout)
+        with _notes_aside(arguments):
+            value = job.result(arguments.timeout)
     except (BackgroundJobError, TimeoutError):
         raise
     except BaseException as error:
@@ -141,9 +144,15 @@ def result(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _notes_aside(arguments: argparse.Namespace) -> AbstractContextManager[object]:
+    """Print what is said during a wait to standard error, if standard output is JSON."""
+    return contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext()
+
+
 def wait(arguments: argparse.Namespace) -> int:
     """Wait until jobs have finished."""
-    found = _chosen(arguments).wait(arguments.timeout)
+    with _notes_aside(arguments):
+        found = _chosen(arguments).wait(arguments.timeout)
     _say_jobs(arguments, found)
     return 0 if all(job.state is JobState.SUCCEEDED for job in found) else FAILED
 
@@ -178,7 +187,7 @@ def adopt(arguments: argparse.Namespace) -> int:
 
 
 def retry(arguments: argparse.Namespace) -> int:
-    """Add an attempt to failed or cancelled jobs; or, with changed parameters, submit new ones."""
+    """Add an attempt to failed or cancelled jobs, start retrying ones now; or, with changed parameters, submit new ones."""
     keys = [word for word in arguments.jobs if "=" not in word]
     changed = job_line.parameters([word for word in arguments.jobs if "=" in word])
     if arguments.failed:

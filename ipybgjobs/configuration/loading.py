@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFil
 from ..errors import ConfigurationError
 from ..model import durations
 from ..model.redaction import SECRET_NAMES, cut, one_line, quoted
-from ..model.retry import RetrySettings
+from ..model.retry import REQUESTING, RetrySettings
 from ..model.suggestion import did_you_mean
 from ..state import ownership
 from ..system.child import reply
@@ -155,7 +155,7 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
     general = traits.BackgroundJobs(config=merged)
     retry = traits.RetryPolicy(config=merged)
     logs = traits.JobLogs(config=merged)
-    rules = retry_settings(retry)
+    rules = replace(retry_settings(retry), requested=_requested(merged.get("RetryPolicy", {})))
     return replace(
         base,
         allowed={key: allowed_entry(key, value, source, rules) for key, (source, value) in allowed.items()},
@@ -200,7 +200,13 @@ def overridden(rules: RetrySettings, changes: dict[str, Any], what: str) -> Retr
     except TraitError as error:
         raise ConfigurationError(one_line(f"{what}: {error}")) from error
     given = retry_settings(policy)
-    return replace(rules, **{name: getattr(given, name) for name in changes})
+    requested = rules.requested or _requested(changes)
+    return replace(rules, requested=requested, **{name: getattr(given, name) for name in changes})
+
+
+def _requested(values: Collection[str]) -> bool:
+    """Return whether one of these settings asks for retries."""
+    return any(name in values for name in REQUESTING)
 
 
 def allowed_entry(key: str, value: Any, source: str, rules: RetrySettings) -> AllowedEntry:

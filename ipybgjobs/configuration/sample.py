@@ -30,5 +30,6 @@ c = get_config()  #noqa
 
 def text() -> str:
     """Return the sample."""
-    sections = [cls.class_config_section() for cls in traits.CLASSES]
-    return _HEAD + "\n".join(section.rstrip() + "\n" for section in sections)
+    sections = [cls.class_config_section().rstrip() for cls in traits.CLASSES]
+    lines = "\n\n".join(sections).split("\n")
+    return _HEAD + "".join(f"{line.rstrip()}\n" for line in lines)

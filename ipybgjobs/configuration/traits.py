@@ -194,15 +194,28 @@ def _check_queue(name: str, value: dict[str, Any]) -> None:
 
 
 class RetryPolicy(Configurable):
-    """When a failed job is retried; an entry of `allowed_jobs` can set the same for its jobs."""
+    """When a failed job is retried; an entry of `allowed_jobs` can set the same for its jobs.
 
-    max_attempts = Int(3, min=1, help="Number of attempts, including the first. Default: 3; 1: never retry.").tag(config=True)
+    As long as neither a file, nor an entry, nor an option of a submit sets max_attempts, delay_seconds, retry_on or never_retry,
+    only what may pass by itself is retried: ipybgjobs.Retry, ConnectionError, TimeoutError and other OSErrors, except
+    FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError and io.UnsupportedOperation; and a
+    process that was lost, unless memory likely ran out. Never the error of a cell or a notebook, SystemExit, or a timeout of an
+    attempt.
+    """
+
+    max_attempts = Int(
+        3,
+        min=1,
+        help="""Number of attempts, including the first. Default: 3, for what may pass by itself; once this is set, for every
+        exception that never_retry does not list, and for timeouts. 1: never retry.""",
+    ).tag(config=True)
 
     delay_seconds = Union(
         [Duration(), List(Duration(), minlen=1)],
         default_value=60.0,
         help="""Delay before the second attempt, in seconds or as text such as "5m"; it grows by backoff_factor. A list sets each
-        delay in turn, without growth; the last one repeats. Default: 60.""",
+        delay in turn, without growth; the last one repeats. Setting it asks for retries, as
+        max_attempts does. Default: 60.""",
     ).tag(config=True)
 
     backoff_factor = Float(
@@ -216,14 +229,14 @@ class RetryPolicy(Configurable):
     ).tag(config=True)
 
     retry_on: List[str] = List(
-        help="""Exceptions that are retried, as classes or names; subclasses are included. Default: [], all that never_retry
-        does not list."""
+        help="""Exceptions that are retried, as classes or names; subclasses are included. Setting it asks for retries, as
+        max_attempts does. Default: [], all that never_retry does not list."""
     ).tag(config=True)
 
     never_retry = List(
         default_value=list(FAULTS_OF_THE_CODE),
-        help="""Exceptions that are not retried, as classes or names; subclasses are included. Default: errors in the code,
-        which would fail again in the same way.""",
+        help="""Exceptions that are not retried, as classes or names; subclasses are included. Setting it asks for retries, as
+        max_attempts does. Default: errors in the code, which would fail again in the same way.""",
     ).tag(config=True)
 
     @validate("backoff_factor", "jitter")

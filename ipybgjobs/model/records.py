@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from . import durations, moments, sizes
 from .call import Call
-from .redaction import one_line
+from .redaction import cut, one_line
 from .retry import RetrySettings
 from .source import SourceFile
 from .usual_time import UsualTime
@@ -18,7 +18,8 @@ from .usual_time import UsualTime
 class JobState(StrEnum):
     """The state of a job."""
 
-    QUEUED = "queued"  #: waits for a slot, for its `not_before`, or for a retry
+    QUEUED = "queued"  #: waits for a slot, or for its `not_before`
+    RETRYING = "retrying"  #: an attempt failed, and the retry policy has queued the job again
     RUNNING = "running"  #: an attempt holds a slot
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -30,6 +31,11 @@ class JobState(StrEnum):
     def ended(self) -> bool:
         """Whether the job has finished: its state changes only if a user retries it."""
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the job waits to start, for the first time or again."""
+        return self in (JobState.QUEUED, JobState.RETRYING)
 
 
 class Outcome(StrEnum):
@@ -89,11 +95,8 @@ class JobRecord:
     retried_from: int | None = None  #: the job whose parameters were changed for this one
     group_id: int | None = None
     unique_key: str | None = None
-
-    @property
-    def retrying(self) -> bool:
-        """Whether the job is waiting for another attempt after a failed one."""
-        return self.state is JobState.QUEUED and self.attempt > 0
+    retrying_since: float | None = None  #: when its last attempt failed, if it had to wait for another one
+    waited: float = 0.0  #: seconds between its attempts, without those since `retrying_since`
 
     @property
     def unlaunchable(self) -> bool:
@@ -102,7 +105,7 @@ class JobRecord:
 
     def status(self) -> str:
         """Return the state in words, with the time of a retry or a delayed start."""
-        if self.state is JobState.QUEUED:
+        if self.state.waiting:
             return self._waits_for()
         if self.state is JobState.RUNNING and self.attempt > 1:
             return f"running, attempt {self.attempt} of {self.allowed_attempts}"
@@ -111,13 +114,10 @@ class JobRecord:
     def _waits_for(self) -> str:
         """Return what a queued job is waiting for."""
         if self.pending_dependencies:
-            return (
-                "queued, depends on a job"
-                if self.pending_dependencies == 1
-                else f"queued, depends on {self.pending_dependencies} jobs"
-            )
+            count = self.pending_dependencies
+            return f"{self.state}, depends on {'a job' if count == 1 else f'{count} jobs'}"
         clock = time.strftime("%H:%M:%S", time.localtime(self.not_before))
-        if self.retrying:
+        if self.state is JobState.RETRYING:
             when = "as soon as a slot is free" if self.ready else f"at {clock}"
             return f"retrying, attempt {self.attempt + 1} of {self.allowed_attempts} {when}"
         if self.unlaunchable:
@@ -132,10 +132,15 @@ class JobRecord:
         return None if said else self.error
 
     def elapsed(self, now: float) -> float | None:
-        """Return the seconds from the first start after the submit or a manual retry to the end or `now`; None before."""
-        if self.started_at is None:
-            return None
-        return max(0.0, (now if self.ended_at is None else self.ended_at) - self.started_at)
+        """Return the seconds that its attempts have taken since the submit or a manual retry; None before the first."""
+        begin, end = self.active_time
+        return None if begin is None else max(0.0, (now if end is None else end) - begin)
+
+    @property
+    def active_time(self) -> tuple[float | None, float | None]:
+        """The begin and end of the time that its attempts took, moved together; None before the first, and while one runs."""
+        end = self.ended_at if self.retrying_since is None else self.retrying_since
+        return (None if self.started_at is None else self.started_at + self.waited), end
 
     def line(self, now: float, status: str | None = None, usual: UsualTime | None = None) -> str:
         """Describe the job on one line; `status`, `usual`: what is known beyond the record."""
@@ -181,7 +186,7 @@ class Attempt:
 
     def line(self) -> str:
         """Describe the attempt on one line: outcome, reason, and resources used."""
-        facts = [self.outcome or "running", self.error, self.launched_by]
+        facts = [self.outcome or "running", None if self.error == self.outcome else self.error, self.launched_by]
         if self.signal is not None:
             facts.append(f"signal {self.signal}")
         if self.ended_at is not None and self.folder is not None:
@@ -194,6 +199,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryingJobs:
+    """The retrying ones of some jobs, of which the next one to start is known."""
+
+    count: int
+    not_before: float  #: of the next one
+    ready: bool = False  #: whether that waits only for a slot
+    error: str | None = None  #: how it failed, on one line
+
+    def line(self) -> str:
+        """Return when the next one starts, and why it was not the first time, on one line."""
+        when = "as soon as a slot is free" if self.ready else time.strftime("at %H:%M:%S", time.localtime(self.not_before))
+        return f"next {when}" + (f": {cut(one_line(self.error))}" if self.error else "")
+
+
+@dataclass(frozen=True, slots=True)
 class GroupRecord:
     """Jobs that were submitted together, from the group's row."""
 
@@ -203,6 +223,7 @@ class GroupRecord:
     target: str
     submitted_at: float
     counts: dict[str, int]  #: jobs by state; only states that have any
+    retrying: RetryingJobs | None = None
 
     @property
     def total(self) -> int:
@@ -212,10 +233,14 @@ class GroupRecord:
     @property
     def live(self) -> int:
         """Number of unfinished jobs."""
-        return self.counts.get("queued", 0) + self.counts.get("running", 0)
+        return sum(count for state, count in self.counts.items() if not JobState(state).ended)
 
     def line(self) -> str:
         """Describe the group on one line."""
-        states = ", ".join(f"{self.counts[state]:,} {state}" for state in JobState if state in self.counts)
+        states = ", ".join(self._counted(state) for state in JobState if state in self.counts)
         parts = [f"group {self.id}", one_line(self.name or ""), self.target, f"{self.total:,} jobs: {states or 'none left'}"]
         return " · ".join(part for part in parts if part)
+
+    def _counted(self, state: JobState) -> str:
+        text = f"{self.counts[state]:,} {state}"
+        return f"{text}, {self.retrying.line()}" if state is JobState.RETRYING and self.retrying else text

@@ -1,6 +1,7 @@
 """Decide whether and when a failed attempt is retried: pure functions of the policy and the failure.
 
-Never reads a clock and draws no random number of its own: the draw is passed in.
+If retries were not requested, only a failure that may pass by itself is followed by another attempt. Never reads a clock and
+draws no random number of its own: the draw is passed in.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,23 @@ from typing import Any, Self
 
 #: Errors in the code: another attempt would fail the same way.
 FAULTS_OF_THE_CODE = ("TypeError", "NameError", "AttributeError", "ImportError", "SyntaxError", "AssertionError")
+
+#: Exceptions that may pass by themselves, beside ``Retry``, and their subclasses that do not.
+PASSING = ("ConnectionError", "TimeoutError", "OSError")
+LASTING = (
+    "FileNotFoundError",
+    "FileExistsError",
+    "IsADirectoryError",
+    "NotADirectoryError",
+    "PermissionError",
+    "io.UnsupportedOperation",
+)
+
+#: The settings that ask for retries; the others only say when an attempt follows.
+REQUESTING = ("max_attempts", "delay_seconds", "retry_on", "never_retry")
+
+#: The exception of a notebook whose cell raised; its bases name those of the cell's exception too.
+_CELL_FAILED = "ipybgjobs.errors.CellFailed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +50,9 @@ class RetrySettings:
         Exception names that are retried; empty: all that `never_retry` does not name.
     never_retry : tuple of str
         Exception names that are not retried; subclasses are included, as with ``except``.
+    requested : bool
+        Whether a file, an entry or a submit set one of `REQUESTING`. Otherwise only `PASSING` failures are retried, whatever
+        `retry_on` and `never_retry` say.
     """
 
     max_attempts: int = 3
@@ -41,6 +62,7 @@ class RetrySettings:
     jitter: float = 0.0
     retry_on: tuple[str, ...] = ()
     never_retry: tuple[str, ...] = FAULTS_OF_THE_CODE
+    requested: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the rules as JSON values."""
@@ -48,9 +70,9 @@ class RetrySettings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Rebuild rules from `to_json`."""
+        """Rebuild rules from `to_json`; those of an older version, which always retried, count as requested."""
         lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        return cls(**lists)
+        return cls(**{"requested": True, **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +90,21 @@ class Failure:
         Whether the job raised ``Retry``.
     after : float or None
         Seconds, if set by ``Retry(after=…)``.
+    lost : bool
+        Whether its process vanished.
+    out_of_memory : bool
+        Whether it vanished because memory likely ran out.
+    of_cell : bool
+        Whether the code of a notebook's cell raised.
     """
 
     names: tuple[str, ...] = ()
     fatal: bool = False
     retry_requested: bool = False
     after: float | None = None
+    lost: bool = False
+    out_of_memory: bool = False
+    of_cell: bool = False
 
 
 def delay_before(settings: RetrySettings, attempt: int, draw: float) -> float:
@@ -128,12 +159,23 @@ def next_delay(settings: RetrySettings, made: int, failure: Failure, draw: float
         return None
     if failure.retry_requested:
         return delay_before(settings, made + 1, draw) if failure.after is None else failure.after
-    if failure.names and not _retried(settings, failure.names):
-        return None
-    return delay_before(settings, made + 1, draw)
+    retried = _fits(settings, failure.names) if settings.requested else _may_pass(failure)
+    return delay_before(settings, made + 1, draw) if retried else None
 
 
-def _retried(settings: RetrySettings, names: Sequence[str]) -> bool:
+def _fits(settings: RetrySettings, names: Sequence[str]) -> bool:
+    """Return whether a failure is one of those for which retries were requested; one without an exception is."""
+    if not names:
+        return True
     if any(name in settings.never_retry for name in names):
         return False
     return not settings.retry_on or any(name in settings.retry_on for name in names)
+
+
+def _may_pass(failure: Failure) -> bool:
+    """Return whether another attempt may succeed although nothing was changed."""
+    if failure.lost:
+        return not failure.out_of_memory
+    if failure.of_cell or _CELL_FAILED in failure.names:
+        return False
+    return any(name in PASSING for name in failure.names) and not any(name in LASTING for name in failure.names)

@@ -57,6 +57,7 @@ def row(seen: JobWithAttempt, here: str, after: Sequence[int] = (), usual: Usual
     """
     job = seen.job
     elsewhere = job.owner.host if job.owner.place != here and not job.state.ended else None
+    started, ended = job.active_time
     values = [
         job.id,
         job.state.value,
@@ -65,13 +66,13 @@ def row(seen: JobWithAttempt, here: str, after: Sequence[int] = (), usual: Usual
         job.queue,
         job.priority,
         _moment(job.submitted_at),
-        _moment(job.started_at),
-        _moment(job.ended_at),
+        _moment(started),
+        _moment(ended),
         _moment(None if job.state.ended or job.ready else job.not_before),
         job.attempt,
         job.allowed_attempts,
         seen.peak_memory,
-        None if job.current_error in (None, job.state.value) else cut(job.current_error or "", _LONGEST),
+        None if job.current_error is None else cut(job.current_error, _LONGEST),
         job.group_id,
         job.pending_dependencies or None,
         elsewhere,

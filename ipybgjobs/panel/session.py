@@ -270,7 +270,7 @@ class Session:
     def _note_wait(self, rows: list[list[Any]]) -> None:
         """Note whether the only job shown waits: then who holds the slots concerns it."""
         if rows:
-            self._waits = rows[-1][1] == JobState.QUEUED
+            self._waits = JobState(rows[-1][1]).waiting
 
     def close(self) -> None:
         """Stop receiving and sending."""

@@ -13,6 +13,16 @@ from ..model.records import JobState
 #: The first and the last time that a calendar can show, in seconds since the epoch, with a margin of a day.
 _EARLIEST, _LATEST = -62_135_510_400.0, 253_402_387_200.0
 
+#: The states that the column ``state`` holds. A job that waits for a retry is stored as queued, so that whatever starts, cancels
+#: or moves queued jobs treats it as one of them.
+STORED_STATES = tuple(state for state in JobState if state is not JobState.RETRYING)
+
+#: The condition of a job that the retry policy queued: since it was submitted or retried by hand, an attempt has begun.
+RETRYING = "(jobs.state = 'queued' AND jobs.started_at IS NOT NULL)"
+
+#: The state of a job as users see it.
+STATE = f"iif({RETRYING}, '{JobState.RETRYING}', jobs.state)"
+
 
 class UnreadableRow(ValueError):  # noqa: N818 - named after the state of a row
     """A row that was not written by ipybgjobs, or is damaged; names the column."""
@@ -110,11 +120,11 @@ def folder_or_none(row: sqlite3.Row) -> str | None:
 
 
 def state(row: sqlite3.Row) -> JobState:
-    """Return a state."""
-    try:
-        return JobState(row["state"])
-    except ValueError:
-        raise UnreadableRow("state") from None
+    """Return the state of a job; see `RETRYING`."""
+    stored = row["state"]
+    if stored not in STORED_STATES:
+        raise UnreadableRow("state")
+    return JobState.RETRYING if stored == JobState.QUEUED and row["started_at"] is not None else JobState(stored)
 
 
 def any_state(value: object) -> JobState:

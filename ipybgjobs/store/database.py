@@ -37,7 +37,7 @@ _LARGE_LOG = 10_000
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 6
+SCHEMA = 7
 
 #: The first schema in which a supervisor belongs to a place; before, it belonged to a host.
 _PLACES = 4

@@ -25,8 +25,8 @@ class KeyHolder:
     host: str
 
 
-_HOLDERS = """SELECT id, uid, target, state, place, host, unique_key FROM jobs
-    WHERE unique_key {} AND state IN ('queued', 'running') AND NOT replaced"""
+_HOLDERS = f"""SELECT id, uid, target, {columns.STATE} AS state, place, host, unique_key FROM jobs
+    WHERE unique_key {{}} AND state IN ('queued', 'running') AND NOT replaced"""
 
 
 def key_holder(connection: sqlite3.Connection, key: str | None) -> KeyHolder | None:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from itertools import chain, product
 from typing import Any
 
-from ..model.records import GroupRecord, JobRecord, JobState
+from ..model.records import GroupRecord, JobRecord, JobState, RetryingJobs
 from . import columns
+from .columns import RETRYING, STORED_STATES
 from .database import Database
 from .queries import JOBS, number_of, shown
 
@@ -45,11 +46,11 @@ def jobs(database: Database, limit: int, **filters: Any) -> list[JobRecord]:
     wanted = {column: value for column, value in filters.items() if value is not None}
     if not all(_storable(value) for value in wanted.values()):
         return []
-    if len(wanted) > 1 or (wanted and not wanted.keys() & set(_DIRECT)):
+    if wanted.get("state") == JobState.RETRYING or len(wanted) > 1 or (wanted and not wanted.keys() & set(_DIRECT)):
         ids = _newest(database, limit, wanted)
         where, values = "jobs.id IN (SELECT value FROM json_each(?))", [json.dumps(ids)]
     else:
-        where, values = " AND ".join(f"jobs.{column} = ?" for column in wanted) or "true", list(wanted.values())
+        where, values = _conditions(wanted, prefix="jobs."), list(wanted.values())
     sql = f"{JOBS} WHERE {where} ORDER BY jobs.id DESC LIMIT ?"
     return [shown(row) for row in database.read(sql, [*values, limit])]
 
@@ -59,7 +60,11 @@ def count(database: Database, **filters: Any) -> int:
     wanted = {column: value for column, value in filters.items() if value is not None}
     if not all(_storable(value) for value in wanted.values()):
         return 0
-    where = " AND ".join(f"{column} = ?" for column in wanted) or "true"
+    if wanted.get("state") == JobState.RETRYING:
+        del wanted["state"]
+        where = " AND ".join([RETRYING, *(f"{column} = ?" for column in wanted)])
+    else:
+        where = _conditions(wanted)
     return int(database.read(f"SELECT count(*) FROM jobs WHERE {where}", list(wanted.values()))[0][0])
 
 
@@ -67,6 +72,12 @@ def count_entries(database: Database) -> int:
     """Count the jobs that do not belong to a group, and the groups."""
     sql = "SELECT (SELECT count(*) FROM jobs WHERE group_id IS NULL) + (SELECT count(*) FROM groups)"
     return int(database.read(sql)[0][0])
+
+
+def _conditions(wanted: dict[str, Any], order: Iterable[str] | None = None, prefix: str = "") -> str:
+    """Return the condition that jobs fit some filters, in an order; a retrying job, which is stored as queued, is not queued."""
+    rest = [f"NOT {RETRYING}"] if wanted.get("state") == JobState.QUEUED else []
+    return " AND ".join([*(f"{prefix}{column} = ?" for column in (wanted if order is None else order)), *rest]) or "true"
 
 
 def _storable(value: Any) -> bool:
@@ -78,10 +89,12 @@ def _storable(value: Any) -> bool:
 
 def _newest(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]:
     """Return the ids of the newest jobs for several filters, by walking an index."""
+    if wanted.get("state") == JobState.RETRYING:
+        return _newest_retrying(database, limit, {column: value for column, value in wanted.items() if column != "state"})
     index, walked = next((index, walked) for index, walked in _WALKED.items() if walked[0] in wanted)
     choices = [[wanted[column]] if column in wanted else _values(database, column, wanted.get("name")) for column in walked]
     rest = {column: value for column, value in wanted.items() if column not in walked}
-    conditions = " AND ".join(f"{column} = ?" for column in (*walked, *rest))
+    conditions = _conditions(wanted, (*walked, *rest))
     one = f"SELECT id FROM (SELECT id FROM jobs INDEXED BY {index} WHERE {conditions} ORDER BY id DESC LIMIT ?)"
     parts = [(*combination, *rest.values(), limit) for combination in product(*choices)]
     found: list[int] = []
@@ -92,10 +105,17 @@ def _newest(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]
     return sorted(found, reverse=True)[:limit]
 
 
+def _newest_retrying(database: Database, limit: int, wanted: dict[str, Any]) -> list[int]:
+    """Return the ids of the newest retrying jobs, which have an index of their own."""
+    conditions = " AND ".join([RETRYING, *(f"{column} = ?" for column in wanted)])
+    sql = f"SELECT id FROM jobs INDEXED BY jobs_retrying WHERE {conditions} ORDER BY id DESC LIMIT ?"
+    return [row[0] for row in database.read(sql, [*wanted.values(), limit])]
+
+
 def _values(database: Database, column: str, name: str | None) -> list[str]:
     """Return the distinct values of a column, among the jobs with a name if one is given, by jumping through an index."""
     if column == "state":
-        return list(JobState)
+        return list(STORED_STATES)
     named = "true" if name is None or column != "target" else "name = :name"  # only the target is next to the name in an index
     sql = f"""WITH RECURSIVE found (value) AS (
             SELECT min({column}) FROM jobs WHERE {named}
@@ -130,15 +150,45 @@ def group(database: Database, key: int | str) -> GroupRecord | None:
     if not rows:
         return None
     row = rows[0]
-    counts = database.read("SELECT state, jobs FROM group_counts WHERE group_id = ? AND jobs > 0", (row["id"],))
+    counts = _counted(database.read("SELECT state, jobs FROM group_counts WHERE group_id = ? AND jobs > 0", (row["id"],)))
+    retrying = retrying_in_group(database, row["id"]) if JobState.QUEUED in counts else None
     return GroupRecord(
         id=row["id"],
         uid=columns.any_uid(row),
         name=columns.any_text(row, "name") or None,
         target=columns.any_label(row, "target"),
         submitted_at=columns.any_moment(row, "submitted_at"),
-        counts=_counted(counts),
+        counts=_with_retrying(counts, 0 if retrying is None else retrying.count),
+        retrying=retrying,
     )
+
+
+def retrying_in_group(database: Database, group_id: int) -> RetryingJobs | None:
+    """Read which jobs of a group are retrying; None if none is."""
+    return _retrying(database, "jobs INDEXED BY jobs_retrying_group WHERE group_id = ?", group_id)
+
+
+def retrying(database: Database, job_ids: list[int]) -> RetryingJobs | None:
+    """Read which of these jobs are retrying; None if none is."""
+    return _retrying(database, "jobs INDEXED BY jobs_retrying WHERE id IN (SELECT value FROM json_each(?))", json.dumps(job_ids))
+
+
+def _retrying(database: Database, which: str, value: int | str) -> RetryingJobs | None:
+    count = database.read(f"SELECT count(*) FROM {which} AND {RETRYING}", (value,))[0][0]
+    sql = f"SELECT not_before, ready, error FROM {which} AND {RETRYING} ORDER BY not_before LIMIT 1"
+    rows = database.read(sql, (value,)) if count else []
+    found = [
+        RetryingJobs(count, columns.any_moment(row, "not_before"), bool(row["ready"]), columns.any_text(row, "error") or None)
+        for row in rows
+    ]
+    return found[0] if found else None
+
+
+def _with_retrying(counts: dict[str, int], retrying: int) -> dict[str, int]:
+    """Return counts by stored state as counts by state."""
+    queued = counts.get(JobState.QUEUED, 0) - retrying
+    found = {**counts, JobState.QUEUED.value: queued, JobState.RETRYING.value: retrying}
+    return {state.value: found[state] for state in JobState if found.get(state, 0) > 0}
 
 
 def _counted(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
@@ -153,7 +203,9 @@ def _counted(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
 
 def states(database: Database) -> dict[str, int]:
     """Count the jobs by state; only states that have any."""
-    return _counted(database.read("SELECT state, count(*) FROM jobs GROUP BY state"))
+    counts = _counted(database.read("SELECT state, count(*) FROM jobs GROUP BY state"))
+    retrying = database.read(f"SELECT count(*) FROM jobs INDEXED BY jobs_retrying WHERE {RETRYING}")[0][0]
+    return _with_retrying(counts, retrying)
 
 
 def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str, int], list[JobRecord]]:

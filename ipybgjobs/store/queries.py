@@ -45,6 +45,8 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         submitted_at=columns.moment(row, "submitted_at"),
         started_at=columns.moment_or_none(row, "started_at"),
         ended_at=columns.moment_or_none(row, "ended_at"),
+        retrying_since=columns.moment_or_none(row, "retrying_since"),
+        waited=columns.number(row, "waited"),
         error=columns.text_or_none(row, "error"),
         attempt=columns.whole(row, "attempt"),
         allowed_attempts=columns.whole(row, "allowed_attempts"),
@@ -120,7 +122,7 @@ def _retry_settings(text: str) -> RetrySettings:
         whole = all(type(each) in (int, float) for each in numbers) and all(isinstance(each, str) for each in names)
     except (ValueError, TypeError, AttributeError):
         whole = False
-    if not whole or type(rules.max_attempts) is not int or not rules.delay_seconds:
+    if not whole or type(rules.max_attempts) is not int or not rules.delay_seconds or type(rules.requested) is not bool:
         raise UnreadableRow("rules")
     return rules
 
@@ -191,7 +193,7 @@ def state(database: Database, job_id: int) -> JobState:
     UnknownJob
         If the job is gone.
     """
-    rows = database.read("SELECT state FROM jobs WHERE id = ?", (job_id,))
+    rows = database.read(f"SELECT {columns.STATE} AS state FROM jobs WHERE id = ?", (job_id,))
     if not rows:
         raise UnknownJob(f"Job {job_id} is no longer in {database.path}.")
     return columns.any_state(rows[0]["state"])

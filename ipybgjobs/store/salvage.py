@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..model import json_text
-from ..model.records import JobState
+from .columns import STORED_STATES
 from .database import Database
 
 #: Tables whose rows have a number, and those read by job: with the column of the job, or None to read the whole table.
@@ -126,7 +126,8 @@ class _Table:
 def _is_sound(row: Row) -> bool:
     """Return whether a client could have written a job's row: a damaged page can contain anything."""
     try:
-        JobState(row["state"])
+        if row["state"] not in STORED_STATES:
+            return False
         for name in _JSON:
             json_text.parse(row.get(name, "[]"))
     except (ValueError, TypeError, KeyError):

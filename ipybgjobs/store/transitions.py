@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..model.records import Outcome, Owner
+from .columns import RETRYING
 from .insertion import SqlValue, insert
 from .requests import RetryRequest
 
@@ -75,7 +76,8 @@ class Transitions:
     def claim(self, job_id: int, number: int, folder: str, launch_mode: LaunchMode, launches: int = 1) -> bool:
         """Move a job from queued to running, with a new attempt; `launches`: its number of launches including this one."""
         claimed = self._changed(
-            """UPDATE jobs SET state = 'running', attempt = :number, started_at = coalesce(started_at, :now)
+            """UPDATE jobs SET state = 'running', attempt = :number, started_at = coalesce(started_at, :now),
+                waited = waited + max(0.0, :now - coalesce(retrying_since, :now)), retrying_since = NULL
             WHERE id = :id AND state = 'queued' AND attempt = :number - 1""",
             {"id": job_id, "number": number, "now": self._now},
         )
@@ -100,6 +102,7 @@ class Transitions:
                 ready = (:due IS NULL), timed = 0,
                 error = iif(attempt = 1, :problem, error),
                 started_at = iif({_BEGAN_EARLIER}, started_at, NULL),
+                retrying_since = iif({_BEGAN_EARLIER}, {_CLAIMED_AT}, NULL),
                 void_launches = (SELECT launches FROM attempts WHERE job_id = :id AND number = :number)
             WHERE id = :id AND state = 'running' AND attempt = :number""",
             {"id": job_id, "number": number, "due": due, "problem": _storable(problem)},
@@ -212,9 +215,10 @@ class Transitions:
     def queue_again(self, job_id: int, not_before: float, error: str | None) -> bool:
         """Move a job from running back to queued: a retry by the retry policy."""
         return self._changed(
-            """UPDATE jobs SET state = 'queued', not_before = :due, ready = 0, timed = 0, error = :error, void_launches = 0
+            """UPDATE jobs SET state = 'queued', not_before = :due, ready = 0, timed = 0, error = :error, void_launches = 0,
+                retrying_since = :now
             WHERE id = :id AND state = 'running'""",
-            {"id": job_id, "due": not_before, "error": _storable(error)},
+            {"id": job_id, "due": not_before, "error": _storable(error), "now": self._now},
         )
 
     def cancel_queued(self, job_id: int) -> bool:
@@ -247,11 +251,14 @@ class Transitions:
         return denied
 
     def retry(self, job_id: int, asked: RetryRequest) -> bool:
-        """Move a job from failed or cancelled to queued: a user asked for one more attempt, in that user's context.
+        """Move a job from failed, cancelled or retrying to queued: a user asked for an attempt now, in that user's context.
 
-        Not if another live job holds its unique key, or if a job whose success it needs has failed, even if it was removed since.
+        A failed or cancelled job gets one more attempt than before; not if another live job holds its unique key, or if a job
+        whose success it needs has failed, even if it was removed since.
         """
         values = {**self._asked(job_id), "context": asked.context, "environment": asked.environment}
+        if self._changed(_RETRY_NOW, values):
+            return True
         retried = self._changed(f"{_RETRY} WHERE {_MAY_BE_RETRIED}", values)
         if retried:  # dependent jobs that still wait for others wait for it again
             self._connection.execute(
@@ -317,6 +324,9 @@ class Transitions:
 _BEGAN_EARLIER = """EXISTS (SELECT 1 FROM attempts AS earlier WHERE earlier.job_id = jobs.id
     AND earlier.number BETWEEN 1 AND jobs.attempt - 1 AND earlier.started_at >= jobs.started_at)"""
 
+#: When the newest attempt of a job began.
+_CLAIMED_AT = "(SELECT started_at FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt)"
+
 #: A job that has not finished, or whose hook has not.
 _LIVE = """(state IN ('queued', 'running') OR hook IS NOT NULL
     OR EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IS NULL))"""
@@ -326,10 +336,15 @@ _BLOCKERS = """SELECT count(*) FROM dependencies JOIN jobs AS earlier ON earlier
     WHERE job_id = jobs.id AND earlier.state IN ('queued', 'running')"""
 
 _RETRY = f"""UPDATE jobs SET state = 'queued', not_before = :now, timed = 0, started_at = NULL, ended_at = NULL,
-    deadline = NULL, booted_at = NULL, hook = NULL, replaced = 0, void_launches = 0,
+    deadline = NULL, booted_at = NULL, hook = NULL, replaced = 0, void_launches = 0, retrying_since = NULL, waited = 0,
     blockers = ({_BLOCKERS}), ready = (({_BLOCKERS}) = 0),
     allowed_attempts = CASE attempt WHEN 0 THEN allowed_attempts ELSE attempt + 1 END,
     context = :context, environment = :environment, place = :place, host = :host"""
+
+#: A job that waits for its next attempt starts it now, whatever its `not_before`; only in the place that it belongs to.
+_RETRY_NOW = f"""UPDATE jobs SET not_before = :now, timed = 0, started_at = NULL, void_launches = 0,
+    retrying_since = NULL, waited = 0, ready = (blockers = 0), context = :context, environment = :environment
+    WHERE id = :id AND place = :place AND {RETRYING}"""
 
 _MAY_BE_RETRIED = """id = :id AND state IN ('failed', 'cancelled')
     AND NOT EXISTS (SELECT 1 FROM jobs AS other

@@ -262,7 +262,7 @@ class Decider:
         return run.problem or self._starter.backoff.reason or unknown or "its configuration has not been read yet"
 
     def _end_unstarted(self, transaction: Transaction, run: ActiveAttempt, claim: Claim, verdict: Verdict) -> None:
-        self._record(transaction, End(run, claim, verdict, Failure()))
+        self._record(transaction, End(run, claim, verdict, Failure(fatal=verdict.outcome is Outcome.DENIED)))
 
 
 def _explained(transaction: Transaction, run: ActiveAttempt, job: ScheduledJob | UnreadableJob, verdict: Verdict) -> Verdict:

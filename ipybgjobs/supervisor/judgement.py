@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..configuration.settings import CELL
 from ..executors.exit import Exit
 from ..model import redaction
 from ..model.records import Outcome
@@ -20,6 +21,9 @@ from .attempts import Attempts
 from .configurations import ConfigurationCache
 from .running import ActiveAttempt
 from .verdict import judge
+
+#: The target of a cell as a job.
+_CELL = f"{CELL}.run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +85,25 @@ class Judge:
         if run.refused is not None:
             return Verdict(Outcome.DENIED, run.refused), Failure(fatal=True)
         if run.trouble is not None:
-            return Verdict(claim.ending or Outcome.LOST, f"it could not be inspected: {run.trouble}"), Failure()
+            verdict = Verdict(claim.ending or Outcome.LOST, f"it could not be inspected: {run.trouble}")
+            return verdict, Failure(lost=claim.ending is None)
         job = claim.job
         if isinstance(job, UnreadableJob):
             return Verdict(Outcome.LOST, f"its row in the store can't be read: {job.reason}"), Failure(fatal=True)
         try:
-            verdict, failure = judge(end, claim.ending, lambda: self._secrets(job, queues), lambda: self._ran_out_of_memory(run))
+            verdict, failure = judge(
+                end,
+                claim.ending,
+                lambda: self._secrets(job, queues),
+                lambda: self._ran_out_of_memory(run),
+                is_cell=job.target == _CELL,
+            )
             return replace(verdict, source=_as_run(verdict, job)), failure
         except sqlite3.Error:
             raise
         except Exception as error:  # a folder written by any program must not end the supervisor
             unread = f"its outcome can't be read: {type(error).__name__}"
-            return Verdict(claim.ending or Outcome.LOST, unread), Failure()
+            return Verdict(claim.ending or Outcome.LOST, unread), Failure(lost=claim.ending is None)
 
     def _ran_out_of_memory(self, run: ActiveAttempt) -> bool:
         """Return whether the kernel's OOM killer has killed any process since an attempt was launched."""

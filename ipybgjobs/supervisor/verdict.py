@@ -41,6 +41,8 @@ def judge(
     ending: Outcome | None,
     find_secrets: Callable[[], Sequence[str]] = tuple,
     ran_out_of_memory: Callable[[], bool] = lambda: False,
+    *,
+    is_cell: bool = False,
 ) -> tuple[Verdict, Failure]:
     """Return how an attempt ended, and the data that the retry policy needs.
 
@@ -54,6 +56,8 @@ def judge(
         Returns the values that no text may show; called only if there is a text.
     ran_out_of_memory : callable
         Returns whether the OOM killer killed any process while the attempt ran; called only if this one was killed.
+    is_cell : bool
+        Whether the job is a cell, so that what it raises is the cell's.
     """
     report = reports.outcome(end.folder)
     code, number = end.exit_code, end.signal
@@ -65,9 +69,13 @@ def judge(
     if ending is not None:
         return Verdict(ending, error=REASONS[ending], traceback=_traceback(report, secrets), **seen), Failure()
     if report is not None:
-        return Verdict(Outcome.ERROR, _error(report, secrets), _traceback(report, secrets), **seen), _failure(report)
-    error = _lost(code, number) + _memory(end.peak_memory, out_of_memory=number == _KILL and ran_out_of_memory())
-    return Verdict(Outcome.LOST, error, _last_lines(end.folder, find_secrets()), **seen), Failure()
+        return Verdict(Outcome.ERROR, _error(report, secrets), _traceback(report, secrets), **seen), _failure(
+            report, of_cell=is_cell
+        )
+    out_of_memory = number == _KILL and ran_out_of_memory()
+    error = _lost(code, number) + _memory(end.peak_memory, out_of_memory=out_of_memory)
+    failure = Failure(lost=True, out_of_memory=out_of_memory)
+    return Verdict(Outcome.LOST, error, _last_lines(end.folder, find_secrets()), **seen), failure
 
 
 def _memory(peak: int | None, *, out_of_memory: bool) -> str:
@@ -81,8 +89,14 @@ def _last_lines(folder: str, secrets: Sequence[str]) -> str | None:
     return None if not text.strip() else "Its last lines:\n" + redaction.without(text, secrets)
 
 
-def _failure(report: OutcomeReport) -> Failure:
-    return Failure(names=report.names, fatal=report.fatal, retry_requested=report.retry_requested, after=report.after)
+def _failure(report: OutcomeReport, *, of_cell: bool) -> Failure:
+    return Failure(
+        names=report.names,
+        of_cell=of_cell,
+        fatal=report.fatal,
+        retry_requested=report.retry_requested,
+        after=report.after,
+    )
 
 
 def _error(report: OutcomeReport, secrets: Sequence[str]) -> str:

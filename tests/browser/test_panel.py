@@ -27,6 +27,16 @@ from support.place import DEADLINE, Place, end, until
 
 pytestmark = pytest.mark.timeout(300)
 
+FLAKY = """
+import os
+
+def flaky(marker: str):
+    if not os.path.exists(marker):
+        open(marker, "w").close()
+        raise ConnectionError("no route to the data")
+    return "second run"
+"""
+
 APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
 
 
@@ -35,9 +45,11 @@ def home(tmp_path_factory):
     """A state folder, allowed jobs and an environment for a whole server."""
     place = Place(tmp_path_factory.mktemp("home"))
     place.module("gates")
+    place.module("patient", FLAKY)
     place.allow(
         {
             "gates": ["ok", "gate", "fail", "flaky", "shows", "train_the_model_with_a_long_name"],
+            "patient": {"allowed_methods": ["flaky"], "max_attempts": 3, "delay_seconds": 3600},
             "ipybgjobs.Notebook": ["run"],
         },
         BackgroundJobs__queues={"default": 2, "gpu": 1},
@@ -113,7 +125,7 @@ class Desk:
 
     def end_all(self):
         for job in json.loads(self.run("list", "--json")):
-            if job["state"] in ("queued", "running"):
+            if job["state"] in ("queued", "retrying", "running"):
                 self.run("cancel", str(job["id"]))
         self.run("resume")
 
@@ -198,6 +210,50 @@ def test_states_arrive_and_buttons_work_while_a_long_cell_runs(server, page, des
     go.touch()
     until(lambda: notebook.prompt(2) != "[*]:", "the end of the cell")
     assert [desk.show(key)["state"] for key in (first, second, broken)] == ["succeeded", "cancelled", "failed"]
+
+
+def test_a_retrying_job_is_counted_filtered_and_retried_now_in_its_row_its_detail_and_its_card(server, page, desk, home):
+    jobs = [
+        submitted(desk, "patient.flaky", f"marker={home.root / f'marker-{number}'}", "--name", f"try {number}")
+        for number in "abc"
+    ]
+    other = submitted(desk, "gates.ok")
+    for job in jobs:
+        until(lambda job=job: desk.show(job)["state"] == "retrying", "a retry")
+    notebook = opened(server, page, "lab", "retrying", "%bgjobs", f"bg.job({jobs[2]})")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    until(lambda: "retrying, 2 of 3" in state(panel, jobs[0]), "its state")
+    assert "no route to the data" in row(panel, jobs[0]).locator(".b-of-far").inner_text()
+    assert row(panel, jobs[0]).locator(".b-of-far").inner_text().startswith("at ")
+    chip = panel.locator('.b-phase[data-phase="retrying"]')
+    assert chip.inner_text() == "3 retrying"
+    assert panel.locator('.b-phase[data-phase="queued"]').inner_text() == "0 queued"
+    chip.click()
+    until(lambda: row(panel, other).count() == 0, "the filter")
+    assert [row(panel, job).count() for job in jobs] == [1, 1, 1]
+    assert row(panel, jobs[0]).get_by_role("button", name=f"Cancel job {jobs[0]}").is_visible()
+    shot(page, "lab-retrying", panel)
+    row(panel, jobs[0]).get_by_role("button", name=f"Retry job {jobs[0]} now").click()
+    until(lambda: said(panel) == f"job {jobs[0]} retried", "the retry")
+    until(lambda: chip.inner_text() == "2 retrying", "its end")
+    row(panel, jobs[1]).get_by_role("button", name=f"Open job {jobs[1]}").click()
+    detail = panel.locator(".b-detail")
+    assert detail.get_by_role("button", name="Cancel this job").is_visible()
+    assert detail.get_by_role("button", name="Remove this job").is_hidden()
+    now = detail.get_by_role("button", name="Retry this job now")
+    assert now.inner_text() == "Retry now"
+    shot(page, "lab-retrying-detail", panel)
+    now.click()
+    until(lambda: chip.inner_text() == "1 retrying", "its end")
+    notebook.run(2)
+    card = notebook.panel(2)
+    until(lambda: "retrying, 2 of 3 at " in card.inner_text(), "the card")
+    assert "no route to the data" in card.inner_text()
+    shot(page, "lab-retrying-card", card)
+    card.get_by_role("button", name="Retry this job now").click()
+    until(lambda: "succeeded" in card.inner_text(), "its end")
+    assert [desk.show(job)["state"] for job in jobs] == ["succeeded"] * 3
 
 
 def test_where_the_kernel_can_not_hear_a_click_the_panel_says_so(server, page, desk, home):

@@ -117,7 +117,7 @@ JOBS = """
             [2],
         ),
         (
-            "jobs.take([row(1, 'queued', {attempt: 1}), row(2, 'failed')]); return [jobs.counts.retrying, jobs.counts.failed];",
+            "jobs.take([row(1, 'retrying'), row(2, 'queued', {attempt: 1})]); return [jobs.counts.retrying, jobs.counts.queued];",
             [1, 1],
         ),
         (
@@ -171,11 +171,13 @@ def test_a_change_of_any_kind_leaves_the_same_order_as_sorting_all_anew(page):
         ("ours.duration(200)", "3 m 20 s"),
         ("ours.size(4200)", "4.2 kB"),
         ("ours.size(37e6)", "37 MB"),
-        ("ours.status({state: 'queued', attempt: 1, allowed: 3})", "retrying, 2 of 3"),
+        ("ours.status({state: 'retrying', attempt: 1, allowed: 3})", "retrying, 2 of 3"),
+        ("ours.status({state: 'queued', attempt: 2, allowed: 3})", "queued"),
         ("ours.status({state: 'running', attempt: 2, allowed: 3})", "running, 2 of 3"),
         ("ours.status({state: 'running', attempt: 1, allowed: 3, elsewhere: 'node7'})", "running on node7"),
         ("ours.waits({state: 'queued', blockers: 2, after: [4, 7]}, HELD)", "after job 4, job 7"),
         ("ours.waits({state: 'queued', blockers: 9, after: [4, 7, 8]}, HELD)", "after job 4, job 7, job 8 and 6 more"),
+        ("ours.waits({state: 'retrying', blockers: 1, after: [4]}, HELD)", "after job 4"),
         ("ours.waits({state: 'queued', queue: 'cpu'}, HELD)", "queue cpu is paused"),
         ("ours.waits({state: 'queued', queue: 'gpu'}, HELD)", "slots taken: job 3, job 5 and 1 more"),
         ("ours.waits({state: 'queued', queue: 'default'}, HELD)", ""),

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -661,6 +662,8 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path):
     text = text.replace('c.BackgroundJobs.queues = {"default": 2, "gpu": 1}', "")
     assert count > 20
     settings = load(tmp_path / "ipybgjobs_config.py", text)
+    assert settings.rules.requested, "what is written is asked for"
+    settings = replace(settings, rules=replace(settings.rules, requested=False))
     assert settings.to_json() | {"files": []} == Settings().to_json() | {"files": []}
 
 

@@ -79,6 +79,22 @@ def test_each_attempt_has_its_delay_and_its_earliest_moment(explain):
     assert found["start"]["not_before"].startswith("2040-01-01T00:00:00")
 
 
+def test_which_failures_would_be_retried_is_said(calls, explain):
+    said = explain("calls.Net.fit")[1]["retried"]
+    assert (said["requested"], said["on"], "TypeError" in said["never"]) == (True, [], True)
+    rule = {"retry_on": ["OSError"], "never_retry": ["KeyError"]}
+    text = str(client().explain("calls.Net.fit", retry=rule))
+    assert "  retried       OSError, time-outs and lost processes, but never KeyError\n" in text
+    text = str(client().explain("calls.Net.fit"))
+    assert "  retried       every exception, time-outs and lost processes, but never TypeError, NameError, " in text
+    calls.allow({"calls.Net": ["fit"]}, retries=False)
+    said = explain("calls.Net.fit")[1]["retried"]
+    assert (said["requested"], said["on"]) == (False, ["ConnectionError", "TimeoutError", "OSError"])
+    assert "PermissionError" in said["never"]
+    assert "  retried       only what may pass by itself, since no file" in str(client().explain("calls.Net.fit"))
+    assert "retried" not in explain("calls.Net.fit --retry 1")[1]
+
+
 def test_a_deadline_leaves_no_attempt_after_it(explain):
     _, found = explain("calls.Net.fit --at 2040-01-01T00:00:00Z --retry-until 2040-01-01T00:02:00Z")
     assert len(found["attempts"]) == 2

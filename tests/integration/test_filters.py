@@ -15,6 +15,7 @@ from ipybgjobs.model.records import JobState, Owner
 from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.panel import overview
 from ipybgjobs.store import submissions
+from ipybgjobs.store.columns import STATE
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.submissions import NewGroup, Submission, SubmitContext
 from ipybgjobs.system import identity
@@ -62,7 +63,9 @@ def crowd(place):
             submissions.submit(database, made(draw.choice(TARGETS)), surroundings)
     with database.transaction() as connection:
         for job_id in range(1, connection.execute("SELECT max(id) FROM jobs").fetchone()[0] + 1):
-            connection.execute("UPDATE jobs SET state = ? WHERE id = ?", (draw.choice(list(JobState)), job_id))
+            state = draw.choice(list(JobState))
+            stored = ("queued", 150.0) if state == "retrying" else (state, None)
+            connection.execute("UPDATE jobs SET state = ?, started_at = ? WHERE id = ?", (*stored, job_id))
     database.close()
     return place
 
@@ -76,11 +79,12 @@ def naive(every, limit, filters):
 def test_any_combination_of_filters_finds_what_a_look_at_each_job_finds(crowd):
     columns = ("id", "state", "queue", "target", "name", "group")
     every = [
-        dict(zip(columns, row, strict=True)) for row in rows(crowd, "SELECT id, state, queue, target, name, group_id FROM jobs")
+        dict(zip(columns, row, strict=True))
+        for row in rows(crowd, f"SELECT id, {STATE}, queue, target, name, group_id FROM jobs")
     ]
     every.sort(key=lambda job: job["id"])
     choices = {
-        "state": [None, "failed", "queued"],
+        "state": [None, "failed", "queued", "retrying"],
         "queue": [None, *QUEUES[1:], "nowhere"],
         "target": [None, TARGETS[0], "work.nothing"],
         "name": [None, *LABELS[2:]],

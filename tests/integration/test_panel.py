@@ -496,8 +496,12 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
 
 
 REFUSED = [
-    ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only a queued or running job can be cancelled."),
-    ("retry", {"jobs": [1]}, "job 1 can't be retried (succeeded); only a failed or cancelled job can: submit it again."),
+    ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only an unfinished job can be cancelled."),
+    (
+        "retry",
+        {"jobs": [1]},
+        "job 1 can't be retried (succeeded); only a failed, cancelled or retrying job can: submit it again.",
+    ),
     ("remove", {"jobs": [99]}, "There is no job with id 99 in "),
     ("priority", {"jobs": [1], "to": 3}, "job 1 is not queued (succeeded); only the priority of"),
     ("priority", {"jobs": [1], "to": "high"}, "got 'high'"),

@@ -42,13 +42,15 @@ def test_a_job_that_was_cancelled_before_it_started_can_be_retried_by_hand(tries
 
 def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
     job = bg.submit("tries.sleeps", {"seconds": 0.1}, delay=0.5)
-    with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \(queued\); only a failed or cancelled job"):
+    with pytest.raises(
+        bg.InvalidRequest, match=rf"job {job.id} can't be retried \(queued\); only a failed, cancelled or retrying job"
+    ):
         job.retry()
     running(job)
     with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \((running|succeeded)\); only a failed"):
         job.retry()
     job.wait(60)
-    with pytest.raises(bg.InvalidRequest, match=r"\(succeeded\); only a failed or cancelled job can: submit it again"):
+    with pytest.raises(bg.InvalidRequest, match=r"\(succeeded\); only a failed, cancelled or retrying job can: submit it again"):
         job.retry()
     assert outcomes(job) == ["succeeded"]
 

@@ -17,6 +17,22 @@ class Flaky(OSError):
     pass
 
 
+def fails_as(error: str):
+    raise Flaky("flaky") if error == "Flaky" else getattr(builtins, error)("on purpose")
+
+
+def asks_a_user():
+    return input("Sure? ")
+
+
+def opens(path: str):
+    return open(path).read()
+
+
+def vanishes():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def works_on_run(folder, run: int, error: str = "RuntimeError"):
     """Leaves a file a run, and raises before that run."""
     made = len(os.listdir(folder)) + 1

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from importlib import resources
 
 import pytest
@@ -16,11 +17,11 @@ from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import JobState, Outcome, Owner
 from ipybgjobs.model.retry import RetrySettings
 from ipybgjobs.state.folder import StateFolder
-from ipybgjobs.store import controls, listing, queries, schedule, submissions, supervisors
+from ipybgjobs.store import columns, controls, listing, queries, schedule, submissions, supervisors
 from ipybgjobs.store.database import SCHEMA, Database
 from ipybgjobs.store.requests import CancelRequest, RetryRequest
 from ipybgjobs.store.scheduled_job import Environment
-from ipybgjobs.store.submissions import SubmitContext
+from ipybgjobs.store.submissions import NewGroup, SubmitContext
 from ipybgjobs.store.transitions import LaunchMode, Verdict
 from support.place import TESTS
 from support.store import HERE, SURROUNDINGS, Store, submission
@@ -374,12 +375,12 @@ def test_requests_are_answered_by_their_host_oldest_first_and_then_forgotten(sto
 OTHER = RetryRequest(context=1, environment=1)
 
 VERBS = {
-    "claim": ((2, "f", LaunchMode("fork")), []),
+    "claim": ((2, "f", LaunchMode("fork")), ["retrying"]),
     "end_job": (("succeeded", None), ["running"]),
     "queue_again": ((500.0, "again"), ["running"]),
-    "cancel_queued": ((), ["queued"]),
-    "deny": ((9, "denied"), ["queued"]),
-    "retry": ((OTHER,), ["failed", "cancelled"]),
+    "cancel_queued": ((), ["queued", "retrying"]),
+    "deny": ((9, "denied"), ["queued", "retrying"]),
+    "retry": ((OTHER,), ["failed", "cancelled", "retrying"]),
 }
 
 
@@ -403,6 +404,119 @@ def test_only_a_queued_job_is_claimed_and_only_for_its_next_attempt(store, state
     assert store.change("claim", job, 1, "f", LaunchMode("fork")) is False
     assert store.change("claim", 99, 1, "f", LaunchMode("fork")) is False
     assert queries.job(store.database, job).attempt == (0 if state == "cancelled" else 1)
+
+
+def states_of(store, job):
+    """A job's state in every way of reading it."""
+    by_filter = [state for state in JobState if job in store.ids(state=state)]
+    return {
+        *by_filter,
+        queries.state(store.database, job),
+        queries.job(store.database, job).state,
+        *listing.states(store.database),
+    }
+
+
+def test_a_job_that_the_policy_queued_is_retrying_until_it_is_claimed(store):
+    job = store.submit()
+    assert states_of(store, job) == {"queued"}
+    store.start(job)
+    assert states_of(store, job) == {"running"}
+    store.retrying(job)
+    assert states_of(store, job) == {"retrying"}
+    assert store.database.read("SELECT state FROM jobs")[0][0] == "queued"
+    store.start(job, 2)
+    assert states_of(store, job) == {"running"}
+    store.change("give_back", job, 2, None, None)
+    assert states_of(store, job) == {"retrying"}, "nothing of its second attempt ran"
+
+
+def test_a_launch_that_failed_is_no_attempt_after_which_a_job_is_retrying(store):
+    job = store.submit()
+    store.start(job)
+    store.change("give_back", job, 1, 300.0, "no process")
+    assert states_of(store, job) == {"queued"}
+
+
+@pytest.mark.parametrize("state", ["failed", "retrying"])
+def test_a_job_that_is_retried_by_hand_is_queued(store, state):
+    job = store.job_in(state)
+    assert store.change("retry", job, OTHER, now=300.0)
+    record = queries.job(store.database, job)
+    assert states_of(store, job) == {"queued"}
+    assert (record.not_before, record.ready, record.allowed_attempts) == (300.0, True, 3 if state == "retrying" else 2)
+
+
+def test_a_retrying_job_of_another_place_is_left_alone(store):
+    job = store.job_in("retrying")
+    assert not store.change("retry", job, OTHER, owner=ELSEWHERE)
+    assert states_of(store, job) == {"retrying"}
+
+
+def test_the_time_between_attempts_is_not_part_of_the_duration_of_a_job(store):
+    job = store.submit()
+
+    def seconds(now):
+        return queries.job(store.database, job).elapsed(now)
+
+    assert seconds(199.0) is None
+    store.start(job)  # at 200
+    assert seconds(203.0) == 3
+    store.retrying(job, now=205.0)
+    assert seconds(390.0) == 5
+    assert store.change("claim", job, 2, "f", LaunchMode("fork"), now=400.0)
+    assert seconds(401.0) == 6
+    store.change("give_back", job, 2, None, None, now=450.0)
+    assert seconds(500.0) == 5, "nothing of its second attempt ran"
+    assert store.change("claim", job, 2, "f", LaunchMode("fork"), now=500.0)
+    store.change("end_attempt", job, 2, Verdict(Outcome.ERROR), now=502.0)
+    store.change("end_job", job, "failed", None, now=502.0)
+    assert seconds(900.0) == 7
+    store.change("retry", job, OTHER, now=600.0)
+    assert seconds(601.0) is None
+    assert store.change("claim", job, 3, "f", LaunchMode("fork"), now=700.0)
+    assert seconds(701.0) == 1
+
+
+def test_a_job_that_is_cancelled_while_it_waits_for_a_retry_took_no_longer(store):
+    job = store.submit()
+    store.start(job)
+    store.retrying(job, now=205.0)
+    store.change("cancel_queued", job, now=300.0)
+    assert queries.job(store.database, job).elapsed(900.0) == 5
+
+
+def test_a_group_counts_its_retrying_jobs_and_names_the_next(store):
+    call = Call("work.Trainer.fit", {}, {}, {})
+    jobs = [submission() for _ in range(4)]
+    submissions.submit_group(store.database, NewGroup("a" * 32, None, call, 100.0), jobs, SURROUNDINGS)
+    for job, due in ((1, 500.0), (2, 450.0)):
+        store.start(job)
+        store.retrying(job, due=due, error=f"ValueError: {job}")
+    store.start(3)
+    record = listing.group(store.database, 1)
+    assert (record.counts, record.live) == ({"queued": 1, "retrying": 2, "running": 1}, 4)
+    clock = time.strftime("%H:%M:%S", time.localtime(450.0))
+    assert record.line().endswith(f" · 4 jobs: 1 queued, 2 retrying, next at {clock}: ValueError: 2, 1 running")
+    store.change("promote", now=460.0)
+    assert "2 retrying, next as soon as a slot is free: ValueError: 2" in listing.group(store.database, 1).line()
+    assert (
+        listing.retrying(store.database, [1, 3]).line()
+        == f"next at {time.strftime('%H:%M:%S', time.localtime(500.0))}: ValueError: 1"
+    )
+    assert listing.retrying(store.database, [3, 4]) is None
+
+
+def test_the_retrying_jobs_are_found_without_a_look_at_the_others(store):
+    plans = [
+        f"jobs_retrying WHERE {columns.RETRYING} AND queue = 'x' ORDER BY id DESC LIMIT 5",
+        f"jobs_retrying_group WHERE group_id = 1 AND {columns.RETRYING} ORDER BY not_before",
+    ]
+    for plan in plans:
+        found = store.database.read(f"EXPLAIN QUERY PLAN SELECT id FROM jobs INDEXED BY {plan}")
+        said = " ".join(row["detail"] for row in found)
+        assert "INDEX jobs_retrying" in said
+        assert "TEMP B-TREE" not in said
 
 
 def test_two_that_claim_the_same_attempt_make_one_attempt(store):

@@ -47,10 +47,10 @@ class Place:
         path.write_text(module_text(name) if text is None else textwrap.dedent(text))
         return path
 
-    def allow(self, allowed: dict, **settings: object) -> None:
-        """Write the configuration file: an allowlist, and traits as ``Section__trait=value``."""
+    def allow(self, allowed: dict, *, retries: bool = True, **settings: object) -> None:
+        """Write the configuration file: an allowlist, and traits as ``Section__trait=value``; `retries`: whether it sets any."""
         lines = [f"c.BackgroundJobs.allowed_jobs = {allowed!r}", "c.BackgroundJobs.idle_seconds = 0.2"]
-        lines += ["c.RetryPolicy.delay_seconds = 0.2", "c.RetryPolicy.max_attempts = 1"]
+        lines += ["c.RetryPolicy.delay_seconds = 0.2", "c.RetryPolicy.max_attempts = 1"] if retries else []
         lines += [f"c.{name.replace('__', '.')} = {value!r}" for name, value in settings.items()]
         lines += ["c.BackgroundJobs.idle_seconds = 1.0"] if self.is_shared else []
         text = "\n".join(lines) + "\n"

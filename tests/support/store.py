@@ -57,13 +57,19 @@ class Store:
         assert self.change("end_attempt", job, number, Verdict(outcome))
         assert self.change("end_job", job, state, None)
 
+    def retrying(self, job, number=1, due=400.0, error="lost", now=200.0):
+        assert self.change("end_attempt", job, number, Verdict(Outcome.LOST), now=now)
+        assert self.change("queue_again", job, due, error, now=now)
+
     def job_in(self, state):
         job = self.submit()
         if state == "cancelled":
             self.change("cancel_queued", job)
         elif state != "queued":
             self.start(job)
-            if state != "running":
+            if state == "retrying":
+                self.retrying(job)
+            elif state != "running":
                 self.end(job, state)
         assert queries.state(self.database, job) == state
         return job

@@ -122,6 +122,28 @@ def test_an_entry_has_its_own_settings_and_the_policy_s_for_the_rest(files):
     assert files.load().allowed["training.Trainer"].rules == files.load().rules
 
 
+@pytest.mark.parametrize(
+    ("line", "requested"),
+    [
+        ("c.RetryPolicy.max_attempts = 3", True),
+        ("c.RetryPolicy.delay_seconds = 60", True),
+        ("c.RetryPolicy.retry_on = []", True),
+        ("c.RetryPolicy.never_retry.append('KeyError')", True),
+        ("c.RetryPolicy.jitter = 0.1", False),
+        ("c.RetryPolicy.backoff_factor = 3", False),
+        ("c.RetryPolicy.max_delay_seconds = 5", False),
+        ("", False),
+    ],
+)
+def test_a_file_requests_retries_if_it_sets_which_or_how_many_or_a_delay(files, line, requested):
+    allowed = {"a.A": ["go"], "b.B": {"allowed_methods": ["go"], "max_attempts": 3}}
+    files.add(f"c.BackgroundJobs.allowed_jobs = {allowed}\n{line}")
+    settings = files.load()
+    assert (settings.rules.requested, settings.allowed["a.A"].rules.requested) == (requested, requested)
+    assert settings.allowed["b.B"].rules.requested
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))).allowed["a.A"].rules.requested is requested
+
+
 def test_no_file_means_that_nothing_may_run(files):
     files.sources.append(ConfigurationFile(str(files.folder / "none.py"), "user"))
     settings = files.load()
@@ -718,6 +740,14 @@ def test_a_notebook_sets_the_retry_policy_of_its_own_jobs(notebook):
     rules = notebook.settings.allowed["a.A"].rules
     assert (rules.max_attempts, rules.never_retry, rules.delay_seconds) == (7, ("KeyError",), (0.2,))
     assert Client().settings().allowed["a.A"].rules.max_attempts == 1
+
+
+def test_a_notebook_requests_retries_as_a_file_does(notebook, place):
+    place.allow({"a.A": ["one"]}, retries=False)
+    notebook.config("RetryPolicy", jitter=0.5)
+    assert not notebook.settings.allowed["a.A"].rules.requested
+    notebook.config("RetryPolicy", max_attempts=3)
+    assert notebook.settings.allowed["a.A"].rules.requested
 
 
 def test_a_notebook_may_set_what_is_the_default_where_a_file_says_otherwise(notebook):

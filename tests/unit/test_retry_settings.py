@@ -1,10 +1,15 @@
 """The retry rule: which failures are followed by another attempt, and after how long."""
 
+import io
+import socket
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipybgjobs.model.retry import FAULTS_OF_THE_CODE, Failure, RetrySettings, delay_before, next_delay
+from ipybgjobs import CellFailed, Retry
+from ipybgjobs.model.retry import FAULTS_OF_THE_CODE, LASTING, Failure, RetrySettings, delay_before, next_delay
 from ipybgjobs.worker import descriptions, outcome
 
 #: Machines are slow and shared.
@@ -21,6 +26,11 @@ class FlakyError(ConnectionError):
     pass
 
 
+def requested(**settings):
+    """A policy that somebody asked for."""
+    return RetrySettings(requested=True, **settings)
+
+
 RULES = st.builds(
     RetrySettings,
     max_attempts=st.integers(1, 50),
@@ -28,6 +38,7 @@ RULES = st.builds(
     backoff_factor=st.floats(1, 1e6),
     max_delay_seconds=st.floats(0, 1e6),
     jitter=st.floats(0, 1),
+    requested=st.booleans(),
 )
 DRAWS = st.floats(0, 1, exclude_max=True)
 
@@ -107,33 +118,108 @@ def test_one_attempt_means_never_again():
 def test_faults_of_the_code_are_not_retried_by_default(error):
     assert type(error).__name__ in FAULTS_OF_THE_CODE
     assert next_delay(RetrySettings(), 1, failure(error), 0.0) is None
+    assert next_delay(requested(), 1, failure(error), 0.0) is None
 
 
 @pytest.mark.parametrize("error", [ModuleNotFoundError(), UnboundLocalError(), IndentationError()], ids=repr)
 def test_subclasses_of_what_is_never_retried_are_not_retried(error):
+    assert next_delay(requested(), 1, failure(error), 0.0) is None
+
+
+#: What may pass by itself, and what will not.
+PASSING = [
+    ConnectionError(),
+    ConnectionResetError(),
+    TimeoutError(),
+    OSError(),
+    InterruptedError(),
+    FlakyError(),
+    socket.gaierror(),
+]
+STAYING = [
+    ValueError(),
+    KeyError(),
+    IndexError(),
+    ZeroDivisionError(),
+    RuntimeError(),
+    MemoryError(),
+    EOFError("when reading a line"),
+    SystemExit(3),
+    FileNotFoundError(),
+    FileExistsError(),
+    IsADirectoryError(),
+    NotADirectoryError(),
+    PermissionError(),
+    io.UnsupportedOperation(),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_what_may_pass_by_itself_is_retried_without_being_asked_for(error):
+    assert next_delay(RetrySettings(), 1, failure(error), 0.0) == 60
+
+
+@pytest.mark.parametrize("error", STAYING, ids=repr)
+def test_any_other_exception_is_retried_only_if_somebody_asked_for_retries(error):
     assert next_delay(RetrySettings(), 1, failure(error), 0.0) is None
+    assert next_delay(requested(), 1, failure(error), 0.0) == 60
+
+
+def test_every_kind_of_error_that_stays_is_tried():
+    names = {descriptions.name(type(error)) for error in STAYING}
+    assert set(LASTING) <= names
+
+
+def test_settings_of_a_policy_that_nobody_asked_for_choose_no_exception():
+    assert next_delay(RetrySettings(retry_on=("ValueError",)), 1, failure(ValueError()), 0.0) is None
+    assert next_delay(RetrySettings(never_retry=("OSError",)), 1, failure(OSError()), 0.0) == 60
+
+
+def test_a_vanished_process_is_retried_unless_memory_likely_ran_out():
+    assert next_delay(RetrySettings(), 1, Failure(lost=True), 0.0) == 60
+    assert next_delay(RetrySettings(), 1, Failure(lost=True, out_of_memory=True), 0.0) is None
+    assert next_delay(requested(), 1, Failure(lost=True, out_of_memory=True), 0.0) == 60
+
+
+def test_a_time_out_of_an_attempt_is_retried_only_if_somebody_asked_for_retries():
+    assert next_delay(RetrySettings(), 1, Failure(), 0.0) is None
+    assert next_delay(requested(), 1, Failure(), 0.0) == 60
+
+
+def test_what_a_cell_raises_is_retried_only_if_somebody_asked_for_retries():
+    in_a_notebook = failure(CellFailed("cell 1 of 2", "ConnectionError", "no route"))
+    assert "OSError" in in_a_notebook.names
+    for found in (in_a_notebook, replace(failure(ConnectionError()), of_cell=True)):
+        assert next_delay(RetrySettings(), 1, found, 0.0) is None
+        assert next_delay(requested(), 1, found, 0.0) == 60
+    assert next_delay(RetrySettings(), 1, replace(failure(Retry()), of_cell=True), 0.0) == 60
+
+
+def test_rules_of_an_older_version_count_as_requested():
+    older = {name: value for name, value in RetrySettings().to_json().items() if name != "requested"}
+    assert RetrySettings.from_json(older).requested
 
 
 @pytest.mark.parametrize(
     "name", ["OSError", "ConnectionError", "FlakyError", f"{__name__}.FlakyError", "Exception", "BaseException"]
 )
 def test_an_exception_is_known_by_its_own_name_its_dotted_name_and_those_of_its_bases(name):
-    assert next_delay(RetrySettings(never_retry=(name,)), 1, failure(FlakyError()), 0.0) is None
-    assert next_delay(RetrySettings(retry_on=(name,)), 1, failure(FlakyError()), 0.0) == 60
+    assert next_delay(requested(never_retry=(name,)), 1, failure(FlakyError()), 0.0) is None
+    assert next_delay(requested(retry_on=(name,)), 1, failure(FlakyError()), 0.0) == 60
 
 
 @pytest.mark.parametrize("name", ["ValueError", "other.FlakyError", "FlakyErr", "flakyerror"])
 def test_another_name_does_not_count(name):
-    assert next_delay(RetrySettings(never_retry=(name,)), 1, failure(FlakyError()), 0.0) == 60
-    assert next_delay(RetrySettings(retry_on=(name,)), 1, failure(FlakyError()), 0.0) is None
+    assert next_delay(requested(never_retry=(name,)), 1, failure(FlakyError()), 0.0) == 60
+    assert next_delay(requested(retry_on=(name,)), 1, failure(FlakyError()), 0.0) is None
 
 
 def test_never_retry_wins_over_retry_on():
-    rules = RetrySettings(retry_on=("ConnectionError",), never_retry=("OSError",))
+    rules = requested(retry_on=("ConnectionError",), never_retry=("OSError",))
     assert next_delay(rules, 1, failure(FlakyError()), 0.0) is None
 
 
-@pytest.mark.parametrize("rules", [RetrySettings(), RetrySettings(retry_on=("KeyError",))])
+@pytest.mark.parametrize("rules", [requested(), requested(retry_on=("KeyError",))])
 def test_an_attempt_that_raised_nothing_is_retried_whatever_the_names_say(rules):
     assert next_delay(rules, 1, Failure(), 0.0) == 60
 
@@ -141,26 +227,20 @@ def test_an_attempt_that_raised_nothing_is_retried_whatever_the_names_say(rules)
 def test_a_job_that_says_fail_is_not_retried_even_where_its_name_is_listed():
     from ipybgjobs import Fail
 
-    assert next_delay(RetrySettings(retry_on=("Fail",)), 1, failure(Fail("no use")), 0.0) is None
+    assert next_delay(requested(retry_on=("Fail",)), 1, failure(Fail("no use")), 0.0) is None
 
 
 @pytest.mark.parametrize(("after", "delay"), [(None, 60), (0, 0), (30, 30), ("5m", 300), ("nonsense", 60), (-1, 60), ([], 60)])
 def test_a_job_that_says_retry_is_tried_again_after_the_time_it_names(after, delay):
-    from ipybgjobs import Retry
-
     rules = RetrySettings(retry_on=("KeyError",), never_retry=("Exception",))
     assert next_delay(rules, 1, failure(Retry(after=after)), 0.0) == delay
 
 
 def test_a_job_that_says_retry_without_a_time_gets_the_delay_of_the_next_attempt():
-    from ipybgjobs import Retry
-
     assert next_delay(RetrySettings(), 2, failure(Retry()), 0.0) == 120
 
 
 def test_a_job_that_says_retry_is_not_tried_more_often_than_allowed():
-    from ipybgjobs import Retry
-
     assert next_delay(RetrySettings(max_attempts=2), 2, failure(Retry(after=0)), 0.0) is None
 
 

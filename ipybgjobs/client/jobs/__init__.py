@@ -40,6 +40,8 @@ outcome
     What a finished job returned or raised.
 reopening
     Handles restored from a pickle.
+retry_notes
+    Tells who waits for several jobs that some of them wait for a retry.
 supervision
     Makes sure that a supervisor runs while live jobs are read or awaited.
 view

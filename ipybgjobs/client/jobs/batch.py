@@ -5,9 +5,10 @@ It never changes a job; `controls` does.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
 
-from ...model.records import JobRecord
+from ...model.records import JobRecord, RetryingJobs
 from ...state import wake
 from ...state.folder import StateFolder
 from ...store import listing, selection
@@ -112,3 +113,10 @@ def records(jobs: Iterable[AnyJob]) -> dict[AnyJob, JobRecord]:
 def described(jobs: Iterable[AnyJob]) -> dict[AnyJob, DescribedJob]:
     """Read jobs of any state folders with their states in words; those that were removed are missing."""
     return {job: found for part in batches(jobs) for job, found in part.described().items()}
+
+
+def retrying(jobs: Iterable[AnyJob]) -> RetryingJobs | None:
+    """Read which of some jobs, of any state folders, are retrying; None if none is."""
+    parts = [found for part in batches(jobs) if (found := listing.retrying(part.database(), part.ids)) is not None]
+    first = min(parts, key=lambda part: part.not_before, default=None)
+    return None if first is None else replace(first, count=sum(part.count for part in parts))

@@ -15,7 +15,7 @@ from ...model.records import JobRecord, JobState
 from ...state import occupancy
 from ...state.folder import StateFolder
 from ...store import duplicates, queries, selection
-from ...system import interrupt_shield
+from ...system import interrupt_shield, place
 from . import waiting
 from .batch import AnyJob, Batch, batches
 from .view import JobView
@@ -154,7 +154,7 @@ class Cancel(Control):
 
 def _already(job: JobView, state: JobState) -> InvalidRequest:
     had = "was" if state is JobState.CANCELLED else "has"
-    return InvalidRequest(f"job {job.id} {had} already {state}; only a queued or running job can be cancelled.")
+    return InvalidRequest(f"job {job.id} {had} already {state}; only an unfinished job can be cancelled.")
 
 
 def _unattended_places(folder: StateFolder, records: Iterable[JobRecord]) -> set[str]:
@@ -173,12 +173,13 @@ def out_of_reach(job: JobView) -> InvalidRequest:
 
 @dataclass(frozen=True, slots=True)
 class ManualRetry(Control):
-    """Add one attempt to failed and cancelled jobs, with this process's environment."""
+    """Add one attempt to failed and cancelled jobs, or start that of retrying jobs now, with this process's environment."""
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
         """Refuse jobs in another state, jobs that need a job which did not succeed, and jobs whose unique key is taken."""
         fit = {job: record for job, record in records.items() if record.state in (JobState.FAILED, JobState.CANCELLED)}
-        unfit = {job: _not_to_be_retried(job, record.state) for job, record in records.items() if job not in fit}
+        due = {job for job, record in records.items() if record.state is JobState.RETRYING and record.owner.place == place.here()}
+        unfit = {job: _not_to_be_retried(job, record.state) for job, record in records.items() if job not in fit.keys() | due}
         return unfit | _duplicates(part, fit) | failed_dependencies(part.only(fit))
 
     def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
@@ -197,8 +198,12 @@ class ManualRetry(Control):
 
 
 def _not_to_be_retried(job: JobView, state: JobState) -> InvalidRequest:
+    if state is JobState.RETRYING:
+        return InvalidRequest(
+            f"job {job.id} is {job.status}: wait for it, or run `jupyter bgjobs adopt {job.id}` if that is gone."
+        )
     fix = "submit it again" if state is JobState.SUCCEEDED else "wait for it to finish, or cancel it"
-    return InvalidRequest(f"job {job.id} can't be retried ({state}); only a failed or cancelled job can: {fix}.")
+    return InvalidRequest(f"job {job.id} can't be retried ({state}); only a failed, cancelled or retrying job can: {fix}.")
 
 
 def _duplicates(part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> dict[AnyJob, BackgroundJobError]:
@@ -266,13 +271,13 @@ class Keep(Control):
 
 @dataclass(frozen=True, slots=True)
 class SetPriority(Control):
-    """Change the priority of queued jobs."""
+    """Change the priority of jobs that wait."""
 
     priority: int
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:  # noqa: ARG002
-        """Refuse those that are not queued."""
-        return {job: self.failure(job, record) for job, record in records.items() if record.state is not JobState.QUEUED}
+        """Refuse those that do not wait."""
+        return {job: self.failure(job, record) for job, record in records.items() if not record.state.waiting}
 
     def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
         """Change their rows."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import BackgroundJobError, UnknownJob
-from ...model.records import GroupRecord, JobRecord
+from ...model.records import GroupRecord, JobRecord, RetryingJobs
 from ...state import wake
 from ...state.folder import StateFolder
 from ...store import listing, selection
@@ -17,6 +17,7 @@ from .controls import Cancel
 from .job import Job
 from .job_client import JobClient
 from .job_list import JobList, as_completed
+from .retry_notes import RetryNotes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ class Group:
         return JobList(Job(self._client, self._folder, record.id, record.uid) for record in records)
 
     def wait(self, timeout: float | str | None = None) -> Self:
-        """Wait until all jobs have finished.
+        """Wait until all jobs have finished; if some wait for a retry, a line says so.
 
         Parameters
         ----------
@@ -120,16 +121,21 @@ class Group:
         def look() -> None:
             interrupt_shield.run(lambda: wake.ensure_running(self._folder))
             waits()
+            notes.look()
 
         def left() -> list[int]:
             return [
                 record.id for record in listing.members(self._client.database(self._folder), self.id) if not record.state.ended
             ]
 
+        notes = RetryNotes(self._retrying, f"group {self.id}: ")
         reader = deadlock.WaitGraphReader(self._folder, lambda: self._client.database(self._folder), self._client.settings)
         with deadlock.recorded_wait(reader, left, seconds) as waits:
             waiting.wait(lambda: not self._live(), seconds, late, look)
         return self
+
+    def _retrying(self) -> RetryingJobs | None:
+        return listing.retrying_in_group(self._client.database(self._folder), self.id)
 
     def _live(self) -> int:
         return listing.live_in_group(self._client.database(self._folder), self.id)
@@ -197,7 +203,7 @@ class Group:
 
     @interrupt_shield.explains_interrupts
     def retry(self) -> JobList:
-        """Add one attempt to the failed and cancelled jobs, and return them."""
+        """Add one attempt to the failed and cancelled jobs, start the retrying ones now, and return them."""
         return self.jobs.retry()
 
     @interrupt_shield.explains_interrupts

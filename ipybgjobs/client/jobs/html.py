@@ -10,6 +10,7 @@ from .job_status import JobStatus
 
 _COLOURS = {
     JobState.QUEUED: "var(--jp-ui-font-color2, #666)",
+    JobState.RETRYING: "var(--jp-warn-color1, #b26a00)",
     JobState.RUNNING: "var(--jp-brand-color1, #1976d2)",
     JobState.SUCCEEDED: "var(--jp-success-color1, #2e7d32)",
     JobState.FAILED: "var(--jp-error-color1, #c62828)",

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ...errors import InvalidRequest, UnknownJob
 from ...model import serialization
-from ...model.records import JobRecord
+from ...model.records import JobRecord, JobState
 from ...state import replay
 from ...state.folder import StateFolder
 from ...store import queries
@@ -90,9 +90,10 @@ class Job(JobView):
 
         def tell() -> None:
             record, status = self.record(), self.job_status()
+            retrying = record.state is JobState.RETRYING
             held = status.reason if status.held else None
-            line = f"job {self.id}: {record.error}; {record.status()}" if record.retrying else f"job {self.id} is waiting: {held}"
-            if (record.retrying or held) and line not in told:
+            line = f"job {self.id}: {record.error}; {record.status()}" if retrying else f"job {self.id} is waiting: {held}"
+            if (retrying or held) and line not in told:
                 print(line)  # noqa: T201 - documented in result()
                 told.add(line)
 
@@ -247,7 +248,7 @@ class Job(JobView):
 
     @interrupt_shield.explains_interrupts
     def retry(self, params: Mapping[str, Any] | None = None) -> "Job":
-        """Add one attempt to a failed or cancelled job, with this process's environment.
+        """Add one attempt to a failed or cancelled job, or start that of a retrying one now, with this process's environment.
 
         Parameters
         ----------
@@ -263,7 +264,7 @@ class Job(JobView):
         Raises
         ------
         InvalidRequest
-            If it has not finished, has succeeded, or depends on a job that has failed.
+            If it is queued or running, has succeeded, depends on a job that has failed, or is retrying elsewhere.
         DuplicateJob
             If another job holds its unique key.
         InvalidParameters
@@ -281,12 +282,9 @@ class Job(JobView):
             )
         for refusal in controls.failed_dependencies(batch.of(self)).values():
             raise refusal
-        settings = {
-            name: list(value) if isinstance(value, tuple) else value for name, value in record.retry_settings.to_json().items()
-        }
         given: option_table.SubmitOptions = {"name": record.name, "queue": record.queue, "priority": record.priority}
         given |= {
-            "retry": settings,
+            "retry": options.as_given(record.retry_settings),
             "timeout": record.timeout,
             "unique": encoding.requested_unique(record.call, record.unique_key),
         }

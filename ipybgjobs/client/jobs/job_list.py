@@ -5,16 +5,19 @@ It never sends one request for each job: jobs of one state folder are read and c
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
+from ...model.records import JobState
 from ...system import interrupt_shield
 from ..submit import options, times
 from . import batch, controls, dataframe, html, outcome, waiting
 from .batch import DescribedJob
 from .controls import Cancel, Control, Keep, ManualRetry, Remove, SetPriority
 from .job import Job
+from .retry_notes import RetryNotes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +60,7 @@ class JobList(list[Job]):
     # -- their outcomes -----------------------------------------------------------------------------------------------
 
     def wait(self, timeout: float | str | None = None) -> Self:
-        """Wait until all have finished.
+        """Wait until all have finished; if some wait for a retry, a line says so.
 
         Raises
         ------
@@ -125,7 +128,7 @@ class JobList(list[Job]):
 
     @interrupt_shield.explains_interrupts
     def retry(self, *, strict: bool = False) -> "JobList":
-        """Add one attempt to the failed and cancelled jobs, and return them.
+        """Add one attempt to the failed and cancelled jobs, start the retrying ones now, and return them.
 
         Jobs whose unique key is taken, or that depend on another job that still fails, are skipped; `strict`: raise instead.
         """
@@ -234,13 +237,14 @@ def as_completed(jobs: Iterable[Job], timeout: float | str | None = None) -> Ite
     left = dict.fromkeys(jobs)
     seconds = times.wait_timeout(timeout)
     limit = None if seconds is None else time.monotonic() + seconds
+    notes = RetryNotes(lambda: batch.retrying(left))
     while left:
-        for job in _next_ended(list(left), seconds, limit):
+        for job in _next_ended(list(left), seconds, limit, notes):
             del left[job]
             yield job
 
 
-def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> list[Job]:
+def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None, notes: RetryNotes) -> list[Job]:
     """Wait until some jobs have finished, and return these."""
     parts = batch.batches(jobs)
     ended: list[Job] = []
@@ -253,7 +257,7 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
     def late() -> str:
         if len(jobs) == 1:
             return f"job {jobs[0].id} did not finish within {seconds or 0:g} s; it is still {jobs[0].status}."
-        return f"{len(jobs):,} jobs did not finish within {seconds or 0:g} s; they are still running."
+        return f"{len(jobs):,} jobs did not finish within {seconds or 0:g} s: {_counted(jobs)}."
 
     remaining = None if limit is None else max(0.0, limit - time.monotonic())
     with contextlib.ExitStack() as noted:
@@ -263,6 +267,17 @@ def _next_ended(jobs: list[Job], seconds: float | None, limit: float | None) -> 
             for part, beat in zip(parts, beats, strict=True):
                 part.ensure_supervisor()
                 beat()
+            notes.look()
 
         waiting.wait(some_ended, remaining, late, look)
     return ended
+
+
+def _counted(jobs: list[Job]) -> str:
+    """Return how many jobs are in each state, and when the next retry is."""
+    states = Counter(record.state for record in batch.records(jobs).values())
+    retrying = batch.retrying(jobs)
+    said = {state: f"{states[state]:,} {state}" for state in JobState if states[state]}
+    if retrying is not None and JobState.RETRYING in said:
+        said[JobState.RETRYING] += f", {retrying.line()}"
+    return ", ".join(said.values())

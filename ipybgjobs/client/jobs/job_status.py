@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...configuration.settings import QueueSettings
 from ...errors import BackgroundJobError
 from ...model import durations, moments
-from ...model.records import JobRecord, JobState
+from ...model.records import JobRecord
 from ...model.redaction import one_line
 from ...model.usual_time import UsualTime
 from ...state import attempt
@@ -102,12 +102,12 @@ class _StatusReader:
 
     # -- facts, each read once ------------------------------------------------------------------------------------
 
-    def _ids(self, state: JobState) -> list[int]:
-        return [record.id for record in self._live if record.state is state]
+    def _ids(self, *, waiting: bool) -> list[int]:
+        return [record.id for record in self._live if record.state.waiting is waiting]
 
     @functools.cached_property
     def _dependencies(self) -> dict[int, list[int]]:
-        return waiting_jobs.pending_dependencies(self._database, self._ids(JobState.QUEUED))
+        return waiting_jobs.pending_dependencies(self._database, self._ids(waiting=True))
 
     @functools.cached_property
     def _contexts(self) -> dict[int, int]:
@@ -115,11 +115,11 @@ class _StatusReader:
 
     @functools.cached_property
     def _attempts(self) -> dict[int, NewestAttempt]:
-        return waiting_jobs.newest_attempts(self._database, self._ids(JobState.RUNNING))
+        return waiting_jobs.newest_attempts(self._database, self._ids(waiting=False))
 
     @functools.cached_property
     def _ahead(self) -> dict[int, int]:
-        return waiting_jobs.jobs_ahead(self._database, place.here(), self._ids(JobState.QUEUED))
+        return waiting_jobs.jobs_ahead(self._database, place.here(), self._ids(waiting=True))
 
     @functools.cached_property
     def _paused(self) -> dict[str, float]:
@@ -159,7 +159,7 @@ class _StatusReader:
         if record.owner.place != place.here():
             where = self._elsewhere(record)
             return JobStatus(f"{record.status()} {where}", where, usual)
-        return self._queued(record, usual) if record.state is JobState.QUEUED else self._running(record, usual)
+        return self._queued(record, usual) if record.state.waiting else self._running(record, usual)
 
     def _elsewhere(self, record: JobRecord) -> str:
         heard = self._heard.get(record.owner.place)
@@ -169,7 +169,7 @@ class _StatusReader:
     def _queued(self, record: JobRecord, usual: UsualTime | None) -> JobStatus:
         if record.pending_dependencies:
             others = f"depends on {_named(self._dependencies.get(record.id, []))}"
-            return JobStatus(f"queued, {others}", others, usual)
+            return JobStatus(f"{record.state}, {others}", others, usual)
         held = self._held(record)
         if held:
             return JobStatus(f"{record.status()}, held: {held}", held, usual, held=True)

@@ -201,7 +201,7 @@ class JobView:
 
     @property
     def state(self) -> JobState:
-        """``queued``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
+        """``queued``, ``retrying``, ``running``, ``succeeded``, ``failed`` or ``cancelled``, now."""
         found = queries.state(self._database(), self.id)
         if not found.ended:
             self._client.ensure_supervisor(self._folder)

@@ -12,6 +12,7 @@ from ...configuration.settings import QueueSettings, Settings
 from ...model import durations, moments, redaction, retry, serialization
 from ...model.call import Call
 from ...model.path_with_content import PathWithContent
+from ...model.retry import RetrySettings
 from ...state.folder import StateFolder
 from ...store.submissions import SubmitPreview
 from ...targets import target_rules
@@ -215,12 +216,31 @@ def _attempts(options: Options, now: float) -> Iterator[Fact]:
         when = f"{durations.show(delay)} after attempt {number - 1} fails{jitter}" if number > 1 else "at the start"
         value = {"number": number, "delay_seconds": delay, "earliest": moments.iso(earliest)}
         yield Fact("attempts", f"{number} of {rules.max_attempts}: {when}, not before {moments.show(earliest)}", [value])
+    if rules.max_attempts > 1:
+        yield _retried(rules)
     if options.deadline is not None:
         yield Fact(
             "deadline",
             f"{moments.show(options.deadline)}: no attempt starts or keeps running after it",
             moments.iso(options.deadline),
         )
+
+
+def _retried(rules: RetrySettings) -> Fact:
+    """Return which failures are followed by another attempt."""
+    value = {"requested": rules.requested, "on": list(rules.retry_on), "never": list(rules.never_retry)}
+    if not rules.requested:
+        return Fact("retried", _PASSING_ONLY, value | {"on": list(retry.PASSING), "never": list(retry.LASTING)})
+    which = f"{', '.join(rules.retry_on)}, " if rules.retry_on else "every exception, "
+    never = f", but never {', '.join(rules.never_retry)}" if rules.never_retry else ""
+    return Fact("retried", f"{which}time-outs and lost processes{never}", value)
+
+
+#: What is retried if retries were not requested.
+_PASSING_ONLY = (
+    "only what may pass by itself, since no file, entry or option asks for retries: bg.Retry, ConnectionError, TimeoutError and "
+    "other OSErrors (but no missing file or permission), and lost processes unless memory ran out; never what a cell raises"
+)
 
 
 def _store_facts(options: Options, preview: SubmitPreview) -> Iterator[Fact]:

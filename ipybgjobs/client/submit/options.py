@@ -9,7 +9,7 @@ from ...configuration.settings import DEFAULT_QUEUE, AllowedEntry, Settings
 from ...errors import ConfigurationError, InvalidParameters
 from ...model import moments, serialization, surface
 from ...model.redaction import quoted
-from ...model.retry import RetrySettings
+from ...model.retry import REQUESTING, RetrySettings
 from ...model.suggestion import did_you_mean
 from . import times
 from .option_table import DEFAULTS, NAMES, ON_DUPLICATE
@@ -19,6 +19,9 @@ _MOST = (1 << 63) - 1
 
 #: Priorities are smaller than this, so that the store can hold them.
 _PRIORITIES = 10**18
+
+#: What `retry` can set.
+_RETRY_SETTINGS = tuple(name for name in RetrySettings.__slots__ if name != "requested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,15 +290,24 @@ def retry_settings(entry: AllowedEntry, retry: int | Mapping[str, Any] | None) -
     changes = dict(retry) if isinstance(retry, Mapping) else {"max_attempts": retry}
     if "max_attempts" in changes:
         count(changes["max_attempts"], "retry (max_attempts)", least=1)
-    unknown = [key for key in changes if key not in RetrySettings.__slots__]
+    unknown = [key for key in changes if key not in _RETRY_SETTINGS]
     if unknown:
-        raise InvalidParameters(
-            f"retry has no setting {quoted(unknown[0])}; its settings are {', '.join(RetrySettings.__slots__)}."
-        )
+        raise InvalidParameters(f"retry has no setting {quoted(unknown[0])}; its settings are {', '.join(_RETRY_SETTINGS)}.")
     try:
         return loading.overridden(entry.rules, changes, "retry")
     except ConfigurationError as error:
         raise InvalidParameters(str(error)) from None
+
+
+def as_given(settings: RetrySettings) -> dict[str, Any]:
+    """Return a retry policy as a user can pass it; without what requests retries, if they were not."""
+    given = settings.to_json()
+    del given["requested"]
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if settings.requested or name not in REQUESTING
+    }
 
 
 def calls(given: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -17,6 +17,7 @@ _PARTS = (
     "jobs",
     "link",
     "progress",
+    "retry",
     "table",
     "outputs",
     "detail",

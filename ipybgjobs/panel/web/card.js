@@ -5,7 +5,8 @@ import { Confirm } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
-import { elapsed, phase, size } from "./text.js";
+import { fillRetry } from "./retry.js";
+import { elapsed, isLive, phase, size } from "./text.js";
 import { isOverdue, reasonWords, stateWords } from "./waiting.js";
 
 const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that was opened later
@@ -57,12 +58,11 @@ export class Card extends Board {
     const { job } = this;
     for (const each of [this.more, this.retry, this.cancel]) show(each, Boolean(job));
     if (!job) return this.gone();
-    const live = job.state === "running" || job.state === "queued";
     setAttribute(this.root, "data-phase", phase(job));
     const held = document.activeElement;
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
-    show(this.cancel, live);
-    show(this.retry, job.state === "failed" || job.state === "cancelled");
+    show(this.cancel, isLive(job));
+    fillRetry(this.retry, job, "this job");
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
     this.detail.ask(this.asked);
     if ((held === this.cancel || held === this.retry) && held.hidden) this.more.focus();

@@ -2,8 +2,9 @@
 
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { drawOutputs, dressOutputs } from "./outputs.js";
+import { fillRetry } from "./retry.js";
 import { Terminal } from "./terminal.js";
-import { clock, duration, size } from "./text.js";
+import { clock, duration, isLive, isWaiting, size } from "./text.js";
 import { reasonWords, stateWords } from "./waiting.js";
 
 const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
@@ -112,15 +113,14 @@ export class Detail {
 
   fill(job) {
     this.job = job;
-    const live = job.state === "running" || job.state === "queued";
     setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
     this.fillState();
     setAttribute(this.node, "data-phase", job.state);
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
-    show(this.actions.cancel, live);
-    show(this.actions.retry, job.state === "failed" || job.state === "cancelled");
-    show(this.actions.remove, !live);
-    show(this.setter, job.state === "queued");
+    show(this.actions.cancel, isLive(job));
+    fillRetry(this.actions.retry, job, "this job");
+    show(this.actions.remove, !isLive(job));
+    show(this.setter, isWaiting(job));
     if (held && held.closest("[hidden]")) this.closer.focus();
     if (!this.setter.contains(document.activeElement)) this.priority.value = job.priority;
     this.fillError(job.error);

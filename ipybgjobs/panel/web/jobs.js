@@ -1,6 +1,6 @@
 // The jobs of a panel, in the order and with the filter that its user chose. The cost of a change is that of one job.
 
-import { phase } from "./text.js";
+import { isWaiting, phase } from "./text.js";
 
 // In the order of `panel/rows.py`.
 const COLUMNS = [
@@ -100,7 +100,7 @@ export class Jobs {
   hold(message) {
     const news = ["paused", "full"].filter((key) => message[key] !== undefined);
     for (const key of news) this.held[key] = message[key];
-    return news.length ? [...this.all.values()].filter((job) => job.state === "queued").map((job) => job.id) : [];
+    return news.length ? [...this.all.values()].filter(isWaiting).map((job) => job.id) : [];
   }
 
   takeProgress(rows) {

@@ -2,7 +2,8 @@
 
 import { button, element, relabel, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
-import { elapsed, phase, size } from "./text.js";
+import { fillRetry } from "./retry.js";
+import { elapsed, isLive, phase, size } from "./text.js";
 import { described, isOverdue, stateWords, usually, waits } from "./waiting.js";
 
 const ROW = 28; // pixels
@@ -208,7 +209,6 @@ class Row {
     this.cells.actions.append(this.act, this.retry, button(`Open job ${id}`, { icon: "open", tabindex: -1, press: () => table.open(id) }));
     this.verb = "cancel";
     relabel(this.act, `Cancel job ${id}`);
-    relabel(this.retry, `Retry job ${id}`);
   }
 
   click(event) {
@@ -266,9 +266,8 @@ class Row {
   }
 
   fillActions(job) {
-    const live = job.state === "running" || job.state === "queued";
-    show(this.act, live);
-    show(this.retry, job.state === "failed" || job.state === "cancelled");
+    show(this.act, isLive(job));
+    fillRetry(this.retry, job, `job ${this.id}`);
     this.act.disabled = this.retry.disabled = this.table.busy.has(this.id);
   }
 

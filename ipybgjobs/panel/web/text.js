@@ -41,15 +41,23 @@ export function count(number, noun) {
   return number === 1 ? `1 ${noun}` : `${number.toLocaleString("en")} ${noun}s`;
 }
 
-// The state of a job, as the filters name it: a queued job that has failed before is "retrying".
+// The state of a job, as the filters name it.
 export function phase(job) {
-  return job.state === "queued" && job.attempt > 0 ? "retrying" : job.state;
+  return job.state;
+}
+
+export function isWaiting(job) {
+  return job.state === "queued" || job.state === "retrying";
+}
+
+export function isLive(job) {
+  return job.state === "running" || isWaiting(job);
 }
 
 export function status(job) {
   const where = job.elsewhere ? ` on ${job.elsewhere}` : "";
   if (phase(job) === "retrying") return `retrying, ${job.attempt + 1} of ${job.allowed}${where}`;
-  return (job.attempt > 1 ? `${job.state}, ${job.attempt} of ${job.allowed}` : job.state) + where;
+  return (job.attempt > 1 && !isWaiting(job) ? `${job.state}, ${job.attempt} of ${job.allowed}` : job.state) + where;
 }
 
 export function elapsed(job, now) {

@@ -1,10 +1,10 @@
 // Why a job waits, and how long such jobs usually run. `held` is what concerns all jobs: the paused queues, and the full ones.
 
-import { clock, count, status } from "./text.js";
+import { clock, count, isLive, isWaiting, status } from "./text.js";
 
 // What a queued job waits for; of a full queue, the number of jobs that hold its slots is known, and the first of them.
 export function waits(job, { paused, full }) {
-  if (job.state !== "queued") return "";
+  if (!isWaiting(job)) return "";
   if (job.blockers) return `after ${named(job.after || [], job.blockers)}`;
   if (paused.includes(job.queue)) return `queue ${job.queue} is paused`;
   if (job.not_before > job.submitted) return `at ${clock(job.not_before)}`;
@@ -25,7 +25,7 @@ export function isOverdue(job, now) {
 
 // How long such jobs usually run, while the job has not ended.
 export function usually(job) {
-  return (job.state === "running" || job.state === "queued") && job.usual ? job.usual[0] : "";
+  return isLive(job) && job.usual ? job.usual[0] : "";
 }
 
 // The state in a row, where there is room for one word.
