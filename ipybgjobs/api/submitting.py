@@ -51,9 +51,10 @@ def submit(  # noqa: PLR0913 - the options of a job
         The file of a notebook, ``"train.ipynb"``, runs it with these parameters (see `Notebook.run`).
         A method of an instance, ``trainer.fit``, sends the instance by value, where the configuration allows notebook code.
     params : mapping, optional
-        Parameters by name; values that are not plain JSON are pickled.
+        Parameters by name; values that are not plain JSON are pickled. A name that only the constructor has goes to the
+        constructor; a name that both have, or any name if the method takes ``**kwargs``, goes to the method.
     init : mapping, optional
-        Parameters of the constructor.
+        Parameters of the constructor; needed only for names that the method takes too.
     name : str, optional
         A name to find the job by.
     queue : str, optional
@@ -159,11 +160,11 @@ def submit_many(
     target : str or callable
         As for `submit`; the jobs get copies of one instance.
     calls : iterable of mapping
-        The parameters of each job; `grid` makes them.
+        The parameters of each job, of the method and of the constructor as for `submit`; `grid` makes them.
     common : mapping, optional
-        Parameters that all jobs share; stored once.
+        Parameters that all jobs share; stored once, except for those of the constructor.
     init : mapping, optional
-        Parameters of the constructor.
+        Parameters of the constructor that all jobs share; needed only for names that the method takes too.
     name : str, optional
         A name to find the group by.
     **options : SubmitManyOptions
@@ -186,6 +187,9 @@ def submit_many(
     >>> group = ipybgjobs.submit_many("training.square", [{"x": 1}, {"x": 2}, {"x": 3}], name="squares")
     >>> group.results()
     [1, 4, 9]
+    >>> sweep = ipybgjobs.submit_many("training.Trainer.fit", ipybgjobs.grid(lr=[0.1, 0.2], epochs=[3]))
+    >>> sweep.results()
+    [{'epochs': 3, 'lr': 0.1}, {'epochs': 3, 'lr': 0.2}]
     """
     unknown_options.check("submit_many", target, options)
     if notebook_call.is_notebook(target):

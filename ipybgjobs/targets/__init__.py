@@ -38,6 +38,8 @@ module_text
     Modules along an import path, found by the file system and read without being imported.
 origin
     Interpreter, package versions and git commit of a job's code.
+parts_of_call
+    Which of the given parameters are the constructor's, and which the method's.
 plain_annotations
     The parameters of a function, read from its text.
 portable

@@ -1,14 +1,19 @@
 """Calls with checked and converted parameters, frozen. It runs no user code except what `binding` runs to convert values."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..errors import BackgroundJobError, InvalidParameters
+<<<<<<< HEAD
 from ..model import redaction, sealing
 from . import binding
 from .binding import Signature
+=======
+from ..model import redaction
+from . import binding, parts_of_call
+>>>>>>> 0392f1c (A sweep goes over the constructor's parameters too)
 from .target_signature import TargetSignature
 
 _Given = TypeVar("_Given")
@@ -53,13 +58,16 @@ class BoundCall:
 def bind(
     signature: TargetSignature, init: Mapping[str, Any] | None, calls: Sequence[Mapping[str, Any]], secrets: tuple[str, ...]
 ) -> tuple[BoundCall, ...]:
-    """Bind the parameters of several calls, all of one constructor, or without one (None): for an instance that is sent.
+    """Bind the parameters of several calls; those that only the constructor has are passed to it.
+
+    Without a constructor's parameters (None), an instance is sent, and all belong to the method.
 
     Raises
     ------
     InvalidParameters
         If one does not fit; for several calls, the message gives its number.
     """
+<<<<<<< HEAD
     if init is None:
         return for_each(lambda params: _of_instance(signature, params, secrets), calls)
     with hiding(init, secrets):
@@ -69,6 +77,23 @@ def bind(
         with hiding([init, params], secrets):
             _check_owner(signature, params)
             return BoundCall(bound, binding.bind(signature.parameters, params, secrets))
+=======
+    common: list[dict[str, Any]] = []  # the constructor's parameters of calls that give it none of their own, bound once
+
+    def of_constructor(own: Mapping[str, Any] | None) -> dict[str, Any]:
+        if own is None:
+            return {}
+        if own is not init:
+            return _init(signature, own, secrets)
+        if not common:
+            common.append(_init(signature, own, secrets))
+        return common[0]
+
+    def of_call(params: Mapping[str, Any]) -> BoundCall:
+        with hiding([init, params], secrets):
+            own, rest = (None, params) if init is None else parts_of_call.divide(signature, init, params)
+            return BoundCall(of_constructor(own), binding.bind(signature.parameters, rest, secrets))
+>>>>>>> 0392f1c (A sweep goes over the constructor's parameters too)
 
     return for_each(of_call, calls)
 
@@ -114,7 +139,7 @@ def _init(signature: TargetSignature, init: Mapping[str, Any], secrets: tuple[st
     try:
         return binding.bind(takes, init, secrets)
     except InvalidParameters as error:
-        if not init:
+        if not init and parts_of_call.may_clash(signature):
             raise InvalidParameters(f"{error} (%bgjob {name}(name=value).method …, or init={{…}} in Python)") from None
         raise
 
@@ -123,19 +148,3 @@ def _no_init(called: str, init: Mapping[str, Any]) -> dict[str, Any]:
     if init:
         raise InvalidParameters(f"{called} is called without an instance: leave out the constructor's parameters.")
     return {}
-
-
-def _check_owner(signature: TargetSignature, given: Iterable[str]) -> None:
-    """Check that none of a method's parameters is meant for the constructor."""
-    constructor, method = signature.constructor, signature.parameters
-    if constructor is None or method is None or method.takes_any_name:
-        return
-    others = _names(constructor) - _names(method)
-    name = next((name for name in given if name in others), None)
-    if name is not None:
-        written = f"{signature.name}({name}=value).{signature.method}"
-        raise InvalidParameters(f"{name} is a parameter of the constructor: write %bgjob {written} …, or init={{…}} in Python.")
-
-
-def _names(takes: Signature) -> set[str]:
-    return {each.name for each in takes.parameters}

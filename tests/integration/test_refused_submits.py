@@ -136,7 +136,7 @@ def test_a_generator_function_is_refused_since_calling_it_runs_nothing(shapes):
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"epoch": 1}, r"no parameter epoch; it takes epochs, note\. Did you mean epochs\?"),
+        ({"epoch": 1}, r"no parameter epoch; it takes epochs, note, and its constructor takes lr\. Did you mean epochs\?"),
         ({"epochs": "many"}, "epochs='many' does not fit int"),
         ({"epochs": 1.5}, "epochs=1.5 does not fit int"),
         ({"epochs": None}, "epochs=None does not fit int"),
@@ -165,15 +165,21 @@ def test_a_value_outside_a_choice_is_refused(shapes):
 
 def test_a_constructor_that_needs_parameters_says_how_to_give_them(shapes):
     with refused(
-        shapes, bg.InvalidParameters, r"The constructor Model\(\) is missing the required parameter size: pass size=….*init="
+        shapes, bg.InvalidParameters, r"^The constructor Model\(\) is missing the required parameter size: pass size=…$"
     ):
         bg.submit("shapes.Model.describe")
 
 
-def test_a_parameter_of_the_constructor_is_asked_for_where_it_belongs(place):
-    words = r"^lr is a parameter of the constructor: write %bgjob Trainer\(lr=value\)\.fit …, or init={…} in Python\.$"
+def test_a_parameter_that_only_the_constructor_has_is_not_given_twice(place):
+    words = r"^lr is in init and in the other parameters, and only the constructor has it: pass it once\.$"
     with refused(place, bg.InvalidParameters, words):
-        bg.submit("work.Trainer.fit", {"epochs": 1, "lr": 0.2})
+        bg.submit("work.Trainer.fit", {"epochs": 1, "lr": 0.2}, init={"lr": 0.1})
+
+
+def test_a_name_that_neither_constructor_nor_method_has_is_refused_with_the_nearest_of_both(place):
+    words = r"^Trainer\.fit\(\) has no parameter lrr; it takes epochs, note, and its constructor takes lr\. Did you mean lr\?$"
+    with refused(place, bg.InvalidParameters, words):
+        bg.submit("work.Trainer.fit", {"epochs": 1, "lrr": 0.2})
 
 
 def test_constructor_parameters_without_a_constructor_are_refused(place):

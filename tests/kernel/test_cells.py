@@ -546,7 +546,7 @@ def test_a_job_of_a_class_of_the_notebook_runs_here_too(notebook):
     [
         ("Point.grow by=much", "by='much' does not fit int"),
         ("Point.grow", "grow() is missing the required parameter by"),
-        ("Point.grow by=1 size=2", "size is a parameter of the constructor: write %bgjob Point(size=value).grow"),
+        ("Point.grow by=1 sizes=2", "Point.grow() has no parameter sizes; it takes by, note, and its constructor takes size"),
         ("Point.missing", "Point has no method missing"),
         ("Point.grow by=1 --reuse", "reuse compares source files, but Point.grow is defined in the notebook: move it to"),
         ("Point._hidden", "_hidden is a private name"),

@@ -39,7 +39,8 @@ def test_the_first_job(place, monkeypatch):
     assert re.search(r"'accuracy': 0\.[89]", text(result))
     assert text(log).count("epoch") == 5
     assert "succeeded" in text(jobs)
-    assert text(refusal) == "UsageError: Trainer.fit() has no parameter epoch; it takes epochs. Did you mean epochs?\n"
+    words = "Trainer.fit() has no parameter epoch; it takes epochs, and its constructor takes alpha. Did you mean epochs?"
+    assert text(refusal) == f"UsageError: {words}\n"
 
 
 def test_many_jobs(place, monkeypatch):

@@ -289,9 +289,11 @@ class Job(JobView):
             "unique": encoding.requested_unique(record.call, record.unique_key),
         }
         given["after"], given["after_any"] = queries.remaining_dependencies(self._database(), self.id)
-        changed = {**self.params, **options.mapping(params, "params")}
+        init, changed = self.init, {**self.params, **options.mapping(params, "params")}
+        for name in [name for name in changed if name in init and name not in self.params]:
+            init[name] = changed.pop(name)
         code = self._pickled(serialization.CODE, record.call.pickled)
-        job: Job = self._client.submit(self._called(), changed, init=self.init, retried_from=self.id, code=code, **given)
+        job: Job = self._client.submit(self._called(), changed, init=init, retried_from=self.id, code=code, **given)
         return job
 
     def _called(self) -> Called:

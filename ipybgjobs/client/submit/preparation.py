@@ -144,6 +144,8 @@ def _inspected(
 
 def _encoded(request: SubmitRequest, permission: Permission, given: GivenParameters, inspected: InspectionResult) -> EncodedCalls:
     shared: Collection[str] | None = given.common if request.is_group else None
+    if shared:
+        shared = [name for name in shared if name in inspected.calls[0].params]  # the others are the constructor's
     if shared and inspected.submit_hook == "called":
         shared = encoding.shared_names(inspected.calls, shared)  # `on_submit` may have changed them
     sent: dict[str, Any] = {serialization.key(serialization.CODE, name): code for name, code in inspected.signature.code.items()}
