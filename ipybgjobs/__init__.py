@@ -40,11 +40,13 @@ if TYPE_CHECKING:
     from .notebooks.job import Notebook
     from .panel.widget import Panel
     from .state.current_job import current_job, progress, report
+    from .state.recording import record
 
 _PLACES = {
     "__version__": "_version",
     "current_job": "state.current_job",
     "progress": "state.current_job",
+    "record": "state.recording",
     "report": "state.current_job",
     "Attempt": "model.records",
     "Cell": "notebooks.cell",
@@ -107,6 +109,7 @@ __all__ = [
     "jobs",
     "pause",
     "progress",
+    "record",
     "report",
     "resume",
     "run_background_job",

@@ -8,7 +8,7 @@ from typing import Any
 from ..client.jobs import batch
 from ..client.jobs.job import Job
 from ..client.jobs.job_list import JobList
-from ..model import moments, sizes
+from ..model import moments, scalars, sizes
 from ..model.records import Attempt, JobState
 from ..model.redaction import one_line
 
@@ -42,6 +42,7 @@ def details(job: Job) -> list[str]:
         "group": record.group_id,
         "kept": "yes: neither clean nor retention removes it" if record.kept else None,
         "disk": sizes.show(job.disk_bytes),
+        "values": one_line(scalars.show(job.values)),
     }
     lines += [f"  {name:11}{value}" for name, value in facts.items() if value]
     lines += [_attempt_line(f"attempt {each.number}", each) for each in job.attempts]

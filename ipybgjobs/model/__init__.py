@@ -30,6 +30,8 @@ redaction
     What may be shown: secrets blanked, one line kept one line.
 retry
     When a failed attempt is followed by another, and after how long.
+scalars
+    Values that are one number, text or boolean, to compare jobs by.
 sealing
     Sealing values that a process passes on without importing their classes.
 serialization

@@ -23,6 +23,8 @@ job
     `Notebook`: a notebook as a job.
 kernel_pacing
     The kernel's side of pacing: it drops no message and does not run ahead.
+kernel_recording
+    The kernel's side of recording values.
 kernels
     Which kernel a notebook is for.
 listening
@@ -35,6 +37,8 @@ output_limits
     Keeping the outputs of cells within a limit.
 pacing
     The worker's side of pacing.
+received_values
+    Values that a notebook's code records, as values of the job.
 resuming
     The cells of an earlier output that are still valid.
 serialization

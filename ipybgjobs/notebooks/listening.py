@@ -13,6 +13,7 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import v4
 
 from ..state import current_job
+from . import received_values
 from .document import CodeCell
 from .forwarding import MessageForwarder
 from .growing_stream import StreamBuffer
@@ -96,6 +97,7 @@ class ForwardingClient(NotebookClient):
             finally:
                 self._pacing.begun()
             self._keeps_all = kept is not None and kept["content"]["status"] == "ok"
+            await self.async_wait_for_reply(client.execute(received_values.request(), silent=True, store_history=False))
 
     async def run_cell(self, cell: CodeCell) -> None:
         """Run a cell.
@@ -200,6 +202,8 @@ class ForwardingClient(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Forward a message, and record it in the notebook."""
+        if received_values.take(msg):
+            return None
         self._forwarder.forward(
             msg, errors="raises-exception" in cell.metadata.get("tags", []), late=cell_index in self._complete
         )

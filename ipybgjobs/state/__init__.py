@@ -26,6 +26,10 @@ ownership
     Who owns the state folder, checked before anything in it is trusted.
 progress
     The progress of a job.
+recorded_values
+    The values that an attempt has recorded.
+recording
+    What a job calls to record values: record.
 removal_notes
     Notes about job folders that are being removed, so that a crash leaves no doubt.
 replay
@@ -38,6 +42,8 @@ results
     The return value, or what was raised.
 text_log
     An attempt's log as text, with a note where its middle was dropped.
+throttle
+    Writing a file at most a few times a second.
 unclaimed
     Job folders that no row of the database knows.
 wake

@@ -15,6 +15,7 @@ file                 written by                                  says
 ``outcome.json``     worker, at the end                          how it ended, and the result if it is plain
 ``outputs.jsonl``    worker                                      everything displayed, each with its place in the log
 ``progress.json``    worker, a few times a second                its progress
+``values.json``      worker, a few times a second                values that it has recorded
 ``dropped.json``     supervisor                                  which part of an overlong log was dropped
 ``result.pkl``       worker                                      the result if it is not plain
 ``exception.pkl``    worker                                      the exception, where it can be pickled, uncut
@@ -39,6 +40,7 @@ OUTPUT = "output.log"
 OUTCOME = "outcome.json"
 OUTPUTS = "outputs.jsonl"
 PROGRESS = "progress.json"
+VALUES = "values.json"
 DROPPED = "dropped.json"
 RESULT = "result.pkl"
 EXCEPTION = "exception.pkl"

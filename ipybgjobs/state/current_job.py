@@ -6,15 +6,13 @@ Progress is written at most a few times a second, however often it is reported. 
 import contextlib
 import os
 import time
-from _thread import allocate_lock, start_new_thread  # threading itself is slow to import
+from _thread import allocate_lock  # threading itself is slow to import
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from ..system import private_file
 from . import attempt
-
-#: Seconds between two writes.
-_INTERVAL = 0.25
+from .throttle import INTERVAL, Throttle
 
 #: Longest message that is written, in characters.
 _LONGEST = 1000
@@ -75,15 +73,13 @@ class Reporter:
 
     def __init__(self, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
-        self._clock = clock
         self._pid = os.getpid()
         self._lock = allocate_lock()
         self._bars: dict[int, Bar] = {}  # by reporting object; the outermost first
         self._over: int | None = None  # the outermost loop, once it has ended
         self._message = ""
-        self._written_at = -_INTERVAL
+        self._throttle = Throttle(self.flush, clock)
         self._pending = False
-        self._late = False  # whether a thread is about to write
         self.began = clock()
 
     def show(self, who: int, bar: Bar, message: str | None = None) -> None:
@@ -97,7 +93,7 @@ class Reporter:
             self._bars[who] = bar
             self._message = self._message if message is None else message[:_LONGEST]
             self._pending = True
-        self._write_soon()
+        self._throttle.write_soon()
 
     def say(self, message: str) -> None:
         """Record what the job is doing; its loops stay as they are."""
@@ -119,22 +115,7 @@ class Reporter:
                 self._over = who
             else:
                 del self._bars[who]
-        self._write_soon()
-
-    def _write_soon(self) -> None:
-        if self._clock() - self._written_at >= _INTERVAL:
-            self.flush()
-        elif not self._late:
-            self._late = True
-            try:
-                start_new_thread(self._flush_late, ())
-            except RuntimeError:  # no thread available, or the interpreter is ending
-                self._late = False
-
-    def _flush_late(self) -> None:
-        time.sleep(_INTERVAL)
-        self._late = False
-        self.flush()
+        self._throttle.write_soon()
 
     def flush(self) -> None:
         """Write what was recorded since the last write."""
@@ -143,7 +124,8 @@ class Reporter:
         with self._lock:
             if not self._pending:
                 return
-            self._written_at, self._pending = self._clock(), False
+            self._throttle.written()
+            self._pending = False
             value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
         with contextlib.suppress(
             OSError, TypeError, ValueError
@@ -160,6 +142,8 @@ def _shown(value: dict[str, Any]) -> dict[str, Any]:
 
 
 _current: CurrentJob | None = None
+_pid = 0  # the process that runs it; a fork has another
+_at_end: list[Callable[[], None]] = []
 _reporter: Reporter | None = None
 
 
@@ -185,11 +169,12 @@ def enter(job: dict[str, Any], folder: str, secrets: dict[str, Any] | None = Non
     most_output : int, optional
         Bytes that its displays, and the outputs of its notebook, may take; by default there is no limit.
     """
-    global _current, _reporter, _secret_names, _hidden, _looked_around, _most_output  # noqa: PLW0603 - one attempt a process
+    global _current, _pid, _reporter, _secret_names, _hidden, _looked_around, _most_output  # noqa: PLW0603 - one attempt a process
     given = secrets or {"names": (), "values": ()}
     _secret_names, _hidden, _looked_around = tuple(given["names"]), tuple(given["values"]), False
     _most_output = most_output
     _current = CurrentJob(job["id"], job["uid"], job["name"], job["attempt"], folder)
+    _pid = os.getpid()
     _reporter = Reporter(folder)
 
 
@@ -219,10 +204,20 @@ def reporter() -> Reporter | None:
     return _reporter
 
 
+def is_in_its_process() -> bool:
+    """Return whether this is the process that runs the job, and no fork of it."""
+    return os.getpid() == _pid
+
+
+def at_end(write: Callable[[], None]) -> None:
+    """Call a function when the job ends, to write what is pending."""
+    _at_end.append(write)
+
+
 def finish() -> None:
-    """Write pending progress."""
-    if _reporter is not None:
-        _reporter.flush()
+    """Write what is pending."""
+    for write in ([] if _reporter is None else [_reporter.flush]) + _at_end:
+        write()
 
 
 def current_job() -> CurrentJob | None:
@@ -306,7 +301,7 @@ def progress(iterable: Iterable[_Item], total: float | None = None, label: str =
             yield item
             done += 1
             if (now := time.monotonic()) >= due:
-                due = now + _INTERVAL / 2
+                due = now + INTERVAL / 2
                 show()
     finally:
         show()

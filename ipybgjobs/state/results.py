@@ -16,7 +16,7 @@ from ..errors import (
     RemoteTraceback,
     ResultNotKept,
 )
-from ..model import redaction, serialization
+from ..model import redaction, scalars, serialization
 from . import attempt, ownership, reports
 
 #: The exception for an attempt that left none, by its outcome.
@@ -62,6 +62,24 @@ def value(folder: str | None, job_id: int) -> Any:
         raise ResultNotKept(
             f"job {job_id} succeeded, but its return value can't be loaded here: {type(problem).__name__}: {problem}."
         ) from problem
+
+
+def without_pickle(folder: str) -> Any:
+    """Return what an attempt returned as far as it is plain: nothing is unpickled, and no module imported.
+
+    Returns
+    -------
+    object
+        A plain value; of another dict, the numbers, texts and booleans in it; of any other object, a description. None if the
+        attempt has not succeeded.
+    """
+    report = reports.outcome(folder)
+    result = {} if report is None or not report.succeeded else report.result
+    if "plain" in result:
+        return result["plain"]
+    if "scalars" in result:
+        return scalars.read(result["scalars"])
+    return scalars.plain(result.get("scalar", result.get("described")))
 
 
 def exception(folder: str | None, outcome: str | None, message: str, traceback: str | None) -> BaseException:

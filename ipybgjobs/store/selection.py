@@ -1,10 +1,12 @@
 """Reading several chosen jobs at once, by one statement however many they are; changes nothing."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..model.records import JobRecord
+from . import columns
 from .database import Database
 from .queries import JOBS, shown
 
@@ -22,6 +24,17 @@ def jobs(database: Database, uids: Iterable[str]) -> dict[str, JobRecord]:
     """Read jobs to show, by uid; those that were removed are missing."""
     rows = database.read(f"{JOBS} WHERE jobs.uid {_CHOSEN}", (json.dumps(list(uids)),))
     return {record.uid: record for record in map(shown, rows)}
+
+
+def last_folders(database: Database, job_ids: Iterable[int]) -> dict[int, str]:
+    """Return the folder of each job's newest attempt that was launched, relative to the state folder."""
+    sql = f"""SELECT job_id, folder FROM attempts WHERE job_id {_CHOSEN} AND number > 0 AND folder IS NOT NULL
+        ORDER BY job_id, number"""
+    found = {}
+    for row in database.read(sql, (json.dumps(list(job_ids)),)):
+        with contextlib.suppress(columns.UnreadableRow):
+            found[row["job_id"]] = columns.folder_or_none(row)
+    return {job_id: folder for job_id, folder in found.items() if folder is not None}
 
 
 def failed_dependencies(database: Database, job_ids: Sequence[int]) -> dict[int, FailedDependency]:

@@ -6,14 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..errors import BackgroundJobError, InvalidParameters
-<<<<<<< HEAD
 from ..model import redaction, sealing
-from . import binding
-from .binding import Signature
-=======
-from ..model import redaction
 from . import binding, parts_of_call
->>>>>>> 0392f1c (A sweep goes over the constructor's parameters too)
 from .target_signature import TargetSignature
 
 _Given = TypeVar("_Given")
@@ -67,22 +61,11 @@ def bind(
     InvalidParameters
         If one does not fit; for several calls, the message gives its number.
     """
-<<<<<<< HEAD
     if init is None:
         return for_each(lambda params: _of_instance(signature, params, secrets), calls)
-    with hiding(init, secrets):
-        bound = _init(signature, init, secrets)
-
-    def of_call(params: Mapping[str, Any]) -> BoundCall:
-        with hiding([init, params], secrets):
-            _check_owner(signature, params)
-            return BoundCall(bound, binding.bind(signature.parameters, params, secrets))
-=======
     common: list[dict[str, Any]] = []  # the constructor's parameters of calls that give it none of their own, bound once
 
-    def of_constructor(own: Mapping[str, Any] | None) -> dict[str, Any]:
-        if own is None:
-            return {}
+    def of_constructor(own: Mapping[str, Any]) -> dict[str, Any]:
         if own is not init:
             return _init(signature, own, secrets)
         if not common:
@@ -91,9 +74,8 @@ def bind(
 
     def of_call(params: Mapping[str, Any]) -> BoundCall:
         with hiding([init, params], secrets):
-            own, rest = (None, params) if init is None else parts_of_call.divide(signature, init, params)
+            own, rest = parts_of_call.divide(signature, init, params)
             return BoundCall(of_constructor(own), binding.bind(signature.parameters, rest, secrets))
->>>>>>> 0392f1c (A sweep goes over the constructor's parameters too)
 
     return for_each(of_call, calls)
 

@@ -6,7 +6,7 @@ Never raises an error of the user's objects that it writes; an interrupt passes 
 from typing import Any
 
 from .. import errors
-from ..model import serialization
+from ..model import scalars, serialization
 from ..state import attempt
 from ..system import private_file
 from ..system.worker import Terminated
@@ -36,7 +36,20 @@ def succeeded(folder: str, value: Any) -> dict[str, Any]:
             "repr": descriptions.representation(value),
         }
         return {"status": "succeeded", "result": lost}
-    return {"status": "succeeded", "result": {"pickled": attempt.RESULT}}
+    return {"status": "succeeded", "result": {"pickled": attempt.RESULT, **_without_pickle(value)}}
+
+
+def _without_pickle(value: Any) -> dict[str, Any]:
+    """Return what a table of jobs shows of a pickled value: the plain values in a dict, a number, or a description."""
+    try:
+        if isinstance(value, dict):
+            return {"scalars": scalars.of(value)}
+        found = scalars.plain(value)
+        return {"scalar": found} if found is not None else {"described": serialization.describe(value)}
+    except Terminated:
+        raise
+    except (Exception, SystemExit):  # an object may do anything when it is looked at
+        return {}
 
 
 def kept_apart(values: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 import re
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs.client.jobs import attempt_folders
 from ipybgjobs.client.jobs.job_list import JobList
 from support.sweep import pretty
 
@@ -104,14 +106,17 @@ def test_a_group_as_a_data_frame_has_parameters_state_duration_and_result(sweep)
         "attempts",
         "submitted",
         "seconds",
-        "result",
+        "result.score",
+        "result.rows",
         "error",
     ]
     first, second = frame.to_dict("records")
     assert (first["job"], first["lr"], first["seed"], first["params.state"]) == (1, 0.5, 2, "mine")
-    assert (first["state"], first["result"]) == ("succeeded", {"score": 1.0, "rows": None})
+    assert (first["state"], first["result.score"]) == ("succeeded", 1.0)
+    assert pd.isna(first["result.rows"])
     assert pd.isna(first["error"])
-    assert (second["state"], second["result"]) == ("failed", None)
+    assert second["state"] == "failed"
+    assert pd.isna(second["result.score"])
     assert second["error"] == "ValueError: seed 13 with 0.5"
     assert (frame["queue"].tolist(), frame["attempts"].tolist(), frame["label"].tolist()) == (["one"] * 2, [1] * 2, ["c"] * 2)
     assert (frame["seconds"] >= 0).all()
@@ -122,9 +127,10 @@ def test_a_group_as_a_data_frame_has_parameters_state_duration_and_result(sweep)
 def test_a_data_frame_holds_results_of_any_type_and_jobs_without_one(sweep):
     frames = [pd.DataFrame({"x": [1]}), [1, 2], {"a": 1}, {3}, None]
     group = bg.submit_many("work.echo", [{"value": value} for value in frames]).wait(60)
-    results = group.to_frame()["result"].tolist()
-    pd.testing.assert_frame_equal(results[0], frames[0])
-    assert results[1:] == [[1, 2], {"a": 1}, {3}, None]
+    frame = group.to_frame(results="load")
+    pd.testing.assert_frame_equal(frame["result"].iloc[0], frames[0])
+    assert frame["result"].tolist()[1:] == [[1, 2], None, {3}, None]
+    assert frame["result.a"].iloc[2] == 1
     waiting = bg.submit_many("sweep.number", [{"n": 1}], delay="1h")
     row = waiting.to_frame().iloc[0]
     assert (row["state"], row["result"]) == ("queued", None)
@@ -132,18 +138,49 @@ def test_a_data_frame_holds_results_of_any_type_and_jobs_without_one(sweep):
     waiting.cancel()
 
 
-def test_any_jobs_as_a_data_frame_with_results_if_asked(sweep):
+def test_any_jobs_as_a_data_frame_with_results_unless_they_are_not_wanted(sweep):
     bg.submit("sweep.number", {"n": 4}).wait(60)
     bg.submit("work.echo", {"value": pd.DataFrame({"x": [1]})}, name="pickled").wait(60)
     frame = bg.jobs().to_frame()
     assert frame["job"].tolist() == [2, 1]
-    assert "result" not in frame
+    assert frame["result"].tolist() == ["<DataFrame 1×1>", 4]
+    assert "result" not in bg.jobs().to_frame(results=False)
     assert frame["value"].iloc[0] == "<DataFrame 1×1>"
     assert pd.isna(frame["value"].iloc[1])
     assert frame["name"].tolist()[0] == "pickled"
-    assert bg.jobs(target="sweep.number").to_frame(results=True)["result"].tolist() == [4]
     empty = bg.jobs(state="queued").to_frame()
     assert (len(empty), "state" in empty) == (0, True)
+
+
+def test_the_keys_of_results_are_columns_to_sort_by_also_for_numbers_of_numpy(place):
+    place.module("grids")
+    place.allow({"grids.Trial": ["score"]}, BackgroundJobs__idle_seconds=0.1)
+    bg.submit_many("grids.Trial.score", [*bg.grid(lr=[0.25, 0.75, 0.5], epochs=[1]), {"epochs": -1}]).wait(60)
+    frame = bg.jobs().to_frame().sort_values("result.auc")
+    assert frame["result.auc"].tolist()[:3] == [0.25, 0.5, 0.75]
+    assert frame["lr"].tolist()[:3] == [0.25, 0.5, 0.75]
+    assert pd.isna(frame["result.auc"].iloc[3])
+    assert frame["result.rows"].tolist()[:3] == [1, 1, 1]
+    assert "result.model" not in frame
+    assert "result" not in frame
+    assert bg.jobs().to_frame(results="load")["result.model"].iloc[1] is object
+
+
+def test_a_data_frame_unpickles_no_result(place):
+    place.module("grids")
+    place.allow({"grids.Trial": ["score"]}, BackgroundJobs__idle_seconds=0.1)
+    job = bg.submit("grids.Trial.score", {"epochs": 2}).wait(60)
+    (Path(attempt_folders.newest(job.state_folder, job.attempts)) / "result.pkl").write_bytes(b"not a pickle")
+    assert bg.jobs().to_frame()["result.rows"].tolist() == [2]
+    assert bg.jobs().to_frame(results="load")["result"].tolist() == [None]
+
+
+def test_a_constructor_parameter_that_the_method_has_too_has_a_column_of_its_own(place):
+    place.module("grids")
+    place.allow({"grids.Trial": ["fit"]}, BackgroundJobs__idle_seconds=0.1)
+    bg.submit("grids.Trial.fit", {"lr": 0.5, "seed": 1}, init={"seed": 2}).wait(60)
+    frame = bg.jobs().to_frame()
+    assert frame[["lr", "seed", "init.seed", "result"]].to_numpy().tolist() == [[0.5, 1, 2, [0.5, 2, 1, 1]]]
 
 
 def test_without_pandas_a_data_frame_is_refused_and_all_else_works(sweep, monkeypatch):

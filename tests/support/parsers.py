@@ -22,9 +22,9 @@ from ipybgjobs.commands.job_line import UsageFault
 from ipybgjobs.configuration import loading, sources
 from ipybgjobs.configuration.settings import AllowedEntry, Settings
 from ipybgjobs.errors import ConfigurationError, InvalidParameters, JobNotAllowed, ResultNotKept
-from ipybgjobs.model import durations, globs, moments, redaction, terminal_text
+from ipybgjobs.model import durations, globs, moments, redaction, scalars, terminal_text
 from ipybgjobs.notebooks import document, signature
-from ipybgjobs.state import attempt, outputs, progress, reports, request, results
+from ipybgjobs.state import attempt, outputs, progress, recorded_values, reports, request, results
 from ipybgjobs.state.text_log import TextLog
 from ipybgjobs.store import columns, scheduled_job
 from ipybgjobs.targets import allowlist, binding, context, target_rules
@@ -94,16 +94,25 @@ def _in_folder(name: str, read: Callable[[str], object]) -> Callable[[str], obje
 
 
 def _reports(folder: str) -> None:
-    for name in (attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.ENDING):
+    names = (attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.VALUES, attempt.ENDING)
+    for name in names:
         with contextlib.suppress(FileExistsError):
             os.link(f"{folder}/text", f"{folder}/{name}")
     for report in (reports.start_marker, reports.exit_report, reports.dropped, reports.outcome, request.kept):
         report(folder)
     str(progress.of_attempt(folder))
+    _values(folder)
     outputs.of_result(getattr(reports.outcome(folder), "result", {}))
     assert isinstance(results.exception(folder, "error", "job 1", None), BaseException)
     with contextlib.suppress(ResultNotKept):
         results.value(folder, 1)
+
+
+def _values(folder: str) -> None:
+    values = recorded_values.of_attempt(folder)
+    scalars.show(values)
+    json.dumps(scalars.for_json(values), allow_nan=False)
+    results.without_pickle(folder)
 
 
 def _outputs(folder: str) -> None:

@@ -32,6 +32,7 @@ PUBLIC = [
     "notebooks.job",
     "panel.widget",
     "state.current_job",
+    "state.recording",
 ]
 
 

@@ -15,7 +15,8 @@ from ipybgjobs.errors import ResultNotKept
 from ipybgjobs.executors import exit as ends
 from ipybgjobs.executors.executor import AttemptStatus
 from ipybgjobs.executors.local import finding
-from ipybgjobs.state import attempt, outputs, progress, reports, results
+from ipybgjobs.model import scalars
+from ipybgjobs.state import attempt, outputs, progress, recorded_values, reports, results
 from ipybgjobs.state.text_log import TextLog
 from ipybgjobs.supervisor import log_limit, start_status
 from ipybgjobs.supervisor.verdict import judge
@@ -32,7 +33,7 @@ KEYS = re.findall(
     """
     void process launcher host pid_namespace monotonic pid start_time boot status result source lost bytes displays reason
     type message traceback names fatal asked after pickled interrupted plain repr unshown from to peak cpu bars at kind
-    offset began wait data metadata display_id name
+    offset began wait data metadata display_id name scalars scalar described
     """,
 )
 
@@ -47,7 +48,8 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 
-NAMES = [attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.OUTPUTS, attempt.ENDING]
+NAMES = [attempt.STARTED, attempt.OUTCOME, attempt.EXIT, attempt.DROPPED, attempt.PROGRESS, attempt.VALUES]
+NAMES += [attempt.OUTPUTS, attempt.ENDING]
 
 
 def watch_nothing(_folder, process):
@@ -62,6 +64,8 @@ def read_all(folder):
     reports.outcome(folder)
     reports.dropped(folder)
     str(progress.of_attempt(folder))
+    scalars.show(recorded_values.of_attempt(folder))
+    results.without_pickle(folder)
     found = outputs.of_attempt(folder)
     report = reports.outcome(folder)
     outputs.of_result(report.result if report else {})

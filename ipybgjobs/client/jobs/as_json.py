@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ...model import moments
+from ...model import moments, scalars
 from ...model.records import Attempt, JobRecord
 from . import batch
 from .job_status import JobStatus
@@ -48,6 +48,7 @@ def _as_json(job: JobView, record: JobRecord, status: JobStatus) -> dict[str, An
         "started_at": moments.iso(record.started_at),
         "ended_at": moments.iso(record.ended_at),
         "not_before": moments.iso(record.not_before),
+        "values": scalars.for_json(job.values),
         "changes": job.changes(),
         "withheld": job.withheld,
         "attempts": [_attempt_json(attempt) for attempt in job.attempts],

@@ -77,6 +77,11 @@ class Batch(Generic[AnyJob]):
         statuses = job_status.of_jobs(self.client, self.folder, found.values())
         return {job: DescribedJob(record, statuses[record.id]) for job, record in found.items()}
 
+    def last_folders(self) -> dict[AnyJob, str]:
+        """Return the folder of each job's newest attempt that was launched."""
+        found = selection.last_folders(self.database(), self.ids)
+        return {job: self.folder.attempt(found[job.id]) for job in self.jobs if job.id in found}
+
     def ended(self) -> list[AnyJob]:
         """Return the finished jobs; a removed job counts as finished."""
         ended = listing.ended_states(self.database(), self.ids)
@@ -120,3 +125,8 @@ def retrying(jobs: Iterable[AnyJob]) -> RetryingJobs | None:
     parts = [found for part in batches(jobs) if (found := listing.retrying(part.database(), part.ids)) is not None]
     first = min(parts, key=lambda part: part.not_before, default=None)
     return None if first is None else replace(first, count=sum(part.count for part in parts))
+
+
+def last_folders(jobs: Iterable[AnyJob]) -> dict[AnyJob, str]:
+    """Return the folder of each job's newest attempt that was launched, for jobs of any state folders."""
+    return {job: folder for part in batches(jobs) for job, folder in part.last_folders().items()}

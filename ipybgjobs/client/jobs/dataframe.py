@@ -1,28 +1,58 @@
 """Jobs as a pandas data frame, with one row per job; pandas is imported only when one is requested."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...configuration.settings import NOTEBOOK_CLASS
 from ...errors import InvalidRequest
+from ...model.call import Call
 from ...model.records import JobRecord
+from ...model.scalars import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Fixed columns; a parameter of the same name becomes ``params.NAME``.
-_OURS = ("job", "name", "target", "queue", "state", "attempts", "submitted", "seconds", "result", "error")
+#: Columns before those that the jobs recorded and returned, and after them; a parameter of the same name is ``params.NAME``.
+_FIRST, _LAST = ("name", "target", "queue", "state", "attempts", "submitted", "seconds"), ("error",)
+_OURS = ("job", *_FIRST, "result", *_LAST)
+
+#: Prefixes of columns that no parameter may have.
+_PREFIXES = ("params.", "init.", "values.", "result.")
+
+#: Most keys of a dict that become columns.
+_MOST_KEYS = 200
 
 
-def frame(records: Sequence[JobRecord], result: Callable[[JobRecord], Any] | None) -> "pd.DataFrame":
-    """Return a data frame with a row for each job, its parameters as columns.
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """One job of a data frame.
 
     Parameters
     ----------
-    records : sequence of JobRecord
+    record : JobRecord
+        The job.
+    values : mapping
+        The values that it has recorded.
+    result : object
+        What it returned; None if it has not succeeded.
+    """
+
+    record: JobRecord
+    values: Mapping[str, Scalar] = field(default_factory=dict)
+    result: Any = None
+
+
+def frame(rows: Sequence[FrameRow], *, results: bool) -> "pd.DataFrame":
+    """Return a data frame with a row for each job, with its parameters, recorded values and result as columns.
+
+    Parameters
+    ----------
+    rows : sequence of FrameRow
         The jobs.
-    result : callable or None
-        Gives the return value of a job; None: no such column.
+    results : bool
+        Whether there are columns for results.
 
     Raises
     ------
@@ -34,22 +64,61 @@ def frame(records: Sequence[JobRecord], result: Callable[[JobRecord], Any] | Non
     except ImportError:
         raise InvalidRequest("to_frame() needs pandas: pip install pandas") from None
     now = time.time()
-    rows = [_row(record, now, result) for record in records]
-    parameters = list(dict.fromkeys(key for row in rows for key in row if key not in _OURS))
-    ours = [column for column in _OURS if column != "result" or result is not None]
-    table = pd.DataFrame(rows, columns=[ours[0], *parameters, *ours[1:]])
+    parameters = [_parameters(row.record.call) for row in rows]
+    values = [{f"values.{name}": value for name, value in dict(row.values).items()} for row in rows]
+    returned = [_result(row.result) if results else {} for row in rows]
+    columns = ["job", *_names(parameters), *_FIRST, *_names(values), *_result_columns(returned, results=results), *_LAST]
+    cells = [
+        {**given, **recorded, **result, **_facts(row.record, now)}
+        for row, given, recorded, result in zip(rows, parameters, values, returned, strict=True)
+    ]
+    table = pd.DataFrame(cells, columns=columns)
     table["submitted"] = pd.to_datetime(table["submitted"], unit="s", utc=True)
     return table
 
 
-def _row(record: JobRecord, now: float, result: Callable[[JobRecord], Any] | None) -> dict[str, Any]:
-    call = record.call
-    shown = call.shown("params")
-    row = {f"params.{key}" if key in _OURS else key: value for key, value in shown.items()}
-    row |= {
+def _names(cells: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of all columns, in the order in which they first appear."""
+    return list(dict.fromkeys(name for row in cells for name in row))
+
+
+def _result_columns(returned: Sequence[Mapping[str, Any]], *, results: bool) -> list[str]:
+    """Return the columns of results: `result` itself only if a job returned something else than a dict, or none returned one."""
+    names = _names(returned)
+    keys = [name for name in names if name != "result"]
+    others = any(row.get("result") is not None for row in returned)
+    return ([] if keys and not others else ["result"]) + keys if results else []
+
+
+def _result(value: Any) -> dict[str, Any]:
+    """Return the columns of one result: one for each key of a dict, unless it has very many."""
+    if isinstance(value, dict) and 0 < len(value) <= _MOST_KEYS:
+        return {"result": None} | {f"result.{key}": item for key, item in value.items()}
+    return {"result": value}
+
+
+def _parameters(call: Call) -> dict[str, Any]:
+    """Return the columns of a call's parameters: those of the method, of the constructor, and of a notebook that it runs."""
+    method, constructor = call.shown("params"), call.shown("init")
+    found = {_column("params", name): value for name, value in constructor.items() if name not in method}
+    found |= {f"init.{name}": value for name, value in constructor.items() if name in method}
+    of_notebook = method.get("parameters") if call.target == f"{NOTEBOOK_CLASS}.run" else None
+    if not isinstance(of_notebook, dict):
+        return found | {_column("params", name): value for name, value in method.items()}
+    own = {_column("params", name): value for name, value in method.items() if name != "parameters"}
+    return {f"params.{name}" if name in own else _column("params", name): value for name, value in of_notebook.items()} | own
+
+
+def _column(part: str, name: str) -> str:
+    """Return the column of a parameter, another one than those that every data frame has."""
+    return f"{part}.{name}" if name in _OURS or name.startswith(_PREFIXES) else name
+
+
+def _facts(record: JobRecord, now: float) -> dict[str, Any]:
+    return {
         "job": record.id,
         "name": record.name,
-        "target": call.target,
+        "target": record.call.target,
         "queue": record.queue,
         "state": str(record.state),
         "attempts": record.attempt,
@@ -57,4 +126,3 @@ def _row(record: JobRecord, now: float, result: Callable[[JobRecord], Any] | Non
         "seconds": record.elapsed(now),
         "error": record.error,
     }
-    return row if result is None else {**row, "result": result(record)}

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ...errors import BackgroundJobError, UnknownJob
 from ...model.records import GroupRecord, JobRecord, RetryingJobs
@@ -228,15 +228,20 @@ class Group:
         """
         return self.jobs.set_priority(priority)
 
-    def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas data frame with a row for each job: its parameters, state, duration and result.
+    def to_frame(self, *, results: bool | Literal["load"] = True) -> "pd.DataFrame":
+        """Return a pandas data frame with a row for each job: its parameters, state, duration, recorded values and result.
+
+        Parameters
+        ----------
+        results : bool or str
+            Whether there are columns for results, and whether to load pickled ones, as for `JobList.to_frame`.
 
         Raises
         ------
         InvalidRequest
             If pandas is not installed.
         """
-        return self.jobs.to_frame(results=True)
+        return self.jobs.to_frame(results=results)
 
     def __len__(self) -> int:
         return self.record().total

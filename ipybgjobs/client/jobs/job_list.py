@@ -7,15 +7,17 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
 from ...model.records import JobState
+from ...state import recorded_values
 from ...system import interrupt_shield
 from ..submit import options, times
 from . import batch, controls, dataframe, html, outcome, waiting
 from .batch import DescribedJob
 from .controls import Cancel, Control, Keep, ManualRetry, Remove, SetPriority
+from .dataframe import FrameRow
 from .job import Job
 from .retry_notes import RetryNotes
 
@@ -167,23 +169,37 @@ class JobList(list[Job]):
 
     # -- how they look --------------------------------------------------------------------------------------------
 
-    def to_frame(self, *, results: bool = False) -> "pd.DataFrame":
-        """Return a pandas data frame with a row for each job: its parameters, state, duration and so on.
+    def to_frame(self, *, results: bool | Literal["load"] = True) -> "pd.DataFrame":
+        """Return a pandas data frame with a row for each job.
+
+        Each parameter is a column: of the method, of the constructor, and of a notebook that the job runs. Recorded values are
+        ``values.NAME``, the keys of a dict that the job returned ``result.KEY``, and any other result is ``result``. A parameter
+        that has the name of another column is ``params.NAME``; a parameter of the constructor that the method has too,
+        ``init.NAME``.
 
         Parameters
         ----------
-        results : bool
-            Whether to also load what the jobs returned.
+        results : bool or str
+            Whether there are columns for results. True: nothing is unpickled, so that no module is imported, and a result that
+            is not plain is described; of a dict, the numbers (also numpy's), texts and booleans are kept. ``"load"``: everything
+            is loaded, as `Job.result` does.
 
         Raises
         ------
         InvalidRequest
             If pandas is not installed.
         """
-        found = batch.records(self)
-        records = [found.get(job) or job.record() for job in self]  # which raises for one that was removed
-        jobs = {job.uid: job for job in self}
-        return dataframe.frame(records, (lambda record: outcome.result_or_none(jobs[record.uid])) if results else None)
+        found, folders = batch.records(self), batch.last_folders(self)
+        read = outcome.result_or_none if results == "load" else outcome.result_without_pickle
+
+        def row(job: Job) -> FrameRow:
+            record, folder = found.get(job) or job.record(), folders.get(job)  # which raises for one that was removed
+            if folder is None:
+                return FrameRow(record)
+            value = read(job, folder) if results and record.state is JobState.SUCCEEDED else None
+            return FrameRow(record, recorded_values.of_attempt(folder), value)
+
+        return dataframe.frame([row(job) for job in self], results=bool(results))
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Job: ...

@@ -34,14 +34,25 @@ def exception(job: JobView) -> BaseException | None:
     return results.exception(folder, last[0].outcome, message, job.traceback)
 
 
-def result_or_none(job: JobView) -> Any:
-    """Return what a job returned; None if it has not succeeded, or its return value was not saved."""
-    if job.state is not JobState.SUCCEEDED:
-        return None
+def result_or_none(job: JobView, folder: str) -> Any:
+    """Load what a job that succeeded returned; None if that was not saved, or can't be loaded here.
+
+    Parameters
+    ----------
+    job : JobView
+        The job.
+    folder : str
+        The folder of its last attempt.
+    """
     try:
-        return result(job)
+        return results.value(folder, job.id)
     except BackgroundJobError:
         return None
+
+
+def result_without_pickle(_: JobView, folder: str) -> Any:
+    """Return the same as far as it is plain, and unpickle nothing."""
+    return results.without_pickle(folder)
 
 
 def result_or_exception(job: JobView) -> Any:

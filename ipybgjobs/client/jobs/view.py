@@ -6,7 +6,8 @@ from typing import Any
 from ...errors import BackgroundJobError, ParametersNotLoaded
 from ...model import redaction, serialization
 from ...model.records import Attempt, JobRecord, JobState
-from ...state import attempt, disk_usage, log_search, outputs, ownership, reports
+from ...model.scalars import Scalar
+from ...state import attempt, disk_usage, log_search, outputs, ownership, recorded_values, reports
 from ...state import progress as progress_of
 from ...state.folder import StateFolder
 from ...state.log_search import Match
@@ -245,6 +246,12 @@ class JobView:
         """The progress of the newest attempt, as reported by the job; None if it reported none."""
         folder = self._newest_folder()
         return None if folder is None else progress_of.of_attempt(folder)
+
+    @property
+    def values(self) -> dict[str, Scalar]:
+        """The values that the newest attempt has recorded by `ipybgjobs.record`, the latest of each name."""
+        folder = self._newest_folder()
+        return {} if folder is None else recorded_values.of_attempt(folder)
 
     @property
     def withheld(self) -> list[str]:
