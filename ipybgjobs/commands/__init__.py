@@ -38,6 +38,8 @@ notebook_line
     The part of a line that is about a notebook's file as the target.
 parameter_names
     What a target takes, for completion.
+submitted_line
+    One line about the jobs that a cell has submitted without a card.
 target_checks
     Whether targets exist that are allowed, or are to be.
 user_files

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.display import publish_display_data
 from traitlets import TraitError
 from traitlets.config import Configurable
 
 from .. import api
 from ..client import client
 from ..client.client import Client
+from ..client.jobs.group import Group
 from ..client.jobs.job import Job
 from ..configuration import traits
 from ..configuration.live import LiveTraits
@@ -24,13 +26,14 @@ from ..configuration.settings import CELL
 from ..errors import BackgroundJobError
 from ..model import surface
 from ..model.surface import Surface
-from ..panel import overview
+from ..panel import group_card, overview, saved_notebook
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
 from ..targets import allowlist, callables
-from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, verb_words
+from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, submitted_line, verb_words
 from .assignment import PendingAssignments
 from .live_outputs import LiveDisplay
+from .submitted_line import SubmittedLine
 
 if TYPE_CHECKING:
     from ..client.submit.option_table import SubmitOptions
@@ -74,6 +77,7 @@ class JobMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._pending = PendingAssignments(shell)
+        self._submitted = SubmittedLine(shell)
 
     @_helped(lambda: f"{job_line.magic_parser().format_help()}\n{cell_line.parser().format_help()}")
     @no_var_expand
@@ -108,7 +112,9 @@ class JobMagics(Magics):
             return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
             self._pending.add(asked.into, job)
+        self._submitted.add(job)
         if asked.wait:
+            submitted_line.note_shown(job)
             job.follow()
         if job_line.is_silent(line):
             self._silence(job)
@@ -141,6 +147,7 @@ class JobMagics(Magics):
     def _silence(self, job: Job) -> None:
         """Keep a job from showing its card at the end of this cell."""
         assert self.shell is not None
+        submitted_line.note_shown(job)
         job.silence(self.shell.execution_count)
 
     def _variables(self) -> dict[str, Any]:
@@ -171,8 +178,18 @@ class JobMagics(Magics):
 
 def _show_card(job: Job) -> None:
     """Show a job's card, live if there is a frontend, unless the line that made it ended in a semicolon."""
+    submitted_line.note_shown(job)
     if not job.is_silenced():
         show_live(lambda: {"text/html": job.to_html(), "text/plain": repr(job)}, job.id)
+
+
+def _show_group(group: Group) -> None:
+    """Show a group's card, live if there is a frontend and the group is not too large."""
+    with contextlib.suppress(BackgroundJobError):  # its jobs were removed: it says so
+        if len(group) <= group_card.MOST:
+            show_live(lambda: {"text/html": group.to_html(), "text/plain": repr(group)}, group=group.id)
+            return
+    publish_display_data({"text/html": group.to_html(), "text/plain": repr(group)})
 
 
 def _instance(cls: type[Configurable], shell: InteractiveShell) -> Any:
@@ -199,23 +216,30 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     completion.install(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
+        shell.display_formatter.ipython_display_formatter.for_type(Group, _show_group)
     try:
         said = digest.digest()  # opens the store: waiting jobs get a supervisor
     except BackgroundJobError as error:
         said = str(error)  # the magics are loaded, and will report the problem again
     if said:
         print(said)  # noqa: T201 - one line
+    if getattr(shell, "kernel", None) is not None and saved_notebook.has_static_forms():
+        from ..panel import revival
+
+        revival.show()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Remove what `load_ipython_extension` provided."""
     surface.use(Surface.SCRIPT)
     assignment.remove(shell)
+    submitted_line.remove(shell)
     for magics in shell.magics_manager.magics.values():
         for name in ("bgjob", "bgjobs"):
             magics.pop(name, None)
     shell.configurables[:] = _without_traits(shell)
     completion.remove(shell)
     if shell.display_formatter is not None:
-        shell.display_formatter.ipython_display_formatter.pop(Job, None)
+        for kind in (Job, Group):
+            shell.display_formatter.ipython_display_formatter.pop(kind, None)
     client.use(None)

@@ -20,12 +20,20 @@ display
     Showing the panel or a card in a cell.
 feed
     The one thread that watches a store for all its panels.
+group_card
+    What the live card of a group shows.
 opened
     The jobs whose details are open.
 overview
     The newest of everything, as text or static HTML.
+recorded
+    The values that jobs have recorded and returned.
+revival
+    Saved cards of a reopened notebook, drawn live again.
 rows
     A job as a row of the panel.
+saved_notebook
+    Whether the kernel's notebook has saved cards.
 session
     The protocol with one panel.
 static

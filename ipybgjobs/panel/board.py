@@ -63,6 +63,11 @@ def one(database: Database, job_id: int) -> list[list[Any]]:
     return _rows(database, log_of_changes.jobs(database, [job_id]))
 
 
+def of_jobs(database: Database, job_ids: list[int]) -> list[list[Any]]:
+    """Return the rows of several jobs; those that are gone are missing."""
+    return _rows(database, log_of_changes.jobs(database, job_ids))
+
+
 def queue_status(database: Database, full: FullQueues) -> dict[str, Any]:
     """Return the data that concerns all jobs: paused queues, full ones, and what keeps this place's jobs from starting.
 

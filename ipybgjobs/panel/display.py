@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .widget import Panel
 
 
-def show(make: Callable[[], Bundle], job: int | None = None) -> None:
+def show(make: Callable[[], Bundle], job: int | None = None, group: int | None = None) -> None:
     """Show the static form and, in a kernel, the live widget below it; the static form then hides itself.
 
     Parameters
@@ -22,16 +22,18 @@ def show(make: Callable[[], Bundle], job: int | None = None) -> None:
         Creates the static form: a bundle of ``text/html`` and ``text/plain``.
     job : int, optional
         The only job to show; all by default.
+    group : int, optional
+        The only group to show.
     """
     if getattr(get_ipython(), "kernel", None) is None:  # a terminal: no widget modules are loaded
         publish_display_data(make())
         return
     from .widget import Panel
 
-    key = client_module.client().folder().path, job
+    key = client_module.client().folder().path, job, group
     if key not in _shown or _shown[key].comm is None:  # closed, for example by ``ipywidgets.Widget.close_all()``
-        _shown[key] = Panel(job, make=make)
+        _shown[key] = Panel(job, group=group, make=make)
     _shown[key].show()
 
 
-_shown: dict[tuple[str, int | None], "Panel"] = {}
+_shown: dict[tuple[str, int | None, int | None], "Panel"] = {}

@@ -23,6 +23,7 @@ from ..store.database import Database
 from ..system import interrupt_shield
 from ..system.watch import FolderWatch
 from . import board, rows
+from .recorded import RunningValues
 
 #: Shortest interval between two messages; between two checks of progress; and between two checks while nothing runs; in seconds.
 SHORTEST, RUNNING, IDLE = 0.25, 0.5, 5.0
@@ -139,6 +140,7 @@ class _ChangeTracker:
         self._seen: tuple[float, str | None] = (0.0, None)  # when trouble was last checked for, and what was found
         self._since = changes.newest_change(self._database)
         self.around: dict[str, Any] = {}
+        self._values = RunningValues(folder)
         self._said: dict[str, int] = {}  # by attempt folder: when it reported its progress
         self._troubled = False
         self.running: list[changes.RunningAttempt] = []
@@ -146,7 +148,7 @@ class _ChangeTracker:
     def poll(self) -> dict[str, Any] | None:
         """Return what changed since the last check; None if nothing did."""
         try:
-            found = {**self._changes(), **self._progress()}
+            found = {**self._changes(), **self._progress(), **self._recorded()}
         except BackgroundJobError as error:
             self._version, found = None, {"trouble": str(error)}
         if self._troubled and "trouble" not in found:
@@ -189,6 +191,10 @@ class _ChangeTracker:
         self._said = {folder: at for folder, at in self._said.items() if folder in there}
         found = [far for each in self.running if (far := self._new_progress(each)) is not None]
         return {"progress": found} if found else {}
+
+    def _recorded(self) -> dict[str, Any]:
+        found = self._values.news(self.running)
+        return {"values": found} if found else {}
 
     def _new_progress(self, one: changes.RunningAttempt) -> list[Any] | None:
         folder = self._folder.attempt(one.folder)

@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,10 @@ from ..errors import BackgroundJobError
 from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store.database import Database
-from . import board, commands, details
+from . import board, commands, details, recorded
 from .answers import BackgroundTasks
-from .feed import IDLE, SHORTEST, Feed, progress_now
+from .feed import IDLE, RUNNING, SHORTEST, Feed, progress_now
+from .group_card import GroupCard
 from .opened import OpenJobs
 
 #: Number of rows that are sent with the panel itself.
@@ -27,6 +28,9 @@ FIRST = 50
 
 #: Seconds after which a silent view is considered gone; it sends a message every twenty seconds.
 SILENCE = 60.0
+
+#: What a change says of single jobs.
+_OF_JOBS = ("rows", "progress", "values", "gone")
 
 #: Seconds between two parts of many rows.
 _PIECES = 0.25
@@ -51,20 +55,25 @@ class Session:
         Sends a message of JSON values to the panel, from any thread.
     only : int, optional
         The only job that is shown, by a card.
+    group : int, optional
+        The only group that is shown, by a card.
     busy : callable
         Returns whether this process can't receive messages at the moment: then silence means nothing.
     on_changes : callable
-        Called in the feed's thread at each check, with the changes that concern this panel; None if there are none.
+        Called in the feed's thread at each check, with the changes that concern this panel; None if there are none. For a card
+        also while it is not visible, until its jobs have finished: what is saved of it stays true. It returns whether it wants
+        to be called again soon.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the kinds of panel
         self,
         client: Client,
         send: Callable[[dict[str, Any]], None],
         *,
         only: int | None = None,
+        group: int | None = None,
         busy: Callable[[], bool] = lambda: False,
-        on_changes: Callable[[dict[str, Any] | None], None] = lambda _: None,
+        on_changes: Callable[[dict[str, Any] | None], bool] | None = None,
     ) -> None:
         self._client = client
         self._send = send
@@ -75,8 +84,11 @@ class Session:
         self._full = FullQueues(client, self._folder)
         self._disk: str | None = None  # the last words about the disk
         self._waits = False  # whether the only job shown waits
+        self._group = None if group is None else GroupCard(self._database(), self._folder, group)
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
+        self._live: set[int] = set()  # of a card: its unfinished jobs
+        self._pending = False  # whether what is saved is not up to date
         self._met: set[str] = set()  # every view so far
         self._heard_at: float | None = None  # by the wall clock
         self._opened = OpenJobs(self._job, send)
@@ -103,12 +115,24 @@ class Session:
 
     def _all(self, limit: int) -> dict[str, Any]:
         database = self._database()
-        found = board.first(database, 0 if self._only else limit, self._full)
+        found = board.first(database, 0 if self._only or self._group else limit, self._full)
         if self._only is not None:
             found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
+            found["values"] = recorded.of_jobs(database, self._folder, [self._only])
             self._note_wait(found["rows"])
+        elif self._group is not None:
+            found |= self._group.content(database)
+        else:
+            found["values"] = recorded.of_running(database, self._folder)
+        self._note_live(found["rows"])
         found |= self._feed().queue_status()  # the store's current content may change back before the feed's next check
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
+
+    def _note_live(self, rows: list[list[Any]], gone: Sequence[int] = ()) -> None:
+        """Note which jobs of a card have not finished."""
+        if self._on_changes and (self._only is not None or self._group is not None):
+            self._live -= {*gone, *(each[0] for each in rows)}
+            self._live |= {each[0] for each in rows if not JobState(each[1]).ended}
 
     # -- messages from the panel ----------------------------------------------------------------------------------
 
@@ -236,14 +260,18 @@ class Session:
 
     def take_changes(self, delta: dict[str, Any] | None) -> float | None:
         """Send changes; called by the feed's thread."""
-        if not self._seen():
+        seen = self._seen()
+        if not seen and not (self._live or self._pending):
             return None
         mine = None if delta is None else self._mine(delta)
-        if mine is not None:
+        if mine is not None and seen:
             with self._talks:
                 self._send(mine)
             self._opened.changed(mine)
-        self._on_changes(mine)
+        if self._on_changes:
+            self._pending = self._on_changes(mine)
+        if not seen:
+            return RUNNING if self._pending else IDLE
         self._opened.keep(self._wanted())
         return SHORTEST if self._opened.send() else IDLE
 
@@ -256,16 +284,27 @@ class Session:
             return bool(self._views)
 
     def _mine(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the part of a delta that concerns this panel: all, or that of the only job shown; None if there is none."""
-        if self._only is None:
-            return delta
+        """Return the part of a delta that concerns this panel: all, or that of a card; None if there is none."""
+        mine = delta if self._only is None and self._group is None else self._of_card(delta)
+        if mine is not None:
+            self._note_live(mine.get("rows", []), mine.get("gone", []))
+        return mine
+
+    def _of_card(self, delta: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the part of a delta that concerns the only job or group shown; None if there is none."""
+        if self._group is not None:
+            return self._of_group(self._group.mine(delta, self._database()))
         mine = {key: value for key, value in delta.items() if key != "base"}  # changes of other jobs are not a gap
-        for key in ("rows", "progress"):
+        for key in ("rows", "progress", "values"):
             mine[key] = [row for row in delta.get(key, []) if row[0] == self._only]
         mine["gone"] = [each for each in delta.get("gone", []) if each == self._only]
         self._note_wait(mine["rows"])
         around = {"paused", "notice", "trouble", "lost", *(["full"] if self._waits else [])} & delta.keys()
-        return mine if around or any(mine[key] for key in ("rows", "progress", "gone")) else None
+        return mine if around or any(mine[key] for key in _OF_JOBS) else None
+
+    def _of_group(self, mine: dict[str, Any]) -> dict[str, Any] | None:
+        around = {"paused", "notice", "trouble", "lost"} & mine.keys()
+        return mine if around or any(mine[key] for key in _OF_JOBS) else None
 
     def _note_wait(self, rows: list[list[Any]]) -> None:
         """Note whether the only job shown waits: then who holds the slots concerns it."""

@@ -8,15 +8,15 @@ import math
 import time
 import uuid
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 from IPython.display import publish_display_data
 
 from ..errors import BackgroundJobError
-from ..model.records import JobState
 
-#: Seconds between two refreshes, which mark the notebook as changed: while jobs run, and after one ends.
-_REFRESH, _SOON = 30.0, 1.0
+#: Seconds between two refreshes, which mark the notebook as changed: while jobs report progress, and after one starts or ends.
+_REFRESH, _SOON = 10.0, 1.0
 
 Bundle = dict[str, str]
 
@@ -28,11 +28,15 @@ class StaticView:
     ----------
     make : callable
         Creates a bundle of ``text/html`` and ``text/plain``.
+    of : str
+        What it shows, so that it can be drawn live again: `JOBS`, or `JOB` or `GROUP` with a uid; empty: nothing.
     """
 
-    def __init__(self, make: Callable[[], Bundle]) -> None:
+    def __init__(self, make: Callable[[], Bundle], of: str = "") -> None:
         self.make = make
+        self._of = f' {MARK}"{escape(of)}"' if of else ""
         self.id = uuid.uuid4().hex[:12]  #: used by the live form to hide it
+        _OF_THIS_KERNEL.add(self.id)
         self._published_at: float | None = None
         self._due_at = math.inf
 
@@ -40,19 +44,38 @@ class StaticView:
         """Show it, or refresh it where it is shown."""
         self._published_at, self._due_at = time.monotonic(), math.inf
         made = self.make()
-        markup = f'<div data-bgjobs="{self.id}">{made["text/html"]}</div>{_HIDE.format(id=self.id)}'
+        markup = f'<div data-bgjobs="{self.id}"{self._of}>{made["text/html"]}</div>{_HIDE.format(id=self.id)}'
         publish_display_data({**made, "text/html": markup}, transient={"display_id": self.id}, update=update)
 
-    def take(self, delta: dict[str, Any] | None) -> None:
-        """Refresh it soon after a job has finished, otherwise at intervals while jobs change; called at each turn of the feed."""
+    def take(self, delta: dict[str, Any] | None) -> bool:
+        """Refresh it soon after a job has changed, otherwise at intervals while jobs report; called at each turn of the feed.
+
+        Returns
+        -------
+        bool
+            Whether it is about to be refreshed.
+        """
         if self._published_at is None:
-            return
+            return False
         if delta is not None:
-            ended = any(JobState(row[1]).ended for row in delta.get("rows", []))
-            self._due_at = min(self._due_at, self._published_at + (_SOON if ended else _REFRESH))
+            changed = delta.get("rows") or delta.get("gone")
+            self._due_at = min(self._due_at, self._published_at + (_SOON if changed else _REFRESH))
         if time.monotonic() > self._due_at:
             with contextlib.suppress(BackgroundJobError, OSError):  # the panel itself reports the problem
                 self.publish(update=True)
+        return self._due_at < math.inf
+
+
+#: The attribute that says what a static form shows, and its words.
+MARK = "data-bgjobs-of="
+JOBS, JOB, GROUP = "jobs", "job", "group"
+
+_OF_THIS_KERNEL: set[str] = set()
+
+
+def is_of_this_kernel(static_id: str) -> bool:
+    """Return whether a static form was made by this process, so that it has a live widget."""
+    return static_id in _OF_THIS_KERNEL
 
 
 #: Hides the widget below it unless it is alive: a notebook without a kernel then shows no "Loading widget…".

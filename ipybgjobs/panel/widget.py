@@ -14,11 +14,12 @@ from IPython.core.getipython import get_ipython
 from IPython.display import publish_display_data
 
 from ..client import client as client_module
-from . import overview, web
+from . import overview, static, web
 from .session import Session
 from .static import Bundle, StaticView
 
-_LIVE = "application/vnd.jupyter.widget-view+json"
+#: The type of a widget in an output.
+LIVE = "application/vnd.jupyter.widget-view+json"
 
 
 class Panel(anywidget.AnyWidget):
@@ -28,6 +29,8 @@ class Panel(anywidget.AnyWidget):
     ----------
     job : int, optional
         Id of the only job to show, which makes it a card.
+    group : int, optional
+        Id of the only group to show, which makes it a card of the group.
     make : callable, optional
         Creates the static form, shown where the widget is not alive; by default the newest jobs as a table, or a card.
 
@@ -49,20 +52,21 @@ class Panel(anywidget.AnyWidget):
     first = traitlets.Dict().tag(sync=True)  #: initial content
     fallback = traitlets.Unicode().tag(sync=True)  #: id of the static form, which is hidden while the panel is alive
 
-    def __init__(self, job: int | None = None, *, make: Callable[[], Bundle] | None = None) -> None:
-        self._static_view = StaticView(make or _static_form(job))
+    def __init__(self, job: int | None = None, *, group: int | None = None, make: Callable[[], Bundle] | None = None) -> None:
+        self._static_view = StaticView(make or _static_form(job, group), _shows(job, group))
         session = Session(
             client_module.client(),
             _sender(weakref.ref(self)),
             only=job,
-            busy=_CELLS.is_one_running,
+            group=group,
+            busy=busy,
             on_changes=self._static_view.take,
         )
         appear = super().__init__
         session.begin(lambda first: appear(first=first, fallback=self._static_view.id))
         self._session = session
         self.on_msg(lambda _, content, __: session.receive(content))
-        _free_of_cells(self)
+        free_of_cells(self)
 
     def show(self) -> None:
         """Display it: the static form, and in a kernel the live one below it."""
@@ -71,7 +75,7 @@ class Panel(anywidget.AnyWidget):
             return
         self._static_view.publish()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        publish_display_data({_LIVE: view, "text/plain": ""})
+        publish_display_data({LIVE: view, "text/plain": ""})
 
     _ipython_display_ = show
 
@@ -82,11 +86,21 @@ class Panel(anywidget.AnyWidget):
         super().close()
 
 
-def _static_form(job: int | None) -> Callable[[], Bundle]:
-    if job is None:
+def _static_form(job: int | None, group: int | None) -> Callable[[], Bundle]:
+    if job is None and group is None:
         return overview.bundle
-    handle = client_module.client().job(job)
+    if group is not None:
+        jobs = client_module.client().group(group)
+        return lambda: {"text/html": jobs.to_html(), "text/plain": repr(jobs)}
+    handle = client_module.client().job(job or 0)
     return lambda: {"text/html": handle.to_html(), "text/plain": repr(handle)}
+
+
+def _shows(job: int | None, group: int | None) -> str:
+    """Return what the static form says that it shows."""
+    if group is not None:
+        return f"{static.GROUP} {client_module.client().group(group).uid}"
+    return static.JOBS if job is None else f"{static.JOB} {client_module.client().job(job).uid}"
 
 
 def _sender(panel: "weakref.ref[Panel]") -> Callable[[dict[str, Any]], None]:
@@ -98,7 +112,7 @@ def _sender(panel: "weakref.ref[Panel]") -> Callable[[dict[str, Any]], None]:
     return send
 
 
-def _free_of_cells(widget: anywidget.AnyWidget) -> None:
+def free_of_cells(widget: anywidget.AnyWidget) -> None:
     """Let clicks arrive while a cell runs.
 
     ipykernel 7.4 sends a frontend's replies to the subshell that sent last: the main one, which is busy. None opts out; other
@@ -129,3 +143,8 @@ class _Cells:
 
 
 _CELLS = _Cells()
+
+
+def busy() -> bool:
+    """Return whether a cell is running."""
+    return _CELLS.is_one_running()

@@ -101,7 +101,7 @@ class Reporter:
             return
         with self._lock:
             self._message, self._pending = message[:_LONGEST], True
-        self._write_soon()
+        self._throttle.write_soon()
 
     def close(self, who: int) -> None:
         """Forget a loop that has ended; the outermost stays visible until another begins."""

@@ -1,5 +1,8 @@
 """A class whose constructor and methods take parameters, for sweeps over both."""
 
+import os
+import time
+
 import numpy as np
 
 import ipybgjobs
@@ -26,3 +29,14 @@ class Trial:
         if fails:
             raise ValueError("diverged")
         return "done"
+
+    def hold(self, path: str, steps: int = 1) -> dict:
+        """Record and report, then wait until a file exists."""
+        for step in range(steps):
+            print("step", step, flush=True)
+            ipybgjobs.report(step + 1, steps)
+        ipybgjobs.record(auc=self.lr, phase="holding")
+        while not os.path.exists(path):
+            time.sleep(0.02)
+        print("released", flush=True)
+        return {"f1": self.lr / 2}

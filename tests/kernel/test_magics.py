@@ -52,8 +52,10 @@ def test_the_card_is_shown_once_and_its_value_is_the_job(notebook):
     assert notebook.value("_.result(60)") == [0.1, (), 2, ""]
 
 
-def test_a_job_with_a_name_to_itself_shows_nothing_until_it_is_asked_for(notebook):
-    notebook.shows_nothing("job = %bgjob studio.Model.fit")
+def test_a_job_with_a_name_to_itself_costs_a_line_and_shows_its_card_when_it_is_asked_for(notebook):
+    reply = notebook.ok("job = %bgjob studio.Model.fit epochs=2")
+    assert (reply.displays, reply.live) == ([], [])
+    assert reply.stdout == f"job {notebook.value('job.id')} submitted: studio.Model.fit(epochs=2)\n"
     notebook.shows_one_card("job")
     notebook.shows_one_card("job")
 
@@ -78,11 +80,25 @@ def test_in_a_terminal_a_panel_is_a_table_of_text(place):
     assert "work.echo(value=1) · succeeded" in done.stdout
 
 
-def test_a_loop_shows_no_cards(notebook):
+def test_a_loop_shows_one_line_and_no_cards(notebook):
     before = notebook.jobs()
-    notebook.shows_nothing("for number in range(5):\n    %bgjob studio.describe value=$number")
+    reply = notebook.ok("for number in range(5):\n    %bgjob studio.describe value=$number")
+    assert (reply.displays, reply.live) == ([], [])
+    first = notebook.value("bg.jobs(limit=5)[-1].id")
+    assert reply.stdout == f"5 jobs submitted: {first} to {first + 4}\n"
     assert notebook.jobs() == before + 5
     assert notebook.value("[job.params['value'] for job in bg.jobs(limit=5)]") == [4, 3, 2, 1, 0]
+
+
+def test_jobs_whose_cards_are_shown_are_not_mentioned_again(notebook):
+    reply = notebook.ok("first = %bgjob studio.describe value=1\n%bgjob studio.describe value=2")
+    assert len(reply.displays) == 1
+    assert re.fullmatch(r"job \d+ submitted: studio\.describe\(value=1\)\n", reply.stdout)
+    notebook.shows_one_card("job = %bgjob studio.describe value=1\ndisplay(job)")
+
+
+def test_a_silenced_line_in_a_loop_says_nothing(notebook):
+    notebook.shows_nothing("for number in range(2):\n    %bgjob studio.describe value=$number;")
 
 
 @pytest.mark.parametrize("end", [";", " ;", ";  ", "; # for later"])

@@ -64,7 +64,7 @@ def frame(rows: Sequence[FrameRow], *, results: bool) -> "pd.DataFrame":
     except ImportError:
         raise InvalidRequest("to_frame() needs pandas: pip install pandas") from None
     now = time.time()
-    parameters = [_parameters(row.record.call) for row in rows]
+    parameters = [parameters_of(row.record.call) for row in rows]
     values = [{f"values.{name}": value for name, value in dict(row.values).items()} for row in rows]
     returned = [_result(row.result) if results else {} for row in rows]
     columns = ["job", *_names(parameters), *_FIRST, *_names(values), *_result_columns(returned, results=results), *_LAST]
@@ -97,8 +97,8 @@ def _result(value: Any) -> dict[str, Any]:
     return {"result": value}
 
 
-def _parameters(call: Call) -> dict[str, Any]:
-    """Return the columns of a call's parameters: those of the method, of the constructor, and of a notebook that it runs."""
+def parameters_of(call: Call) -> dict[str, Any]:
+    """Return a call's parameters by the name of their column: the method's, the constructor's, and those of a notebook."""
     method, constructor = call.shown("params"), call.shown("init")
     found = {_column("params", name): value for name, value in constructor.items() if name not in method}
     found |= {f"init.{name}": value for name, value in constructor.items() if name in method}

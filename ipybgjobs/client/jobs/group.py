@@ -270,11 +270,21 @@ class Group:
         except UnknownJob:
             return f"<group {self.id}, whose jobs were removed>"
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """Return the group as static HTML: a line that unfolds."""
         try:
             return self._html()
         except UnknownJob:
             return html.note(f"group {self.id}, whose jobs were removed")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _ipython_display_(self) -> None:
+        """Show the group, live if the extension is loaded."""
+        from IPython.display import publish_display_data
+
+        publish_display_data({"text/plain": repr(self), "text/html": self.to_html()})
 
     def _html(self) -> str:
         newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from ...model import durations, sizes
+from ...model import durations, moments, sizes
 from ...model.records import GroupRecord, JobRecord, JobState
 from .job_status import JobStatus
 
@@ -17,7 +17,7 @@ _COLOURS = {
     JobState.CANCELLED: "var(--jp-warn-color1, #b26a00)",
 }
 
-_CELL = "text-align: left; padding: 2px 12px 2px 0; vertical-align: top;"
+_CELL = "text-align: left; padding: 2px 8px 2px 0; vertical-align: top; white-space: normal; overflow-wrap: anywhere;"
 
 
 def card(record: JobRecord, status: JobStatus, now: float) -> str:
@@ -25,6 +25,7 @@ def card(record: JobRecord, status: JobStatus, now: float) -> str:
     elapsed = record.elapsed(now)
     usual = str(status.usual or "")
     facts = [_status(record, status.text), "" if elapsed is None else durations.show(elapsed), usual, escape(record.queue)]
+    facts += [] if record.state.ended else [as_of(now, f"bg.job({record.id})")]
     error = (
         f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.current_error)}</div>' if record.current_error else ""
     )
@@ -37,6 +38,11 @@ def card(record: JobRecord, status: JobStatus, now: float) -> str:
     )
 
 
+def as_of(now: float, call: str) -> str:
+    """Return when the state was read, and the call that reads it again: a saved notebook says what was so then."""
+    return f"as of {moments.show(now)}; <code>{escape(call)}</code> shows it now"
+
+
 def note(text: str) -> str:
     """Return a sentence to show instead of a card, or below a table."""
     return f'<div style="color: {_COLOURS[JobState.QUEUED]};">{escape(text)}</div>'
@@ -45,6 +51,11 @@ def note(text: str) -> str:
 def _status(record: JobRecord, status: str) -> str:
     return f'<span style="color: {_COLOURS[record.state]};">● {escape(status)}</span>'
 
+
+#: As wide as the cell, however long a call or an error is: those take several lines.
+_TABLE = "font-size: 13px; width: 100%; max-width: 100%; table-layout: fixed;"
+
+_WIDTHS = ("46px", "auto", "20%", "88px", "62px", "62px", "22%")
 
 _HEAD = ("id", "job", "state", "submitted", "elapsed", "disk", "error")
 
@@ -60,7 +71,8 @@ def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
         return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
     head = "".join(f'<th style="{_CELL}">{title}</th>' for title in _HEAD)
     below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(each)}</div>' for each in notes)
-    return f'<table style="font-size: 13px;"><tr>{head}</tr>{"".join(rows)}</table>{below}'
+    columns = "".join(f'<col style="width: {width};">' for width in _WIDTHS)
+    return f'<table style="{_TABLE}"><colgroup>{columns}</colgroup><tr>{head}</tr>{"".join(rows)}</table>{below}'
 
 
 def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> str:
@@ -68,14 +80,14 @@ def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> str:
     elapsed = record.elapsed(now)
     cells = (
         str(record.id),
-        f"<code>{escape(record.name or '')} {escape(str(record.call))}</code>",
+        f"<code>{escape(' '.join(filter(None, (record.name, str(record.call)))))}</code>",
         _status(record, status.text) + (f"<div>{escape(str(status.usual))}</div>" if str(status.usual or "") else ""),
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
         "" if elapsed is None else durations.show(elapsed),
         sizes.show(disk) if disk else "",
         escape(record.current_error or ""),
     )
-    styles = (_CELL, _CELL, f"{_CELL} min-width: 16em;", *[f"{_CELL} white-space: nowrap;"] * 3, _CELL)
+    styles = (*[_CELL] * 5, f"{_CELL} white-space: nowrap;", _CELL)
     return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
 
 
@@ -83,7 +95,8 @@ def group(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[i
     """Return a group as a line that unfolds into those of its jobs that are given."""
     more = record.total - len(members)
     rest = f"<div>… and {more:,} more: <code>bg.group({record.id}).jobs</code></div>" if more > 0 else ""
-    return f"<details><summary>{escape(record.line())}</summary>{table(members, statuses, now)}{rest}</details>"
+    as_of_group = f" · {as_of(now, f'bg.group({record.id})')}" if record.live else ""
+    return f"<details><summary>{escape(record.line())}{as_of_group}</summary>{table(members, statuses, now)}{rest}</details>"
 
 
 def group_row(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:

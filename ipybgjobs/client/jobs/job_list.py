@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex, overload
 
 from ...errors import BackgroundJobError
+from ...model import moments
 from ...model.records import JobState
 from ...state import recorded_values
 from ...system import interrupt_shield
@@ -228,7 +229,8 @@ class JobList(list[Job]):
         now, (found, notes) = time.time(), self._shown()
         if notes and not found:
             return "".join(map(html.note, notes))
-        return html.table_of([html.row(each.record, each.status, now) for each in found], notes)
+        made = html.table_of([html.row(each.record, each.status, now) for each in found], notes)
+        return made if all(each.record.state.ended for each in found) else f"{made}<div>As of {moments.show(now)}.</div>"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
         now, (found, notes) = time.time(), self._shown()

@@ -26,6 +26,7 @@ _PARTS = (
     "board",
     "panel",
     "card",
+    "group",
     "mount",
 )
 

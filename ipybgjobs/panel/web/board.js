@@ -82,6 +82,7 @@ export class Board {
     if (message.kind === "delta") this.tally(message);
     const ids = this.jobs.take(message.rows || []);
     this.jobs.takeProgress(message.progress || []);
+    this.jobs.takeValues(message.values || []);
     this.jobs.drop(message.gone || []);
     this.jobs.trim(this.most || Infinity);
     for (const key of ["count", "most"]) if (message[key] !== undefined) this[key] = message[key];
@@ -90,7 +91,7 @@ export class Board {
     for (const id of this.jobs.hold(message)) this.changed.add(id);
     this.around(message);
     for (const id of ids) this.changed.add(id);
-    for (const [id] of message.progress || []) this.changed.add(id);
+    for (const [id] of [...(message.progress || []), ...(message.values || [])]) this.changed.add(id);
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
 

@@ -52,6 +52,7 @@ export class Card extends Board {
     if (!heard || !job.call.startsWith(CELL) || this.link.opened !== null || (job.ended && job.ended < heard)) return;
     this.open();
     this.detail.choose("outputs");
+    setAttribute(this.root, "data-caught-up", "true"); // the outputs that were saved below the card are the beginning of these
   }
 
   drawJobs() {
@@ -66,7 +67,7 @@ export class Card extends Board {
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
     this.detail.ask(this.asked);
     if ((held === this.cancel || held === this.retry) && held.hidden) this.more.focus();
-    this.progress.fill(this.jobs.progressOf(job), job.error || (job.memory ? `${size(job.memory)} peak` : ""));
+    this.progress.fill(this.jobs.progressOf(job), job.error || (job.memory ? `${size(job.memory)} peak` : ""), this.jobs.valuesOf(job));
     this.tick();
   }
 

@@ -33,6 +33,7 @@ export class Jobs {
     this.filter = { phases: new Set(), queue: "", text: "" };
     this.sort = { column: "id", descending: true };
     this.progress = new Map();
+    this.values = new Map(); // recorded by the jobs, by id
     this.now = clock();
     this.version = 0; // grows when the order changes
   }
@@ -54,6 +55,7 @@ export class Jobs {
     this.newest = Math.max(this.newest, job.id);
     this.tally(job, 1);
     if (job.state !== "running" || (before && before.attempt !== job.attempt)) this.progress.delete(job.id);
+    if (before && before.attempt !== job.attempt) this.values.delete(job.id);
     return before;
   }
 
@@ -77,6 +79,7 @@ export class Jobs {
       this.tally(job, -1);
       this.all.delete(id);
       this.progress.delete(id);
+      this.values.delete(id);
       this.version++;
     }
   }
@@ -91,6 +94,7 @@ export class Jobs {
   clear() {
     this.all.clear();
     this.progress.clear();
+    this.values.clear();
     this.queues.clear();
     for (const name of PHASES) this.counts[name] = 0;
     this.arrange();
@@ -107,6 +111,15 @@ export class Jobs {
     for (const [id, share, done, total, unit, rate, left, message] of rows) {
       this.progress.set(id, { share, done, total, unit, rate, left, message });
     }
+  }
+
+  takeValues(rows) {
+    for (const [id, values] of rows) this.values.set(id, values);
+  }
+
+  // The recorded values of a job, as text.
+  valuesOf(job) {
+    return Object.entries(this.values.get(job.id) || {}).map(([name, value]) => `${name}=${typeof value === "number" ? Number(value.toPrecision(4)) : value}`).join(", ");
   }
 
   // The progress of a job; null if it is not running, or has not reported any.

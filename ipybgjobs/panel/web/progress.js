@@ -9,12 +9,12 @@ export class Progress {
     this.words = element("span", { class: "b-words" });
   }
 
-  // Fill both; a job without progress shows `otherwise` instead. Returns the words.
-  fill(progress, otherwise) {
+  // Fill both, with recorded values; a job without progress shows `otherwise` instead. Returns the words.
+  fill(progress, otherwise, values = "") {
     const knows = Boolean(progress) && progress.share !== null;
     show(this.bar, knows);
     if (knows) this.fillBar(Math.round(progress.share * 100));
-    const words = progress ? [far(progress), progress.message].filter(Boolean).join(" · ") : otherwise;
+    const words = [...(progress ? [far(progress), progress.message] : [otherwise]), values].filter(Boolean).join(" · ");
     setText(this.words, words);
     return words;
   }

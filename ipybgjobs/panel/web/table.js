@@ -261,7 +261,7 @@ class Row {
   // The progress while it runs; otherwise what it is waiting for, how long it usually takes, or why it failed.
   fillProgress(job) {
     const otherwise = [waits(job, this.table.jobs.held), usually(job), job.error].filter(Boolean).join(" · ");
-    const words = this.progress.fill(this.table.jobs.progressOf(job), otherwise);
+    const words = this.progress.fill(this.table.jobs.progressOf(job), otherwise, job.state === "queued" ? "" : this.table.jobs.valuesOf(job));
     setAttribute(this.cells.far, "title", words || null);
   }
 
