@@ -5,6 +5,7 @@ All that is asked for at once is checked before anything is written.
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,11 @@ def allow(arguments: argparse.Namespace) -> int:
 
 def _bare(word: str) -> str:
     """Return a word without quotes around it, which `%bgjobs` leaves there."""
-    return word[1:-1] if len(word) > 1 and word[0] in "'\"" and word[-1] == word[0] else word
+    try:
+        parts = shlex.split(word) if word[:1] in ("'", '"') else [word]
+    except ValueError:  # a quote that belongs to the name
+        return word
+    return parts[0] if len(parts) == 1 else word
 
 
 # -- checks -----------------------------------------------------------------------------------------------------------

@@ -3,10 +3,14 @@
 Where a sealed value is loaded from what a job stores, it is the value itself again.
 """
 
+import sys
 from typing import Any
 
 from . import redaction, serialization
 from .serialization import SealedValue
+
+#: Packages whose modules a process may always import: the standard library's, and this one.
+_COMMON = sys.stdlib_module_names - {"__main__"} | {__package__.partition(".")[0]}
 
 
 def seal(value: Any, loaded: frozenset[str], secrets: tuple[str, ...]) -> Any:
@@ -26,7 +30,8 @@ def seal(value: Any, loaded: frozenset[str], secrets: tuple[str, ...]) -> Any:
         return {seal(key, loaded, secrets): seal(item, loaded, secrets) for key, item in value.items()}
     if kind in (list, tuple, set, frozenset):
         return kind(seal(each, loaded, secrets) for each in value)
-    return value if kind.__module__ in loaded else _sealed(value, secrets)
+    is_known = kind.__module__ in loaded or kind.__module__.partition(".")[0] in _COMMON
+    return value if is_known else _sealed(value, secrets)
 
 
 def _sealed(value: Any, secrets: tuple[str, ...]) -> SealedValue:

@@ -25,7 +25,7 @@ Kind = Literal["function", "method", "class", "module", "value", "missing", "unk
 #: Similarity from which on a name counts as meant: where none is missing for sure, it must be higher.
 _NEAR, _NEARER = 0.6, 0.75
 
-#: Methods of a class that are no jobs.
+#: Methods of a class that run beside its jobs.
 _HOOKS = frozenset({resolve.ON_SUBMIT, *resolve.HOOKS})
 
 
@@ -65,7 +65,7 @@ class Lookup:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether its module is found here, and the target is no function or method in it."""
+        """Whether its module is found here, and the target is neither a function nor a method in it."""
         return self.kind in ("class", "module", "value") or (self.kind == "missing" and bool(self.owner))
 
     @property

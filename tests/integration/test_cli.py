@@ -547,8 +547,8 @@ NOT_ALLOWED = {
     "atelier.Model.save": "atelier.Model.save does not exist: atelier.Model has no save. It has fit, load.",
     "atelier.Model": "atelier.Model is a class: name methods, or write atelier.Model.* for all of them. It has fit, load.",
     "atelier.py": "atelier.py is a file: write atelier.Class.method or atelier.function. It has Base, Model, train.",
-    "atelier.train.*": "atelier.train is no class, so it has no methods.",
-    "atelier.*": "atelier is no class, so it has no methods. It has Base, Model, train.",
+    "atelier.train.*": "atelier.train is not a class, so it has no methods.",
+    "atelier.*": "atelier is not a class, so it has no methods. It has Base, Model, train.",
     "atelier.Model._hidden": "atelier.Model._hidden can't run as a job: _hidden is a private name",
 }
 
