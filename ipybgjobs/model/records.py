@@ -148,6 +148,11 @@ class JobRecord:
         """The job's name and its call, on one line; a notebook as its file name, a cell as its name alone."""
         return title.of_job(self.name, self.call)
 
+    @property
+    def short_title(self) -> str:
+        """The job's target; of a notebook or a cell the title."""
+        return title.in_sentence(self.name, self.call)
+
     def line(self, now: float, status: str | None = None, usual: UsualTime | None = None) -> str:
         """Describe the job on one line; `status`, `usual`: what is known beyond the record."""
         elapsed = self.elapsed(now)

@@ -18,6 +18,11 @@ def of_job(name: str | None, call: Call) -> str:
     return code if code.startswith(shown) else f"{shown} · {code}"
 
 
+def in_sentence(name: str | None, call: Call) -> str:
+    """Return what a message calls a job: its target; a notebook or a cell by its title."""
+    return of_job(name, call) if call.target in (CELL_RUN, NOTEBOOK_RUN) else call.target
+
+
 def of_call(call: Call) -> str:
     """Return a call on one line: as code, a notebook as ``name.ipynb(key=value)``, a cell as its first line."""
     if call.target == NOTEBOOK_RUN and isinstance(call.params.get("path"), str):

@@ -32,6 +32,18 @@ def test_the_title_says_what_tells_a_job_apart(name, called, shown):
     assert title.of_job(name, called) == shown
 
 
+@pytest.mark.parametrize(
+    ("name", "called", "shown"),
+    [
+        ("first", call("work.Exp.slow", i=3), "work.Exp.slow"),
+        ("waves", call("ipybgjobs.Cell.run", code="1 / 0"), "waves"),
+        ("n.ipynb", call("ipybgjobs.Notebook.run", path="/home/eva/n.ipynb"), "n.ipynb"),
+    ],
+)
+def test_a_message_names_the_target_but_of_notebooks_and_cells_the_title(name, called, shown):
+    assert title.in_sentence(name, called) == shown
+
+
 @pytest.mark.parametrize("params", [{"path": 3}, {}, {"path": "/x/n.ipynb", "parameters": [1]}])
 def test_a_notebook_whose_parameters_have_another_form_is_titled_too(params):
     assert title.of_job(None, Call(title.NOTEBOOK_RUN, {}, params, {}))
