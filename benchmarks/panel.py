@@ -16,6 +16,9 @@ import time
 JOBS = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 CHANGES = 40
 
+#: What the scripts of this version send; others do not read it.
+VERSION = {"version": 2}
+
 
 class Wire:
     """Counts sent messages."""
@@ -63,7 +66,7 @@ def prepare():
 def everything(session, wire, first):
     """Measure sending all rows, in parts."""
     began, clock = time.process_time(), time.perf_counter()
-    session.receive({"kind": "look", "view": "v", "visible": True, "seq": first["seq"], "whole": False})
+    session.receive({"kind": "look", "view": "v", "visible": True, "seq": first["seq"], "whole": False, **VERSION})
     while sum(kind == "older" for kind, _ in wire.messages) < (JOBS - 1) // 1000:
         time.sleep(0.05)
     cpu, wall = 1000 * (time.process_time() - began), time.perf_counter() - clock
@@ -115,7 +118,7 @@ def nothing(session, wire, database):
     began = time.process_time()
     time.sleep(10)
     print(f"idle for ten seconds: {len(wire.messages)} messages, {1000 * (time.process_time() - began):.2f} ms of CPU")
-    session.receive({"kind": "look", "view": "v", "visible": False})
+    session.receive({"kind": "look", "view": "v", "visible": False, **VERSION})
     while any(thread.name == "ipybgjobs-panel" for thread in threading.enumerate()):
         time.sleep(0.1)
     with database.transaction() as connection:

@@ -29,7 +29,7 @@ MEASURE = """async (count) => {
     const rows = Array.from({ length: count }, (_, number) => row(count - number, number % 50 ? "succeeded" : "running"));
     const all = time(() => {
         for (let at = 0; at < count; at += 1000) {
-            take({ kind: "older", before: panel.link.oldest, rows: rows.slice(at, at + 1000) });
+            take({ version: 2, kind: "older", before: panel.link.oldest, rows: rows.slice(at, at + 1000) });
         }
         panel.draw();
     });
@@ -37,7 +37,7 @@ MEASURE = """async (count) => {
     for (let number = 0; number < 200; number++) {
         changes.push(time(() => {
             const changed = row(count - number, number % 2 ? "failed" : "succeeded");
-            take({ kind: "delta", base: number + 1, seq: number + 2, rows: [changed] });
+            take({ version: 2, kind: "delta", base: number + 1, seq: number + 2, rows: [changed] });
             panel.draw();
         }));
         steps.push(time(() => { panel.table.grid.scrollTop += 400; panel.table.draw(); }));

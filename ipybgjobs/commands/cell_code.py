@@ -1,4 +1,4 @@
-"""Analyse the code of a cell before it runs: whether it is Python, which names it reads and sets, and its title.
+"""Analyse the code of a cell before it runs: whether it is Python, which names it reads and sets, and the title of its job.
 
 It compiles the code, and never runs it.
 """
@@ -6,6 +6,7 @@ It compiles the code, and never runs it.
 import ast
 import builtins
 import dis
+import os
 import re
 import types
 import warnings
@@ -49,11 +50,16 @@ class CellCode:
     certain: bool
 
     @property
-    def title(self) -> str | None:
-        """Its first line, cut; None if that can't be the name of a job."""
+    def comment(self) -> str | None:
+        """The comment that it begins with, cut; None if there is none, or if it can't be the name of a job."""
         first = next((line.strip() for line in self.text.splitlines() if line.strip()), "")
-        title = redaction.cut(redaction.one_line(first.lstrip("# ") or first))
-        return None if title.isdigit() else title
+        comment = redaction.cut(redaction.one_line(first.lstrip("#% "))) if first.startswith("#") else ""
+        return None if not comment or comment.isdigit() else comment
+
+    def title(self, number: int, notebook: str | None) -> str:
+        """Return the name of its job: the comment that it begins with, or which cell of which notebook it is."""
+        where = "" if notebook is None else f" of {redaction.cut(redaction.one_line(os.path.basename(notebook)))}"
+        return self.comment or f"cell [{number}]{where}"
 
     def check(self, variables: Mapping[str, Any], sent: Collection[str], wanted: Sequence[str]) -> None:
         """Check that the variables that the cell reads are sent, and that it sets those that it brings back.

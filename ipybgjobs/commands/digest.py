@@ -26,7 +26,7 @@ def digest() -> str | None:
     if not counts:
         return None
     said = ", ".join(f"{counts[state]:,} {state}" for state in JobState if state in counts)
-    named = "".join(f"; job {job.id} ({job.call.target}): {job.error}" for job in failed)
+    named = "".join(f"; job {job.id} ({job.short_title}): {job.error}" for job in failed)
     return f"While you were away: {said}{named}. %bgjobs shows them."
 
 

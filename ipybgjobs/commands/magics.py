@@ -29,9 +29,10 @@ from ..model.surface import Surface
 from ..panel import group_card, overview, saved_notebook
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
-from ..targets import allowlist, callables
+from ..targets import allowlist, callables, submitting_notebook
 from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, submitted_line, verb_words
 from .assignment import PendingAssignments
+from .cell_code import CellCode
 from .live_outputs import LiveDisplay
 from .submitted_line import SubmittedLine
 
@@ -132,7 +133,7 @@ class JobMagics(Magics):
             found = cell_code.read(code)
             found.check(variables, asked.variables, asked.names)
             params = asked.params(code)
-            given: SubmitOptions = {"name": found.title, **asked.options}
+            given: SubmitOptions = {"name": self._title(found), **asked.options}
             if asked.explain:
                 print(desk.explain(target, params, **given))  # noqa: T201 - what it is for
                 return None
@@ -143,6 +144,10 @@ class JobMagics(Magics):
             LiveDisplay(job, self.shell).start()
         self._silence(job)
         return job
+
+    def _title(self, found: CellCode) -> str:
+        assert self.shell is not None
+        return found.title(self.shell.execution_count, submitting_notebook.path())
 
     def _silence(self, job: Job) -> None:
         """Keep a job from showing its card at the end of this cell."""

@@ -46,6 +46,8 @@ surface
     How commands and options are written where one is.
 terminal_text
     Text as a terminal would leave it.
+title
+    How a job is titled where its call says little.
 usual_time
     How long a target usually runs, and when an attempt is overdue.
 """

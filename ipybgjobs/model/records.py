@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from . import durations, moments, sizes
+from . import durations, moments, sizes, title
 from .call import Call
 from .redaction import cut, one_line
 from .retry import RetrySettings
@@ -97,6 +97,7 @@ class JobRecord:
     unique_key: str | None = None
     retrying_since: float | None = None  #: when its last attempt failed, if it had to wait for another one
     waited: float = 0.0  #: seconds between its attempts, without those since `retrying_since`
+    notebook: str | None = None  #: path of the notebook that submitted it
 
     @property
     def unlaunchable(self) -> bool:
@@ -142,10 +143,20 @@ class JobRecord:
         end = self.ended_at if self.retrying_since is None else self.retrying_since
         return (None if self.started_at is None else self.started_at + self.waited), end
 
+    @property
+    def title(self) -> str:
+        """The job's name and its call, on one line; a notebook as its file name, a cell as its name alone."""
+        return title.of_job(self.name, self.call)
+
+    @property
+    def short_title(self) -> str:
+        """The job's target; of a notebook or a cell the title."""
+        return title.in_sentence(self.name, self.call)
+
     def line(self, now: float, status: str | None = None, usual: UsualTime | None = None) -> str:
         """Describe the job on one line; `status`, `usual`: what is known beyond the record."""
         elapsed = self.elapsed(now)
-        parts = [f"job {self.id}", one_line(self.name or ""), str(self.call), status or self.status()]
+        parts = [f"job {self.id}", self.title, status or self.status()]
         if elapsed is not None:
             parts.append(durations.show(elapsed))
         parts.append(str(usual or ""))

@@ -22,6 +22,8 @@ feed
     The one thread that watches a store for all its panels.
 group_card
     What the live card of a group shows.
+log_parts
+    Parts of a log: the lines before those shown, and pieces to save.
 opened
     The jobs whose details are open.
 overview

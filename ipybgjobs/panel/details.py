@@ -11,12 +11,10 @@ from ..client.jobs.view import JobView
 from ..model import sizes
 from ..state import attempt
 from ..state.text_log import TextLog
-
-#: Bytes of a log that are shown first, and in one message; `job.log()` returns the whole log.
-_TAIL = 64 * 1024
+from . import log_parts
 
 #: Bytes of a log that may arrive between two checks before the panel skips to the end.
-_LEAP = 4 * _TAIL
+_LEAP = 4 * log_parts.BYTES
 
 #: Bytes of outputs in one message; those that do not fit are only named. A server drops messages that arrive too fast.
 _OUTPUTS = 2_000_000
@@ -52,6 +50,7 @@ _FACTS = (
     "retried_from",
     "group",
     "kept",
+    "notebook",
 )
 
 
@@ -77,6 +76,7 @@ class Tail:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._position: int | None = None
+        self._first_line = 1  # of what was shown first
         self._outputs = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -88,18 +88,21 @@ class Tail:
         if not text and not from_start and outputs == self._outputs:
             return None
         self._outputs = outputs
-        return {"text": text, "from_start": from_start, "outputs": outputs}
+        first = {"first_line": self._first_line} if from_start else {}
+        return {"text": text, "from_start": from_start, "outputs": outputs, **first}
 
     def _text(self) -> tuple[str, bool]:
         log = TextLog(self.folder)
         size, from_start = log.size, False
         if self._position is None or size - self._position > _LEAP or size < self._position:
-            self._position, from_start = max(0, size - _TAIL), True
+            self._position, from_start = max(0, size - log_parts.BYTES), True
             self._decoder.reset()
-        content, position = log.piece(self._position, _LEAP)
-        if from_start and self._position > 0:
-            content = content.partition(b"\n")[2] or content  # start at the beginning of a line
-        self._position = position
+        begin = self._position
+        content, self._position = log.piece(begin, _LEAP)
+        if from_start:
+            shown = log_parts.end_of(content, cut=begin > 0)
+            self._first_line = 1 + log_parts.lines_before(log, begin) + content[: len(content) - len(shown)].count(b"\n")
+            content = shown
         return self._decoder.decode(content), from_start
 
 
@@ -141,7 +144,7 @@ def outputs(job: JobView, number: int | None = None) -> list[dict[str, Any]]:
 
 def _cut(output: dict[str, Any]) -> dict[str, Any]:
     """Cut a stream to its end, like the log."""
-    return {**output, "text": output["text"][-_TAIL:]} if output["output_type"] == "stream" else output
+    return {**output, "text": output["text"][-log_parts.BYTES :]} if output["output_type"] == "stream" else output
 
 
 def _too_large(output: dict[str, Any], taken: int, job_id: int, number: int | None) -> str:

@@ -1,9 +1,11 @@
 """Turn a job into a row of the panel: a short list, since thousands are sent; with secrets blanked, and without markup."""
 
 import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
+from ..model import title
 from ..model.records import JobState
 from ..model.redaction import cut, one_line
 from ..model.usual_time import UsualTime
@@ -32,7 +34,13 @@ COLUMNS = (
     "elsewhere",
     "after",
     "usual",
+    "group_name",
+    "notebook",
+    "whole",
 )
+
+#: Targets whose calls are shown by a title; the row then has the whole call too.
+_TITLED = (title.CELL_RUN, title.NOTEBOOK_RUN)
 
 #: Most dependencies that a row names; the others are counted.
 _NAMED = 3
@@ -56,13 +64,14 @@ def row(seen: JobWithAttempt, here: str, after: Sequence[int] = (), usual: Usual
         How long such jobs usually run.
     """
     job = seen.job
+    call = title.of_call(job.call)
     elsewhere = job.owner.host if job.owner.place != here and not job.state.ended else None
     started, ended = job.active_time
     values = [
         job.id,
         job.state.value,
         None if job.name is None else cut(one_line(job.name), _LONGEST),
-        cut(str(job.call), _LONGEST),
+        cut(call, _LONGEST),
         job.queue,
         job.priority,
         _moment(job.submitted_at),
@@ -78,6 +87,9 @@ def row(seen: JobWithAttempt, here: str, after: Sequence[int] = (), usual: Usual
         elsewhere,
         list(after[:_NAMED]) or None,
         None if usual is None else _usual(usual, seen),
+        None if seen.group_name is None else cut(one_line(seen.group_name), _LONGEST),
+        None if job.notebook is None else cut(one_line(os.path.basename(job.notebook)), _LONGEST),
+        None if job.call.target not in _TITLED else cut(str(job.call), _LONGEST),
     ]
     while values[-1] is None:
         values.pop()

@@ -11,17 +11,25 @@ from typing import Any
 
 from ..client.client import Client
 from ..client.disk_totals import DiskMonitor
+from ..client.jobs import attempt_folders
 from ..client.jobs.job import Job
 from ..client.jobs.job_status import FullQueues
 from ..errors import BackgroundJobError
 from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store.database import Database
-from . import board, commands, details, recorded
+from . import board, commands, details, log_parts, recorded
 from .answers import BackgroundTasks
 from .feed import IDLE, RUNNING, SHORTEST, Feed, progress_now
 from .group_card import GroupCard
 from .opened import OpenJobs
+
+#: What messages to and from a panel look like: a page that was opened before an upgrade speaks another version. It changes
+#: with every change that an older page would misread; ``web/link.js`` has the same number.
+VERSION = 2
+
+#: What a page of another version is told.
+OTHER_VERSION = "This page was opened with another version of ipybgjobs: reload the page, and run the cell again."
 
 #: Number of rows that are sent with the panel itself.
 FIRST = 50
@@ -76,7 +84,7 @@ class Session:
         on_changes: Callable[[dict[str, Any] | None], bool] | None = None,
     ) -> None:
         self._client = client
-        self._send = send
+        self._send: Callable[[dict[str, Any]], None] = lambda message: send({**message, "version": VERSION})
         self._only = only
         self._busy = busy
         self._on_changes = on_changes
@@ -91,7 +99,7 @@ class Session:
         self._pending = False  # whether what is saved is not up to date
         self._met: set[str] = set()  # every view so far
         self._heard_at: float | None = None  # by the wall clock
-        self._opened = OpenJobs(self._job, send)
+        self._opened = OpenJobs(self._job, self._send)
         self._tasks = BackgroundTasks()
         self._talks = threading.Lock()  # data is sent in the order in which it is read
         self._transfers: dict[str, object] = {}  # by view: the newest transfer of all rows
@@ -102,7 +110,7 @@ class Session:
         """Pass a panel's initial content, the newest rows, to ``show``; later changes are sent after it."""
         with self._talks:
             self._feed().add(self)
-            show(self._all(FIRST))
+            show({**self._all(FIRST), "version": VERSION})
 
     def _feed(self) -> Feed:
         return feed_of(self._client, self._folder)
@@ -139,9 +147,25 @@ class Session:
     def receive(self, message: Any) -> None:
         """Handle a message of the panel; slow work is done in another thread."""
         kind = message.get("kind") if isinstance(message, dict) else None
-        take = {"look": self._look, "leave": self._leave, "outputs": self._outputs, "command": self._command}.get(str(kind))
-        if take is not None:
+        take = {
+            "look": self._look,
+            "leave": self._leave,
+            "outputs": self._outputs,
+            "lines": self._lines,
+            "piece": self._piece,
+            "command": self._command,
+        }.get(str(kind))
+        if take is not None and message.get("version") == VERSION:
             take(message)
+        elif take is not None and kind != "leave":
+            self._refuse(message)
+
+    def _refuse(self, message: dict[str, Any]) -> None:
+        """Tell a page whose scripts are of another version what to do, and do nothing that it asks for."""
+        if message.get("kind") == "command":
+            self._send({"kind": "answer", "cid": message.get("cid"), "ok": False, "text": OTHER_VERSION})
+        else:
+            self._send({"kind": "trouble", "text": OTHER_VERSION})
 
     def _look(self, message: dict[str, Any]) -> None:
         name, visible = str(message.get("view")), bool(message.get("visible"))
@@ -233,6 +257,29 @@ class Session:
                 self._send({"kind": "outputs", "job": key, "attempt": number, "outputs": details.outputs(self._job(key), number)})
 
         self._answer(answer)
+
+    def _lines(self, message: dict[str, Any]) -> None:
+        """Send the lines of a job's log before a given one."""
+        key, line = message.get("job"), message.get("before")
+
+        def answer() -> None:
+            if isinstance(key, int) and isinstance(line, int) and (folder := self._log_folder(key)) is not None:
+                self._send({"kind": "lines", "job": key, "before": line, **log_parts.before(folder, line)})
+
+        self._answer(answer)
+
+    def _piece(self, message: dict[str, Any]) -> None:
+        """Send a piece of a job's log, for a panel that saves all of it."""
+        key, offset = message.get("job"), message.get("from")
+
+        def answer() -> None:
+            if isinstance(key, int) and isinstance(offset, int) and offset >= 0 and (folder := self._log_folder(key)) is not None:
+                self._send({"kind": "piece", "job": key, "from": offset, **log_parts.piece(folder, offset)})
+
+        self._answer(answer)
+
+    def _log_folder(self, job_id: int) -> str | None:
+        return attempt_folders.newest(self._folder, self._job(job_id).attempts)
 
     def _command(self, message: dict[str, Any]) -> None:
         key = message.get("cid")

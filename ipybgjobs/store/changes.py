@@ -15,11 +15,12 @@ _JOBS = f"""SELECT {COLUMNS}, attempts.peak_memory, attempts.started_at AS attem
 
 
 class JobWithAttempt(NamedTuple):
-    """A job, the peak memory of its newest attempt in bytes, None while that is unknown, and when that attempt started."""
+    """A job, the peak memory of its newest attempt in bytes, when that attempt started, and the name of its group, if known."""
 
     job: JobRecord
     peak_memory: int | None
     attempt_started_at: float | None
+    group_name: str | None
 
 
 class RunningAttempt(NamedTuple):
@@ -54,7 +55,10 @@ def jobs(database: Database, ids: list[int]) -> list[JobWithAttempt]:
 
 def _with_attempt(row: sqlite3.Row) -> JobWithAttempt:
     return JobWithAttempt(
-        shown(row), columns.any_whole(row, "peak_memory") or None, columns.any_moment(row, "attempt_started_at") or None
+        shown(row),
+        columns.any_whole(row, "peak_memory") or None,
+        columns.any_moment(row, "attempt_started_at") or None,
+        columns.any_text(row, "group_name") or None,
     )
 
 

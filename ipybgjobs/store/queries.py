@@ -20,7 +20,10 @@ from .columns import UnreadableRow
 from .database import Database
 
 #: A job, with the parameters that it shares with its group.
-COLUMNS = "jobs.*, groups.common, groups.pickled AS common_pickled, groups.hidden AS common_hidden, groups.uid AS group_uid"
+COLUMNS = (
+    "jobs.*, groups.common, groups.pickled AS common_pickled, groups.hidden AS common_hidden, groups.uid AS group_uid, "
+    "groups.name AS group_name"
+)
 TABLES = "jobs LEFT JOIN groups ON groups.id = jobs.group_id"
 JOBS = f"SELECT {COLUMNS} FROM {TABLES}"
 
@@ -60,6 +63,7 @@ def job_record(row: sqlite3.Row) -> JobRecord:
         retried_from=columns.whole_or_none(row, "retried_from"),
         group_id=columns.whole_or_none(row, "group_id"),
         unique_key=columns.text_or_none(row, "unique_key"),
+        notebook=columns.text_or_none(row, "notebook"),
     )
 
 

@@ -48,6 +48,7 @@ class Submission:
     retried_from: int | None = None
     hooks: tuple[str, ...] = ()
     booted_at: float | None = None  #: by the clock of its times, see `system.identity`
+    notebook: str | None = None  #: path of the notebook that submits it
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,7 @@ def job_row(job: Submission) -> dict[str, SqlValue]:
         "retried_from": job.retried_from,
         "hooks": _json(job.hooks),
         "booted_at": job.booted_at,
+        "notebook": job.notebook,
         "ready": job.not_before <= job.submitted_at,
     }
 

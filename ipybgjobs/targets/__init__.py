@@ -56,6 +56,8 @@ source_text
     A target's signature, read from its source.
 submit_hook
     The step in which a class's ``on_submit`` prepares parameters.
+submitting_notebook
+    The notebook that this process belongs to.
 target_rules
     What the package's own classes require of a call beyond the allowlist.
 target_signature

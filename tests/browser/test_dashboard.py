@@ -19,6 +19,7 @@ from tornado.websocket import websocket_connect
 
 import ipybgjobs as bg
 from ipybgjobs.commands import cli
+from ipybgjobs.panel.session import VERSION
 from support.browser import SHOTS, chromium
 from support.place import DEADLINE, until
 
@@ -122,13 +123,13 @@ async def shut(connection):
 def test_its_socket_speaks_as_a_notebooks_panel_does(dashboard):
     job = bg.submit("work.Trainer.sleep", {"seconds": 300.0})
     until(lambda: job.state == "running", "a running job")
-    look = {"kind": "look", "view": "v", "visible": True, "seq": None, "whole": False}
-    cancel = {"kind": "command", "cid": "1", "verb": "cancel", "jobs": [job.id]}
+    look = {"kind": "look", "view": "v", "visible": True, "seq": None, "whole": False, "version": VERSION}
+    cancel = {"kind": "command", "cid": "1", "verb": "cancel", "jobs": [job.id], "version": VERSION}
     messages = asyncio.run(talk(dashboard.address, dashboard.token, (look, "rows"), (cancel, "answer")))
     assert messages[0]["kind"] == "first"
     assert messages[0]["first"]["kind"] == "rows"
     assert messages[0]["first"]["rows"][0][:2] == [job.id, "running"]
-    assert messages[-1] == {"kind": "answer", "cid": "1", "ok": True, "text": f"job {job.id} was cancelled"}
+    assert messages[-1] == {"kind": "answer", "cid": "1", "ok": True, "text": f"job {job.id} was cancelled", "version": VERSION}
     assert job.state == "cancelled"
 
 
@@ -156,7 +157,7 @@ def test_the_login_ends_with_the_browser_and_follows_no_link_from_another_page(d
 
 
 def test_a_message_that_is_nested_too_deeply_leaves_the_socket_open(dashboard):
-    look = {"kind": "look", "view": "v", "visible": True, "seq": None, "whole": False}
+    look = {"kind": "look", "view": "v", "visible": True, "seq": None, "whole": False, "version": VERSION}
 
     async def deep():
         connection = await connect(dashboard.address, dashboard.token)
@@ -175,7 +176,7 @@ def test_ctrl_c_that_another_thread_receives_ends_it_too(dashboard):
 
     async def interrupt():
         connection = await connect(dashboard.address, dashboard.token)
-        await connection.write_message(json.dumps({"kind": "look", "view": "v", "visible": True}))
+        await connection.write_message(json.dumps({"kind": "look", "view": "v", "visible": True, "version": VERSION}))
         while json.loads(await asyncio.wait_for(connection.read_message(), DEADLINE))["kind"] != "here":
             pass
         [*_, other] = sorted(int(name) for name in os.listdir(f"/proc/{process}/task"))
@@ -226,7 +227,7 @@ def test_a_message_that_is_no_json_closes_nothing_else(dashboard):
         connection = await connect(dashboard.address, dashboard.token)
         await connection.read_message()
         await connection.write_message("{no json")
-        await connection.write_message(json.dumps({"kind": "look", "view": "v", "visible": True}))
+        await connection.write_message(json.dumps({"kind": "look", "view": "v", "visible": True, "version": VERSION}))
         while json.loads(await asyncio.wait_for(connection.read_message(), DEADLINE))["kind"] != "here":
             pass
         await shut(connection)

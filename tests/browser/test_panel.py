@@ -49,7 +49,7 @@ def home(tmp_path_factory):
     place.module("patient", FLAKY)
     place.allow(
         {
-            "gates": ["ok", "gate", "fail", "flaky", "shows", "train_the_model_with_a_long_name"],
+            "gates": ["ok", "gate", "fail", "flaky", "shows", "talk", "train_the_model_with_a_long_name"],
             "patient": {"allowed_methods": ["flaky"], "max_attempts": 3, "delay_seconds": 3600},
             "ipybgjobs.Notebook": ["run"],
         },
@@ -437,7 +437,7 @@ def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk
     panel.get_by_label("Filter by text").fill("")
     until(lambda: "3 selected" in panel.inner_text(), "all three again")
     panel.get_by_label("Priority of the selected jobs").fill("7")
-    panel.locator(".b-chosen").get_by_role("button", name="Set").click()
+    panel.locator(".b-chosen").get_by_role("button", name="Set priority").click()
     until(lambda: [desk.show(job)["priority"] for job in waits] == [7, 7, 7], "their priority")
     panel.locator(".b-chosen").get_by_role("button", name="Cancel the selected jobs").click()  # nothing is lost: they wait
     until(lambda: all("cancelled" in state(panel, job) for job in waits), "the cancel of all three")
@@ -465,7 +465,7 @@ def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, pag
     cells = page.locator(".jp-Notebook .jp-CodeCell").count()
     panel.get_by_label("Filter by text").focus()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "treegrid"
     page.keyboard.press("ArrowDown")
     active = page.evaluate("document.activeElement.getAttribute('aria-activedescendant')")
     assert page.locator(f"#{active}").locator(".b-of-id").inner_text() == str(job)
@@ -487,7 +487,7 @@ def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, pag
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
     until(lambda: not panel.locator(".b-detail").is_visible(), "the detail closed")
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "treegrid"
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == cells
     assert notebook.prompt(2) == "[ ]:"
     file = server.folder / notebook.name
@@ -576,7 +576,7 @@ def brightness(page, locator):
 CUT_OFF = "header => [...header.children].filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"
 
 
-@pytest.mark.parametrize("width", [1500, 760, 480])
+@pytest.mark.parametrize("width", [1500, 760, 480, 300, 250])
 def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, home, width):
     job = submitted(desk, "gates.gate", f"path={home.root / 'narrow'}", "--name", "a job with a long name, since names are long")
     page.set_viewport_size({"width": width, "height": 800})
@@ -585,6 +585,7 @@ def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, 
     panel = notebook.panel(1)
     until(lambda: "running" in state(panel, job), "the job running")
     assert row(panel, job).get_by_role("button", name=f"Cancel job {job}").is_visible()
+    until(lambda: row(panel, job).get_by_role("progressbar").is_visible(), "its progress")
     box, button = panel.bounding_box(), row(panel, job).get_by_role("button", name=f"Open job {job}").bounding_box()
     assert button["x"] + button["width"] <= box["x"] + box["width"]
     assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
@@ -602,8 +603,9 @@ SWEEP = (
     "common={'path': '/data/sets/2026/all-of-the-images'}, delay='1h')\ngroup.id"
 )
 
-#: What of the jobs' parameters is seen, cut at the end of its cell.
+#: What of the jobs' calls is seen, cut at the end of its cell.
 SEEN = """panel => [...panel.querySelectorAll(".b-job .b-given")].map((given) => {
+    if (given.scrollWidth <= given.clientWidth) return given.textContent;
     const range = document.createRange(), text = given.firstChild, end = given.getBoundingClientRect().right - 8;
     for (let length = text.length; ; length--) {
         range.setStart(text, 0);
@@ -613,18 +615,142 @@ SEEN = """panel => [...panel.querySelectorAll(".b-job .b-given")].map((given) =>
 })"""
 
 
-def test_jobs_of_a_sweep_can_be_told_apart_in_a_narrow_panel(server, page, desk, home):
-    page.set_viewport_size({"width": 848, "height": 1000})
-    notebook = opened(server, page, "lab", "sweep", SWEEP, "%bgjobs", "group.cancel();")
+@pytest.mark.parametrize("width", [848, 500])
+def test_a_sweep_is_one_row_that_unfolds_into_rows_that_differ(server, page, desk, home, width):
+    page.set_viewport_size({"width": 1280 if width > 800 else width, "height": 1000})
+    notebook = opened(server, page, "lab" if width > 800 else "notebook", f"sweep-{width}", SWEEP, "%bgjobs", "group.cancel();")
     notebook.run(1)
     notebook.run(2)
     panel = notebook.panel(2)
-    until(lambda: panel.locator(".b-job").count() > 10, "the rows")
-    seen = [text for text in panel.evaluate(SEEN) if text.startswith("(rate=")]
-    shot(page, "lab-sweep")
-    assert len(seen) > 10
-    assert len({text.partition(",")[0] for text in seen}) == len(seen)
+    group = panel.locator(".b-group-row").first
+    until(lambda: "30 jobs" in group.inner_text(), "the group as one row")
+    assert "30 queued" in group.get_by_role("gridcell").nth(3).get_attribute("title")
+    assert panel.get_by_text("path='/data/sets", exact=False).count() >= 1
+    shot(page, f"sweep-{width}-folded", panel)
+    group.get_by_role("button", name="Unfold group").click()
+    until(lambda: panel.locator('.b-job[aria-level="2"]').count() > 8, "the rows")
+    seen = [text for text in panel.evaluate(SEEN) if "rate=" in text]
+    shot(page, f"sweep-{width}", panel)
+    assert len(seen) > 8
+    assert len({*seen}) == len(seen)
+    assert violations(page) == []
+    group.get_by_role("button", name="Cancel the 30 unfinished jobs of group").click()  # nothing runs: nothing is lost
+    until(lambda: "30 cancelled" in group.get_by_role("gridcell").nth(3).get_attribute("title"), "the cancel of all")
     notebook.run(3)
+
+
+def test_a_question_is_asked_beside_the_button_and_moves_nothing_and_the_next_click_counts(server, page, desk, home):
+    jobs = [
+        submitted(desk, "gates.gate", f"path={home.root / 'question'}", "--name", f"question {number}") for number in range(2)
+    ]
+    notebook = opened(server, page, "lab", "question", "%bgjobs", f"bg.job({jobs[0]})")
+    notebook.run(1)
+    notebook.run(2)
+    panel, card = notebook.panel(1), notebook.panel(2)
+    until(lambda: all("running" in state(panel, job) for job in jobs), "two jobs running")
+    cancel = [row(panel, job).get_by_role("button", name=f"Cancel job {job}") for job in jobs]
+    places = [button.bounding_box() for button in cancel]
+    cancel[0].click()
+    question = panel.locator(".b-confirm")
+    assert f"job {jobs[0]}" in question.inner_text()
+    box, button = question.bounding_box(), places[0]
+    assert box["x"] + box["width"] <= button["x"]  # beside it
+    assert box["y"] <= button["y"] + button["height"] / 2 <= box["y"] + box["height"]
+    shot(page, "lab-question", panel)
+    assert violations(page) == []
+    cancel[1].click()
+    assert f"job {jobs[1]}" in question.inner_text()
+    assert [each.bounding_box() for each in cancel] == places
+    row(panel, jobs[0]).locator(".b-box").click()
+    assert not question.is_visible()
+    assert [each.bounding_box() for each in cancel] == places
+    cancel[1].click()
+    question.get_by_role("button", name="Yes").click()
+    until(lambda: "cancelled" in state(panel, jobs[1]), "the cancel")
+    assert cancel[0].bounding_box() == places[0]
+    height = card.bounding_box()["height"]
+    card.get_by_role("button", name="Cancel this job").click()
+    shot(page, "lab-question-card", card)
+    assert card.bounding_box()["height"] == height
+    assert card.locator(".b-confirm").get_by_role("button", name="Yes").is_visible()
+    page.keyboard.press("Escape")
+    (home.root / "question").touch()
+
+
+def test_a_long_log_is_searched_saved_copied_and_shown_from_its_beginning(server, page, desk, home):
+    job = submitted(desk, "gates.talk")
+    desk.run("wait", str(job))
+    notebook = opened(server, page, "lab", "long-log", "%bgjobs")
+    notebook.run(1)
+    panel = notebook.panel(1)
+    row(panel, job).dblclick()
+    bar, log = panel.locator(".b-log-bar"), panel.locator(".b-pane-log .b-log")
+    until(lambda: "Lines 7,001 to 9,000 of 9,000" in bar.inner_text(), "which lines are shown")
+    shot(page, "lab-log", panel)
+    bar.get_by_role("button", name="Show earlier lines").click()
+    until(lambda: "Lines 5,001 to 9,000 of 9,000" in bar.inner_text(), "earlier lines")
+    bar.get_by_label("Search the log").fill("line 42")
+    until(lambda: "Enter searches earlier lines" in bar.inner_text(), "no such line here")
+    page.keyboard.press("Enter")
+    until(lambda: "100 of 100" in bar.inner_text(), "those with the text: 4200 to 4299")
+    assert log.locator(".b-current").inner_text().strip() == "this is line 4299"
+    shot(page, "lab-log-search", panel)
+    assert violations(page) == []
+    with page.expect_download() as saved_:
+        bar.get_by_role("button", name="Download the whole log").click()
+    assert Path(saved_.value.path()).read_text() == "".join(f"this is line {number}\n" for number in range(1, 9001))
+    assert saved_.value.suggested_filename == f"job-{job}.log"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    bar.get_by_role("button", name="Copy the lines that are shown").click()
+    until(lambda: "Copied" in said(panel), "the copy")
+    assert page.evaluate("navigator.clipboard.readText()").strip().endswith("this is line 9000")
+    silent = submitted(desk, "gates.train_the_model_with_a_long_name", "rate=1.0")
+    desk.run("wait", str(silent))
+    until(lambda: row(panel, silent).count(), "its row")
+    row(panel, silent).dblclick()
+    until(lambda: log.evaluate("node => getComputedStyle(node, '::before').content") == '"No output."', "that there is none")
+
+
+def test_cells_are_shown_by_name_and_found_by_their_notebook(server, page, desk, home):
+    cells = ["%%bgjob\nimport time\nprint(1)", "%%bgjob\n# draw the waves\nprint(2)", "%%bgjob --name waves\nprint(3)", "%bgjobs"]
+    notebook = opened(server, page, "lab", "day-of-cells", *cells)
+    for number in range(1, 5):
+        notebook.run(number)
+    names = [
+        job["name"] for job in json.loads(desk.run("list", "--json")) if (job["notebook"] or "").endswith("day-of-cells.ipynb")
+    ]
+    titles = [next(name for name in names if name.startswith("cell [")), "draw the waves", "waves"]
+    assert titles[0].endswith("] of day-of-cells.ipynb")
+    until(lambda: f" · {titles[2]}" in notebook.panel(3).inner_text(), "its card")
+    assert "ipybgjobs.Cell" not in notebook.panel(3).inner_text()
+    panel = notebook.panel(4)
+    panel.get_by_label("Filter by text").fill("notebook:day-of")
+    jobs = panel.locator(".b-job .b-of-job")
+    until(lambda: sorted(jobs.all_inner_texts()) == sorted(titles), "the jobs of this notebook")
+    until(lambda: said(panel).startswith("3 of "), "how many these are")
+    panel.get_by_label("Filter by text").fill("")
+    panel.get_by_label("Notebook", exact=True).select_option("day-of-cells.ipynb")
+    until(lambda: jobs.count() == 3, "the same, chosen")
+    shot(page, "lab-cells", panel)
+
+
+def test_markdown_that_a_job_displays_is_drawn_and_nothing_scrolls_in_what_scrolls(server, page, desk, home):
+    code = "from IPython.display import Markdown, display\ndisplay(Markdown('# Report\\n- **42** rows'))"
+    code += "\nfor n in range(60): print(n)"
+    notebook = opened(server, page, "lab", "markdown", f"%%bgjob --name md\n{code}", "%bgjobs")
+    notebook.run(1)
+    desk.run("wait", "md")
+    notebook.run(2)
+    panel = notebook.panel(2)
+    panel.locator(".b-job").first.dblclick()
+    panel.get_by_role("tab", name="Outputs").click()
+    shown = panel.locator(".b-pane-outputs")
+    until(lambda: shown.locator("li strong").count() == 1, "its Markdown")
+    assert shown.locator("li").inner_text() == "42 rows"
+    inner = """node => [...node.querySelectorAll("*")].filter((each) =>
+        each.clientHeight && each.scrollHeight > each.clientHeight + 2).length"""
+    assert shown.evaluate(inner) == 0
+    shot(page, "lab-markdown", panel)
 
 
 # -- reload, restart, several, no kernel -----------------------------------------------------------------------------------

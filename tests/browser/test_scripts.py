@@ -7,6 +7,7 @@ import pytest
 
 from ipybgjobs.panel import web
 from ipybgjobs.panel.rows import COLUMNS
+from ipybgjobs.panel.session import VERSION
 from support.browser import chromium
 
 
@@ -19,11 +20,12 @@ def page():
     script = (
         web.script("widget")
         + "\nwindow.ours = { Terminal, Jobs, duration, size, status, waits, described,"
-        + " stateWords, pausedWords, far, mount, dressOutputs };\n"
+        + " stateWords, pausedWords, far, mount, dressOutputs, VERSION, piecesOf, commonOf, codeOf, momentOf, markdown };\n"
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         made = browser.new_page()
+        made.add_style_tag(content=web.style())
         made.add_script_tag(content=script, type="module")
         made.wait_for_function("window.ours")
         yield made
@@ -201,7 +203,7 @@ def test_the_words_are_those_of_the_command_line(page, script, words):
 MOCK = """
     const sent = []; let take = null;
     const transport = { send: (message) => { if (window.broken) throw new Error(); sent.push(message); },
-        listen: (function_) => { take = function_; return () => {}; } };
+        listen: (function_) => { take = (message) => function_({ version: ours.VERSION, ...message }); return () => {}; } };
     window.broken = false;
     const row = (id, state, more = {}) => [id, state, null, "m.f()", more.queue ?? "default", 0, 100, 900, null, null, 1, 3];
     const root = document.createElement("div"); document.body.replaceChildren(root);
@@ -279,8 +281,332 @@ def test_what_an_earlier_attempt_has_shown_is_asked_for_and_stays_when_the_attem
             panel.detail.panes.outputs.innerText]; }}"""
     titles, asked, shown, focus, newest = page.evaluate(script)
     assert titles == ["Show log and outputs of attempt 1", "Show log and outputs of attempt 2"]
-    assert (asked, focus, newest) == ([["outputs", 1, 2]], "2", "")
+    assert (asked, focus, newest) == ([["outputs", 1, 2]], "2", "Loading…")
     assert [line for line in shown if line] == ["of the second"]
+
+
+# -- calls, groups, filters, selection -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calls", "shown"),
+    [
+        (["sweep.Exp.slow(seconds=60, i=1)", "sweep.Exp.slow(seconds=60, i=2)"], ["Exp.slow(i=1)", "seconds=60"]),
+        (["a.b.func(b=1, a=1499)"], ["b.func(b=1, a=1499)", ""]),
+        (
+            ["a.Exp(lr=0.1, n=(1, 2)).fit(x='a, b)')", "a.Exp(lr=0.2, n=(1, 2)).fit(x='a, b)')"],
+            ["Exp(lr=0.1).fit()", "n=(1, 2), x='a, b)'"],
+        ),
+        (["a.f(x=[1, {'k': 'it\\'s, (so'}], y=2)", "a.f(x=[], y=2)"], ["a.f(x=[1, {'k': 'it\\'s, (so'}])", "y=2"]),
+        (["a.f(x='cut in the mid…dle, y=3)"], ["a.f(x='cut in the mid…dle, y=3))", ""]),
+        (["f()"], ["f()", ""]),
+    ],
+)
+def test_of_a_call_what_differs_comes_first_and_the_module_is_left_out(page, calls, shown):
+    script = """calls => { const all = calls.map((call) => ours.piecesOf({ call }));
+        const { target, given, rest } = ours.codeOf(all[0], all.length > 1 ? ours.commonOf(all) : undefined);
+        return [target + given, rest]; }"""
+    assert page.evaluate(script, calls) == shown
+
+
+#: Jobs 1 to 9: those of group 8 ("sweep") are 2 to 5, that of group 9 is 6.
+GROUPED = """
+    const jobs = new ours.Jobs(() => 1e6);
+    const row = (id, state, group = null, more = {}) => [
+        id, state, null, `m.E.f(s=1, i=${id})`, more.queue ?? "default", 0, 1e6 - 60 * id,
+        1, null, null, 1, 3, null, null, group, null, null, null, null, group === 8 ? "sweep" : null, more.notebook ?? null];
+    const rows = [row(1, "failed"), ...[2, 3, 4, 5].map((id) => row(id, id % 2 ? "running" : "queued", 8)), row(6, "running", 9),
+        row(7, "queued", null, { queue: "gpu" }), row(8, "queued", null, { notebook: "day one.ipynb" }), row(9, "queued")];
+    jobs.take(rows);
+    const typed = (text) => { jobs.filter.type(text, 1e6); jobs.arrange(); return jobs.order.join(); };
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [
+        ("return jobs.entries;", [9, 8, 7, 6, "g8", 1]),
+        ("jobs.toggle(8); return jobs.entries;", [9, 8, 7, 6, "g8", 5, 4, 3, 2, 1]),
+        ("jobs.toggle(8); jobs.toggle(8); return jobs.entries;", [9, 8, 7, 6, "g8", 1]),
+        ("return jobs.idsOf('g8');", [5, 4, 3, 2]),
+        ("jobs.entries; return jobs.groups.shown.get('g8').counts;", {"running": 2, "queued": 2}),
+        ("jobs.entries; jobs.take([row(4, 'failed', 8)]); jobs.entries; return jobs.groups.shown.get('g8').counts.failed;", 1),
+        ("jobs.drop([3, 4, 5]); return jobs.entries;", [9, 8, 7, 6, 2, 1]),
+        ("typed('state:running'); return jobs.entries;", [6, "g8"]),
+        ("typed('i=4'); return jobs.entries;", [4]),
+        ("return typed('group:8');", "5,4,3,2"),
+        ("return typed('group:swe i=3');", "3"),
+        ("return typed('sweep');", "5,4,3,2"),
+        ("return typed('group:9');", "6"),
+        ("return typed('queue:gpu');", "7"),
+        ("return typed('gpu');", "7"),
+        ("return typed('notebook:\"day one\"');", "8"),
+        ("return typed('day one');", "8"),
+        ("return typed('since:3m');", "3,2,1"),
+        ("return [typed('since:3'), jobs.filter.fault];", ["9,8,7,6,5,4,3,2,1", True]),
+        ("typed('queue:'); return jobs.filter.any;", False),
+        ("jobs.filter.span = 180; return typed('');", "3,2,1"),
+        ("return [...jobs.groups.commonIn(8, jobs.all)];", ["0 s=1"]),
+        ("jobs.groups.commonIn(8, jobs.all); jobs.drop([2, 3, 4]); return jobs.groups.commonIn(8, jobs.all) ?? 'one';", "one"),
+    ],
+)
+def test_jobs_of_a_group_are_one_entry_that_unfolds_and_filters_know_groups_queues_notebooks_and_times(page, script, result):
+    assert page.evaluate(f"() => {{ {GROUPED} {script} }}") == result
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("1.5d", 129600), ("2x", None), ("", None), ("2026-13-40", None)]
+)
+def test_a_time_is_typed_as_a_span(page, text, seconds):
+    found = page.evaluate("text => { const at = ours.momentOf(text, 1e9); return at === null ? null : 1e9 - at; }", text)
+    assert found == seconds
+
+
+def test_a_time_of_the_day_is_the_last_one(page):
+    script = """text => { const now = Date.now() / 1000, at = ours.momentOf(text, now);
+        return [now - at, new Date(at * 1000).getHours()]; }"""
+    ago, hour = page.evaluate(script, "14:00")
+    assert 0 <= ago <= 86400
+    assert hour == 14
+
+
+#: A panel of the same jobs; what was sent is in `sent`.
+GROUPED_PANEL = (
+    MOCK
+    + GROUPED.replace("const row = ", "const line = ").replace("row(", "line(")
+    + """
+    const panel = ours.mount(root, transport, { ...first([]), rows }); panel.draw();
+    const { table } = panel, { selection } = table;
+    const commands = () => sent.filter(({ kind }) => kind === "command").map(({ verb, jobs }) => [verb, jobs]);
+    const key = (name, more = {}) => table.grid.dispatchEvent(new KeyboardEvent("keydown", { key: name, ...more }));
+    const box = (entry) => table.rows.get(entry).node.querySelector(".b-box");
+    const click = (node, more = {}) => node.dispatchEvent(new MouseEvent("click", { bubbles: true, ...more }));
+    const chosen = () => selection.chosen.sort((a, b) => a - b).join();
+    const all = () => table.all.getAttribute("aria-checked");
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [
+        ("click(box(9)); click(box(6), { shiftKey: true }); return chosen();", "6,7,8,9"),
+        ("click(box(9)); click(box(6), { shiftKey: true }); click(box(8), { shiftKey: true }); return chosen();", "8,9"),
+        ("click(table.rows.get(9).node); click(table.rows.get(7).node, { shiftKey: true }); return chosen();", "7,8,9"),
+        (
+            "key('ArrowDown'); key('ArrowDown', { shiftKey: true }); key('ArrowDown', { shiftKey: true }); return chosen();",
+            "7,8,9",
+        ),
+        (
+            "key('ArrowDown'); key('End', { shiftKey: true }); key('ArrowUp', { shiftKey: true }); return chosen();",
+            "2,3,4,5,6,7,8,9",
+        ),
+        (
+            "click(box('g8')); return [chosen(), box('g8').closest('[role=row]').getAttribute('aria-selected')];",
+            ["2,3,4,5", "true"],
+        ),
+        ("panel.table.fold(8); click(box(3)); return table.rows.get('g8').node.dataset.mixed;", "true"),
+        (
+            (
+                "const seen = [all()]; click(box(9)); seen.push(all()); click(table.all); seen.push(all());"
+                "click(table.all); return [...seen, all()];"
+            ),
+            ["false", "mixed", "true", "false"],
+        ),
+        (
+            "typed('gpu'); panel.jobs.filter.type('gpu', 1e6); panel.refilter(); click(table.all); return [all(), chosen()];",
+            ["true", "7"],
+        ),
+        (
+            (
+                "click(box('g8')); panel.jobs.filter.type('i=3', 1e6); panel.refilter();"
+                "return [chosen(), panel.toolbar.many.textContent];"
+            ),
+            ["3", "1 selected, 3 more not shown"],
+        ),
+    ],
+)
+def test_ranges_groups_and_all_are_selected_by_mouse_and_keyboard(page, script, result):
+    assert page.evaluate(f"() => {{ {GROUPED_PANEL} {script} }}") == result
+
+
+def test_jobs_that_an_action_moves_out_of_view_stay_selected_and_counted(page):
+    script = f"""async () => {{ {GROUPED_PANEL}
+        const change = (state) => {{
+            const rows = [7, 8, 9].map((id) => line(id, state)); for (const each of rows) each[10] = 0;
+            take({{ kind: "delta", base: 1, seq: 2, rows }}); panel.draw();
+        }};
+        take({{ kind: "delta", base: 1, seq: 2, rows: [2, 4].map((id) => line(id, "failed", 8)) }});
+        change("queued"); panel.toolbar.press("queued"); click(table.all);
+        const before = panel.toolbar.many.textContent;
+        change("cancelled");
+        const after = panel.toolbar.many.textContent;
+        panel.actOnSelected("remove", {{}}, panel.toolbar.verbs[2]);
+        return [before, after, panel.confirm.text.textContent]; }}"""
+    assert page.evaluate(script) == [
+        "3 selected",
+        "3 selected, no longer shown",
+        "Permanently remove 3 jobs with results, outputs and logs?",
+    ]
+
+
+def test_a_folded_group_is_acted_on_as_its_jobs_and_unfolds_by_keyboard(page):
+    script = f"""async () => {{ {GROUPED_PANEL}
+        click(table.rows.get("g8").cancel);
+        const asked = panel.confirm.text.textContent;
+        panel.confirm.yes.click(); await null; await null;
+        for (let step = 0; step < 5; step++) key("ArrowDown");
+        const folded = table.active; key("ArrowRight");
+        const drawn = table.rows.has(4); key("ArrowDown"); key("ArrowLeft");
+        return [asked, commands(), folded, drawn, table.active, table.rows.has(4)]; }}"""
+    asked, sent, folded, drawn, active, still = page.evaluate(script)
+    assert asked == "Cancel 2 running jobs? Unfinished work will be lost."
+    assert sent == [["cancel", [5, 4, 3, 2]]]
+    assert (folded, drawn, active, still) == ("g8", True, "g8", False)
+
+
+def test_a_second_button_that_is_pressed_while_a_question_is_open_asks_its_own_and_no_row_moves(page):
+    script = f"""async () => {{ {GROUPED_PANEL}
+        const places = () => [...root.querySelectorAll(".b-body > *")].map((node) => node.getBoundingClientRect().top).join();
+        const before = places();
+        click(table.rows.get(6).cancel); const first_ = panel.confirm.text.textContent;
+        click(table.rows.get("g8").cancel); const second = panel.confirm.text.textContent;
+        click(table.rows.get(6).cancel); const again = panel.confirm.text.textContent;
+        const shown = !panel.confirm.node.hidden; click(box(9));
+        return [first_, second, again, shown, places() === before]; }}"""
+    assert page.evaluate(script) == [
+        "Cancel running job 6? Unfinished work will be lost.",
+        "Cancel 2 running jobs? Unfinished work will be lost.",
+        "Cancel running job 6? Unfinished work will be lost.",
+        True,
+        True,
+    ]
+
+
+def test_a_group_that_has_gone_since_it_was_drawn_breaks_no_click(page):
+    script = f"""() => {{ {GROUPED_PANEL}
+        let broken = null; window.addEventListener("error", ({{ message }}) => (broken = message));
+        const {{ node }} = table.rows.get("g8"), retry = table.rows.get("g8").retry;
+        take({{ kind: "delta", base: 1, seq: 2, rows: [], gone: [2, 3, 4, 5] }});
+        click(node.querySelector(".b-box")); click(retry); click(node); panel.draw();
+        return [chosen(), commands(), table.rows.has("g8"), broken]; }}"""
+    assert page.evaluate(script) == ["", [], False, None]
+
+
+def test_the_footer_tells_shown_of_all(page):
+    script = f"""() => {{ {GROUPED_PANEL} const all_ = panel.rest(); panel.jobs.filter.type("sweep", 1e6); panel.refilter();
+        return [all_, panel.rest()]; }}"""
+    assert page.evaluate(script) == ["9 jobs", "4 of 9 jobs"]
+
+
+def test_a_side_of_another_version_is_told_by_the_panel_and_nothing_of_it_is_shown(page):
+    script = f"""() => {{ {GROUPED_PANEL}
+        take({{ version: ours.VERSION + 1, kind: "delta", base: 1, seq: 2, rows: [], gone: [9] }}); panel.draw();
+        return [panel.status.textContent, panel.jobs.all.has(9)]; }}"""
+    assert page.evaluate(script) == ["This page and the undefined have different versions of ipybgjobs: reload the page.", True]
+
+
+# -- the log and the outputs -----------------------------------------------------------------------------------------------
+
+LOG = (
+    MOCK
+    + """
+    const panel = ours.mount(root, transport, first([row(1, "succeeded")]));
+    panel.draw(); panel.open(1); panel.detail.choose("log");
+    const { log } = panel.detail;
+    const lines = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => `line ${from + n}\n`).join("");
+    const tail = (from, to) =>
+        take({ kind: "log", job: 1, text: lines(from, to), from_start: true, first_line: from, outputs: "" });
+"""
+)
+
+
+def test_a_part_of_a_log_says_which_lines_it_shows_and_earlier_ones_come_before_it(page):
+    script = f"""() => {{ {LOG}
+        tail(901, 1000); const said = [log.range.textContent];
+        sent.length = 0; log.earlier.click();
+        const asked = sent.map(({{ kind, before }}) => [kind, before]);
+        take({{ kind: "lines", job: 1, before: 901, first_line: 801, text: lines(801, 900) }}); said.push(log.range.textContent);
+        take({{ kind: "lines", job: 1, before: 801, first_line: 1, text: lines(1, 800) }}); said.push(log.range.textContent);
+        const text = log.node.innerText;
+        return [said, asked, text.trim().split("\\n").length, text.startsWith("line 1\\n"), log.earlier.hidden]; }}"""
+    said, asked, many, begins, hidden = page.evaluate(script)
+    assert said == ["Lines 901 to 1,000 of 1,000", "Lines 801 to 1,000 of 1,000", "1,000 lines"]
+    assert asked == [["lines", 901]]
+    assert (many, begins, hidden) == (1000, True, True)
+
+
+def test_a_log_that_grows_while_earlier_lines_are_shown_has_no_gap(page):
+    script = f"""() => {{ {LOG}
+        tail(3001, 5000); take({{ kind: "lines", job: 1, before: 3001, first_line: 2001, text: lines(2001, 3000) }});
+        log.node.scrollTop = log.node.scrollHeight;
+        take({{ kind: "log", job: 1, text: lines(5001, 5500), from_start: false, outputs: "" }});
+        const numbers = log.node.innerText.trim().split("\\n").map((line) => Number(line.slice(5)));
+        return [log.range.textContent, numbers[0], numbers.every((number, place) => number === numbers[0] + place)]; }}"""
+    said, begin, follows = page.evaluate(script)
+    assert (said, follows) == (f"Lines {begin:,} to 5,500 of 5,500", True)
+
+
+def test_a_search_marks_lines_and_goes_on_in_earlier_ones(page):
+    script = f"""async () => {{ {LOG}
+        tail(901, 1000); log.search.value = "line 99"; log.find(0);
+        const found = [log.found.textContent, log.current.textContent];
+        const enter = (more = {{}}) => log.search.dispatchEvent(new KeyboardEvent("keydown", {{ key: "Enter", ...more }}));
+        enter(); found.push(log.found.textContent);
+        log.search.value = "line 850"; log.find(0); found.push(log.found.textContent);
+        sent.length = 0; enter();
+        found.push(sent.map(({{ kind }}) => kind).join());
+        take({{ kind: "lines", job: 1, before: 901, first_line: 801, text: lines(801, 900) }});
+        return [...found, log.found.textContent, log.current.textContent]; }}"""
+    assert page.evaluate(script) == [
+        "10 of 10",
+        "line 999",
+        "9 of 10",
+        "none here; Enter searches earlier lines",
+        "lines",
+        "1 of 1",
+        "line 850",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("succeeded", "No output."), ("failed", "No output."), ("running", "No output so far.")]
+)
+def test_a_log_without_output_says_whether_any_may_come(page, state, words):
+    script = f"""() => {{ {LOG} panel.detail.fill({{ ...panel.jobs.all.get(1), state: "{state}" }});
+        return [getComputedStyle(log.node, "::before").content, log.node.dataset.empty]; }}"""
+    assert page.evaluate(script) == [f'"{words}"', words]
+
+
+def test_outputs_that_have_not_arrived_are_said_to_be_loading(page):
+    script = f"""() => {{ {LOG} panel.detail.choose("outputs"); const before = panel.detail.panes.outputs.innerText;
+        take({{ kind: "outputs", job: 1, outputs: [] }}); return [before, panel.detail.panes.outputs.innerText]; }}"""
+    assert page.evaluate(script) == ["Loading…", "Nothing was displayed."]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "# Title\n\nSome *slanted* and **strong** `code`.",
+            '<p class="b-heading">Title</p><p>Some <em>slanted</em> and <strong>strong</strong> <code>code</code>.</p>',
+        ),
+        ("- one\n- two\n\n1. first", "<ul><li>one</li><li>two</li></ul><ol><li>first</li></ol>"),
+        ("```python\nx < 1\n```\nafter", '<pre class="b-log">x &lt; 1</pre><p>after</p>'),
+        (
+            "|a|b|\n|-|:-:|\n|1|2|",
+            '<table><tr><th scope="col">a</th><th scope="col">b</th></tr><tr><td>1</td><td>2</td></tr></table>',
+        ),
+        (
+            "[a](https://x.org/) [b](javascript:alert(1))",
+            '<p><a href="https://x.org/" target="_blank" rel="noopener noreferrer">a</a> [b](javascript:alert(1))</p>',
+        ),
+        ("<script>x</script>", "<p>&lt;script&gt;x&lt;/script&gt;</p>"),
+        ("a\n\n---\nb", "<p>a</p><hr><p>b</p>"),
+    ],
+)
+def test_markdown_is_drawn_without_any_markup_of_its_own(page, text, shown):
+    assert page.evaluate("text => ours.markdown(text).innerHTML", text) == shown
 
 
 # -- how the files are joined ------------------------------------------------------------------------------------------------
@@ -313,6 +639,10 @@ def test_every_name_that_a_file_imports_is_exported_by_the_other_and_stands_befo
 def test_the_scripts_never_set_markup():
     for name in [*web._PARTS, "widget", "page"]:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", web.read(f"{name}.js")), name
+
+
+def test_both_sides_speak_the_same_version():
+    assert re.search(r"const VERSION = (\d+);", web.read("link.js"))[1] == str(VERSION)
 
 
 def test_rows_are_read_in_the_order_in_which_they_are_written():

@@ -52,13 +52,17 @@ class Panel:
                 found.pop(gone, None)
         return found
 
+    def receive(self, message):
+        """A message of the panel's scripts."""
+        self.session.receive({**message, "version": session.VERSION})
+
     def look(self, **changes):
-        self.session.receive({"kind": "look", "view": "one", "visible": True, "seq": None, "whole": False} | changes)
+        self.receive({"kind": "look", "view": "one", "visible": True, "seq": None, "whole": False} | changes)
 
     def ask(self, verb, **options):
         """Press a button, and return what came of it."""
         cid = f"c{len(self.messages)}"
-        self.session.receive({"kind": "command", "cid": cid, "verb": verb, **options})
+        self.receive({"kind": "command", "cid": cid, "verb": verb, **options})
         return until(lambda: next((each for each in self.of("answer") if each["cid"] == cid), None), "an answer")
 
     def close(self):
@@ -110,6 +114,26 @@ def test_a_panel_begins_with_the_newest_rows_and_then_hears_only_of_what_changes
     since = panel.messages[mark:]
     assert {row[0] for message in since for row in message.get("rows", [])} == {job.id}
     assert old.id not in {row[0] for message in since for row in message.get("rows", [])}
+
+
+def test_a_row_names_the_notebook_that_a_job_came_from_its_group_and_what_has_a_title(panel, place, monkeypatch):
+    file_job(place)
+    panel.look()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(place.root / "day" / "cells.ipynb"))
+    group = bg.submit_many("work.echo", [{"value": 1}, {"value": 2}], name="sweep")
+    first, last = (job.id for job in group.jobs)
+    until(lambda: {first, last} <= panel.rows().keys(), "their rows")
+    assert {(panel.rows()[key]["group_name"], panel.rows()[key]["notebook"]) for key in (first, last)} == {
+        ("sweep", "cells.ipynb")
+    }
+    panel.look(open=first)
+    said = until(lambda: panel.of("detail"), "its details")
+    assert said[-1]["facts"]["notebook"] == str(place.root / "day" / "cells.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "console-1")  # which is no file
+    other = bg.submit("work.echo", {"value": 1})
+    until(lambda: other.id in panel.rows(), "its row")
+    assert panel.rows()[other.id].get("notebook") is None
+    assert "whole" not in panel.rows()[other.id]
 
 
 def test_what_changes_while_a_panel_appears_is_sent_after_what_it_begins_with(place):
@@ -165,7 +189,7 @@ def test_nothing_is_sent_when_nothing_changes_also_by_commits_that_change_no_job
 
 def test_a_panel_that_nobody_sees_is_sent_nothing_and_costs_no_thread(panel, place):
     panel.look()
-    panel.session.receive({"kind": "look", "view": "one", "visible": False})
+    panel.receive({"kind": "look", "view": "one", "visible": False})
     until(lambda: not feed_threads(), "the end of the feed")
     count = len(panel.messages)
     job = bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
@@ -427,6 +451,38 @@ def test_of_a_long_log_the_end_is_sent_from_the_beginning_of_a_line(panel, place
     assert re.match(r"line \d+\n", text)
 
 
+def test_earlier_lines_of_a_log_are_numbered_and_follow_each_other_up_to_its_beginning(panel, place):
+    place.module("long", "def talk():\n    for number in range(1, 40_001): print('line', number)\n")
+    place.allow({"long": ["talk"]})
+    job = bg.submit("long.talk").wait(DEADLINE)
+    panel.look(open=job.id)
+    first = until(lambda: panel.of("log"), "its log")[0]
+    lines = first["text"].splitlines()
+    assert (lines[0], len(lines)) == (f"line {first['first_line']}", 2000)
+    begin = first["first_line"]
+    while begin > 1:
+        panel.receive({"kind": "lines", "job": job.id, "before": begin})
+        part = until(lambda: next((each for each in panel.of("lines") if each["before"] == begin), None), "earlier lines")  # noqa: B023
+        numbers = [int(line.removeprefix("line ")) for line in part["text"].splitlines()]
+        assert numbers == list(range(part["first_line"], begin))
+        assert len(numbers) <= 2000
+        begin = part["first_line"]
+    assert begin == 1
+
+
+def test_a_whole_log_is_sent_in_pieces_that_fit_together(panel, place):
+    place.module("long", "def talk():\n    for number in range(60_000): print('líne', number)\n")
+    place.allow({"long": ["talk"]})
+    job = bg.submit("long.talk").wait(DEADLINE)
+    position, text = 0, ""
+    while position is not None:
+        panel.receive({"kind": "piece", "job": job.id, "from": position})
+        piece = until(lambda: next((each for each in panel.of("piece") if each["from"] == position), None), "a piece")  # noqa: B023
+        assert len(piece["text"].encode()) <= 256 * 1024
+        text, position = text + piece["text"], piece["next"]
+    assert text == job.log()
+
+
 def test_outputs_that_are_too_large_are_named_and_the_newest_are_kept(panel, place):
     place.module(
         "shows",
@@ -440,7 +496,7 @@ def test_outputs_that_are_too_large_are_named_and_the_newest_are_kept(panel, pla
     place.allow({"shows": ["show"]})
     job = bg.submit("shows.show").wait(DEADLINE)
     panel.look()
-    panel.session.receive({"kind": "outputs", "job": job.id})
+    panel.receive({"kind": "outputs", "job": job.id})
     until(lambda: panel.of("outputs"), "its outputs")
     large, small = panel.of("outputs")[0]["outputs"]
     assert (
@@ -452,11 +508,11 @@ def test_outputs_that_are_too_large_are_named_and_the_newest_are_kept(panel, pla
 def test_outputs_of_an_earlier_attempt_are_sent_and_a_number_that_there_is_not_is_told(panel, place):
     job = bg.submit("work.once_failing", {"marker": str(place.root / "marker")}, retry=2).wait(DEADLINE)
     panel.look()
-    panel.session.receive({"kind": "outputs", "job": job.id, "attempt": 1})
+    panel.receive({"kind": "outputs", "job": job.id, "attempt": 1})
     until(lambda: panel.of("outputs"), "its outputs")
     [answer] = panel.of("outputs")
     assert (answer["attempt"], answer["outputs"][0]["ename"]) == (1, "RuntimeError")
-    panel.session.receive({"kind": "outputs", "job": job.id, "attempt": "x"})
+    panel.receive({"kind": "outputs", "job": job.id, "attempt": "x"})
     until(lambda: panel.of("trouble"), "the refusal")
     assert panel.of("trouble")[-1]["text"] == f"There is no attempt 'x': job {job.id} has attempts 1 to 2."
 
@@ -529,9 +585,31 @@ def test_what_can_not_be_done_is_said_in_one_sentence_and_changes_nothing(panel,
     "message", [None, 3, "look", [], {}, {"kind": "x"}, {"kind": "look"}, {"kind": "look", "visible": True, "open": "1"}]
 )
 def test_a_message_of_the_wrong_form_harms_nothing(panel, message):
-    panel.session.receive(message)
+    panel.receive(message) if isinstance(message, dict) else panel.session.receive(message)
     panel.look()
     until(lambda: panel.of("here"), "an answer")
+
+
+@pytest.mark.parametrize("version", [None, session.VERSION - 1, session.VERSION + 1])
+def test_a_page_of_another_version_is_told_to_reload_and_nothing_that_it_asks_for_is_done(panel, place, version):
+    file_job(place)
+    job = bg.submit("panel_jobs.gate", {"path": str(place.root / "never")})
+    command = {"kind": "command", "cid": "c", "verb": "cancel", "jobs": [job.id], "version": version}
+    panel.session.receive({"kind": "look", "view": "one", "visible": True, "version": version})
+    panel.session.receive(command)
+    try:
+        _check_refused(panel)
+    finally:
+        job.cancel()
+
+
+def _check_refused(panel):
+    assert [message["text"] for message in panel.of("trouble")] == [session.OTHER_VERSION]
+    assert [(message["cid"], message["ok"], message["text"]) for message in panel.of("answer")] == [
+        ("c", False, session.OTHER_VERSION)
+    ]
+    assert {*panel.kinds()} <= {"delta", "trouble", "answer"}  # it still hears of changes, as each view that appears
+    assert {message["version"] for message in [panel.first, *panel.messages]} == {session.VERSION}
 
 
 def put_back(folder, where):

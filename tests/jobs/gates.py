@@ -28,6 +28,11 @@ def fail(message: str = "broken"):
 def train_the_model_with_a_long_name(rate: float, path: str = ""): ...
 
 
+def talk(lines: int = 9000):
+    for number in range(1, lines + 1):
+        print("this is line", number)
+
+
 def flaky(marker: str):
     if not os.path.exists(marker):
         open(marker, "w").close()

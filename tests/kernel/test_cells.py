@@ -216,17 +216,23 @@ def test_a_job_is_named_by_the_first_line_of_its_cell_and_by_its_own_name_if_it_
 @pytest.mark.parametrize(
     ("code", "title"),
     [
-        ("x = 1\ny = 2", "x = 1"),
+        ("x = 1  # a\ny = 2", "cell [3] of cells.ipynb"),
         ("\n  # a comment\nx", "a comment"),
-        ("%%time\nx", "%%time"),
-        ("12", None),
-        ("#", "#"),
-        ("a" * 100, "a" * 30 + "…" + "a" * 29),
-        ("x\t= '\x1b'", "x\\t= '\\x1b'"),
+        ("# %% draw\nx", "draw"),
+        ("%%time\nx", "cell [3] of cells.ipynb"),
+        ("# 12\nx", "cell [3] of cells.ipynb"),
+        ("#", "cell [3] of cells.ipynb"),
+        ("#" + "a" * 100, "a" * 30 + "…" + "a" * 29),
+        ("# x\t= '\x1b'", "x\\t= '\\x1b'"),
     ],
 )
 def test_the_title_of_a_cell(code, title):
-    assert cell_code.CellCode(code, frozenset(), frozenset(), certain=True).title == title
+    found = cell_code.CellCode(code, frozenset(), frozenset(), certain=True)
+    assert found.title(3, "/home/eva/cells.ipynb") == title
+
+
+def test_a_cell_of_no_known_notebook_is_titled_by_its_number():
+    assert cell_code.CellCode("x", frozenset(), frozenset(), certain=True).title(3, None) == "cell [3]"
 
 
 # -- variables -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ipybgjobs.commands.job_line import UsageFault
 from ipybgjobs.model import durations
 from ipybgjobs.notebooks import document
 from ipybgjobs.panel import answers
-from ipybgjobs.panel.session import Session
+from ipybgjobs.panel.session import VERSION, Session
 from support.parsers import PARSERS, processor_seconds, read_all
 from support.place import DEADLINE, until
 
@@ -183,9 +183,11 @@ def test_whatever_a_panel_sends_costs_no_thread_its_life(place, monkeypatch):
     @given(MESSAGES | ANYTHING)
     @example({"kind": "look", "view": "a", "visible": True, "seq": -(1 << 70), "whole": True})
     @example({"kind": "outputs", "job": 1 << 70})
+    @example({"kind": "lines", "job": 1, "before": 1 << 70})
+    @example({"kind": "piece", "job": 1, "from": 1 << 70})
     @example({"kind": "look", "view": "a", "visible": True, "open": 1 << 70})
     def whatever_it_sends(message):
-        panel.receive(message)
+        panel.receive({**message, "version": VERSION} if isinstance(message, dict) else message)
 
     whatever_it_sends()
     until(lambda: not panel._tasks._waiting and panel._tasks._free == panel._tasks._threads, "all answers")
@@ -200,7 +202,7 @@ def test_a_panel_that_asks_five_hundred_times_is_answered_by_a_few_threads(place
     )
     panel.begin(lambda first: None)
     for number in range(500):
-        panel.receive({"kind": "command", "cid": number, "verb": "nothing"})
+        panel.receive({"kind": "command", "cid": number, "verb": "nothing", "version": VERSION})
     threads = [thread for thread in set(threading.enumerate()) - others if thread.name == "ipybgjobs-panel-answer"]
     held.set()
     until(lambda: len(answered) == 500, "all answers")

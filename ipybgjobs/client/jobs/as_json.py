@@ -43,6 +43,7 @@ def _as_json(job: JobView, record: JobRecord, status: JobStatus) -> dict[str, An
         "kept": record.kept,
         "retried_from": record.retried_from,
         "group": record.group_id,
+        "notebook": record.notebook,
         "disk_bytes": job.disk_bytes,
         "submitted_at": moments.iso(record.submitted_at),
         "started_at": moments.iso(record.started_at),

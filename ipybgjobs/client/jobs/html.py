@@ -32,8 +32,7 @@ def card(record: JobRecord, status: JobStatus, now: float) -> str:
     return (
         '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 4px; padding: 8px 12px; '
         'display: inline-block; max-width: 100%; font-size: var(--jp-ui-font-size1, 13px);">'
-        f"<div><b>job {record.id}</b> {escape(record.name or '')} "
-        f'<code style="overflow-wrap: anywhere;">{escape(str(record.call))}</code></div>'
+        f'<div><b>job {record.id}</b> <code style="overflow-wrap: anywhere;">{escape(record.title)}</code></div>'
         f"<div>{' · '.join(fact for fact in facts if fact)}</div>{error}</div>"
     )
 
@@ -80,7 +79,7 @@ def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> str:
     elapsed = record.elapsed(now)
     cells = (
         str(record.id),
-        f"<code>{escape(' '.join(filter(None, (record.name, str(record.call)))))}</code>",
+        f"<code>{escape(record.title)}</code>",
         _status(record, status.text) + (f"<div>{escape(str(status.usual))}</div>" if str(status.usual or "") else ""),
         time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
         "" if elapsed is None else durations.show(elapsed),

@@ -25,7 +25,7 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
 
     record = job.record()
     facts = as_json(job)
-    title = f"# job {record.id}: {record.call.target}\n\n{job.status}, submitted {moments.show(record.submitted_at)}"
+    title = f"# job {record.id}: {record.short_title}\n\n{job.status}, submitted {moments.show(record.submitted_at)}"
     cell = nbformat.v4.new_code_cell(call_as_code(job), outputs=job.outputs())
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell(title), cell],

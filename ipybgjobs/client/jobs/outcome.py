@@ -26,8 +26,8 @@ def exception(job: JobView) -> BaseException | None:
     if record.state is JobState.CANCELLED:
         ended = last[0] if last and last[0].outcome == "cancelled" else None  # otherwise it was cancelled before it ran again
         folder = None if ended is None or ended.folder is None else job.state_folder.attempt(ended.folder)
-        return results.exception(folder, "cancelled", f"job {job.id} was cancelled ({record.call.target})", None)
-    message = f"job {job.id} ({record.call.target}): {record.error}"
+        return results.exception(folder, "cancelled", f"job {job.id} was cancelled ({record.short_title})", None)
+    message = f"job {job.id} ({record.short_title}): {record.error}"
     if not last or last[0].error != record.error:  # it failed without another attempt, because of its deadline or another job
         return results.exception(None, None, message, None)
     folder = None if last[0].folder is None else job.state_folder.attempt(last[0].folder)

@@ -17,7 +17,7 @@ from ...model.records import Owner
 from ...model.source import SourceFile
 from ...store.submissions import NewGroup, Submission
 from ...system import identity, place
-from ...targets import allowlist, context, inspection, source, target_rules
+from ...targets import allowlist, context, inspection, source, submitting_notebook, target_rules
 from ...targets.allowlist import Permission
 from ...targets.bound_call import BoundCall
 from ...targets.inspection_steps import InspectionRequest, InspectionResult
@@ -179,6 +179,7 @@ def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, inspected: Inspectio
         source=source.read(inspected.signature.source),
         hooks=inspected.signature.hooks,
         booted_at=identity.booted_at(),
+        notebook=submitting_notebook.path(),
     )
     parts = zip(chosen, inspected.calls, encoded.own, encoded.whole, strict=True)
     jobs = [PreparedJob(_submission(each, call, own.call, whole, shared), own.pickled) for each, call, own, whole in parts]
@@ -195,6 +196,7 @@ class _Shared:
     source: SourceFile | None
     hooks: tuple[str, ...]
     booted_at: float
+    notebook: str | None
 
 
 def _submission(chosen: Options, bound: BoundCall, call: Call, whole: EncodedCall, shared: _Shared) -> Submission:
@@ -220,6 +222,7 @@ def _submission(chosen: Options, bound: BoundCall, call: Call, whole: EncodedCal
         reuse_since=chosen.reuse_since,
         source=None if shared.source is None else tuple(shared.source.to_json()),
         booted_at=shared.booted_at,
+        notebook=shared.notebook,
     )
 
 

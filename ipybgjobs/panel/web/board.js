@@ -73,7 +73,8 @@ export class Board {
     if (message.now) Object.assign(this, { offset: message.now - Date.now() / 1000, at: message.now });
     if (message.kind === "link") this.say();
     else if (message.kind === "trouble") this.sayTrouble(message.text);
-    else if (["detail", "log", "outputs"].includes(message.kind)) this.detail.take(message);
+    else if (message.kind === "stale") this.sayTrouble(`This page and the ${this.link.transport.other} have different versions of ipybgjobs: reload the page.`);
+    else if (["detail", "log", "outputs", "lines", "piece"].includes(message.kind)) this.detail.take(message);
     else if (["rows", "older", "delta"].includes(message.kind)) this.takeJobs(message);
   }
 

@@ -6,7 +6,7 @@ import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { Progress } from "./progress.js";
 import { fillRetry } from "./retry.js";
-import { elapsed, isLive, phase, size } from "./text.js";
+import { elapsed, isLive, phase, size, titleOf } from "./text.js";
 import { isOverdue, reasonWords, stateWords } from "./waiting.js";
 
 const CELL = "ipybgjobs.Cell."; // its outputs appear below the card, but not in a page that was opened later
@@ -18,18 +18,18 @@ export class Card extends Board {
     this.time = element("span", { class: "b-time" });
     this.reason = element("span", { class: "b-words" });
     this.progress = new Progress("Progress");
-    this.cancel = button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.request("cancel") });
+    this.cancel = button("Cancel this job", { icon: "cancel", text: "Cancel", press: (event) => this.request("cancel", event.currentTarget) });
     this.retry = button("Retry this job", { icon: "retry", text: "Retry", press: () => this.request("retry") });
     this.more = button("Show log, outputs and attempts", { text: "Log", press: () => this.toggle(), "aria-expanded": "false" });
     this.detail = new Detail({
       act: (verb, ids, options) => this.act(verb, ids, options), close: () => this.toggle(), heading: false, held: this.jobs.held, now: this.now,
-      asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
+      asks: (kind, options) => this.link.send({ kind, ...options }), told: (text) => this.say(text),
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-card");
     this.root.append(
       element("div", { class: "b-bar-of" }, element("span", { class: "b-dot", "aria-hidden": "true" }), this.title, element("span", { class: "b-space" }), this.more, this.retry, this.cancel),
-      element("div", { class: "b-line" }, this.state, this.time, this.reason, this.progress.bar, this.progress.words), this.confirm.node, this.detail.node, this.status,
+      element("div", { class: "b-line" }, this.state, this.time, this.reason, this.progress.bar, this.progress.words), this.detail.node, this.status, this.confirm.node,
     );
   }
 
@@ -49,7 +49,7 @@ export class Card extends Board {
   catchUp() {
     const { heard, job } = this;
     this.heard = null;
-    if (!heard || !job.call.startsWith(CELL) || this.link.opened !== null || (job.ended && job.ended < heard)) return;
+    if (!heard || !job.whole?.startsWith(CELL) || this.link.opened !== null || (job.ended && job.ended < heard)) return;
     this.open();
     this.detail.choose("outputs");
     setAttribute(this.root, "data-caught-up", "true"); // the outputs that were saved below the card are the beginning of these
@@ -61,7 +61,8 @@ export class Card extends Board {
     if (!job) return this.gone();
     setAttribute(this.root, "data-phase", phase(job));
     const held = document.activeElement;
-    setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
+    setText(this.title, `job ${job.id} · ${titleOf(job)}`);
+    setAttribute(this.title, "title", job.whole || job.call);
     show(this.cancel, isLive(job));
     fillRetry(this.retry, job, "this job");
     this.cancel.disabled = this.retry.disabled = Boolean(this.asked);
@@ -97,8 +98,8 @@ export class Card extends Board {
     this.drawJobs();
   }
 
-  async request(verb) {
-    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel this job? Unfinished work will be lost."))) return;
+  async request(verb, at) {
+    if (verb === "cancel" && this.job.state === "running" && !(await this.confirm.ask("Cancel this job? Unfinished work will be lost.", at))) return;
     await this.act(verb, [this.id]);
   }
 

@@ -1,6 +1,8 @@
-// A confirmation before work would be lost, shown in place, not as a window.
+// A confirmation before work would be lost: laid over the panel beside what was pressed, so that nothing moves.
 
 import { button, element, setText, show } from "./elements.js";
+
+const GAP = 4; // pixels between it and what was pressed
 
 // The first press asks for confirmation if work would be lost; leaving cancels it.
 export class Confirm {
@@ -15,15 +17,35 @@ export class Confirm {
     show(node, false);
   }
 
-  ask(question) {
+  // Ask beside the button that was pressed.
+  ask(question, at = document.activeElement) {
     this.end(false);
-    this.back = document.activeElement;
+    this.back = at;
     setText(this.text, question);
     this.yes.setAttribute("aria-label", `Yes: ${question}`);
     this.no.setAttribute("aria-label", `No: ${question}`);
     show(this.node, true);
-    this.yes.focus();
+    this.place(at.getBoundingClientRect());
+    this.yes.focus({ preventScroll: true });
     return new Promise((done) => (this.done = done));
+  }
+
+  // Left of the button where there is room, or right of it; otherwise below it, or above it.
+  place(button) {
+    const { style } = this.node;
+    const outer = this.node.parentElement; // its border is not part of what it is placed in
+    const { left: from, top: above } = outer.getBoundingClientRect();
+    const around = { left: from + outer.clientLeft, top: above + outer.clientTop, width: outer.clientWidth, height: outer.clientHeight };
+    style.left = style.top = "0";
+    const { width, height } = this.node.getBoundingClientRect();
+    const [before, after] = [button.left - around.left - width - GAP, button.right - around.left + GAP];
+    const beside = before >= 0 || after + width <= around.width;
+    const below = button.bottom - around.top + GAP;
+    const left = before >= 0 ? before : beside ? after : Math.min(button.left - around.left, around.width - width);
+    const middle = (button.top + button.bottom) / 2 - around.top - height / 2;
+    const top = beside ? middle : below + height <= around.height ? below : button.top - around.top - height - GAP;
+    style.left = `${Math.max(0, left)}px`;
+    style.top = `${Math.max(0, Math.min(top, around.height - height))}px`;
   }
 
   end(answer, back = true) {
@@ -31,7 +53,7 @@ export class Confirm {
     if (!done) return;
     this.done = null;
     show(this.node, false);
-    if (back && this.back && this.back.isConnected && !this.back.hidden) this.back.focus();
+    if (back && this.back && this.back.isConnected && !this.back.hidden) this.back.focus({ preventScroll: true });
     done(answer);
   }
 }

@@ -1,10 +1,11 @@
 // One job in full: its live log, its error, outputs, attempts, and the call as code.
 
 import { button, element, setAttribute, setText, show } from "./elements.js";
-import { drawOutputs, dressOutputs } from "./outputs.js";
+import { Log } from "./log.js";
+import { drawLoading, drawOutputs, dressOutputs } from "./outputs.js";
 import { fillRetry } from "./retry.js";
 import { Terminal } from "./terminal.js";
-import { clock, duration, isLive, isWaiting, size } from "./text.js";
+import { clock, duration, isLive, isWaiting, size, titleOf } from "./text.js";
 import { reasonWords, stateWords } from "./waiting.js";
 
 const TABS = [["log", "Log"], ["error", "Error"], ["outputs", "Outputs"], ["attempts", "Attempts"], ["call", "Call"]];
@@ -26,18 +27,18 @@ export class Detail {
     this.reason = element("span", { class: "b-words" });
     this.closer = button("Close details", { icon: "close", press: close });
     this.priority = element("input", { type: "number", step: 1, required: true, class: "b-number", "aria-label": "Priority" });
+    const act = (verb) => (event) => this.act(verb, [this.id], {}, event.currentTarget);
     this.actions = {
-      cancel: button("Cancel this job", { icon: "cancel", text: "Cancel", press: () => this.act("cancel", [this.id]) }),
-      retry: button("Retry this job", { icon: "retry", text: "Retry", press: () => this.act("retry", [this.id]) }),
-      remove: button("Remove this job", { icon: "remove", text: "Remove", press: () => this.act("remove", [this.id]) }),
+      cancel: button("Cancel this job", { icon: "cancel", text: "Cancel", press: act("cancel") }),
+      retry: button("Retry this job", { icon: "retry", text: "Retry", press: act("retry") }),
+      remove: button("Remove this job", { icon: "remove", text: "Remove", press: act("remove") }),
     };
     this.setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) },
-      element("label", {}, "Priority ", this.priority), element("button", { type: "submit", class: "b-button" }, "Set"));
+      this.priority, element("button", { type: "submit", class: "b-button", title: "Set the priority of this job" }, element("span", {}, "Set priority")));
     this.tabs = TABS.map(([name, title], index) => this.tab(name, title, index));
     this.panes = Object.fromEntries(TABS.map(([name]) => [name, this.pane(name)]));
-    this.log = element("pre", { class: "b-log", tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Log" });
-    this.terminal = new Terminal(this.log);
-    this.panes.log.append(this.log);
+    this.log = new Log({ asks: this.asks, told: this.told });
+    this.panes.log.append(this.log.bar, this.log.node);
     this.earlier = element("div", {}); // the outputs of an earlier attempt, once requested
     const head = element("div", { class: "b-bar-of" }, this.state, this.reason, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
     show(head, heading);
@@ -82,8 +83,8 @@ export class Detail {
     this.waits = this.outputs = null; // a mark that changes with the outputs
     this.drawnOutputs = undefined;
     this.asked = null;
-    this.terminal.clear();
-    this.panes.outputs.replaceChildren();
+    this.log.open(job.id);
+    drawLoading(this.panes.outputs);
     this.panes.attempts.replaceChildren();
     this.earlier.replaceChildren();
     this.panes.call.replaceChildren();
@@ -108,12 +109,14 @@ export class Detail {
       show(this.panes[tab.dataset.tab], chosen);
     }
     if (name === "outputs") this.askOutputs();
-    if (name === "log") this.terminal.reveal();
+    if (name === "log") this.log.terminal.reveal();
   }
 
   fill(job) {
     this.job = job;
-    setText(this.title, `job ${job.id} · ${job.name ? `${job.name} · ` : ""}${job.call}`);
+    setText(this.title, `job ${job.id} · ${titleOf(job)}`);
+    setAttribute(this.title, "title", job.whole || job.call);
+    this.log.fill(job);
     this.fillState();
     setAttribute(this.node, "data-phase", job.state);
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
@@ -158,6 +161,8 @@ export class Detail {
     if (message.kind === "detail") this.takeDetail(message);
     else if (message.kind === "log") this.takeLog(message);
     else if (message.kind === "outputs") this.takeOutputs(message);
+    else if (message.kind === "lines") this.log.takeLines(message);
+    else if (message.kind === "piece") this.log.takePiece(message);
   }
 
   takeDetail(said) {
@@ -173,8 +178,13 @@ export class Detail {
 
   fillAttempts(attempts) {
     const held = this.panes.attempts.contains(document.activeElement) ? document.activeElement.dataset.attempt : null;
-    this.panes.attempts.replaceChildren(attemptsOf(attempts, (number) => this.asks(this.id, number)), this.earlier);
+    this.panes.attempts.replaceChildren(attemptsOf(attempts, (number) => this.askEarlier(number)), this.earlier);
     if (held) this.panes.attempts.querySelector(`[data-attempt="${held}"]`)?.focus();
+  }
+
+  askEarlier(attempt) {
+    drawLoading(this.earlier);
+    this.asks("outputs", { job: this.id, attempt });
   }
 
   takeEarlier({ attempt, outputs }) {
@@ -183,10 +193,9 @@ export class Detail {
     this.earlier.replaceChildren(element("p", {}, `Attempt ${attempt}:`), pane);
   }
 
-  takeLog({ text, from_start, outputs }) {
-    if (from_start) this.terminal.clear();
-    this.terminal.write(text);
-    this.outputs = outputs;
+  takeLog(message) {
+    this.log.take(message);
+    this.outputs = message.outputs;
     if (this.chosen === "outputs") this.askOutputs();
   }
 
@@ -195,7 +204,7 @@ export class Detail {
     if (this.drawnOutputs === this.outputs || this.waits) return;
     this.waits = setTimeout(() => this.askAgain(), OFTEN);
     this.asking = this.outputs;
-    this.asks(this.id);
+    this.asks("outputs", { job: this.id });
   }
 
   askAgain() {

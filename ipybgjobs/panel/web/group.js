@@ -29,15 +29,15 @@ export class GroupCard extends Board {
     this.priority = element("input", { type: "number", step: 1, value: 0, required: true, class: "b-number", "aria-label": "Priority of the queued jobs" });
     this.setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) },
       element("label", {}, "Priority ", this.priority), element("button", { type: "submit", class: "b-button", title: "Set the priority of the queued jobs" }, "Set"));
-    this.retry = button("Retry the failed and cancelled jobs", { icon: "retry", text: "Retry", press: () => this.request("retry") });
-    this.cancel = button("Cancel the unfinished jobs", { icon: "cancel", text: "Cancel", press: () => this.request("cancel") });
+    this.retry = button("Retry the failed and cancelled jobs", { icon: "retry", text: "Retry", press: (event) => this.request("retry", undefined, {}, event.currentTarget) });
+    this.cancel = button("Cancel the unfinished jobs", { icon: "cancel", text: "Cancel", press: (event) => this.request("cancel", undefined, {}, event.currentTarget) });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.head = element("tr", {});
     this.body = element("tbody", {});
     this.all = element("button", { type: "button", class: "b-button b-all", "aria-expanded": "false", onclick: () => this.toggleAll() });
     this.detail = new Detail({
-      act: (verb, ids, options) => this.request(verb, ids, options), close: () => this.shut(), held: this.jobs.held, now: this.now,
-      asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
+      act: (verb, ids, options, at) => this.request(verb, ids, options, at), close: () => this.shut(), held: this.jobs.held, now: this.now,
+      asks: (kind, options) => this.link.send({ kind, ...options }), told: (text) => this.say(text),
     });
     this.list = element("div", { class: "b-members", role: "region", tabindex: 0, "aria-label": "Jobs of the group" },
       element("table", {}, element("thead", {}, this.head), this.body));
@@ -241,9 +241,9 @@ export class GroupCard extends Board {
     return [...this.jobs.all.values()].filter((job) => phases.includes(phase(job))).map(({ id }) => id);
   }
 
-  async request(verb, ids = this.those(verb), options = {}) {
+  async request(verb, ids = this.those(verb), options = {}, at = undefined) {
     const question = this.question(verb, ids);
-    if (!ids.length || (question && !(await this.confirm.ask(question)))) return;
+    if (!ids.length || (question && !(await this.confirm.ask(question, at)))) return;
     await this.act(verb, ids, options);
   }
 

@@ -1,11 +1,14 @@
 // The jobs of a panel, in the order and with the filter that its user chose. The cost of a change is that of one job.
 
+import { Filter } from "./filter.js";
+import { Groups } from "./groups.js";
 import { isWaiting, phase } from "./text.js";
 
 // In the order of `panel/rows.py`.
 const COLUMNS = [
   "id", "state", "name", "call", "queue", "priority", "submitted", "started", "ended", "not_before",
   "attempt", "allowed", "memory", "error", "group", "blockers", "elsewhere", "after", "usual",
+  "group_name", "notebook", "whole",
 ];
 
 export const PHASES = ["running", "queued", "retrying", "failed", "succeeded", "cancelled"];
@@ -17,6 +20,7 @@ const KEYS = {
   elapsed: (job, now) => (job.started ? (job.ended || now) - job.started : -1),
   queue: (job) => job.queue,
   priority: (job) => job.priority,
+  submitted: (job) => job.submitted,
   memory: (job) => job.memory || 0,
 };
 
@@ -29,8 +33,10 @@ export class Jobs {
     this.order = []; // those that match the filter, in order
     this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
     this.queues = new Map(); // number of jobs of each
+    this.notebooks = new Map(); // the same
     this.held = { paused: [], full: {} }; // queues that start nothing
-    this.filter = { phases: new Set(), queue: "", text: "" };
+    this.filter = new Filter();
+    this.groups = new Groups();
     this.sort = { column: "id", descending: true };
     this.progress = new Map();
     this.values = new Map(); // recorded by the jobs, by id
@@ -51,9 +57,11 @@ export class Jobs {
   note(job) {
     const before = this.all.get(job.id);
     if (before) this.tally(before, -1);
+    if (before?.call === job.call) job.pieces = before.pieces;
     this.all.set(job.id, job);
     this.newest = Math.max(this.newest, job.id);
     this.tally(job, 1);
+    this.groups.tally(job, 1);
     if (job.state !== "running" || (before && before.attempt !== job.attempt)) this.progress.delete(job.id);
     if (before && before.attempt !== job.attempt) this.values.delete(job.id);
     return before;
@@ -64,10 +72,11 @@ export class Jobs {
     const place = old && this.passes(old) ? this.place(old) : -1;
     this.note(job);
     const stays = place >= 0 && this.passes(job) && this.compare(old, job) === 0;
+    if (stays && (job.group === null || phase(old) === phase(job))) return;
+    this.version++;
     if (stays) return;
     if (place >= 0) this.order.splice(place, 1);
     if (this.passes(job)) this.order.splice(this.placeFor(job), 0, job.id);
-    this.version++;
   }
 
   drop(ids) {
@@ -77,6 +86,7 @@ export class Jobs {
       const place = this.passes(job) ? this.place(job) : -1;
       if (place >= 0) this.order.splice(place, 1);
       this.tally(job, -1);
+      this.groups.tally(job, -1);
       this.all.delete(id);
       this.progress.delete(id);
       this.values.delete(id);
@@ -96,6 +106,8 @@ export class Jobs {
     this.progress.clear();
     this.values.clear();
     this.queues.clear();
+    this.notebooks.clear();
+    this.groups.clear();
     for (const name of PHASES) this.counts[name] = 0;
     this.arrange();
   }
@@ -129,16 +141,35 @@ export class Jobs {
 
   tally(job, one) {
     this.counts[phase(job)] += one;
-    const many = (this.queues.get(job.queue) || 0) + one;
-    if (many) this.queues.set(job.queue, many);
-    else this.queues.delete(job.queue);
+    tallyIn(this.queues, job.queue, one);
+    if (job.notebook) tallyIn(this.notebooks, job.notebook, one);
   }
 
   passes(job) {
-    const { phases, queue, text } = this.filter;
-    if (phases.size && !phases.has(phase(job))) return false;
-    if (queue && job.queue !== queue) return false;
-    return !text || words(job).includes(text);
+    return this.filter.passes(job);
+  }
+
+  // What a table shows in order: ids of jobs, and keys of groups.
+  get entries() {
+    if (this.arranged !== this.version) this.shown = this.groups.arrange(this.order, this.all);
+    this.arranged = this.version;
+    return this.shown;
+  }
+
+  // The group of a key that is shown as one entry.
+  group(key) {
+    return this.entries && this.groups.shown.get(key);
+  }
+
+  // The jobs of an entry that are shown.
+  idsOf(entry) {
+    return this.all.has(entry) ? [entry] : this.group(entry)?.ids || [];
+  }
+
+  // Unfold a group, or fold it.
+  toggle(id, unfolds) {
+    this.groups.toggle(id, unfolds);
+    this.version++;
   }
 
   arrange() {
@@ -177,6 +208,8 @@ function decoded(row) {
   return Object.fromEntries(COLUMNS.map((name, index) => [name, row[index] ?? null]));
 }
 
-function words(job) {
-  return `${job.id} ${job.name || ""} ${job.call} ${job.error || ""}${job.group ? ` group ${job.group}` : ""}`.toLowerCase();
+function tallyIn(counts, key, one) {
+  const many = (counts.get(key) || 0) + one;
+  if (many) counts.set(key, many);
+  else counts.delete(key);
 }

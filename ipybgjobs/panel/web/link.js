@@ -1,5 +1,6 @@
 // The conversation with `panel/session.py`: reports what is visible, sends requests, and knows whether they are received.
 
+const VERSION = 2; // of the messages, as in `panel/session.py`: a page may be older or newer than the other side
 const HEARD = 500; // milliseconds without an answer until the panel shows that it is waiting
 const AGAIN = 20000; // milliseconds between two signs of life
 
@@ -31,7 +32,7 @@ export class Link {
 
   send(message) {
     try {
-      this.transport.send(message);
+      this.transport.send({ ...message, version: VERSION });
       return true;
     } catch {
       this.wait(); // the comm is closed
@@ -63,6 +64,7 @@ export class Link {
   }
 
   take(message) {
+    if (message.version !== VERSION) return this.refuse();
     if (message.kind === "here") {
       if (message.view !== this.view) return;
       this.heard();
@@ -76,6 +78,14 @@ export class Link {
     if (message.kind === "rows") Object.assign(this, { whole: Boolean(message.whole), oldest: message.oldest });
     if (message.kind === "older") this.older(message);
     this.told(message);
+  }
+
+  // The other side was upgraded since this page was opened: nothing that it says can be trusted to be understood.
+  refuse() {
+    if (this.stale) return;
+    this.stale = true;
+    this.lost("Nothing was done.");
+    this.told({ kind: "stale", version: VERSION });
   }
 
   older({ rows, whole }) {

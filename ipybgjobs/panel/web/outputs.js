@@ -1,6 +1,7 @@
 // A job's outputs, as a notebook shows them. A job's markup is drawn in a frame that runs no script and loads nothing.
 
 import { element } from "./elements.js";
+import { markdown } from "./markdown.js";
 import { Terminal } from "./terminal.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -8,6 +9,10 @@ const HEAD =
   `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">` +
   `<style>body{margin:0;font-size:13px}table{border-collapse:collapse;font-size:12px}` +
   `td,th{padding:3px 8px;text-align:right;border:0}tr:nth-child(even){background:rgba(128,128,128,.12)}</style>`;
+
+export function drawLoading(node) {
+  node.replaceChildren(element("p", { class: "b-nothing", role: "status" }, "Loading…"));
+}
 
 export function drawOutputs(node, outputs) {
   node.replaceChildren(...outputs.map(drawn));
@@ -38,7 +43,8 @@ function rich(data) {
     return element("img", { alt: joined(data["text/plain"] || "drawing"), src: `data:image/svg+xml,${encodeURIComponent(joined(data["image/svg+xml"]))}` });
   }
   if ("text/html" in data) return framed(joined(data["text/html"]));
-  return printed(joined(data["text/markdown"] || data["text/latex"] || data["text/plain"] || `[${Object.keys(data).join(", ")}]`), "b-log");
+  if ("text/markdown" in data) return markdown(joined(data["text/markdown"]));
+  return printed(joined( data["text/latex"] || data["text/plain"] || `[${Object.keys(data).join(", ")}]`), "b-log");
 }
 
 function joined(text) {
@@ -51,7 +57,7 @@ function framed(markup) {
   frame.addEventListener("load", () => {
     dress(frame);
     const body = frame.contentDocument?.body; // none if a link in it has led elsewhere
-    if (body) frame.style.height = `${Math.min(600, body.scrollHeight + 4)}px`;
+    if (body) frame.style.height = `${body.scrollHeight + 4}px`;
   });
   frame.srcdoc = HEAD + markup;
   return frame;

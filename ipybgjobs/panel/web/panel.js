@@ -3,33 +3,39 @@
 import { Board } from "./board.js";
 import { Confirm } from "./confirm.js";
 import { Detail } from "./detail.js";
-import { element, setText, show } from "./elements.js";
+import { element, icon, setText, show } from "./elements.js";
 import { Table } from "./table.js";
 import { count } from "./text.js";
 import { Toolbar } from "./toolbar.js";
+import { pausedWords } from "./waiting.js";
 
 export class Panel extends Board {
   ticks = 0;
 
   build() {
     this.table = new Table(this.jobs, {
-      act: (verb, ids) => this.request(verb, ids), open: (id) => this.open(id), selects: () => this.fillToolbar(), now: this.now,
+      act: (verb, ids, at) => this.request(verb, ids, {}, at), open: (id) => this.open(id), selects: () => this.fillToolbar(), now: this.now,
     });
     this.toolbar = new Toolbar(this.jobs, {
-      act: (verb, options) => this.actOnSelected(verb, options), filters: () => this.refilter(), queueAct: (verb, queue) => this.queue(verb, queue),
+      act: (verb, options, at) => this.actOnSelected(verb, options, at), filters: () => this.refilter(), queueAct: (verb, queue) => this.queue(verb, queue),
     });
     this.detail = new Detail({
-      act: (verb, ids, options) => this.request(verb, ids, options), close: () => this.shut(),
-      asks: (id, attempt) => this.link.send({ kind: "outputs", job: id, attempt }), told: (text) => this.say(text),
+      act: (verb, ids, options, at) => this.request(verb, ids, options, at), close: () => this.shut(),
+      asks: (kind, options) => this.link.send({ kind, ...options }), told: (text) => this.say(text),
       held: this.jobs.held, now: this.now,
     });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
     this.root.classList.add("ipybgjobs", "b-panel");
-    this.root.append(this.toolbar.node, this.confirm.node, this.table.node, this.detail.node, this.status);
+    this.notes = element("span");
+    this.held = element("p", { class: "b-held" }, icon("pause"), this.notes);
+    this.root.append(this.toolbar.node, this.table.node, this.held, this.detail.node, this.status, this.confirm.node);
   }
 
   around({ notice }) {
-    if (notice !== undefined) this.toolbar.notice = notice;
+    if (notice !== undefined) this.notice = notice;
+    const notes = [pausedWords(this.jobs.held.paused), this.notice].filter(Boolean);
+    setText(this.notes, notes.join(" "));
+    show(this.held, notes.length > 0);
   }
 
   take(message) {
@@ -49,12 +55,21 @@ export class Panel extends Board {
     if (this.link.whole && this.link.opened !== null && !this.jobs.all.has(this.link.opened)) this.shut();
   }
 
+  rearrange() {
+    this.jobs.arrange();
+    this.draw();
+  }
+
   fillToolbar() {
-    this.toolbar.fill(this.chosen().length, this.table.selected.size);
+    const { selection } = this.table;
+    const chosen = selection.size ? selection.chosen : [];
+    const unseen = chosen.filter((id) => !this.jobs.passes(this.jobs.all.get(id))).length;
+    this.toolbar.fill({ chosen: chosen.length, unseen, hidden: selection.hidden.size });
   }
 
   refilter() {
     this.jobs.arrange();
+    this.table.selection.hide();
     this.draw();
   }
 
@@ -62,20 +77,22 @@ export class Panel extends Board {
     const many = this.jobs.all.size;
     const list = this.link.transport.other === "server" ? "jupyter bgjobs list" : "%bgjobs list";
     if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: ${list}`;
-    return this.link.whole ? [count(many, "job"), this.disk].filter(Boolean).join(" · ") : `${count(many, "job")}, loading older ones…`;
+    const shown = this.jobs.order.length;
+    const words = this.jobs.filter.any ? `${shown.toLocaleString("en")} of ${count(many, "job")}` : count(many, "job");
+    return this.link.whole ? [words, this.disk].filter(Boolean).join(" · ") : `${words}, loading older ones…`;
   }
 
   tick() {
     this.detail.tick();
     this.table.tick();
-    if (this.jobs.sort.column === "elapsed" && this.jobs.counts.running && ++this.ticks % 5 === 0) this.refilter();
+    if (this.jobs.sort.column === "elapsed" && this.jobs.counts.running && ++this.ticks % 5 === 0) this.rearrange();
   }
 
   open(id) {
     this.table.activate(id);
     this.detail.open(this.jobs.all.get(id));
     this.link.look({ opened: id });
-    this.detail.closer.focus();
+    this.detail.closer.focus({ preventScroll: true });
     this.detail.node.scrollIntoView({ block: "nearest" });
   }
 
@@ -92,9 +109,10 @@ export class Panel extends Board {
     if (ids.includes(this.detail.id)) this.detail.ask(words);
   }
 
-  async request(verb, ids, options) {
+  async request(verb, ids, options, at) {
+    if (!ids.length) return;
     const question = this.question(verb, ids);
-    if (question && !(await this.confirm.ask(question))) return;
+    if (question && !(await this.confirm.ask(question, at))) return;
     await this.act(verb, ids, options);
   }
 
@@ -105,23 +123,11 @@ export class Panel extends Board {
     return verb === "remove" ? `Permanently remove ${many(ids)} with results, outputs and logs?` : null;
   }
 
-  async actOnSelected(verb, options) {
-    const ids = this.chosen();
-    if (verb === "none") this.clearSelection();
-    else await this.request(verb, ids, options);
-  }
-
-  // The selected jobs that are visible: a job that the filter hides is not acted on.
-  chosen() {
-    return [...this.table.selected].filter((id) => this.jobs.all.has(id) && this.jobs.passes(this.jobs.all.get(id)));
-  }
-
-  clearSelection() {
-    const before = [...this.table.selected];
-    this.table.selected.clear();
-    this.table.refresh(before.filter((id) => this.jobs.all.has(id)));
-    this.fillToolbar();
-    this.table.grid.focus();
+  async actOnSelected(verb, options, at) {
+    const { selection, grid } = this.table;
+    if (verb !== "none") return this.request(verb, selection.chosen, options, at);
+    selection.clear();
+    grid.focus({ preventScroll: true });
   }
 
   async queue(verb, queue) {

@@ -4,12 +4,13 @@
 const SEQUENCE =
   /\x1b\[([\d;]*)([A-Za-z])|\x1b\[[0-?]*[ -\/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -\/]+[0-~]|\x1b[@-Z\\^_]|[\r\n\b]|[^\x1b\r\n\b]+|\x1b/g;
 const OPEN = /\x1b(?:\[[0-?]*[ -\/]*|\][^\x07\x1b]{0,2000}|[ -\/]*)?$/; // its rest comes with the next text
-const MOST = 2000;
+const MOST = 2001; // what `panel/log_parts.py` shows at once, and the line that follows
 const WIDEST = 4000;
 const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
 class Line {
-  constructor() {
+  constructor(breaks) {
+    this.breaks = breaks; // line breaks before it
     this.characters = [];
     this.styles = [];
     this.node = document.createElement("div");
@@ -54,8 +55,9 @@ class Line {
 }
 
 export class Terminal {
-  constructor(node) {
-    this.node = node;
+  // `scroller` is what scrolls: the end stays in view if it was.
+  constructor(node, scroller = node) {
+    Object.assign(this, { node, scroller });
     this.clear();
   }
 
@@ -63,14 +65,14 @@ export class Terminal {
     this.lines = [];
     this.rest = "";
     this.follows = true;
-    this.row = this.column = 0;
+    this.row = this.column = this.breaks = 0;
     this.style = new Set();
     this.node.replaceChildren();
   }
 
   write(text) {
-    const { node } = this;
-    if (node.clientHeight) this.follows = node.scrollHeight - node.scrollTop - node.clientHeight < 24; // hidden, it has no height
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    if (clientHeight) this.follows = scrollHeight - scrollTop - clientHeight < 24; // hidden, it has no height
     const all = this.rest + text;
     this.rest = OPEN.exec(all)?.[0] || "";
     const whole = this.rest ? all.slice(0, -this.rest.length) : all;
@@ -82,15 +84,22 @@ export class Terminal {
 
   // Scroll to the end, if the end was visible before.
   reveal() {
-    if (this.follows) this.node.scrollTop = this.node.scrollHeight;
+    if (this.follows) this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
   take(whole, numbers, letter) {
     if (letter) this.control(letter, numbers.split(";").map(Number));
-    else if (whole === "\n") (this.row += 1), (this.column = 0), this.line();
+    else if (whole === "\n") this.breakLine();
     else if (whole === "\r") this.column = 0;
     else if (whole === "\b") this.column = Math.max(0, this.column - 1);
     else if (whole[0] !== "\x1b") this.put(whole);
+  }
+
+  breakLine() {
+    this.row += 1;
+    this.column = 0;
+    this.breaks += 1;
+    this.line();
   }
 
   put(text) {
@@ -108,7 +117,7 @@ export class Terminal {
 
   line() {
     while (this.lines.length <= this.row) {
-      const line = new Line();
+      const line = new Line(this.breaks);
       this.lines.push(line);
       this.node.append(line.node);
     }

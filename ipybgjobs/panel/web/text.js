@@ -65,6 +65,12 @@ export function elapsed(job, now) {
   return job.ended ? duration(Math.max(0, job.ended - job.started)) : ticking(now - job.started);
 }
 
+// What a card says of a job: its name, and its call unless the name says the same.
+export function titleOf(job) {
+  if (!job.name || job.call.startsWith(job.name)) return job.call;
+  return job.whole?.startsWith("ipybgjobs.Cell.") ? job.name : `${job.name} · ${job.call}`;
+}
+
 // The progress of a job: share, remaining time, rate.
 export function far(progress) {
   const words = [];

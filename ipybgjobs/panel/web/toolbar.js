@@ -1,8 +1,11 @@
-// Above the table: the number of jobs in each state, the filters, and the actions on selected jobs.
+// Above the table: the number of jobs in each state, and the filters; laid over them, the actions on selected jobs.
 
 import { button, element, icon, relabel, setAttribute, setText, show } from "./elements.js";
 import { PHASES } from "./jobs.js";
-import { pausedWords } from "./waiting.js";
+
+const SINCE = [[0, "any time"], [3600, "last hour"], [86400, "last 24 hours"], [604800, "last 7 days"]];
+const HINT = "Filter: text queue:gpu group:8 notebook:day.ipynb since:2h";
+const TYPED = "Text of a job, or: queue:gpu, group:8 or its name, notebook:cells.ipynb, state:failed, since:2h (30m, 3d, 14:00, 2026-11-27)";
 
 export class Toolbar {
   constructor(jobs, { act, filters, queueAct }) {
@@ -12,34 +15,39 @@ export class Toolbar {
 
   build(queueAct) {
     this.phases = new Map(PHASES.map((name) => [name, this.phase(name)]));
-    this.queue = element("select", { class: "b-select", "aria-label": "Queue", onchange: () => this.filter() });
-    this.text = element("input", { type: "search", class: "b-search", placeholder: "Filter", "aria-label": "Filter by text", oninput: () => this.filter() });
+    const choice = (label, options = []) => element("select", { class: "b-select", "aria-label": label, onchange: () => this.filter() }, ...options);
+    this.queue = choice("Queue");
+    this.notebook = choice("Notebook");
+    this.span = choice("Submitted", SINCE.map(([span, words]) => element("option", { value: span }, words)));
+    this.text = element("input", {
+      type: "search", class: "b-search", placeholder: HINT, title: TYPED, "aria-label": "Filter by text", oninput: () => this.filter(),
+    });
     this.pause = button("", { icon: "pause", press: () => queueAct(this.isPaused() ? "resume" : "pause", this.queue.value) });
-    const first = element("div", { class: "b-bar-of" },
-      element("div", { class: "b-phases", role: "group", "aria-label": "States" }, ...[...this.phases.values()].map(({ node }) => node)),
-      element("span", { class: "b-space" }), this.queue, this.pause, this.text);
-    this.notes = element("span");
-    this.held = element("p", { class: "b-held" }, icon("pause"), this.notes);
-    return element("div", { class: "b-toolbar" }, first, (this.chosen = this.buildChosen()), this.held);
+    const chips = element("div", { class: "b-phases", role: "group", "aria-label": "States" }, ...[...this.phases.values()].map(({ node }) => node));
+    const filters = element("div", { class: "b-bar-of b-filters" }, this.pause, this.queue, this.notebook, this.span, this.text);
+    return element("div", { class: "b-toolbar" }, element("div", { class: "b-bar-of b-states" }, chips), filters, (this.chosen = this.buildChosen()));
   }
 
   phase(name) {
     const number = element("b");
-    const node = element("button", { type: "button", class: "b-phase", "aria-pressed": "false", "data-phase": name, onclick: () => this.press(name) },
-      element("span", { class: "b-dot", "aria-hidden": "true" }), number, ` ${name}`);
+    const node = element("button", { type: "button", class: "b-phase", "aria-pressed": "false", "data-phase": name, title: name, onclick: () => this.press(name) },
+      element("span", { class: "b-dot", "aria-hidden": "true" }), number, element("span", { class: "b-word" }, ` ${name}`));
     return { node, number };
   }
 
   buildChosen() {
-    this.many = element("span");
+    this.many = element("span", { class: "b-many" });
     this.priority = element("input", { type: "number", step: 1, value: 0, required: true, class: "b-number", "aria-label": "Priority of the selected jobs" });
-    return element("div", { class: "b-bar-of b-chosen", role: "group", "aria-label": "Selected jobs" }, this.many,
-      button("Cancel the selected jobs", { icon: "cancel", text: "Cancel", press: () => this.act("cancel") }),
-      button("Retry the selected jobs", { icon: "retry", text: "Retry", press: () => this.act("retry") }),
-      button("Remove the selected jobs", { icon: "remove", text: "Remove", press: () => this.act("remove") }),
-      element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) },
-        element("label", {}, "Priority ", this.priority), element("button", { type: "submit", class: "b-button" }, "Set")),
-      button("Select none", { text: "None", press: () => this.act("none") }));
+    const act = (verb) => (event) => this.act(verb, {}, event.currentTarget);
+    this.verbs = [
+      button("Cancel the selected jobs", { icon: "cancel", text: "Cancel", press: act("cancel") }),
+      button("Retry the selected jobs", { icon: "retry", text: "Retry", press: act("retry") }),
+      button("Remove the selected jobs", { icon: "remove", text: "Remove", press: act("remove") }),
+      element("button", { type: "submit", class: "b-button", title: "Set the priority of the selected jobs" }, element("span", {}, "Set priority")),
+    ];
+    const setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) }, this.priority, this.verbs[3]);
+    return element("div", { class: "b-bar-of b-chosen", role: "group", "aria-label": "Selected jobs" }, this.many, ...this.verbs.slice(0, 3), setter,
+      element("span", { class: "b-space" }), button("Clear selection", { icon: "close", text: "Clear selection", press: () => this.act("none") }));
   }
 
   setPriority(event) {
@@ -55,7 +63,10 @@ export class Toolbar {
   }
 
   filter() {
-    Object.assign(this.jobs.filter, { queue: this.queue.value, text: this.text.value.trim().toLowerCase() });
+    const { filter } = this.jobs;
+    Object.assign(filter, { queue: this.queue.value, notebook: this.notebook.value, span: Number(this.span.value) });
+    filter.type(this.text.value, this.jobs.clock());
+    setAttribute(this.text, "aria-invalid", filter.fault ? "true" : null);
     this.filters();
   }
 
@@ -67,32 +78,37 @@ export class Toolbar {
     return this.queue.value ? this.paused.includes(this.queue.value) : this.paused.length > 0;
   }
 
-  // `selected` is the number of selected jobs that are visible, `all` includes those that the filter hides.
-  fill(selected = 0, all = 0) {
+  // `chosen` are the selected jobs to act on, of which `unseen` are no longer shown; `hidden` is the number of those that a filter hides.
+  fill({ chosen, unseen, hidden }) {
     for (const [name, { node, number }] of this.phases) {
       setText(number, this.jobs.counts[name].toLocaleString("en"));
       show(node, this.jobs.counts[name] > 0 || this.jobs.filter.phases.has(name));
     }
-    this.fillQueues();
+    fillOptions(this.queue, [...this.jobs.queues.keys(), ...this.paused], "all queues");
+    fillOptions(this.notebook, [...this.jobs.notebooks.keys()], "all notebooks");
+    show(this.notebook, this.jobs.notebooks.size > 0);
+    this.fillPause();
+    show(this.chosen, chosen + hidden > 0);
+    const notes = [unseen ? `${unseen === chosen ? "" : `${unseen.toLocaleString("en")} `}no longer shown` : "", hidden ? `${hidden.toLocaleString("en")} more not shown` : ""];
+    setText(this.many, [`${chosen.toLocaleString("en")} selected`, ...notes.filter(Boolean)].join(", "));
+    for (const verb of this.verbs) verb.disabled = !chosen;
+  }
+
+  fillPause() {
     const [paused, queue] = [this.isPaused(), this.queue.value];
     relabel(this.pause, `${paused ? "Resume" : "Pause"} ${queue ? `queue ${queue}` : "all queues"}`);
     if (this.pause.dataset.icon !== String(paused)) this.pause.replaceChildren(icon(paused ? "resume" : "pause"));
     this.pause.dataset.icon = paused;
-    const notes = [pausedWords(this.paused), this.notice].filter(Boolean);
-    setText(this.notes, notes.join(" "));
-    show(this.held, notes.length > 0);
-    show(this.chosen, all > 0);
-    const hidden = all - selected;
-    setText(this.many, `${selected.toLocaleString("en")} selected${hidden ? `, ${hidden.toLocaleString("en")} more not shown` : ""}`);
   }
+}
 
-  fillQueues() {
-    const chosen = this.queue.value;
-    const names = ["", ...[...new Set([...this.jobs.queues.keys(), ...this.paused, ...(chosen ? [chosen] : [])])].sort()];
-    const key = names.join("\n");
-    if (this.queue.dataset.names === key) return;
-    this.queue.dataset.names = key;
-    this.queue.replaceChildren(...names.map((name) => element("option", { value: name }, name || "all queues")));
-    this.queue.value = chosen;
-  }
+// The choices of a filter: all, or one of these.
+function fillOptions(node, names, all) {
+  const chosen = node.value;
+  const values = ["", ...[...new Set([...names, ...(chosen ? [chosen] : [])])].sort()];
+  const key = values.join("\n");
+  if (node.dataset.names === key) return;
+  node.dataset.names = key;
+  node.replaceChildren(...values.map((name) => element("option", { value: name }, name || all)));
+  node.value = chosen;
 }
