@@ -37,7 +37,7 @@ _LARGE_LOG = 10_000
 _UNSIGNED = 1 << 32
 
 #: The schema that this version reads and writes; the number of the newest file in ``sql/``.
-SCHEMA = 10
+SCHEMA = 8
 
 #: The first schema in which a supervisor belongs to a place; before, it belonged to a host.
 _PLACES = 4
@@ -371,12 +371,10 @@ def _file(path: str) -> tuple[int, int] | None:
 
 
 def _migration(number: int) -> str:
-    """Return the script that leads to a schema; empty if that number was left out."""
+    """Return the script that leads to a schema."""
     folder = os.path.join(os.path.dirname(__file__), "sql")
-    names = [name for name in os.listdir(folder) if name.startswith(f"{number:03}_")]
-    if not names:
-        return ""
-    with open(os.path.join(folder, names[0]), encoding="utf-8") as script:
+    [name] = [name for name in os.listdir(folder) if name.startswith(f"{number:03}_")]
+    with open(os.path.join(folder, name), encoding="utf-8") as script:
         return script.read()
 
 

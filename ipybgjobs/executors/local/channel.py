@@ -43,7 +43,7 @@ class Channel:
         self.flush()
 
     def add(self, message: dict[str, Any], content: bytes = b"") -> None:
-        """Add a message to those that are sent next, for which nobody has to wake up on its own."""
+        """Add a message to those that are sent next, for which the other end need not wake up at once."""
         if content:
             message = message | {"content": len(content)}
         self._unsent += json.dumps(message).encode() + b"\n" + content
