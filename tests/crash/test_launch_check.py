@@ -27,7 +27,7 @@ def delayed(place: Place) -> bg.Job:
 def waiting_for_a_retry(place: Place) -> bg.Job:
     allow(place, RetryPolicy__max_attempts=3, RetryPolicy__delay_seconds=0.6)
     job = bg.submit("joints.fails")
-    until(lambda: job.state == "queued" and job.attempts, "the first failure")
+    until(lambda: job.state == "retrying", "the first failure")
     return job
 
 

@@ -78,7 +78,7 @@ def test_a_delay_is_as_long_as_it_was_meant_to_be_though_the_clock_was_set_while
     late = bg.submit("work.echo", {"value": 2}, delay="2h", retry_until="5h")
     timed = bg.submit("work.echo", {"value": 3}, at="2098-01-01 12:00")
     again = bg.submit("work.once_failing", {"marker": str(place.root / "marker")}, retry=2)
-    until(lambda: again.attempts and again.state == "queued", "the retry")
+    until(lambda: again.state == "retrying", "the retry")
     moment = records(late)
     nobody_is_left(place)
     clock(ahead=ahead)

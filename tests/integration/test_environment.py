@@ -242,7 +242,7 @@ def test_environment_variables_are_kept_nowhere_once_no_job_needs_them(around):
 def test_environment_variables_are_kept_for_a_retry_and_go_when_it_is_cancelled(around):
     job = bg.submit("around.returns", {"value": 1}, delay="1h")
     failing = bg.submit("around.fetches", retry={"max_attempts": 2, "delay_seconds": 300, "never_retry": []})
-    until(lambda: failing.state == "queued" and failing.attempts, "the first failure")
+    until(lambda: failing.state == "retrying", "the first failure")
     job.cancel()
     assert holding(around, VARIABLE)
     failing.cancel()

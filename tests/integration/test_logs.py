@@ -279,6 +279,6 @@ def test_an_attempt_that_is_to_be_retried_and_whose_end_nobody_told_is_told_by_t
     log.write_text("".join(line for line in log.read_text().splitlines(keepends=True) if "failed (error)" not in line))
     assert "failed (error)" not in place.log()
     os.kill(place.supervisor_pid(), signal.SIGKILL)
-    assert job.state == "queued"
+    assert job.state == "retrying"
     until(lambda: "job 1 attempt 1 of 2" in place.log() and "failed (error)" in place.log(), "the line")
     job.cancel()

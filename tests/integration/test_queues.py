@@ -197,7 +197,7 @@ def test_a_retry_waits_while_its_queue_is_paused(control):
     bg.pause("default")
     until(lambda: "held: the queue default is paused" in job.status, "why it waits")
     control.probe()
-    assert (job.state, control.runs("again")) == ("queued", 1)
+    assert (job.state, control.runs("again")) == ("retrying", 1)
     control.go("again")
     bg.resume()
     assert job.result(60) == "second run"

@@ -133,7 +133,7 @@ def test_jobs_are_filtered_and_newest_first(place):
     assert bg.jobs(state="failed") == bg.jobs(queue="gpu") == bg.jobs(target="work.Trainer.fail") == [b]
     assert bg.jobs(state="queued") == [c]
     assert bg.jobs(name="a") == bg.jobs(target="work.echo", state="succeeded") == [a]
-    with pytest.raises(bg.InvalidParameters, match=r"state must be one of queued, running, .*; got 'done'"):
+    with pytest.raises(bg.InvalidParameters, match=r"state must be one of queued, retrying, running, .*; got 'done'"):
         bg.jobs(state="done")
     c.cancel()
 

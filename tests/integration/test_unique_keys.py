@@ -60,7 +60,7 @@ def test_any_end_lets_the_key_go(control):
 def test_a_job_that_waits_for_its_retry_holds_its_key(control):
     retry = {"max_attempts": 2, "delay_seconds": 300}
     job = bg.submit("control.fails", unique="key", retry=retry)
-    until(lambda: job.attempts and job.state == "queued", "the first failure")
+    until(lambda: job.state == "retrying", "the first failure")
     with pytest.raises(bg.DuplicateJob, match=f"job {job.id} .* is queued"):
         bg.submit("control.note", unique="key")
     assert bg.submit("control.note", unique="key", on_duplicate="replace").result(60) == "note"

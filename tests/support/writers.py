@@ -23,7 +23,7 @@ from ipybgjobs.system.lock import FileLock
 #: Of writers that read the configuration anew each time, or look at much else, the module that writes.
 WITHIN = {
     "retry_changed": "client/jobs/job.py",
-    "allow": "commands/user_files.py",
+    "allow": "commands/allowing.py",
     "config": "commands/user_files.py",
     "rescue": "commands/doctor.py",
     **dict.fromkeys(("panel_priority", "panel_cancel", "panel_retry", "panel_remove"), "panel/commands.py"),
