@@ -147,7 +147,9 @@ class JobMagics(Magics):
 
     def _title(self, found: CellCode) -> str:
         assert self.shell is not None
-        return found.title(self.shell.execution_count, submitting_notebook.path())
+        assert self.shell.history_manager is not None
+        number = len(self.shell.history_manager.input_hist_raw) - 1  # the shell's own count is already that of the next cell
+        return found.title(number, submitting_notebook.path())
 
     def _silence(self, job: Job) -> None:
         """Keep a job from showing its card at the end of this cell."""

@@ -232,15 +232,15 @@ def current_job() -> CurrentJob | None:
     return _current
 
 
-def report(done: float | str, total: float | None = None, message: str | None = None) -> None:
+def report(done: float | str, total: float | str | None = None, message: str | None = None) -> None:
     """Report the job's progress; outside a job nothing happens.
 
     Parameters
     ----------
     done : float or str
         The amount done, in any unit; or only a message.
-    total : float, optional
-        The total amount, in the same unit.
+    total : float or str, optional
+        The total amount, in the same unit; or the message.
     message : str, optional
         What the job is doing, in a few words.
 
@@ -252,6 +252,8 @@ def report(done: float | str, total: float | None = None, message: str | None = 
     """
     if _reporter is None:
         return
+    if isinstance(total, str):
+        total, message = None, total if message is None else f"{total} {message}"
     if isinstance(done, str):
         _reporter.say(done if message is None else f"{done} {message}")
     else:

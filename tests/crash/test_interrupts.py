@@ -237,7 +237,10 @@ def test_a_transaction_does_no_work_but_its_statements(bench, monkeypatch):
 
 def test_an_interrupt_ends_the_process_that_looks_at_a_target(place, ctrl_c, tmp_path):
     file = tmp_path / "pid"
-    place.module("slow", f"import os, time\nopen({str(file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n@staticmethod\ndef run(): pass\n")
+    place.module(
+        "slow",
+        f"import os, time\nopen({str(file)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n@staticmethod\ndef run(): pass\n",
+    )
     place.allow({"slow": {"allowed_methods": ["run"], "from": str(place.code)}})
 
     def interrupt():

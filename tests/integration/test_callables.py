@@ -257,6 +257,17 @@ def test_a_waiting_job_is_denied_once_notebook_code_is_off(place, inhand):
         (lambda it: bg.submit(it.plain, timout="2h"), r"^timout is not an option of submit\. Did you mean timeout\?$"),
         (lambda it: bg.submit(it.plain, password="hunter2"), r"\{'password': '•••'\}"),
         (lambda it: bg.submit_many(it.plain, [], x=3), r"bg\.submit_many\(plain, calls, common=\{'x': 3\}\)\.$"),
+        (
+            lambda _: bg.submit("deep/a.ipynb", {"alpha": 1}, output="runs/"),
+            (
+                r"^output is a parameter of ipybgjobs\.Notebook\.run, not of the notebook: bg\.submit\('ipybgjobs\.Notebook\.run', "
+                r"\{'path': 'deep/a\.ipynb', 'parameters': \{'alpha': 1\}, 'output': 'runs/'\}\)\.$"
+            ),
+        ),
+        (
+            lambda _: bg.submit_many("a.ipynb", [{"alpha": 1}], kernel="r"),
+            r"\[\{'parameters': each\} for each in calls\], common=\{'path': 'a\.ipynb', 'kernel': 'r'\}\)\.$",
+        ),
         (lambda it: bg.run_background_job(it.Base, "fit", x=3), r"bg\.run_background_job\(Base, method, \{'x': 3\}\)\.$"),
     ],
 )

@@ -271,11 +271,12 @@ def test_a_report_of_a_message_alone_leaves_the_loops_as_they_are(place):
             bg.report(1, 4, "first")
             bg.report("saving")
             bg.report("phase", message="2")
+            bg.report(2, "ending")
         """,
     )
     place.allow({"saying": ["run"]})
     job = bg.submit("saying.run").wait(60)
-    assert (job.state, job.progress.message, job.progress.fraction) == ("succeeded", "phase 2", 0.25)
+    assert (job.state, job.progress.message, job.progress.fraction) == ("succeeded", "ending", None)
 
 
 def test_outside_of_a_job_progress_is_the_loop_alone():

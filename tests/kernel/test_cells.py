@@ -209,6 +209,9 @@ def test_a_cell_s_job_is_saved_as_a_notebook(notebook, tmp_path):
 def test_a_job_is_named_by_the_first_line_of_its_cell_and_by_its_own_name_if_it_has_one(notebook):
     notebook.ok("%%bgjob ;\n\n# train the net\nprint(1)")
     assert notebook.value("bg.jobs(limit=1)[0].name") == "train the net"
+    number = notebook.value("len(In) - 1")
+    notebook.ok("%%bgjob ;\nprint(1)")
+    assert notebook.value("bg.jobs(limit=1)[0].name").startswith(f"cell [{number + 1}]")
     notebook.ok("%%bgjob --name other;\nprint(1)")
     assert notebook.value("bg.jobs(limit=1)[0].name") == "other"
 

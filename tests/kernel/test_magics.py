@@ -170,7 +170,9 @@ def test_a_table_is_sent_by_value(notebook):
 
 
 def test_a_local_variable_of_a_function_is_found(notebook):
-    notebook.ok("local = 'global'\ndef send(local):\n    job = %bgjob studio.describe value=$local\n    return job\nsent = send([1])")
+    notebook.ok(
+        "local = 'global'\ndef send(local):\n    job = %bgjob studio.describe value=$local\n    return job\nsent = send([1])"
+    )
     assert notebook.value("sent.result(60)") == ["list", "[1]"]
 
 

@@ -194,6 +194,8 @@ class _StatusReader:
         holders = self._full.get(record.queue)
         if holders is None:
             return None if self._supervised else "a supervisor is being started"
+        if record.id in holders:  # it was given a slot after its row was read
+            return None
         ahead, queue = self._ahead.get(record.id, 0), one_line(record.queue)
         taken = f"the slot of the queue {queue} is" if len(holders) == 1 else f"the slots of the queue {queue} are"
         before = f"; {ahead:,} job{' is' if ahead == 1 else 's are'} ahead" if ahead else ""

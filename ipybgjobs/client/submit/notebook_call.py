@@ -12,6 +12,9 @@ from . import options
 #: What runs a notebook.
 TARGET = f"{NOTEBOOK_CLASS}.run"
 
+#: Its parameters besides the notebook's path and parameters.
+OWN = frozenset({"output", "kernel", "resume"})
+
 _SUFFIX = ".ipynb"
 
 
