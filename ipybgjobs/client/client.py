@@ -173,7 +173,7 @@ class Client:
         """Return what `jupyter bgjobs doctor` reports, as text."""
         from . import diagnosis
 
-        return str(diagnosis.examine(self))
+        return str(diagnosis.examine(lambda: self))
 
     # -- submitting -----------------------------------------------------------------------------------------------
 

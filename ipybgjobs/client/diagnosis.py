@@ -5,6 +5,7 @@ import platform
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -52,8 +53,8 @@ class Report:
         return "\n".join([*lines, "" if self.problems else "No problems found."])
 
 
-def examine(client: JobClient) -> Report:
-    """Examine everything."""
+def examine(find_client: Callable[[], JobClient]) -> Report:
+    """Examine everything; there is a client only where processes can be told apart."""
     report = Report()
     _versions(report)
     try:
@@ -62,6 +63,7 @@ def examine(client: JobClient) -> Report:
         report.problems.append(str(error))
         return report
     _unreaped(report)
+    client = find_client()
     settings = _configuration(report, client)
     warning = lifetime.warning()
     if warning:

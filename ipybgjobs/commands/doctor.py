@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def examine() -> Report:
     """Examine everything that this process's client sees."""
-    return diagnosis.examine(client())
+    return diagnosis.examine(client)
 
 
 def _rescue(*, json_wanted: bool) -> int:

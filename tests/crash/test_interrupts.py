@@ -71,7 +71,9 @@ def test_signals_at_random_moments_leave_whole_jobs_also_within_the_commit(bench
         times.append(time.perf_counter())
     usual = statistics.median(after - before for before, after in itertools.pairwise(times))  # the first one starts a supervisor
     before = bench.ids()
-    for _ in range(300):
+    for number in range(3000):
+        if number > 300 and stopped > 30:  # on a busy machine few signals come in time
+            break
         try:
             with interrupted_after(draw.uniform(1e-6, 1.2 * usual)):
                 claimed.add(bg.submit("work.echo", {"value": {1, 2}}).id)

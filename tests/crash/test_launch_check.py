@@ -16,7 +16,8 @@ from support.rows import copied_row, ended, notice, open_store, outcomes, rows, 
 
 def imports(place: Place) -> set[int]:
     """Who has imported the user's module."""
-    return set(map(int, (place.code / "imported").read_text().splitlines()))
+    path = place.code / "imported"
+    return set(map(int, path.read_text().splitlines())) if path.exists() else set()
 
 
 def delayed(place: Place) -> bg.Job:

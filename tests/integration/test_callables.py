@@ -260,8 +260,9 @@ def test_a_waiting_job_is_denied_once_notebook_code_is_off(place, inhand):
         (
             lambda _: bg.submit("deep/a.ipynb", {"alpha": 1}, output="runs/"),
             (
-                r"^output is a parameter of ipybgjobs\.Notebook\.run, not of the notebook: bg\.submit\('ipybgjobs\.Notebook\.run', "
-                r"\{'path': 'deep/a\.ipynb', 'parameters': \{'alpha': 1\}, 'output': 'runs/'\}\)\.$"
+                r"^output is a parameter of ipybgjobs\.Notebook\.run, not of the notebook: "
+                r"bg\.submit\('ipybgjobs\.Notebook\.run', \{'path': 'deep/a\.ipynb', 'parameters': \{'alpha': 1\}, "
+                r"'output': 'runs/'\}\)\.$"
             ),
         ),
         (

@@ -114,9 +114,9 @@ CELLS = [
         "secret = 'hunter22'\n\ndef helper(x):\n    return 1 / x  # the line\nclass Trainer:\n    def fit(self): return helper(0)\n"
         "    def source(self): return inspect.getsource(helper)\n    def magic(self):\n        who = !echo shell\n        return who[0], get_ipython().__class__.__name__"
     ),
-    "j = %bgjob Trainer.fit\nj.wait(60)\nprint(j.traceback)",
-    "j = %bgjob Trainer.source\nprint(j.result(60))",
-    "j = %bgjob Trainer.magic\nprint(j.result(60))",
+    "j = %bgjob Trainer.fit;\nj.wait(60)\nprint(j.traceback)",
+    "j = %bgjob Trainer.source;\nprint(j.result(60))",
+    "j = %bgjob Trainer.magic;\nprint(j.result(60))",
 ]
 
 

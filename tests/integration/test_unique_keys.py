@@ -61,7 +61,7 @@ def test_a_job_that_waits_for_its_retry_holds_its_key(control):
     retry = {"max_attempts": 2, "delay_seconds": 300}
     job = bg.submit("control.fails", unique="key", retry=retry)
     until(lambda: job.state == "retrying", "the first failure")
-    with pytest.raises(bg.DuplicateJob, match=f"job {job.id} .* is queued"):
+    with pytest.raises(bg.DuplicateJob, match=f"job {job.id} .* is retrying"):
         bg.submit("control.note", unique="key")
     assert bg.submit("control.note", unique="key", on_duplicate="replace").result(60) == "note"
     assert (job.state, outcomes(job)) == ("cancelled", ["error"])

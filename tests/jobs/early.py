@@ -15,6 +15,10 @@ def busy():
     time.sleep(300)
 
 
+def takes(value):
+    return "taken"
+
+
 class Exits:
     """Ends the process that pickles it, or loads it."""
 

@@ -72,7 +72,7 @@ def test_what_is_not_there_is_refused_and_so_are_the_options_without_a_notebook(
 def test_one_line_of_one_refusal_is_enough(desk, opened, listed):
     desk.allow(listed)
     first = said(opened, "train.ipynb alpha=0.1")
-    line = re.search(r"To allow it: (!.*)$", first)[1]
+    line = re.search(r"To allow it: (%bgjobs .*)$", first)[1]
     assert line.endswith(f"allow {desk.code}/train.ipynb")
     assert f"{desk.code}/train.ipynb is allowed" in opened.ok(line).stdout
     assert run(opened, "train.ipynb alpha=0.1")[0] == "0.1 none False\n"

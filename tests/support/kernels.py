@@ -69,7 +69,8 @@ class Session:
 
     def value(self, expression):
         """Return the value of an expression, which is a literal."""
-        return ast.literal_eval(self.ok(f"print(repr({expression}))").stdout)
+        printed = self.ok(f"print(repr({expression}))").stdout
+        return ast.literal_eval(printed.splitlines()[0])  # a line about submitted jobs may follow
 
 
 class Kernel(Session):
