@@ -164,6 +164,20 @@ def author(path: str) -> str | None:
         return None
 
 
+def source_of_tagged(path: str, tag: str) -> str | None:
+    """Return the code of the first code cell with a tag; None if there is none, or the file is not a notebook."""
+    if _is_special(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            cells = json_text.parse(file.read())["cells"]
+        found = next(each for each in cells if each["cell_type"] == "code" and tag in each["metadata"].get("tags", ()))
+        source = found["source"]
+        return source if isinstance(source, str) else "".join(source)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError, MemoryError):
+        return None
+
+
 def parse(text: bytes) -> Any:
     """Return the notebook as an nbformat object, with an id for every cell if its format has ids."""
     from nbformat import v4
