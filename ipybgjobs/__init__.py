@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Retry,
         StoreError,
         UnknownJob,
+        WaitTimeout,
     )
     from .model.records import Attempt
     from .notebooks.cell import Cell
@@ -99,6 +100,7 @@ __all__ = [
     "SubmitManyOptions",
     "SubmitOptions",
     "UnknownJob",
+    "WaitTimeout",
     "__version__",
     "as_completed",
     "clean",

@@ -9,6 +9,7 @@ BackgroundJobError
 ├── DuplicateJob            another live job holds the unique key
 ├── Deadlock                a job waits for one that can't start or finish before it does
 ├── UnknownJob              no job has that id, name or uid
+├── WaitTimeout             jobs did not finish within the timeout of a wait; a TimeoutError too
 ├── StoreError              the state folder or its database can't be used
 │   └── StoreDamaged        the database is damaged, or no longer the one that was opened
 ├── JobFailed               the job failed and left no exception to raise
@@ -137,6 +138,20 @@ class UnknownJob(BackgroundJobError, LookupError):  # noqa: N818 - a public name
     ... except ipybgjobs.UnknownJob:
     ...     print("not found")
     not found
+    """
+
+
+class WaitTimeout(BackgroundJobError, TimeoutError):  # noqa: N818 - a public name, as the others
+    """Jobs did not finish within the timeout of a wait; they keep running.
+
+    Examples
+    --------
+    >>> job = ipybgjobs.submit("training.square", {"x": 2}, delay="1h")
+    >>> try:
+    ...     job.wait("1s")
+    ... except TimeoutError as error:
+    ...     print(type(error).__name__)
+    WaitTimeout
     """
 
 

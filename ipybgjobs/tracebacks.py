@@ -1,12 +1,20 @@
-"""Tracebacks as IPython shows them for the errors of this package: the user's own lines and the sentence.
+"""Tracebacks as IPython shows them for the errors of this package and of jobs: the user's own lines and the sentence.
 
-It is loaded only when one is displayed, and changes no traceback for longer than that.
+It changes no traceback for longer than it is displayed.
 """
 
 import contextlib
+import functools
 import os
+import sys
 import types
 from collections.abc import Iterator
+
+
+def show_only_user_frames(error: BaseException) -> None:
+    """Have IPython show an exception of a job, which may be of any class, as those of this package."""
+    if "IPython" in sys.modules and not hasattr(error, "_render_traceback_"):
+        vars(error)["_render_traceback_"] = functools.partial(rendered, error)  # what IPython asks for
 
 
 def rendered(error: BaseException) -> list[str]:

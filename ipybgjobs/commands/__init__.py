@@ -42,8 +42,12 @@ submitted_line
     One line about the jobs that a cell has submitted without a card.
 target_checks
     Whether targets exist that are allowed, or are to be.
+target_names
+    What the Python files here define, for completion.
 user_files
     What the command line writes into configuration files.
+verb_variables
+    Variables of the notebook in the line of a verb.
 verb_words
     The words of a verb, without their quotes.
 verbs

@@ -13,8 +13,8 @@ from typing import Any
 from ..client.client import client
 from ..configuration import sources
 from ..configuration.settings import CELL, MAIN_MODULE, NOTEBOOK_CLASS, Settings
-from ..errors import ConfigurationError, InvalidRequest, InvalidTarget, JobNotAllowed
-from ..model import globs
+from ..errors import BackgroundJobError, ConfigurationError, InvalidRequest, InvalidTarget, JobNotAllowed
+from ..model import globs, suggestion
 from ..targets import allowlist, target_rules
 from ..targets.lookup import Lookup
 from . import target_checks, user_files
@@ -33,7 +33,18 @@ class _Allowed:
 
 def allow(arguments: argparse.Namespace) -> int:
     """Allow targets, all public methods of a class, or patterns of notebooks, in the user's configuration file."""
-    settings, given = client().settings(), [_bare(each) for each in arguments.target]
+    given = [_bare(each) for each in arguments.target]
+    try:
+        found = _checked(given)
+    except BackgroundJobError as error:
+        raise _with_the_others(error, given) from None
+    _print(found, is_json=arguments.json)
+    return 0
+
+
+def _checked(given: Sequence[str]) -> list[_Allowed]:
+    """Allow what is given if all of it can be; return what it stands for."""
+    settings = client().settings()
     targets = [each for each in given if not each.endswith(".ipynb")]
     patterns = [_pattern(each, settings) for each in given if each.endswith(".ipynb")]
     runner = [f"{NOTEBOOK_CLASS}.run"] if patterns else []
@@ -42,8 +53,12 @@ def allow(arguments: argparse.Namespace) -> int:
     looked_up = target_checks.looked_up([target.removesuffix(_ALL) for target in targets])
     found = [each for target, one in zip(targets, looked_up, strict=True) for each in _of_target(target, one)]
     _write([*(each.what for each in found), *runner], patterns, settings)
-    _print([*found, *(_Allowed(pattern, "") for pattern in patterns)], is_json=arguments.json)
-    return 0
+    return [*found, *(_Allowed(pattern, "") for pattern in patterns)]
+
+
+def _with_the_others(error: BackgroundJobError, given: Sequence[str]) -> BackgroundJobError:
+    """Return a refusal of one of several, which says that the others are refused with it."""
+    return type(error)(f"{error} Nothing was changed: none of the {len(given)} is allowed.") if len(given) > 1 else error
 
 
 def _bare(word: str) -> str:
@@ -167,10 +182,18 @@ def _added(section: dict[str, Any], targets: Iterable[str], patterns: Iterable[s
 
 def _print(allowed: Sequence[_Allowed], *, is_json: bool) -> None:
     if not is_json:
-        print("\n".join(f"{each.what} is allowed ({_file_of(each.what)}){each.known or '.'}" for each in allowed))
+        print("\n".join(_lines(allowed)))
         return
     names: Any = [each.what for each in allowed]
     print(json.dumps({"allowed": names[0] if len(names) == 1 else names, "file": sources.user_file()}))
+
+
+def _lines(allowed: Sequence[_Allowed]) -> list[str]:
+    """Return a line for each, with its file; one file for several is named once, at the end."""
+    files = [_file_of(each.what) for each in allowed]
+    if len(allowed) == 1 or len(set(files)) > 1:
+        return [f"{each.what} is allowed ({file}){each.known or '.'}" for each, file in zip(allowed, files, strict=True)]
+    return [*(f"{each.what} is allowed{each.known or '.'}" for each in allowed), f"They are in {files[0]}."]
 
 
 def _file_of(what: str) -> str:
@@ -190,10 +213,16 @@ def disallow(arguments: argparse.Namespace) -> int:
     settings = client().settings()
     for what in taken:
         _check_gone(what, settings)
-    said = "\n".join(f"{what} is no longer allowed ({sources.user_file()})." for what in taken)
+    said = _no_longer(taken)
     names: Any = taken[0] if len(taken) == 1 else taken
     print(json.dumps({"disallowed": names, "file": sources.user_file()}) if arguments.json else said)
     return 0
+
+
+def _no_longer(taken: Sequence[str]) -> str:
+    if len(taken) == 1:
+        return f"{taken[0]} is no longer allowed ({sources.user_file()})."
+    return "\n".join([*(f"{what} is no longer allowed." for what in taken), f"They were in {sources.user_file()}."])
 
 
 def _written(given: str, section: dict[str, Any]) -> list[str]:
@@ -211,18 +240,28 @@ def _written(given: str, section: dict[str, Any]) -> list[str]:
         methods = user_files.methods(section.get("allowed_jobs", {}).get(key))
         found = [f"{key}.{name}" for name in methods if method in (name, _ALL[1:])]
     if not found:
-        raise InvalidRequest(_not_written(given))
+        raise InvalidRequest(_not_written(given, section))
     return found
 
 
-def _not_written(given: str) -> str:
+def _not_written(given: str, section: dict[str, Any]) -> str:
     settings, key = client().settings(), given.rpartition(".")[0]
     by = settings.allowed.get(key)
     if by is not None and (given.endswith(_ALL) or given in by.targets()):
         return f"{given} is allowed by {by.source}, which `allow` has not written: take it out of that file."
     if given.endswith(".ipynb") and target_rules.fits_notebook(given, settings):
         return f"{given} is allowed by a pattern that `allow` has not written for it; `config show` lists all patterns."
-    return f"{given} is not allowed in {sources.user_file()}; nothing was changed."
+    hint = suggestion.did_you_mean(given, everything_written(section))
+    return f"{given} is not allowed in {sources.user_file()}; nothing was changed.{hint}"
+
+
+def everything_written(section: dict[str, Any]) -> list[str]:
+    """Return the targets and the patterns of notebooks in the user's file."""
+    entries = section.get("allowed_jobs", {}).items()
+    return [
+        *(f"{key}.{name}" for key, entry in entries for name in user_files.methods(entry)),
+        *section.get("allowed_notebooks", []),
+    ]
 
 
 def _removed(section: dict[str, Any], taken: Iterable[str]) -> None:

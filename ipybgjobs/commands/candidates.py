@@ -5,6 +5,7 @@ import glob
 import inspect
 import itertools
 import os
+import types
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,9 +13,10 @@ from ..client import known_keys
 from ..client.client import client
 from ..client.jobs.group import Group
 from ..client.jobs.job import Job
+from ..configuration.settings import MAIN_MODULE
 from ..errors import BackgroundJobError
 from ..model.records import JobState
-from . import parameter_names
+from . import parameter_names, target_names
 from .parameter_names import TypedParameter
 
 #: Most jobs, newest first, names of each kind and paths that are looked through; and most that are offered.
@@ -53,6 +55,34 @@ class Candidates(NamedTuple):
     def parameters(self, target: str, *, is_constructor: bool = False) -> list[TypedParameter]:
         """Return what a target takes, or its constructor."""
         return parameter_names.of_target(target, is_constructor=is_constructor)
+
+    def call(self, target: str, *, with_constructor: bool) -> list[TypedParameter]:
+        """Return what a call of a target takes, with or without the parameters of its constructor."""
+        return parameter_names.of_call(target) if with_constructor else self.parameters(target)
+
+    def of_notebook(self, word: str) -> list[TypedParameter]:
+        """Return the parameters of a notebook, by its path as typed."""
+        return parameter_names.of_notebook(os.path.expanduser(word.strip("\"'")))
+
+    def own_targets(self) -> dict[str, str]:
+        """Return the notebook's own functions and methods where its code may run, each with its full path."""
+        with contextlib.suppress(BackgroundJobError):
+            if client().settings().notebook_code is not None:
+                own = (each for name, value in self.variables.items() for each in _own_targets(name, value))
+                return {each: f"{MAIN_MODULE}.{each}" for each in own}
+        return {}
+
+    def new_targets(self, word: str) -> list[str]:
+        """Return what the Python files of the working directory define, and notebooks, to be allowed."""
+        return [*_beginning(target_names.beginning_with(word), word), *self.paths(word, ".ipynb")]
+
+    def allowed_in_user_file(self, word: str) -> list[str]:
+        """Return what `disallow` can take out of the user's file."""
+        from . import allowing, user_files
+
+        with contextlib.suppress(BackgroundJobError):
+            return _beginning(map(_quoted, sorted(allowing.everything_written(user_files.section()))), word)
+        return []
 
     def queues(self, word: str) -> list[str]:
         """Return the configured queues that begin with a word."""
@@ -101,6 +131,16 @@ class Candidates(NamedTuple):
             )
             return [_quoted(f"{bare}{path[len(start) :]}") for path in chosen][:_OFFERED]
         return []
+
+
+def _own_targets(name: str, value: Any) -> list[str]:
+    """Return what of a variable can be a job: a function, or the public methods of a class, that the notebook defines."""
+    if name.startswith("_") or getattr(value, "__module__", None) != MAIN_MODULE or getattr(value, "__name__", None) != name:
+        return []
+    if not inspect.isclass(value):
+        return [name] if inspect.isfunction(value) else []
+    members = ((each, inspect.getattr_static(value, each, None)) for each in dir(value) if not each.startswith("_"))
+    return [f"{name}.{each}" for each, found in members if isinstance(found, (types.FunctionType, classmethod, staticmethod))]
 
 
 def _quoted(text: str) -> str:

@@ -11,8 +11,9 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from ..model.records import JobState
 from ..model.surface import Surface
-from . import cell_line, cli, job_line
+from . import cell_line, cli, job_line, notebook_line
 from .candidates import Candidates
+from .parameter_names import TypedParameter
 
 _IDENTIFIER = "ipybgjobs"
 
@@ -106,10 +107,13 @@ def _of_job(
     positional, expected = _positional(parser, typed)
     if (found := _of_option(parser, typed, expected, word, candidates)) is not None or is_cell:
         return found or []
-    targets = candidates.targets()
+    if positional and notebook_line.is_notebook(positional[0].strip("\"'")):
+        return _of_pairs(candidates.of_notebook(positional[0]), positional, word, candidates)
+    targets = {**candidates.targets(), **candidates.own_targets()}
     chosen = next((targets[name] for name in map(_without_constructor, positional) if name in targets), None)
     if chosen is not None:
-        return _of_parameters(chosen, positional, word, candidates)
+        known = candidates.call(chosen, with_constructor=not any("(" in each.partition("=")[0] for each in positional))
+        return _of_pairs(known, positional, word, candidates, is_path=chosen == _NOTEBOOK)
     if positional:
         return []
     if "(" in word:
@@ -117,15 +121,17 @@ def _of_job(
     return sorted(each for each in targets if each.startswith(word)) + (candidates.paths(word, ".ipynb") if word else [])
 
 
-def _of_parameters(target: str, positional: Sequence[str], word: str, candidates: Candidates) -> list[str]:
+def _of_pairs(
+    parameters: Sequence[TypedParameter], positional: Sequence[str], word: str, candidates: Candidates, *, is_path: bool = False
+) -> list[str]:
+    """Return what completes ``name=value``; `is_path`: whether the parameter ``path`` is a notebook."""
     name, equals, value = word.partition("=")
-    parameters = candidates.parameters(target)
     if not equals:
         given = {each.partition("=")[0] for each in positional}
         return [f"{each.name}=" for each in parameters if each.name.startswith(word) and each.name not in given]
     values = [each for known in parameters if known.name == name for each in known.values if each.startswith(value)]
     values += candidates.sent(value) if value.startswith("$") else []
-    if target == _NOTEBOOK and name == "path":
+    if is_path and name == "path":
         values += candidates.paths(value, ".ipynb")
     elif not values and value:
         values += candidates.paths(value)
@@ -265,7 +271,8 @@ def _of_positional(
     if action.dest in ("job", "jobs"):
         return [each for each in candidates.jobs(word, verb) if each not in typed]
     if action.dest in ("target", "targets"):
-        return candidates.paths(word, ".ipynb") if verb == "allow" else _allowed(candidates, word)
+        offer = {"allow": candidates.new_targets, "disallow": candidates.allowed_in_user_file}.get(verb)
+        return _allowed(candidates, word) if offer is None else [each for each in offer(word) if each not in typed]
     return _values(action, word, candidates)
 
 

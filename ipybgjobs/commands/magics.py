@@ -30,7 +30,7 @@ from ..panel import group_card, overview, saved_notebook
 from ..panel.display import show as show_live
 from ..system import interrupt_shield
 from ..targets import allowlist, callables, submitting_notebook
-from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, submitted_line, verb_words
+from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, submitted_line, verb_variables
 from .assignment import PendingAssignments
 from .cell_code import CellCode
 from .live_outputs import LiveDisplay
@@ -113,12 +113,13 @@ class JobMagics(Magics):
             return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
             self._pending.add(asked.into, job)
-        self._submitted.add(job)
         if asked.wait:
             submitted_line.note_shown(job)
             job.follow()
         if job_line.is_silent(line):
             self._silence(job)
+        elif not asked.wait:
+            self._submitted.add(job, line)
         return job
 
     def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
@@ -170,13 +171,14 @@ class JobMagics(Magics):
     def bgjobs(self, line: str) -> None:
         """Show all jobs: ``%bgjobs``; or run a verb of the command line: ``%bgjobs log 12``."""
         try:
-            words = [verb_words.unquoted(word) for word in job_line.words(line)]
-            if not words:
+            typed = job_line.words(line)
+            if not typed:
                 digest.record_look(client.client().folder(), time.time())
                 show_live(overview.bundle)
                 return
-            job_line.refuse_variables(words, self._variables())
-            cli.run(words, prog=Surface.NOTEBOOK)
+            variables = self._variables()
+            job_line.refuse_variables(typed, variables)
+            cli.run(verb_variables.filled(typed, variables), prog=Surface.NOTEBOOK)
         except (BackgroundJobError, TimeoutError) as error:
             raise UsageError(str(error)) from None
         except SystemExit:

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 #: Longest file that is read while the user waits for a completion, in bytes.
 _LONGEST = 400_000
 
+#: The same of a notebook, which has its outputs in it.
+_LARGEST_NOTEBOOK = 50_000_000
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -20,6 +23,47 @@ class TypedParameter(NamedTuple):
 
     name: str
     values: tuple[str, ...] = ()
+
+
+def of_call(target: str) -> list[TypedParameter]:
+    """Return what a target takes, and what only its constructor takes if it needs an instance; none if that can't be known."""
+    own = of_target(target)
+    names = {each.name for each in own}
+    more = of_target(target, is_constructor=True) if _needs_instance(target) else []
+    return [*own, *(each for each in more if each.name not in names)]
+
+
+def of_notebook(path: str) -> list[TypedParameter]:
+    """Return the parameters of a notebook's file; none if it has no cell of parameters that can be read."""
+    try:
+        status = os.stat(path)
+        return _of_notebook(path, status.st_mtime_ns) if status.st_size <= _LARGEST_NOTEBOOK else []
+    except OSError:
+        return []
+
+
+@functools.lru_cache(maxsize=16)
+def _of_notebook(path: str, _changed: int) -> list[TypedParameter]:
+    from ..notebooks import signature
+
+    found = signature.of_file(path)
+    return [] if found is None else [TypedParameter(each.name, _values_of(each.annotation)) for each in found.parameters]
+
+
+def _needs_instance(target: str) -> bool:
+    """Return whether a target is a method of a new instance, as far as that is known."""
+    owner, _, method = target.rpartition(".")
+    module, _, cls = owner.rpartition(".")
+    if owner in sys.modules:
+        return False
+    if module in sys.modules:
+        found = inspect.getattr_static(getattr(sys.modules[module], cls, None), method, None)
+        return inspect.isfunction(found)
+    if _file(owner) is not None:
+        return False
+    found = _method(_text(_file(module)), cls, method)
+    named = (each.id for each in getattr(found, "decorator_list", ()) if isinstance(each, ast.Name))
+    return found is not None and not {"staticmethod", "classmethod"} & {*named}
 
 
 def of_target(target: str, *, is_constructor: bool = False) -> list[TypedParameter]:
@@ -49,9 +93,12 @@ def _of_loaded(owner: Any, name: str) -> list[TypedParameter]:
 
 
 def _values(parameter: inspect.Parameter) -> tuple[str, ...]:
-    """Return the values of an annotation that has few."""
-    annotation = parameter.annotation
-    if annotation is bool or annotation == "bool" or type(parameter.default) is bool:
+    """Return the values of a parameter that has few."""
+    return ("True", "False") if type(parameter.default) is bool else _values_of(parameter.annotation)
+
+
+def _values_of(annotation: Any) -> tuple[str, ...]:
+    if annotation in (bool, bool | None) or annotation == "bool":
         return ("True", "False")
     return tuple(map(str, typing.get_args(annotation))) if typing.get_origin(annotation) is typing.Literal else ()
 
@@ -90,15 +137,19 @@ def _named(body: tuple[ast.stmt, ...] | list[ast.stmt], name: str) -> ast.stmt |
 
 
 def _of_method(body: tuple[ast.stmt, ...] | None, cls: str, method: str) -> list[TypedParameter]:
-    """Return the parameters of a method, which may be inherited from a class of the same file."""
+    return _of_text(_method(body, cls, method))
+
+
+def _method(body: tuple[ast.stmt, ...] | None, cls: str, method: str) -> ast.stmt | None:
+    """Return a method, which may be inherited from a class of the same file."""
     for _ in range(len(body or ())):
         found = _named(body or (), cls)
         if not isinstance(found, ast.ClassDef):
             break
         if (function := _named(found.body, method)) is not None:
-            return _of_text(function)
+            return function
         cls = next((base.id for base in found.bases if isinstance(base, ast.Name)), "")
-    return []
+    return None
 
 
 def _of_text(function: ast.stmt | None) -> list[TypedParameter]:

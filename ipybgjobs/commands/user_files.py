@@ -170,10 +170,14 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def _check_files(arguments: argparse.Namespace) -> int:
     settings = client().settings()
     read = sum(file.status != "absent" for file in settings.files)
-    said = f"{read} configuration files read, {len(settings.targets())} targets allowed, no errors found."
+    said = f"{_counted(read, 'configuration file')} read, {_counted(len(settings.targets()), 'target')} allowed, no errors found."
     faults = target_checks.faults(settings.targets())
     found = {"read": read, "allowed": settings.targets(), "faults": faults}
     print(json.dumps(found) if arguments.json else "\n".join([said, *faults]), file=sys.stdout)

@@ -13,6 +13,8 @@ document
     A notebook as a document.
 execution
     Running the cells in their own kernel, with nbclient.
+format_library
+    The import of nbformat.
 forwarding
     Forwarding what the cells show to the job's log and outputs.
 growing_stream

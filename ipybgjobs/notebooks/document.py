@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..errors import InvalidParameters
 from ..model import json_text, redaction
 from ..model.suggestion import did_you_mean
+from . import format_library
 
 #: The major version of the format that can be run.
 VERSION = 4
@@ -102,8 +103,7 @@ def _read(path: str, shown: str) -> dict[str, Any]:
 
 def _upgraded(path: str, content: dict[str, Any]) -> dict[str, Any]:
     """Return a notebook of an older format as upgraded by nbformat, like Jupyter does when opening it."""
-    import nbformat
-
+    nbformat = format_library.load()
     try:
         upgraded: dict[str, Any] = json.loads(nbformat.v4.writes(nbformat.reads(json.dumps(content), as_version=VERSION)))
     except Exception as error:
@@ -121,8 +121,7 @@ def _is_special(path: str) -> bool:
 
 def _check(path: str, text: bytes) -> None:
     """Check that a notebook has everything needed to run it; other deviations from the format only cause a warning."""
-    import nbformat
-
+    nbformat = format_library.load()
     try:
         notebook = parse(text)
         for cell in notebook.cells:
@@ -164,18 +163,30 @@ def author(path: str) -> str | None:
         return None
 
 
+def source_of_tagged(path: str, tag: str) -> str | None:
+    """Return the code of the first code cell with a tag; None if there is none, or the file is not a notebook."""
+    if _is_special(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            cells = json_text.parse(file.read())["cells"]
+        found = next(each for each in cells if each["cell_type"] == "code" and tag in each["metadata"].get("tags", ()))
+        source = found["source"]
+        return source if isinstance(source, str) else "".join(source)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError, MemoryError):
+        return None
+
+
 def parse(text: bytes) -> Any:
     """Return the notebook as an nbformat object, with an id for every cell if its format has ids."""
-    from nbformat import v4
-    from nbformat.validator import normalize
-
-    notebook = v4.reads(text.decode())
+    nbformat = format_library.load()
+    notebook = nbformat.v4.reads(text.decode())
     if notebook.get("nbformat_minor", 0) < _FIRST_WITH_IDS:
         for cell in notebook.cells:
             cell.pop("id", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # missing and duplicate ids are replaced: no action is needed
-        return normalize(notebook)[1]
+        return nbformat.validator.normalize(notebook)[1]
 
 
 def code_cells(notebook: Any) -> list[CodeCell]:

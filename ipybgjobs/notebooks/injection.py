@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidParameters
-from . import document
+from . import document, format_library
 
 _HEAD = "# Parameters"
 
@@ -38,9 +38,7 @@ def inject(notebook: Any, text: str) -> None:
     if before is not None:
         notebook.cells[before].source = text
         return
-    from nbformat import v4
-
-    cell = v4.new_code_cell(text, metadata={"tags": [document.INJECTED]})
+    cell = format_library.load().v4.new_code_cell(text, metadata={"tags": [document.INJECTED]})
     if (notebook.nbformat, notebook.get("nbformat_minor", 0)) < (4, 5):
         del cell["id"]  # which that format does not have
     after = document.tagged(notebook, document.PARAMETERS)

@@ -4,7 +4,6 @@ It never decides whether a notebook may run: `allowlist` does, at submit and at 
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.path_with_content import PathWithContent
 from ..state import current_job
-from . import destination, document
+from . import destination, document, format_library
 
 
 class Notebook:
@@ -68,8 +67,7 @@ class Notebook:
             If the kernel does not start, or dies.
         """
         job = current_job.current_job()
-        if job is not None:
-            _do_without_grammar()
+        format_library.load()  # before nbclient imports it
         from . import execution, kernels, resuming
         from .forwarding import MessageForwarder
         from .output_file import OutputNotebook
@@ -118,14 +116,6 @@ class Notebook:
         given = _fitted(notebook, path, language, params.get("parameters") or {})
         output = destination.resolved(params.get("output"), path)
         return {**params, "path": PathWithContent(path, content), "output": output} | ({"parameters": given} if given else {})
-
-
-def _do_without_grammar() -> None:
-    """Keep jsonschema, which nbformat imports, from building a grammar of URIs, which takes a second and is not needed here.
-
-    The notebook's own code runs in another process, which has the grammar.
-    """
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # which makes its import fail
 
 
 def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:

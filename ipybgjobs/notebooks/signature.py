@@ -46,9 +46,26 @@ def signature_of(notebook: Any, path: str) -> Signature | None:
         If that cell is not valid Python.
     """
     index = document.tagged(notebook, document.PARAMETERS)
-    if index is None:
+    return None if index is None else _of_source(notebook.cells[index].source, path)
+
+
+def of_file(path: str) -> Signature | None:
+    """Return the parameters of a notebook's file as it is, without checking the notebook; None if it tells none.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    """
+    try:
+        source = document.source_of_tagged(path, document.PARAMETERS)
+        return None if source is None else _of_source(source, path)
+    except InvalidParameters:
         return None
-    parameters = {parameter.name: parameter for parameter in _parameters(_tree(notebook.cells[index].source, path))}
+
+
+def _of_source(source: str, path: str) -> Signature:
+    parameters = {parameter.name: parameter for parameter in _parameters(_tree(source, path))}
     return Signature(os.path.basename(path), tuple(parameters.values()), takes_any_name=False, within="parameters")
 
 

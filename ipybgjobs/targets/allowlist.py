@@ -228,6 +228,9 @@ def _fix(target: str, known: Iterable[str], settings: Settings) -> str:
         return f"{why}.{hint} The administrator's file {settings.locked_by} is locked: only an entry in that file can allow it."
     if found.is_wrong:
         return f"{why}.{offered(found)}"
+    is_known = target.rpartition(".")[0] in settings.allowed  # so it is somewhere, if not here
+    if found.is_elsewhere and not is_known:
+        return f"{why}.{hint or ' Put its file beside the notebook, or install it.'}"
     return f"{why}.{hint} To allow it{' all the same' if found.is_elsewhere else ''}: {allow_command(target)}"
 
 

@@ -185,6 +185,34 @@ def _modules_here() -> tuple[str, ...]:
         return ()
 
 
+def targets_in(module: str) -> list[str]:
+    """Return the public functions and methods that the text of a module defines, and ``Class.*`` for each class.
+
+    Parameters
+    ----------
+    module : str
+        Its dotted name.
+    """
+    texts = ModuleTexts(import_path.absolute())
+    definitions = Definitions(texts)
+    try:
+        owner = definitions.module(module)
+        names = [name for name in _names_of_module(owner) if name in owner.scope.bound]
+    except (NotPlain, RecursionError):
+        return []
+    return [each for name in names for each in _targets_of(f"{module}.{name}", texts, definitions)]
+
+
+def _targets_of(path: str, texts: ModuleTexts, definitions: Definitions) -> list[str]:
+    try:
+        found = _in_texts(path, texts, definitions)
+    except (NotPlain, RecursionError):
+        return [path]
+    if found.is_callable:
+        return [path]
+    return [f"{path}.*", *(f"{path}.{name}" for name in found.names)] if found.names else []
+
+
 def by_import(target: str) -> Lookup:
     """Look a target up by importing its module; only in a process of its own.
 

@@ -522,8 +522,9 @@ def test_allow_looks_and_says_what_it_allows(studio, user, cli):
     file = user / "ipybgjobs_config.json"
     source = studio.code / "atelier.py"
     assert said == (
-        f"atelier.Model.fit is allowed ({file}): a method in {source}.\n"
-        f"atelier.train is allowed ({file}): a function in {source}.\n"
+        f"atelier.Model.fit is allowed: a method in {source}.\n"
+        f"atelier.train is allowed: a function in {source}.\n"
+        f"They are in {file}.\n"
     )
     assert not (studio.code / "imported").exists()
     cli("submit", "atelier.train", "n=3")
@@ -532,7 +533,7 @@ def test_allow_looks_and_says_what_it_allows(studio, user, cli):
 
 def test_allow_of_a_class_lists_its_methods_one_by_one_in_the_answer_and_in_the_file(studio, user, cli):
     said = cli("allow", "atelier.Model.*").stdout
-    assert [line.partition(" is allowed")[0] for line in said.splitlines()] == ["atelier.Model.fit", "atelier.Model.load"]
+    assert [line.partition(" is allowed")[0] for line in said.splitlines()[:-1]] == ["atelier.Model.fit", "atelier.Model.load"]
     assert written(user)["BackgroundJobs"]["allowed_jobs"] == {"atelier.Model": ["fit", "load"]}
     studio.module("atelier", STUDIO + "\n    Model.more = lambda self: 1\n")
     assert "not on the allowlist" in refused(cli("submit", "atelier.Model.more", status=1))
@@ -555,7 +556,10 @@ NOT_ALLOWED = {
 
 @pytest.mark.parametrize(("target", "said"), NOT_ALLOWED.items())
 def test_what_is_not_there_is_not_allowed_and_nothing_else_of_the_line_either(studio, user, cli, target, said):
-    assert said in refused(cli("allow", "atelier.train", target, status=1))
+    refusal = refused(cli("allow", "atelier.train", target, status=1))
+    assert said in refusal
+    assert refusal.endswith(" Nothing was changed: none of the 2 is allowed.")
+    assert "Nothing was changed" not in refused(cli("allow", target, status=1))
     assert not (user / "ipybgjobs_config.json").exists()
 
 
@@ -585,7 +589,7 @@ def test_disallow_takes_back_what_allow_has_written(studio, user, cli):
     cli("allow", "atelier.Model.*", "atelier.train")
     said = cli("disallow", "atelier.Model.load", "atelier.train").stdout
     file = user / "ipybgjobs_config.json"
-    assert said == f"atelier.Model.load is no longer allowed ({file}).\natelier.train is no longer allowed ({file}).\n"
+    assert said == f"atelier.Model.load is no longer allowed.\natelier.train is no longer allowed.\nThey were in {file}.\n"
     assert written(user)["BackgroundJobs"]["allowed_jobs"] == {"atelier.Model": ["fit"]}
     assert "not on the allowlist" in refused(cli("submit", "atelier.train", "n=1", status=1))
     assert strict(cli("disallow", "atelier.Model.*", "--json").stdout)["disallowed"] == "atelier.Model.fit"
@@ -604,6 +608,8 @@ def test_disallow_names_the_file_that_it_can_not_change(studio, user, cli):
     )
     said = refused(cli("disallow", "atelier.train", status=1))
     assert said == f"atelier.train is not allowed in {user}/ipybgjobs_config.json; nothing was changed."
+    cli("allow", "atelier.train")
+    assert refused(cli("disallow", "atelier.trian", status=1)).endswith("; nothing was changed. Did you mean atelier.train?")
 
 
 def test_disallow_takes_back_a_pattern_of_notebooks(studio, user, cli):

@@ -52,6 +52,7 @@ def opened(tmp_path_factory):
         session.ok("import ipybgjobs as bg\n%load_ext ipybgjobs")
         session.ok(DEFINED)
         yield session
+        session.ok("bg.jobs(state='queued').cancel()")
     finally:
         session.close()
         end(place)
@@ -177,6 +178,11 @@ CALLS = [
     "bg.submit(triple, timeout='soon')",
     "bg.submit(triple).wait(60).cancel()",
     "bg.submit(triple, delay='1h').cancel().result()",
+    "bg.submit(triple, delay='1h').wait(0.1)",
+    "bg.submit(triple, delay='1h').result('0.1s')",
+    "bg.submit_many(triple, [{'x': 1}], delay='1h').wait(0.1)",
+    "bg.submit_many(triple, [{'x': 1}], delay='1h').results(0.1)",
+    "list(bg.as_completed([bg.submit(triple, delay='1h')], timeout=0.1))",
 ]
 
 
@@ -214,6 +220,24 @@ def test_what_a_job_raised_is_shown_with_its_own_traceback(session):
     assert reply.ename == "ZeroDivisionError"
     assert "return 1 / x" in reply.traceback
     assert "RemoteTraceback" in reply.traceback
+
+
+@pytest.mark.parametrize("call", ["bg.submit(fails, {'x': 0}).result(60)", "bg.submit_many(fails, [{'x': 0}]).results(60)"])
+def test_above_the_traceback_of_a_job_is_the_user_s_own_line_alone(session, call):
+    session.ok("def fails(x):\n    return 1 / x")
+    reply = session.run(f"first = 1\n{call}  # my line")
+    remote, _, here = reply.traceback.partition("The above exception was the direct cause")
+    assert "return 1 / x" in remote
+    assert "# my line" in here
+    assert "ipybgjobs/" not in here
+    assert session.value("type(_e).__name__ if (_e := __import__('sys').last_value) else None") == "ZeroDivisionError"
+
+
+def test_a_wait_that_takes_too_long_is_a_timeout_error_and_one_of_ours(session):
+    session.ok("job = bg.submit(triple, delay='1h')")
+    caught = "try:\n    job.wait(0.1)\nexcept {} as error:\n    print(type(error).__name__)"
+    for name in ("TimeoutError", "bg.BackgroundJobError", "bg.WaitTimeout"):
+        assert session.ok(caught.format(name)).stdout == "WaitTimeout\n"
 
 
 def test_an_error_of_ours_shows_everything(session):

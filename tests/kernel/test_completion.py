@@ -1,5 +1,7 @@
 """Tab completion in a real kernel, with and without jedi: what it offers, and all that it leaves alone."""
 
+import json
+
 import pytest
 
 from support.magics import ALLOWED, Notebook
@@ -22,6 +24,9 @@ def notebook(request, tmp_path_factory):
         opened.ok(GROUP)
         opened.ok("number, data = 7, [1]")
         (opened.place.code / "report.ipynb").write_text("{}")
+        cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["alpha = 0.1\n", "fast: bool = False"]}
+        (opened.place.code / "tuned.ipynb").write_text(json.dumps({"nbformat": 4, "cells": [cell]}))
+        opened.place.module("garden", "raise SystemExit\n\nclass Bed:\n    def dig(self): ...\n\ndef sow(seed): ...\n")
         (opened.place.code / "reports").mkdir()
         yield opened
     finally:
@@ -54,7 +59,16 @@ def offered(notebook, line):
         ("if True:\n    j = %bgjob studio.Model.f", ["    j = %bgjob studio.Model.fit"]),
         ("number = 1\n%bgjob studio.Model.fit ep", ["%bgjob studio.Model.fit epochs="]),
         ("%bgjob --queue gpu \\\n    studio.Model.fit ep", ["    studio.Model.fit epochs="]),
-        ("%bgjob studio.Model.fit epochs=2 ", ["%bgjob studio.Model.fit epochs=2 note="]),
+        ("%bgjob studio.Model.fit epochs=2 n", ["%bgjob studio.Model.fit epochs=2 note="]),
+        ("%bgjob studio.Model.fit ", [f"%bgjob studio.Model.fit {each}=" for each in ("epochs", "note", "lr", "layers")]),
+        ("%bgjob studio.Model(lr=2).fit ", [f"%bgjob studio.Model(lr=2).fit {each}=" for each in ("epochs", "note")]),
+        ("%bgjob tuned.ipynb ", ["%bgjob tuned.ipynb alpha=", "%bgjob tuned.ipynb fast="]),
+        ("%bgjob tuned.ipynb al", ["%bgjob tuned.ipynb alpha="]),
+        ("j = %bgjob tuned.ipynb alpha=2 fast=", [f"j = %bgjob tuned.ipynb alpha=2 fast={each}" for each in (True, False)]),
+        ("%bgjob report.ipynb ", []),
+        ("%bgjobs allow gar", [f"%bgjobs allow garden.{each}" for each in ("Bed.*", "Bed.dig", "sow")]),
+        ("%bgjobs allow garden.Bed.d", ["%bgjobs allow garden.Bed.dig"]),
+        ("%bgjobs allow garden.sow garden.so", []),
         ("%bgjob studio.Model.fit note=$n", ["%bgjob studio.Model.fit note=$number"]),
         ("%bgjob studio.Model(l", ["%bgjob studio.Model(lr=", "%bgjob studio.Model(layers="]),
         ("%bgjob studio.Model(lr=2, la", ["%bgjob studio.Model(lr=2, layers="]),
@@ -92,6 +106,29 @@ def test_completion_imports_no_module_of_the_user(notebook):
     assert offered(notebook, "%bgjob heavy.Net.train ") == ["%bgjob heavy.Net.train size=", "%bgjob heavy.Net.train fast="]
     assert offered(notebook, "%bgjob Net.train fast=") == ["%bgjob Net.train fast=True", "%bgjob Net.train fast=False"]
     assert notebook.value("'heavy' in __import__('sys').modules") is False
+
+
+def test_classes_and_functions_of_the_notebook_are_offered_where_its_code_may_run(notebook):
+    defined = "class Mine:\n    def __init__(self, size=1): ...\n    def grow(self, steps: int = 1): ...\n\ndef minimum(of): ..."
+    notebook.ok(defined)
+    notebook.place.allow(ALLOWED)
+    assert offered(notebook, "%bgjob Mi") == []
+    notebook.place.allow(ALLOWED, BackgroundJobs__allow_notebook_code=True)
+    assert offered(notebook, "%bgjob Mi") == ["%bgjob Mine.grow"]
+    assert offered(notebook, "%bgjob mi") == ["%bgjob minimum"]
+    assert offered(notebook, "%bgjob Mine.grow ") == ["%bgjob Mine.grow steps=", "%bgjob Mine.grow size="]
+    assert offered(notebook, "%bgjob minimum ") == ["%bgjob minimum of="]
+
+
+def test_what_can_be_disallowed_is_offered(notebook):
+    assert offered(notebook, "%bgjobs disallow ") == []
+    notebook.ok("%bgjobs allow garden.sow tuned.ipynb")
+    found = [text.removeprefix("%bgjobs disallow ") for text in offered(notebook, "%bgjobs disallow ")]
+    assert found == [str(notebook.place.code / "tuned.ipynb"), "garden.sow", "ipybgjobs.Notebook.run"]
+    assert offered(notebook, "%bgjobs disallow gar") == ["%bgjobs disallow garden.sow"]
+    notebook.ok("%bgjobs disallow garden.sow")
+    assert offered(notebook, "%bgjobs disallow gar") == []
+    assert notebook.value("'garden' in __import__('sys').modules") is False
 
 
 def test_lines_of_others_are_completed_by_others(notebook):

@@ -100,6 +100,6 @@ def test_a_group_says_that_its_jobs_are_retrying_and_starts_them_now(notebook):
     clock = notebook.value("__import__('time').strftime('%H:%M:%S', __import__('time').localtime(g.jobs[0].record().not_before))")
     assert notebook.value("repr(g)").endswith(f"1 jobs: 1 retrying, next at {clock}: TimeoutError: run 1>")
     reply = notebook.run("g.results(2)")
-    assert (reply.ename, reply.stdout.count("1 job is retrying, next at ")) == ("TimeoutError", 1)
+    assert (reply.ename, reply.stdout.count("1 job is retrying, next at ")) == ("WaitTimeout", 1)
     assert notebook.value("len(g.retry())") == 1
     assert notebook.value("g.results(60)") == [2]

@@ -54,8 +54,8 @@ def test_the_card_is_shown_once_and_its_value_is_the_job(notebook):
 
 def test_a_job_with_a_name_to_itself_costs_a_line_and_shows_its_card_when_it_is_asked_for(notebook):
     reply = notebook.ok("job = %bgjob studio.Model.fit epochs=2")
-    assert (reply.displays, reply.live) == ([], [])
-    assert reply.stdout == f"job {notebook.value('job.id')} submitted: studio.Model.fit(epochs=2)\n"
+    assert (reply.stdout, reply.live) == ("", [])
+    assert reply.displays == [{"text/plain": f"job {notebook.value('job.id')} submitted: studio.Model.fit(epochs=2)"}]
     notebook.shows_one_card("job")
     notebook.shows_one_card("job")
 
@@ -83,18 +83,73 @@ def test_in_a_terminal_a_panel_is_a_table_of_text(place):
 def test_a_loop_shows_one_line_and_no_cards(notebook):
     before = notebook.jobs()
     reply = notebook.ok("for number in range(5):\n    %bgjob studio.describe value=$number")
-    assert (reply.displays, reply.live) == ([], [])
+    assert (reply.stdout, reply.live, len(reply.displays)) == ("", [], 1)
     first = notebook.value("bg.jobs(limit=5)[-1].id")
-    assert reply.stdout == f"5 jobs submitted: {first} to {first + 4}\n"
+    assert reply.updates[-1] == {"text/plain": f"5 jobs submitted: {first} to {first + 4}"}
     assert notebook.jobs() == before + 5
     assert notebook.value("[job.params['value'] for job in bg.jobs(limit=5)]") == [4, 3, 2, 1, 0]
 
 
 def test_jobs_whose_cards_are_shown_are_not_mentioned_again(notebook):
     reply = notebook.ok("first = %bgjob studio.describe value=1\n%bgjob studio.describe value=2")
-    assert len(reply.displays) == 1
-    assert re.fullmatch(r"job \d+ submitted: studio\.describe\(value=1\)\n", reply.stdout)
-    notebook.shows_one_card("job = %bgjob studio.describe value=1\ndisplay(job)")
+    assert [set(each) for each in reply.displays] == [{"text/plain"}, {"text/plain", "text/html"}]
+    assert re.fullmatch(r"job \d+ submitted: studio\.describe\(value=1\)", reply.displays[0]["text/plain"])
+    assert reply.updates == []
+    notebook.shows_one_card("job = %bgjob studio.describe value=1\njob")
+
+
+def test_the_line_about_a_job_comes_before_what_the_rest_of_the_cell_prints(notebook):
+    reply = notebook.ok("job = %bgjob studio.describe value=1\nprint('later')\nnumber = 1")
+    assert [kind for kind, _ in reply.order] == ["display_data", "stream"]
+    assert reply.order[0][1]["text/plain"].startswith("job ")
+
+
+def test_in_a_terminal_the_first_job_has_its_line_at_once_and_the_sum_comes_at_the_end(place):
+    place.allow({"work": ["echo"]})
+    cells = ["%load_ext ipybgjobs", "for i in range(3):\n    %bgjob work.echo value=$i\nprint('later')"]
+    code = f"for cell in {cells}: get_ipython().run_cell(cell)"
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=place.code)
+    lines = [line for line in done.stdout.splitlines() if "submitted" in line or line == "later"]
+    assert [line.partition(":")[0] for line in lines] == ["job 1 submitted", "later", "3 jobs submitted"]
+
+
+def test_variables_of_the_notebook_stand_in_the_line_of_a_verb(notebook):
+    notebook.ok("one = %bgjob --delay 1h --name 'the one' studio.describe value=1;")
+    notebook.ok("both = bg.submit_many('studio.describe', [{'value': 1}, {'value': 2}], delay='1h')")
+    identity = notebook.value("one.id")
+    for word in ("$one", "$one.id", "$one.uid", "$one.name"):
+        assert notebook.ok(f"%bgjobs show {word}").stdout.startswith(f"job {identity}"), word
+    ids = notebook.value("[job.id for job in both]")
+    listed = notebook.ok("%bgjobs list --group=$both").stdout
+    assert all(f"job {each}" in listed for each in ids)
+    said = notebook.ok("%bgjobs cancel $one $both.jobs").stdout
+    assert [int(each) for each in re.findall(r"^job (\d+)", said, re.MULTILINE)] == [identity, *ids]
+    notebook.ok("both.remove()")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("show $missing", 'this notebook has no variable missing; for the text itself, write "$missing".'),
+        ("show $number.nothing", "number has no attribute nothing."),
+        ("cancel $thing", "$thing is of type dict: write a job, a group, an id or a name, such as $job or $job.id."),
+    ],
+)
+def test_a_variable_that_is_no_job_costs_one_sentence(notebook, line, said):
+    notebook.ok("number, thing = 7, {}")
+    assert notebook.refuses(f"%bgjobs {line}").endswith(said)
+
+
+def test_one_configuration_file_is_one(notebook):
+    assert notebook.ok("%bgjobs config check").stdout.startswith("1 configuration file read, ")
+
+
+def test_a_target_that_is_nowhere_is_not_offered_to_be_allowed(notebook):
+    assert notebook.refuses("%bgjob Nope.run") == (
+        "Nope.run is not on the allowlist; there is no module Nope here. Put its file beside the notebook, or install it."
+    )
+    assert notebook.run("bg.submit('studoi.describe')").evalue.endswith("Did you mean studio.describe?")
 
 
 def test_a_silenced_line_in_a_loop_says_nothing(notebook):
@@ -214,7 +269,7 @@ def test_an_imported_class_is_found_by_the_path_that_the_allowlist_has(notebook)
 
 def test_a_job_can_be_awaited_in_a_cell(notebook):
     reply = notebook.ok("job = %bgjob studio.describe value=1\nawait job")
-    assert [shown["text/plain"] for shown in reply.displays] == ["['int', '1']"]
+    assert reply.displays[-1]["text/plain"] == "['int', '1']"
 
 
 def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(notebook):

@@ -24,12 +24,18 @@ class Reply:
     def __init__(self):
         self.displays, self.stdout, self.stderr = [], "", ""
         self.live = []  #: panels and cards, which a frontend would draw
+        self.updates = []  #: of what is displayed
+        self.order = []  #: what was printed and displayed, as it came
         self.status = self.ename = self.evalue = None
         self.traceback = ""
 
     def take(self, message):
         kind, content = message["header"]["msg_type"], message["content"]
-        if kind == "stream":
+        if kind in ("stream", "display_data"):
+            self.order.append((kind, content.get("data", content)))
+        if kind == "update_display_data":
+            self.updates.append(content["data"])
+        elif kind == "stream":
             setattr(self, content["name"], getattr(self, content["name"]) + content["text"])
         elif kind in ("display_data", "execute_result"):
             (self.live if LIVE in content["data"] else self.displays).append(content["data"])

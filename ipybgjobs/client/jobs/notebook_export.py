@@ -21,8 +21,9 @@ def write(job: JobView, path: str | os.PathLike[str]) -> None:
     StoreError
         If the file can't be written.
     """
-    import nbformat
+    from ...notebooks import format_library
 
+    nbformat = format_library.load()
     record = job.record()
     facts = as_json(job)
     title = f"# job {record.id}: {record.short_title}\n\n{job.status}, submitted {moments.show(record.submitted_at)}"

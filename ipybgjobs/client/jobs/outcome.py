@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ... import tracebacks
 from ...errors import BackgroundJobError
 from ...model.records import JobState
 from ...state import results
@@ -12,6 +13,7 @@ def result(job: JobView) -> Any:
     """Return what a finished job returned, or raise what it raised."""
     error = exception(job)
     if error is not None:
+        tracebacks.show_only_user_frames(error)
         raise error
     last = job.attempts[-1:]
     return results.value(job.state_folder.attempt(last[0].folder or "") if last else None, job.id)

@@ -288,8 +288,9 @@ class JobView:
         InvalidParameters
             If the job has no such attempt.
         """
-        from nbformat import from_dict
+        from ...notebooks import format_library
 
+        from_dict = format_library.load().from_dict
         return [from_dict(output) for output in self.plain_outputs(attempt)]
 
     def plain_outputs(self, attempt: int | None = None) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ It never reads a store itself: its callers pass the check.
 import time
 from collections.abc import Callable, Iterator
 
+from ...errors import WaitTimeout
+
 #: Seconds between two checks: the first, the longest.
 SHORTEST, LONGEST = 0.002, 0.2
 
@@ -31,7 +33,7 @@ def pauses(
 
     Raises
     ------
-    TimeoutError
+    WaitTimeout
         If `timeout` expires.
     """
     limit = None if timeout is None else time.monotonic() + timeout
@@ -39,7 +41,7 @@ def pauses(
     while not ended():
         now = time.monotonic()
         if limit is not None and now >= limit:
-            raise TimeoutError(late())
+            raise WaitTimeout(late())
         if now - beaten > _BEAT:
             beaten = now
             beat()
