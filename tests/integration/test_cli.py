@@ -619,9 +619,7 @@ def test_disallow_says_what_still_allows_a_notebook(studio, user, cli):
     notebook.write_text("{}")
     cli("allow", "deep/one.ipynb", "'deep/*.ipynb'")
     file, pattern = user / "ipybgjobs_config.json", f"{studio.code}/deep/*.ipynb"
-    (user / "ipybgjobs_config.json").write_text(
-        json.dumps({"BackgroundJobs": {"allowed_notebooks": [str(notebook), pattern]}})
-    )
+    (user / "ipybgjobs_config.json").write_text(json.dumps({"BackgroundJobs": {"allowed_notebooks": [str(notebook), pattern]}}))
     said = refused(cli("disallow", "deep/one.ipynb", status=1))
     assert said == f"{notebook} was taken out of {file}, but the pattern {pattern} still allows it: take that out too."
     assert written(user)["BackgroundJobs"]["allowed_notebooks"] == [pattern]
@@ -630,7 +628,7 @@ def test_disallow_says_what_still_allows_a_notebook(studio, user, cli):
 def test_disallow_takes_what_is_named_twice_out_once(studio, user, cli):
     cli("allow", "atelier.Model.*", "'deep/**/*.ipynb'")
     words = ["atelier.Model.fit", "atelier.Model.*", "deep/**/*.ipynb", "'deep/**/*.ipynb'"]
-    assert len(cli("disallow", *words).stdout.splitlines()) == 3  # noqa: PLR2004 - two methods and a pattern
+    assert len(cli("disallow", *words).stdout.splitlines()) == 3
     assert written(user)["BackgroundJobs"] == {"allowed_jobs": {"ipybgjobs.Notebook": ["run"]}, "allowed_notebooks": []}
 
 
