@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs.commands import completion
 from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration import loading, sample, sources
 from ipybgjobs.configuration.settings import Settings
@@ -798,3 +799,10 @@ def test_a_terminal_that_is_closed_is_no_error(kinds, words):
     shell = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *MODULE, *words.split()]
     command = subprocess.run(shell, env=kinds.environment, stderr=subprocess.PIPE, text=True, check=False)
     assert (command.returncode, command.stderr) == (0, "")
+
+
+def test_completion_offers_no_short_name_that_several_targets_have(place):
+    place.allow({"one.Trainer": ["fit", "load"], "other.Trainer": ["fit"], "one.deep.Net": ["run"]})
+    found = completion.complete("%bgjob ").texts
+    assert {"one.Trainer.fit", "other.Trainer.fit", "one.deep.Net.run", "Net.run", "one.Trainer.load"} <= set(found)
+    assert not {"Trainer.fit", "Trainer.load"} & set(found)
