@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InvalidParameters, UnknownJob
+from ..model import job_key
 from ..model.redaction import quoted
 from ..store import listing, queries
 from ..store.database import Database
@@ -45,7 +46,7 @@ def ids(database: Database, after: Iterable[tuple[Any, bool]]) -> tuple[tuple[in
 
 def _named(database: Database, name: str) -> list[int]:
     """Return the ids of the job with a name or uid, or of all jobs of the group; a number is a job's id."""
-    group = None if isinstance(queries.number_of(name), int) else listing.group(database, name)
+    group = None if isinstance(job_key.of(name), int) else listing.group(database, name)
     try:
         job = queries.job(database, name)
     except UnknownJob:

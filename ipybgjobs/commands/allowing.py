@@ -208,7 +208,7 @@ def disallow(arguments: argparse.Namespace) -> int:
     """Take targets, all methods of a class, or patterns of notebooks back out of the user's configuration file."""
     given = [_bare(each) for each in arguments.target]
     written = user_files.section()
-    taken = [each for one in given for each in _written(one, written)]
+    taken = list(dict.fromkeys(each for one in given for each in _written(one, written)))
     user_files.change(lambda section: _removed(section, taken))
     settings = client().settings()
     for what in taken:
@@ -273,7 +273,12 @@ def _removed(section: dict[str, Any], taken: Iterable[str]) -> None:
 
 
 def _check_gone(what: str, settings: Settings) -> None:
+    pattern = target_rules.pattern_of_notebook(what, settings) if what.endswith(".ipynb") else None
     permission = allowlist.permission(what, settings)
+    if pattern is not None:
+        raise ConfigurationError(
+            f"{what} was taken out of {sources.user_file()}, but the pattern {pattern} still allows it: take that out too."
+        )
     if permission is not None:
         raise ConfigurationError(
             f"{what} was taken out of {sources.user_file()}, but {permission.entry.source} still allows it: "

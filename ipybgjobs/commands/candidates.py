@@ -6,6 +6,7 @@ import inspect
 import itertools
 import os
 import types
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -45,10 +46,11 @@ class Candidates(NamedTuple):
     variables: Mapping[str, Any]
 
     def targets(self) -> dict[str, str]:
-        """Return the allowed targets, also without their package if they have one, each with its full path."""
+        """Return the allowed targets, also without their package where no other has the name, each with its full path."""
         with contextlib.suppress(BackgroundJobError):
             found = client().settings().targets()
-            short = {".".join(target.split(".")[-2:]): target for target in found if target.count(".") > 1}
+            names = Counter(owner.rpartition(".")[2] for owner in {target.rpartition(".")[0] for target in found})
+            short = {".".join(target.split(".")[-2:]): target for target in found if names[target.split(".")[-2]] == 1}
             return {**short, **{target: target for target in found}}
         return {}
 

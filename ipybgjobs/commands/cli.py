@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..errors import BackgroundJobError
-from ..model import durations, redaction, surface
+from ..model import durations, job_key, redaction, surface
 from ..model.surface import Surface
 from ..system import interrupt_shield
 from . import help_text, job_line, notebook_line, verbs
@@ -88,7 +88,7 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
         Name of the command, for messages.
     """
     top = parser(prog)
-    given = ["show", *arguments] if arguments and job_line.is_whole(arguments[0]) else list(arguments)
+    given = ["show", *arguments] if arguments and job_key.is_whole(arguments[0]) else list(arguments)
     parsed, left = top.parse_known_args(job_line.with_values(given) if given[:1] == ["submit"] else given)
     if left and (parsed.verb != "submit" or any(word.startswith("-") for word in left)):
         parsed.parser.error(f"unrecognized arguments: {' '.join(left)}")
@@ -225,7 +225,7 @@ def _with_wait(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    if not (job_line.is_whole(text) and int(text) < _PORTS):
+    if not (job_key.is_whole(text) and int(text) < _PORTS):
         raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a port: pass a number from 0 to {_PORTS - 1}")
     return int(text)
 
@@ -237,7 +237,7 @@ def _jobs(text: str) -> int:
 
 
 def _lines(text: str) -> int:
-    if not job_line.is_whole(text):
+    if not job_key.is_whole(text):
         raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a number of lines")
     return int(text)
 

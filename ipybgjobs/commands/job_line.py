@@ -15,16 +15,13 @@ from typing import Any, NoReturn, cast
 from ..client.submit import notebook_call
 from ..client.submit.option_table import NAMES, ON_DUPLICATE, OPTIONS, Form, SubmitOptions
 from ..errors import InvalidParameters
-from ..model import redaction
+from ..model import job_key, redaction
 from ..model.redaction import cut, quoted
 from ..targets.binding import RawValue
 from . import commas, help_text, notebook_line
 
 _OPENING, _CLOSING = "([{", ")]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
-
-#: Digits of the longest id.
-_DIGITS = 18
 
 #: Longest error message of argparse, which repeats what was typed.
 LONGEST_COMPLAINT = 200
@@ -135,18 +132,8 @@ def _jobs(option: str, text: str, variables: Mapping[str, Any]) -> list[Any]:
         variable = _VARIABLE.fullmatch(part)
         if variable and variable[1] not in variables:
             raise UsageFault(f"{option} {cut(part)}: this notebook has no variable {cut(variable[1])}.")
-        found.append(variables[variable[1]] if variable else key(part))
+        found.append(variables[variable[1]] if variable else job_key.of(part))
     return found
-
-
-def key(text: str) -> int | str:
-    """Return the key of a job or group as typed: an id if it can be one, or a name or uid."""
-    return int(text) if is_whole(text) else text
-
-
-def is_whole(text: str) -> bool:
-    """Return whether a text is an integer of at least 0, and no longer than an id."""
-    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 def parse(line: str, variables: Mapping[str, Any]) -> JobLine:

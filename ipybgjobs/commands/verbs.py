@@ -21,7 +21,7 @@ from ..client.jobs import as_json
 from ..client.jobs.job import Job
 from ..client.jobs.job_list import JobList
 from ..errors import BackgroundJobError, RemoteTraceback
-from ..model import redaction, surface
+from ..model import job_key, redaction, surface
 from ..model.records import JobState
 from ..panel import overview
 from ..targets import context
@@ -33,19 +33,15 @@ FAILED = 1
 _EVERY = 1 << 40
 
 
-def _job(key: str) -> Job:
-    return api.job(job_line.key(key))
-
-
 def _chosen(arguments: argparse.Namespace) -> JobList:
     """Return the jobs that a verb applies to: those named, or those of a group."""
     if arguments.group is not None:
         if arguments.jobs:
             raise UsageFault("name jobs or use --group, not both.")
-        return api.group(job_line.key(arguments.group)).jobs
+        return api.group(arguments.group).jobs
     if not arguments.jobs:
         raise UsageFault("name the jobs by id, name or uid, or use --group.")
-    return JobList(dict.fromkeys(map(_job, arguments.jobs)))
+    return JobList(dict.fromkeys(map(api.job, arguments.jobs)))
 
 
 def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
@@ -77,9 +73,7 @@ def list_(arguments: argparse.Namespace) -> int:
     if not arguments.json and not any(filters.values()):
         print(overview.text(arguments.limit, surface.submit_command()))
         return 0
-    group = filters.pop("group")
-    group = None if group is None else job_line.key(group)
-    found = api.jobs(**filters, limit=arguments.limit, group=group)
+    found = api.jobs(**filters, limit=arguments.limit)
     beyond, total = found.beyond_limit()
     lines = wording.lines_with_size(found) + ([f"… and {beyond:,} more; --limit {total} shows all"] if beyond else [])
     text = "\n".join(lines) or "No matching jobs."
@@ -89,14 +83,14 @@ def list_(arguments: argparse.Namespace) -> int:
 
 def show(arguments: argparse.Namespace) -> int:
     """Show one job with its attempts."""
-    job = _job(arguments.job)
+    job = api.job(arguments.job)
     _say(arguments, "\n".join(wording.details(job)), as_json.in_full(job))
     return 0
 
 
 def log(arguments: argparse.Namespace) -> int:
     """Print the log of a job."""
-    job = _job(arguments.job)
+    job = api.job(arguments.job)
     if arguments.follow and (
         arguments.json or arguments.tail is not None or arguments.attempt is not None or arguments.grep is not None
     ):
@@ -121,14 +115,14 @@ def export(arguments: argparse.Namespace) -> int:
     """Write a zip file for a bug report: call, attempts, logs, outputs, doctor's report; without secrets."""
     from ..client.jobs import bug_report
 
-    written = bug_report.write(_job(arguments.job), arguments.file, force=arguments.force)
+    written = bug_report.write(api.job(arguments.job), arguments.file, force=arguments.force)
     _say(arguments, str(written), {"path": written.path, "files": written.files, "bytes": written.size})
     return 0
 
 
 def result(arguments: argparse.Namespace) -> int:
     """Wait for a job and print what it returned."""
-    job = _job(arguments.job)
+    job = api.job(arguments.job)
     try:
         with _notes_aside(arguments):
             value = job.result(arguments.timeout)
@@ -216,7 +210,7 @@ def priority(arguments: argparse.Namespace) -> int:
 
 def _without_priority(jobs: Sequence[str]) -> str:
     *first, last = jobs or ["JOB"]
-    named, to = (first, last) if first and job_line.is_whole(last) else (jobs or ["JOB"], "5")
+    named, to = (first, last) if first and job_key.is_whole(last) else (jobs or ["JOB"], "5")
     shown = redaction.cut(" ".join(named))
     gets = "gives these jobs" if len(named) > 1 else f"gives job {shown}"
     return f"the new priority follows --to: {surface.command(f'priority {shown} --to {to}')} {gets} the priority {to}."

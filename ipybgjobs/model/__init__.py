@@ -18,6 +18,8 @@ hashing
     SHA-256 of short texts.
 ipython_syntax
     IPython's magics and shell commands as Python.
+job_key
+    Ids, names and uids of jobs, as typed.
 json_text
     Untrusted JSON, parsed whole or refused.
 moments

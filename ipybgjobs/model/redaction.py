@@ -9,8 +9,10 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+_Scalar = TypeVar("_Scalar")
 
 #: Replacement for a secret.
 BLANK = "•••"
@@ -321,6 +323,15 @@ def cleaned(value: Any, secrets: Iterable[str]) -> Any:
     if isinstance(value, (list, tuple)):
         return [cleaned(each, hidden) for each in value]
     return {key: cleaned(each, hidden) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def shown_scalars(values: Mapping[str, _Scalar], names: Iterable[str], secrets: Iterable[str]) -> dict[str, _Scalar | str]:
+    """Copy named scalars with secrets blanked: texts under a secret name or one of `names`, and the secrets in any text."""
+    wanted, hidden = frozenset(names), tuple(secrets)
+    return {
+        name: value if not isinstance(value, str) else BLANK if _hides(name, wanted) else without(value, hidden)
+        for name, value in values.items()
+    }
 
 
 def shown_for(name: str, text: str) -> str:

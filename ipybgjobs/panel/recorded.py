@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from ..model import scalars
+from ..model import redaction, scalars
+from ..model.call import Call
 from ..model.scalars import Scalar
 from ..state import attempt, recorded_values, results
 from ..state.folder import StateFolder
@@ -14,18 +15,32 @@ from ..store.database import Database
 
 
 def of_jobs(database: Database, folder: StateFolder, ids: Iterable[int]) -> list[list[Any]]:
-    """Return the id and the values of each of these jobs that has any."""
+    """Return the id and the values of each of these jobs that has any, with secrets blanked in texts."""
     folders = selection.last_folders(database, ids)
-    found = ([job_id, of_attempt(folder.attempt(relative))] for job_id, relative in folders.items())
-    return [each for each in found if each[1]]
+    found = {job_id: values for job_id, relative in folders.items() if (values := _of_attempt(folder.attempt(relative)))}
+    with_text = [job_id for job_id, values in found.items() if any(isinstance(value, str) for value in values.values())]
+    calls = selection.calls(database, with_text) if with_text else {}
+    return [[job_id, _shown(values, calls.get(job_id))] for job_id, values in found.items()]
 
 
-def of_attempt(folder: str) -> dict[str, Scalar]:
+#: What precedes the keys of a dict that a job returned.
+_RETURNED = "result."
+
+
+def _of_attempt(folder: str) -> dict[str, Scalar]:
     """Return the recorded values of an attempt, and the plain ones in the dict that it returned, as ``result.NAME``."""
     recorded = recorded_values.of_attempt(folder)
     returned = scalars.read(results.without_pickle(folder))
-    more = {f"result.{name}": value for name, value in returned.items() if name not in recorded}
+    more = {f"{_RETURNED}{name}": value for name, value in returned.items() if name not in recorded}
     return scalars.for_json({**recorded, **more})
+
+
+def _shown(values: dict[str, Scalar], call: Call | None) -> dict[str, Scalar]:
+    """Return values without the secrets of a call: what a job returned is kept as it is, but not shown so."""
+    if call is None:
+        return values
+    secret = redaction.secret_names((name.removeprefix(_RETURNED) for name in values), call.secrets)
+    return redaction.shown_scalars(values, [*secret, *(f"{_RETURNED}{name}" for name in secret)], call.hidden)
 
 
 def of_running(database: Database, folder: StateFolder) -> list[list[Any]]:

@@ -76,9 +76,7 @@ def _shown(values: dict[str, Scalar]) -> dict[str, Scalar]:
     from ..model import redaction  # only where text is shown
 
     secret = redaction.secret_names(values, current_job.secret_names())
-    shown = {name: redaction.BLANK if name in secret and isinstance(value, str) else value for name, value in values.items()}
-    cleaned: dict[str, Scalar] = redaction.cleaned(shown, current_job.hidden())
-    return cleaned
+    return redaction.shown_scalars(values, secret, current_job.hidden())
 
 
 _recorder: Recorder | None = None

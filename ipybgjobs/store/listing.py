@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from itertools import chain, product
 from typing import Any
 
+from ..model import job_key
 from ..model.records import GroupRecord, JobRecord, JobState, RetryingJobs
 from . import columns
 from .columns import RETRYING, STORED_STATES
 from .database import Database
-from .queries import JOBS, number_of, shown
+from .queries import JOBS, shown
 
 #: Indexes to walk, each with its columns before the id; the first one that begins with a filtered column is used.
 _WALKED = {
@@ -140,7 +141,7 @@ def groups(database: Database, limit: int) -> list[GroupRecord]:
 
 def group(database: Database, key: int | str) -> GroupRecord | None:
     """Read one group by id, uid or name (the newest with that name); None if there is none."""
-    key = number_of(key)
+    key = job_key.of(key)
     if not _storable(key):
         return None
     column = "id" if isinstance(key, int) else "uid"

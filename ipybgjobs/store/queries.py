@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from ..errors import StoreError, UnknownJob
-from ..model import json_text, surface
+from ..model import job_key, json_text, surface
 from ..model.call import Call
 from ..model.records import Attempt, JobRecord, JobState, Outcome, Owner
 from ..model.redaction import quoted
@@ -160,7 +160,7 @@ def shown_job(database: Database, key: int | str) -> JobRecord:
 
 
 def _row(database: Database, key: int | str) -> sqlite3.Row:
-    key = number_of(key)
+    key = job_key.of(key)
     column = "id" if isinstance(key, int) else "uid"
     try:
         rows = database.read(f"{JOBS} WHERE jobs.{column} = ?", (key,))
@@ -174,15 +174,6 @@ def _row(database: Database, key: int | str) -> sqlite3.Row:
             f"There is no job with {what} in {database.path}; {surface.command('list', 'bg.jobs()')} shows the existing jobs."
         )
     return rows[0]
-
-
-#: Digits of the longest id.
-_DIGITS = 18
-
-
-def number_of(key: int | str) -> int | str:
-    """Return the id that a text is, since no name or uid is a number of so few digits; any other key as it is."""
-    return int(key) if isinstance(key, str) and key.isascii() and key.isdigit() and len(key) <= _DIGITS else key
 
 
 def _unreadable(what: str, error: UnreadableRow, database: Database) -> str:

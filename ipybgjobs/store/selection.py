@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from ..model.call import Call
 from ..model.records import JobRecord
 from . import columns
 from .database import Database
@@ -24,6 +25,12 @@ def jobs(database: Database, uids: Iterable[str]) -> dict[str, JobRecord]:
     """Read jobs to show, by uid; those that were removed are missing."""
     rows = database.read(f"{JOBS} WHERE jobs.uid {_CHOSEN}", (json.dumps(list(uids)),))
     return {record.uid: record for record in map(shown, rows)}
+
+
+def calls(database: Database, job_ids: Iterable[int]) -> dict[int, Call]:
+    """Read the calls of jobs, to show them, by id; those that were removed are missing."""
+    rows = database.read(f"{JOBS} WHERE jobs.id {_CHOSEN}", (json.dumps(list(job_ids)),))
+    return {record.id: record.call for record in map(shown, rows)}
 
 
 def last_folders(database: Database, job_ids: Iterable[int]) -> dict[int, str]:

@@ -131,7 +131,7 @@ class NotebookRule(TargetRule):
     def pattern(self, params: Mapping[str, Any], settings: Settings) -> str | None:
         """Return the first pattern that matches."""
         path = _path(params)
-        return None if path is None else _fitting(path, settings)
+        return None if path is None else pattern_of_notebook(path, settings)
 
 
 _RULES = {demands.CODE: CellRule(), demands.NOTEBOOK: NotebookRule()}
@@ -156,10 +156,11 @@ def extra_permissions(params: Mapping[str, Any], settings: Settings) -> tuple[st
 
 def fits_notebook(path: str, settings: Settings) -> bool:
     """Return whether a notebook matches a pattern in the files."""
-    return _fitting(path, settings) is not None
+    return pattern_of_notebook(path, settings) is not None
 
 
-def _fitting(path: str, settings: Settings) -> str | None:
+def pattern_of_notebook(path: str, settings: Settings) -> str | None:
+    """Return the first pattern in the files that a notebook matches; None if there is none."""
     return next((pattern for pattern in settings.allowed_notebooks if _fits(path, [pattern])), None)
 
 

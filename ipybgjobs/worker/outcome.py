@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import errors
 from ..model import scalars, serialization
-from ..state import attempt
+from ..state import attempt, current_job
 from ..system import private_file
 from ..system.worker import Terminated
 from . import descriptions
@@ -43,9 +43,13 @@ def _without_pickle(value: Any) -> dict[str, Any]:
     """Return what a table of jobs shows of a pickled value: the plain values in a dict, a number, or a description."""
     try:
         if isinstance(value, dict):
-            return {"scalars": scalars.of(value)}
-        found = scalars.plain(value)
-        return {"scalar": found} if found is not None else {"described": serialization.describe(value)}
+            from ..model import redaction  # only where a value is pickled, which is then displayed too
+
+            found = scalars.of(value)
+            secret = redaction.secret_names(found, current_job.secret_names())
+            return {"scalars": redaction.shown_scalars(found, secret, current_job.hidden())}
+        one = scalars.plain(value)
+        return {"scalar": one} if one is not None else {"described": serialization.describe(value)}
     except Terminated:
         raise
     except (Exception, SystemExit):  # an object may do anything when it is looked at

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs.commands import completion
 from ipybgjobs.commands.cli import main
 from ipybgjobs.configuration import loading, sample, sources
 from ipybgjobs.configuration.settings import Settings
@@ -619,6 +620,25 @@ def test_disallow_takes_back_a_pattern_of_notebooks(studio, user, cli):
     assert written(user)["BackgroundJobs"]["allowed_notebooks"] == []
 
 
+def test_disallow_says_what_still_allows_a_notebook(studio, user, cli):
+    studio.code.joinpath("deep").mkdir()
+    notebook = studio.code / "deep" / "one.ipynb"
+    notebook.write_text("{}")
+    cli("allow", "deep/one.ipynb", "'deep/*.ipynb'")
+    file, pattern = user / "ipybgjobs_config.json", f"{studio.code}/deep/*.ipynb"
+    (user / "ipybgjobs_config.json").write_text(json.dumps({"BackgroundJobs": {"allowed_notebooks": [str(notebook), pattern]}}))
+    said = refused(cli("disallow", "deep/one.ipynb", status=1))
+    assert said == f"{notebook} was taken out of {file}, but the pattern {pattern} still allows it: take that out too."
+    assert written(user)["BackgroundJobs"]["allowed_notebooks"] == [pattern]
+
+
+def test_disallow_takes_what_is_named_twice_out_once(studio, user, cli):
+    cli("allow", "atelier.Model.*", "'deep/**/*.ipynb'")
+    words = ["atelier.Model.fit", "atelier.Model.*", "deep/**/*.ipynb", "'deep/**/*.ipynb'"]
+    assert len(cli("disallow", *words).stdout.splitlines()) == 3
+    assert written(user)["BackgroundJobs"] == {"allowed_jobs": {"ipybgjobs.Notebook": ["run"]}, "allowed_notebooks": []}
+
+
 def test_config_check_says_which_allowed_targets_are_not_there(studio, user, cli):
     (user / "ipybgjobs_config.json").write_text(
         json.dumps({"BackgroundJobs": {"allowed_jobs": {"atelier.Modle": ["fit"], "atelier.Model": ["fit"], "nowhere.A": ["b"]}}})
@@ -785,3 +805,10 @@ def test_a_terminal_that_is_closed_is_no_error(kinds, words):
     shell = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *MODULE, *words.split()]
     command = subprocess.run(shell, env=kinds.environment, stderr=subprocess.PIPE, text=True, check=False)
     assert (command.returncode, command.stderr) == (0, "")
+
+
+def test_completion_offers_no_short_name_that_several_targets_have(place):
+    place.allow({"one.Trainer": ["fit", "load"], "other.Trainer": ["fit"], "one.deep.Net": ["run"]})
+    found = completion.complete("%bgjob ").texts
+    assert {"one.Trainer.fit", "other.Trainer.fit", "one.deep.Net.run", "Net.run", "one.Trainer.load"} <= set(found)
+    assert not {"Trainer.fit", "Trainer.load"} & set(found)

@@ -10,6 +10,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.commands.cli import main
 from ipybgjobs.model import scalars
+from ipybgjobs.panel import recorded
 from ipybgjobs.state import recorded_values, recording
 from ipybgjobs.system import private_file
 from support.place import DEADLINE, until
@@ -163,3 +164,31 @@ def test_too_many_names_are_refused(tmp_path):
         recorder.take({"another": 1})
     with pytest.raises(ValueError, match="1 to 200 characters; one has 300"):
         bg.record(**{"x" * 300: 1})
+
+
+def test_a_card_shows_no_secret_that_a_job_has_returned(trials, monkeypatch):
+    monkeypatch.setenv("LOGIN_PASSWORD", "of-the-environment")
+    trials.module(
+        "logins",
+        """
+        import os
+        import numpy as np
+
+        def echo(password: str):
+            return {"seen": f"as {password}", "api_token": "abcdef", "url": "https://me:hunter22@x/", "auc": 0.5}
+
+        def pickled(password: str):
+            return {"seen": os.environ["LOGIN_PASSWORD"], "api_token": "abcdef", "auc": np.float64(0.5)}
+        """,
+    )
+    trials.allow({"logins": ["echo", "pickled"]})
+    plain, pickled = (bg.submit(f"logins.{name}", {"password": "open-sesame"}).wait(DEADLINE) for name in ("echo", "pickled"))
+    found = dict(recorded.of_jobs(plain.client.database(plain.state_folder), plain.state_folder, [plain.id, pickled.id]))
+    assert found[plain.id] == {
+        "result.seen": "as •••",
+        "result.api_token": "•••",
+        "result.url": "https://me:•••@x/",
+        "result.auc": 0.5,
+    }
+    assert found[pickled.id] == {"result.seen": "•••", "result.api_token": "•••", "result.auc": 0.5}
+    assert plain.result()["seen"] == "as open-sesame"

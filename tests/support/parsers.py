@@ -22,7 +22,7 @@ from ipybgjobs.commands.job_line import UsageFault
 from ipybgjobs.configuration import loading, sources
 from ipybgjobs.configuration.settings import AllowedEntry, Settings
 from ipybgjobs.errors import ConfigurationError, InvalidParameters, JobNotAllowed, ResultNotKept
-from ipybgjobs.model import durations, globs, moments, redaction, scalars, terminal_text
+from ipybgjobs.model import durations, globs, job_key, moments, redaction, scalars, terminal_text
 from ipybgjobs.notebooks import document, signature
 from ipybgjobs.state import attempt, outputs, progress, recorded_values, reports, request, results
 from ipybgjobs.state.text_log import TextLog
@@ -167,7 +167,7 @@ def _keys(text: str) -> None:
                   lambda: options.count(value, "limit"), lambda: options.priority(value)):  # fmt: skip
         with contextlib.suppress(InvalidParameters):
             check()
-    job_line.key(text)
+    job_key.of(text)
 
 
 def _pattern(text: str) -> None:
