@@ -635,7 +635,7 @@ def test_disallow_says_what_still_allows_a_notebook(studio, user, cli):
 def test_disallow_takes_what_is_named_twice_out_once(studio, user, cli):
     cli("allow", "atelier.Model.*", "'deep/**/*.ipynb'")
     words = ["atelier.Model.fit", "atelier.Model.*", "deep/**/*.ipynb", "'deep/**/*.ipynb'"]
-    assert len(cli("disallow", *words).stdout.splitlines()) == 3
+    assert len(cli("disallow", *words).stdout.splitlines()) == 4  # each once, and where they were
     assert written(user)["BackgroundJobs"] == {"allowed_jobs": {"ipybgjobs.Notebook": ["run"]}, "allowed_notebooks": []}
 
 

@@ -98,7 +98,7 @@ def test_an_option_that_does_not_exist_is_refused_with_the_one_that_was_meant(co
         ("submit control.note --priority high", 2, "invalid int value: 'high'"),
         ("cancel 99", 1, "no job with id 99"),
         ("cancel", 2, "name the jobs by id, name or uid"),
-        ("cancel --group 5", 1, "no group 5"),
+        ("cancel --group 5", 1, "no group '5'"),
         ("retry 99", 1, "no job with id 99"),
         ("priority 99 --to 3", 1, "no job with id 99"),
         ("pause gpu", 1, "There is no queue 'gpu'"),
