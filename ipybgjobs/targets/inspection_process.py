@@ -9,7 +9,6 @@ import os
 import pickle
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -122,6 +121,8 @@ def _told_after(seconds: float, tell: Callable[[], None]) -> Iterator[None]:
 
 def ask(content: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It exits with the process that waits for it."""
+    import tempfile  # here, since it loads all compressions
+
     with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
         words = command("inspection", str(answers.fileno()))
         with launch.piped(words, answers.fileno()) as asked:

@@ -15,6 +15,19 @@ from support.refusals import refused
 
 pytestmark = pytest.mark.shared_place
 
+# -- what it costs --------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_submit_loads_nothing_that_it_does_not_need(place):
+    code = "import sys, ipybgjobs as bg; job = bg.submit('work.echo', {'value': 1}); print(job.id, *sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=place.code, env=place.environment)
+    identity, *loaded = done.stdout.split()
+    assert bg.job(int(identity)).result(60) == 1
+    unneeded = {"asyncio", "pydantic", "jsonschema", "nbformat", "IPython", "ssl"}
+    assert not unneeded & {*loaded}
+
+
 # -- what is accepted ---------------------------------------------------------------------------------------------------
 
 

@@ -190,6 +190,7 @@ def _notebook(folder: str) -> None:
     notebook = document.parse(content)
     document.code_cells(notebook)
     signature.signature_of(notebook, path)
+    signature.of_file(path)
 
 
 def _parameters_cell(text: str) -> None:

@@ -4,7 +4,6 @@ It waits, reads results and exceptions, and asks the client for changes. A copy 
 a pickle holds the state folder and the uid.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -207,6 +206,8 @@ class Job(JobView):
         return self._awaited().__await__()
 
     async def _awaited(self) -> Any:
+        import asyncio  # here, since a submit needs none of it
+
         for pause in self._pauses(None):
             await asyncio.sleep(pause)
         return outcome.result(self)

@@ -3,7 +3,6 @@
 Modules of the target that have changed since they were imported are first imported again, so that it runs the code of a job.
 """
 
-import asyncio
 import copy
 import importlib
 import sys
@@ -80,6 +79,8 @@ def _reload(module: ModuleType, first: Sequence[str]) -> None:
 
 def _awaited(value: Any) -> Any:
     """Return the result of an awaitable; if an event loop runs in this thread, the awaitable itself, to be awaited."""
+    import asyncio  # here, since a submit needs none of it
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
