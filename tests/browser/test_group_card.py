@@ -57,7 +57,9 @@ def test_a_sweep_is_compared_while_it_runs_and_acted_on_as_a_whole(server, page,
     assert "path" not in card.locator(".b-members").inner_text()  # they all have the same
     shot(card, f"{app}-group-running")
     card.get_by_label("Priority of the queued jobs").fill("4")
-    card.get_by_role("button", name="Set").click()
+    setter = card.get_by_role("button", name="Set priority").first
+    assert setter.evaluate("node => getComputedStyle(node).borderTopColor") != "rgba(0, 0, 0, 0)"  # it looks like a button
+    setter.click()
     until(lambda: "2 jobs given priority 4" in card.locator(".b-status").inner_text(), "what came of it")
     row(card, first).click()
     until(lambda: "step 0" in card.locator(".b-pane-log").inner_text(), "the log of the job")

@@ -634,7 +634,10 @@ def test_a_sweep_is_one_row_that_unfolds_into_rows_that_differ(server, page, des
     assert len(seen) > 8
     assert len({*seen}) == len(seen)
     assert violations(page) == []
-    group.get_by_role("button", name="Cancel the 30 unfinished jobs of group").click()  # nothing runs: nothing is lost
+    group.get_by_role("button", name="Cancel the 30 unfinished jobs of group").click()
+    question = panel.locator(".b-confirm")
+    assert question.inner_text().startswith("Cancel 30 queued jobs?")
+    question.get_by_role("button", name="Yes").click()
     until(lambda: "30 cancelled" in group.get_by_role("gridcell").nth(3).get_attribute("title"), "the cancel of all")
     notebook.run(3)
 

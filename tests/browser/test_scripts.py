@@ -460,9 +460,63 @@ def test_a_folded_group_is_acted_on_as_its_jobs_and_unfolds_by_keyboard(page):
         const drawn = table.rows.has(4); key("ArrowDown"); key("ArrowLeft");
         return [asked, commands(), folded, drawn, table.active, table.rows.has(4)]; }}"""
     asked, sent, folded, drawn, active, still = page.evaluate(script)
-    assert asked == "Cancel 2 running jobs? Unfinished work will be lost."
+    assert asked == "Cancel 4 jobs, of which 2 are running and would lose unfinished work?"
     assert sent == [["cancel", [5, 4, 3, 2]]]
     assert (folded, drawn, active, still) == ("g8", True, "g8", False)
+
+
+@pytest.mark.parametrize(
+    ("states", "question"),
+    [
+        (["queued"], None),
+        (["queued", "succeeded"], None),
+        (["queued", "queued"], "Cancel 2 queued jobs?"),
+        (["retrying", "retrying", "failed"], "Cancel 2 retrying jobs?"),
+        (["queued", "retrying"], "Cancel 2 queued and retrying jobs?"),
+        (["running"], "Cancel running job 1? Unfinished work will be lost."),
+        (["running", "failed"], "Cancel running job 1? Unfinished work will be lost."),
+        (["running", "running"], "Cancel 2 running jobs? Unfinished work will be lost."),
+        (["running", "queued", "cancelled"], "Cancel 2 jobs, of which 1 is running and would lose unfinished work?"),
+        (["succeeded", "failed"], None),
+    ],
+)
+@pytest.mark.parametrize("board", ["panel", "group"])
+def test_the_question_before_a_cancel_counts_the_jobs_that_it_would_cancel(page, board, states, question):
+    more = ", group: { id: 8, title: 'group 8', labels: {} }" if board == "group" else ""
+    script = f"""(states) => {{ {MOCK}
+        const rows = states.map((state, index) => row(index + 1, state));
+        const board = ours.mount(root, transport, {{ ...first(rows){more} }}); board.draw();
+        board.request("cancel", states.map((_, index) => index + 1), {{}}, root.querySelector("button"));
+        return [board.confirm.node.hidden ? null : board.confirm.text.textContent, sent.some(({{ kind }}) => kind === "command")]; }}"""
+    assert page.evaluate(script, states) == [question, question is None]
+
+
+def test_the_row_of_a_named_group_shows_its_number_since_several_may_have_one_name(page):
+    script = f"""() => {{ {GROUPED_PANEL} return table.rows.get("g8").name.textContent; }}"""
+    assert page.evaluate(script) == "sweep · group 8"
+
+
+def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
+    script = f"""async () => {{ {MOCK}
+        const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+        const panel = ours.mount(root, transport, first([row(1, "running")])); panel.link.look({{ visible: true }});
+        await later(2000); const early = panel.status.textContent; await later(4000);
+        return [early, panel.status.dataset.kind]; }}"""
+    assert page.evaluate(script) == ["1 job", "waiting"]
+
+
+def test_the_head_of_an_opened_job_keeps_its_buttons_in_one_line_and_has_the_reason_below(page):
+    script = f"""() => {{ {MOCK}
+        root.style.width = "800px";
+        const job = row(2, "queued"); job[3] = "training.Trainer.scored(lr=0.3, epochs=40)";
+        const panel = ours.mount(root, transport, first([row(1, "running"), job])); panel.open(2);
+        const {{ title, closer, reason, actions, node }} = panel.detail;
+        reason.textContent = "slots taken: job 238, job 239 and 12 more · usually 1 h 12 m (last 20 runs)";
+        const place = (each) => each.getBoundingClientRect();
+        const middles = [title, actions.cancel, closer].map((each) => Math.round(place(each).top + place(each).height / 2));
+        return [new Set(middles).size, place(reason).top >= place(closer).bottom, title.scrollWidth <= title.clientWidth,
+            place(closer).right <= place(node).right]; }}"""
+    assert page.evaluate(script) == [1, True, True, True]
 
 
 def test_a_second_button_that_is_pressed_while_a_question_is_open_asks_its_own_and_no_row_moves(page):
@@ -476,7 +530,7 @@ def test_a_second_button_that_is_pressed_while_a_question_is_open_asks_its_own_a
         return [first_, second, again, shown, places() === before]; }}"""
     assert page.evaluate(script) == [
         "Cancel running job 6? Unfinished work will be lost.",
-        "Cancel 2 running jobs? Unfinished work will be lost.",
+        "Cancel 4 jobs, of which 2 are running and would lose unfinished work?",
         "Cancel running job 6? Unfinished work will be lost.",
         True,
         True,

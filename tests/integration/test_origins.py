@@ -120,6 +120,20 @@ def test_a_success_says_what_has_changed_since_the_one_before(repository):
     assert (first.changes(), third.changes()) == ([], [])
 
 
+def test_a_job_that_another_removes_meanwhile_is_nothing_to_compare_with(place, monkeypatch):
+    place.allow({"work": ["echo"]})
+    first, second = (bg.submit("work.echo", {"value": 1}).wait(DEADLINE) for _ in range(2))
+    find = queries.last_success
+
+    def removed_when_found(*asked):
+        found = find(*asked)
+        first.remove()
+        return found
+
+    monkeypatch.setattr(queries, "last_success", removed_when_found)
+    assert second.changes() == []
+
+
 def test_code_that_changed_after_submit_is_told(repository):
     job = bg.submit("coded.work", delay=1)
     edit(repository, 3)

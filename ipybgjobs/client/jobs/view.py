@@ -132,8 +132,8 @@ class JobView:
         for before, after in itertools.pairwise(attempts):
             said += _since(f"attempt {before.number}", _differences(database, before, after))
         earlier = queries.last_success(database, self.target, self.id) if self.state.ended and attempts else None
-        if earlier is not None:
-            good = queries.attempts(database, earlier)[-1]
+        tried = [] if earlier is None else queries.attempts(database, earlier)  # none: it was removed meanwhile
+        for good in tried[-1:]:
             said += _since(f"job {earlier}, which succeeded", _differences(database, good, attempts[-1]))
         return said
 

@@ -1,6 +1,7 @@
 // A confirmation before work would be lost: laid over the panel beside what was pressed, so that nothing moves.
 
 import { button, element, setText, show } from "./elements.js";
+import { isLive, phase } from "./text.js";
 
 const GAP = 4; // pixels between it and what was pressed
 
@@ -56,4 +57,21 @@ export class Confirm {
     if (back && this.back && this.back.isConnected && !this.back.hidden) this.back.focus({ preventScroll: true });
     done(answer);
   }
+}
+
+// What to ask before a verb is applied to these jobs of `all`, if anything; those that have finished can't be cancelled and don't count.
+export function questionFor(verb, ids, all) {
+  if (verb === "remove") return `Permanently remove ${many(ids)} with results, outputs and logs?`;
+  if (verb !== "cancel") return null;
+  const live = ids.filter((id) => all.has(id) && isLive(all.get(id)));
+  const phases = new Set(live.map((id) => phase(all.get(id))));
+  if (!phases.has("running")) return live.length > 1 ? `Cancel ${many(live, [...phases].join(" and "))}?` : null;
+  if (phases.size === 1) return `Cancel ${many(live, "running")}? Unfinished work will be lost.`;
+  const running = live.filter((id) => all.get(id).state === "running").length;
+  return `Cancel ${many(live)}, of which ${running.toLocaleString("en")} ${running === 1 ? "is" : "are"} running and would lose unfinished work?`;
+}
+
+function many(ids, kind = "") {
+  const what = kind ? `${kind} ` : "";
+  return ids.length === 1 ? `${what}job ${ids[0]}` : `${ids.length.toLocaleString("en")} ${what}jobs`;
 }

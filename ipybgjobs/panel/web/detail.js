@@ -40,7 +40,7 @@ export class Detail {
     this.log = new Log({ asks: this.asks, told: this.told });
     this.panes.log.append(this.log.bar, this.log.node);
     this.earlier = element("div", {}); // the outputs of an earlier attempt, once requested
-    const head = element("div", { class: "b-bar-of" }, this.state, this.reason, this.title, element("span", { class: "b-space" }), this.setter, ...Object.values(this.actions), this.closer);
+    const head = element("div", { class: "b-bar-of" }, this.state, this.title, element("span", { class: "b-ends" }, this.setter, ...Object.values(this.actions), this.closer), this.reason);
     show(head, heading);
     return element("section", { class: "b-detail", "aria-label": "Job", onkeydown: (event) => this.key(event, close) },
       head, element("div", { class: "b-tabs", role: "tablist", "aria-label": "What to show" }, ...this.tabs), ...Object.values(this.panes));

@@ -1,7 +1,7 @@
 // The card of a group: its bar and counts, actions on all of its jobs, and the jobs themselves, failed and best first.
 
 import { Board } from "./board.js";
-import { Confirm } from "./confirm.js";
+import { Confirm, questionFor } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
 import { PHASES } from "./jobs.js";
@@ -28,7 +28,7 @@ export class GroupCard extends Board {
     this.counts.append(...[...this.words.values()].map(({ node }) => node));
     this.priority = element("input", { type: "number", step: 1, value: 0, required: true, class: "b-number", "aria-label": "Priority of the queued jobs" });
     this.setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) },
-      element("label", {}, "Priority ", this.priority), element("button", { type: "submit", class: "b-button", title: "Set the priority of the queued jobs" }, "Set"));
+      this.priority, element("button", { type: "submit", class: "b-button", title: "Set the priority of the queued jobs" }, element("span", {}, "Set priority")));
     this.retry = button("Retry the failed and cancelled jobs", { icon: "retry", text: "Retry", press: (event) => this.request("retry", undefined, {}, event.currentTarget) });
     this.cancel = button("Cancel the unfinished jobs", { icon: "cancel", text: "Cancel", press: (event) => this.request("cancel", undefined, {}, event.currentTarget) });
     this.confirm = new Confirm(element("div", { class: "b-confirm", role: "alertdialog", "aria-label": "Confirm" }));
@@ -242,17 +242,9 @@ export class GroupCard extends Board {
   }
 
   async request(verb, ids = this.those(verb), options = {}, at = undefined) {
-    const question = this.question(verb, ids);
+    const question = questionFor(verb, ids, this.jobs.all);
     if (!ids.length || (question && !(await this.confirm.ask(question, at)))) return;
     await this.act(verb, ids, options);
-  }
-
-  question(verb, ids) {
-    const running = ids.filter((id) => this.jobs.all.get(id)?.state === "running");
-    const what = ids.length === 1 ? `job ${ids[0]}` : count(ids.length, "job");
-    if (verb === "remove") return `Permanently remove ${what} with results, outputs and logs?`;
-    if (verb !== "cancel" || (!running.length && ids.length === 1)) return null;
-    return `Cancel ${what}${running.length ? `, of which ${running.length} ${running.length === 1 ? "is" : "are"} running and would lose unfinished work` : ""}?`;
   }
 
   setPriority(event) {

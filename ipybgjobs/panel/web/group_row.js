@@ -73,7 +73,7 @@ export class GroupRow {
     const pieces = partsOf(all.get(group.ids[0]));
     const { rest } = codeOf(pieces, groups.commonIn(group.id, all));
     const target = pieces.map(({ name }) => name).join("");
-    setText(this.name, group.name || `group ${group.id}`);
+    setText(this.name, [group.name, `group ${group.id}`].filter(Boolean).join(" · ")); // several groups may have one name
     setText(this.code, [target, rest].filter(Boolean).join(" "));
     setAttribute(this.cells.job, "title", [`group ${group.id}`, group.name, target, rest].filter(Boolean).join("\n"));
   }

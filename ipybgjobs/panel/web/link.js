@@ -1,7 +1,8 @@
 // The conversation with `panel/session.py`: reports what is visible, sends requests, and knows whether they are received.
 
 const VERSION = 2; // of the messages, as in `panel/session.py`: a page may be older or newer than the other side
-const HEARD = 500; // milliseconds without an answer until the panel shows that it is waiting
+const HEARD = 500; // milliseconds without an answer to a click until the panel shows that it is waiting
+const LOOKED = 5000; // the same for what nobody has clicked: the first answer of a kernel takes a while
 const AGAIN = 20000; // milliseconds between two signs of life
 
 export class Link {
@@ -27,7 +28,7 @@ export class Link {
     Object.assign(this, changes);
     const { view, visible, opened, seq, whole } = this;
     this.send({ kind: "look", view, visible, open: opened, seq, whole });
-    if (!this.waits) this.waits = setTimeout(() => this.wait(), HEARD);
+    if (!this.waits) this.waits = setTimeout(() => this.wait(), LOOKED);
   }
 
   send(message) {

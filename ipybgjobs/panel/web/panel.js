@@ -1,7 +1,7 @@
 // The panel: all jobs, the actions on them, and one job in full.
 
 import { Board } from "./board.js";
-import { Confirm } from "./confirm.js";
+import { Confirm, questionFor } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { element, icon, setText, show } from "./elements.js";
 import { Table } from "./table.js";
@@ -111,16 +111,9 @@ export class Panel extends Board {
 
   async request(verb, ids, options, at) {
     if (!ids.length) return;
-    const question = this.question(verb, ids);
+    const question = questionFor(verb, ids, this.jobs.all);
     if (question && !(await this.confirm.ask(question, at))) return;
     await this.act(verb, ids, options);
-  }
-
-  // Ask only if work would be lost.
-  question(verb, ids) {
-    const running = ids.filter((id) => this.jobs.all.get(id)?.state === "running");
-    if (verb === "cancel" && running.length) return `Cancel ${many(running, "running")}? Unfinished work will be lost.`;
-    return verb === "remove" ? `Permanently remove ${many(ids)} with results, outputs and logs?` : null;
   }
 
   async actOnSelected(verb, options, at) {
@@ -135,9 +128,4 @@ export class Panel extends Board {
     const { ok, text } = await this.link.command(verb, { queue: queue || null });
     this.say(text, ok);
   }
-}
-
-function many(ids, kind = "") {
-  const what = kind ? `${kind} ` : "";
-  return ids.length === 1 ? `${what}job ${ids[0]}` : `${ids.length.toLocaleString("en")} ${what}jobs`;
 }
