@@ -548,7 +548,8 @@ def test_the_actions_on_selected_jobs_cover_no_filter_and_move_nothing(page):
 def test_until_all_rows_are_here_the_states_count_those_of_the_store(page):
     script = f"""() => {{ {MOCK}
         const counts = {{ succeeded: 167, failed: 11, queued: 1 }};
-        const panel = ours.mount(root, transport, {{ ...first([row(179, "queued")]), whole: false, count: 179, counts, oldest: 179 }});
+        const begin = {{ ...first([row(179, "queued")]), whole: false, count: 179, counts, oldest: 179 }};
+        const panel = ours.mount(root, transport, begin);
         const said = () => {{ panel.draw();
             return [...root.querySelectorAll(".b-phase:not([hidden])")].map((node) => node.innerText).join(); }};
         const seen = [said(), panel.status.innerText];
@@ -594,11 +595,13 @@ def test_what_differs_comes_first_among_neighbours_that_call_the_same(page, call
 @pytest.mark.parametrize("width", [430, 600, 848, 1000])
 def test_a_row_has_room_for_its_state_and_its_buttons_touch_nothing(page, width):
     script = f"""width => {{ {LOOP}
-        shown([line(1, "m.f()", {{ state: "retrying", attempt: 1, started: 90 }}), line(2, "m.g()", {{ state: "succeeded", started: 90 }})]);
+        const [retrying, succeeded] = [{{ state: "retrying", attempt: 1, started: 90 }}, {{ state: "succeeded", started: 90 }}];
+        shown([line(1, "m.f()", retrying), line(2, "m.g()", succeeded)]);
         root.style.width = `${{width}}px`;
         return [...root.querySelectorAll(".b-job")].map((node) => {{
             const cell = node.querySelector(".b-of-state"), queue = node.querySelector(".b-of-queue").getBoundingClientRect();
-            const left = Math.min(...[...node.querySelectorAll(".b-of-actions .b-button:not([hidden])")].map((each) => each.getBoundingClientRect().left));
+            const buttons = [...node.querySelectorAll(".b-of-actions .b-button:not([hidden])")];
+            const left = Math.min(...buttons.map((each) => each.getBoundingClientRect().left));
             const before = queue.width ? queue : node.querySelector(".b-of-far").getBoundingClientRect();
             return [cell.innerText, cell.scrollWidth <= cell.clientWidth, left >= before.right];
         }}); }}"""
