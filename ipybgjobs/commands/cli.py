@@ -16,7 +16,7 @@ from ..errors import BackgroundJobError
 from ..model import durations, job_key, redaction, surface
 from ..model.surface import Surface
 from ..system import interrupt_shield
-from . import help_text, job_line, notebook_line, verbs
+from . import digest, help_text, job_line, notebook_line, verbs
 from .job_line import UsageFault
 
 FAILED, WRONG_USAGE = 1, 2
@@ -76,6 +76,10 @@ def _tell_unwritten(error: OSError) -> None:
         print(f"The output can't be written: {error.strerror or error}.", file=sys.stderr)
 
 
+#: Verbs that show how jobs ended.
+_LOOKS = {"list", "show", "log", "result", "wait"}
+
+
 @interrupt_shield.explains_interrupts
 def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     """Run one verb; its errors are raised.
@@ -96,6 +100,8 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
         parsed.words += left  # parameters that follow an option
     with surface.flags():
         status: int = parsed.function(parsed)
+    if parsed.verb in _LOOKS:
+        digest.record_look()
     return status
 
 

@@ -4,7 +4,6 @@ A wrong line raises a one-line UsageError, never an internal traceback.
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -173,7 +172,6 @@ class JobMagics(Magics):
         try:
             typed = job_line.words(line)
             if not typed:
-                digest.record_look(client.client().folder(), time.time())
                 show_live(overview.bundle)
                 return
             variables = self._variables()
@@ -223,6 +221,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.register_magics(JobMagics)
     shell.configurables[:] = [*_without_traits(shell), *instances]  # an interrupt may have left some there
     completion.install(shell)
+    digest.watch(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
         shell.display_formatter.ipython_display_formatter.for_type(Group, _show_group)
@@ -248,6 +247,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
             magics.pop(name, None)
     shell.configurables[:] = _without_traits(shell)
     completion.remove(shell)
+    digest.unwatch(shell)
     if shell.display_formatter is not None:
         for kind in (Job, Group):
             shell.display_formatter.ipython_display_formatter.pop(kind, None)

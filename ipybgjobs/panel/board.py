@@ -7,7 +7,7 @@ from ..client.jobs import supervision
 from ..client.jobs.job_status import FullQueues
 from ..state.folder import StateFolder
 from ..store import changes as log_of_changes
-from ..store import queries, usual_times, waiting_jobs
+from ..store import listing, queries, usual_times, waiting_jobs
 from ..store.database import Database
 from ..system import place
 from .rows import row
@@ -38,6 +38,7 @@ def first(database: Database, limit: int, full: FullQueues) -> dict[str, Any]:
         "have": len(rows),
         "whole": len(rows) >= min(count, MOST),
         "count": count,
+        "counts": listing.states(database) if limit and len(rows) < min(count, MOST) else None,  # while rows are missing
         **queue_status(database, full),
     }
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from ..client.client import client
 from ..client.jobs import html as job_html
 from ..client.jobs import job_status, supervision
-from ..client.jobs.group import SHOWN
 from ..client.jobs.job_status import JobStatus
 from ..client.submit import options
 from ..model import moments, sizes
@@ -19,8 +18,8 @@ from ..store import listing, queries
 from ..store.database import Database
 from ..system import place
 
-#: Most entries of the table that a notebook shows.
-_SHOWN = 50
+#: Most rows of the table that a notebook shows, including those of jobs that are folded away; and of these, those of one group.
+_SHOWN, _MEMBERS = 50, 5
 
 
 def bundle() -> dict[str, str]:
@@ -78,8 +77,10 @@ def html(limit: int) -> str:
     """Return the newest jobs and groups, as a table."""
     folder = client().folder()
     database, now = client().database(folder), time.time()
-    entries = _entries(database, limit)
-    members = {entry.id: listing.jobs(database, SHOWN, group_id=entry.id) for entry in entries if isinstance(entry, GroupRecord)}
+    entries = _bounded(_entries(database, limit), limit)
+    members = {
+        entry.id: listing.jobs(database, _MEMBERS, group_id=entry.id) for entry in entries if isinstance(entry, GroupRecord)
+    }
     statuses = _statuses(folder, [*entries, *itertools.chain.from_iterable(members.values())])
     rows = [
         job_html.group_row(entry, members[entry.id], statuses, now)
@@ -92,6 +93,13 @@ def html(limit: int) -> str:
     notes += [f"{said[0].upper()}{said[1:]}." for said in _paused(database)]
     notes += [f"Held: {said}." for said in _held(database, folder)]
     return job_html.table_of(rows, notes) + job_html.note(f"As of {moments.show(now)}.")
+
+
+def _bounded(entries: Sequence[JobRecord | GroupRecord], limit: int) -> list[JobRecord | GroupRecord]:
+    """Return the newest entries that have `limit` rows, with the rows of the groups' jobs; at least one."""
+    heights = (1 + (min(_MEMBERS, entry.total) if isinstance(entry, GroupRecord) else 0) for entry in entries)
+    rows = list(itertools.accumulate(heights))
+    return [entry for entry, until in zip(entries, rows, strict=True) if until <= max(limit, rows[0])]
 
 
 def _entries(database: Database, limit: int) -> list[JobRecord | GroupRecord]:

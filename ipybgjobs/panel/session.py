@@ -16,6 +16,7 @@ from ..client.jobs.job import Job
 from ..client.jobs.job_status import FullQueues
 from ..errors import BackgroundJobError
 from ..model.records import JobState
+from ..state import last_look
 from ..state.folder import StateFolder
 from ..store.database import Database
 from . import board, commands, details, log_parts, recorded
@@ -142,6 +143,11 @@ class Session:
             self._live -= {*gone, *(each[0] for each in rows)}
             self._live |= {each[0] for each in rows if not JobState(each[1]).ended}
 
+    def _note_look(self, rows: list[list[Any]]) -> None:
+        """Record that the user has seen how jobs ended, which is then no news in another notebook."""
+        if any(JobState(each[1]).ended for each in rows):
+            last_look.record(self._folder, time.time())
+
     # -- messages from the panel ----------------------------------------------------------------------------------
 
     def receive(self, message: Any) -> None:
@@ -228,6 +234,7 @@ class Session:
                 delta = self._mine({"kind": "delta", "now": time.time(), "trouble": None, **changes, **around})
                 if delta is not None:
                     self._send({**delta, "view": view})
+                    self._note_look(delta["rows"])
         return True
 
     def _send_all(self, view: str) -> None:
@@ -237,6 +244,7 @@ class Session:
         with self._talks:
             message = self._all(board.CHUNK)
             self._send({**message, "view": view})
+        self._note_look(message["rows"])
         before, have, whole = message["oldest"], message["have"], message["whole"]
         while not whole:
             time.sleep(_PIECES)
@@ -314,6 +322,7 @@ class Session:
         if mine is not None and seen:
             with self._talks:
                 self._send(mine)
+            self._note_look(mine.get("rows", []))
             self._opened.changed(mine)
         if self._on_changes:
             self._pending = self._on_changes(mine)

@@ -15,7 +15,8 @@ from IPython.display import publish_display_data
 
 from ..errors import BackgroundJobError
 
-#: Seconds between two refreshes, which mark the notebook as changed: while jobs report progress, and after one starts or ends.
+#: Seconds between two refreshes, which mark the notebook as changed: of the table, or of a card while its jobs report progress;
+#: and of a card after a job starts or ends.
 _REFRESH, _SOON = 10.0, 1.0
 
 Bundle = dict[str, str]
@@ -34,6 +35,7 @@ class StaticView:
 
     def __init__(self, make: Callable[[], Bundle], of: str = "") -> None:
         self.make = make
+        self._table = of == JOBS
         self._of = f' {MARK}"{escape(of)}"' if of else ""
         self.id = uuid.uuid4().hex[:12]  #: used by the live form to hide it
         _OF_THIS_KERNEL.add(self.id)
@@ -48,7 +50,9 @@ class StaticView:
         publish_display_data({**made, "text/html": markup}, transient={"display_id": self.id}, update=update)
 
     def take(self, delta: dict[str, Any] | None) -> bool:
-        """Refresh it soon after a job has changed, otherwise at intervals while jobs report; called at each turn of the feed.
+        """Refresh a card soon after a job has changed, and at intervals while jobs report; called at each turn of the feed.
+
+        The table of all jobs is large and shows no progress: it is refreshed at intervals while jobs start and end.
 
         Returns
         -------
@@ -58,12 +62,19 @@ class StaticView:
         if self._published_at is None:
             return False
         if delta is not None:
-            changed = delta.get("rows") or delta.get("gone")
-            self._due_at = min(self._due_at, self._published_at + (_SOON if changed else _REFRESH))
+            self._due_at = min(
+                self._due_at, self._published_at + self._pause(changed=bool(delta.get("rows") or delta.get("gone")))
+            )
         if time.monotonic() > self._due_at:
             with contextlib.suppress(BackgroundJobError, OSError):  # the panel itself reports the problem
                 self.publish(update=True)
         return self._due_at < math.inf
+
+    def _pause(self, *, changed: bool) -> float:
+        """Return the seconds from one refresh to the next."""
+        if self._table:
+            return max(_REFRESH, time.monotonic() + _SOON - (self._published_at or 0)) if changed else math.inf
+        return _SOON if changed else _REFRESH
 
 
 #: The attribute that says what a static form shows, and its words.

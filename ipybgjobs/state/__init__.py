@@ -16,6 +16,8 @@ display_records
     The records of ``outputs.jsonl``, and which of them still matter.
 folder
     Names everything in the state folder, and makes it the user's alone.
+last_look
+    When the user last looked at jobs.
 log_search
     Searching a log for a pattern, line by line.
 occupancy

@@ -210,8 +210,10 @@ def states(database: Database) -> dict[str, int]:
 
 
 def ended_since(database: Database, moment: float, limit: int) -> tuple[dict[str, int], list[JobRecord]]:
-    """Count the jobs that ended after a point in time, by state, and read the newest of those that failed."""
-    counts = database.read("SELECT state, count(*) FROM jobs WHERE ended_at > ? GROUP BY state", (moment,))
+    """Count the jobs that succeeded or failed after a point in time, and read the newest of those that failed."""
+    counts = database.read(
+        "SELECT state, count(*) FROM jobs WHERE ended_at > ? AND +state <> 'cancelled' GROUP BY state", (moment,)
+    )
     failed = database.read(
         f"{JOBS} WHERE jobs.ended_at > ? AND +jobs.state = 'failed' ORDER BY jobs.ended_at DESC LIMIT ?", (moment, limit)
     )

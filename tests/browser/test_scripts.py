@@ -343,7 +343,7 @@ GROUPED = """
         ("return typed('notebook:\"day one\"');", "8"),
         ("return typed('day one');", "8"),
         ("return typed('since:3m');", "3,2,1"),
-        ("return [typed('since:3'), jobs.filter.fault];", ["9,8,7,6,5,4,3,2,1", True]),
+        ("return [typed('since:3'), jobs.filter.fault];", ["", "3 is not a time: 30m, 2h, 3d, 14:00 or 2026-11-27."]),
         ("typed('queue:'); return jobs.filter.any;", False),
         ("jobs.filter.span = 180; return typed('');", "3,2,1"),
         ("return [...jobs.groups.commonIn(8, jobs.all)];", ["0 s=1"]),
@@ -547,6 +547,133 @@ def test_a_group_that_has_gone_since_it_was_drawn_breaks_no_click(page):
     assert page.evaluate(script) == ["", [], False, None]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("state:faild", "faild is not a state: running, queued, retrying, failed, succeeded, cancelled."),
+        ("since:zzz", "zzz is not a time: 30m, 2h, 3d, 14:00 or 2026-11-27."),
+        ("since:", None),
+        ("state:fail", None),
+    ],
+)
+def test_a_word_that_means_nothing_shows_no_job_and_is_named_below_the_box(page, text, words):
+    script = f"""text => {{ {GROUPED_PANEL}
+        panel.toolbar.text.value = text; panel.toolbar.filter();
+        const below = table.empty.hidden ? null : table.empty.innerText;
+        return [below, panel.toolbar.text.getAttribute("aria-invalid"), panel.jobs.order.length > 0]; }}"""
+    assert page.evaluate(script, text) == [words, "true" if words else None, words is None]
+
+
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [
+        ("", ["3 running", "5 queued", "1 failed"]),
+        ("text('sweep');", ["2 running", "2 queued", "0 failed"]),
+        ("text('sweep'); panel.toolbar.press('running');", ["2 running", "2 queued", "0 failed"]),
+        ("panel.toolbar.press('running');", ["3 running", "5 queued", "1 failed"]),
+        (
+            "text('sweep'); take({ kind: 'delta', base: 1, seq: 2, rows: [line(4, 'running', 8), line(9, 'running')] });",
+            ["3 running", "1 queued", "0 failed"],
+        ),
+    ],
+)
+def test_the_states_count_the_jobs_that_the_other_filters_leave(page, script, shown):
+    script = f"""() => {{ {GROUPED_PANEL}
+        const text = (typed) => {{ panel.toolbar.text.value = typed; panel.toolbar.filter(); }};
+        {script} panel.draw();
+        return [...root.querySelectorAll(".b-phase:not([hidden])")].map((node) => node.innerText); }}"""
+    assert page.evaluate(script) == shown
+
+
+def test_the_actions_on_selected_jobs_cover_no_filter_and_move_nothing(page):
+    script = f"""() => {{ {GROUPED_PANEL} root.style.width = "848px";
+        const places = () => [...root.querySelectorAll(".b-phase, .b-filters > *, .b-body > *")].map((node) => {{
+            const {{ left, top }} = node.getBoundingClientRect(); return [left, top]; }}).join();
+        const free = (node) => {{ const {{ left, top, width, height }} = node.getBoundingClientRect();
+            return node.contains(document.elementFromPoint(left + width / 2, top + height / 2)); }};
+        const before = places(); click(box(9));
+        const bar = panel.toolbar.chosen.getBoundingClientRect(), head = table.grid.firstChild.getBoundingClientRect();
+        return [places() === before, bar.height > 0 && bar.bottom <= head.bottom + 1,
+            [...root.querySelectorAll(".b-phase:not([hidden]), .b-filters > :not([hidden])")].every(free), free(table.all),
+            panel.toolbar.verbs.every(free)]; }}"""
+    assert page.evaluate(script) == [True, True, True, True, True]
+
+
+def test_until_all_rows_are_here_the_states_count_those_of_the_store(page):
+    script = f"""() => {{ {MOCK}
+        const counts = {{ succeeded: 167, failed: 11, queued: 1 }};
+        const begin = {{ ...first([row(179, "queued")]), whole: false, count: 179, counts, oldest: 179 }};
+        const panel = ours.mount(root, transport, begin);
+        const said = () => {{ panel.draw();
+            return [...root.querySelectorAll(".b-phase:not([hidden])")].map((node) => node.innerText).join(); }};
+        const seen = [said(), panel.status.innerText];
+        take({{ kind: "delta", base: 1, seq: 2, rows: [row(181, "queued"), row(180, "queued"), row(179, "running")] }});
+        seen.push(said());
+        const rest = Array.from({{ length: 178 }}, (_, n) => row(178 - n, n < 11 ? "failed" : "succeeded"));
+        take({{ kind: "older", before: 179, rows: rest, whole: true }});
+        return [...seen, said(), panel.rest()]; }}"""
+    assert page.evaluate(script) == [
+        "1 queued,11 failed,167 succeeded",
+        "1 of 179 jobs, loading older ones…",
+        "1 running,2 queued,11 failed,167 succeeded",
+        "1 running,2 queued,11 failed,167 succeeded",
+        "181 jobs",
+    ]
+
+
+#: A panel of jobs that belong to no group.
+LOOP = (
+    MOCK
+    + """
+    const line = (id, call, more = {}) => [id, more.state ?? "queued", more.name ?? null, call, "default", 0, 100,
+        more.started ?? null, null, null, more.attempt ?? 0, 3];
+    const shown = (lines) => { const panel = ours.mount(root, transport, first(lines)); root.style.width = "848px"; panel.draw();
+        return [...root.querySelectorAll(".b-job")].map((node) => node.querySelector(".b-of-job").textContent); };
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("calls", "shown"),
+    [
+        (["m.E.f(s=2.0, i=1)", "m.E.f(s=2.0, i=2)"], ["E.f(i=2)s=2.0", "E.f(i=1)s=2.0"]),
+        (["m.E.f(s=2.0, i=1)", "m.E.g(s=2.0)", "m.E.f(s=2.0, i=2)"], ["E.f(s=2.0, i=2)", "E.g(s=2.0)", "E.f(s=2.0, i=1)"]),
+        (["m.E.f(s=2.0)", "m.E.f(s=2.0)"], ["E.f(s=2.0)", "E.f(s=2.0)"]),
+    ],
+)
+def test_what_differs_comes_first_among_neighbours_that_call_the_same(page, calls, shown):
+    script = f"calls => {{ {LOOP} return shown(calls.map((call, place) => line(place + 1, call))); }}"
+    assert page.evaluate(script, calls) == shown
+
+
+@pytest.mark.parametrize("width", [430, 600, 848, 1000])
+def test_a_row_has_room_for_its_state_and_its_buttons_touch_nothing(page, width):
+    script = f"""width => {{ {LOOP}
+        const [retrying, succeeded] = [{{ state: "retrying", attempt: 1, started: 90 }}, {{ state: "succeeded", started: 90 }}];
+        shown([line(1, "m.f()", retrying), line(2, "m.g()", succeeded)]);
+        root.style.width = `${{width}}px`;
+        return [...root.querySelectorAll(".b-job")].map((node) => {{
+            const cell = node.querySelector(".b-of-state"), queue = node.querySelector(".b-of-queue").getBoundingClientRect();
+            const buttons = [...node.querySelectorAll(".b-of-actions .b-button:not([hidden])")];
+            const left = Math.min(...buttons.map((each) => each.getBoundingClientRect().left));
+            const before = queue.width ? queue : node.querySelector(".b-of-far").getBoundingClientRect();
+            return [cell.innerText, cell.scrollWidth <= cell.clientWidth, left >= before.right];
+        }}); }}"""
+    done, retrying = page.evaluate(script, width)
+    assert done == ["succeeded", True, True]
+    assert retrying == ["retrying, 2 of 3", width > 520, True]
+
+
+def test_what_a_job_waits_for_has_the_room_of_its_time(page):
+    script = f"""() => {{ {LOOP}
+        shown([line(1, "m.f()"), line(2, "m.f()", {{ state: "running", started: 90 }})]);
+        const far = (node) => node.querySelector(".b-of-far").getBoundingClientRect().right;
+        const queue = (node) => node.querySelector(".b-of-queue").getBoundingClientRect().left;
+        const [running, queued] = root.querySelectorAll(".b-job");
+        return [queue(queued) === queue(running), far(queued) === queue(queued), far(running) < queue(running)]; }}"""
+    assert page.evaluate(script) == [True, True, True]
+
+
 def test_the_footer_tells_shown_of_all(page):
     script = f"""() => {{ {GROUPED_PANEL} const all_ = panel.rest(); panel.jobs.filter.type("sweep", 1e6); panel.refilter();
         return [all_, panel.rest()]; }}"""
@@ -613,14 +740,37 @@ def test_a_search_marks_lines_and_goes_on_in_earlier_ones(page):
         take({{ kind: "lines", job: 1, before: 901, first_line: 801, text: lines(801, 900) }});
         return [...found, log.found.textContent, log.current.textContent]; }}"""
     assert page.evaluate(script) == [
-        "10 of 10",
+        "10 of 10 in the lines shown",
         "line 999",
-        "9 of 10",
+        "9 of 10 in the lines shown",
         "none here; Enter searches earlier lines",
         "lines",
-        "1 of 1",
+        "1 of 1; Enter searches earlier lines",
         "line 850",
     ]
+
+
+def test_a_search_that_has_found_all_in_the_lines_shown_goes_on_in_earlier_ones(page):
+    script = f"""async () => {{ {LOG}
+        tail(901, 1000); log.search.value = "line 9"; log.find(0);
+        const enter = (more = {{}}) => log.search.dispatchEvent(new KeyboardEvent("keydown", {{ key: "Enter", ...more }}));
+        log.search.value = "0"; log.search.value = "line 99"; log.find(0);
+        for (let press = 0; press < 9; press++) enter();
+        const found = [log.found.textContent];
+        sent.length = 0; enter(); enter();
+        found.push(sent.map(({{ kind }}) => kind).join());
+        take({{ kind: "lines", job: 1, before: 901, first_line: 1, text: lines(1, 900) }});
+        return [...found, log.found.textContent, log.current.textContent]; }}"""
+    assert page.evaluate(script) == ["1 of 10; Enter searches earlier lines", "lines", "1 of 11", "line 99"]
+
+
+def test_a_search_that_finds_nothing_more_in_earlier_lines_stays_where_it_was(page):
+    script = f"""async () => {{ {LOG}
+        tail(901, 1000); log.search.value = "line 950"; log.find(0);
+        log.search.dispatchEvent(new KeyboardEvent("keydown", {{ key: "Enter" }}));
+        take({{ kind: "lines", job: 1, before: 901, first_line: 1, text: lines(1, 900) }});
+        return [log.found.textContent, log.current.textContent, log.seeking]; }}"""
+    assert page.evaluate(script) == ["1 of 1", "line 950", 0]
 
 
 @pytest.mark.parametrize(
@@ -630,6 +780,22 @@ def test_a_log_without_output_says_whether_any_may_come(page, state, words):
     script = f"""() => {{ {LOG} panel.detail.fill({{ ...panel.jobs.all.get(1), state: "{state}" }});
         return [getComputedStyle(log.node, "::before").content, log.node.dataset.empty]; }}"""
     assert page.evaluate(script) == [f'"{words}"', words]
+
+
+@pytest.mark.parametrize(("state", "follows"), [("running", True), ("succeeded", False)])
+def test_the_outputs_of_a_running_job_follow_their_end_until_one_scrolls_up(page, state, follows):
+    script = f"""async () => {{ {MOCK}
+        const panel = ours.mount(root, transport, first([row(1, "{state}")])); panel.draw(); panel.open(1);
+        panel.detail.choose("outputs");
+        const pane = panel.detail.panes.outputs, settled = () => new Promise((done) => setTimeout(done, 50));
+        const ticks = (many) => take({{ kind: "outputs", job: 1, outputs: [{{ output_type: "stream", name: "stdout",
+            text: Array.from({{ length: many }}, (_, n) => `tick ${{n}}\n`).join("") }}] }});
+        const atEnd = () => pane.scrollHeight > pane.clientHeight && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 2;
+        ticks(60); await settled(); const seen = [atEnd()];
+        ticks(90); await settled(); seen.push(atEnd());
+        pane.scrollTop = 100; await settled(); ticks(120); await settled(); seen.push(pane.scrollTop);
+        return seen; }}"""
+    assert page.evaluate(script) == [follows, follows, 100]
 
 
 def test_outputs_that_have_not_arrived_are_said_to_be_loading(page):

@@ -11,6 +11,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.client.jobs import attempt_folders
 from ipybgjobs.client.jobs.job_list import JobList
+from ipybgjobs.panel import overview
 from support.sweep import pretty
 
 # -- how they look ------------------------------------------------------------------------------------------------------
@@ -24,9 +25,35 @@ def test_a_group_is_one_line_that_opens(sweep):
     summary = html.partition("<summary>")[2].partition("</summary>")[0]
     assert summary == "group 1 · &lt;b&gt;bold&lt;/b&gt; · sweep.train · 2 jobs: 1 succeeded, 1 failed"
     opened = html.partition("</summary>")[2]
-    assert "sweep.train(lr=1.0, seed=13)" in opened
+    assert "sweep.train(<wbr>lr=1.0, seed=13)" in opened
     assert "ValueError: seed 13 with 1.0" in opened
     assert "<b>bold" not in html
+
+
+def test_the_table_of_a_notebook_is_small_however_many_jobs_and_groups_there_are(sweep):
+    for _ in range(12):
+        bg.submit_many("sweep.number", [{"n": n} for n in range(8)], delay="1h")
+    for n in range(60):
+        bg.submit("sweep.number", {"n": n}, delay="1h")
+    bg.submit_many("sweep.number", [{"n": n} for n in range(8)], name="newest", delay="1h")
+    html = overview.html(50)
+    assert len(html) < 60_000
+    assert html.count("bg.group(") == 2, "the newest group says when it was read, and how its other jobs are found"
+    rows = html.count("<tr>") - 2  # the heads
+    assert rows == 50
+    assert "and 3 more: <code>" in html
+    assert "… and 28 more: %bgjobs list --limit 73" in html
+    bg.jobs(limit=1000).cancel()
+    groups = overview.html(12)
+    assert groups.count("<tr>") <= 12 + 2
+
+
+def test_a_column_that_is_empty_in_all_rows_is_left_out(sweep):
+    jobs = JobList([bg.submit("sweep.number", {"n": 1}, delay="1h")])
+    heads = re.findall(r">([a-z]+)</th>", jobs._repr_html_())
+    assert heads == ["id", "job", "state", "submitted"]
+    assert '<code style="padding:0">' in jobs._repr_html_()
+    jobs.cancel()
 
 
 def test_a_name_with_line_breaks_stays_on_its_line(sweep):

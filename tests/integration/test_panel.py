@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
-from ipybgjobs.panel import board, feed, session
+from ipybgjobs.commands import digest
+from ipybgjobs.panel import board, feed, session, static
 from ipybgjobs.panel.rows import COLUMNS
 from ipybgjobs.panel.session import Session
+from ipybgjobs.state import last_look
 from ipybgjobs.store import changes as watching
 from support.place import DEADLINE, until
 
@@ -378,6 +381,53 @@ def test_what_runs_is_among_the_first_rows_however_much_came_after_it(place, mon
     panel.close()
     gate.touch()
     bg.jobs().wait(DEADLINE)
+
+
+@pytest.mark.own_place
+def test_a_panel_whose_rows_are_still_missing_has_the_counts_of_the_store(place, monkeypatch):
+    monkeypatch.setattr(session, "FIRST", 3)
+    bg.submit_many("work.echo", [{"value": number} for number in range(10)]).wait(DEADLINE)
+    panel = Panel()
+    assert (len(panel.first["rows"]), panel.first["counts"]) == (3, {"succeeded": 10})
+    panel.close()
+    monkeypatch.setattr(session, "FIRST", 10)
+    panel = Panel()
+    assert (panel.first["whole"], panel.first["counts"]) == (True, None)
+    panel.close()
+
+
+@pytest.mark.own_place
+def test_an_end_that_a_visible_panel_has_shown_is_no_news_elsewhere(panel, place):
+    job = bg.submit("work.echo", {"value": 1})
+    last_look.record(client_module.client().folder(), 0.0)
+    panel.look()
+    job.wait(DEADLINE)
+    until(lambda: panel.rows().get(job.id, {}).get("state") == "succeeded", "its end in the panel")
+    until(lambda: digest.digest() is None, "a look that is noted")
+    last_look.record(client_module.client().folder(), 0.0)
+    assert digest.digest() == "While you were away: 1 succeeded. %bgjobs shows them."
+
+
+def test_the_table_in_a_notebook_is_refreshed_at_intervals_and_a_card_soon(monkeypatch):
+    now, published = [1000.0], []
+    monkeypatch.setattr(static, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(static, "publish_display_data", lambda *_, **options: published.append((now[0], options["update"])))
+
+    def times(of):
+        view = static.StaticView(lambda: {"text/html": "", "text/plain": ""}, of)
+        view.publish()
+        published.clear()
+        begin = now[0]
+        for _ in range(120):  # a minute in which jobs start and end
+            now[0] += 0.5
+            view.take({"rows": [[1]]})
+        return [when - begin for when, _ in published]
+
+    assert len(times(static.JOBS)) in (5, 6)
+    assert len(times(f"{static.JOB} x")) > 30
+    view = static.StaticView(lambda: {"text/html": "", "text/plain": ""}, static.JOBS)
+    view.publish()
+    assert not view.take({"progress": [[1, 0.5]]}), "the table shows no progress"
 
 
 @pytest.mark.own_place

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import ipybgjobs as bg
+from ipybgjobs.commands.cli import main
 from support.kernels import Kernel
 from support.place import DEADLINE, until
 
@@ -118,6 +119,36 @@ def test_loading_says_in_one_line_what_ended_since_the_last_look(start, back):
         kernel.close()
     _, said = start()
     assert said == "", "it was looked at"
+
+
+def test_what_was_cancelled_or_ended_while_cells_ran_or_was_listed_is_no_news(start, back):
+    kernel, _ = start()
+    kernel.ok("job = bg.submit('back.held', {'name': 'here'}); open('here', 'w').close(); job.wait(60);")
+    _, said = start()
+    assert said == "", "a cell waited for it"
+    kernel.ok("bg.submit('back.held', {'name': 'late'}); bg.submit('back.held', {'name': 'never'});")
+    main(["cancel", "3"])
+    _, said = start()
+    assert said == "", "the user did that"
+    (back.code / "late").touch()
+    bg.job(2).wait(DEADLINE)
+    main(["list"])
+    _, said = start()
+    assert said == "", "the list has shown it"
+
+
+def test_the_line_of_many_failures_is_short(start, back):
+    kernel, _ = start()
+    kernel.ok("bg.submit_many('back.held', [{'name': 'go', 'fail': True}] * 3);")
+    kernel.close()
+    (back.code / "go").touch()
+    for number in (1, 2, 3):
+        bg.job(number).wait(DEADLINE)
+    _, said = start()
+    assert said.startswith("While you were away: 3 failed; job ")
+    assert said.count("back.held") == 1
+    assert said.count("\n") == 1
+    assert len(said) < 140
 
 
 def test_a_mark_that_can_not_be_read_is_as_good_as_none(start, back):

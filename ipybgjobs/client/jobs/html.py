@@ -17,7 +17,11 @@ _COLOURS = {
     JobState.CANCELLED: "var(--jp-warn-color1, #b26a00)",
 }
 
-_CELL = "text-align: left; padding: 2px 8px 2px 0; vertical-align: top; white-space: normal; overflow-wrap: anywhere;"
+#: Each cell says it, since notebooks and code hosts have rules of their own for cells, and drop style sheets.
+_CELL = "text-align:left;vertical-align:top;padding:2px 8px 2px 0"
+
+#: A card's code in the middle of a line has a margin in notebooks, which would look like a blank before it.
+_CODE = '<code style="padding:0">'
 
 
 def card(record: JobRecord, status: JobStatus, now: float) -> str:
@@ -52,11 +56,21 @@ def _status(record: JobRecord, status: str) -> str:
 
 
 #: As wide as the cell, however long a call or an error is: those take several lines.
-_TABLE = "font-size: 13px; width: 100%; max-width: 100%; table-layout: fixed;"
+_TABLE = "font-size:13px;width:100%;max-width:100%;table-layout:fixed;white-space:normal;overflow-wrap:anywhere"
 
-_WIDTHS = ("46px", "auto", "20%", "88px", "62px", "62px", "22%")
+#: The columns with their widths; those without a text in any row are left out.
+_COLUMNS = {
+    "id": "40px",
+    "job": "auto",
+    "state": "18%",
+    "submitted": "86px",
+    "elapsed": "74px",
+    "disk": "60px",
+    "error": "24%",
+}
 
-_HEAD = ("id", "job", "state", "submitted", "elapsed", "disk", "error")
+#: A row: the texts of its columns as markup, or one markup over all columns.
+Row = dict[str, str] | str
 
 
 def table(records: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
@@ -64,30 +78,46 @@ def table(records: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: 
     return table_of([row(record, statuses[record.id], now) for record in records], [])
 
 
-def table_of(rows: Sequence[str], notes: Sequence[str]) -> str:
+def table_of(rows: Sequence[Row], notes: Sequence[str]) -> str:
     """Return a table of the rows of jobs or groups."""
     if not rows:
         return "<div>No jobs yet. Submit one with <code>%bgjob module.Class.method key=value</code></div>"
-    head = "".join(f'<th style="{_CELL}">{title}</th>' for title in _HEAD)
+    single = [each for each in rows if isinstance(each, dict)]
+    names = [name for name in _COLUMNS if any(each[name] for each in single)] or ["job"]
     below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(each)}</div>' for each in notes)
-    columns = "".join(f'<col style="width: {width};">' for width in _WIDTHS)
-    return f'<table style="{_TABLE}"><colgroup>{columns}</colgroup><tr>{head}</tr>{"".join(rows)}</table>{below}'
+    columns = "".join(f'<col style="width:{_COLUMNS[name]}">' for name in names)
+    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in names)
+    body = "".join(_row(each, names) for each in rows)
+    return f'<table style="{_TABLE}"><colgroup>{columns}</colgroup><tr>{head}</tr>{body}</table>{below}'
 
 
-def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> str:
+def _row(cells: Row, names: Sequence[str]) -> str:
+    if isinstance(cells, str):
+        return f'<tr><td style="{_CELL}" colspan="{len(names)}">{cells}</td></tr>'
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cells[name]}</td>' for name in names) + "</tr>"
+
+
+def row(record: JobRecord, status: JobStatus, now: float, disk: int = 0) -> Row:
     """Return one job as a row; `disk`: bytes that it takes, if known."""
     elapsed = record.elapsed(now)
-    cells = (
-        str(record.id),
-        f"<code>{escape(record.title)}</code>",
-        _status(record, status.text) + (f"<div>{escape(str(status.usual))}</div>" if str(status.usual or "") else ""),
-        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
-        "" if elapsed is None else durations.show(elapsed),
-        sizes.show(disk) if disk else "",
-        escape(record.current_error or ""),
-    )
-    styles = (*[_CELL] * 5, f"{_CELL} white-space: nowrap;", _CELL)
-    return "<tr>" + "".join(f'<td style="{style}">{cell}</td>' for style, cell in zip(styles, cells, strict=True)) + "</tr>"
+    return {
+        "id": str(record.id),
+        "job": f"{_CODE}{_breakable(escape(record.title))}</code>",
+        "state": _status(record, status.text) + (f"<div>{escape(str(status.usual))}</div>" if str(status.usual or "") else ""),
+        "submitted": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.submitted_at)),
+        "elapsed": "" if elapsed is None else _unbroken(durations.show(elapsed)),
+        "disk": _unbroken(sizes.show(disk)) if disk else "",
+        "error": escape(record.current_error or ""),
+    }
+
+
+def _breakable(call: str) -> str:
+    """Let a call be broken before its parameters, so that no number has to be."""
+    return call.replace("(", "(<wbr>")
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "&nbsp;")
 
 
 def group(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
@@ -98,6 +128,6 @@ def group(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[i
     return f"<details><summary>{escape(record.line())}{as_of_group}</summary>{table(members, statuses, now)}{rest}</details>"
 
 
-def group_row(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
+def group_row(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> Row:
     """Return a group as a row that unfolds."""
-    return f'<tr><td style="{_CELL}" colspan="{len(_HEAD)}">{group(record, members, statuses, now)}</td></tr>'
+    return group(record, members, statuses, now)

@@ -16,6 +16,7 @@ _PARTS = (
     "elements",
     "call",
     "groups",
+    "neighbours",
     "filter",
     "jobs",
     "link",

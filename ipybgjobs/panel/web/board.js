@@ -86,6 +86,8 @@ export class Board {
     this.jobs.takeValues(message.values || []);
     this.jobs.drop(message.gone || []);
     this.jobs.trim(this.most || Infinity);
+    if (message.kind === "rows" && message.counts) this.jobs.stored = { ...message.counts };
+    if (message.whole) this.jobs.stored = null;
     for (const key of ["count", "most"]) if (message[key] !== undefined) this[key] = message[key];
     if (message.trouble !== undefined) this.trouble = message.trouble;
     else if (message.kind === "rows") this.trouble = null;

@@ -39,6 +39,8 @@ export class Detail {
     this.panes = Object.fromEntries(TABS.map(([name]) => [name, this.pane(name)]));
     this.log = new Log({ asks: this.asks, told: this.told });
     this.panes.log.append(this.log.bar, this.log.node);
+    this.panes.outputs.addEventListener("scroll", ({ target }) => this.noteScroll(target));
+    this.panes.outputs.addEventListener("load", () => this.followOutputs(), true);
     this.earlier = element("div", {}); // the outputs of an earlier attempt, once requested
     const head = element("div", { class: "b-bar-of" }, this.state, this.title, element("span", { class: "b-ends" }, this.setter, ...Object.values(this.actions), this.closer), this.reason);
     show(head, heading);
@@ -83,6 +85,7 @@ export class Detail {
     this.waits = this.outputs = null; // a mark that changes with the outputs
     this.drawnOutputs = undefined;
     this.asked = null;
+    this.follows = isLive(job); // the outputs of a finished one are read from the beginning
     this.log.open(job.id);
     drawLoading(this.panes.outputs);
     this.panes.attempts.replaceChildren();
@@ -215,7 +218,19 @@ export class Detail {
   takeOutputs({ outputs, attempt }) {
     if (attempt) return this.takeEarlier({ outputs, attempt });
     this.drawnOutputs = this.asking;
+    const { scrollTop } = this.panes.outputs;
     drawOutputs(this.panes.outputs, outputs);
+    this.panes.outputs.scrollTop = scrollTop;
+    this.followOutputs();
+  }
+
+  // The end of the outputs stays in view if it was, also when a picture has got its height.
+  followOutputs() {
+    if (this.follows) this.panes.outputs.scrollTop = this.panes.outputs.scrollHeight;
+  }
+
+  noteScroll({ scrollHeight, scrollTop, clientHeight }) {
+    if (clientHeight) this.follows = scrollHeight - scrollTop - clientHeight < 24; // hidden, it has no height
   }
 
   tick() {

@@ -1,6 +1,6 @@
 // Which jobs are shown: by state, by what was chosen, and by what was typed, such as `loss queue:gpu group:8 since:2h`.
 
-import { phase } from "./text.js";
+import { phase, STATES } from "./text.js";
 
 const WORD = /(?:^|\s)(queue|group|notebook|state|since):("[^"]*"?|\S*)/gi;
 const SPANS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
@@ -9,7 +9,7 @@ const DAY = 86400;
 export class Filter {
   constructor() {
     this.phases = new Set();
-    Object.assign(this, { queue: "", notebook: "", span: 0, text: "", typed: {} });
+    Object.assign(this, { queue: "", notebook: "", span: 0, text: "", typed: {}, fault: "" });
   }
 
   // Take what was typed; `now` is the time of the other side.
@@ -25,17 +25,27 @@ export class Filter {
   // Since when jobs are shown, by what was typed and what was chosen.
   limit(now) {
     const typed = this.typed.since ? momentOf(this.typed.since, now) : 0;
-    this.fault = typed === null;
+    this.fault = faultOf(this.typed, typed);
     this.since = Math.max(typed || 0, this.span ? now - this.span : 0);
   }
 
   get any() {
-    const { phases, queue, notebook, since, text, typed } = this;
-    return Boolean(phases.size || queue || notebook || since || text || Object.values(typed).some(Boolean));
+    return this.phases.size > 0 || this.some;
+  }
+
+  // Whether there is any but the choice of states.
+  get some() {
+    const { queue, notebook, since, text, typed } = this;
+    return Boolean(queue || notebook || since || text || Object.values(typed).some(Boolean));
   }
 
   passes(job) {
-    if (this.phases.size && !this.phases.has(phase(job))) return false;
+    return (!this.phases.size || this.phases.has(phase(job))) && this.passesRest(job);
+  }
+
+  // Whether all but the choice of states lets a job pass. What can't be understood lets none: an action would take too many.
+  passesRest(job) {
+    if (this.fault) return false;
     if (this.queue && job.queue !== this.queue) return false;
     if (this.notebook && job.notebook !== this.notebook) return false;
     if (this.since && job.submitted < this.since) return false;
@@ -49,6 +59,12 @@ export class Filter {
     if (state && !phase(job).startsWith(state)) return false;
     return !group || String(job.group) === group || (job.group_name || "").toLowerCase().includes(group);
   }
+}
+
+// Why what was typed means nothing, in one sentence; "" if it does. The beginning of a state is one.
+function faultOf({ state, since }, moment) {
+  if (state && !STATES.some((name) => name.startsWith(state))) return `${state} is not a state: ${STATES.join(", ")}.`;
+  return moment === null ? `${since} is not a time: 30m, 2h, 3d, 14:00 or 2026-11-27.` : "";
 }
 
 // A time as users type it: `2h` ago, `14:00` of today or yesterday, `2026-11-27`; null if it is none, or not finished.

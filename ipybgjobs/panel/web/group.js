@@ -4,8 +4,7 @@ import { Board } from "./board.js";
 import { Confirm, questionFor } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { button, element, setAttribute, setText, show } from "./elements.js";
-import { PHASES } from "./jobs.js";
-import { count, elapsed, far, phase } from "./text.js";
+import { count, elapsed, far, phase, STATES } from "./text.js";
 import { stateWords, waits } from "./waiting.js";
 
 const FEW = 8; // rows that are shown before all are asked for
@@ -22,9 +21,9 @@ export class GroupCard extends Board {
     this.title = element("span", { class: "b-title" });
     this.counts = element("div", { class: "b-counts", role: "group", "aria-label": "Jobs by state" });
     this.bar = element("div", { class: "b-stack", role: "img" });
-    this.segments = new Map(PHASES.map((name) => [name, element("span", { "data-phase": name })]));
+    this.segments = new Map(STATES.map((name) => [name, element("span", { "data-phase": name })]));
     this.bar.append(...["succeeded", "failed", "cancelled", "running", "retrying", "queued"].map((name) => this.segments.get(name)));
-    this.words = new Map(PHASES.map((name) => [name, this.word(name)]));
+    this.words = new Map(STATES.map((name) => [name, this.word(name)]));
     this.counts.append(...[...this.words.values()].map(({ node }) => node));
     this.priority = element("input", { type: "number", step: 1, value: 0, required: true, class: "b-number", "aria-label": "Priority of the queued jobs" });
     this.setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) },
@@ -78,13 +77,13 @@ export class GroupCard extends Board {
   }
 
   drawCounts(total) {
-    for (const name of PHASES) {
+    for (const name of STATES) {
       const number = this.jobs.counts[name];
       this.segments.get(name).style.width = `${total ? (100 * number) / total : 0}%`;
       setText(this.words.get(name).text, `${number.toLocaleString("en")} ${name}`);
       show(this.words.get(name).node, number > 0);
     }
-    const words = PHASES.filter((name) => this.jobs.counts[name]).map((name) => `${this.jobs.counts[name]} ${name}`).join(", ");
+    const words = STATES.filter((name) => this.jobs.counts[name]).map((name) => `${this.jobs.counts[name]} ${name}`).join(", ");
     setAttribute(this.bar, "aria-label", `${count(total, "job")}: ${words}`);
   }
 

@@ -2,7 +2,7 @@
 
 import { Filter } from "./filter.js";
 import { Groups } from "./groups.js";
-import { isWaiting, phase } from "./text.js";
+import { isWaiting, phase, STATES } from "./text.js";
 
 // In the order of `panel/rows.py`.
 const COLUMNS = [
@@ -11,12 +11,10 @@ const COLUMNS = [
   "group_name", "notebook", "whole",
 ];
 
-export const PHASES = ["running", "queued", "retrying", "failed", "succeeded", "cancelled"];
-
 const KEYS = {
   id: (job) => job.id,
   job: (job) => (job.name || job.call).toLowerCase(),
-  state: (job) => PHASES.indexOf(phase(job)),
+  state: (job) => STATES.indexOf(phase(job)),
   elapsed: (job, now) => (job.started ? (job.ended || now) - job.started : -1),
   queue: (job) => job.queue,
   priority: (job) => job.priority,
@@ -31,7 +29,9 @@ export class Jobs {
     this.newest = 0; // the highest id so far
     this.all = new Map();
     this.order = []; // those that match the filter, in order
-    this.counts = Object.fromEntries(PHASES.map((name) => [name, 0]));
+    this.totals = zeros(); // number of jobs in each state
+    this.counts = zeros(); // of these, those that the filters other than that of states leave
+    this.stored = null; // until all rows are here: the totals of the store
     this.queues = new Map(); // number of jobs of each
     this.notebooks = new Map(); // the same
     this.held = { paused: [], full: {} }; // queues that start nothing
@@ -47,6 +47,7 @@ export class Jobs {
   // Take rows from a snapshot, older ones, or changes. Returns the ids.
   take(rows) {
     const jobs = rows.map(decoded);
+    if (this.stored) this.count(jobs);
     if (jobs.length > 100) {
       for (const job of jobs) this.note(job);
       this.arrange();
@@ -85,6 +86,7 @@ export class Jobs {
       if (!job) continue;
       const place = this.passes(job) ? this.place(job) : -1;
       if (place >= 0) this.order.splice(place, 1);
+      if (this.stored) this.stored[phase(job)]--;
       this.tally(job, -1);
       this.groups.tally(job, -1);
       this.all.delete(id);
@@ -108,8 +110,23 @@ export class Jobs {
     this.queues.clear();
     this.notebooks.clear();
     this.groups.clear();
-    for (const name of PHASES) this.counts[name] = 0;
+    this.totals = zeros();
     this.arrange();
+  }
+
+  // Keep the store's totals true while rows are still missing: a row that was missing is counted there already.
+  count(jobs) {
+    for (const job of jobs) {
+      const before = this.all.get(job.id);
+      if (before) this.stored[phase(before)]--;
+      if (before || job.id > this.newest) this.stored[phase(job)] = (this.stored[phase(job)] || 0) + 1;
+    }
+  }
+
+  // The number of jobs in a state that the other filters leave, and of all of them.
+  countsOf(name) {
+    const total = this.stored ? this.stored[name] || 0 : this.totals[name];
+    return [this.stored && !this.filter.some ? total : this.counts[name], total];
   }
 
   // Take which queues start nothing; returns the jobs that may wait for another reason now.
@@ -140,7 +157,8 @@ export class Jobs {
   }
 
   tally(job, one) {
-    this.counts[phase(job)] += one;
+    this.totals[phase(job)] += one;
+    if (this.filter.passesRest(job)) this.counts[phase(job)] += one;
     tallyIn(this.queues, job.queue, one);
     if (job.notebook) tallyIn(this.notebooks, job.notebook, one);
   }
@@ -174,7 +192,10 @@ export class Jobs {
 
   arrange() {
     this.now = this.clock();
-    this.order = [...this.all.values()].filter((job) => this.passes(job)).sort((a, b) => this.compare(a, b)).map((job) => job.id);
+    const left = [...this.all.values()].filter((job) => this.filter.passesRest(job));
+    this.counts = zeros();
+    for (const job of left) this.counts[phase(job)]++;
+    this.order = left.filter((job) => this.passes(job)).sort((a, b) => this.compare(a, b)).map((job) => job.id);
     this.version++;
   }
 
@@ -206,6 +227,10 @@ export class Jobs {
 
 function decoded(row) {
   return Object.fromEntries(COLUMNS.map((name, index) => [name, row[index] ?? null]));
+}
+
+function zeros() {
+  return Object.fromEntries(STATES.map((name) => [name, 0]));
 }
 
 function tallyIn(counts, key, one) {

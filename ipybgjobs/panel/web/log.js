@@ -44,6 +44,7 @@ export class Log {
     this.first = first; // number of the first line of the end
     this.top = null; // number of the first of the earlier lines
     this.asking = false;
+    this.seeking = 0;
     this.before.replaceChildren();
     this.terminal.clear();
   }
@@ -104,10 +105,12 @@ export class Log {
   }
 
   key(event) {
-    if (event.key !== "Enter") return;
+    if (event.key !== "Enter" || this.seeking) return;
     event.preventDefault();
-    if (this.matches().length) this.find(event.shiftKey ? 1 : -1);
-    else if (this.search.value && this.firstShown > 1) this.seek();
+    const lines = this.matches();
+    const goesOn = this.search.value && this.firstShown > 1 && !event.shiftKey && lines.indexOf(this.current) <= 0;
+    if (goesOn) this.seek(lines.length);
+    else if (lines.length) this.find(event.shiftKey ? 1 : -1);
   }
 
   matches() {
@@ -125,8 +128,15 @@ export class Log {
     this.current = lines[place];
     this.current?.classList.add("b-current");
     if (moves && this.current) this.scrollTo(this.current);
-    const none = this.firstShown > 1 ? "none here; Enter searches earlier lines" : "none";
-    setText(this.found, !this.search.value ? "" : lines.length ? `${place + 1} of ${lines.length.toLocaleString("en")}` : none);
+    setText(this.found, this.search.value ? this.foundWords(place + 1, lines.length) : "");
+  }
+
+  // Which match is marked; of a log that is shown in part, what Enter does next.
+  foundWords(number, many) {
+    const words = many ? `${number.toLocaleString("en")} of ${many.toLocaleString("en")}` : "none";
+    if (this.firstShown === 1) return words;
+    if (number > 1 && many) return `${words} in the lines shown`;
+    return `${words}${many ? "" : " here"}; Enter searches earlier lines`;
   }
 
   scrollTo(line) {
@@ -134,19 +144,19 @@ export class Log {
     this.node.scrollTop += shift - this.node.clientHeight / 2;
   }
 
-  // Load earlier lines until one has the text.
-  seek() {
-    this.seeking = MOST_PARTS;
+  // Load earlier lines until one more has the text than the `known` ones.
+  seek(known) {
+    Object.assign(this, { seeking: MOST_PARTS, known });
     setText(this.found, "searching…");
     this.askEarlier();
   }
 
   seekOn() {
     this.seeking -= 1;
-    const over = this.matches().length > 0 || this.firstShown === 1 || !this.seeking;
-    if (!over) return void setTimeout(() => this.seeking && this.askEarlier(), PAUSE / 4);
+    const found = this.matches().length > this.known;
+    if (!found && this.firstShown > 1 && this.seeking) return void setTimeout(() => this.seeking && this.askEarlier(), PAUSE / 4);
     this.seeking = 0;
-    this.find(0);
+    this.find(this.known ? -Number(found) : 0, found || !this.known);
   }
 
   async copy() {

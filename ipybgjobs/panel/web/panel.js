@@ -19,6 +19,7 @@ export class Panel extends Board {
     this.toolbar = new Toolbar(this.jobs, {
       act: (verb, options, at) => this.actOnSelected(verb, options, at), filters: () => this.refilter(), queueAct: (verb, queue) => this.queue(verb, queue),
     });
+    this.table.node.prepend(this.toolbar.chosen);
     this.detail = new Detail({
       act: (verb, ids, options, at) => this.request(verb, ids, options, at), close: () => this.shut(),
       asks: (kind, options) => this.link.send({ kind, ...options }), told: (text) => this.say(text),
@@ -51,8 +52,13 @@ export class Panel extends Board {
     this.drawn = this.jobs.version;
     this.fillToolbar();
     show(this.table.empty, !this.jobs.order.length);
-    setText(this.table.empty, this.jobs.all.size ? "No jobs match the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value");
+    setText(this.table.empty, this.emptyWords());
     if (this.link.whole && this.link.opened !== null && !this.jobs.all.has(this.link.opened)) this.shut();
+  }
+
+  emptyWords() {
+    if (this.jobs.filter.fault) return this.jobs.filter.fault;
+    return this.jobs.all.size ? "No jobs match the filter." : "No jobs yet. Submit one with: %bgjob module.Class.method key=value";
   }
 
   rearrange() {
@@ -79,13 +85,13 @@ export class Panel extends Board {
     if (many >= this.most && this.count > many) return `The newest ${many.toLocaleString("en")} of ${count(this.count, "job")}; for older ones: ${list}`;
     const shown = this.jobs.order.length;
     const words = this.jobs.filter.any ? `${shown.toLocaleString("en")} of ${count(many, "job")}` : count(many, "job");
-    return this.link.whole ? [words, this.disk].filter(Boolean).join(" · ") : `${words}, loading older ones…`;
+    return this.link.whole ? [words, this.disk].filter(Boolean).join(" · ") : `${shown.toLocaleString("en")} of ${count(this.count, "job")}, loading older ones…`;
   }
 
   tick() {
     this.detail.tick();
     this.table.tick();
-    if (this.jobs.sort.column === "elapsed" && this.jobs.counts.running && ++this.ticks % 5 === 0) this.rearrange();
+    if (this.jobs.sort.column === "elapsed" && this.jobs.totals.running && ++this.ticks % 5 === 0) this.rearrange();
   }
 
   open(id) {

@@ -72,11 +72,12 @@ export class Row {
     this.tick();
   }
 
-  // The name, then the call with what differs within the group, then what all its jobs have in common.
+  // The name, then the call with what differs within the group or among neighbours, then what all of these have in common.
   fillJob(job) {
     const { groups, all } = this.table.jobs;
     const inside = Boolean(groups.around(job));
-    const { target, given, rest } = codeOf(partsOf(job), job.group === null ? undefined : groups.commonIn(job.group, all));
+    const common = job.group === null ? this.table.neighbours.commonOf(job) : groups.commonIn(job.group, all);
+    const { target, given, rest } = codeOf(partsOf(job), common);
     const name = job.name || (inside ? "" : job.group_name) || "";
     const alone = name && isCell(job); // its name says all
     setAttribute(this.node, "aria-level", inside ? 2 : 1);
@@ -94,6 +95,7 @@ export class Row {
     const otherwise = [waits(job, this.table.jobs.held), usually(job), job.error].filter(Boolean).join(" · ");
     const words = this.progress.fill(this.table.jobs.progressOf(job), otherwise, job.state === "queued" ? "" : this.table.jobs.valuesOf(job));
     setAttribute(this.cells.far, "title", words || null);
+    setAttribute(this.node, "data-unstarted", job.started ? null : "true"); // what it waits for may use the room of its time
   }
 
   fillActions(job) {

@@ -2,6 +2,7 @@
 
 import { button, element, setAttribute } from "./elements.js";
 import { GroupRow } from "./group_row.js";
+import { Neighbours } from "./neighbours.js";
 import { Row } from "./row.js";
 import { Selection } from "./selection.js";
 
@@ -20,6 +21,7 @@ export class Table {
   constructor(jobs, { act, open, selects, now }) {
     Object.assign(this, { jobs, act, open, selects, now });
     this.rows = new Map(); // the drawn ones, by entry: the id of a job, or the key of a group
+    this.neighbours = new Neighbours(jobs);
     this.selection = new Selection(jobs, () => this.redraw());
     this.active = null; // an entry
     this.busy = new Map(); // pending requests, by job id

@@ -41,6 +41,8 @@ export function count(number, noun) {
   return number === 1 ? `1 ${noun}` : `${number.toLocaleString("en")} ${noun}s`;
 }
 
+export const STATES = ["running", "queued", "retrying", "failed", "succeeded", "cancelled"];
+
 // The state of a job, as the filters name it.
 export function phase(job) {
   return job.state;

@@ -1,7 +1,7 @@
-// Above the table: the number of jobs in each state, and the filters; laid over them, the actions on selected jobs.
+// Above the table: the number of jobs in each state, and the filters; and laid over its header, the actions on selected jobs.
 
 import { button, element, icon, relabel, setAttribute, setText, show } from "./elements.js";
-import { PHASES } from "./jobs.js";
+import { STATES } from "./text.js";
 
 const SINCE = [[0, "any time"], [3600, "last hour"], [86400, "last 24 hours"], [604800, "last 7 days"]];
 const HINT = "Filter: text queue:gpu group:8 notebook:day.ipynb since:2h";
@@ -14,7 +14,7 @@ export class Toolbar {
   }
 
   build(queueAct) {
-    this.phases = new Map(PHASES.map((name) => [name, this.phase(name)]));
+    this.phases = new Map(STATES.map((name) => [name, this.phase(name)]));
     const choice = (label, options = []) => element("select", { class: "b-select", "aria-label": label, onchange: () => this.filter() }, ...options);
     this.queue = choice("Queue");
     this.notebook = choice("Notebook");
@@ -25,7 +25,8 @@ export class Toolbar {
     this.pause = button("", { icon: "pause", press: () => queueAct(this.isPaused() ? "resume" : "pause", this.queue.value) });
     const chips = element("div", { class: "b-phases", role: "group", "aria-label": "States" }, ...[...this.phases.values()].map(({ node }) => node));
     const filters = element("div", { class: "b-bar-of b-filters" }, this.pause, this.queue, this.notebook, this.span, this.text);
-    return element("div", { class: "b-toolbar" }, element("div", { class: "b-bar-of b-states" }, chips), filters, (this.chosen = this.buildChosen()));
+    this.chosen = this.buildChosen();
+    return element("div", { class: "b-toolbar" }, element("div", { class: "b-bar-of b-states" }, chips), filters);
   }
 
   phase(name) {
@@ -66,6 +67,7 @@ export class Toolbar {
     const { filter } = this.jobs;
     Object.assign(filter, { queue: this.queue.value, notebook: this.notebook.value, span: Number(this.span.value) });
     filter.type(this.text.value, this.jobs.clock());
+    this.text.title = filter.fault || TYPED;
     setAttribute(this.text, "aria-invalid", filter.fault ? "true" : null);
     this.filters();
   }
@@ -80,18 +82,26 @@ export class Toolbar {
 
   // `chosen` are the selected jobs to act on, of which `unseen` are no longer shown; `hidden` is the number of those that a filter hides.
   fill({ chosen, unseen, hidden }) {
-    for (const [name, { node, number }] of this.phases) {
-      setText(number, this.jobs.counts[name].toLocaleString("en"));
-      show(node, this.jobs.counts[name] > 0 || this.jobs.filter.phases.has(name));
-    }
+    for (const name of STATES) this.fillPhase(name);
     fillOptions(this.queue, [...this.jobs.queues.keys(), ...this.paused], "all queues");
     fillOptions(this.notebook, [...this.jobs.notebooks.keys()], "all notebooks");
     show(this.notebook, this.jobs.notebooks.size > 0);
     this.fillPause();
     show(this.chosen, chosen + hidden > 0);
     const notes = [unseen ? `${unseen === chosen ? "" : `${unseen.toLocaleString("en")} `}no longer shown` : "", hidden ? `${hidden.toLocaleString("en")} more not shown` : ""];
-    setText(this.many, [`${chosen.toLocaleString("en")} selected`, ...notes.filter(Boolean)].join(", "));
+    const words = [`${chosen.toLocaleString("en")} selected`, ...notes.filter(Boolean)].join(", ");
+    setText(this.many, words);
+    setAttribute(this.many, "title", words);
     for (const verb of this.verbs) verb.disabled = !chosen;
+  }
+
+  // How many jobs a state would show; it stays where it is while a filter hides all of them.
+  fillPhase(name) {
+    const { node, number } = this.phases.get(name);
+    const [left, total] = this.jobs.countsOf(name);
+    setText(number, left.toLocaleString("en"));
+    setAttribute(node, "title", left === total ? name : `${name}: ${left.toLocaleString("en")} of ${total.toLocaleString("en")} pass the other filters`);
+    show(node, total > 0 || this.jobs.filter.phases.has(name));
   }
 
   fillPause() {
