@@ -84,6 +84,6 @@ def _end_all(home):
         command = [sys.executable, "-m", "ipybgjobs", *words]
         return subprocess.run(command, env=home.variables, cwd=home.code, capture_output=True, text=True, check=False).stdout
 
-    left = [str(job["id"]) for job in json.loads(said("list", "--json")) if job["state"] in ("queued", "running")]
+    left = [str(job["id"]) for job in json.loads(said("list", "--json")) if job["state"] in ("queued", "retrying", "running")]
     if left:
         said("cancel", *left)

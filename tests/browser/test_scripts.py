@@ -487,7 +487,8 @@ def test_the_question_before_a_cancel_counts_the_jobs_that_it_would_cancel(page,
         const rows = states.map((state, index) => row(index + 1, state));
         const board = ours.mount(root, transport, {{ ...first(rows){more} }}); board.draw();
         board.request("cancel", states.map((_, index) => index + 1), {{}}, root.querySelector("button"));
-        return [board.confirm.node.hidden ? null : board.confirm.text.textContent, sent.some(({{ kind }}) => kind === "command")]; }}"""
+        const {{ node, text }} = board.confirm;
+        return [node.hidden ? null : text.textContent, sent.some(({{ kind }}) => kind === "command")]; }}"""
     assert page.evaluate(script, states) == [question, question is None]
 
 

@@ -695,8 +695,8 @@ def test_a_state_folder_that_was_made_anew_is_the_one_that_is_shown_and_submitte
     panel.look()
     until(lambda: panel.of("rows"), "all rows")
     until(lambda: not place.processes(), "the end of the supervisor")
-    gone = place.state.rename(place.root / "gone")  # at once: the panel reads on, and SQLite makes files beside the store's for that
-    shutil.rmtree(gone)
+    # At once, not file by file: the panel reads on, for which SQLite makes files beside the store's.
+    shutil.rmtree(place.state.rename(place.root / "gone"))
     command = [sys.executable, "-m", "ipybgjobs", "submit", "--name", "elsewhere", "work.echo", "value=2"]
     for _ in range(2):
         subprocess.run(command, check=True, capture_output=True, cwd=place.code)
