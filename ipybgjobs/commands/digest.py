@@ -23,7 +23,7 @@ _AFTER_CELL = "post_run_cell"
 def digest() -> str | None:
     """Return one line about the jobs that finished since the last look, and record this look; None if none finished.
 
-    A job that was cancelled is no news: the user did that.
+    Cancelled jobs are left out: the user did that.
     """
     folder = client().folder()
     database, since = client().database(folder), last_look.read(folder)
@@ -43,7 +43,7 @@ def _named(job: JobRecord) -> str:
 
 
 def watch(shell: "InteractiveShell") -> None:
-    """Take each cell that ends as a look: whoever runs cells here is not away."""
+    """Take each cell that ends as a look: the user who runs cells here is not away."""
     shell.events.register(_AFTER_CELL, _look)
 
 
