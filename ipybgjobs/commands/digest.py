@@ -43,7 +43,7 @@ def _named(job: JobRecord) -> str:
 
 
 def watch(shell: "InteractiveShell") -> None:
-    """Take each cell that ends as a look: whoever runs cells here is not away."""
+    """Take each cell that ends as a look: the user who runs cells here is not away."""
     shell.events.register(_AFTER_CELL, _look)
 
 
