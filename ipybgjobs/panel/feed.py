@@ -1,6 +1,6 @@
 """The one thread of a process that watches a store for all its panels, and sends them the changes; it stops when none is visible.
 
-It sleeps until the store changes, or until a running job may have reported progress. It writes nothing.
+It sleeps until the store changes, or until a running job may have reported progress. It changes no job.
 """
 
 import contextlib
