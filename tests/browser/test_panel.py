@@ -859,6 +859,7 @@ def test_a_notebook_without_a_kernel_shows_the_last_table_and_no_loading_widget(
     assert "kept in the file" in table.inner_text()
     assert "Loading widget" not in cell.inner_text()
     card = alone.locator(f"{SHOWN} .jp-CodeCell").nth(2)
+    card.scroll_into_view_if_needed()  # a busy application leaves what is out of sight for later
     until(lambda: "kept in the file" in card.inner_text(), "the card, which is drawn a moment later")
     shot(alone, f"{app}-no-kernel")
     context.close()
