@@ -439,7 +439,9 @@ def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk
     panel.get_by_label("Priority of the selected jobs").fill("7")
     panel.locator(".b-chosen").get_by_role("button", name="Set priority").click()
     until(lambda: [desk.show(job)["priority"] for job in waits] == [7, 7, 7], "their priority")
-    panel.locator(".b-chosen").get_by_role("button", name="Cancel the selected jobs").click()  # nothing is lost: they wait
+    panel.locator(".b-chosen").get_by_role("button", name="Cancel the selected jobs").click()
+    assert "Cancel 3 queued jobs?" in panel.locator(".b-confirm").inner_text()
+    panel.locator(".b-confirm").get_by_role("button", name="Yes").click()
     until(lambda: all("cancelled" in state(panel, job) for job in waits), "the cancel of all three")
     shot(page, "lab-many", panel)
     panel.locator(".b-chosen").get_by_role("button", name="Remove the selected jobs").click()
