@@ -396,7 +396,7 @@ def test_rows_and_cards_say_why_a_job_waits_how_long_it_usually_runs_and_when_it
     assert f"the slot of the queue gpu is taken by job {runs}" in desk.run("list")
     assert f"{ahead}" in desk.run("show", str(ahead))
     gate.touch()
-    until(lambda: "succeeded" in state(panel, waits), "the end")
+    until(lambda: desk.show(waits)["state"] == "succeeded", "the end")
     assert violations(page) == []
 
 
@@ -980,6 +980,7 @@ WATCH_ROWS = """node => {
 }"""
 
 
+@pytest.mark.timeout(500)
 def test_twenty_thousand_jobs_scroll_with_a_handful_of_rows_and_one_change_redraws_one(server, page, desk, home):
     desk.run("wait", str(submitted(desk, "gates.ok", "--name", "pattern")))
     subprocess.run([sys.executable, "-c", FILL, "20500"], env=home.variables, check=True)
@@ -988,7 +989,7 @@ def test_twenty_thousand_jobs_scroll_with_a_handful_of_rows_and_one_change_redra
     notebook = opened(server, page, "lab", "twenty", "%bgjobs")
     notebook.run(1)
     panel = notebook.panel(1)
-    until(lambda: said(panel).startswith("The newest 20,000 of 20,5"), "all that a panel holds")
+    until(lambda: said(panel).startswith("The newest 20,000 of 20,5"), "all that a panel holds", 240)
     until(lambda: "running" in state(panel, job), "the job running")
     rows = panel.locator(".b-job")
     assert rows.count() < 40
