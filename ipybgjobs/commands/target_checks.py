@@ -1,10 +1,18 @@
 """Whether targets that are to be allowed, or are allowed, exist; and how that is said."""
 
+import sys
 from collections.abc import Sequence
 
 from ..errors import InvalidTarget
-from ..targets import allowlist, inspection_process, lookup
+from ..targets import allowlist, context, inspection_process, lookup
 from ..targets.lookup import Lookup
+
+
+def find_modules_here() -> None:
+    """Have modules of the working directory found, as ``python -m`` does; a program that is installed does not."""
+    here = context.working_directory()
+    if here is not None and not {here, ""} & set(sys.path):
+        sys.path.insert(0, here)
 
 
 def looked_up(paths: Sequence[str]) -> list[Lookup | InvalidTarget]:
@@ -17,6 +25,7 @@ def looked_up(paths: Sequence[str]) -> list[Lookup | InvalidTarget]:
     paths : sequence of str
         Dotted paths.
     """
+    find_modules_here()
     found: list[Lookup | InvalidTarget] = [lookup.by_text(path) for path in paths]
     doubtful = [number for number, one in enumerate(found) if isinstance(one, Lookup) and one.kind == "unknown"]
     if doubtful:

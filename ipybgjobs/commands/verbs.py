@@ -6,7 +6,6 @@ Each calls what a script would call, prints the result, and returns the exit sta
 import argparse
 import contextlib
 import json
-import os
 import pprint
 import sys
 import time
@@ -25,7 +24,7 @@ from ..model import job_key, redaction, surface
 from ..model.records import JobState
 from ..panel import overview
 from ..targets import context
-from . import job_line, notebook_line, wording
+from . import job_line, notebook_line, target_checks, wording
 from .job_line import UsageFault
 
 FAILED = 1
@@ -55,8 +54,7 @@ def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
 def submit(arguments: argparse.Namespace) -> int:
     """Submit a job."""
     context.check_working_directory()
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` does: a module in this folder is found
+    target_checks.find_modules_here()
     target, init, params = job_line.parse_words(arguments.words, notebook_line.given_options(arguments))
     if arguments.explain:
         found = client().explain(target, params, init=init, **job_line.given_options(arguments))
