@@ -158,7 +158,7 @@ def _content(name: str, file: str) -> tuple[tuple[str, int, int, str], bytes]:
 def _scope(name: str, content: bytes) -> ScopeText:
     try:
         return scope_text.of_module(ast.parse(content))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError) as error:  # the last: two threads of Python 3.11
         raise NotPlain(name) from error
 
 
