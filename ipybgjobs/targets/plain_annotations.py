@@ -97,7 +97,7 @@ def _annotation(node: ast.expr, lookup: Lookup) -> Any:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             node = ast.parse(node.value.strip(), mode="eval").body
         hint = _evaluated(node, lookup)
-    except (NotPlain, SyntaxError, TypeError, ValueError, RecursionError):
+    except (NotPlain, SyntaxError, TypeError, ValueError, RecursionError, SystemError):
         return UNREAD
     return type(None) if hint is None else hint
 
