@@ -161,18 +161,17 @@ class _ChangeTracker:
         version = database, database.changed(), self._trouble()
         if version == self._version:
             return {}
-        self._version = version
-        found: dict[str, Any] = {}
-        changed = board.changes(database, self._since) if database is self._database else None
+        since, found = self._since, {}
+        changed = board.changes(database, since) if database is self._database else None
         if changed is None:  # too long ago, or the store was replaced
-            self._database = database
-            self._since, found = changes.newest_change(database), {"lost": True}
-        elif changed["seq"] != self._since:
-            self._since, found = changed["seq"], changed
-        self.running = changes.running(database)
-        around = board.queue_status(database, self._full)
+            since, found = changes.newest_change(database), {"lost": True}
+        elif changed["seq"] != since:
+            since, found = changed["seq"], changed
+        running, around = changes.running(database), board.queue_status(database, self._full)
         new = {key: value for key, value in around.items() if value != self.around.get(key)}
-        self.around = around
+        # Only once all was read: what a failed look had found is found again by the next one.
+        self._version, self._database, self._since = version, database, since
+        self.running, self.around = running, around
         return found | new
 
     def _trouble(self) -> str | None:
