@@ -354,8 +354,9 @@ class Session:
         for key in ("rows", "progress", "values"):
             mine[key] = [row for row in delta.get(key, []) if row[0] == self._only]
         mine["gone"] = [each for each in delta.get("gone", []) if each == self._only]
+        waited = self._waits
         self._note_wait(mine["rows"])
-        around = {"paused", "notice", "trouble", "lost", *(["full"] if self._waits else [])} & delta.keys()
+        around = {"paused", "notice", "trouble", "lost", *(["full"] if waited or self._waits else [])} & delta.keys()
         return mine if around or any(mine[key] for key in _OF_JOBS) else None
 
     def _of_group(self, mine: dict[str, Any]) -> dict[str, Any] | None:

@@ -396,7 +396,8 @@ def test_rows_and_cards_say_why_a_job_waits_how_long_it_usually_runs_and_when_it
     assert f"the slot of the queue gpu is taken by job {runs}" in desk.run("list")
     assert f"{ahead}" in desk.run("show", str(ahead))
     gate.touch()
-    until(lambda: desk.show(waits)["state"] == "succeeded", "the end")
+    panel.scroll_into_view_if_needed()  # out of sight it hears nothing
+    until(lambda: "succeeded" in state(panel, waits), "the end")
     assert violations(page) == []
 
 
