@@ -20,7 +20,7 @@ from ipybgjobs.store import queries, scheduled_job
 from ipybgjobs.store.database import Database
 from ipybgjobs.store.schedule import Schedule, newest_context
 from support.place import DEADLINE, Place, until
-from support.processes import kill, kill_helpers, of_role, wake
+from support.processes import kill, kill_helpers, of_role, the_supervisor, wake
 from support.requests import request_cancel
 from support.rows import copied_row, open_store, rows, state_of
 
@@ -69,12 +69,6 @@ MARKERS = {
 }
 
 
-def the_supervisor(place: Place) -> int:
-    """The PID of the supervisor; a child that it is about to start looks like it for a moment."""
-    [pid] = until(lambda: len(found := of_role(place, "supervisor")) == 1 and found, "one supervisor")
-    return pid
-
-
 @pytest.mark.parametrize("marker", MARKERS)
 def test_a_job_that_spoils_its_start_marker_can_be_cancelled_and_keeps_no_other_from_running(odd, marker):
     go = odd.root / "go"
@@ -93,7 +87,7 @@ def test_a_job_that_spoils_its_start_marker_can_be_cancelled_and_keeps_no_other_
 def test_a_job_that_spoils_a_file_of_its_own_costs_itself_alone_also_when_supervisors_change(odd, name):
     odd.allow({"odd": NAMES}, BackgroundJobs__max_output_bytes=65_536, BackgroundJobs__kill_grace_seconds=0.2)
     job = writing(name, MARKERS["deep"] if name != "dropped.json" else '{"x": 1}')
-    [first] = of_role(odd, "supervisor")
+    first = the_supervisor(odd)
     kill(first)
     open_store()
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
@@ -109,7 +103,7 @@ UNMARKED = ["gone", "void", "no folder"]
 @pytest.mark.parametrize("marker", ["gone", "void"])
 def test_a_job_that_takes_its_start_marker_away_runs_on_once_when_supervisors_change(odd, marker):
     job = writing("started.json", MARKERS[marker])
-    [first] = of_role(odd, "supervisor")
+    first = the_supervisor(odd)
     kill(first)
     open_store()
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
@@ -165,7 +159,7 @@ def test_a_job_that_spoils_its_marker_after_its_supervisor_was_replaced_can_be_c
     content = MARKERS["a process that has ended"]
     job = bg.submit("odd.writes_later", {"path": str(go), "name": "started.json", "content": content})
     until(lambda: "waiting" in job.log(), "its start")
-    [first] = of_role(odd, "supervisor")
+    first = the_supervisor(odd)
     kill(first)
     assert bg.submit("odd.adds", {"a": 1, "b": 2}).result(DEADLINE) == 3
     go.touch()
@@ -225,7 +219,7 @@ def test_a_running_row_that_can_no_longer_be_read_ends(odd, column):
     job = bg.submit("odd.waits", {"path": str(path)})
     until((odd.state / "jobs" / job.uid / "1" / "started.json").exists, "its start")
     rows(odd, f"UPDATE jobs SET {column} = ? WHERE id = ?", (COLUMNS[column], job.id))
-    kill(of_role(odd, "supervisor")[0])
+    kill(the_supervisor(odd))
     open_store()
     until(lambda: of_role(odd, "supervisor"), "the next supervisor")
     path.touch()
@@ -382,8 +376,7 @@ def test_a_pipe_in_the_place_of_a_log_file_keeps_no_job_from_running_and_is_told
 
 def test_a_very_long_message_is_cut_and_the_log_has_all_of_it(odd):
     job = bg.submit("odd.raises", {"size": 100_000_000})
-    until(lambda: of_role(odd, "supervisor"), "the supervisor")
-    [supervisor] = of_role(odd, "supervisor")
+    supervisor = the_supervisor(odd)
     peak, longest = 0, 0.0
     while not job.state.ended:
         began = time.monotonic()

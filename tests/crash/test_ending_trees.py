@@ -14,17 +14,11 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.system import identity
 from support.driver import driven
-from support.joints import allow, held, prepare
-from support.place import DEADLINE, Place, until
-from support.processes import alive, forge_start, kill, kill_helpers, of_role, stopped, wake, worker
+from support.joints import allow, held
+from support.place import DEADLINE, until
+from support.processes import alive, forge_start, kill, kill_helpers, of_role, stopped, the_supervisor, wake, worker
 from support.requests import request_cancel
 from support.rows import attempt_folder, ended, open_store, outcomes, rows
-
-
-@pytest.fixture
-def joints(place: Place) -> Place:
-    return prepare(place)
-
 
 _ENDING = {
     "the reason is committed": "LocalExecutor.cancel = die",
@@ -161,7 +155,7 @@ def test_an_attempt_that_can_not_be_ended_from_here_does_not_keep_the_supervisor
         fcntl.lockf(theirs, fcntl.LOCK_EX)
         open_store()
         until(lambda: rows(joints, "SELECT ending FROM attempts") == [("timeout",)], "the time-out")
-        [supervisor] = of_role(joints, "supervisor")
+        supervisor = the_supervisor(joints)
         before, began = busy_seconds(supervisor), time.monotonic()
         until(lambda: time.monotonic() > began + 1.0)
         assert busy_seconds(supervisor) - before < 0.5

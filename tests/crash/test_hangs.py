@@ -20,9 +20,9 @@ from ipybgjobs.panel.feed import _ChangeTracker
 from ipybgjobs.state.folder import StateFolder
 from ipybgjobs.store.database import Database
 from support.driver import driven, script
-from support.joints import prepare, ran, release
+from support.joints import ran, release
 from support.place import DEADLINE, Place, until
-from support.processes import kill, of_role
+from support.processes import kill, of_role, the_supervisor
 from support.rows import rows
 from support.startup_code import hooked
 
@@ -48,11 +48,6 @@ _HOLDER = """
         time.sleep(0.01)
     connection.execute("ROLLBACK")
 """
-
-
-@pytest.fixture
-def joints(place: Place) -> Place:
-    return prepare(place)
 
 
 class Holder:
@@ -85,7 +80,7 @@ def test_a_supervisor_that_hangs_is_named_within_seconds_wherever_one_looks_and_
     hooked(joints, _HANGING.replace("MARKER", str(marker)), monkeypatch)
     held = bg.submit("joints.hold", {"name": "held"})
     until(lambda: ran(joints, "held"), "its run")
-    [pid] = of_role(joints, "supervisor")
+    pid = the_supervisor(joints)
     marker.touch()
     late = bg.submit("joints.note", {"name": "late"})
     said = f"the supervisor (PID {pid}) has not been heard from since "

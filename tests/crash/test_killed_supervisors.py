@@ -10,16 +10,10 @@ from pathlib import Path
 import pytest
 
 import ipybgjobs as bg
-from support.joints import allow, held, prepare, ran, release
-from support.place import Place, until
-from support.processes import alive, kill, kill_helpers, of_role, worker
+from support.joints import allow, held, ran, release
+from support.place import until
+from support.processes import alive, kill, kill_helpers, of_role, the_supervisor, worker
 from support.rows import attempt_folder, ended, open_store, outcomes, rows, state_of
-
-
-@pytest.fixture
-def joints(place: Place) -> Place:
-    return prepare(place)
-
 
 # -- the supervisor dies ------------------------------------------------------------------------------------------------
 
@@ -27,9 +21,9 @@ def joints(place: Place) -> Place:
 def test_a_fork_server_replaces_its_supervisor_and_running_jobs_go_on(joints):
     jobs = [held(joints, name) for name in ("one", "two")]
     pids = [worker(joints, job.id) for job in jobs]
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     kill(supervisor)
-    until(lambda: set(of_role(joints, "supervisor")) - {supervisor}, "another supervisor, with no client there")
+    the_supervisor(joints, supervisor)
     assert all(alive(pid) for pid in pids)
     release(joints)
     until(lambda: all(ended(joints, job.id) for job in jobs), "their ends")
@@ -46,13 +40,13 @@ def test_the_next_supervisor_has_nothing_of_the_variables_of_a_job(joints, monke
     for name, value in ours.items():
         monkeypatch.setenv(name, value)
     bg.submit("joints.note", {"name": "first"}).wait(60)
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     monkeypatch.setenv("LC_OF_A_PLACE", "another")
     monkeypatch.setenv("IPYBGJOBS_ADDED", "1")
     monkeypatch.delenv("IPYBGJOBS_OF_A_PLACE")
     held(joints)
     kill(supervisor)
-    [second] = until(lambda: set(of_role(joints, "supervisor")) - {supervisor}, "another supervisor")
+    second = the_supervisor(joints, supervisor)
     found = dict(line.split("=", 1) for line in Path(f"/proc/{second}/environ").read_text().split("\0") if "=" in line)
     assert {name: found.get(name) for name in (*ours, "IPYBGJOBS_ADDED")} == ours | {"IPYBGJOBS_ADDED": None}
     release(joints)
@@ -62,7 +56,7 @@ def test_the_next_supervisor_has_nothing_of_the_variables_of_a_job(joints, monke
 def test_an_end_that_comes_while_no_supervisor_lives_is_recorded_as_the_fork_server_saw_it(joints):
     """The new supervisor is kept from starting for as long as the ends take."""
     first, second = held(joints, "one"), held(joints, "two")
-    [supervisor], [forkserver] = of_role(joints, "supervisor"), of_role(joints, "forkserver")
+    supervisor, [forkserver] = the_supervisor(joints), of_role(joints, "forkserver")
     os.kill(forkserver, signal.SIGSTOP)
     kill(supervisor)
     os.kill(worker(joints, second.id), signal.SIGTERM)
@@ -80,7 +74,7 @@ def test_an_end_that_comes_while_no_supervisor_lives_is_recorded_as_the_fork_ser
 def test_a_worker_killed_together_with_its_supervisor_is_lost_with_its_signal(joints):
     job = held(joints)
     pid = worker(joints)
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     os.kill(supervisor, signal.SIGSTOP)  # so that it can't record the end first
     kill(pid)
     kill(supervisor)
@@ -130,7 +124,7 @@ def test_a_timeout_goes_on_counting_while_supervisors_change(joints):
     job = bg.submit("joints.hold", {"name": "held"}, timeout=1.5)
     until(lambda: ran(joints, "held"), "its run")
     began = time.monotonic()
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     kill(supervisor)
     until(lambda: ended(joints), "the job's end")
     assert outcomes(job) == [(1, "timeout")]
@@ -139,9 +133,10 @@ def test_a_timeout_goes_on_counting_while_supervisors_change(joints):
 
 def test_a_supervisor_killed_again_and_again_at_its_start_is_replaced_again_and_again(joints):
     job = held(joints)
+    dead = []
     for _ in range(3):
-        [supervisor] = until(lambda: of_role(joints, "supervisor"), "a supervisor")
-        kill(supervisor)
+        dead.append(the_supervisor(joints, *dead))
+        kill(dead[-1])
         open_store()
     release(joints)
     until(lambda: ended(joints), "the job's end")
@@ -154,7 +149,7 @@ def test_a_fork_server_that_can_not_write_what_it_saw_still_sees_to_a_supervisor
     first, second = held(joints, "one"), held(joints, "two")
     (attempt_folder(joints, first.id) / "exit.json").mkdir()
     pid = worker(joints, first.id)
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     os.kill(supervisor, signal.SIGSTOP)
     kill(pid)
     kill(supervisor)
@@ -171,9 +166,9 @@ def test_settings_of_the_files_hold_for_a_supervisor_that_only_finds_running_job
     allow(joints, BackgroundJobs__kill_grace_seconds=0.1, JobLogs__directory=str(logs))
     job = bg.submit("joints.stubborn")
     until(lambda: "stubborn" in job.log(), "its run")
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     kill(supervisor)
-    until(lambda: set(of_role(joints, "supervisor")) - {supervisor}, "another supervisor")
+    the_supervisor(joints, supervisor)
     began = time.monotonic()
     job.cancel()
     assert time.monotonic() - began < 8, "it took the default grace"

@@ -6,15 +6,10 @@ import time
 import pytest
 
 import ipybgjobs as bg
-from support.joints import allow, held, prepare, release
-from support.place import DEADLINE, Place, until
-from support.processes import alive, kill, kill_helpers, of_role, worker
+from support.joints import allow, held, release
+from support.place import DEADLINE, until
+from support.processes import alive, kill, kill_helpers, of_role, the_supervisor, worker
 from support.rows import attempt_folder, ended, open_store, outcomes
-
-
-@pytest.fixture
-def joints(place: Place) -> Place:
-    return prepare(place)
 
 
 @pytest.mark.parametrize(("boundary", "outcome"), [("before", "lost"), ("after", "succeeded")])
@@ -51,7 +46,7 @@ def test_a_cancel_while_the_result_is_being_written_is_a_cancel(joints):
 def test_jobs_outlive_their_fork_server_and_new_ones_get_another(joints):
     jobs = [held(joints, name) for name in ("one", "two")]
     pids = [worker(joints, job.id) for job in jobs]
-    [supervisor] = of_role(joints, "supervisor")
+    supervisor = the_supervisor(joints)
     [forkserver] = of_role(joints, "forkserver")
     kill(forkserver)
     allow(joints, BackgroundJobs__queues={"default": 3})

@@ -10,16 +10,10 @@ import pytest
 
 import ipybgjobs as bg
 from support.driver import driven
-from support.joints import held, prepare, ran
-from support.place import DEADLINE, Place, until
+from support.joints import held, ran
+from support.place import DEADLINE, until
 from support.processes import forge_start, forks, kill, kill_helpers, stopped, wake, worker
 from support.rows import attempt_folder, copied_row, ended, notice, open_store, outcomes, rows
-
-
-@pytest.fixture
-def joints(place: Place) -> Place:
-    return prepare(place)
-
 
 # -- owners -------------------------------------------------------------------------------------------------------------
 

@@ -23,16 +23,11 @@ from ipybgjobs.supervisor.launch_backoff import Backoff
 from ipybgjobs.system import identity
 from ipybgjobs.system.wakeup import name
 from support.driver import driven, script
-from support.joints import allow, prepare, ran, release
+from support.joints import allow, ran, release
 from support.place import DEADLINE, Place, until
-from support.processes import alive, kill, kill_helpers, of_role, send, stopped, worker
+from support.processes import alive, kill, kill_helpers, of_role, send, stopped, the_supervisor, worker
 from support.rows import attempt_folder, ended, outcomes, rows
 from support.startup_code import hooked
-
-
-@pytest.fixture
-def joints(place: Place) -> Place:
-    return prepare(place)
 
 
 def notice(place: Place) -> str:
@@ -82,7 +77,7 @@ def test_a_socket_that_still_takes_hints_for_a_dead_supervisor_keeps_no_successo
     """What the kernel does for some milliseconds after a kill, here for as long as the test wants."""
     job = bg.submit("joints.hold", {"name": "held"})
     until(lambda: ran(joints, "held"), "its run")
-    [dead] = of_role(joints, "supervisor")
+    dead = the_supervisor(joints)
     path = joints.state / name()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         os.kill(dead, signal.SIGSTOP)
@@ -159,7 +154,7 @@ def test_a_fork_server_that_goes_on_after_it_was_given_up_launches_nothing_and_e
 def test_a_supervisor_that_is_stopped_is_named_with_what_to_do(joints, capsys):
     allow(joints, BackgroundJobs__idle_seconds=5.0)
     bg.submit("joints.note", {"name": "first"}).wait(DEADLINE)
-    [pid] = of_role(joints, "supervisor")
+    pid = the_supervisor(joints)
     os.kill(pid, signal.SIGSTOP)
     try:
         until(lambda: stopped(pid), "the stop")

@@ -11,7 +11,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.store.row_cache import Readings, Unparsed, at_once
 from support.driver import driven
-from support.joints import prepare, ran, release
+from support.joints import ran, release
 from support.place import DEADLINE, until
 from support.rows import outcomes, rows
 
@@ -56,11 +56,6 @@ _COUNT = """
 
     before(row_cache.Readings, "learn", note, lambda *_: True)
 """
-
-
-@pytest.fixture
-def joints(place):
-    return prepare(place)
 
 
 def test_a_transaction_parses_nothing_whatever_it_decides(joints):

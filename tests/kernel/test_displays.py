@@ -17,6 +17,8 @@ from nbformat import v4
 import ipybgjobs as bg
 from support.place import DEADLINE
 
+pytestmark = pytest.mark.timeout(400)
+
 IMPORTS = """
 import asyncio, collections, dataclasses, datetime, decimal, enum, fractions, logging, math, os, pathlib, sys, threading, types, warnings
 import numpy as np, pandas as pd
@@ -133,6 +135,9 @@ ERRORS = [
 
 CELLS = PRINTS + VALUES + OBJECTS + LOOKS + ODD_JSON + FIGURES + MAGICS + ERRORS
 
+#: Seconds that a job may take for all of them; a notebook's waits for its kernel after each.
+LONG = 3 * DEADLINE
+
 #: What differs in a job of functions or cells, and why; nothing differs in a notebook's job.
 PTY = "a kernel's `!` runs below a terminal of its own, whose lines end in \\r\\n; a job's writes to the log itself"
 DIFFERENT = {
@@ -200,7 +205,7 @@ def test_a_job_shows_what_a_kernel_shows_but_for_the_listed_differences(place, r
     place.module("cells")
     place.allow({"cells": ["run"]})
     (place.root / "cells.json").write_text(json.dumps([IMPORTS, *CELLS]))
-    job = bg.submit("cells.run", {"path": str(place.root / "cells.json")}).wait(DEADLINE)
+    job = bg.submit("cells.run", {"path": str(place.root / "cells.json")}).wait(LONG)
     assert job.state == "succeeded", job.error
     shown, found = [], []
     for output in job.outputs():
@@ -221,7 +226,7 @@ def test_a_notebook_s_job_shows_what_a_kernel_shows(place, right, monkeypatch):
     cells = [v4.new_code_cell(cell, metadata={"tags": ["raises-exception"]}) for cell in [IMPORTS, *CELLS]]
     nbformat.write(v4.new_notebook(cells=cells), place.code / "all.ipynb")
     job = bg.submit("ipybgjobs.Notebook.run", {"path": str(place.code / "all.ipynb")})
-    kept = nbformat.read(job.result(DEADLINE), 4)
+    kept = nbformat.read(job.result(LONG), 4)
     differences = different([brief(cell.outputs) for cell in kept.cells[1:]], right)
     for cell, (one, other) in differences.items():
         print(f"\n{cell!r}\n  job    {str(one)[:600]}\n  kernel {str(other)[:600]}")

@@ -6,16 +6,31 @@ import os
 import signal
 from pathlib import Path
 
-from ipybgjobs.system import identity, wakeup
+from ipybgjobs.state.folder import StateFolder
+from ipybgjobs.system import identity, lock, wakeup
+from ipybgjobs.system import place as places
 
 from .place import Place, until
 from .rows import attempt_folder
 
 
 def of_role(place: Place, role: str) -> list[int]:
-    """PIDs of the place's processes of a role; a fork of one, which bears its command line at first, is none."""
+    """PIDs of the place's processes of a role; a fork of one, which bears its command line at first, is none.
+
+    Nor is the shell that starts one, and which may end while its child is looked at.
+    """
     found = [pid for pid in _bearing(place, role) if not _writes_log(pid)]
-    return [pid for pid in found if _parent(pid) not in found]
+    first = [pid for pid in found if _parent(pid) not in found]
+    return [pid for pid in first if alive(pid)]
+
+
+def the_supervisor(place: Place, *dead: int) -> int:
+    """The PID of the process that holds the supervisor's lock, once one does; not one of those that are dead.
+
+    Others look like it for a moment: the shell that starts it, and a child that it is about to start.
+    """
+    path = StateFolder(str(place.state)).supervisor_lock(places.here())
+    return until(lambda: (pid := lock.holder_pid(path)) not in dead and pid, f"a supervisor, not one of {dead}")
 
 
 def _parent(pid: int) -> int | None:
