@@ -44,7 +44,7 @@ results
     The return value, or what was raised.
 text_log
     An attempt's log as text, with a note where its middle was dropped.
-throttle
+throttled_file
     Writing a file at most a few times a second.
 unclaimed
     Job folders that no row of the database knows.

@@ -6,13 +6,11 @@ Progress is written at most a few times a second, however often it is reported. 
 import contextlib
 import os
 import time
-from _thread import allocate_lock  # threading itself is slow to import
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
-from ..system import private_file
 from . import attempt
-from .throttle import INTERVAL, Throttle
+from .throttled_file import INTERVAL, ThrottledFile
 
 #: Longest message that is written, in characters.
 _LONGEST = 1000
@@ -72,65 +70,52 @@ class Reporter:
     """
 
     def __init__(self, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder = folder
-        self._pid = os.getpid()
-        self._lock = allocate_lock()
         self._bars: dict[int, Bar] = {}  # by reporting object; the outermost first
         self._over: int | None = None  # the outermost loop, once it has ended
         self._message = ""
-        self._throttle = Throttle(self.flush, clock)
-        self._pending = False
+        self._file = ThrottledFile(folder, attempt.PROGRESS, self._content, clock)
         self.began = clock()
 
     def show(self, who: int, bar: Bar, message: str | None = None) -> None:
         """Record the progress of a loop, and write it now if it is time, or else a little later."""
-        if os.getpid() != self._pid:
+        if not self._file.is_own():
             return
-        with self._lock:
+        with self._file.lock:
+            self._file.pending = True
             if self._over is not None and who != self._over:
                 self._bars.pop(self._over, None)  # another loop has begun since
             self._over = None
             self._bars[who] = bar
             self._message = self._message if message is None else message[:_LONGEST]
-            self._pending = True
-        self._throttle.write_soon()
+        self._file.write_soon()
 
     def say(self, message: str) -> None:
         """Record what the job is doing; its loops stay as they are."""
-        if os.getpid() != self._pid:
+        if not self._file.is_own():
             return
-        with self._lock:
-            self._message, self._pending = message[:_LONGEST], True
-        self._throttle.write_soon()
+        with self._file.lock:
+            self._file.pending = True
+            self._message = message[:_LONGEST]
+        self._file.write_soon()
 
     def close(self, who: int) -> None:
         """Forget a loop that has ended; the outermost stays visible until another begins."""
-        if os.getpid() != self._pid:
+        if not self._file.is_own() or who not in self._bars:
             return
-        with self._lock:
-            if who not in self._bars:
-                return
-            self._pending = True
-            if next(iter(self._bars)) == who:
+        with self._file.lock:
+            self._file.pending = True
+            if next(iter(self._bars), None) == who:
                 self._over = who
             else:
-                del self._bars[who]
-        self._throttle.write_soon()
+                self._bars.pop(who, None)
+        self._file.write_soon()
 
     def flush(self) -> None:
         """Write what was recorded since the last write."""
-        if os.getpid() != self._pid:
-            return
-        with self._lock:
-            if not self._pending:
-                return
-            self._throttle.written()
-            self._pending = False
-            value = {"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()}
-        with contextlib.suppress(
-            OSError, TypeError, ValueError
-        ):  # a full disk, or a value that is not a number: the job continues
-            private_file.write_json(self._folder, attempt.PROGRESS, _shown(value))
+        self._file.flush()
+
+    def _content(self) -> dict[str, Any]:
+        return _shown({"bars": [list(bar) for bar in self._bars.values()], "message": self._message, "at": time.time()})
 
 
 def _shown(value: dict[str, Any]) -> dict[str, Any]:

@@ -4,18 +4,14 @@ They are written to the attempt folder at most a few times a second. In the kern
 sent to its worker. Outside a job nothing is recorded.
 """
 
-import contextlib
-import os
 import sys
-from _thread import allocate_lock
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..model import scalars
 from ..model.scalars import Scalar
-from ..system import private_file
 from . import attempt, current_job
-from .throttle import Throttle
+from .throttled_file import ThrottledFile
 
 #: The attribute of a kernel's object that sends values to the worker whose notebook it runs.
 OF_KERNEL = "ipybgjobs_record"
@@ -31,12 +27,8 @@ class Recorder:
     """
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._pid = os.getpid()
-        self._lock = allocate_lock()
         self._values: dict[str, Scalar] = {}
-        self._pending = False
-        self._throttle = Throttle(self.flush)
+        self._file = ThrottledFile(folder, attempt.VALUES, lambda: _shown(self._values))
 
     def take(self, values: Mapping[str, Scalar]) -> None:
         """Record values, and write them now if it is time, or else a little later.
@@ -46,27 +38,19 @@ class Recorder:
         ValueError
             If the job would record too many.
         """
-        if os.getpid() != self._pid:
+        if not self._file.is_own():
             return
-        with self._lock:
+        with self._file.lock:
+            self._file.pending = True
             found = {**self._values, **values}
             if len(found) > scalars.MOST:
                 raise ValueError(f"A job records at most {scalars.MOST} values, each under its own name.")
-            self._values, self._pending = found, True
-        self._throttle.write_soon()
+            self._values = found
+        self._file.write_soon()
 
     def flush(self) -> None:
         """Write what was recorded since the last write."""
-        if os.getpid() != self._pid:
-            return
-        with self._lock:
-            if not self._pending:
-                return
-            self._pending = False
-            self._throttle.written()
-            values = _shown(self._values)
-            with contextlib.suppress(OSError):  # a full disk: the job continues
-                private_file.write_json(self._folder, attempt.VALUES, values)
+        self._file.flush()
 
 
 def _shown(values: dict[str, Scalar]) -> dict[str, Scalar]:
