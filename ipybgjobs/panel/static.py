@@ -44,10 +44,15 @@ class StaticView:
 
     def publish(self, *, update: bool = False) -> None:
         """Show it, or refresh it where it is shown."""
-        self._published_at, self._due_at = time.monotonic(), math.inf
-        made = self.make()
-        markup = f'<div data-bgjobs="{self.id}"{self._of}>{made["text/html"]}</div>{_HIDE.format(id=self.id)}'
-        publish_display_data({**made, "text/html": markup}, transient={"display_id": self.id}, update=update)
+        before = self._published_at
+        self._published_at, self._due_at = time.monotonic(), math.inf  # first: what changes from now on is shown by the next one
+        try:
+            made = self.make()
+            markup = f'<div data-bgjobs="{self.id}"{self._of}>{made["text/html"]}</div>{_HIDE.format(id=self.id)}'
+            publish_display_data({**made, "text/html": markup}, transient={"display_id": self.id}, update=update)
+        except BaseException:  # what it was to show is not shown yet
+            self._published_at, self._due_at = before, time.monotonic() + _SOON
+            raise
 
     def take(self, delta: dict[str, Any] | None) -> bool:
         """Refresh a card soon after a job has changed, and at intervals while jobs report; called at each turn of the feed.
