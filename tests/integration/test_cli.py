@@ -419,6 +419,16 @@ def test_what_allow_allows_can_be_submitted(user, cli):
 
 
 @pytest.mark.own_place
+@pytest.mark.crash
+@pytest.mark.own_place
+@pytest.mark.parametrize("entry", [MODULE, JUPYTER], ids=["python -m ipybgjobs", "jupyter bgjobs"])
+def test_allow_finds_a_module_of_the_working_directory_by_each_entry(user, cli, entry):
+    """The search path of a program that is installed begins with the program's folder."""
+    said = cli("allow", "extra.run", entry=entry)
+    assert f"extra.run is allowed ({user}/ipybgjobs_config.json)" in said.stdout
+    assert said.stderr == ""
+
+
 def test_allow_takes_along_what_the_py_file_says_of_the_same_class(user, cli):
     cli("allow", "extra.run")
     assert written(user)["BackgroundJobs"]["allowed_jobs"] == {
