@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from traitlets import TraitError
@@ -83,43 +83,62 @@ def _merged_allowlist(
     read: list[tuple[ConfigurationFile, Config]], report: list[ConfigurationFileStatus], user_can_write: Callable[[str], bool]
 ) -> Settings:
     administered = {source.path for source, _ in read if source.rank == "system" and not user_can_write(source.path)}
-    locked_by = None
-    merged = Config()
-    entries: list[tuple[str, dict[str, Any]]] = []
-    switches: list[tuple[str, bool]] = []
-    patterns: list[tuple[str, list[str]]] = []
-    commands: list[tuple[str, list[str]]] = []
-    secrets = list(SECRET_NAMES)
+    locked_by: str | None = None
+    merged, rights, secrets = Config(), _Rights(), list(SECRET_NAMES)
     for source, config in read:
         section = config.get("BackgroundJobs", Config())
-        entries.append((source.path, _plain(section.pop("allowed_jobs", {}), {})))
-        patterns.append((source.path, _patterns(_plain(section.pop("allowed_notebooks", []), []))))
+        rights.take(source.path, section)
         secrets += _plain(section.pop("secret_names", []), [])
-        if NOTEBOOK_CODE in section:
-            switches.append((source.path, section.pop(NOTEBOOK_CODE)))
-        if "on_finish" in section:
-            commands.append((source.path, _plain(section.pop("on_finish"), commands[-1][1] if commands else [])))
         if section.pop("locked", False) and source.path in administered:
             locked_by = source.path
         merged.merge(_extended(config, merged))
     if locked_by:
-        entries = [(path, found) for path, found in entries if path in administered]
-        switches = [(path, on) for path, on in switches if path in administered]
-        patterns = [(path, found) for path, found in patterns if path in administered]
-        commands = [(path, found) for path, found in commands if path in administered]
+        rights = rights.given_by(administered)
         report = [_not_counted(file) if file.path not in administered else file for file in report]
-    allowed = {key: (path, value) for path, found in entries for key, value in found.items()}
-    switched_by, on = switches[-1] if switches else ("", False)
-    base = replace(
-        Settings(),
-        files=tuple(report),
-        locked_by=locked_by,
-        notebook_code=switched_by if on else None,
-        secret_names=tuple(dict.fromkeys(secrets)),
-        allowed_notebooks=tuple(dict.fromkeys(each for _, found in patterns for each in found)),
-        on_finish=tuple(commands[-1][1]) if commands else (),
-    )
-    return _settings(merged, allowed, base)
+    base = replace(rights.settings(), files=tuple(report), locked_by=locked_by, secret_names=tuple(dict.fromkeys(secrets)))
+    return _settings(merged, rights.allowed(), base)
+
+
+@dataclass(slots=True)
+class _Rights:
+    """What each file gives a user the right to run, with the path of the file; the files of higher rank come last."""
+
+    entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    switches: list[tuple[str, bool]] = field(default_factory=list)
+    patterns: list[tuple[str, list[str]]] = field(default_factory=list)
+    commands: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    def take(self, path: str, section: Config) -> None:
+        """Take out of a file's section what is a right."""
+        self.entries.append((path, _plain(section.pop("allowed_jobs", {}), {})))
+        self.patterns.append((path, _patterns(_plain(section.pop("allowed_notebooks", []), []))))
+        if NOTEBOOK_CODE in section:
+            self.switches.append((path, section.pop(NOTEBOOK_CODE)))
+        if "on_finish" in section:
+            self.commands.append((path, _plain(section.pop("on_finish"), self.commands[-1][1] if self.commands else [])))
+
+    def given_by(self, paths: Collection[str]) -> "_Rights":
+        """Return those of some files."""
+        return _Rights(
+            [each for each in self.entries if each[0] in paths],
+            [each for each in self.switches if each[0] in paths],
+            [each for each in self.patterns if each[0] in paths],
+            [each for each in self.commands if each[0] in paths],
+        )
+
+    def allowed(self) -> dict[str, tuple[str, Any]]:
+        """Return the entries of the allowlist, each with its file."""
+        return {key: (path, value) for path, found in self.entries for key, value in found.items()}
+
+    def settings(self) -> Settings:
+        """Return settings that contain the other rights."""
+        switched_by, on = self.switches[-1] if self.switches else ("", False)
+        return replace(
+            Settings(),
+            notebook_code=switched_by if on else None,
+            allowed_notebooks=tuple(dict.fromkeys(each for _, found in self.patterns for each in found)),
+            on_finish=tuple(self.commands[-1][1]) if self.commands else (),
+        )
 
 
 def _patterns(value: Any) -> list[str]:
@@ -218,14 +237,7 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetrySettings) -> Al
         If its form is not valid.
     """
     where = f"{source}: allowed_jobs[{quoted(key)}]"
-    if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
-        raise ConfigurationError(f"{where}: a key must be the dotted path of a class or module, such as 'training.Trainer'.")
-    if key == CELL or key.partition(".")[0] == MAIN_MODULE:
-        raise ConfigurationError(
-            f"{where}: an entry can't allow notebook code; set c.BackgroundJobs.{NOTEBOOK_CODE} = True instead."
-        )
-    if key.partition(".")[0] == "ipybgjobs" and key != NOTEBOOK_CLASS and not key.startswith(OWN_MODULES):
-        raise ConfigurationError(f"{where}: of this package, only {NOTEBOOK_CLASS} can be allowed, under that name.")
+    _check_key(key, where)
     options = dict(value) if isinstance(value, dict) else {"allowed_methods": value}
     unknown = [name for name in options if name not in _ENTRY_SETTINGS]
     if unknown:
@@ -252,6 +264,17 @@ def allowed_entry(key: str, value: Any, source: str, rules: RetrySettings) -> Al
         timeout=seconds,
         queue=queue,
     )
+
+
+def _check_key(key: Any, where: str) -> None:
+    if not isinstance(key, str) or not all(part.isidentifier() for part in key.split(".")):
+        raise ConfigurationError(f"{where}: a key must be the dotted path of a class or module, such as 'training.Trainer'.")
+    if key == CELL or key.partition(".")[0] == MAIN_MODULE:
+        raise ConfigurationError(
+            f"{where}: an entry can't allow notebook code; set c.BackgroundJobs.{NOTEBOOK_CODE} = True instead."
+        )
+    if key.partition(".")[0] == "ipybgjobs" and key != NOTEBOOK_CLASS and not key.startswith(OWN_MODULES):
+        raise ConfigurationError(f"{where}: of this package, only {NOTEBOOK_CLASS} can be allowed, under that name.")
 
 
 def _folder(value: Any, where: str) -> str | None:

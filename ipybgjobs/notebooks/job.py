@@ -6,13 +6,16 @@ It never decides whether a notebook may run: `allowlist` does, at submit and at 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameters
 from ..model import redaction
 from ..model.path_with_content import PathWithContent
 from ..state import current_job
 from . import destination, document, format_library
+
+if TYPE_CHECKING:
+    from .forwarding import MessageForwarder
 
 
 class Notebook:
@@ -88,13 +91,7 @@ class Notebook:
         finished = resuming.finished(cells, shown, target) if resume else []
         if finished:
             forwarder.write(f"[{len(finished)} of {len(cells)} cells already succeeded in {target} and are skipped]\n")
-
-        def evade() -> str:
-            own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
-            forwarder.write(f"[{target} was replaced by another file: this notebook's output continues in {own}]\n")
-            return own
-
-        output_notebook = OutputNotebook(notebook, target, shown, evade)
+        output_notebook = OutputNotebook(notebook, target, shown, lambda: _file_of_its_own(target, job, forwarder))
         await execution.Execution(notebook, path, output_notebook, forwarder, name).run(cells, finished)
         return output_notebook.path
 
@@ -116,6 +113,14 @@ class Notebook:
         given = _fitted(notebook, path, language, params.get("parameters") or {})
         output = destination.resolved(params.get("output"), path)
         return {**params, "path": PathWithContent(path, content), "output": output} | ({"parameters": given} if given else {})
+
+
+def _file_of_its_own(target: str, job: current_job.CurrentJob | None, forwarder: "MessageForwarder") -> str:
+    """Return where the output continues once another file has replaced it, and say so in the log."""
+    number, uid = (None, None) if job is None else (job.id, job.uid)
+    own = destination.file(os.path.join(os.path.dirname(target), ""), target, number, uid)
+    forwarder.write(f"[{target} was replaced by another file: this notebook's output continues in {own}]\n")
+    return own
 
 
 def _fitted(notebook: Any, path: str, language: str, given: Mapping[str, Any]) -> dict[str, Any]:
