@@ -55,7 +55,7 @@ class ThrottledFile:
             if not self.pending:
                 return
             self._written_at = self._clock()
-            with contextlib.suppress(OSError, TypeError, ValueError):  # or it has a value that JSON has not: again with the next change
+            with contextlib.suppress(OSError, TypeError, ValueError):  # or JSON has no such value
                 private_file.write_json(self._folder, self._name, self._content())
                 self.pending = False
 

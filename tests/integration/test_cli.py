@@ -552,6 +552,13 @@ def test_allow_of_a_class_lists_its_methods_one_by_one_in_the_answer_and_in_the_
     assert values["allowed"] == ["atelier.Model.fit", "atelier.Model.load", "atelier.Model.more"]
 
 
+def test_a_module_that_takes_long_is_named_meanwhile_and_not_in_the_answer(studio, user, cli):
+    studio.module("atelier", STUDIO + "\n    import time\n    time.sleep(1.5)\n    Model.more = lambda self: 1\n")
+    done = cli("allow", "atelier.Model.*", "--json")
+    assert strict(done.stdout)["allowed"] == ["atelier.Model.fit", "atelier.Model.load", "atelier.Model.more"]
+    assert done.stderr == "Importing atelier.Model in a process of its own, to see what it takes …\n"
+
+
 NOT_ALLOWED = {
     "atelier.Modle.fit": "atelier.Modle.fit does not exist: atelier has no Modle. Did you mean atelier.Model.fit?",
     "atelier.Model.fitt": "atelier.Model.fitt does not exist: atelier.Model has no fitt. Did you mean atelier.Model.fit?",

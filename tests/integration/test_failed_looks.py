@@ -90,7 +90,7 @@ def test_an_interrupt_at_any_call_of_a_refresh_leaves_a_card_that_is_refreshed(b
         view.publish()
         view.take({"rows": [[job.id]]})
         shown.clear()
-        interrupt = Interrupt(number, "call")
+        interrupt = Interrupt(number, "call", "client/jobs/")
         stopped = interrupt.during(lambda view=view: view.publish(update=True))
         until(
             lambda view=view: view.take(None) in (True, False) and shown, f"a refresh after an interrupt in {interrupt.where}", 5
