@@ -124,11 +124,19 @@ MAGICS = [
     "get_ipython().ast_node_interactivity = 'last_expr'", "1\n2", "_", "Out.__class__", "display", "get_ipython().__class__.__mro__[-1]",
 ]  # fmt: skip
 
+#: With few frames: a kernel takes ten seconds to show a thousand.
+RECURSION = """
+def f(): f()
+import inspect; before = sys.getrecursionlimit(); sys.setrecursionlimit(len(inspect.stack(0)) + 60)
+try: f()
+finally: sys.setrecursionlimit(before)
+"""
+
 ERRORS = [
     "1 / 0", "raise ValueError('no')", "undefined_name", "raise KeyError('k') from OSError('o')", "class E(Exception): pass\nraise E",
     "class B:\n    def __repr__(self): raise ValueError('in repr')\nB()", "raise Exception", "raise ExceptionGroup('g', [ValueError('a')])",
     "exec('x = (')", "import no_such_module", "int('x')", "[][0]", "assert False, 'why'", "print('a'); display('b'); 1 / 0",
-    "def f():\n    f()\nf()", "raise ValueError('a\\nb')", "open('/no/such')", "x = (", "return 5", "break", "await 5", "%time 1 / 0", "!exit 3",
+    RECURSION, "raise ValueError('a\\nb')", "open('/no/such')", "x = (", "return 5", "break", "await 5", "%time 1 / 0", "!exit 3",
     "raise KeyboardInterrupt", "warnings.warn('careful')", "get_ipython().showtraceback((ValueError, ValueError('shown'), None))",
     "{}['a']", "None.x", "input('name')", "len()", "async def g(): raise OSError('later')\nawait g()",
 ]  # fmt: skip

@@ -29,10 +29,14 @@ PACKAGE = str(Path(bg.__file__).parent)
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt at one step of this thread within our modules; counts them where `at` is never reached."""
+    """Raises KeyboardInterrupt at one step of this thread within our modules; counts them where `at` is never reached.
+
+    `within` names a module or folder, or several.
+    """
 
     def __init__(self, at, event, within=""):
-        self.at, self.event, self.count, self.within = at, event, 0, f"{PACKAGE}/{within}"
+        self.at, self.event, self.count = at, event, 0
+        self.within = tuple(f"{PACKAGE}/{each}" for each in ([within] if isinstance(within, str) else within))
         self.where = "none of them"
         self.places = []  #: where `at` is 0: where each step was
 
@@ -192,20 +196,23 @@ class Bench:
             content = Path(self.folder.job(job.uid), "parameters.pkl").read_bytes()
             assert serialization.load(content), where
 
-    def sweep(self, prepare, event="line", within=""):
-        """Interrupt what `prepare` returns at each of its lines or opcodes in turn; return what came of it."""
+    def sweep(self, prepare, event="line", within="", *, once=False):
+        """Interrupt what `prepare` returns at each of its lines or opcodes in turn; return what came of it.
+
+        `once`: at each line once, not from each place that leads to it.
+        """
         found = Swept()
         with self.answering(), warnings.catch_warnings(record=True) as unclosed:
             warnings.simplefilter("always", ResourceWarning)
             action, _ = prepare()
             action()  # once uninterrupted, so that modules are loaded
-            for number in self._steps(prepare, event, within):
+            for number in self._steps(prepare, event, within, once):
                 self._turn(prepare, Interrupt(number, event, within), found)
             gc.collect()
         found.unclosed += sorted({str(each.message) for each in unclosed})
         return found
 
-    def _steps(self, prepare, event, within):
+    def _steps(self, prepare, event, within, once):
         """When an action comes to a line, from each place that leads to it, or to an opcode for the first and the last time."""
         action, done = prepare()
         interrupt = Interrupt(0, event, within)
@@ -213,9 +220,9 @@ class Bench:
         done()
         first, last = {}, {}
         for number, place_of in enumerate(interrupt.places, 1):
-            first.setdefault(place_of, number)
+            first.setdefault(place_of[:2] if once else place_of, number)
             last[place_of] = number
-        return sorted({*first.values(), *last.values()})
+        return sorted(first.values() if once else {*first.values(), *last.values()})
 
     def _turn(self, prepare, interrupt, found):
         action, done = prepare()

@@ -20,16 +20,17 @@ from ipybgjobs.panel import commands
 from ipybgjobs.system import place
 from ipybgjobs.system.lock import FileLock
 
-#: Of writers that read the configuration anew each time, or look at much else, the module that writes.
+#: Of writers that read the configuration anew each time, or look at much else, the modules that write.
 WITHIN = {
     "retry_changed": "client/jobs/job.py",
     "allow": "commands/allowing.py",
     "config": "commands/user_files.py",
     "rescue": "commands/doctor.py",
+    "save_notebook": ["client/jobs/", "system/"],
     **dict.fromkeys(("panel_priority", "panel_cancel", "panel_retry", "panel_remove"), "panel/commands.py"),
 }
 
-#: Those of which nothing is to be said: they change nothing of their own.
+#: Those of which nothing is to be said: they change nothing of their own. Each of their lines is interrupted once.
 SILENT = {"opening", "status", "wait", "result", "as_completed", "run_here", "explain"}
 
 #: Longest that a reader here waits, in seconds: for one pause.
