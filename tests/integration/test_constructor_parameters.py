@@ -6,6 +6,8 @@ import pytest
 import ipybgjobs as bg
 from support.refusals import refused
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.fixture
 def grids(place):
@@ -58,6 +60,7 @@ def test_a_retry_changes_a_parameter_of_the_constructor(grids):
     assert job.retry({"epochs": 4}).result(60) == [0.5, 0, 4, 7]
 
 
+@pytest.mark.own_place
 def test_a_call_of_a_sweep_with_an_unknown_name_is_named_and_nothing_is_submitted(grids):
     with refused(grids, bg.InvalidParameters, r"^call 0: .*has no parameter epoch; it takes .*Did you mean epochs\?$"):
         bg.submit_many("grids.Trial.fit", bg.grid(lr=[0.1, 0.2], epoch=[1]))

@@ -26,6 +26,8 @@ from ipybgjobs.worker.output_file import OutputFile
 from support.jobs import functions
 from support.place import DEADLINE
 
+pytestmark = pytest.mark.shared_place
+
 LIMIT = 1_000_000
 
 

@@ -15,6 +15,8 @@ from ipybgjobs.state import recorded_values, recording
 from ipybgjobs.system import private_file
 from support.place import DEADLINE, until
 
+pytestmark = pytest.mark.shared_place
+
 
 @pytest.fixture
 def trials(place):
@@ -91,6 +93,7 @@ def test_the_values_of_the_last_attempt_count(trials, tmp_path):
     assert bg.submit("records.killed").wait(DEADLINE).values == {"auc": 0.5}
 
 
+@pytest.mark.own_place
 def test_runs_are_compared_by_their_values(trials):
     group = bg.submit_many("grids.Trial.measure", [*bg.grid(lr=[0.5, 0.25], epochs=[3]), {"epochs": 2, "fails": True}]).wait(
         DEADLINE
