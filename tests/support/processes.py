@@ -19,7 +19,11 @@ def of_role(place: Place, role: str) -> list[int]:
 
     Nor is the shell that starts one, and which may end while its child is looked at.
     """
-    found = [pid for pid in _bearing(place, role) if not _writes_log(pid)]
+    return _of_role(place.processes(), role)
+
+
+def _of_role(processes: dict[int, str], role: str) -> list[int]:
+    found = [pid for pid in _bearing(processes, role) if not _writes_log(pid)]
     first = [pid for pid in found if _parent(pid) not in found]
     return [pid for pid in first if alive(pid)]
 
@@ -42,11 +46,11 @@ def _parent(pid: int) -> int | None:
 
 def forks(place: Place) -> list[int]:
     """PIDs of forks of fork servers: attempts' processes."""
-    return [pid for pid in _bearing(place, "forkserver") if _writes_log(pid)]
+    return [pid for pid in _bearing(place.processes(), "forkserver") if _writes_log(pid)]
 
 
-def _bearing(place: Place, role: str) -> list[int]:
-    return [pid for pid, line in place.processes().items() if f" {role} " in f"{line} "]
+def _bearing(processes: dict[int, str], role: str) -> list[int]:
+    return [pid for pid, line in processes.items() if f" {role} " in f"{line} "]
 
 
 def _writes_log(pid: int) -> bool:
@@ -117,5 +121,8 @@ def forge_start(place: Place, pid: int, **changes: object) -> Path:
 
 def end_attempts(place: Place) -> None:
     """A supervisor and its fork server may stay for the next test; an attempt, and what it has started, may not."""
-    helpers = lambda: {*of_role(place, "supervisor"), *of_role(place, "forkserver")}  # noqa: E731 - asked again and again
-    until(lambda: place.processes().keys() <= helpers(), "the end of what the test has started", 15.0)
+
+    def are_helpers(found: dict[int, str]) -> bool:
+        return found.keys() <= {*_of_role(found, "supervisor"), *_of_role(found, "forkserver")}
+
+    until(lambda: are_helpers(place.processes()), "the end of what the test has started", 15.0)
