@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from support.magics import ALLOWED, Notebook
-from support.place import end
+from support.magics import ALLOWED, loaded
 
 GROUP = "g = bg.submit_many('studio.describe', [{'value': 1}, {'value': 2}], name='sweep', delay='1h')"
 
@@ -13,11 +12,8 @@ GROUP = "g = bg.submit_many('studio.describe', [{'value': 1}, {'value': 2}], nam
 @pytest.fixture(scope="module", params=[True, False], ids=["jedi", "no jedi"])
 def notebook(request, tmp_path_factory):
     """A notebook with a finished job, jobs that wait, and a group."""
-    opened = Notebook(tmp_path_factory.mktemp("notebook"))
-    try:
+    with loaded(tmp_path_factory.mktemp("notebook")) as opened:
         opened.place.allow(ALLOWED, BackgroundJobs__queues={"default": 2, "gpu": 1})
-        opened.ok("import ipybgjobs as bg")
-        opened.ok("%load_ext ipybgjobs")
         opened.ok(f"%config IPCompleter.use_jedi = {request.param}")
         opened.ok("first = bg.submit('studio.describe', {'value': 1}, name='my name'); first.wait(60)")
         opened.ok("second = bg.submit('studio.describe', {'value': 1}, name='later', delay='1h')")
@@ -29,10 +25,6 @@ def notebook(request, tmp_path_factory):
         opened.place.module("garden", "raise SystemExit\n\nclass Bed:\n    def dig(self): ...\n\ndef sow(seed): ...\n")
         (opened.place.code / "reports").mkdir()
         yield opened
-    finally:
-        opened.ok("bg.jobs(state='queued').cancel()")
-        opened.close()
-        end(opened.place)
 
 
 def offered(notebook, line):

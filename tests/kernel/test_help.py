@@ -5,22 +5,15 @@ import signal
 
 import pytest
 
-from support.magics import Notebook
-from support.place import end, until
+from support.magics import loaded
+from support.place import until
 
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory):
-    opened = Notebook(tmp_path_factory.mktemp("notebook"))
-    try:
-        opened.ok("import ipybgjobs as bg")
-        opened.ok("%load_ext ipybgjobs")
+    with loaded(tmp_path_factory.mktemp("notebook")) as opened:
         opened.ok("bg.submit('studio.describe', {'value': 1}, name='my name').wait(60)")
         yield opened
-    finally:
-        opened.ok("bg.jobs(state='queued').cancel()")
-        opened.close()
-        end(opened.place)
 
 
 def asked(notebook, code):

@@ -10,22 +10,14 @@ import pytest
 
 import ipybgjobs as bg
 from support.kernels import Kernel
-from support.magics import ALLOWED, Notebook
-from support.place import end
+from support.magics import ALLOWED, loaded
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    notebook = Notebook(tmp_path_factory.mktemp("notebook"))
-    try:
-        notebook.ok("import ipybgjobs as bg")
-        notebook.ok("%load_ext ipybgjobs")
+    with loaded(tmp_path_factory.mktemp("notebook")) as notebook:
         notebook.ok("%bgjob studio.Model.fit")  # the first submit may tell of a container
         yield notebook
-    finally:
-        notebook.allow()  # the last test may have left a broken file, which holds what is queued
-        notebook.close()
-        end(notebook.place)
 
 
 @pytest.fixture

@@ -1,15 +1,31 @@
 """A kernel in a place of its own, with the extension loaded."""
 
+import contextlib
 import os
 
 from .kernels import LIVE, Kernel
-from .place import Place
+from .place import Place, end
 
 ALLOWED = {
     "studio.Model": ["fit"],
     "studio": ["describe", "tag", "total", "fails"],
     "shelf.Book": ["read"],
 }
+
+
+@contextlib.contextmanager
+def loaded(root):
+    """A notebook for all tests of a file; what they have left queued is cancelled."""
+    notebook = Notebook(root)
+    try:
+        notebook.ok("import ipybgjobs as bg")
+        notebook.ok("%load_ext ipybgjobs")
+        yield notebook
+    finally:
+        notebook.allow()  # the last test may have left a broken file, which holds what is queued
+        notebook.ok("bg.jobs(state='queued').cancel()")
+        notebook.close()
+        end(notebook.place)
 
 
 class Notebook(Kernel):
