@@ -3,26 +3,10 @@
 import pytest
 
 from support.accessibility import violations
-from support.browser import SHOTS, Notebook
+from support.browser import APPS, opened, shot
 from support.place import until
 
 pytestmark = pytest.mark.timeout(300)
-
-APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
-
-LOAD = "%load_ext ipybgjobs\nimport ipybgjobs as bg, os, time"
-
-
-def opened(server, page, app, name, *cells):
-    server.notebook(f"{name}.ipynb", LOAD, *cells)
-    notebook = Notebook(page, server, f"{name}.ipynb", APPS[app])
-    notebook.run(0)
-    return notebook
-
-
-def shot(locator, name):
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    locator.screenshot(path=str(SHOTS / f"{name}.png"))
 
 
 def counts(card):
@@ -55,7 +39,7 @@ def test_a_sweep_is_compared_while_it_runs_and_acted_on_as_a_whole(server, page,
     until(lambda: ids(card)[:3] == [first + 1, first + 2, first], "the best one, then the others by their value")
     assert "running · best" in words(card, first + 1)
     assert "path" not in card.locator(".b-members").inner_text()  # they all have the same
-    shot(card, f"{app}-group-running")
+    shot(page, f"{app}-group-running", card)
     card.get_by_label("Priority of the queued jobs").fill("4")
     setter = card.get_by_role("button", name="Set priority").first
     assert setter.evaluate("node => getComputedStyle(node).borderTopColor") != "rgba(0, 0, 0, 0)"  # it looks like a button
@@ -73,7 +57,7 @@ def test_a_sweep_is_compared_while_it_runs_and_acted_on_as_a_whole(server, page,
     until(lambda: "0.25" in words(card, first + 3), "a value of a result")
     until(lambda: ids(card) == [first + 3, first + 4, first + 1, first + 2, first], "all by their value")
     assert "result.f1" in card.locator(".b-members thead").inner_text()
-    shot(card, f"{app}-group-ended")
+    shot(page, f"{app}-group-ended", card)
     notebook.run(2)
     failed = notebook.panel(2)
     until(lambda: counts(failed) == ["2 failed", "2 succeeded"], "two failed jobs")
@@ -93,7 +77,7 @@ def test_a_group_without_values_and_one_that_was_cancelled(server, page, home):
     assert len(ids(card)) == 8
     card.get_by_role("button", name="Show all 12").click()
     assert len(ids(card)) == 12
-    shot(card, "lab-group-all")
+    shot(page, "lab-group-all", card)
     notebook.run(2)
     until(lambda: "(removed)" in card.inner_text(), "the end of the group")
 
@@ -106,5 +90,5 @@ def test_the_group_card_in_a_narrow_cell_and_a_dark_theme(server, page, home):
     notebook.run(1)
     card = notebook.panel(1)
     until(lambda: counts(card) == ["3 failed", "3 succeeded"], "the end of all")
-    shot(card, "lab-group-dark")
+    shot(page, "lab-group-dark", card)
     assert violations(page) == []

@@ -8,12 +8,10 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import textwrap
 from pathlib import Path
 
@@ -23,8 +21,8 @@ import pytest
 from matplotlib.image import imread
 
 from support.accessibility import violations
-from support.browser import SHOTS, SHOWN, TOKEN, Notebook, Server, chromium
-from support.place import DEADLINE, Place, end, until
+from support.browser import APPS, SHOWN, TOKEN, Notebook, opened, shot
+from support.place import DEADLINE, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -38,119 +36,29 @@ def flaky(marker: str):
     return "second run"
 """
 
-APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
-
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A state folder, allowed jobs and an environment for a whole server."""
-    place = Place(tmp_path_factory.mktemp("home"))
-    place.module("gates")
-    place.module("patient", FLAKY)
-    place.allow(
-        {
-            "gates": ["ok", "gate", "fail", "flaky", "shows", "talk", "train_the_model_with_a_long_name"],
-            "patient": {"allowed_methods": ["flaky"], "max_attempts": 3, "delay_seconds": 3600},
-            "ipybgjobs.Notebook": ["run"],
-        },
-        BackgroundJobs__queues={"default": 2, "gpu": 1},
-        BackgroundJobs__allow_notebook_code=True,
-        BackgroundJobs__allowed_notebooks=[f"{place.root}/**/*.ipynb"],
-    )
-    runtime = tempfile.mkdtemp(prefix="bgjobs-")
-    place.variables = os.environ | {
-        "IPYBGJOBS_STATE_DIR": str(place.state),
-        "IPYBGJOBS_CONFIG": str(place.config_file),
-        "JUPYTER_CONFIG_DIR": str(place.root / "jupyter"),
-        "JUPYTER_DATA_DIR": str(place.root / "jupyter-data"),
-        "JUPYTER_RUNTIME_DIR": runtime,
-        "IPYTHONDIR": str(place.root / "ipython"),
-        "PYTHONPATH": os.pathsep.join([str(place.code), *filter(None, [os.environ.get("PYTHONPATH")])]),
-    }
-    yield place
-    shutil.rmtree(runtime, ignore_errors=True)
+def permit():
+    def write(place):
+        place.module("gates")
+        place.module("patient", FLAKY)
+        place.allow(
+            {
+                "gates": ["ok", "gate", "fail", "flaky", "shows", "talk", "train_the_model_with_a_long_name"],
+                "patient": {"allowed_methods": ["flaky"], "max_attempts": 3, "delay_seconds": 3600},
+                "ipybgjobs.Notebook": ["run"],
+            },
+            BackgroundJobs__queues={"default": 2, "gpu": 1},
+            BackgroundJobs__allow_notebook_code=True,
+            BackgroundJobs__allowed_notebooks=[f"{place.root}/**/*.ipynb"],
+        )
 
-
-@pytest.fixture(scope="module")
-def server(home):
-    """A Jupyter server with JupyterLab and Notebook 7."""
-    chromium()
-    made = Server(home.root, home.variables)
-    yield made
-    made.close()
-    end(home)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A browser."""
-    path = chromium()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def page(browser, server):
-    """A page of its own; what fails in it fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    made = context.new_page()
-    made.set_default_timeout(DEADLINE * 1000)
-    errors = []
-    made.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    yield made
-    context.close()
-    server.end_kernels()
-    server.forget_theme()
-    assert not [
-        error for error in errors if "blob:" in error
-    ]  # where a widget's script is; the applications have faults of their own
-
-
-class Desk:
-    """The jobs of the server's user, from outside."""
-
-    def __init__(self, home):
-        self.home = home
-
-    def run(self, *words):
-        command = [sys.executable, "-m", "ipybgjobs", *words]
-        done = subprocess.run(command, env=self.home.variables, cwd=self.home.code, capture_output=True, text=True, check=False)
-        return done.stdout
-
-    def show(self, key):
-        return json.loads(self.run("show", str(key), "--json"))
-
-    def end_all(self):
-        for job in json.loads(self.run("list", "--json")):
-            if job["state"] in ("queued", "retrying", "running"):
-                self.run("cancel", str(job["id"]))
-        self.run("resume")
-
-
-@pytest.fixture
-def desk(home, server):
-    made = Desk(home)
-    yield made
-    made.end_all()
+    return write
 
 
 @pytest.fixture(params=APPS)
 def app(request):
     return request.param
-
-
-LOAD = "%load_ext ipybgjobs\nimport ipybgjobs as bg, os, time"
-
-
-def opened(server, page, app, name, *cells):
-    server.notebook(f"{name}.ipynb", LOAD, *cells)
-    notebook = Notebook(page, server, f"{name}.ipynb", APPS[app])
-    notebook.run(0)
-    return notebook
 
 
 def row(panel, job_id):
@@ -166,16 +74,6 @@ def said(panel):
     return panel.locator(".b-status").inner_text()
 
 
-def submitted(desk, *words):
-    """Submit a job from outside, and return its id."""
-    return json.loads(desk.run("submit", "--json", *words))["id"]
-
-
-def shot(page, name, locator=None):
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    (locator or page).screenshot(path=str(SHOTS / f"{name}.png"))
-
-
 def wait_in(path):
     """A cell that runs until a file is there, and lets nothing else run in the kernel's main thread."""
     return f"while not os.path.exists({str(path)!r}): time.sleep(0.01)"
@@ -186,9 +84,9 @@ def wait_in(path):
 
 def test_states_arrive_and_buttons_work_while_a_long_cell_runs(server, page, desk, home, app):
     gate, go = home.root / f"gate-{app}", home.root / f"go-{app}"
-    first = submitted(desk, "gates.gate", f"path={gate}", "--name", "train")
-    second = submitted(desk, "gates.gate", f"path={gate}.never")
-    broken = submitted(desk, "gates.fail", "message=no such file")
+    first = desk.submitted("gates.gate", f"path={gate}", "--name", "train")
+    second = desk.submitted("gates.gate", f"path={gate}.never")
+    broken = desk.submitted("gates.fail", "message=no such file")
     notebook = opened(server, page, app, f"busy-{app}", "%bgjobs", wait_in(go))
     notebook.run(1)
     panel = notebook.panel(1)
@@ -215,10 +113,9 @@ def test_states_arrive_and_buttons_work_while_a_long_cell_runs(server, page, des
 
 def test_a_retrying_job_is_counted_filtered_and_retried_now_in_its_row_its_detail_and_its_card(server, page, desk, home):
     jobs = [
-        submitted(desk, "patient.flaky", f"marker={home.root / f'marker-{number}'}", "--name", f"try {number}")
-        for number in "abc"
+        desk.submitted("patient.flaky", f"marker={home.root / f'marker-{number}'}", "--name", f"try {number}") for number in "abc"
     ]
-    other = submitted(desk, "gates.ok")
+    other = desk.submitted("gates.ok")
     for job in jobs:
         until(lambda job=job: desk.show(job)["state"] == "retrying", "a retry")
     notebook = opened(server, page, "lab", "retrying", "%bgjobs", f"bg.job({jobs[2]})")
@@ -259,7 +156,7 @@ def test_a_retrying_job_is_counted_filtered_and_retried_now_in_its_row_its_detai
 
 
 def test_where_the_kernel_can_not_hear_a_click_the_panel_says_so(server, page, desk, home):
-    job = submitted(desk, "gates.gate", f"path={home.root / 'deaf'}")
+    job = desk.submitted("gates.gate", f"path={home.root / 'deaf'}")
     stop = "import signal; os.kill(os.getpid(), signal.SIGSTOP)"
     notebook = opened(server, page, "lab", "deaf", "%bgjobs", "print(os.getpid())", stop)
     notebook.run(1)
@@ -285,8 +182,8 @@ def test_where_the_kernel_can_not_hear_a_click_the_panel_says_so(server, page, d
 
 def test_the_detail_has_the_log_as_it_comes_the_traceback_attempts_outputs_and_the_call(server, page, desk, home):
     gate = home.root / "gate-detail"
-    job = submitted(desk, "gates.gate", f"path={gate}", "steps=8", "--name", "long one")
-    broken = submitted(desk, "gates.fail", "message=no such column")
+    job = desk.submitted("gates.gate", f"path={gate}", "steps=8", "--name", "long one")
+    broken = desk.submitted("gates.fail", "message=no such column")
     notebook = opened(server, page, "lab", "detail", "%bgjobs")
     notebook.run(1)
     panel = notebook.panel(1)
@@ -313,7 +210,7 @@ def test_the_detail_has_the_log_as_it_comes_the_traceback_attempts_outputs_and_t
 
 
 def test_what_the_panel_copies_as_code_submits_the_job_again(server, page, desk):
-    job = submitted(desk, "gates.ok", "n=7")
+    job = desk.submitted("gates.ok", "n=7")
     desk.run("wait", str(job))
     notebook = opened(server, page, "lab", "code", "%bgjobs", "exec(open('code.txt').read()); print(job.result())")
     notebook.run(1)
@@ -330,8 +227,8 @@ def test_what_the_panel_copies_as_code_submits_the_job_again(server, page, desk)
 
 def test_job_data_is_text_and_markup_that_a_job_displays_runs_no_script(server, page, desk):
     evil = "<img src=x onerror=\"document.title='hacked'\">"
-    job = submitted(desk, "gates.shows", "--name", evil, f"markup=<b>bold</b>{evil}<script>document.title='hacked'</script>")
-    failed = submitted(desk, "gates.fail", f"message={evil}")
+    job = desk.submitted("gates.shows", "--name", evil, f"markup=<b>bold</b>{evil}<script>document.title='hacked'</script>")
+    failed = desk.submitted("gates.fail", f"message={evil}")
     desk.run("wait", str(job), str(failed))
     notebook = opened(server, page, "lab", "markup", "%bgjobs", f"bg.job({failed})")
     notebook.run(1)
@@ -354,14 +251,14 @@ def test_rows_and_cards_say_why_a_job_waits_how_long_it_usually_runs_and_when_it
     gate = home.root / "gate-usual"
     gate.touch()
     for _ in range(3):
-        desk.run("wait", str(submitted(desk, "gates.gate", f"path={gate}", "--queue", "gpu")))
+        desk.run("wait", str(desk.submitted("gates.gate", f"path={gate}", "--queue", "gpu")))
     with contextlib.closing(sqlite3.connect(home.state / "jobs.db")) as connection, connection:
         connection.execute("UPDATE attempts SET started_at = ended_at - 720")
     gate.unlink()
-    runs = submitted(desk, "gates.gate", f"path={gate}", "--queue", "gpu", "--name", "train")
-    ahead = submitted(desk, "gates.ok", "--queue", "gpu", "--priority", "3")
-    waits = submitted(desk, "gates.gate", f"path={gate}", "--queue", "gpu")
-    after = submitted(desk, "gates.ok", "n=3", "--after", str(runs))
+    runs = desk.submitted("gates.gate", f"path={gate}", "--queue", "gpu", "--name", "train")
+    ahead = desk.submitted("gates.ok", "--queue", "gpu", "--priority", "3")
+    waits = desk.submitted("gates.gate", f"path={gate}", "--queue", "gpu")
+    after = desk.submitted("gates.ok", "n=3", "--after", str(runs))
     notebook = opened(server, page, "lab", "usual", "%bgjobs", "%bgjob --queue gpu gates.ok n=9", f"bg.job({waits})", "bg.jobs()")
     notebook.run(1)
     panel = notebook.panel(1)
@@ -403,9 +300,9 @@ def test_rows_and_cards_say_why_a_job_waits_how_long_it_usually_runs_and_when_it
 
 def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk, home):
     gate = home.root / "gate-many"
-    runs = [submitted(desk, "gates.gate", f"path={gate}") for _ in range(2)]
-    waits = [submitted(desk, "gates.ok", f"n={number}", "--name", f"batch {number}") for number in range(3)]
-    other = submitted(desk, "gates.ok", "--queue", "gpu")
+    runs = [desk.submitted("gates.gate", f"path={gate}") for _ in range(2)]
+    waits = [desk.submitted("gates.ok", f"n={number}", "--name", f"batch {number}") for number in range(3)]
+    other = desk.submitted("gates.ok", "--queue", "gpu")
     desk.run("wait", str(other))
     notebook = opened(server, page, "lab", "many", "%bgjobs")
     notebook.run(1)
@@ -424,7 +321,7 @@ def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk
     assert not {*runs, *waits} & {*ids()}
     panel.get_by_role("button", name="Pause queue gpu").click()
     until(lambda: "Queue gpu is paused." in panel.inner_text(), "the pause")
-    held = submitted(desk, "gates.ok", "--queue", "gpu")
+    held = desk.submitted("gates.ok", "--queue", "gpu")
     until(lambda: row(panel, held).count() == 1 and "queued" in state(panel, held), "a job that the pause holds")
     panel.get_by_role("button", name="Resume queue gpu").click()
     until(lambda: "Queue gpu is paused." not in panel.inner_text(), "the end of the pause")
@@ -459,7 +356,7 @@ def test_filter_sort_and_selection_and_what_is_done_with_many(server, page, desk
 
 
 def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, page, desk, home, app):
-    job = submitted(desk, "gates.gate", f"path={home.root / f'gate-keys-{app}'}")
+    job = desk.submitted("gates.gate", f"path={home.root / f'gate-keys-{app}'}")
     notebook = opened(server, page, app, f"keys-{app}", "%bgjobs", "1 + 1")
     notebook.run(1)
     panel = notebook.panel(1)
@@ -508,9 +405,9 @@ def test_everything_goes_by_keyboard_and_no_key_reaches_the_notebook(server, pag
 
 def test_axe_finds_nothing_wrong_light_and_dark(server, page, desk, home, app):
     gate = home.root / f"gate-axe-{app}"
-    submitted(desk, "gates.gate", f"path={gate}", "--name", "train")
-    desk.run("wait", str(submitted(desk, "gates.fail", "--queue", "gpu")))
-    last = submitted(desk, "gates.ok", "--delay", "1h")
+    desk.submitted("gates.gate", f"path={gate}", "--name", "train")
+    desk.run("wait", str(desk.submitted("gates.fail", "--queue", "gpu")))
+    last = desk.submitted("gates.ok", "--delay", "1h")
     notebook = opened(server, page, app, f"axe-{app}", "%bgjobs", f"bg.job({last})")
     notebook.run(1)
     notebook.run(2)
@@ -530,7 +427,7 @@ def test_axe_finds_nothing_wrong_light_and_dark(server, page, desk, home, app):
 
 
 def test_markup_that_a_job_displays_is_seen_in_either_theme(server, page, desk):
-    job = submitted(desk, "gates.shows", "markup=<b>bold</b>")
+    job = desk.submitted("gates.shows", "markup=<b>bold</b>")
     desk.run("wait", str(job))
     notebook = opened(server, page, "lab", "themes", "%bgjobs")
     notebook.run(1)
@@ -578,14 +475,25 @@ def brightness(page, locator):
 CUT_OFF = "header => [...header.children].filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"
 
 
-@pytest.mark.parametrize("width", [1500, 760, 480, 300, 250])
-def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, home, width):
-    job = submitted(desk, "gates.gate", f"path={home.root / 'narrow'}", "--name", "a job with a long name, since names are long")
-    page.set_viewport_size({"width": width, "height": 800})
-    notebook = opened(server, page, "notebook", f"narrow-{width}", "%bgjobs")
+def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, home):
+    job = desk.submitted("gates.gate", f"path={home.root / 'narrow'}", "--name", "a job with a long name, since names are long")
+    notebook = opened(server, page, "notebook", "narrow", "%bgjobs")
     notebook.run(1)
     panel = notebook.panel(1)
     until(lambda: "running" in state(panel, job), "the job running")
+    for width in (1500, 760, 480, 300, 250):
+        page.set_viewport_size({"width": width, "height": 800})
+        until(lambda width=width: panel.bounding_box()["width"] < width, "the page as wide")
+        nothing_is_cut_off(panel, job)
+        row(panel, job).dblclick()
+        until(lambda: panel.locator(".b-detail").is_visible(), "the detail")
+        assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+        assert violations(page) == []
+        shot(page, f"width-{width}", panel)
+        panel.get_by_role("button", name="Close details").click()
+
+
+def nothing_is_cut_off(panel, job):
     assert row(panel, job).get_by_role("button", name=f"Cancel job {job}").is_visible()
     until(lambda: row(panel, job).get_by_role("progressbar").is_visible(), "its progress")
     box, button = panel.bounding_box(), row(panel, job).get_by_role("button", name=f"Open job {job}").bounding_box()
@@ -593,11 +501,6 @@ def test_in_a_narrow_cell_columns_go_and_nothing_is_cut_off(server, page, desk, 
     assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
     assert panel.locator(".b-grid").evaluate("node => node.scrollWidth <= node.clientWidth + 1")
     assert panel.locator(".b-header").evaluate(CUT_OFF) == []
-    row(panel, job).dblclick()
-    until(lambda: panel.locator(".b-detail").is_visible(), "the detail")
-    assert panel.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
-    assert violations(page) == []
-    shot(page, f"width-{width}", panel)
 
 
 SWEEP = (
@@ -645,9 +548,7 @@ def test_a_sweep_is_one_row_that_unfolds_into_rows_that_differ(server, page, des
 
 
 def test_a_question_is_asked_beside_the_button_and_moves_nothing_and_the_next_click_counts(server, page, desk, home):
-    jobs = [
-        submitted(desk, "gates.gate", f"path={home.root / 'question'}", "--name", f"question {number}") for number in range(2)
-    ]
+    jobs = [desk.submitted("gates.gate", f"path={home.root / 'question'}", "--name", f"question {number}") for number in range(2)]
     notebook = opened(server, page, "lab", "question", "%bgjobs", f"bg.job({jobs[0]})")
     notebook.run(1)
     notebook.run(2)
@@ -683,7 +584,7 @@ def test_a_question_is_asked_beside_the_button_and_moves_nothing_and_the_next_cl
 
 
 def test_a_long_log_is_searched_saved_copied_and_shown_from_its_beginning(server, page, desk, home):
-    job = submitted(desk, "gates.talk")
+    job = desk.submitted("gates.talk")
     desk.run("wait", str(job))
     notebook = opened(server, page, "lab", "long-log", "%bgjobs")
     notebook.run(1)
@@ -709,7 +610,7 @@ def test_a_long_log_is_searched_saved_copied_and_shown_from_its_beginning(server
     bar.get_by_role("button", name="Copy the lines that are shown").click()
     until(lambda: "Copied" in said(panel), "the copy")
     assert page.evaluate("navigator.clipboard.readText()").strip().endswith("this is line 9000")
-    silent = submitted(desk, "gates.train_the_model_with_a_long_name", "rate=1.0")
+    silent = desk.submitted("gates.train_the_model_with_a_long_name", "rate=1.0")
     desk.run("wait", str(silent))
     until(lambda: row(panel, silent).count(), "its row")
     row(panel, silent).dblclick()
@@ -763,7 +664,7 @@ def test_markdown_that_a_job_displays_is_drawn_and_nothing_scrolls_in_what_scrol
 
 def test_after_a_reload_of_the_page_the_panel_lives_again(server, page, desk, home):
     gate = home.root / "gate-reload"
-    job = submitted(desk, "gates.gate", f"path={gate}")
+    job = desk.submitted("gates.gate", f"path={gate}")
     notebook = opened(server, page, "lab", "reload", "%bgjobs", f"bg.job({job})")
     notebook.run(1)
     notebook.run(2)
@@ -799,7 +700,7 @@ def is_whole(path):
 
 def test_a_restarted_kernel_leaves_a_snapshot_that_says_so_and_a_new_panel_shows_the_same_truth(server, page, desk, home):
     gate = home.root / "gate-restart"
-    job = submitted(desk, "gates.gate", f"path={gate}")
+    job = desk.submitted("gates.gate", f"path={gate}")
     notebook = opened(server, page, "lab", "restart", "%bgjobs", "%reload_ext ipybgjobs\n%bgjobs")
     notebook.run(1)
     until(lambda: "running" in state(notebook.panel(1), job), "the job running")
@@ -832,7 +733,7 @@ def test_several_panels_and_several_kernels_show_the_same(server, page, browser,
     other = opened(server, context.new_page(), "notebook", "two", "%bgjobs")
     other.run(1)
     panels = [notebook.panel(1), notebook.panel(2), other.panel(1)]
-    job = submitted(desk, "gates.gate", f"path={gate}")
+    job = desk.submitted("gates.gate", f"path={gate}")
     until(lambda: all(row(panel, job).count() and "running" in state(panel, job) for panel in panels), "the job in all three")
     row(panels[2], job).get_by_role("button", name=f"Cancel job {job}").click()
     panels[2].locator(".b-confirm").get_by_role("button", name="Yes").click()
@@ -841,7 +742,7 @@ def test_several_panels_and_several_kernels_show_the_same(server, page, browser,
 
 
 def test_a_notebook_without_a_kernel_shows_the_last_table_and_no_loading_widget(server, page, browser, desk, app):
-    job = submitted(desk, "gates.ok", "n=3", "--name", "kept in the file")
+    job = desk.submitted("gates.ok", "n=3", "--name", "kept in the file")
     desk.run("wait", str(job))
     notebook = opened(server, page, app, f"kept-{app}", "%bgjobs", f"bg.job({job})")
     notebook.run(1)
@@ -868,7 +769,7 @@ def test_a_notebook_without_a_kernel_shows_the_last_table_and_no_loading_widget(
 
 
 def test_an_exported_notebook_is_readable(server, page, desk, home):
-    job = submitted(desk, "gates.ok", "n=3", "--name", "exported")
+    job = desk.submitted("gates.ok", "n=3", "--name", "exported")
     desk.run("wait", str(job))
     notebook = opened(server, page, "lab", "export", "%bgjobs", f"bg.job({job})")
     notebook.run(1)
@@ -936,8 +837,8 @@ def test_the_output_of_a_notebook_that_ran_as_a_job_opens_in_jupyterlab_with_its
     made = nbformat.read(path, as_version=4)
     made.cells[0].metadata["tags"] = ["parameters"]
     nbformat.write(made, path)
-    job = submitted(
-        desk, "ipybgjobs.Notebook.run", f"path={path}", "parameters={'steps': 5}", f"output={server.folder}/done.ipynb"
+    job = desk.submitted(
+        "ipybgjobs.Notebook.run", f"path={path}", "parameters={'steps': 5}", f"output={server.folder}/done.ipynb"
     )
     desk.run("wait", str(job))
     assert desk.show(job)["state"] == "succeeded"
@@ -982,10 +883,10 @@ WATCH_ROWS = """node => {
 
 @pytest.mark.timeout(500)
 def test_twenty_thousand_jobs_scroll_with_a_handful_of_rows_and_one_change_redraws_one(server, page, desk, home):
-    desk.run("wait", str(submitted(desk, "gates.ok", "--name", "pattern")))
+    desk.run("wait", str(desk.submitted("gates.ok", "--name", "pattern")))
     subprocess.run([sys.executable, "-c", FILL, "20500"], env=home.variables, check=True)
     gate = home.root / "gate-20000"
-    job = submitted(desk, "gates.gate", f"path={gate}", "--name", "the newest")
+    job = desk.submitted("gates.gate", f"path={gate}", "--name", "the newest")
     notebook = opened(server, page, "lab", "twenty", "%bgjobs")
     notebook.run(1)
     panel = notebook.panel(1)
@@ -1024,7 +925,7 @@ def test_closing_the_panel_ends_the_work_for_it_and_showing_it_again_begins_it(s
 
     until(ended, "the end of the thread")
     notebook.run(3)
-    job = submitted(desk, "gates.ok")
+    job = desk.submitted("gates.ok")
     until(lambda: row(notebook.panel(3), job).count() and "succeeded" in state(notebook.panel(3), job), "a live panel again")
 
 

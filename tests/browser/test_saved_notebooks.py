@@ -5,26 +5,10 @@ import re
 import nbformat
 import pytest
 
-from support.browser import SHOTS, SHOWN, Notebook
+from support.browser import APPS, SHOWN, opened, shot
 from support.place import until
 
 pytestmark = pytest.mark.timeout(300)
-
-APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
-
-LOAD = "%load_ext ipybgjobs\nimport ipybgjobs as bg, os, time"
-
-
-def opened(server, page, app, name, *cells):
-    server.notebook(f"{name}.ipynb", LOAD, *cells)
-    notebook = Notebook(page, server, f"{name}.ipynb", APPS[app])
-    notebook.run(0)
-    return notebook
-
-
-def shot(locator, name):
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    locator.screenshot(path=str(SHOTS / f"{name}.png"))
 
 
 def saved(notebook, number):
@@ -88,15 +72,15 @@ def test_saved_cards_live_again_after_the_extension_is_loaded_in_a_reopened_note
     notebook.wait_until_ready()
     assert page.locator(f"{SHOWN} .ipybgjobs").count() == 0
     assert "as of" in notebook.output(1).inner_text()
-    shot(notebook.cell(1), f"{app}-reopened")
+    shot(page, f"{app}-reopened", notebook.cell(1))
     notebook.run(0)
     card, panel = notebook.panel(1), notebook.panel(3)
     until(lambda: card.count() and state(card) == "running", "a card that lives again")
     until(lambda: "running" in panel.locator(".b-job .b-of-state").first.inner_text(), "a panel that lives again")
     assert "as of" not in notebook.output(1).inner_text()
     assert "widget" not in notebook.output(1).inner_text().lower()
-    shot(notebook.cell(1), f"{app}-revived")
-    shot(notebook.cell(2), f"{app}-revived-group")
+    shot(page, f"{app}-revived", notebook.cell(1))
+    shot(page, f"{app}-revived-group", notebook.cell(2))
     card.get_by_role("button", name="Show log, outputs and attempts").click()
     until(lambda: "step 2" in card.locator(".b-pane-log").inner_text(), "its log")
     go.touch()
@@ -143,7 +127,7 @@ def test_after_a_page_reload_the_outputs_of_a_cell_that_runs_as_a_job_are_shown_
     card = notebook.panel(1)
     until(lambda: "tick 0" in card.locator(".b-pane-outputs").inner_text(), "the outputs in the card")
     assert notebook.output(1).inner_text().count("\ntick 0") == 1
-    shot(notebook.cell(1), "lab-once")
+    shot(page, "lab-once", notebook.cell(1))
     go.touch()
     until(lambda: "tick 1" in card.locator(".b-pane-outputs").inner_text(), "the last output")
     assert notebook.output(1).inner_text().count("\ntick 1") == 1
@@ -164,4 +148,4 @@ def test_tables_of_jobs_fit_the_cell(server, page, home, app):
         assert notebook.cell(number).evaluate(
             "node => [...node.querySelectorAll('td')].every((cell) => cell.scrollWidth <= cell.clientWidth + 1)"
         )
-        shot(notebook.cell(number), f"{app}-table-{number}")
+        shot(page, f"{app}-table-{number}", notebook.cell(number))

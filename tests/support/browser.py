@@ -1,5 +1,7 @@
 """A real JupyterLab or Notebook 7, driven in a real headless Chromium: what tests and screenshots of the panel share."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -15,15 +17,26 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from ipybgjobs.commands.cli import main
+
 from .place import DEADLINE, until
 
 TOKEN = "token-of-the-tests"
+
+#: The applications, and where each opens a notebook; in JupyterLab, in a workspace of its own: no tabs of another.
+APPS = {"lab": "lab/workspaces/{name}/tree", "notebook": "notebooks"}
+
+#: The first cell of each notebook.
+LOAD = "%load_ext ipybgjobs\nimport ipybgjobs as bg, os, time"
 
 #: The notebook that is seen.
 SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook"
 
 #: Where a browser may be.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+#: The states of jobs that have not finished.
+WAITING_OR_RUNNING = ("queued", "retrying", "running")
 
 #: Screenshots are kept here, as output of the tests.
 SHOTS = Path(os.environ.get("IPYBGJOBS_SCREENSHOTS", Path(tempfile.gettempdir()) / "ipybgjobs-screenshots"))
@@ -105,9 +118,9 @@ class Server:
 class Notebook:
     """A notebook open in a page."""
 
-    def __init__(self, page, server, name, app="lab/workspaces/{name}/tree"):  # a workspace of its own: no tabs of another
+    def __init__(self, page, server, name, app="lab"):
         self.page, self.server, self.name = page, server, name
-        page.goto(f"{server.address}/{app.format(name=name.partition('.')[0])}/{name}?token={TOKEN}")
+        page.goto(f"{server.address}/{APPS[app].format(name=name.partition('.')[0])}/{name}?token={TOKEN}")
         self.wait_until_ready()
 
     def wait_until_ready(self):
@@ -154,3 +167,44 @@ class Notebook:
     def save(self):
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
+
+
+def opened(server, page, app, name, *cells):
+    """A new notebook, open in an application, whose first cell has loaded the extension."""
+    server.notebook(f"{name}.ipynb", LOAD, *cells)
+    notebook = Notebook(page, server, f"{name}.ipynb", app)
+    notebook.run(0)
+    return notebook
+
+
+def shot(page, name, locator=None):
+    """Keep a picture of a page, or of a part of it."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    (locator or page).screenshot(path=str(SHOTS / f"{name}.png"))
+
+
+class Desk:
+    """The jobs of the server's user, from outside: from another process than the kernels'."""
+
+    def __init__(self, place):
+        self._place = place
+
+    def run(self, *words):
+        """Run a command line in the folder of the modules; return what it prints."""
+        with contextlib.chdir(self._place.code), contextlib.redirect_stdout(io.StringIO()) as said:
+            main(list(words))
+        return said.getvalue()
+
+    def submitted(self, *words):
+        """Submit a job, and return its id."""
+        return json.loads(self.run("submit", "--json", *words))["id"]
+
+    def show(self, key):
+        return json.loads(self.run("show", str(key), "--json"))
+
+    def end_all(self):
+        """Cancel what waits or runs, and let queues go on."""
+        left = [str(job["id"]) for job in json.loads(self.run("list", "--json")) if job["state"] in WAITING_OR_RUNNING]
+        if left:
+            self.run("cancel", *left)
+        self.run("resume")
