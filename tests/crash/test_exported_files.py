@@ -69,7 +69,9 @@ def test_signals_at_random_moments_leave_the_earlier_file_or_say_that_it_was_wri
     began = time.perf_counter()
     job.export(path, force=True)
     usual, stopped = time.perf_counter() - began, 0
-    for _ in range(16):
+    for _ in range(100):
+        if stopped > 5:  # on a busy machine few signals come in time
+            break
         path.write_text(EARLIER)
         try:
             signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-6, 1.2 * usual))
@@ -81,7 +83,7 @@ def test_signals_at_random_moments_leave_the_earlier_file_or_say_that_it_was_wri
             assert is_written(path) == ("was written" in said) or not said  # it may come after the return
         else:
             assert is_written(path)
-    assert stopped > 3
+    assert stopped > 5
 
 
 @pytest.mark.parametrize("call", ["write", "replace"])
