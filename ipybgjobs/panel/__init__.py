@@ -40,6 +40,8 @@ session
     The protocol with one panel.
 static
     What a saved notebook keeps.
+transfers
+    The rows on their way to a panel, in parts.
 widget
     The panel and the card as widgets.
 """

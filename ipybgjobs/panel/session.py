@@ -18,12 +18,14 @@ from ..errors import BackgroundJobError
 from ..model.records import JobState
 from ..state import last_look
 from ..state.folder import StateFolder
+from ..store import changes
 from ..store.database import Database
 from . import board, commands, details, log_parts, recorded
 from .answers import BackgroundTasks
 from .feed import IDLE, RUNNING, SHORTEST, Feed, progress_now
 from .group_card import GroupCard
 from .opened import OpenJobs
+from .transfers import RowTransfers
 
 #: What messages to and from a panel look like: a page that was opened before an upgrade speaks another version. It changes
 #: with every change that an older page would misread; ``web/link.js`` has the same number.
@@ -40,9 +42,6 @@ SILENCE = 60.0
 
 #: What a change says of single jobs.
 _OF_JOBS = ("rows", "progress", "values", "gone")
-
-#: Seconds between two parts of many rows.
-_PIECES = 0.25
 
 
 @dataclass(slots=True)
@@ -103,7 +102,7 @@ class Session:
         self._opened = OpenJobs(self._job, self._send)
         self._tasks = BackgroundTasks()
         self._talks = threading.Lock()  # data is sent in the order in which it is read
-        self._transfers: dict[str, object] = {}  # by view: the newest transfer of all rows
+        self._transfers = RowTransfers(self._database, self._send, self._talks)
 
     # -- initial content ------------------------------------------------------------------------------------------
 
@@ -182,7 +181,7 @@ class Session:
             if visible:
                 self._views[name] = _View(time.monotonic(), opened)
             else:
-                self._transfers.pop(name, None)
+                self._transfers.stop(name)
             heard = None if name in self._met else self._heard_at
             self._met.add(name)
             self._heard_at = now = time.time()
@@ -201,15 +200,18 @@ class Session:
     def _leave(self, message: dict[str, Any]) -> None:
         with self._lock:
             self._views.pop(str(message.get("view")), None)
-            self._transfers.pop(str(message.get("view")), None)
+            self._transfers.stop(str(message.get("view")))
 
     def _catch_up(self, view: str, message: dict[str, Any], again: int | None, *, appears: bool) -> None:
-        """Send what a view has missed: the changes, or everything if it is incomplete or was away for too long."""
+        """Send what a view has missed: the changes and the older rows, or everything if it has none or was away for too long."""
         self._feed().add(self)
         self._opened.keep(self._wanted(), again)
-        since = message.get("seq") if message.get("whole") else None
+        before = None if message.get("whole") else _row_id(message.get("oldest"))
+        since = message.get("seq") if message.get("whole") or before is not None else None
         if not isinstance(since, int) or since < 0 or not self._send_changes(view, since, appears=appears):
             self._send_all(view)
+        elif before is not None:
+            self._send_rest(view, before, again=bool(message.get("gap")))
         self._opened.send()
         if self._only is None:
             self._send_disk(again=appears)
@@ -222,40 +224,36 @@ class Session:
         """Send the changes since a given change; False if that is too long ago to know."""
         database = self._database()
         with self._talks:
-            changes = board.changes(database, since)
-            if changes is None:
+            found = board.changes(database, since)
+            if found is None:
                 return False
-            if appears or changes["rows"] or changes["gone"]:
+            if appears or found["rows"] or found["gone"]:
                 around = (
                     board.queue_status(database, self._full)
                     | self._feed().queue_status()
                     | {"progress": progress_now(self._folder, database)}
                 )
-                delta = self._mine({"kind": "delta", "now": time.time(), "trouble": None, **changes, **around})
+                delta = self._mine({"kind": "delta", "now": time.time(), "trouble": None, **found, **around})
                 if delta is not None:
                     self._send({**delta, "view": view})
                     self._note_look(delta["rows"])
         return True
 
     def _send_all(self, view: str) -> None:
-        """Send all rows to one view, in parts; if it asks again, start from the beginning."""
-        with self._lock:
-            mine = self._transfers[view] = object()
-        with self._talks:
-            message = self._all(board.CHUNK)
-            self._send({**message, "view": view})
-        self._note_look(message["rows"])
-        before, have, whole = message["oldest"], message["have"], message["whole"]
-        while not whole:
-            time.sleep(_PIECES)
-            if self._transfers.get(view) is not mine:
-                return
+        """Send all rows to one view, in parts; an earlier transfer to it ends."""
+        with self._transfers.begin(view) as transfer:
             with self._talks:
-                rows = board.older(self._database(), before, min(board.CHUNK, board.MOST - have))
-                have += len(rows)
-                whole = not rows or have >= board.MOST
-                self._send({"kind": "older", "view": view, "before": before, "rows": rows, "whole": whole})
-            before = rows[-1][0] if rows else 0
+                message = self._all(board.CHUNK)
+                self._send({**message, "view": view})
+            self._note_look(message["rows"])
+            if not message["whole"]:
+                self._transfers.send_older(transfer, message["oldest"], message["have"])
+
+    def _send_rest(self, view: str, before: int, *, again: bool) -> None:
+        """Send the rows that are older than those of a view, unless they are on their way; `again`: some were lost on theirs."""
+        if again or not self._transfers.is_under_way(view):
+            with self._transfers.begin(view) as transfer:
+                self._transfers.send_older(transfer, before, changes.count_from(self._database(), before))
 
     def _outputs(self, message: dict[str, Any]) -> None:
         key, number = message.get("job"), message.get("attempt")
@@ -372,9 +370,14 @@ class Session:
         """Stop receiving and sending."""
         with self._lock:
             self._views.clear()
-            self._transfers.clear()
+            self._transfers.stop_all()
         self._opened.keep([])
         self._feed().remove(self)
+
+
+def _row_id(value: Any) -> int | None:
+    """Return the id of a row that a panel names; None if it is none."""
+    return value if isinstance(value, int) and 0 < value < 1 << 63 else None
 
 
 _feeds: dict[str, Feed] = {}

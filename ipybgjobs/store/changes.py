@@ -99,3 +99,8 @@ def queues_of(database: Database, ids: list[int]) -> dict[int, str]:
 def count(database: Database) -> int:
     """Count the jobs."""
     return int(database.read("SELECT count(*) FROM jobs")[0][0])
+
+
+def count_from(database: Database, job_id: int) -> int:
+    """Count the jobs whose ids are not below a number."""
+    return int(database.read("SELECT count(*) FROM jobs WHERE id >= ?", (job_id,))[0][0])

@@ -166,6 +166,69 @@ def test_a_change_of_any_kind_leaves_the_same_order_as_sorting_all_anew(page):
     assert page.evaluate(script.replace("JOBS", JOBS)) == "same"
 
 
+def test_many_jobs_at_once_leave_the_same_order_and_counts_as_sorting_all_anew(page):
+    script = """() => {
+        let seed = 7; const draw = (n) => (seed = (seed * 16807) % 2147483647) % n;
+        const states = ["queued", "running", "failed", "succeeded"];
+        const told = (jobs) =>
+            [jobs.order, STATES.map((name) => jobs.counts[name]), jobs.entries, [...jobs.groups.shown.values()]];
+        const STATES = Object.keys((() => { JOBS return jobs.counts; })());
+        for (const column of ["id", "state", "elapsed", "priority", "queue", "job"]) for (const descending of [true, false]) {
+            JOBS
+            const drawn = () => [...row(1 + draw(900), states[draw(4)], {
+                priority: draw(5), queue: "q" + draw(3), name: "n" + draw(9), started: draw(50) }),
+                null, null, draw(3) ? 1 + draw(9) : null];
+            jobs.sort = { column, descending };
+            if (draw(2)) jobs.filter.phases.add("failed").add("queued");
+            if (draw(2)) jobs.filter.type("n1", 1000);
+            for (let turn = 0; turn < 12; turn++) {
+                jobs.take(Array.from({ length: turn % 3 ? 150 : 3 }, drawn));
+                const found = JSON.stringify(told(jobs)); jobs.arrange();
+                if (found !== JSON.stringify(told(jobs))) return [column, descending, turn];
+            }
+        }
+        return "same";
+    }"""
+    assert page.evaluate(script.replace("JOBS", JOBS)) == "same"
+
+
+def test_a_part_of_the_rows_costs_the_same_however_many_are_there(page):
+    script = """() => {
+        JOBS
+        let looks = 0; const passes = jobs.filter.passesRest.bind(jobs.filter);
+        jobs.filter.passesRest = (job) => (looks++, passes(job));
+        const costs = [];
+        for (let top = 5000; top > 0; top -= 1000) {
+            looks = 0; jobs.take(Array.from({ length: 1000 }, (_, n) => row(top - n, "succeeded"))); costs.push(looks);
+        }
+        return [new Set(costs).size, jobs.order.length];
+    }"""
+    assert page.evaluate(script.replace("JOBS", JOBS)) == [1, 5000]
+
+
+def test_a_change_within_a_group_arranges_nothing_anew_and_is_seen_in_its_row(page):
+    script = f"""() => {{ {MOCK}
+        const line = (id, state) => [...row(id, state), null, null, id < 6 ? 8 : null];
+        const panel = ours.mount(root, transport, first([7, 6, 5, 4, 3].map((id) => line(id, "running")))); panel.draw();
+        const words = () => root.querySelector(".b-of-counts").textContent;
+        const seen = [words()], {{ version }} = panel.jobs;
+        take({{ kind: "delta", base: 1, seq: 2, rows: [line(4, "failed")] }}); panel.draw();
+        return [...seen, words(), panel.jobs.version === version]; }}"""
+    assert page.evaluate(script) == ["3 jobs: 3 running", "3 jobs: 1 failed, 2 running", True]
+
+
+def test_what_neighbours_have_in_common_is_worked_out_once_for_many_rows(page):
+    script = f"""() => {{ {LOOP}
+        root.style.width = "848px";
+        const lines = Array.from({{ length: 900 }}, (_, n) => line(900 - n, `m.E.f(s=2.0, i=${{n}})`));
+        const panel = ours.mount(root, transport, first(lines)), {{ neighbours }} = panel.table;
+        let many = 0; const find = neighbours.find.bind(neighbours); neighbours.find = (job) => (many++, find(job));
+        panel.draw();
+        const rows = [...root.querySelectorAll(".b-job .b-of-job")];
+        return [many, rows.length > 15, rows.every((node) => node.textContent.endsWith(")s=2.0"))]; }}"""
+    assert page.evaluate(script) == [1, True, True]
+
+
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -237,6 +300,32 @@ def test_what_is_meant_for_another_view_changes_nothing_and_a_lost_piece_is_aske
         take({{ kind: "older", view: panel.link.view, before: 7, rows: [row(6, "queued")], whole: true }});
         return [...before, panel.jobs.all.size, panel.link.whole, sent.map(({{ kind, whole }}) => [kind, whole])]; }}"""
     assert page.evaluate(script) == [1, False, 1, False, [["look", False]]]
+
+
+def test_a_part_that_was_lost_is_asked_for_with_what_the_page_has_and_one_that_comes_twice_is_not(page):
+    script = f"""() => {{ {MOCK}
+        const panel = ours.mount(root, transport, {{ ...first([row(9, "queued")]), whole: false, oldest: 9 }});
+        const asked = () => sent.splice(0).map(({{ kind, seq, whole, oldest, gap }}) => [kind, seq, whole, oldest, gap]);
+        const part = (before, ids, whole = false) =>
+            take({{ kind: "older", before, rows: ids.map((id) => row(id, "queued")), whole }});
+        panel.link.look(); const seen = [asked()];
+        take({{ ...first([row(9, "queued"), row(8, "queued")]), seq: 2, whole: false, oldest: 8 }});
+        part(8, [7, 6]); part(8, [7, 6]); seen.push(asked());
+        panel.link.look(); seen.push(asked());
+        part(4, [3, 2]); seen.push(asked(), panel.jobs.order.join());
+        part(6, [5, 4]); part(4, [3, 2], true); panel.link.look(); seen.push(asked(), panel.jobs.order.join());
+        take({{ kind: "delta", base: 5, seq: 6, rows: [] }}); seen.push(asked());
+        return seen; }}"""
+    assert page.evaluate(script) == [
+        [["look", 1, False, None, False]],
+        [],
+        [["look", 2, False, 6, False]],
+        [["look", 2, False, 6, True]],
+        "9,8,7,6",
+        [["look", 2, True, 2, False]],
+        "9,8,7,6,5,4,3,2",
+        [["look", 2, False, None, False]],
+    ]
 
 
 def test_jobs_are_counted_as_they_come_and_go_without_asking(page):
@@ -346,7 +435,7 @@ GROUPED = """
         ("return [typed('since:3'), jobs.filter.fault];", ["", "3 is not a time: 30m, 2h, 3d, 14:00 or 2026-11-27."]),
         ("typed('queue:'); return jobs.filter.any;", False),
         ("jobs.filter.span = 180; return typed('');", "3,2,1"),
-        ("return [...jobs.groups.commonIn(8, jobs.all)];", ["0 s=1"]),
+        ("return [...jobs.groups.commonIn(8, jobs.all).keys()];", ["0 s=1"]),
         ("jobs.groups.commonIn(8, jobs.all); jobs.drop([2, 3, 4]); return jobs.groups.commonIn(8, jobs.all) ?? 'one';", "one"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
 from ipybgjobs.commands import digest
-from ipybgjobs.panel import board, feed, session, static
+from ipybgjobs.panel import board, feed, session, static, transfers
 from ipybgjobs.panel.rows import COLUMNS
 from ipybgjobs.panel.session import Session
 from ipybgjobs.state import last_look
@@ -242,7 +242,7 @@ def test_a_view_that_comes_later_learns_when_others_were_heard(panel):
 def test_older_rows_come_in_pieces_and_end_at_what_a_panel_holds(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 10)
     monkeypatch.setattr(board, "MOST", 35)
-    monkeypatch.setattr(session, "_PIECES", 0.0)
+    monkeypatch.setattr(transfers, "_PAUSE", 0.0)
     monkeypatch.setattr(session, "FIRST", 5)
     place.allow({"work": ["echo"]}, BackgroundJobs__queues={"default": 1})
     bg.pause("default")
@@ -318,7 +318,7 @@ def test_a_pause_that_ends_before_the_feed_looks_is_left_to_no_view(panel, place
 @pytest.mark.own_place
 def test_each_view_is_sent_all_rows_also_while_another_is(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 10)
-    monkeypatch.setattr(session, "_PIECES", 0.05)
+    monkeypatch.setattr(transfers, "_PAUSE", 0.05)
     bg.pause("default")
     bg.submit_many("work.echo", [{"value": number} for number in range(42)])
     panel = Panel()
@@ -336,7 +336,7 @@ def test_each_view_is_sent_all_rows_also_while_another_is(place, monkeypatch):
 @pytest.mark.own_place
 def test_what_changes_while_rows_come_in_pieces_is_never_overwritten_by_an_older_row(place, monkeypatch):
     monkeypatch.setattr(board, "CHUNK", 5)
-    monkeypatch.setattr(session, "_PIECES", 0.1)
+    monkeypatch.setattr(transfers, "_PAUSE", 0.1)
     monkeypatch.setattr("ipybgjobs.panel.feed.SHORTEST", 0.01)
     bg.pause("default")
     group = bg.submit_many("work.echo", [{"value": number} for number in range(60)])
@@ -349,6 +349,85 @@ def test_what_changes_while_rows_come_in_pieces_is_never_overwritten_by_an_older
     until(lambda: all(panel.rows()[job.id]["priority"] == 39 for job in group.jobs[:8]), "the newest truth")
     panel.close()
     group.cancel()
+
+
+@pytest.fixture
+def transfer(place, monkeypatch):
+    """A panel of forty jobs, which are sent in parts of ten, and what lets a number of parts go."""
+    steps = threading.Semaphore(0)
+    monkeypatch.setattr(transfers, "time", SimpleNamespace(sleep=lambda _: steps.acquire(timeout=DEADLINE)))
+    monkeypatch.setattr(board, "CHUNK", 10)
+    monkeypatch.setattr(board, "MOST", 35)
+    monkeypatch.setattr(session, "FIRST", 5)
+    bg.pause("default")
+    group = bg.submit_many("work.echo", [{"value": number} for number in range(40)])
+    made = Panel()
+    made.look()
+    until(lambda: made.of("rows"), "the first rows")
+    yield made, steps.release
+    steps.release(20)
+    made.close()
+    group.cancel()
+    bg.resume("default")
+
+
+def has(panel):
+    """What a page says that it has."""
+    rows = [row for message in panel.messages if message["kind"] in ("rows", "older") for row in message["rows"]]
+    return {"seq": panel.of("rows")[-1]["seq"], "oldest": rows[-1][0]}
+
+
+def parts(panel):
+    """The rows of each part, as the first and the last."""
+    return [(message["rows"][0][0], message["rows"][-1][0]) for message in panel.messages if message["kind"] in ("rows", "older")]
+
+
+def answers_under_way(panel):
+    tasks = panel.session._tasks
+    return len(tasks._waiting) + tasks._threads - tasks._free
+
+
+@pytest.mark.own_place
+def test_a_sign_of_life_while_rows_are_on_their_way_begins_nothing_anew(transfer):
+    panel, go = transfer
+    go(1)
+    until(lambda: len(parts(panel)) == 2, "the second part")
+    for _ in range(3):
+        panel.look(**has(panel))
+    until(lambda: answers_under_way(panel) == 1, "an end of all answers but the rows")
+    go(9)
+    until(lambda: any(each["whole"] for each in panel.of("older")), "the last part")
+    assert parts(panel) == [(40, 31), (30, 21), (20, 11), (10, 6)]
+
+
+@pytest.mark.own_place
+def test_a_panel_that_was_out_of_sight_while_rows_were_on_their_way_is_sent_the_rest(transfer):
+    panel, go = transfer
+    go(1)
+    until(lambda: len(parts(panel)) == 2, "the second part")
+    panel.look(visible=False)
+    go(1)
+    until(lambda: not panel.session._transfers.is_under_way("one"), "the end of the transfer")
+    bg.job(35).set_priority(7)
+    panel.look(**has(panel))
+    go(9)
+    until(lambda: any(each["whole"] for each in panel.of("older")), "the last part")
+    assert parts(panel) == [(40, 31), (30, 21), (20, 11), (10, 6)]
+    until(lambda: panel.rows()[35]["priority"] == 7, "what has changed meanwhile")
+
+
+@pytest.mark.own_place
+def test_parts_are_sent_again_from_the_one_that_was_lost(transfer):
+    panel, go = transfer
+    before = has(panel)
+    go(2)
+    until(lambda: len(parts(panel)) == 3, "the third part")
+    first = panel.session._transfers._under_way["one"]
+    panel.look(**before, gap=True)
+    until(lambda: panel.session._transfers._under_way["one"] is not first, "another transfer")
+    go(9)
+    until(lambda: any(each["whole"] for each in panel.of("older")), "the last part")
+    assert parts(panel) == [(40, 31), (30, 21), (20, 11), (30, 21), (20, 11), (10, 6)]
 
 
 @pytest.mark.own_place

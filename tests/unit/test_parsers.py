@@ -166,6 +166,7 @@ MESSAGES = st.fixed_dictionaries(
     {"kind": st.sampled_from(["look", "leave", "outputs", "command"]) | ANYTHING},
     optional={
         "view": ANYTHING, "visible": ANYTHING, "open": ANYTHING, "seq": ANYTHING, "whole": ANYTHING, "job": ANYTHING,
+        "oldest": ANYTHING, "gap": ANYTHING,
         "cid": ANYTHING,
         "verb": st.sampled_from(["cancel", "retry", "remove", "priority", "pause", "resume"]) | ANYTHING,
         "jobs": st.lists(ANYTHING, max_size=3) | ANYTHING, "to": ANYTHING, "queue": ANYTHING,
@@ -182,6 +183,7 @@ def test_whatever_a_panel_sends_costs_no_thread_its_life(place, monkeypatch):
     @PATIENT
     @given(MESSAGES | ANYTHING)
     @example({"kind": "look", "view": "a", "visible": True, "seq": -(1 << 70), "whole": True})
+    @example({"kind": "look", "view": "a", "visible": True, "seq": 0, "oldest": 1 << 70})
     @example({"kind": "outputs", "job": 1 << 70})
     @example({"kind": "lines", "job": 1, "before": 1 << 70})
     @example({"kind": "piece", "job": 1, "from": 1 << 70})

@@ -44,18 +44,22 @@ function argumentsAt(text, begin) {
 }
 
 // What all calls have in common, each as its place and text.
-export function commonOf(calls) {
-  const counts = new Map();
-  for (const pieces of calls) for (const key of keysOf(pieces)) counts.set(key, (counts.get(key) || 0) + 1);
-  return new Set([...counts].filter(([, many]) => many === calls.length).map(([key]) => key));
+export function commonOf([first = [], ...others]) {
+  let common = new Map();
+  first.forEach(({ given }, place) => (given || []).forEach((text) => common.set(`${place} ${text}`, [place, text])));
+  for (const pieces of others) common = narrowed(common, pieces);
+  return common;
 }
 
-function keysOf(pieces) {
-  return new Set(pieces.flatMap(({ given }, place) => (given || []).map((text) => `${place} ${text}`)));
+// What of it one more call has, too.
+export function narrowed(common, pieces) {
+  const has = ([place, text]) => pieces[place]?.given?.includes(text);
+  for (const each of common.values()) if (!has(each)) return new Map([...common].filter(([, kept]) => has(kept)));
+  return common;
 }
 
 // A call as three texts: its target and what differs, together code, and the rest, which all calls of the group have in common.
-export function codeOf(pieces, common = new Set()) {
+export function codeOf(pieces, common = new Map()) {
   const rest = [];
   const code = pieces.map(({ name, given }, place) => {
     if (given === null) return name;

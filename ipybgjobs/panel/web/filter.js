@@ -40,7 +40,11 @@ export class Filter {
   }
 
   passes(job) {
-    return (!this.phases.size || this.phases.has(phase(job))) && this.passesRest(job);
+    return this.passesPhase(job) && this.passesRest(job);
+  }
+
+  passesPhase(job) {
+    return !this.phases.size || this.phases.has(phase(job));
   }
 
   // Whether all but the choice of states lets a job pass. What can't be understood lets none: an action would take too many.
@@ -80,7 +84,12 @@ export function momentOf(text, now) {
   return Number.isNaN(moment) ? null : moment;
 }
 
+// What is searched; written once for each job, since each key that is pressed searches all of them.
 function words(job) {
+  return (job.words ??= writtenWords(job));
+}
+
+function writtenWords(job) {
   const group = job.group === null ? "" : ` group ${job.group} ${job.group_name || ""}`;
   return `${job.id} ${job.name || ""} ${job.call} ${job.error || ""} ${job.queue} ${job.notebook || ""}${group}`.toLowerCase();
 }

@@ -1,6 +1,6 @@
 // The groups among the jobs that are shown: a group of several is one entry, and its jobs follow it where it is unfolded.
 
-import { commonOf, piecesOf } from "./call.js";
+import { commonOf, narrowed, piecesOf } from "./call.js";
 import { phase } from "./text.js";
 
 const PREFIX = "g"; // of the key of a group; that of a job is its id
@@ -21,7 +21,22 @@ export class Groups {
     one > 0 ? ids.add(job.id) : ids.delete(job.id);
     if (ids.size) this.members.set(job.group, ids);
     else this.members.delete(job.group);
-    if (ids.size !== before) this.commons.delete(job.group);
+    if (ids.size > before) this.narrow(job);
+    else if (ids.size < before) this.commons.delete(job.group);
+  }
+
+  // One job more: what all have in common is at most what the others have.
+  narrow(job) {
+    const common = this.commons.get(job.group);
+    if (common) this.commons.set(job.group, narrowed(common, partsOf(job)));
+  }
+
+  // A job that stays at its place has changed.
+  change(old, job) {
+    const counts = this.around(job)?.counts;
+    if (!counts || phase(old) === phase(job)) return;
+    counts[phase(old)]--;
+    counts[phase(job)] = (counts[phase(job)] || 0) + 1;
   }
 
   clear() {
@@ -32,15 +47,15 @@ export class Groups {
   // The entries of a table: keys of groups, and ids of jobs that are alone or whose group is unfolded.
   arrange(order, all) {
     const found = new Map();
-    for (const id of order) this.add(all.get(id), found);
+    if (this.members.size) for (const id of order) this.add(all.get(id), found);
     this.shown = new Map([...found.values()].filter(({ ids }) => ids.length > 1).map((group) => [group.key, group]));
-    return order.flatMap((id) => this.entriesAt(id, all.get(id)));
+    return this.shown.size ? order.flatMap((id) => this.entriesAt(id, all.get(id))) : [...order];
   }
 
   add(job, found) {
     if (job.group === null) return;
     let group = found.get(job.group);
-    if (!group) found.set(job.group, (group = { id: job.group, key: `${PREFIX}${job.group}`, name: job.group_name, ids: [], counts: {} }));
+    if (!group) found.set(job.group, (group = { id: job.group, key: keyOf(job.group), name: job.group_name, ids: [], counts: {} }));
     group.ids.push(job.id);
     group.counts[phase(job)] = (group.counts[phase(job)] || 0) + 1;
   }
@@ -54,7 +69,7 @@ export class Groups {
 
   // The group whose row is above that of a job, if there is one.
   around(job) {
-    return job.group === null ? undefined : this.shown.get(`${PREFIX}${job.group}`);
+    return job.group === null ? undefined : this.shown.get(keyOf(job.group));
   }
 
   // The number of jobs of a group that are held, shown or not.
@@ -73,6 +88,11 @@ export class Groups {
     if (!this.commons.has(id)) this.commons.set(id, commonOf([...ids].map((each) => partsOf(all.get(each)))));
     return this.commons.get(id);
   }
+}
+
+// The key of a group.
+export function keyOf(id) {
+  return `${PREFIX}${id}`;
 }
 
 // The pieces of a job's call, taken apart once.

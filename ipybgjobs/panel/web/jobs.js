@@ -1,7 +1,7 @@
 // The jobs of a panel, in the order and with the filter that its user chose. The cost of a change is that of one job.
 
 import { Filter } from "./filter.js";
-import { Groups } from "./groups.js";
+import { Groups, keyOf } from "./groups.js";
 import { isWaiting, phase, STATES } from "./text.js";
 
 // In the order of `panel/rows.py`.
@@ -10,6 +10,8 @@ const COLUMNS = [
   "attempt", "allowed", "memory", "error", "group", "blockers", "elsewhere", "after", "usual",
   "group_name", "notebook", "whole",
 ];
+
+const MANY = 100; // jobs that are merged rather than placed one by one
 
 const KEYS = {
   id: (job) => job.id,
@@ -44,15 +46,38 @@ export class Jobs {
     this.version = 0; // grows when the order changes
   }
 
-  // Take rows from a snapshot, older ones, or changes. Returns the ids.
+  // Take rows from a snapshot, older ones, or changes. Returns the entries that may look different now.
   take(rows) {
     const jobs = rows.map(decoded);
     if (this.stored) this.count(jobs);
-    if (jobs.length > 100) {
-      for (const job of jobs) this.note(job);
-      this.arrange();
-    } else for (const job of jobs) this.replace(job);
-    return jobs.map((job) => job.id);
+    if (jobs.length > MANY) this.merge(jobs);
+    else for (const job of jobs) this.replace(job);
+    const groups = new Set(jobs.filter((job) => job.group !== null).map(({ group }) => keyOf(group)));
+    return [...jobs.map((job) => job.id), ...groups];
+  }
+
+  // Take many jobs at once: they are sorted among themselves, and merged with the others, which are in order.
+  merge(jobs) {
+    let known = 0;
+    for (const job of jobs) if (this.note(job)) known++;
+    const ids = new Set(jobs.map(({ id }) => id));
+    const others = known ? this.order.filter((id) => !ids.has(id)) : this.order;
+    const more = this.sorted([...ids].map((id) => this.all.get(id)).filter((job) => this.passes(job)));
+    this.order = this.merged(others, more);
+    this.version++;
+  }
+
+  merged(first, second) {
+    const { all } = this;
+    if (!first.length || !second.length) return first.concat(second);
+    if (this.compare(all.get(first.at(-1)), all.get(second[0])) < 0) return first.concat(second);
+    const found = [];
+    let at = 0;
+    for (const id of first) {
+      while (at < second.length && this.compare(all.get(second[at]), all.get(id)) < 0) found.push(second[at++]);
+      found.push(id);
+    }
+    return found.concat(second.slice(at));
   }
 
   note(job) {
@@ -72,10 +97,8 @@ export class Jobs {
     const old = this.all.get(job.id);
     const place = old && this.passes(old) ? this.place(old) : -1;
     this.note(job);
-    const stays = place >= 0 && this.passes(job) && this.compare(old, job) === 0;
-    if (stays && (job.group === null || phase(old) === phase(job))) return;
+    if (place >= 0 && this.passes(job) && this.compare(old, job) === 0) return this.groups.change(old, job);
     this.version++;
-    if (stays) return;
     if (place >= 0) this.order.splice(place, 1);
     if (this.passes(job)) this.order.splice(this.placeFor(job), 0, job.id);
   }
@@ -195,17 +218,26 @@ export class Jobs {
     const left = [...this.all.values()].filter((job) => this.filter.passesRest(job));
     this.counts = zeros();
     for (const job of left) this.counts[phase(job)]++;
-    this.order = left.filter((job) => this.passes(job)).sort((a, b) => this.compare(a, b)).map((job) => job.id);
+    this.order = this.sorted(left.filter((job) => this.filter.passesPhase(job)));
     this.version++;
+  }
+
+  // The ids of jobs in order; what they are sorted by is worked out once for each.
+  sorted(jobs) {
+    const key = KEYS[this.sort.column];
+    const keyed = jobs.map((job) => ({ id: job.id, key: key(job, this.now) }));
+    return keyed.sort((a, b) => this.compareKeys(a.key, b.key) || b.id - a.id).map(({ id }) => id); // the newest first
   }
 
   compare(a, b) {
     const key = KEYS[this.sort.column];
-    const [first, second] = [key(a, this.now), key(b, this.now)];
+    return this.compareKeys(key(a, this.now), key(b, this.now)) || b.id - a.id;
+  }
+
+  compareKeys(first, second) {
     const sign = this.sort.descending ? -1 : 1;
     if (first < second) return -sign;
-    if (first > second) return sign;
-    return b.id - a.id; // the newest first
+    return first > second ? sign : 0;
   }
 
   // The position of a job in the order: where it is, or where it belongs.
@@ -226,7 +258,9 @@ export class Jobs {
 }
 
 function decoded(row) {
-  return Object.fromEntries(COLUMNS.map((name, index) => [name, row[index] ?? null]));
+  const job = {};
+  for (let index = 0; index < COLUMNS.length; index++) job[COLUMNS[index]] = row[index] ?? null;
+  return job;
 }
 
 function zeros() {

@@ -16,6 +16,7 @@ export class Link {
     this.seq = null;
     this.whole = false;
     this.oldest = null; // the last of the rows that arrive in parts
+    this.begun = false; // whether they have begun to arrive
     this.visible = false;
     this.opened = null;
     this.state = "live";
@@ -23,11 +24,11 @@ export class Link {
     this.timer = setInterval(() => this.visible && this.look(), AGAIN);
   }
 
-  // Report what is visible, and in which view.
-  look(changes = {}) {
+  // Report what is visible, in which view, and which rows it has; `gap`: of those that arrive in parts, some did not.
+  look(changes = {}, gap = false) {
     Object.assign(this, changes);
     const { view, visible, opened, seq, whole } = this;
-    this.send({ kind: "look", view, visible, open: opened, seq, whole });
+    this.send({ kind: "look", view, visible, open: opened, seq, whole, oldest: this.begun ? this.oldest : null, gap });
     if (!this.waits) this.waits = setTimeout(() => this.wait(), LOOKED);
   }
 
@@ -76,7 +77,7 @@ export class Link {
     if (message.kind === "heard" || message.kind === "answer") this.answer(message);
     if (!this.isNext(message)) return;
     if (message.seq !== undefined) this.seq = message.seq;
-    if (message.kind === "rows") Object.assign(this, { whole: Boolean(message.whole), oldest: message.oldest });
+    if (message.kind === "rows") Object.assign(this, { whole: Boolean(message.whole), oldest: message.oldest, begun: true });
     if (message.kind === "older") this.older(message);
     this.told(message);
   }
@@ -91,15 +92,16 @@ export class Link {
 
   older({ rows, whole }) {
     if (whole) this.whole = true;
-    if (rows.length) this.oldest = rows.at(-1)[0];
+    if (rows.length) this.oldest = Math.min(this.oldest, rows.at(-1)[0]); // a part may arrive twice
   }
 
-  // Return whether a message follows the known state without a gap; if there is a gap, request everything.
+  // Return whether a message follows the known state without a gap; if a change is missing, request everything.
   isNext(message) {
     const missed = message.base !== undefined && this.seq !== null && message.base > this.seq;
-    const gap = message.lost || missed || (message.kind === "older" && message.before !== this.oldest);
-    if (gap) this.look({ whole: false });
-    return !gap;
+    const gap = message.kind === "older" && message.before < this.oldest;
+    if (message.lost || missed) this.look({ whole: false, begun: false });
+    else if (gap) this.look({ whole: false }, true);
+    return !message.lost && !missed && !gap;
   }
 
   answer({ kind, cid, ok, text }) {

@@ -3,7 +3,7 @@
 import { commonOf } from "./call.js";
 import { partsOf } from "./groups.js";
 
-const FARTHEST = 200; // entries to look at, up and down
+const BLOCK = 100; // entries that are looked at together, with as many above and below
 
 export class Neighbours {
   constructor(jobs) {
@@ -28,18 +28,18 @@ export class Neighbours {
     const target = targetOf(job);
     const fits = (entry) => all.has(entry) && isAlone(all.get(entry)) && targetOf(all.get(entry)) === target;
     const place = entries.indexOf(job.id);
+    const block = place - (place % BLOCK);
     let [first, last] = [place, place];
-    while (first > Math.max(0, place - FARTHEST) && fits(entries[first - 1])) first--;
-    while (last < Math.min(entries.length - 1, place + FARTHEST) && fits(entries[last + 1])) last++;
-    this.note(entries.slice(first, last + 1).map((id) => all.get(id)), job);
+    while (first > Math.max(0, block - BLOCK) && fits(entries[first - 1])) first--;
+    while (last < Math.min(entries.length, block + 2 * BLOCK) - 1 && fits(entries[last + 1])) last++;
+    const common = differing(entries.slice(first, last + 1).map((id) => partsOf(all.get(id))));
+    for (const id of entries.slice(Math.max(first, block), Math.min(last + 1, block + BLOCK))) this.commons.set(id, common);
   }
+}
 
-  note(run, job) {
-    const calls = run.map(partsOf);
-    const differ = new Set(calls.map((pieces) => JSON.stringify(pieces))).size > 1;
-    const common = differ ? commonOf(calls) : undefined;
-    for (const each of run.length < FARTHEST ? run : [job]) this.commons.set(each.id, common);
-  }
+// What calls have in common; undefined if they are all the same.
+function differing(calls) {
+  return new Set(calls.map((pieces) => JSON.stringify(pieces))).size > 1 ? commonOf(calls) : undefined;
 }
 
 function isAlone(job) {
