@@ -365,7 +365,7 @@ class Client:
 
 
 def _retried(context: str, now: SubmitContext) -> SubmitContext:
-    """Return what a further attempt of a job with this context runs in; if nobody can read the context, that of now."""
+    """Return what a further attempt of a job with this context runs in; if the context can't be read, that of now."""
     try:
         own = Context.from_text(context)
     except ValueError:

@@ -26,10 +26,9 @@ _PORTS = 1 << 16
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        said = redaction.cut(redaction.typed(message), job_line.LONGEST_COMPLAINT)
         hint = job_line.meant_as_parameter(message) if self.prog.endswith(" submit") else ""
-        raise UsageFault(
-            f"{self.prog}: {redaction.cut(redaction.typed(message), job_line.LONGEST_COMPLAINT)}{hint} ({job_line.one_usage(self)})"
-        )
+        raise UsageFault(f"{self.prog}: {said}{hint} ({job_line.one_usage(self)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

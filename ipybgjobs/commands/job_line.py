@@ -82,14 +82,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        message += meant_as_parameter(message)
-        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)} ({self.prog} --help has more)")
+        hint = meant_as_parameter(message)
+        raise UsageFault(
+            f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}{hint}; {one_usage(self)} ({self.prog} --help has more)"
+        )
 
 
 def meant_as_parameter(message: str) -> str:
     """Return a hint if an option that there is not may be meant as a parameter of the job; otherwise an empty text."""
-    unknown = re.match(r"unrecognized arguments: --([^\W\d]\w*)(?:=|\s|$)", message)
-    return f" (a parameter is written without hyphens: {unknown[1]}=value)" if unknown else ""
+    unknown = re.match(r"unrecognized arguments: --([^\W\d]\w{,40})(?:=|\s|$)", message)
+    return f" (a parameter is written without hyphens: {unknown[1]}=…)" if unknown else ""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

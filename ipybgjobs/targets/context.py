@@ -179,7 +179,7 @@ def current_context(
 
 
 def retried(own: Context, now: Context, environment: Mapping[str, str]) -> Context:
-    """Return the context of a further attempt that somebody asks for: the job's own, wherever that person is.
+    """Return the context of a further attempt that a user asks for: the job's own, wherever that user is.
 
     Parameters
     ----------
