@@ -27,9 +27,10 @@ from ..store.database import Database
 from ..store.removals import RemovalFilter
 from ..store.submissions import SubmitContext, SubmitPreview
 from ..system import identity, interrupt_shield, place
-from ..targets import callables, inspection
+from ..targets import callables
+from ..targets import context as targets_context
 from ..targets.callables import Called
-from ..targets.context import ContextCache
+from ..targets.context import Context, ContextCache
 from . import dependencies, writer
 from .callbacks import Callbacks
 from .current_settings import CurrentSettings
@@ -291,10 +292,11 @@ class Client:
     # -- changes --------------------------------------------------------------------------------------------------
 
     def retry(self, folder: StateFolder, job_ids: Sequence[int]) -> None:
-        """Ask for another attempt of jobs, in this process's context."""
-        owner = Owner(place.here(), identity.host())
-        path_prefix = inspection.folders_first(queries.targets(self.database(folder), job_ids))
-        self._writer(folder).retry(job_ids, owner, self.submit_context(path_prefix), time.time())
+        """Ask for another attempt of jobs, in the context of each, with this process's environment."""
+        now, found = self.submit_context(), queries.contexts_of(self.database(folder), job_ids)
+        again = {text: _retried(text, now) for text in {*found.values()}}
+        contexts = {job_id: again[found[job_id]] if job_id in found else now for job_id in job_ids}
+        self._writer(folder).retry(contexts, Owner(place.here(), identity.host()), time.time())
 
     def cancel(self, folder: StateFolder, job_ids: Sequence[int], grace: float | None) -> None:
         """Ask the supervisors to cancel the unfinished ones of these jobs."""
@@ -360,6 +362,16 @@ class Client:
             self._settings.files(), environment, interrupt_shield.run(identity.umask), path_prefix
         )
         return SubmitContext(context, *self._environment[1:])
+
+
+def _retried(context: str, now: SubmitContext) -> SubmitContext:
+    """Return what a further attempt of a job with this context runs in; if the context can't be read, that of now."""
+    try:
+        own = Context.from_text(context)
+    except ValueError:
+        return now
+    again = targets_context.retried(own, Context.from_text(now.context), os.environ)
+    return SubmitContext(again.to_text(), now.environment, now.digest)
 
 
 _client: Client | None = None

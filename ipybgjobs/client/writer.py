@@ -85,15 +85,15 @@ class Writer:
 
         return interrupt_shield.run(effect, lambda group_id: f"group {group_id} with {_count(len(jobs))} was submitted")
 
-    def retry(self, job_ids: Sequence[int], owner: Owner, submit_context: SubmitContext, now: float) -> None:
-        """Request another attempt of jobs."""
+    def retry(self, contexts: Mapping[int, SubmitContext], owner: Owner, now: float) -> None:
+        """Request another attempt of jobs, each in its context."""
 
         def effect() -> None:
             self._database.check_journal()
-            controls.request_retry(self._database, job_ids, owner, submit_context, now)
+            controls.request_retry(self._database, contexts, owner, now)
             wake(self._folder)
 
-        interrupt_shield.run(effect, lambda _: f"the retry of {_named(job_ids)} was requested, and continues")
+        interrupt_shield.run(effect, lambda _: f"the retry of {_named([*contexts])} was requested, and continues")
 
     def adopt(self, notes: Mapping[int, str], owner: Owner, now: float) -> None:
         """Request that jobs become this place's; `notes`: for each, who said that its place is gone."""

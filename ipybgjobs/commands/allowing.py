@@ -22,6 +22,9 @@ from . import target_checks, user_files
 #: What stands for all public methods of a class.
 _ALL = ".*"
 
+#: The end of a file name that is not a target.
+_FILE = ".py"
+
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
@@ -139,9 +142,11 @@ def _of_target(target: str, found: Lookup | InvalidTarget) -> list[_Allowed]:
     if target.endswith(_ALL):
         return _methods(found)
     if isinstance(found, InvalidTarget):
-        return [_Allowed(target, f" Note: whether it exists is not known: {found}")]
+        return [_Allowed(target, f". Note: whether it exists is not known: {found}")]
+    if found.is_elsewhere and target.endswith(_FILE):
+        raise InvalidTarget(f"There is no file {target} here; what is allowed are functions and methods: module.Class.method.")
     if found.is_elsewhere and not found.nearest:
-        return [_Allowed(target, f" Note: {found.reason}; put it beside the notebook, or install it.")]
+        return [_Allowed(target, f". Note: {found.reason}; put it beside the notebook, or install it.")]
     if not found.is_callable:
         raise InvalidTarget(target_checks.refusal(found))
     return [_Allowed(target, f": a {found.kind} in {found.file}." if found.file else f": a {found.kind}.")]

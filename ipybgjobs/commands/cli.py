@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from .._version import __version__
 from ..errors import BackgroundJobError
-from ..model import durations, job_key, redaction, surface
+from ..model import durations, job_key, redaction, suggestion, surface
 from ..model.surface import Surface
 from ..system import interrupt_shield
 from . import digest, help_text, job_line, notebook_line, verbs
@@ -26,9 +26,9 @@ _PORTS = 1 << 16
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageFault(
-            f"{self.prog}: {redaction.cut(redaction.typed(message), job_line.LONGEST_COMPLAINT)} ({job_line.one_usage(self)})"
-        )
+        said = redaction.cut(redaction.typed(message), job_line.LONGEST_COMPLAINT)
+        hint = job_line.meant_as_parameter(message) if self.prog.endswith(" submit") else ""
+        raise UsageFault(f"{self.prog}: {said}{hint} ({job_line.one_usage(self)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +92,7 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
         Name of the command, for messages.
     """
     top = parser(prog)
-    given = ["show", *arguments] if arguments and job_key.is_whole(arguments[0]) else list(arguments)
+    given = _with_verb(top, list(arguments))
     parsed, left = top.parse_known_args(job_line.with_values(given) if given[:1] == ["submit"] else given)
     if left and (parsed.verb != "submit" or any(word.startswith("-") for word in left)):
         parsed.parser.error(f"unrecognized arguments: {' '.join(left)}")
@@ -105,6 +105,32 @@ def run(arguments: Sequence[str], prog: str = "jupyter bgjobs") -> int:
     return status
 
 
+def _with_verb(top: argparse.ArgumentParser, words: list[str]) -> list[str]:
+    """Return the words of a command line, the first of them a verb or an option: a number shows that job, ``help`` is ``--help``.
+
+    Raises
+    ------
+    UsageFault
+        If the first word is neither.
+    """
+    known = verbs_of(top)
+    first = words[0] if words else "-"
+    if job_key.is_whole(first):
+        return ["show", *words]
+    if first == "help":
+        return [*words[1:2], "--help"]
+    if first not in known and not first.startswith("-"):
+        hint = suggestion.did_you_mean(first, known)
+        raise UsageFault(f"{redaction.quoted(first)} is not a verb of {top.prog}: {top.prog} --help lists them.{hint}")
+    return words
+
+
+def verbs_of(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the verbs by name."""
+    actions = top._actions  # noqa: SLF001 - argparse has no other way
+    return next(action.choices for action in actions if isinstance(action.choices, dict))
+
+
 def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     top = _Parser(
@@ -114,11 +140,11 @@ def parser(prog: str = "jupyter bgjobs") -> argparse.ArgumentParser:
         formatter_class=help_text.formatter(prog),
     )
     top.add_argument("--version", action="version", version=__version__)
-    verbs_of = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    added_verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         text = (function.__doc__ or "").splitlines()[0]
-        made = verbs_of.add_parser(
+        made = added_verbs.add_parser(
             name,
             help=help_text.first_clause(text),
             description=help_text.filled(text),
@@ -160,7 +186,9 @@ def _reading_verbs(verb: _Verb) -> None:
         metavar="PATTERN",
         help="print only the lines, with their numbers, in which this regular expression is found; --tail then counts these",
     )
-    added.add_argument("--attempt", type=int, metavar="NUMBER", help="print the log of this attempt (default: the newest)")
+    added.add_argument(
+        "--attempt", type=job_line.whole_number, metavar="NUMBER", help="print the log of this attempt (default: the newest)"
+    )
     added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
     added = _with_job(verb("export", verbs.export))
     added.add_argument("file", nargs="?", metavar="FILE", help="the zip file (default: job-ID.zip in this folder)")
@@ -180,7 +208,7 @@ def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value", "id, name or uid; or a parameter to change")
     added.add_argument("--failed", action="store_true", help="all failed jobs")
     added = _with_jobs(verb("priority", verbs.priority))
-    added.add_argument("--to", type=int, metavar="PRIORITY", help="the new priority; higher runs first")
+    added.add_argument("--to", type=job_line.whole_number, metavar="PRIORITY", help="the new priority; higher runs first")
     for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
         verb(name, function).add_argument("queue", nargs="?", help="the queue (default: all queues)")
     _with_jobs(verb("remove", verbs.remove))

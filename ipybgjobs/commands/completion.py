@@ -87,7 +87,7 @@ def _split(rest: str) -> tuple[list[str], str]:
 
 def _of_verbs(typed: Sequence[str], word: str, candidates: Candidates) -> list[str]:
     parser = cli.parser(Surface.NOTEBOOK)
-    verbs = next(action.choices for action in _actions(parser) if isinstance(action.choices, dict))
+    verbs = cli.verbs_of(parser)
     if not typed:
         return _options(parser, typed, word) if word.startswith("-") else [each for each in verbs if each.startswith(word)]
     verb, made = typed[0], verbs.get(typed[0])

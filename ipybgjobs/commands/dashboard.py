@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidRequest(
             "The dashboard must run in its own process: run jupyter bgjobs dashboard in a terminal; here, %bgjobs shows the same."
         )
+    print("Starting the dashboard…", flush=True)
     server.serve(arguments.port, open_browser=not arguments.no_browser, listening=_say)
     return 0
 

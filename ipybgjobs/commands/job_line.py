@@ -82,7 +82,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a line."""
-        raise UsageFault(f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}; {one_usage(self)} ({self.prog} --help has more)")
+        hint = meant_as_parameter(message)
+        raise UsageFault(
+            f"{cut(redaction.typed(message), LONGEST_COMPLAINT)}{hint}; {one_usage(self)} ({self.prog} --help has more)"
+        )
+
+
+def meant_as_parameter(message: str) -> str:
+    """Return a hint if an option that there is not may be meant as a parameter of the job; otherwise an empty text."""
+    unknown = re.match(r"unrecognized arguments: --([^\W\d]\w{,40})(?:=|\s|$)", message)
+    return f" (a parameter is written without hyphens: {unknown[1]}=…)" if unknown else ""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +103,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def whole_number(text: str) -> int:
+    """Return the value of an option that takes a whole number.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not one.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{redaction.quoted(text)} is not a whole number") from None
+
+
 def _or_true(text: str) -> str | bool:
     return text or True
 
@@ -101,7 +124,7 @@ def _or_true(text: str) -> str | bool:
 #: What argparse needs to know of each form.
 _FORMS: dict[Form, dict[str, Any]] = {
     Form.TEXT: {},
-    Form.INTEGER: {"type": int},
+    Form.INTEGER: {"type": whole_number},
     Form.CHOICE: {"choices": ON_DUPLICATE},
     Form.JOBS: {"action": "append"},
     Form.OPTIONAL: {"type": _or_true},

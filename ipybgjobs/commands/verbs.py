@@ -48,7 +48,12 @@ def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
 
 
 def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
-    _say(arguments, wording.lines(jobs), as_json.of_jobs(jobs))
+    """Print jobs, and on standard error why a verb left others alone."""
+    reasons = jobs.reasons() if isinstance(jobs, JobList) else []
+    if jobs or arguments.json or not reasons:
+        _say(arguments, wording.lines(jobs), as_json.of_jobs(jobs))
+    for reason in reasons:
+        print(f"not changed: {reason}", file=None if surface.is_notebook() else sys.stderr)
 
 
 def submit(arguments: argparse.Namespace) -> int:

@@ -34,14 +34,17 @@ def _request_cancel(database: Database, which: str, value: str | int, grace: flo
         return insert_selected(connection, "requests", expressions, source, {**request, "wanted": value})
 
 
-def request_retry(database: Database, job_ids: Iterable[int], owner: Owner, submit_context: SubmitContext, now: float) -> None:
-    """Ask for another attempt of finished jobs, in the caller's context."""
-    chosen = list(job_ids)
+def request_retry(database: Database, contexts: Mapping[int, SubmitContext], owner: Owner, now: float) -> None:
+    """Ask for another attempt of finished jobs, each in its context."""
+    chosen: dict[SubmitContext, list[int]] = {}
+    for job_id, submit_context in contexts.items():
+        chosen.setdefault(submit_context, []).append(job_id)
     with database.transaction() as connection:
         places.record_own(connection, database.folder)
-        asked = RetryRequest(context_id(connection, submit_context), environment_id(connection, submit_context))
-        shared = {"place": owner.place, **request_columns(asked, now)}
-        insert_many(connection, "requests", [{"job_id": job_id} for job_id in chosen], shared)
+        for submit_context, job_ids in chosen.items():
+            asked = RetryRequest(context_id(connection, submit_context), environment_id(connection, submit_context))
+            shared = {"place": owner.place, **request_columns(asked, now)}
+            insert_many(connection, "requests", [{"job_id": job_id} for job_id in job_ids], shared)
 
 
 def request_adoption(database: Database, notes: Mapping[int, str], owner: Owner, now: float) -> None:

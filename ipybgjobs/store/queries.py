@@ -194,12 +194,6 @@ def state(database: Database, job_id: int) -> JobState:
     return columns.any_state(rows[0]["state"])
 
 
-def targets(database: Database, job_ids: Sequence[int]) -> list[str]:
-    """Return the targets of jobs, each once."""
-    sql = "SELECT DISTINCT target FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
-    return [row["target"] for row in database.read(sql, (json.dumps(list(job_ids)),))]
-
-
 def attempts(database: Database, job_id: int) -> list[Attempt]:
     """Read a job's attempts, oldest first."""
     rows = database.read("SELECT * FROM attempts WHERE job_id = ? AND number > 0 ORDER BY number", (job_id,))
@@ -374,6 +368,13 @@ def submit_context(database: Database, job_id: int) -> Context | None:
         return Context.from_text(columns.text(rows[0], "body")) if rows else None
     except ValueError:
         return None
+
+
+def contexts_of(database: Database, job_ids: Sequence[int]) -> dict[int, str]:
+    """Return where and how jobs were submitted, as the texts of contexts."""
+    sql = """SELECT jobs.id, body FROM contexts JOIN jobs ON jobs.context = contexts.id
+        WHERE jobs.id IN (SELECT value FROM json_each(?)) AND typeof(body) = 'text'"""
+    return {row["id"]: row["body"] for row in database.read(sql, (json.dumps(list(job_ids)),))}
 
 
 def has_request(database: Database, job_ids: list[int]) -> bool:

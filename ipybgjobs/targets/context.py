@@ -8,8 +8,8 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from ..errors import InvalidRequest
@@ -116,8 +116,15 @@ def flags() -> tuple[str, ...]:
 
 def startup_key(environment: Mapping[str, str]) -> str:
     """Return the fingerprint of this interpreter's start: itself, its options, and variables that act at its start."""
-    acting = sorted((name, value) for name, value in environment.items() if acts_at_start(name))
-    parts = (sys.executable, sys.prefix, sys.version, PACKAGE_ROOT, acting, flags())
+    return _fingerprint((sys.executable, sys.prefix, sys.version, PACKAGE_ROOT, acting_at_start(environment), flags()))
+
+
+def acting_at_start(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that take effect when an interpreter or its C library starts, sorted."""
+    return sorted((name, value) for name, value in environment.items() if acts_at_start(name))
+
+
+def _fingerprint(parts: tuple[Any, ...]) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -169,6 +176,38 @@ def current_context(
         flags=flags(),
         allotment=limits.current().to_json(),
     )
+
+
+def retried(own: Context, now: Context, environment: Mapping[str, str]) -> Context:
+    """Return the context of a further attempt that a user asks for: the job's own, wherever that user is.
+
+    Parameters
+    ----------
+    own : Context
+        The context of the job so far.
+    now : Context
+        That of the process that asks.
+    environment : mapping
+        The environment variables of that process, which the attempt gets.
+
+    Returns
+    -------
+    Context
+        With the job's interpreter, folder and path, and after it what else is on the path of the process that asks, if that runs
+        in the same interpreter. If the job's interpreter is gone, that of the process that asks takes its place.
+    """
+    if not os.path.exists(own.executable):
+        outside = [folder for folder in own.path if not folder.startswith(f"{own.prefix}{os.sep}")]
+        own = replace(now, cwd=own.cwd, path=_joined(outside, now.path), umask=own.umask, sources=own.sources)
+    elif (own.executable, own.prefix, own.flags) == (now.executable, now.prefix, now.flags):
+        own = replace(own, path=_joined(own.path, now.path), package_root=now.package_root, startup=now.startup)
+    else:
+        own = replace(own, startup=_fingerprint((own.startup, acting_at_start(environment))))
+    return own if os.path.isdir(own.cwd) else replace(own, cwd=now.cwd)
+
+
+def _joined(first: Iterable[str], then: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *then)))
 
 
 class ContextCache:

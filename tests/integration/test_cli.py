@@ -273,6 +273,25 @@ def test_a_wait_that_runs_out_leaves_the_job_alone(cli):
     assert "cancelled" in cli("cancel", job.id, "--grace", 5).stdout
 
 
+@pytest.mark.own_place
+def test_a_retry_of_all_that_failed_says_which_are_left_alone_and_why(cli, place):
+    needed = bg.submit("work.echo", {"value": 1}, delay="1h")
+    other = bg.submit("work.echo", {"value": 2}, after=needed)
+    needed.cancel().remove()
+    assert other.wait(60).state == "failed"
+    said = cli("retry", "--failed")
+    assert said.stdout == ""
+    assert said.stderr.startswith(f"not changed: job {other.id} depends on job {needed.id}, which did not succeed and was")
+    assert json.loads(cli("retry", "--failed", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["help"], "VERB --help has the options"), (["help", "show"], "usage: jupyter bgjobs show")]
+)
+def test_help_is_a_verb_too(cli, words, said):
+    assert said in cli(*words).stdout
+
+
 def test_cancel_returns_when_the_jobs_have_ended(cli):
     jobs = [bg.submit("work.Trainer.sleep"), bg.submit("work.echo", {"value": 1}, delay="1h")]
     running(jobs[0])
@@ -329,12 +348,15 @@ def test_what_is_refused_is_told_in_one_line_with_status_1(place, capsys, words,
     ("words", "said"),
     [
         ("", "required: VERB"),
-        ("frob", "invalid choice: 'frob'"),
+        ("frob", "'frob' is not a verb of jupyter bgjobs"),
+        ("lst", "is not a verb of jupyter bgjobs: jupyter bgjobs --help lists them. Did you mean list?"),
         ("submit", "required: Class.method"),
         ("submit work.echo value", "'value' is not a parameter"),
         ("submit work.echo value=1 value=2", "value is given twice"),
-        ("submit work.echo value=1 --priority high", "invalid int value: 'high'"),
+        ("submit work.echo value=1 --priority high", "'high' is not a whole number"),
         ("submit work.echo --frob", "--frob"),
+        ("submit work.echo --value 3", "--value 3 (a parameter is written without hyphens: value=…)"),
+        ("priority 1 --to x", "--to: 'x' is not a whole number"),
         ("log", "required: JOB"),
         ("log 1 --tail many", "--tail: 'many' is not a number of lines"),
         ("dashboard --port 65536", "--port: '65536' is not a port: pass a number from 0 to 65535"),

@@ -76,6 +76,7 @@ def test_a_list_of_jobs_shows_itself_as_a_table_in_html_and_in_text(sweep):
     lines = pretty(jobs).splitlines()
     assert [line.split(" · ")[0] for line in lines] == ["job 2", "job 1"]
     assert pretty(bg.jobs(state="queued")) == "no jobs"
+    assert ">no jobs<" in bg.jobs(state="queued")._repr_html_()
 
 
 def test_slices_of_a_list_of_jobs_are_lists_of_jobs(sweep):
@@ -191,6 +192,20 @@ def test_the_keys_of_results_are_columns_to_sort_by_also_for_numbers_of_numpy(pl
     assert "result.model" not in frame
     assert "result" not in frame
     assert bg.jobs().to_frame(results="load")["result.model"].iloc[1] is object
+
+
+def test_whole_numbers_stay_whole_where_another_job_has_no_such_parameter(sweep):
+    bg.submit_many("sweep.number", [{"n": 1 << 40}]).wait(60)
+    bg.submit("work.echo", {"value": 2.5}).wait(60)
+    frame = bg.jobs().to_frame().sort_values("job")
+    assert frame["n"].tolist() == [1 << 40, pd.NA]
+    assert frame["value"].dtype == float
+
+
+def test_a_data_frame_of_a_list_that_its_limit_cut_says_so(sweep):
+    bg.submit_many("sweep.number", [{"n": n} for n in range(3)]).wait(60)
+    with pytest.warns(UserWarning, match=r"^to_frame\(\) has 2 of 3 jobs: bg.jobs\(limit=3\).to_frame\(\) has all$"):
+        assert len(bg.jobs(limit=2).to_frame()) == 2
 
 
 def test_a_data_frame_unpickles_no_result(place):

@@ -1,5 +1,9 @@
 """Jobs that have failed or were cancelled are retried when somebody asks for it, with the same parameters or others."""
 
+import functools
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -53,6 +57,26 @@ def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
     with pytest.raises(bg.InvalidRequest, match=r"\(succeeded\); only a failed, cancelled or retrying job can: submit it again"):
         job.retry()
     assert outcomes(job) == ["succeeded"]
+
+
+SECOND_TIME = """
+import os
+def run(marker):
+    open(marker, "a").write("x")
+    assert len(open(marker).read()) > 1
+    return os.getcwd()
+"""
+
+
+def test_a_retry_from_another_folder_runs_where_the_job_was_submitted(place, tmp_path):
+    place.module("counted", SECOND_TIME)
+    place.allow({"counted": ["run"]})
+    submit = f"import ipybgjobs as bg; print(bg.submit('counted.run', {{'marker': {str(tmp_path / 'marker')!r}}}).wait(60).id)"
+    run = functools.partial(subprocess.run, check=True, capture_output=True, text=True, env=place.environment)
+    job = bg.job(int(run([sys.executable, "-c", submit], cwd=place.code).stdout))
+    assert "AssertionError" in job.error
+    run(["jupyter-bgjobs", "retry", str(job.id)], cwd=tmp_path)
+    assert job.result(60) == str(place.code)
 
 
 # -- retry by hand ------------------------------------------------------------------------------------------------------

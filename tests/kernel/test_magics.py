@@ -299,7 +299,7 @@ def test_what_a_job_raised_is_raised_in_the_cell_with_the_traceback_of_the_job(n
         ("studio.Model(0.5).fit", "'0.5' is not a parameter"),
         ("studio.describe value=$thread", "can't be sent to another process"),
         ("--frob studio.describe value=1", "--frob"),
-        ("studio.describe value=1 --priority high", "invalid int value: 'high'"),
+        ("studio.describe value=1 --priority high", "'high' is not a whole number"),
         ("studio.describe value=1 --name", "expected one argument"),
         ("studio.describe value=1 --delay soon", "got 'soon'"),
         ("studio.describe value=1 --queue gpu", "There is no queue 'gpu'"),
@@ -445,7 +445,7 @@ def test_a_job_submitted_by_a_verb_is_a_job_of_this_notebook(notebook):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("frob", "invalid choice: 'frob'"),
+        ("frob", "'frob' is not a verb of %bgjobs"),
         ("log", "required: JOB"),
         ("log 999999", "no job with id 999999"),
         ("cancel no-such-name", "no-such-name"),

@@ -166,7 +166,7 @@ def busy(database, around):
     assert change(database, Transitions.end_attempt, hooked, 1, Verdict(Outcome.SUCCEEDED, exit_code=0, source=SOURCE.to_json()))
     assert change(database, Transitions.end_job, hooked, "succeeded", None, "on_success")
     controls.request_cancel(database, [running], 3.0, 200.0)
-    controls.request_retry(database, [hooked], HERE, around, 200.0)
+    controls.request_retry(database, {hooked: around}, HERE, 200.0)
     controls.request_adoption(database, {running: "was adopted"}, HERE, 200.0)
     change(
         database,
@@ -375,7 +375,7 @@ def test_each_column_is_written_or_left_to_its_default_on_purpose(database, arou
     submissions.submit(database, submission(unique_key="k", on_duplicate="replace"), around)
     controls.request_cancel(database, [job], None, 200.0)
     controls.request_cancel_of_group(database, 1, None, 200.0)
-    controls.request_retry(database, [job], HERE, around, 200.0)
+    controls.request_retry(database, {job: around}, HERE, 200.0)
     controls.request_adoption(database, {job: "was adopted"}, HERE, 200.0)
     controls.pause(database, ["gpu"], 200.0)
     change(database, Transitions.claim, job, 1, "jobs/1", LaunchMode("fork"))

@@ -329,7 +329,7 @@ def test_an_environment_goes_with_the_last_that_needs_it(store):
     assert store.change("cancel_queued", first)
     assert store.change("environment_of", first) == []
     assert not store.change("release_environment", environment)
-    controls.request_retry(store.database, [first], HERE, SURROUNDINGS, 300.0)
+    controls.request_retry(store.database, {first: SURROUNDINGS}, HERE, 300.0)
     assert store.change("cancel_queued", second)
     assert not store.change("release_environment", environment), "the request needs it"
     [request] = store.change("requests")
@@ -711,7 +711,7 @@ def test_whatever_a_supervisor_must_do_counts_as_work(store, what):
     if what == "requested":
         store.change("cancel_queued", job)
         assert not queries.has_work(store.database, "here")
-        controls.request_retry(store.database, [job], HERE, SURROUNDINGS, 1.0)
+        controls.request_retry(store.database, {job: SURROUNDINGS}, HERE, 1.0)
     assert queries.has_work(store.database, "here")
     assert not queries.has_work(store.database, "elsewhere")
 

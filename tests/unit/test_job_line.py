@@ -281,9 +281,9 @@ def test_a_quoted_dash_is_no_option():
     ("line", "said"),
     [
         ("--frob 1 work.echo", "--frob"),
-        ("work.echo --priority high", "invalid int value: 'high'"),
+        ("work.echo --priority high", "'high' is not a whole number"),
         ("work.echo --name", "expected one argument"),
-        ("work.echo --retry 1.5", "invalid int value"),
+        ("work.echo --retry 1.5", "'1.5' is not a whole number"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line_with_the_right_form(line, said):

@@ -21,6 +21,9 @@ _OURS = ("job", *_FIRST, "result", *_LAST)
 #: Prefixes of columns that no parameter may have.
 _PREFIXES = ("params.", "init.", "values.", "result.")
 
+#: From here on an integer does not fit a column of integers.
+_LARGEST = 1 << 63
+
 #: Most keys of a dict that become columns.
 _MOST_KEYS = 200
 
@@ -73,8 +76,17 @@ def frame(rows: Sequence[FrameRow], *, results: bool) -> "pd.DataFrame":
         for row, given, recorded, result in zip(rows, parameters, values, returned, strict=True)
     ]
     table = pd.DataFrame(cells, columns=columns)
+    for name in _names(parameters):
+        if _are_whole_with_gaps([given.get(name) for given in parameters]):
+            table[name] = table[name].astype("Int64")  # otherwise 29 is 29.0 where another job has no such parameter
     table["submitted"] = pd.to_datetime(table["submitted"], unit="s", utc=True)
     return table
+
+
+def _are_whole_with_gaps(values: Sequence[Any]) -> bool:
+    """Return whether some values are None, and all others integers that a column holds."""
+    found = [value for value in values if value is not None]
+    return 0 < len(found) < len(values) and all(type(value) is int and abs(value) < _LARGEST for value in found)
 
 
 def _names(cells: Iterable[Mapping[str, Any]]) -> list[str]:

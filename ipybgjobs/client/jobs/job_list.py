@@ -5,6 +5,7 @@ It never sends one request for each job: jobs of one state folder are read and c
 
 import contextlib
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, SupportsIndex, overload
@@ -190,6 +191,11 @@ class JobList(list[Job]):
         InvalidRequest
             If pandas is not installed.
         """
+        beyond, total = self.beyond_limit()
+        if beyond:
+            warnings.warn(
+                f"to_frame() has {len(self):,} of {total:,} jobs: bg.jobs(limit={total}).to_frame() has all", stacklevel=2
+            )
         found, folders = batch.records(self), batch.last_folders(self)
         read = outcome.result_or_none if results == "load" else outcome.result_without_pickle
 
@@ -214,11 +220,13 @@ class JobList(list[Job]):
         """Return the jobs to show, and the notes to show below them."""
         found = batch.described(self)
         removed = [f"job {job.id} was removed" for job in self if job not in found]
-        reasons = [*removed, *map(str, self.skipped.values())]
-        more = len(reasons) - _SHOWN
-        notes = reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
+        notes = _first([*removed, *map(str, self.skipped.values())])
         beyond, total = self.beyond_limit()
         return [found[job] for job in self if job in found], _limited(beyond, f"bg.jobs(limit={total})") + notes
+
+    def reasons(self) -> list[str]:
+        """Return why jobs were skipped by the verb that returned this list: the first reasons, and how many more there are."""
+        return _first([*map(str, self.skipped.values())])
 
     def beyond_limit(self) -> tuple[int, int]:
         """Return how many jobs the search that found these has left out because of its limit, and how many there are in total."""
@@ -227,14 +235,19 @@ class JobList(list[Job]):
 
     def _repr_html_(self) -> str:
         now, (found, notes) = time.time(), self._shown()
-        if notes and not found:
-            return "".join(map(html.note, notes))
+        if not found:
+            return "".join(map(html.note, notes or ["no jobs"]))
         made = html.table_of([html.row(each.record, each.status, now) for each in found], notes)
         return made if all(each.record.state.ended for each in found) else f"{made}<div>As of {moments.show(now)}.</div>"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - IPython's signature
         now, (found, notes) = time.time(), self._shown()
         printer.text("\n".join([*(each.line(now) for each in found), *notes]) or "no jobs")
+
+
+def _first(reasons: list[str]) -> list[str]:
+    more = len(reasons) - _SHOWN
+    return reasons[:_SHOWN] + ([f"… and {more:,} more"] if more > 0 else [])
 
 
 def _limited(beyond: int, how: str) -> list[str]:
