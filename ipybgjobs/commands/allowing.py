@@ -7,8 +7,9 @@ import argparse
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..client.client import client
 from ..configuration import sources
@@ -23,8 +24,7 @@ from . import target_checks, user_files
 _ALL = ".*"
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
+class _Allowed(Struct, frozen=True):
     """A target or a pattern of notebooks that is allowed, and what is known of it."""
 
     what: str

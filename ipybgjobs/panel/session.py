@@ -6,8 +6,9 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..client.client import Client
 from ..client.disk_totals import DiskMonitor
@@ -45,8 +46,7 @@ _OF_JOBS = ("rows", "progress", "values", "gone")
 _PIECES = 0.25
 
 
-@dataclass(slots=True)
-class _View:
+class _View(Struct):
     """One place where the panel is displayed."""
 
     heard_at: float

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from ...configuration.settings import NOTEBOOK_CLASS
 from ...errors import InvalidRequest
@@ -25,8 +26,7 @@ _PREFIXES = ("params.", "init.", "values.", "result.")
 _MOST_KEYS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class FrameRow:
+class FrameRow(Struct, frozen=True):
     """One job of a data frame.
 
     Parameters
