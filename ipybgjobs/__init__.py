@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._version import __version__
-    from .api import as_completed, clean, grid, group, job, jobs, pause, resume, run_background_job, run_here, submit, submit_many
+    from .api.housekeeping import clean, pause, resume
+    from .api.reading import as_completed, group, job, jobs
+    from .api.submitting import grid, run_background_job, run_here, submit, submit_many
     from .client.jobs.group import Group
     from .client.jobs.job import Job
     from .client.submit.option_table import SubmitManyOptions, SubmitOptions
@@ -57,18 +59,18 @@ _PLACES = {
     "Panel": "panel.widget",
     "SubmitManyOptions": "client.submit.option_table",
     "SubmitOptions": "client.submit.option_table",
-    "as_completed": "api",
-    "clean": "api",
-    "grid": "api",
-    "group": "api",
-    "job": "api",
-    "jobs": "api",
-    "pause": "api",
-    "resume": "api",
-    "run_background_job": "api",
-    "run_here": "api",
-    "submit": "api",
-    "submit_many": "api",
+    "as_completed": "api.reading",
+    "clean": "api.housekeeping",
+    "grid": "api.submitting",
+    "group": "api.reading",
+    "job": "api.reading",
+    "jobs": "api.reading",
+    "pause": "api.housekeeping",
+    "resume": "api.housekeeping",
+    "run_background_job": "api.submitting",
+    "run_here": "api.submitting",
+    "submit": "api.submitting",
+    "submit_many": "api.submitting",
 }
 
 __all__ = [

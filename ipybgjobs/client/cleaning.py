@@ -5,7 +5,8 @@ Live jobs and those marked by `keep()` are never among them.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..errors import InvalidParameters
 from ..model import sizes
@@ -27,8 +28,7 @@ _BATCH = 200
 _EVERY = 1 << 40
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Cleaning:
+class Cleaning(Struct, frozen=True):
     """The jobs that a clean has removed, or would remove.
 
     Parameters

@@ -6,9 +6,10 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
+
+from msgspec import Struct, field
 
 from .._version import __version__
 from ..configuration import loading, sources
@@ -36,8 +37,7 @@ _LISTED = 20
 _REAPED, _LOOK = 8.0, 0.1
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """The doctor's findings: facts in order, and problems."""
 
     facts: list[tuple[str, str]] = field(default_factory=list)

@@ -6,7 +6,8 @@ It changes nothing.
 import os
 import threading
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model import sizes
 from ..state import disk_usage
@@ -24,8 +25,7 @@ _FRESH, _SHARE = 60.0, 100.0
 _EVERY = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
-class DiskTotals:
+class DiskTotals(Struct, frozen=True):
     """The disk space of a state folder, in bytes.
 
     Parameters

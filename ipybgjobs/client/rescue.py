@@ -11,8 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..errors import StoreDamaged, StoreError
 from ..executors.exit import recorded
@@ -35,8 +37,7 @@ from ..system.lock import FileLock
 _FILES = ("", "-wal", "-shm")
 
 
-@dataclass(frozen=True, slots=True)
-class Salvageable:
+class Salvageable(Struct, frozen=True):
     """What can be saved.
 
     Parameters

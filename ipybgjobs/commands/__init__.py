@@ -18,8 +18,10 @@ cli
     The command line ``jupyter bgjobs VERB``.
 commas
     A comma that separates parameters, refused.
+completer
+    Tab completion in IPython.
 completion
-    Tab completion of ``%bgjob`` and ``%bgjobs``.
+    What completes a line of ``%bgjob`` or ``%bgjobs``.
 dashboard
     ``jupyter bgjobs dashboard``.
 digest

@@ -7,8 +7,9 @@ import argparse
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..client.client import client
 from ..configuration import sources
@@ -26,8 +27,7 @@ _ALL = ".*"
 _FILE = ".py"
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
+class _Allowed(Struct, frozen=True):
     """A target or a pattern of notebooks that is allowed, and what is known of it."""
 
     what: str

@@ -1,18 +1,17 @@
 """Set variables to the result of a job, or to parts of it, once it has succeeded: between two cells, never during one."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from msgspec import Struct
 
 from ..client.jobs.job import Job
 from ..errors import BackgroundJobError, ResultNotKept
 from ..model.records import JobState
 
 
-@dataclass(frozen=True, slots=True)
-class PendingAssignment:
+class PendingAssignment(Struct, frozen=True):
     """The job that a variable waits for.
 
     Parameters

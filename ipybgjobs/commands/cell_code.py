@@ -11,8 +11,9 @@ import re
 import types
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..errors import InvalidParameters
 from ..model import ipython_syntax, redaction
@@ -28,8 +29,7 @@ _PYTHON_MAGICS = re.compile(r"(?:\s*+%%(?:time|timeit|capture|prun)(?: [^\n]*+)?
 _SETTING = ("run", "pylab", "load_ext", "time", "prun", "store")
 
 
-@dataclass(frozen=True, slots=True)
-class CellCode:
+class CellCode(Struct, frozen=True):
     """The code of a cell.
 
     Parameters

@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..client.submit.option_table import SubmitOptions
 from ..model import redaction
@@ -12,8 +13,7 @@ from . import help_text, job_line
 from .job_line import UsageFault
 
 
-@dataclass(frozen=True, slots=True)
-class CellLine:
+class CellLine(Struct, frozen=True):
     """The options on the line above a cell's code.
 
     Parameters

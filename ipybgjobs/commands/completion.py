@@ -1,4 +1,4 @@
-"""Tab completion of ``%bgjob``, ``%%bgjob`` and ``%bgjobs``: targets, parameters, options and their values, verbs, jobs.
+"""What completes a line of ``%bgjob``, ``%%bgjob`` or ``%bgjobs``: targets, parameters, options and their values, verbs, jobs.
 
 It imports none of the user's modules: a parameter is known from a module that is imported, or from the text of its file.
 """
@@ -7,28 +7,14 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
-
 from ..model.records import JobState
 from ..model.surface import Surface
 from . import cell_line, cli, job_line, notebook_line
 from .candidates import Candidates
 from .parameter_names import TypedParameter
 
-_IDENTIFIER = "ipybgjobs"
-
-#: Before all others of IPython, which are not asked if it has something to offer.
-_PRIORITY = 1000
-
 #: What may be open at the end of a word.
 _CLOSING = ('"', "'", ")", "]", "}")
-
-
-class _Answer(list[SimpleCompletion]):
-    """An answer that is final even if it is empty: IPython asks its other matchers if this one has nothing."""
-
-    def __len__(self) -> int:
-        return max(1, super().__len__())
 
 
 class Offer(NamedTuple):
@@ -274,46 +260,3 @@ def _of_positional(
         offer = {"allow": candidates.new_targets, "disallow": candidates.allowed_in_user_file}.get(verb)
         return _allowed(candidates, word) if offer is None else [each for each in offer(word) if each not in typed]
     return _values(action, word, candidates)
-
-
-# -- IPython -------------------------------------------------------------------------------------------------------------
-
-
-def _logical_line(context: CompletionContext) -> str:
-    """Return the text before the cursor, with the lines that it continues."""
-    lines = context.full_text.split("\n")[: context.cursor_line + 1]
-    lines[-1] = lines[-1][: context.cursor_position]
-    found = lines.pop()
-    while lines and lines[-1].endswith("\\"):
-        found = lines.pop()[:-1] + " " + found
-    return found
-
-
-def _kind(text: str) -> str:
-    """Return what a frontend shows beside a completion."""
-    return "param" if text.endswith("=") else "option" if text.startswith("-") and "=" not in text else "value"
-
-
-def _variables_of(shell: Any) -> dict[str, Any]:
-    hidden = shell.user_ns_hidden
-    return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
-
-
-def install(shell: Any) -> None:
-    """Install the completions in a shell."""
-
-    def matcher(context: CompletionContext) -> SimpleMatcherResult:
-        offer = complete(_logical_line(context), _variables_of(shell))
-        if offer is None:
-            return SimpleMatcherResult(completions=[])
-        found = _Answer(SimpleCompletion(text, type=_kind(text)) for text in offer.texts)
-        return SimpleMatcherResult(completions=found, matched_fragment=offer.word, suppress=True, ordered=True)
-
-    remove(shell)
-    shell.Completer.custom_matchers.append(context_matcher(priority=_PRIORITY, identifier=_IDENTIFIER)(matcher))
-
-
-def remove(shell: Any) -> None:
-    """Remove the completions from a shell."""
-    matchers = shell.Completer.custom_matchers
-    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", None) != _IDENTIFIER]

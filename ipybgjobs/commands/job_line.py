@@ -9,8 +9,9 @@ import ast
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn, cast
+
+from msgspec import Struct
 
 from ..client.submit import notebook_call
 from ..client.submit.option_table import NAMES, ON_DUPLICATE, OPTIONS, Form, SubmitOptions
@@ -40,8 +41,7 @@ class UsageFault(InvalidParameters):
         super().__init__(redaction.one_line(message))
 
 
-@dataclass(frozen=True, slots=True)
-class JobLine:
+class JobLine(Struct, frozen=True):
     """The parsed line of a job.
 
     Parameters

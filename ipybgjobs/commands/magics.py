@@ -1,6 +1,6 @@
 """The magics ``%bgjob`` and ``%bgjobs``: thin layers over the client and the command line.
 
-A wrong line raises a one-line UsageError, never an internal traceback.
+A wrong line raises a one-line UsageError, never an internal traceback. What only some lines need is loaded by these.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from IPython.display import publish_display_data
 from traitlets import TraitError
 from traitlets.config import Configurable
 
-from .. import api
+from ..api import submitting
 from ..client import client
 from ..client.client import Client
 from ..client.jobs.group import Group
@@ -25,18 +25,16 @@ from ..configuration.settings import CELL
 from ..errors import BackgroundJobError
 from ..model import surface
 from ..model.surface import Surface
-from ..panel import group_card, overview, saved_notebook
-from ..panel.display import show as show_live
+from ..panel import saved_notebook
 from ..system import interrupt_shield
 from ..targets import allowlist, callables, submitting_notebook
-from . import assignment, cell_code, cell_line, cli, completion, digest, job_line, submitted_line, verb_variables
+from . import assignment, cell_line, completer, digest, job_line, submitted_line, verb_variables
 from .assignment import PendingAssignments
-from .cell_code import CellCode
-from .live_outputs import LiveDisplay
 from .submitted_line import SubmittedLine
 
 if TYPE_CHECKING:
     from ..client.submit.option_table import SubmitOptions
+    from .cell_code import CellCode
 
 _Parsed = TypeVar("_Parsed")
 _Magic = TypeVar("_Magic", bound=Callable[..., Any])
@@ -50,6 +48,12 @@ def _helped(text: Callable[[], str]) -> Callable[[_Magic], _Magic]:
         return magic
 
     return give
+
+
+def _help_of_verbs() -> str:
+    from . import cli
+
+    return cli.parser(Surface.NOTEBOOK).format_help()
 
 
 @contextlib.contextmanager
@@ -107,7 +111,7 @@ class JobMagics(Magics):
             if asked.here:
                 run = client.client().prepare_here(target, asked.params, init=asked.init)
             else:
-                job = api.submit(target, asked.params, init=asked.init, **asked.options)
+                job = submitting.submit(target, asked.params, init=asked.init, **asked.options)
         if asked.here:
             return run()  # its exceptions are the user's own, with their traceback
         if asked.into is not None:
@@ -123,6 +127,9 @@ class JobMagics(Magics):
 
     def _cell(self, line: str, code: str, variables: dict[str, Any]) -> Job | None:
         """Submit the code of a cell, and show the job's output below it."""
+        from . import cell_code
+        from .live_outputs import LiveDisplay
+
         desk, target = client.client(), f"{CELL}.run"
         with _as_typed():
             asked = _parsed(cell_line.parse, line, variables)
@@ -145,7 +152,7 @@ class JobMagics(Magics):
         self._silence(job)
         return job
 
-    def _title(self, found: CellCode) -> str:
+    def _title(self, found: "CellCode") -> str:
         assert self.shell is not None
         assert self.shell.history_manager is not None
         number = len(self.shell.history_manager.input_hist_raw) - 1  # the shell's own count is already that of the next cell
@@ -164,11 +171,15 @@ class JobMagics(Magics):
         hidden = shell.user_ns_hidden
         return {name: value for name, value in shell.user_ns.items() if name not in hidden or hidden[name] is not value}
 
-    @_helped(lambda: cli.parser(Surface.NOTEBOOK).format_help())
+    @_helped(_help_of_verbs)
     @no_var_expand
     @line_magic
     def bgjobs(self, line: str) -> None:
         """Show all jobs: ``%bgjobs``; or run a verb of the command line: ``%bgjobs log 12``."""
+        from ..panel import overview
+        from ..panel.display import show as show_live
+        from . import cli
+
         try:
             typed = job_line.words(line)
             if not typed:
@@ -185,6 +196,8 @@ class JobMagics(Magics):
 
 def _show_card(job: Job) -> None:
     """Show a job's card, live if there is a frontend, unless the line that made it ended in a semicolon."""
+    from ..panel.display import show as show_live
+
     submitted_line.note_shown(job)
     if not job.is_silenced():
         show_live(lambda: {"text/html": job.to_html(), "text/plain": repr(job)}, job.id)
@@ -192,6 +205,9 @@ def _show_card(job: Job) -> None:
 
 def _show_group(group: Group) -> None:
     """Show a group's card, live if there is a frontend and the group is not too large."""
+    from ..panel import group_card
+    from ..panel.display import show as show_live
+
     with contextlib.suppress(BackgroundJobError):  # its jobs were removed: it says so
         if len(group) <= group_card.MOST:
             show_live(lambda: {"text/html": group.to_html(), "text/plain": repr(group)}, group=group.id)
@@ -220,7 +236,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     client.use(Client(profile, live, tell=print))  # not on standard error, which notebooks show in red
     shell.register_magics(JobMagics)
     shell.configurables[:] = [*_without_traits(shell), *instances]  # an interrupt may have left some there
-    completion.install(shell)
+    completer.install(shell)
     digest.watch(shell)
     if shell.display_formatter is not None:
         shell.display_formatter.ipython_display_formatter.for_type(Job, _show_card)
@@ -246,7 +262,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         for name in ("bgjob", "bgjobs"):
             magics.pop(name, None)
     shell.configurables[:] = _without_traits(shell)
-    completion.remove(shell)
+    completer.remove(shell)
     digest.unwatch(shell)
     if shell.display_formatter is not None:
         for kind in (Job, Group):

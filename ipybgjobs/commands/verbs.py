@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from .. import api
+from ..api import housekeeping, reading, submitting
 from ..client import adoption
 from ..client.client import client
 from ..client.jobs import as_json
@@ -37,10 +37,10 @@ def _chosen(arguments: argparse.Namespace) -> JobList:
     if arguments.group is not None:
         if arguments.jobs:
             raise UsageFault("name jobs or use --group, not both.")
-        return api.group(arguments.group).jobs
+        return reading.group(arguments.group).jobs
     if not arguments.jobs:
         raise UsageFault("name the jobs by id, name or uid, or use --group.")
-    return JobList(dict.fromkeys(map(api.job, arguments.jobs)))
+    return JobList(dict.fromkeys(map(reading.job, arguments.jobs)))
 
 
 def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
@@ -65,7 +65,7 @@ def submit(arguments: argparse.Namespace) -> int:
         found = client().explain(target, params, init=init, **job_line.given_options(arguments))
         _say(arguments, str(found), found.to_json())
         return 0 if found.allowed else FAILED
-    job = api.submit(target, params, init=init, **job_line.given_options(arguments))
+    job = submitting.submit(target, params, init=init, **job_line.given_options(arguments))
     _say(arguments, wording.line(job), as_json.as_json(job))
     return 0
 
@@ -76,7 +76,7 @@ def list_(arguments: argparse.Namespace) -> int:
     if not arguments.json and not any(filters.values()):
         print(overview.text(arguments.limit, surface.submit_command()))
         return 0
-    found = api.jobs(**filters, limit=arguments.limit)
+    found = reading.jobs(**filters, limit=arguments.limit)
     beyond, total = found.beyond_limit()
     lines = wording.lines_with_size(found) + ([f"… and {beyond:,} more; --limit {total} shows all"] if beyond else [])
     text = "\n".join(lines) or "No matching jobs."
@@ -86,14 +86,14 @@ def list_(arguments: argparse.Namespace) -> int:
 
 def show(arguments: argparse.Namespace) -> int:
     """Show one job with its attempts."""
-    job = api.job(arguments.job)
+    job = reading.job(arguments.job)
     _say(arguments, "\n".join(wording.details(job)), as_json.in_full(job))
     return 0
 
 
 def log(arguments: argparse.Namespace) -> int:
     """Print the log of a job."""
-    job = api.job(arguments.job)
+    job = reading.job(arguments.job)
     if arguments.follow and (
         arguments.json or arguments.tail is not None or arguments.attempt is not None or arguments.grep is not None
     ):
@@ -118,14 +118,14 @@ def export(arguments: argparse.Namespace) -> int:
     """Write a zip file for a bug report: call, attempts, logs, outputs, doctor's report; without secrets."""
     from ..client.jobs import bug_report
 
-    written = bug_report.write(api.job(arguments.job), arguments.file, force=arguments.force)
+    written = bug_report.write(reading.job(arguments.job), arguments.file, force=arguments.force)
     _say(arguments, str(written), {"path": written.path, "files": written.files, "bytes": written.size})
     return 0
 
 
 def result(arguments: argparse.Namespace) -> int:
     """Wait for a job and print what it returned."""
-    job = api.job(arguments.job)
+    job = reading.job(arguments.job)
     try:
         with _notes_aside(arguments):
             value = job.result(arguments.timeout)
@@ -170,7 +170,7 @@ def cancel(arguments: argparse.Namespace) -> int:
 def _unfinished() -> JobList:
     """Return all jobs that have not finished."""
     live = [state for state in JobState if not state.ended]
-    return JobList(job for state in live for job in api.jobs(state=state, limit=_EVERY))
+    return JobList(job for state in live for job in reading.jobs(state=state, limit=_EVERY))
 
 
 def adopt(arguments: argparse.Namespace) -> int:
@@ -190,7 +190,7 @@ def retry(arguments: argparse.Namespace) -> int:
     if arguments.failed:
         if keys or arguments.group:
             raise UsageFault("name jobs, or use --group or --failed: only one of them.")
-        chosen = api.jobs(state=JobState.FAILED, limit=_EVERY)
+        chosen = reading.jobs(state=JobState.FAILED, limit=_EVERY)
     else:
         chosen = _chosen(argparse.Namespace(jobs=keys, group=arguments.group))
     _say_jobs(arguments, _retried_changed(chosen, changed) if changed else chosen.retry(strict=bool(keys)))
@@ -221,14 +221,14 @@ def _without_priority(jobs: Sequence[str]) -> str:
 
 def pause(arguments: argparse.Namespace) -> int:
     """Pause a queue: none of its jobs start until it is resumed, and running jobs continue."""
-    paused = api.pause(arguments.queue)
+    paused = housekeeping.pause(arguments.queue)
     _say(arguments, f"paused: {', '.join(paused)}; running jobs continue", {"paused": paused})
     return 0
 
 
 def resume(arguments: argparse.Namespace) -> int:
     """Resume a paused queue."""
-    resumed = api.resume(arguments.queue)
+    resumed = housekeeping.resume(arguments.queue)
     _say(arguments, f"resumed: {', '.join(resumed) or 'nothing was paused'}", {"resumed": resumed})
     return 0
 
@@ -248,7 +248,7 @@ def keep(arguments: argparse.Namespace) -> int:
 
 def clean(arguments: argparse.Namespace) -> int:
     """Report how many finished jobs would be removed, and their size; with --yes, remove them."""
-    done = api.clean(arguments.state, arguments.older_than, arguments.keep_jobs, dry_run=not arguments.yes)
+    done = housekeeping.clean(arguments.state, arguments.older_than, arguments.keep_jobs, dry_run=not arguments.yes)
     hint = "" if done.removed or not done.jobs else "; add --yes to remove them"
     _say(arguments, f"{done}{hint}", {"jobs": done.jobs, "bytes": done.bytes, "removed": done.removed})
     return 0

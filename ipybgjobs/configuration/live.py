@@ -1,8 +1,8 @@
 """Settings that a running notebook changes with ``%config``: they can narrow what the files allow, never widen it."""
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from traitlets.config import Configurable
 
 from ..errors import ConfigurationError

@@ -10,9 +10,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from traitlets import TraitError
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, LazyConfigValue, PyFileConfigLoader
@@ -99,8 +100,7 @@ def _merged_allowlist(
     return _settings(merged, rights.allowed(), base)
 
 
-@dataclass(slots=True)
-class _Rights:
+class _Rights(Struct):
     """What each file gives a user the right to run, with the path of the file; the files of higher rank come last."""
 
     entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -180,7 +180,7 @@ def _settings(merged: Config, allowed: dict[str, tuple[str, Any]], base: Setting
         allowed={key: allowed_entry(key, value, source, rules) for key, (source, value) in allowed.items()},
         queues={name: _queue(value) for name, value in general.queues.items()},
         rules=rules,
-        logs=LogSettings(**{name: getattr(logs, name) for name in LogSettings.__slots__}),
+        logs=LogSettings(**{name: getattr(logs, name) for name in LogSettings.__struct_fields__}),
         state_dir=general.state_dir,
         idle_seconds=general.idle_seconds,
         kill_grace_seconds=general.kill_grace_seconds,

@@ -4,8 +4,9 @@ Knows no traitlets and reads no file: a supervisor gets these values as JSON.
 """
 
 import os
-from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+from msgspec import Struct, field, to_builtins
 
 from ..model.redaction import SECRET_NAMES
 from ..model.retry import RetrySettings
@@ -28,8 +29,7 @@ OWN_MODULES = ("ipybgjobs.demo",)
 MAIN_MODULE = "__main__"
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedEntry:
+class AllowedEntry(Struct, frozen=True):
     """One entry of `allowed_jobs`.
 
     Parameters
@@ -63,8 +63,7 @@ class AllowedEntry:
         return [f"{self.key}.{method}" for method in self.methods]
 
 
-@dataclass(frozen=True, slots=True)
-class QueueSettings:
+class QueueSettings(Struct, frozen=True):
     """One queue.
 
     Parameters
@@ -83,8 +82,7 @@ class QueueSettings:
         return {name: text.replace("{slot}", str(slot)) for name, text in self.env.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class LogSettings:
+class LogSettings(Struct, frozen=True):
     """Where and how the two log files are written."""
 
     directory: str | None = None  #: None: logs/ in the state folder
@@ -103,8 +101,7 @@ class LogSettings:
 KEEP_ALL = LogSettings(max_bytes=0)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationFileStatus:
+class ConfigurationFileStatus(Struct, frozen=True):
     """One configuration file that was searched for.
 
     Parameters
@@ -122,8 +119,7 @@ class ConfigurationFileStatus:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything the configuration files say."""
 
     allowed: dict[str, AllowedEntry] = field(default_factory=dict)
@@ -158,7 +154,8 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        return asdict(self)
+        built: dict[str, Any] = to_builtins(self)
+        return built
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

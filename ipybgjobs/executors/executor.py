@@ -9,17 +9,17 @@ To add an executor, write a package beside ``local`` with a class that has these
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from msgspec import Struct
 
 from .events import Event
 from .exit import Exit
 from .launch_request import LaunchChoice, LaunchKind, LaunchRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True):
     """What an executor can do; `conformance` checks it.
 
     Parameters
@@ -53,8 +53,7 @@ class AttemptStatus(Enum):
     UNCLEAR = "unclear"  #: out of descriptors or disk space: to be checked again
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What was found out about an attempt, and whether it is known to have begun."""
 
     status: AttemptStatus

@@ -1,14 +1,13 @@
 """How an attempt's process ended, as far as it was observed; what that means is decided elsewhere."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from ..state import reports
 from ..system import exit_status
 from ..system.identity import ProcessIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """The end of an attempt's process; unknown values are None.
 
     Parameters

@@ -1,8 +1,9 @@
 """An attempt to be launched, and the kinds of launch. How each kind works is up to the executor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class LaunchKind(StrEnum):
@@ -12,16 +13,14 @@ class LaunchKind(StrEnum):
     FRESH = "fresh process"  #: a new process of the interpreter that submitted the job
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchChoice:
+class LaunchChoice(Struct, frozen=True):
     """The kind of launch that an attempt gets, and why it is not the fastest one; None if it is."""
 
     kind: LaunchKind
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
+class LaunchRequest(Struct, frozen=True):
     """An attempt to be launched.
 
     Parameters

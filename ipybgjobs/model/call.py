@@ -1,15 +1,15 @@
 """A call: its target and parameters, and how it is shown, on one line with secrets blanked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from . import serialization
 from .redaction import BLANK, blanked, cut, one_line
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """The target of a call, and its parameters.
 
     Parameters

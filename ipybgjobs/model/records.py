@@ -4,8 +4,9 @@ Frozen, without I/O: the content of a row, and its wording for users.
 """
 
 import time
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from . import durations, moments, sizes, title
 from .call import Call
@@ -51,8 +52,7 @@ class Outcome(StrEnum):
     __repr__ = str.__repr__
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """The place that processes belong to: PIDs mean nothing elsewhere.
 
     Parameters
@@ -67,8 +67,7 @@ class Owner:
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobRecord:
+class JobRecord(Struct, frozen=True):
     """One job, from its row; times are seconds since the epoch, UTC."""
 
     id: int
@@ -165,8 +164,7 @@ class JobRecord:
         return " · ".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One run of a job; what is unknown is None.
 
     Examples
@@ -209,8 +207,7 @@ class Attempt:
         return " · ".join(one_line(fact) for fact in facts if fact)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryingJobs:
+class RetryingJobs(Struct, frozen=True):
     """The retrying ones of some jobs, of which the next one to start is known."""
 
     count: int
@@ -224,8 +221,7 @@ class RetryingJobs:
         return f"next {when}" + (f": {cut(one_line(self.error))}" if self.error else "")
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
+class GroupRecord(Struct, frozen=True):
     """Jobs that were submitted together, from the group's row."""
 
     id: int

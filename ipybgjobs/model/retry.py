@@ -5,8 +5,9 @@ draws no random number of its own: the draw is passed in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec import Struct
 
 #: Errors in the code: another attempt would fail the same way.
 FAULTS_OF_THE_CODE = ("TypeError", "NameError", "AttributeError", "ImportError", "SyntaxError", "AssertionError")
@@ -29,8 +30,7 @@ REQUESTING = ("max_attempts", "delay_seconds", "retry_on", "never_retry")
 _CELL_FAILED = "ipybgjobs.errors.CellFailed"
 
 
-@dataclass(frozen=True, slots=True)
-class RetrySettings:
+class RetrySettings(Struct, frozen=True):
     """The retry policy of one job, as plain values.
 
     Parameters
@@ -66,7 +66,7 @@ class RetrySettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the rules as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -75,8 +75,7 @@ class RetrySettings:
         return cls(**{"requested": True, **lists})
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """How an attempt failed, as far as it matters to the retry policy.
 
     Parameters

@@ -3,12 +3,12 @@
 A value: it is looked up by `targets.source`, and never reads a file itself.
 """
 
-from dataclasses import dataclass
 from typing import Any, Self
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+
+class SourceFile(Struct, frozen=True):
     """A file as it was at one moment.
 
     Parameters

@@ -1,7 +1,8 @@
 """How long a target usually runs, from its last successful attempts, and when a running attempt is overdue; it reads nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from . import durations
 
@@ -19,8 +20,7 @@ _SHORTEST = 1.0
 _TIMES, _MARGIN = 2.0, 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class UsualTime:
+class UsualTime(Struct, frozen=True):
     """How long the last attempts of a target ran that succeeded; without the time that their jobs waited.
 
     Parameters

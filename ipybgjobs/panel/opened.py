@@ -3,8 +3,9 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..client.jobs import attempt_folders
 from ..client.jobs.job import Job
@@ -15,8 +16,7 @@ from .details import Tail
 _Message = dict[str, Any]
 
 
-@dataclass(slots=True, eq=False)
-class _Opened:
+class _Opened(Struct, eq=False):
     """One open job."""
 
     job: Job

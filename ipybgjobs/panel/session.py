@@ -6,8 +6,9 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..client.client import Client
 from ..client.disk_totals import DiskMonitor
@@ -44,8 +45,7 @@ SILENCE = 60.0
 _OF_JOBS = ("rows", "progress", "values", "gone")
 
 
-@dataclass(slots=True)
-class _View:
+class _View(Struct):
     """One place where the panel is displayed."""
 
     heard_at: float

@@ -4,8 +4,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..store.database import Database
 from . import board
@@ -14,8 +15,7 @@ from . import board
 _PAUSE = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Transfer:
+class Transfer(Struct, frozen=True, eq=False):
     """Rows on their way to one view."""
 
     view: str

@@ -1,8 +1,9 @@
 """The progress that a job reports: read from an attempt folder, and worded for users."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..model import durations
 from ..model.redaction import one_line
@@ -14,8 +15,7 @@ from .current_job import Bar
 _LONGEST, _MOST_BARS = 1000, 50
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """The progress of a job.
 
     Parameters

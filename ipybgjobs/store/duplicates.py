@@ -6,15 +6,15 @@ Each is looked up twice: by a client beforehand, and in the transaction of a sub
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model.records import JobRecord, JobState
 from . import columns, queries
 from .columns import UnreadableRow
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHolder:
+class KeyHolder(Struct, frozen=True):
     """A live job that holds a unique key, and the place that it belongs to."""
 
     id: int

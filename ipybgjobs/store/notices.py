@@ -5,13 +5,13 @@ A text of an older version is read as one notice for all jobs.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ..model import json_text
 
 
-@dataclass(frozen=True, slots=True)
-class Notices:
+class Notices(Struct, frozen=True):
     """The reasons that keep jobs from starting.
 
     Parameters

@@ -6,7 +6,8 @@ It changes only rows; the caller removes the folders afterwards (see `removal_no
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model.records import JobState
 from .database import Database
@@ -17,8 +18,7 @@ _REMOVABLE = """+state IN ('succeeded', 'failed', 'cancelled') AND hook IS NULL
     AND NOT EXISTS (SELECT 1 FROM requests WHERE job_id = jobs.id)"""
 
 
-@dataclass(frozen=True, slots=True)
-class RemovalFilter:
+class RemovalFilter(Struct, frozen=True):
     """Which finished jobs to remove; None imposes no condition.
 
     Parameters

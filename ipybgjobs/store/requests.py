@@ -1,34 +1,32 @@
 """Users' requests to the supervisor of a job's place: to cancel a job, retry it or adopt it; converted to rows and back."""
 
-import dataclasses
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from . import columns
 from .columns import UnreadableRow
 from .insertion import SqlValue
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
+class CancelRequest(Struct, frozen=True):
     """A request to cancel a job."""
 
     grace: float | None = None  #: seconds for each step; None: as configured
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRequest:
+class RetryRequest(Struct, frozen=True):
     """A request to retry a job in the user's current context, given by the ids of its row and its environment's."""
 
     context: int
     environment: int
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptRequest:
+class AdoptRequest(Struct, frozen=True):
     """A request to move a job to this place, because its own place is gone."""
 
     note: str  #: who confirmed that
@@ -38,8 +36,7 @@ class AdoptRequest:
 JobRequest = CancelRequest | RetryRequest | AdoptRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request about one job."""
 
     id: int
@@ -47,8 +44,7 @@ class Request:
     asked: JobRequest
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRequest:
+class UnreadableRequest(Struct, frozen=True):
     """A request that no client of ipybgjobs wrote."""
 
     id: int
@@ -63,7 +59,7 @@ def request_columns(asked: JobRequest, now: float) -> dict[str, SqlValue]:
     """Return the columns of a request's row, except for the job and its place."""
     return {
         "verb": _VERBS[type(asked)],
-        "options": json.dumps(dataclasses.asdict(asked)),
+        "options": json.dumps(asdict(asked)),
         "environment": asked.environment if isinstance(asked, RetryRequest) else None,  # kept until it is answered
         "requested_at": now,
     }

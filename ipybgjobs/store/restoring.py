@@ -5,7 +5,8 @@ Every job that it writes has finished or can continue; it starts nothing.
 
 import json
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model import json_text
 from ..model.call import Call
@@ -16,8 +17,7 @@ from .salvage import Row, Salvaged
 from .submissions import call_columns
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAttempt:
+class KnownAttempt(Struct, frozen=True):
     """A finished attempt, as its folder describes it."""
 
     number: int
@@ -29,8 +29,7 @@ class KnownAttempt:
     traceback: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownJob:
+class KnownJob(Struct, frozen=True):
     """A finished job, as its folder describes it; it has at least one attempt."""
 
     id: int | None  #: its previous id

@@ -3,8 +3,9 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ..model import json_text
 from .columns import STORED_STATES
@@ -23,8 +24,7 @@ _JSON = ("init", "params", "pickled", "positional", "secrets", "hidden", "rules"
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Salvaged:
+class Salvaged(Struct, frozen=True):
     """The data that could be read.
 
     Parameters

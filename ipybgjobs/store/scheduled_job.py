@@ -7,7 +7,8 @@ import functools
 import os
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model import json_text
 from ..model.records import JobRecord, JobState, Outcome
@@ -19,8 +20,7 @@ from .columns import UnreadableRow
 _MOST_ATTEMPTS = 1 << 31
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledJob:
+class ScheduledJob(Struct, frozen=True):
     """A job with everything that a launch needs.
 
     Parameters
@@ -75,8 +75,7 @@ class ScheduledJob:
         return name if name in self.hooks else None
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableJob:
+class UnreadableJob(Struct, frozen=True):
     """A job whose row can't be read, with the reason: it counts as failed and is never started."""
 
     id: int
@@ -86,8 +85,7 @@ class UnreadableJob:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """A job's environment variables, as they are stored; they are parsed where they are needed, which is in no transaction."""
 
     text: str
@@ -120,8 +118,7 @@ def _is_variable(name: str, value: object) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A claimed attempt with its job; number 0 is the call of a hook.
 
     Parameters

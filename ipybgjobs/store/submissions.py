@@ -6,8 +6,9 @@ Conditions of a new job (unique keys, dependencies) are checked in that transact
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..errors import DuplicateJob, InvalidRequest, UnknownJob
 from ..model import surface
@@ -21,8 +22,7 @@ from .insertion import SqlValue, insert, insert_many, insert_selected
 from .requests import CancelRequest, request_columns
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """A job to be inserted."""
 
     uid: str
@@ -51,8 +51,7 @@ class Submission:
     notebook: str | None = None  #: path of the notebook that submits it
 
 
-@dataclass(frozen=True, slots=True)
-class NewGroup:
+class NewGroup(Struct, frozen=True):
     """A group to be inserted, with the parameters that its jobs share."""
 
     uid: str
@@ -61,8 +60,7 @@ class NewGroup:
     submitted_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitContext:
+class SubmitContext(Struct, frozen=True):
     """Where and how a job runs, as texts for the store.
 
     Parameters
@@ -115,8 +113,7 @@ def submit(database: Database, job: Submission, submit_context: SubmitContext) -
         return job_id, job.uid
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitPreview:
+class SubmitPreview(Struct, frozen=True):
     """What `submit` would find in the store, as job ids."""
 
     existing: int | None = None  #: would be used instead: nothing would be submitted

@@ -1,7 +1,8 @@
 """Which supervisor each place has or had: what each supervisor last reported, as a frozen value."""
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from . import columns
 from .columns import UnreadableRow
@@ -9,8 +10,7 @@ from .database import Database
 from .notices import Notices
 
 
-@dataclass(frozen=True, slots=True)
-class SupervisorRecord:
+class SupervisorRecord(Struct, frozen=True):
     """A place's supervisor, as last reported; times are seconds since the epoch, UTC."""
 
     place: str

@@ -6,7 +6,8 @@ attempts that ran there. An attempt whose process lives on, although everything 
 
 import contextlib
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model.records import Owner
 from ..state import occupancy
@@ -19,8 +20,7 @@ from .database import Database
 _NAMED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class TakeoverResult:
+class TakeoverResult(Struct, frozen=True):
     """The result of checking the other places.
 
     Parameters

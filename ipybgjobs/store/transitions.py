@@ -7,8 +7,9 @@ changed anything. The supervisor collects the changes of a tick in one transacti
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from ..model.records import Outcome, Owner
 from .columns import RETRYING
@@ -16,8 +17,7 @@ from .insertion import SqlValue, insert
 from .requests import RetryRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """How an attempt ended, as the supervisor determined.
 
     Parameters

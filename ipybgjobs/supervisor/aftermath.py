@@ -3,7 +3,7 @@
 It changes only the store; the command is run after the commit.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ..model import durations
 from ..model.records import JobState
@@ -12,8 +12,7 @@ from .configurations import ConfigurationCache
 from .effects import FinishCommand, Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True):
     """A job that has just ended."""
 
     job: ScheduledJob | UnreadableJob

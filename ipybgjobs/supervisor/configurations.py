@@ -7,8 +7,9 @@ file can't be read, the jobs that depend on it wait. No job is denied because a 
 import functools
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ..configuration import sources
 from ..configuration.settings import KEEP_ALL, LogSettings, Settings
@@ -29,8 +30,7 @@ PAUSE = 5.0
 _Key = tuple[tuple[sources.ConfigurationFile, ...], str, str]
 
 
-@dataclass(slots=True)
-class _Evaluation:
+class _Evaluation(Struct):
     """A child that evaluates files, or its answer."""
 
     paths: tuple[str, ...]

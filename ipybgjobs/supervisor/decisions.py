@@ -6,7 +6,8 @@ It changes only the store; the actions to take after the commit are returned as 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ..model import durations
 from ..model.records import JobState, Outcome

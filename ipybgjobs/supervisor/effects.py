@@ -1,6 +1,6 @@
 """A transaction of the supervisor, and the actions it has decided on, to be taken after the commit."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from ..configuration.settings import Settings
 from ..model.records import Outcome
@@ -11,8 +11,7 @@ from .job_logs import Message
 from .running import ActiveAttempt
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """An attempt that has been claimed and is to be launched."""
 
     job: ScheduledJob
@@ -29,8 +28,7 @@ class Start:
         return {} if queue is None or self.slot is None else queue.environment(self.slot)
 
 
-@dataclass(frozen=True, slots=True)
-class FinishCommand:
+class FinishCommand(Struct, frozen=True):
     """A command to be run because a job has finished."""
 
     job_id: int
@@ -39,8 +37,7 @@ class FinishCommand:
     cwd: str
 
 
-@dataclass(slots=True)
-class Effects:
+class Effects(Struct):
     """The actions to take."""
 
     recorded: list[str] = field(default_factory=list)  #: attempt folders whose end is in the store
@@ -63,8 +60,7 @@ class Effects:
         self.messages.append(Message(text, traceback, failure=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """One transaction: access to change jobs and to read the queues, and the actions to follow."""
 
     change: Transitions

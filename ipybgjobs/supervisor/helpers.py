@@ -6,16 +6,16 @@ nothing installed since. It loads what it needs itself.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ..system import installed
 from ..system.child import JsonChild
 from ..system.roles import PACKAGE_ROOT, command
 
 
-@dataclass(frozen=True, slots=True)
-class Helpers:
+class Helpers(Struct, frozen=True):
     """Starts children.
 
     Parameters

@@ -10,8 +10,9 @@ import logging
 import logging.handlers
 import os
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..configuration.settings import KEEP_ALL, LogSettings
 from ..model import redaction
@@ -60,8 +61,7 @@ def _reason(error: BaseException | None) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A record to write: a failure goes to both files, with its traceback."""
 
     text: str

@@ -5,7 +5,9 @@ Reading files, blanking secrets and hashing sources may take time, so no writer 
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..configuration.settings import CELL
 from ..executors.exit import Exit
@@ -26,8 +28,7 @@ from .verdict import judge
 _CELL = f"{CELL}.run"
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """The end of an attempt, as determined."""
 
     run: ActiveAttempt

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..executors.executor import Executor
 from ..executors.launch_request import LaunchRequest
@@ -19,8 +20,7 @@ from .starts import Starter
 LONGEST_HOOK = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Launcher:
+class Launcher(Struct, frozen=True):
     """Launches attempts.
 
     Parameters

@@ -6,13 +6,13 @@ It never inspects a folder or a process.
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ..executors.executor import Cancellation
 
 
-@dataclass(slots=True)
-class ActiveAttempt:
+class ActiveAttempt(Struct):
     """An attempt that holds a slot."""
 
     job_id: int

@@ -13,8 +13,9 @@ import pathlib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..errors import InvalidParameters
 from ..model import redaction
@@ -59,8 +60,7 @@ UNREAD = _Unread.UNREAD
 _FOREIGN_WORDS = ("true", "false", "none", "null")
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(Struct, frozen=True):
     """A value as typed on a line: its meaning may depend on the parameter's annotation.
 
     Parameters
@@ -78,8 +78,7 @@ class RawValue:
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One parameter of a signature."""
 
     name: str
@@ -96,8 +95,7 @@ class Parameter:
         return self.annotation.__name__ if isinstance(self.annotation, type) else str(self.annotation)
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """The parameters that a callable takes.
 
     Parameters

@@ -9,8 +9,10 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from ..errors import InvalidRequest
 from ..model import json_text
@@ -26,8 +28,7 @@ _AT_START_NAMES = ("LANG", "LANGUAGE")
 _SET_BY_WORKER = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """Where and how to run; shared by all jobs of a caller.
 
     Parameters

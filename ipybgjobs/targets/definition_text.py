@@ -6,8 +6,9 @@ It follows ``from`` imports and bases from module to module, and runs nothing. A
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from . import resolve, scope_text
 from .module_text import ModuleText, ModuleTexts
@@ -25,8 +26,7 @@ _DEEPEST = 50
 FunctionStatement: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A class or function, and where its text stands.
 
     Parameters
@@ -66,8 +66,7 @@ class Definition:
         raise NotPlain(name)
 
 
-@dataclass(frozen=True, slots=True)
-class ClassText:
+class ClassText(Struct, frozen=True):
     """A class.
 
     Parameters

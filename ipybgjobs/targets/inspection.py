@@ -8,7 +8,9 @@ else is imported here: the source text tells what a plain target takes, and of a
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..configuration.settings import MAIN_MODULE
 from . import (
@@ -33,8 +35,7 @@ _target_cache = inspection_cache.TargetCache()
 _OWN = __package__.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """A signature that was read or returned earlier, with the modules that it was read from, each with its file."""
 
     signature: TargetSignature

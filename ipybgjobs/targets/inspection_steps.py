@@ -4,8 +4,9 @@ The steps are the same in every process: get the signature, bind the parameters,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..configuration.settings import MAIN_MODULE
 from ..errors import InvalidTarget
@@ -17,8 +18,7 @@ from .submit_hook import HookUse
 from .target_signature import TargetSignature
 
 
-@dataclass(frozen=True, slots=True)
-class InspectionRequest:
+class InspectionRequest(Struct, frozen=True):
     """The questions: whether a target exists, what it takes, and whether the parameters of some calls fit.
 
     Parameters
@@ -45,8 +45,7 @@ class InspectionRequest:
     preview: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InspectionResult:
+class InspectionResult(Struct, frozen=True):
     """The answers.
 
     Parameters

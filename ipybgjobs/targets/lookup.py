@@ -9,8 +9,9 @@ import pkgutil
 import sys
 import types
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from ..errors import InvalidTarget
 from ..model import suggestion
@@ -29,8 +30,7 @@ _NEAR, _NEARER = 0.6, 0.75
 _HOOKS = frozenset({resolve.ON_SUBMIT, *resolve.HOOKS})
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Struct, frozen=True):
     """What a dotted path names.
 
     Parameters

@@ -8,9 +8,10 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from typing import Any
+
+from msgspec import Struct
 
 from . import import_path, scope_text
 from .scope_text import NotPlain, ScopeText
@@ -27,8 +28,7 @@ _LEADING = (b"__path__", b"sys.modules")
 _OWN = __package__.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleText:
+class ModuleText(Struct, frozen=True):
     """The text of a module.
 
     Parameters

@@ -2,8 +2,9 @@
 
 import sys
 import typing
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ..model import serialization
 from .binding import UNREAD, Parameter, Signature, UnreadDefault

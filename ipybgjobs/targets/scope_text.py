@@ -5,8 +5,9 @@ A name is plain if one statement, which always runs, binds it; of any other name
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 #: A statement that binds a name plainly.
 Statement: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
@@ -24,8 +25,7 @@ class NotPlain(Exception):  # noqa: N818 - no error: only running the text could
     """A text does not tell; the message says which part."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeText:
+class ScopeText(Struct, frozen=True):
     """The names that the body of a module or class binds.
 
     Parameters

@@ -5,8 +5,9 @@ imported there, a separate process. It is called once for each call, after the p
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from ..errors import BackgroundJobError, InvalidParameters
 from ..model import redaction

@@ -4,8 +4,10 @@ It inspects what was imported, and never imports or calls user code.
 """
 
 import inspect
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..errors import InvalidTarget
 from ..model import serialization
@@ -13,8 +15,7 @@ from . import binding, demands, portable, resolve
 from .binding import Parameter, Signature
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSignature:
+class TargetSignature(Struct, frozen=True):
     """What a target takes, and what else a submit must know about it.
 
     Parameters

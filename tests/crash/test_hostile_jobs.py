@@ -1,6 +1,5 @@
 """Jobs that misbehave: each ends with exactly one outcome, frees its slot, and harms nothing but itself."""
 
-import dataclasses
 import os
 import pathlib
 import re
@@ -10,6 +9,7 @@ import sys
 import time
 
 import pytest
+from msgspec.structs import replace
 
 import ipybgjobs as bg
 from support.jobs import functions
@@ -387,7 +387,7 @@ def test_a_fork_that_stays_behind_records_nothing(hostile_alone):
     assert (job.state, attempt.outcome, job.attempts) == (
         "failed",
         "lost",
-        [dataclasses.replace(attempt, origin_id=job.attempts[0].origin_id)],
+        [replace(attempt, origin_id=job.attempts[0].origin_id)],
     )
 
 

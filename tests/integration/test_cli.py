@@ -6,10 +6,10 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import ipybgjobs as bg
 from ipybgjobs.commands import completion

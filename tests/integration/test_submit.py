@@ -26,6 +26,22 @@ def test_a_first_submit_loads_nothing_that_it_does_not_need(place):
     assert bg.job(int(identity)).result(60) == 1
     unneeded = {"asyncio", "pydantic", "jsonschema", "nbformat", "IPython", "ssl"}
     assert not unneeded & {*loaded}
+    assert len(ours(loaded)) <= 165, "each takes a quarter of a millisecond"
+
+
+def test_the_extension_loads_no_panel_and_no_verb_before_they_are_used(place):
+    code = "from IPython.testing.globalipapp import start_ipython; shell = start_ipython(); import sys; before = set(sys.modules)"
+    code += "; shell.run_line_magic('load_ext', 'ipybgjobs'); print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=place.environment)
+    loaded = done.stdout.split()
+    assert "ipybgjobs.commands.magics" in loaded
+    unneeded = {"anywidget", "ipybgjobs.commands.cli", "ipybgjobs.panel.board", "pydantic"}
+    assert not unneeded & {*loaded}
+    assert len(ours(loaded)) <= 185
+
+
+def ours(loaded):
+    return [name for name in loaded if name.startswith("ipybgjobs.")]
 
 
 # -- what is accepted ---------------------------------------------------------------------------------------------------

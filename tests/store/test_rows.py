@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import dataclasses
 import enum
 import inspect
 import os
@@ -12,7 +11,9 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import fields, replace
 
 import ipybgjobs
 from ipybgjobs.model.call import Call
@@ -133,7 +134,7 @@ def submission(**changes):
         hooks=("on_success",),
         booted_at=50.0,
     )
-    return dataclasses.replace(job, **changes)
+    return replace(job, **changes)
 
 
 @pytest.fixture
@@ -223,9 +224,9 @@ def assert_frozen(value, where):
     elif isinstance(value, Mapping):
         for each in value.values():
             assert_frozen(each, where)
-    elif dataclasses.is_dataclass(value):
-        assert value.__dataclass_params__.frozen, (where, type(value))
-        for each in dataclasses.fields(value):
+    elif isinstance(value, msgspec.Struct):
+        assert value.__struct_config__.frozen, (where, type(value))
+        for each in fields(value):
             assert_frozen(getattr(value, each.name), f"{where}.{each.name}")
     else:
         assert isinstance(value, str | int | float | enum.Enum | None), (where, type(value))
@@ -236,7 +237,7 @@ def test_what_a_submission_says_is_what_a_task_says(database, around):
     job_id, _ = submissions.submit(database, job, around)
     with database.transaction() as connection:
         task = Schedule(connection, HERE, 200.0).job(job_id)
-    same = {field.name for field in dataclasses.fields(Submission)} & {field.name for field in dataclasses.fields(JobRecord)}
+    same = {field.name for field in fields(Submission)} & {field.name for field in fields(JobRecord)}
     assert same >= {"uid", "call", "name", "queue", "priority", "not_before", "timeout", "owner", "deadline", "unique_key"}
     assert {name: getattr(task.record, name) for name in same} == {name: getattr(job, name) for name in same}
     assert (task.positional, task.hooks, task.source) == (job.positional, job.hooks, SOURCE)
@@ -259,7 +260,7 @@ def test_both_looks_for_a_job_that_serves_as_well_find_the_same(busy, around):
         reused = duplicates.reusable(connection, "f" * 64, 0.0)
         assert duplicates.reusable(connection, "f" * 64, None) is None
     assert (holder.id, holder.state, holder.place, holder.host) == (1, "queued", "here", "this-host")
-    assert submissions.submit(busy, dataclasses.replace(unique, on_duplicate="existing"), around) == (1, holder.uid)
+    assert submissions.submit(busy, replace(unique, on_duplicate="existing"), around) == (1, holder.uid)
     assert (reused.id, reused.state) == (4, "succeeded")
     assert submissions.submit(busy, submission(reuse_since=0.0), around) == (4, reused.uid)
 

@@ -12,9 +12,11 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ipybgjobs.client.submit import options
 from ipybgjobs.commands import cell_code, cell_line, cli, completion, job_line

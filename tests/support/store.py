@@ -1,7 +1,8 @@
 """A store without supervisor and jobs, and short words for what tests do with it."""
 
-import dataclasses
 import os
+
+from msgspec.structs import replace
 
 from ipybgjobs.model.call import Call
 from ipybgjobs.model.records import Outcome, Owner
@@ -32,7 +33,7 @@ def submission(**changes):
         timeout=None,
         owner=HERE,
     )
-    return dataclasses.replace(job, **changes)
+    return replace(job, **changes)
 
 
 class Store:

@@ -438,7 +438,8 @@ def test_other_values_are_taken_as_python_reads_them_where_no_annotation_decides
 
 
 @pytest.mark.parametrize(
-    ("signature", "imported"), [("x, y=1, *, z=None, **rest", False), ("x: int", False), ("x: int | float", True)]
+    ("signature", "imported"),
+    [("x, y=1, *, z=None, **rest", False), ("x: int", False), ("x: int | None", False), ("x: int | float", True)],
 )
 def test_pydantic_is_imported_only_for_a_value_that_is_not_simple(signature, imported):
     script = f"""

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ipybgjobs.targets import context
 

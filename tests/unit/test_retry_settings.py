@@ -2,11 +2,11 @@
 
 import io
 import socket
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ipybgjobs import CellFailed, Retry
 from ipybgjobs.model.retry import FAULTS_OF_THE_CODE, LASTING, Failure, RetrySettings, delay_before, next_delay

@@ -286,6 +286,8 @@ ANNOTATIONS = [
     "", "Any", "bool", "bytes", "float", "int", "str", "None", "Path", "list", "dict", "dict[str, int]", "list[int]",
     "list[float]", "list[str | None]", "list[list[int]]", "int | None", "float | int", "int | float | None", "bool | str",
     "Optional[Path]", "Path | str", "Literal['a', 1, True]", "Union[int, str]", "tuple[int, ...]", "set[int]",
+    "list[str] | None", "Optional[list[float]]", "Optional[float]", "dict[str, float]", "dict[str, Path]",
+    "dict[str, int | None] | None", "dict[int, str]", "dict[str, dict[str, int]]", "Optional[Literal['a', 1]]", "Path | None",
 ]  # fmt: skip
 
 SCALARS = (
@@ -326,7 +328,7 @@ def bound(signature, value):
     return type(found), repr(found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(number=st.integers(0, len(ANNOTATIONS) - 1), value=VALUES | TYPED)
 def test_a_value_is_converted_or_refused_as_pydantic_does_whichever_way_the_signature_was_found(both, number, value):
     read, imported = both[number]

@@ -5,8 +5,9 @@ It never changes a job; `controls` does.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from ...model.records import JobRecord, RetryingJobs
 from ...state import wake

@@ -6,8 +6,10 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from typing import IO, Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from ...errors import InvalidRequest, StoreError
 from ...model import redaction, sizes
@@ -37,8 +39,7 @@ results are not included. The job may have printed other confidential things: lo
 """
 
 
-@dataclass(frozen=True, slots=True)
-class BugReport:
+class BugReport(Struct, frozen=True):
     """A bug report that was written.
 
     Parameters

@@ -4,10 +4,10 @@ Jobs that can't be changed are skipped, each with the error that explains why: `
 change is a class; a new one goes here. Nothing here waits for a job to finish.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, Protocol
+
+from msgspec import Struct, field
 
 from ...errors import BackgroundJobError, DuplicateJob, InvalidRequest, UnknownJob
 from ...model import surface
@@ -21,8 +21,7 @@ from .batch import AnyJob, Batch, batches
 from .view import JobView
 
 
-@dataclass(frozen=True, slots=True)
-class Changed(Generic[AnyJob]):
+class Changed(Struct, Generic[AnyJob], frozen=True):
     """The result of a change.
 
     Parameters
@@ -37,18 +36,15 @@ class Changed(Generic[AnyJob]):
     refused: dict[AnyJob, BackgroundJobError] = field(default_factory=dict)
 
 
-class Control(ABC):
+class Control(Protocol):
     """A change that a user may make to jobs, with its arguments."""
 
-    @abstractmethod
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
         """Return the jobs that can't be changed, with the reasons."""
 
-    @abstractmethod
     def request(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Iterable[AnyJob]:
         """Change the jobs of a batch, and return those that were changed."""
 
-    @abstractmethod
     def failure(self, job: JobView, record: JobRecord) -> BackgroundJobError:
         """Return why a job was not changed although `refusals` did not name it."""
 
@@ -128,8 +124,7 @@ def _removed(job: JobView) -> UnknownJob:
 # -- the controls -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel(Control):
+class Cancel(Struct, frozen=True):
     """Cancel unfinished jobs; `grace`: seconds allowed for each step, or None for the configured ones."""
 
     grace: float | None
@@ -171,8 +166,7 @@ def out_of_reach(job: JobView) -> InvalidRequest:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ManualRetry(Control):
+class ManualRetry(Struct, frozen=True):
     """Add one attempt to failed and cancelled jobs, or start that of retrying jobs now, with this process's environment."""
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:
@@ -229,8 +223,7 @@ def _depends(job: JobView, on: selection.FailedDependency) -> InvalidRequest:
     return InvalidRequest(f"job {job.id} depends on job {on.id}, which did not succeed: retry job {on.id} first.")
 
 
-@dataclass(frozen=True, slots=True)
-class Remove(Control):
+class Remove(Struct, frozen=True):
     """Remove finished jobs with their outputs, logs and results."""
 
     def refusals(self, part: Batch[AnyJob], records: Mapping[AnyJob, JobRecord]) -> Mapping[AnyJob, BackgroundJobError]:  # noqa: ARG002
@@ -249,8 +242,7 @@ class Remove(Control):
         return InvalidRequest(f"job {job.id} can't be removed while its hook is running or a retry is pending.")
 
 
-@dataclass(frozen=True, slots=True)
-class Keep(Control):
+class Keep(Struct, frozen=True):
     """Exempt jobs from clean and from the configured retention, or stop exempting them."""
 
     kept: bool
@@ -269,8 +261,7 @@ class Keep(Control):
         return _removed(job)
 
 
-@dataclass(frozen=True, slots=True)
-class SetPriority(Control):
+class SetPriority(Struct, frozen=True):
     """Change the priority of jobs that wait."""
 
     priority: int

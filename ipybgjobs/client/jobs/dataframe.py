@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from ...configuration.settings import NOTEBOOK_CLASS
 from ...errors import InvalidRequest
@@ -28,8 +29,7 @@ _LARGEST = 1 << 63
 _MOST_KEYS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class FrameRow:
+class FrameRow(Struct, frozen=True):
     """One job of a data frame.
 
     Parameters

@@ -10,7 +10,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ...configuration.settings import Settings
 from ...errors import BackgroundJobError, Deadlock
@@ -27,8 +28,7 @@ _FRESH = 10.0
 _CONFIRMATIONS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class WaitGraph:
+class WaitGraph(Struct, frozen=True):
     """Which jobs hold slots, and which wait for which, by their ids.
 
     Parameters
@@ -64,8 +64,7 @@ class WaitGraph:
         return queue is None or queue not in self.slots or len(holders) < self.slots[queue] or not deadlocked.issuperset(holders)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitGraphReader:
+class WaitGraphReader(Struct, frozen=True):
     """Where a waiting job reads the state of others.
 
     Parameters

@@ -12,13 +12,12 @@ from typing import Any, Self
 from ...errors import InvalidRequest, UnknownJob
 from ...model import serialization
 from ...model.records import JobRecord, JobState
-from ...state import replay
 from ...state.folder import StateFolder
 from ...store import queries
 from ...system import interrupt_shield
 from ...targets.callables import Called
 from ..submit import encoding, option_table, options, times
-from . import batch, controls, following, notebook_export, outcome, reopening, waiting
+from . import batch, controls, reopening, waiting
 from .controls import Cancel, Keep, ManualRetry, Remove, SetPriority
 from .job_client import JobClient
 from .view import JobView
@@ -100,6 +99,8 @@ class Job(JobView):
 
     def follow(self) -> None:
         """Print the job's output, live, until it has finished; an interrupt leaves it running."""
+        from . import following
+
         try:
             for text in following.follow(self):
                 print(text, end="", flush=True)  # noqa: T201 - its purpose
@@ -121,6 +122,8 @@ class Job(JobView):
         InvalidParameters
             If the job has no such attempt.
         """
+        from ...state import replay
+
         replay.show(self.outputs(attempt))
         replay.say(f"left running: {each.line(time.time())}" for each in self.left_running())
 
@@ -133,6 +136,8 @@ class Job(JobView):
         StoreError
             If the file can't be written.
         """
+        from . import notebook_export
+
         notebook_export.write(self, path)
 
     @interrupt_shield.explains_interrupts
@@ -187,6 +192,8 @@ class Job(JobView):
         BaseException
             The job's own exception; its cause shows the traceback from the job's process.
         """
+        from . import outcome
+
         for pause in self._pauses(timeout, self._wait_notice()):
             time.sleep(pause)
         return outcome.result(self)
@@ -199,6 +206,8 @@ class Job(JobView):
         TimeoutError, InvalidParameters
             If `timeout` expires (the job keeps running), or is not a duration.
         """
+        from . import outcome
+
         self.wait(timeout)
         return outcome.exception(self)
 
@@ -207,6 +216,8 @@ class Job(JobView):
 
     async def _awaited(self) -> Any:
         import asyncio  # here, since a submit needs none of it
+
+        from . import outcome
 
         for pause in self._pauses(None):
             await asyncio.sleep(pause)

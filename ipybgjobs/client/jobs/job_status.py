@@ -6,7 +6,8 @@ Everything is read when it is first needed, so finished jobs cost nothing. It ch
 import functools
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ...configuration.settings import QueueSettings
 from ...errors import BackgroundJobError
@@ -28,8 +29,7 @@ from .job_client import JobClient
 _NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
+class JobStatus(Struct, frozen=True):
     """The state of a job in words.
 
     Parameters

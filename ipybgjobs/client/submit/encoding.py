@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from ...errors import InvalidParameters
 from ...model import redaction, serialization, sizes

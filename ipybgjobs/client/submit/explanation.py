@@ -4,8 +4,9 @@ An explanation is a value with a text and a JSON form, made from the findings of
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ...configuration import loading
 from ...configuration.settings import QueueSettings, Settings
@@ -26,8 +27,7 @@ from .stages import PreparationTrace
 _SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One line of an explanation: a name, a text for users, a value for programs; facts of the same name extend a list."""
 
     name: str
@@ -35,8 +35,7 @@ class Fact:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """An explanation of what a submit would do.
 
     Parameters
@@ -72,8 +71,7 @@ class Explanation:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainContext:
+class ExplainContext(Struct, frozen=True):
     """What an explanation needs besides the findings of the preparation.
 
     Parameters

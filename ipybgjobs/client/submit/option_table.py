@@ -5,9 +5,10 @@ Checks, command lines and documentation follow this table. It checks nothing its
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Literal, Protocol, TypedDict, get_args
+
+from msgspec import Struct
 
 #: What to do if another job holds the unique key.
 OnDuplicate = Literal["reject", "existing", "replace"]
@@ -81,8 +82,7 @@ class Form(Enum):
     OPTIONAL = auto()  #: ``--unique`` or ``--unique=key``
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One option of a submit.
 
     Parameters

@@ -1,8 +1,9 @@
 """The options of a submit, checked: each refusal is one sentence that names the option, the rule and the fix."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ...configuration import loading
 from ...configuration.settings import DEFAULT_QUEUE, AllowedEntry, Settings
@@ -21,11 +22,10 @@ _MOST = (1 << 63) - 1
 _PRIORITIES = 10**18
 
 #: What `retry` can set.
-_RETRY_SETTINGS = tuple(name for name in RetrySettings.__slots__ if name != "requested")
+_RETRY_SETTINGS = tuple(name for name in RetrySettings.__struct_fields__ if name != "requested")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The checked options of a job; times are seconds since the epoch.
 
     Parameters

@@ -6,8 +6,10 @@ package's own classes require, encoding. It changes nothing: its callers store w
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ...configuration.settings import MAIN_MODULE, Settings
 from ...errors import InvalidParameters, JobNotAllowed
@@ -187,8 +189,7 @@ def _jobs(chosen: Sequence[Options], encoded: EncodedCalls, inspected: Inspectio
     return tuple(jobs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(Struct, frozen=True):
     """What all jobs of one submit have in common, besides their options."""
 
     submitted_at: float

@@ -4,8 +4,9 @@ They check nothing and read nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ...model.call import Call
 from ...store.submissions import NewGroup, Submission
@@ -14,8 +15,7 @@ from ...targets.inspection_steps import InspectionResult
 from .options import Options
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitRequest:
+class SubmitRequest(Struct, frozen=True):
     """A requested call, or several of one target, not yet checked.
 
     Parameters
@@ -51,8 +51,7 @@ class SubmitRequest:
     tell: Callable[[str], None] = lambda _: None
 
 
-@dataclass(frozen=True, slots=True)
-class GivenParameters:
+class GivenParameters(Struct, frozen=True):
     """The given parameters, known to be mappings of names.
 
     Parameters
@@ -78,8 +77,7 @@ class GivenParameters:
         return [{**self.common, **each} for each in self.own]
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedJob:
+class PreparedJob(Struct, frozen=True):
     """A call that can be stored as a job.
 
     Parameters
@@ -94,8 +92,7 @@ class PreparedJob:
     pickled: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedSubmit:
+class PreparedSubmit(Struct, frozen=True):
     """What can be stored: a job, or a group with its jobs.
 
     Parameters
@@ -137,8 +134,7 @@ class PreparedSubmit:
         return [*shared, *((job.submission.call, job.pickled) for job in self.jobs)]
 
 
-@dataclass(slots=True)
-class PreparationTrace:
+class PreparationTrace(Struct):
     """What the preparation has found out so far; each attribute is None until it is known."""
 
     permission: Permission | None = None
