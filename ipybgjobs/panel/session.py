@@ -91,6 +91,7 @@ class Session:
         self._folder: StateFolder = client.folder()
         self._full = FullQueues(client, self._folder)
         self._disk: str | None = None  # the last words about the disk
+        self._told = 0  # the newest change that all views of a card were sent
         self._waits = False  # whether the only job shown waits
         self._group = None if group is None else GroupCard(self._database(), self._folder, group)
         self._lock = threading.Lock()
@@ -110,7 +111,9 @@ class Session:
         """Pass a panel's initial content, the newest rows, to ``show``; later changes are sent after it."""
         with self._talks:
             self._feed().add(self)
-            show({**self._all(FIRST), "version": VERSION})
+            first = self._all(FIRST)
+            self._told = int(first["seq"])
+            show({**first, "version": VERSION})
 
     def _feed(self) -> Feed:
         return feed_of(self._client, self._folder)
@@ -319,7 +322,7 @@ class Session:
         mine = None if delta is None else self._mine(delta)
         if mine is not None and seen:
             with self._talks:
-                self._send(mine)
+                self._send(self._numbered(mine))
             self._note_look(mine.get("rows", []))
             self._opened.changed(mine)
         if self._on_changes:
@@ -328,6 +331,16 @@ class Session:
             return RUNNING if self._pending else IDLE
         self._opened.keep(self._wanted())
         return SHORTEST if self._opened.send() else IDLE
+
+    def _numbered(self, mine: dict[str, Any]) -> dict[str, Any]:
+        """Return changes with the number of the change that they follow: a view that did not get that one asks for all.
+
+        A card is not sent the changes of other jobs, so these are not a gap.
+        """
+        if "seq" not in mine or "base" in mine:
+            return mine
+        before, self._told = self._told, mine["seq"]
+        return {**mine, "base": before}
 
     def _seen(self) -> bool:
         """Return whether the panel is visible anywhere; views that have been silent for long do not count."""

@@ -808,6 +808,26 @@ def test_a_job_that_is_tried_again_shows_its_own_time_and_not_how_it_failed_befo
     job.wait(DEADLINE)
 
 
+@pytest.mark.parametrize("of_group", [False, True], ids=["job", "group"])
+def test_a_card_says_which_change_each_follows_so_that_a_lost_one_is_noticed(place, of_group):
+    gate = file_job(place)
+    if of_group:
+        group = bg.submit_many("panel_jobs.gate", [{"path": str(gate)}])
+        [job], card = group.jobs, Panel(group=group.id)
+    else:
+        job = bg.submit("panel_jobs.gate", {"path": str(gate)})
+        card = Panel(only=job.id)
+    until(lambda: job.state == "running", "the job running")
+    bg.submit("work.echo", {"value": 1}).wait(DEADLINE)
+    gate.touch()
+    job.wait(DEADLINE)
+    until(lambda: card.rows()[job.id]["state"] == "succeeded", "the end")
+    told = [card.first, *(each for each in card.of("delta") if "seq" in each)]
+    assert len(told) > 1
+    assert [each["base"] for each in told[1:]] == [each["seq"] for each in told[:-1]]
+    card.close()
+
+
 # -- why a job waits, and how long it usually runs ------------------------------------------------------------------------
 
 
