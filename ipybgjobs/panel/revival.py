@@ -47,7 +47,10 @@ class Revival(anywidget.AnyWidget):
 
     def _revive(self, key: str, of: str, static_id: str) -> None:
         """Begin a session for a static form, unless it has a live widget of this kernel below it, or its jobs are gone."""
-        if static.is_of_this_kernel(static_id) or len(self._sessions) >= _MOST:
+        if static.is_of_this_kernel(static_id):
+            return
+        if len(self._sessions) >= _MOST:
+            self.send({"key": key, "gone": True})
             return
         try:
             session = _session(of, lambda message: self.send({"key": key, "message": message}))
@@ -55,6 +58,7 @@ class Revival(anywidget.AnyWidget):
             session.begin(lambda first: self.send({"key": key, "first": first}))
         except BackgroundJobError:  # what it shows was removed, or is in another store
             self._close(key)
+            self.send({"key": key, "gone": True})
 
     def _close(self, key: str) -> None:
         session = self._sessions.pop(key, None)

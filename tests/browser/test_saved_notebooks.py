@@ -109,6 +109,60 @@ def test_cards_live_again_after_a_restart_of_the_kernel_without_reloading_the_pa
     until(lambda: notebook.cell(2).locator(".ipybgjobs:visible").count() == 1, "one card of the new job")
 
 
+def restart(page, notebook):
+    page.keyboard.press("Escape")
+    page.keyboard.press("0")
+    page.keyboard.press("0")
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    until(lambda: "running" not in notebook.prompt(0) and notebook.is_connected(), "the new kernel")
+
+
+#: What is seen of each card, group and panel below a cell: whether it is live, and its text.
+FORMS = """cell => [...cell.querySelectorAll(".ipybgjobs, [data-bgjobs-of]")].filter((node) => node.offsetHeight > 0)
+    .map((node) => [node.classList.contains("ipybgjobs"), node.innerText])"""
+
+
+def test_each_restart_of_the_kernel_leaves_one_card_of_each(server, page, home):
+    go = home.root / "go-thrice"
+    forms = lambda number: notebook.cell(number).evaluate(FORMS)  # noqa: E731
+    group = f"bg.submit_many('grids.Trial.hold', bg.grid(lr=[0.1]), common={{'path': {str(go)!r}}}, name='thrice')"
+    notebook = opened(
+        server, page, "lab", "thrice", hold(go), group, "%bgjob grids.Trial.fit --name short", "%bgjobs", "%reload_ext ipybgjobs"
+    )
+    for number in (1, 2, 3, 4):
+        notebook.run(number)
+    until(lambda: "running" in saved(notebook, 1) and "succeeded" in saved(notebook, 3), "saved states")
+    server.end_kernels()
+    page.reload()
+    notebook.wait_until_ready()
+    notebook.run(0)
+
+    def live(number):
+        seen = forms(number)
+        return len(seen) == 1 and seen[0][0] and "Waiting for" not in seen[0][1]
+
+    for again in ("at first", "once", "twice"):
+        for number in (1, 2, 3, 4):
+            notebook.cell(number).scroll_into_view_if_needed()
+            until(lambda number=number: live(number), f"one live form below cell {number} ({again})")
+        if again != "twice":
+            restart(page, notebook)
+            notebook.run(5 if again == "once" else 0)  # elsewhere, what the one before has drawn is still there
+    go.touch()
+    notebook.cell(1).scroll_into_view_if_needed()
+    until(lambda: live(1) and "succeeded" in forms(1)[0][1], "its end")
+
+
+def test_a_saved_card_whose_job_was_removed_is_the_only_one_after_a_restart(server, page, home):
+    notebook = opened(server, page, "lab", "removed", "%bgjob grids.Trial.fit --name removed", "bg.job('removed').remove()")
+    notebook.run(1)
+    until(lambda: "succeeded" in saved(notebook, 1), "a saved card")
+    notebook.run(2)
+    restart(page, notebook)
+    notebook.run(0)
+    until(lambda: [form[0] for form in notebook.cell(1).evaluate(FORMS)] == [False], "what was saved, alone")
+
+
 def test_a_notebook_without_saved_cards_shows_nothing_when_the_extension_is_loaded(server, page, home):
     notebook = opened(server, page, "lab", "fresh", "%bgjob grids.Trial.fit")
     assert notebook.cell(0).locator("[data-bgjobs], .jupyter-widgets").count() == 0

@@ -959,3 +959,24 @@ def test_rows_are_read_in_the_order_in_which_they_are_written():
     listed = re.search(r"const COLUMNS = \[(.*?)\];", web.read("jobs.js"), re.DOTALL)
     assert re.findall(r'"(\w+)"', listed[1]) == list(COLUMNS)
     assert resources.files("ipybgjobs.panel.web").joinpath("panel.css").is_file()
+
+
+def test_saved_cards_of_another_notebook_are_left_alone_though_the_output_is_drawn_before_it_is_put_into_its_own(page):
+    script = web.script("revive").replace("export default", "window.revive =")
+    page.add_script_tag(content=script, type="module")
+    page.wait_for_function("window.revive")
+    script = """async () => {
+        const notebook = (id) => {
+            const node = document.createElement("div"), form = document.createElement("div");
+            node.className = "jp-Notebook"; form.dataset.bgjobsOf = `job ${id}`; form.dataset.bgjobs = id;
+            node.append(form); document.body.append(node);
+            return node;
+        };
+        const [ours_, other] = [notebook("ours"), notebook("other")], sent = [], el = document.createElement("div");
+        const close = window.revive.render({ model: { send: ({ of }) => sent.push(of), on() {}, off() {} }, el });
+        const before = [...sent];
+        ours_.append(el);
+        await new Promise((done) => setTimeout(done, 100));
+        close(); ours_.remove(); other.remove();
+        return [before, sent]; }"""
+    assert page.evaluate(script) == [[], ["job ours"]]

@@ -3,20 +3,29 @@
 import { mount } from "./mount.js";
 
 const STATIC = "[data-bgjobs-of]";
+const NOTEBOOK = ".jp-Notebook, .jp-NotebookPanel, .notebook";
+const TAKEN = "ipybgjobs-taken"; // told to a static form: another draws it now, for example for the next kernel
 
 class Revival {
   constructor(model, el) {
-    this.model = model;
-    this.root = el.closest(".jp-Notebook, .jp-NotebookPanel, .notebook") || document.body;
+    Object.assign(this, { model, el });
     this.views = new Map(); // by key
     this.tried = new WeakSet();
     this.number = 0;
     this.prefix = Math.random().toString(36).slice(2, 8);
     this.onMessage = (content) => this.take(content);
     model.on("msg:custom", this.onMessage);
-    this.observer = new MutationObserver(() => this.findSoon()); // cells are drawn as they come into view
-    this.observer.observe(this.root, { childList: true, subtree: true });
-    this.find();
+    this.observer = new MutationObserver(() => (this.root ? this.findSoon() : this.begin())); // cells are drawn as they come into view
+    this.begin();
+  }
+
+  // Begin once the output is in its notebook: it may be drawn before it is put there, and another notebook is not to be touched.
+  begin() {
+    const { el, observer } = this;
+    this.root = el.isConnected ? el.closest(NOTEBOOK) || (document.querySelector(NOTEBOOK) ? null : document.body) : null;
+    observer.disconnect();
+    if (this.root || !el.isConnected) observer.observe(this.root || document.body, { childList: true, subtree: true });
+    if (this.root) this.find();
   }
 
   findSoon() {
@@ -30,23 +39,34 @@ class Revival {
       this.tried.add(node);
       const key = `${this.prefix}-${++this.number}`;
       this.views.set(key, { node, listeners: new Set() });
-      this.model.send({ key, of: node.dataset.bgjobsOf, id: node.dataset.bgjobs });
+      if (!this.send({ key, of: node.dataset.bgjobsOf, id: node.dataset.bgjobs })) return;
     }
   }
 
-  take({ key, first, message }) {
+  // Send a message; to a kernel that is gone no more are sent, and another widget draws what is found from then on.
+  send(message) {
+    try {
+      this.model.send(message);
+      return true;
+    } catch {
+      this.observer.disconnect();
+      return false;
+    }
+  }
+
+  take({ key, first, message, gone }) {
     const view = this.views.get(key);
     if (!view) return;
     if (first) this.draw(key, view, first);
+    else if (gone) this.showStatic(key);
     else for (const listener of view.listeners) listener(message);
   }
 
   draw(key, view, first) {
-    const { node, listeners } = view;
+    const { node, listeners } = this.claim(key, view);
     view.drawn = document.createElement("div");
-    view.stale = staleAfter(node);
     node.after(view.drawn);
-    for (const each of [node, ...view.stale]) each.style.display = "none";
+    node.style.display = "none";
     const transport = {
       other: "kernel",
       send: (message) => this.model.send({ key, message }),
@@ -59,17 +79,38 @@ class Revival {
     if (node.textContent.includes("as of")) view.board.heard = 0.001; // its job had not finished: it may have displayed more since
   }
 
+  // Take the place of whatever shows what this static form does: a form is seen once, static or live.
+  claim(key, view) {
+    const { node } = view;
+    node.dispatchEvent(new Event(TAKEN));
+    for (const each of staleAfter(node)) each.style.display = "none";
+    view.onTaken = () => this.leave(key);
+    node.addEventListener(TAKEN, view.onTaken);
+    return view;
+  }
+
+  // What it showed was removed, or is in another store: what was saved of it is all that there is.
+  showStatic(key) {
+    const { node } = this.claim(key, this.views.get(key));
+    node.style.display = "block"; // also where the widget of a kernel that is gone hides it
+  }
+
+  leave(key) {
+    const { node, board, drawn, onTaken } = this.views.get(key);
+    this.views.delete(key);
+    node.removeEventListener(TAKEN, onTaken);
+    if (!board) return;
+    board.close();
+    drawn.remove();
+    node.style.display = "block";
+    this.send({ key, close: true });
+  }
+
   close() {
     this.model.off("msg:custom", this.onMessage);
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
-    for (const [key, { node, board, drawn, stale }] of this.views) {
-      this.model.send({ key, close: true });
-      if (!board) continue;
-      board.close();
-      drawn.remove();
-      for (const each of [node, ...stale]) each.style.display = "";
-    }
+    for (const key of [...this.views.keys()]) this.leave(key);
   }
 }
 
