@@ -111,9 +111,17 @@ class Session:
         """Pass a panel's initial content, the newest rows, to ``show``; later changes are sent after it."""
         with self._talks:
             self._feed().add(self)
-            first = self._all(FIRST)
+            first = self._first()
             self._told = int(first["seq"])
-            show({**first, "version": VERSION})
+            show(first)
+
+    def again(self, show: Callable[[dict[str, Any]], None]) -> None:
+        """Pass the initial content as it is now, for one more view, to ``show``; the others miss nothing by it."""
+        with self._talks:
+            show(self._first())
+
+    def _first(self) -> dict[str, Any]:
+        return {**self._all(FIRST), "version": VERSION}
 
     def _feed(self) -> Feed:
         return feed_of(self._client, self._folder)

@@ -4,6 +4,7 @@ They need a kernel; in a terminal, the magics show text instead.
 """
 
 import contextlib
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,13 @@ from IPython.core.getipython import get_ipython
 from IPython.display import publish_display_data
 
 from ..client import client as client_module
+from ..errors import BackgroundJobError
 from . import overview, static, web
 from .session import Session
 from .static import Bundle, StaticView
+
+#: Seconds for which the initial content is current.
+_FRESH = 0.2
 
 #: The type of a widget in an output.
 LIVE = "application/vnd.jupyter.widget-view+json"
@@ -74,10 +79,18 @@ class Panel(anywidget.AnyWidget):
             publish_display_data(self._static_view.make())
             return
         self._static_view.publish()
+        self._refresh()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         publish_display_data({LIVE: view, "text/plain": ""})
 
     _ipython_display_ = show
+
+    def _refresh(self) -> None:
+        """Let the next view begin with what is so now, which may no longer be what the first one saw."""
+        if time.time() - self.first["now"] < _FRESH:
+            return
+        with contextlib.suppress(BackgroundJobError, OSError):  # the view itself reports the problem
+            self._session.again(lambda first: self.set_trait("first", first))
 
     def close(self) -> None:
         """Close the panel, and release its resources."""

@@ -595,6 +595,24 @@ def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
     assert page.evaluate(script) == ["1 job", "waiting"]
 
 
+@pytest.mark.parametrize("of", ["", "only: 1", "group: { id: 8, title: 'group 8', labels: {} }"])
+def test_what_a_page_knows_from_earlier_is_not_shown_until_it_has_heard_more(page, of):
+    script = f"""async () => {{ {MOCK}
+        const old = {{ ...first([row(1, "running")]), now: Date.now() / 1000 - 300, {of} }};
+        const board = ours.mount(root, transport, old); board.link.look({{ visible: true }}); board.draw();
+        const seen = () => [root.innerText.includes("m.f"), board.status.textContent.slice(0, 8)];
+        const before = seen();
+        take({{ kind: "here", view: board.link.view, now: Date.now() / 1000 }}); board.draw();
+        const heard = seen();
+        take({{ ...first([row(1, "failed")]), view: board.link.view, {of} }}); board.draw();
+        const known = seen();
+        const dead = ours.mount(document.body.appendChild(document.createElement("div")), transport, old);
+        dead.draw(); dead.link.wait();
+        return [before, heard, known, dead.root.innerText.includes("m.f")]; }}"""
+    loading, done = ("", "") if of else ("Loading…", "1 job")
+    assert page.evaluate(script) == [[False, loading], [False, loading], [True, done], True]
+
+
 def test_the_head_of_an_opened_job_keeps_its_buttons_in_one_line_and_has_the_reason_below(page):
     script = f"""() => {{ {MOCK}
         root.style.width = "800px";

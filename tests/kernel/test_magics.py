@@ -59,6 +59,17 @@ def test_a_panel_brings_a_table_for_where_it_is_not_alive(notebook, code):
     assert "<table" in shown["text/html"]
 
 
+def test_what_is_shown_again_begins_with_what_is_so_then(notebook):
+    notebook.ok("%bgjobs")
+    notebook.ok("late = %bgjob studio.Model.fit epochs=2;")
+    notebook.ok("late.wait(60)")
+    notebook.ok("import time; time.sleep(0.3)")  # what was shown a moment ago is current
+    notebook.ok("%bgjobs")
+    notebook.ok("from ipybgjobs.panel import display")
+    first = "next(shown.first['rows'][0] for (_, job, group), shown in display._shown.items() if job is group is None)"
+    assert notebook.value(f"{first}[:2] == [late.id, 'succeeded']")
+
+
 def test_a_panel_of_one_job_brings_a_card(notebook):
     notebook.ok("job = %bgjob studio.Model.fit epochs=2;")
     assert "studio.Model.fit(epochs=2)" in notebook.shows_one_card("bg.Panel(job.id)")["text/plain"]

@@ -6,6 +6,7 @@ import { Link } from "./link.js";
 import { clock, count } from "./text.js";
 
 const OLD = 10000; // milliseconds after which the result of a click is no longer shown
+const STALE = 3; // seconds after which initial content is not shown before the other side has been heard
 
 const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing…", priority: "changing…" };
 
@@ -21,7 +22,9 @@ export class Board {
     this.status = element("div", { class: "b-status", role: "status" });
     this.link = new Link(transport, (message) => this.take(message));
     this.build();
+    this.firstAt = first.now;
     this.take(first);
+    this.begins = true; // with what was known when it was displayed, until the other side has told this view more
     Object.assign(this.link, { seq: first.seq, whole: Boolean(first.whole), oldest: first.oldest });
     this.watch();
   }
@@ -79,6 +82,7 @@ export class Board {
   }
 
   takeJobs(message) {
+    if (message.view !== undefined) this.begins = false;
     if (message.kind === "rows" && this.jobs.all.size) this.jobs.clear();
     if (message.kind === "delta") this.tally(message);
     const ids = this.jobs.take(message.rows || []);
@@ -115,6 +119,11 @@ export class Board {
     this.say();
   }
 
+  // Whether what is known is old, as that of a page that was opened again, and newer content is on its way.
+  get loads() {
+    return this.begins && this.link.state === "live" && Math.abs(Date.now() / 1000 - this.firstAt) > STALE;
+  }
+
   // Act on jobs: show at once that the click was received, then its result.
   async act(verb, ids, options = {}) {
     this.ask(ids, DOING[verb]);
@@ -134,10 +143,11 @@ export class Board {
   say(text, ok = true) {
     if (text !== undefined) this.sayForAWhile(text, ok);
     const waits = this.link.state === "waiting";
-    const words = waits ? this.waiting() : this.trouble || this.said || this.rest();
+    const words = waits ? this.waiting() : this.loads ? this.rest() && "Loading…" : this.trouble || this.said || this.rest();
     setText(this.status, words);
     setAttribute(this.status, "data-kind", waits ? "waiting" : this.trouble || !this.saidOk ? "bad" : null);
     setAttribute(this.root, "data-link", this.link.state);
+    setAttribute(this.root, "data-loads", this.loads ? "true" : null);
   }
 
   sayForAWhile(text, ok) {
