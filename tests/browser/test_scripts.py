@@ -774,12 +774,50 @@ def test_a_row_has_room_for_its_state_and_its_buttons_touch_nothing(page, width)
 
 def test_what_a_job_waits_for_has_the_room_of_its_time(page):
     script = f"""() => {{ {LOOP}
-        shown([line(1, "m.f()"), line(2, "m.f()", {{ state: "running", started: 90 }})]);
+        const lines = [line(1, "m.f()"), line(2, "m.f()", {{ state: "running", started: 90 }})]; lines[0][15] = 1;
+        shown(lines); root.style.width = "1280px";
         const far = (node) => node.querySelector(".b-of-far").getBoundingClientRect().right;
         const queue = (node) => node.querySelector(".b-of-queue").getBoundingClientRect().left;
         const [running, queued] = root.querySelectorAll(".b-job");
         return [queue(queued) === queue(running), far(queued) === queue(queued), far(running) < queue(running)]; }}"""
     assert page.evaluate(script) == [True, True, True]
+
+
+#: The texts that are cut in each row.
+ROOM = """() => [...root.querySelectorAll(".b-job, .b-group-row")].map((node) => {
+    const cut = (name) => { const found = node.querySelector(name); return found ? Math.max(0, found.scrollWidth - found.clientWidth) : 0; };
+    return [".b-name", ".b-target", ".b-given", ".b-rest", ".b-of-far", ".b-of-counts"].filter((name) => cut(name));
+}).reverse()"""
+
+
+def test_at_the_width_of_a_notebook_nothing_is_cut_beside_empty_room(page):
+    error = "'ConnectionRefusedError: no route to the host'"
+    script = f"""() => {{ {LOOP}
+        const ended = {{ state: "succeeded", started: 90 }}, failed = {{ state: "failed", started: 90 }};
+        const lines = [line(1, "training.Trainer(<instance>).fit(epochs=3, lr=0.01, seed=4)", ended),
+            line(2, "x", {{ ...ended, name: "cell [11] of a_notebook_with_a_rather_long_name.ipynb" }}),
+            line(3, "training.Trainer.boom()", failed),
+            line(4, "training.Trainer.fit(epochs=30, lr=0.25)", {{ state: "running", started: 90 }}),
+            line(5, "m.E.slow(i=1, s=0.25)", ended), line(6, "m.E.slow(i=2, s=0.25)", ended)];
+        lines[1][21] = "ipybgjobs.Cell.run(code='x')"; lines[2][13] = {error};
+        for (const each of lines.slice(4)) {{ each[14] = 8; each[19] = "slowsweep"; }}
+        shown(lines);
+        return ({ROOM})(); }}"""
+    assert page.evaluate(script) == [[], [], [], [], []]
+
+
+@pytest.mark.parametrize("width", [300, 400, 500, 600, 848])
+def test_how_many_jobs_are_selected_is_said_whole_and_the_choices_of_a_filter_are_too(page, width):
+    script = f"""(width) => {{ {GROUPED_PANEL} root.style.width = `${{width}}px`;
+        panel.toolbar.fill({{ chosen: 3, unseen: 3, hidden: 0 }});
+        const whole = (node) => node.scrollWidth <= node.clientWidth && node.scrollHeight <= node.clientHeight + 1;
+        const inside = [...panel.toolbar.chosen.children].every((node) =>
+            node.getBoundingClientRect().right <= panel.toolbar.chosen.getBoundingClientRect().right);
+        const natural = (select) => {{ const copy = select.cloneNode(true); copy.style.cssText = "max-width: none; position: absolute";
+            select.after(copy); const {{ width }} = copy.getBoundingClientRect(); copy.remove(); return width; }};
+        const cut = [...root.querySelectorAll(".b-select")].filter((each) => each.offsetWidth && each.offsetWidth < natural(each) - 1);
+        return [whole(panel.toolbar.many), panel.toolbar.many.clientHeight <= 28, inside, cut.length]; }}"""
+    assert page.evaluate(script, width) == [True, True, True, 0]
 
 
 def test_the_footer_tells_shown_of_all(page):

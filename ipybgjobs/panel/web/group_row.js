@@ -3,6 +3,7 @@
 import { codeOf } from "./call.js";
 import { button, element, relabel, setAttribute, setText, show } from "./elements.js";
 import { partsOf } from "./groups.js";
+import { lengthOf } from "./row.js";
 import { isLive } from "./text.js";
 
 const BAR = ["succeeded", "failed", "cancelled", "running", "retrying", "queued"]; // from the left
@@ -88,6 +89,7 @@ export class GroupRow {
     const many = shown === all ? `${all.toLocaleString("en")} jobs` : `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} jobs`;
     setText(this.words, `${many}: ${states}`);
     setAttribute(this.cells.counts, "title", `${many}: ${states}`);
+    setAttribute(this.node, "data-far", lengthOf(`${many}: ${states}`));
   }
 
   fillActions() {

@@ -8,6 +8,7 @@ import { fillRetry } from "./retry.js";
 import { clock, elapsed, isLive, phase, size } from "./text.js";
 import { described, isOverdue, stateWords, usually, waits } from "./waiting.js";
 
+const LONG = 28; // characters that the column of progress has room for in most panels
 const SHORTEST = 8; // characters of a target that are always shown
 
 export class Row {
@@ -95,7 +96,8 @@ export class Row {
     const otherwise = [waits(job, this.table.jobs.held), usually(job), job.error].filter(Boolean).join(" · ");
     const words = this.progress.fill(this.table.jobs.progressOf(job), otherwise, job.state === "queued" ? "" : this.table.jobs.valuesOf(job));
     setAttribute(this.cells.far, "title", words || null);
-    setAttribute(this.node, "data-unstarted", job.started ? null : "true"); // what it waits for may use the room of its time
+    setAttribute(this.node, "data-far", lengthOf(words));
+    setAttribute(this.node, "data-unstarted", job.started ? null : "true"); // what it waits for has the room of its time
   }
 
   fillActions(job) {
@@ -112,6 +114,11 @@ export class Row {
     setAttribute(this.cells.state, "title", described(job, table.jobs.held, now));
     setAttribute(this.node, "data-overdue", isOverdue(job, now) ? "true" : null);
   }
+}
+
+// How much room a text needs beside a job.
+export function lengthOf(words) {
+  return words ? (words.length > LONG ? "long" : "short") : "none";
 }
 
 function isCell(job) {

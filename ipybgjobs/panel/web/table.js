@@ -10,7 +10,7 @@ const ROW = 28; // pixels
 const AROUND = 6; // rows drawn beyond the visible ones
 
 const HEADS = [
-  ["check", ""], ["id", "ID"], ["job", "Job"], ["state", "State"], ["far", "Progress"], ["elapsed", "Elapsed"],
+  ["check", ""], ["id", "ID"], ["state", "State"], ["job", "Job"], ["far", "Progress"], ["elapsed", "Elapsed"],
   ["queue", "Queue"], ["priority", "Priority"], ["submitted", "Submitted"], ["memory", "Peak memory"], ["actions", ""],
 ];
 const SORTED = new Set(["id", "job", "state", "elapsed", "queue", "priority", "submitted", "memory"]);
@@ -72,6 +72,7 @@ export class Table {
     const begin = Math.max(0, Math.floor(this.grid.scrollTop / ROW) - AROUND);
     const end = Math.min(entries.length, begin + Math.ceil((this.grid.clientHeight || 400) / ROW) + 2 * AROUND);
     setAttribute(this.grid, "aria-rowcount", entries.length + 1);
+    setAttribute(this.grid, "data-queues", Math.min(2, this.jobs.queues.size)); // where there is little room, one queue needs no column
     const seen = new Set(entries.slice(begin, end));
     for (const [entry, row] of this.rows) if (!seen.has(entry)) this.undraw(entry, row);
     let next = this.body.firstChild; // a screen reader reads them in document order

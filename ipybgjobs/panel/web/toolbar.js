@@ -48,7 +48,7 @@ export class Toolbar {
     ];
     const setter = element("form", { class: "b-form", onsubmit: (event) => this.setPriority(event) }, this.priority, this.verbs[3]);
     return element("div", { class: "b-bar-of b-chosen", role: "group", "aria-label": "Selected jobs" }, this.many, ...this.verbs.slice(0, 3), setter,
-      element("span", { class: "b-space" }), button("Clear selection", { icon: "close", text: "Clear selection", press: () => this.act("none") }));
+      element("span", { class: "b-space" }), button("Clear selection", { icon: "close", text: "Clear selection", class: "b-button b-clear", press: () => this.act("none") }));
   }
 
   setPriority(event) {
