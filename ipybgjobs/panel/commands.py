@@ -1,5 +1,6 @@
 """Carry out the buttons' commands through the client; each reports its result in one sentence."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,12 @@ from ..model.records import JobState
 from ..state.folder import StateFolder
 from ..store import changes, queries
 from ..system import interrupt_shield
+
+#: What differs in the reasons of one kind: the ids of jobs.
+_NUMBER = re.compile(r"\d+")
+
+#: Most kinds of reasons that one sentence gives.
+_MOST_KINDS = 4
 
 
 @interrupt_shield.explains_interrupts
@@ -106,9 +113,20 @@ def _changed(done: JobList, how: str) -> str:
 
 
 def _result(count: int, how: str, reasons: Sequence[str]) -> str:
-    """Return how many jobs were changed, and of the others how many were not, with the first reason."""
-    rest = f"; {len(reasons):,} not: {reasons[0].rstrip('.')}" if reasons else ""
+    """Return how many jobs were changed, and of the others how many were not, with a reason of each kind."""
+    rest = f"; {len(reasons):,} not: {_kinds(reasons)}" if reasons else ""
     return f"{'1 job' if count == 1 else f'{count:,} jobs'} {how}{rest}"
+
+
+def _kinds(reasons: Sequence[str]) -> str:
+    """Return the first of each kind of reasons, which differ by the job alone, with the number of the others."""
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kinds.setdefault(_NUMBER.sub("", reason), []).append(reason.rstrip("."))
+    shown = list(kinds.values())[:_MOST_KINDS]
+    said = [first + (f" (and {len(others):,} more)" if others else "") for first, *others in shown]
+    left = len(reasons) - sum(map(len, shown))
+    return "; ".join(said + ([f"{left:,} for other reasons"] if left else []))
 
 
 def _pause(client: Client, message: dict[str, Any]) -> str:

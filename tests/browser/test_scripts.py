@@ -581,6 +581,31 @@ def test_the_question_before_a_cancel_counts_the_jobs_that_it_would_cancel(page,
     assert page.evaluate(script, states) == [question, question is None]
 
 
+@pytest.mark.parametrize(
+    ("states", "question", "removed"),
+    [
+        (["failed"], "Permanently remove job 1 with results, outputs and logs?", [1]),
+        (["succeeded", "failed"], "Permanently remove 2 jobs with results, outputs and logs?", [1, 2]),
+        (
+            ["succeeded", "queued", "running", "cancelled"],
+            "Permanently remove 2 jobs with results, outputs and logs? 2 jobs that have not finished stay.",
+            [1, 4],
+        ),
+        (["retrying", "failed"], "Permanently remove job 2 with results, outputs and logs? 1 job that has not finished stays.", [2]),
+        (["queued", "running"], None, [1, 2]),
+    ],
+)
+def test_the_question_before_a_removal_counts_the_jobs_that_it_would_remove(page, states, question, removed):
+    script = f"""async (states) => {{ {MOCK}
+        const panel = ours.mount(root, transport, first(states.map((state, index) => row(index + 1, state)))); panel.draw();
+        const done = panel.request("remove", states.map((_, index) => index + 1), {{}}, root.querySelector("button"));
+        const {{ node, text, yes }} = panel.confirm, asked = node.hidden ? null : text.textContent;
+        if (asked) yes.click();
+        await new Promise((soon) => setTimeout(soon));
+        return [asked, sent.find(({{ kind }}) => kind === "command").jobs]; }}"""
+    assert page.evaluate(script, states) == [question, removed]
+
+
 def test_the_row_of_a_named_group_shows_its_number_since_several_may_have_one_name(page):
     script = f"""() => {{ {GROUPED_PANEL} return table.rows.get("g8").name.textContent; }}"""
     assert page.evaluate(script) == "sweep · group 8"

@@ -680,6 +680,22 @@ def test_of_many_those_that_are_gone_or_can_not_be_are_counted_and_the_rest_is_d
     assert answer["text"] == f"job {running.id} was cancelled; 1 had been removed"
 
 
+def test_of_those_that_can_not_be_a_reason_of_each_kind_is_given(panel, place):
+    ended = [bg.submit("work.echo", {"value": number}).wait(DEADLINE) for number in range(2)]
+    running = bg.submit("work.Trainer.sleep")
+    until(lambda: running.state == "running", "a running job")
+    waiting = [bg.submit("work.echo", {"value": number}, delay=3600) for number in range(3)]
+    text = panel.ask("retry", jobs=[job.id for job in [running, *waiting, *ended]])["text"]
+    only = "only a failed, cancelled or retrying job can"
+    later = "wait for it to finish, or cancel it"
+    assert text == (
+        f"0 jobs retried; 6 not: job {ended[0].id} can't be retried (succeeded); {only}: submit it again (and 1 more); "
+        f"job {running.id} can't be retried (running); {only}: {later}; "
+        f"job {waiting[0].id} can't be retried (queued); {only}: {later} (and 2 more)"
+    )
+    panel.ask("cancel", jobs=[running.id, *[job.id for job in waiting]])
+
+
 REFUSED = [
     ("cancel", {"jobs": [1]}, "job 1 has already succeeded; only an unfinished job can be cancelled."),
     (

@@ -61,7 +61,7 @@ export class Confirm {
 
 // What to ask before a verb is applied to these jobs of `all`, if anything; those that have finished can't be cancelled and don't count.
 export function questionFor(verb, ids, all) {
-  if (verb === "remove") return `Permanently remove ${many(ids)} with results, outputs and logs?`;
+  if (verb === "remove") return removal(fitting(verb, ids, all), ids);
   if (verb !== "cancel") return null;
   const live = ids.filter((id) => all.has(id) && isLive(all.get(id)));
   const phases = new Set(live.map((id) => phase(all.get(id))));
@@ -69,6 +69,19 @@ export function questionFor(verb, ids, all) {
   if (phases.size === 1) return `Cancel ${many(live, "running")}? Unfinished work will be lost.`;
   const running = live.filter((id) => all.get(id).state === "running").length;
   return `Cancel ${many(live)}, of which ${running.toLocaleString("en")} ${running === 1 ? "is" : "are"} running and would lose unfinished work?`;
+}
+
+function removal(over, ids) {
+  const [removed, left] = [over.length, ids.length - over.length];
+  if (!removed) return null; // the answer says why not
+  const stay = left ? ` ${left === 1 ? "1 job that has not finished stays" : `${left.toLocaleString("en")} jobs that have not finished stay`}.` : "";
+  return `Permanently remove ${many(over)} with results, outputs and logs?${stay}`;
+}
+
+// Those of the jobs that a verb is for, as its question counts them.
+export function fitting(verb, ids, all) {
+  if (verb !== "remove") return ids;
+  return ids.filter((id) => all.has(id) && !isLive(all.get(id)));
 }
 
 function many(ids, kind = "") {

@@ -1,7 +1,7 @@
 // The panel: all jobs, the actions on them, and one job in full.
 
 import { Board } from "./board.js";
-import { Confirm, questionFor } from "./confirm.js";
+import { Confirm, fitting, questionFor } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { element, icon, setText, show } from "./elements.js";
 import { Table } from "./table.js";
@@ -118,8 +118,9 @@ export class Panel extends Board {
   async request(verb, ids, options, at) {
     if (!ids.length) return;
     const question = questionFor(verb, ids, this.jobs.all);
+    const asked = question ? fitting(verb, ids, this.jobs.all) : ids; // those that finish meanwhile were not asked about
     if (question && !(await this.confirm.ask(question, at))) return;
-    await this.act(verb, ids, options);
+    await this.act(verb, asked, options);
   }
 
   async actOnSelected(verb, options, at) {
