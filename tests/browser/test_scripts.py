@@ -611,6 +611,27 @@ def test_the_row_of_a_named_group_shows_its_number_since_several_may_have_one_na
     assert page.evaluate(script) == "sweep · group 8"
 
 
+#: The card of a group with a recorded value.
+GROUP = (
+    MOCK
+    + """
+    const board = (rows, values = []) => { const made = ours.mount(root, transport,
+        { ...first(rows), values, group: { id: 8, title: "group 8", labels: {} } }); made.draw(); return made; };
+"""
+)
+
+
+@pytest.mark.parametrize("states", [["succeeded"] * 6, ["failed"], ["succeeded"] * 5 + ["failed"], ["running", "queued", "cancelled"]])
+def test_the_bar_of_a_group_is_full(page, states):
+    script = f"""async (states) => {{ {GROUP} root.style.width = "848px";
+        const card = board(states.map((state, index) => row(index + 1, state)));
+        await Promise.all(card.bar.getAnimations({{ subtree: true }}).map(({{ finished }}) => finished));
+        const right = (node) => node.getBoundingClientRect().right;
+        const ends = [...card.bar.children].filter((node) => node.offsetWidth).map(right);
+        return Math.abs(Math.max(...ends) - right(card.bar)) < 0.1; }}"""
+    assert page.evaluate(script, states) is True
+
+
 def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
     script = f"""async () => {{ {MOCK}
         const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));

@@ -79,6 +79,7 @@ export class GroupCard extends Board {
   drawCounts(total) {
     for (const name of STATES) {
       const number = this.jobs.counts[name];
+      show(this.segments.get(name), number > 0); // an empty one would have a gap beside it
       this.segments.get(name).style.width = `${total ? (100 * number) / total : 0}%`;
       setText(this.words.get(name).text, `${number.toLocaleString("en")} ${name}`);
       show(this.words.get(name).node, number > 0);
