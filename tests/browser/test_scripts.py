@@ -632,6 +632,17 @@ def test_the_bar_of_a_group_is_full(page, states):
     assert page.evaluate(script, states) is True
 
 
+@pytest.mark.parametrize(("name", "best"), [("loss", 2), ("auc", 3)])
+def test_the_best_job_of_a_group_is_the_best_in_either_order(page, name, best):
+    values = f"[[1, {{ {name}: 0.5 }}], [2, {{ {name}: 0.1 }}], [3, {{ {name}: 0.9 }}]]"
+    script = f"""() => {{ {GROUP}
+        const card = board([1, 2, 3].map((id) => row(id, "succeeded")), {values});
+        const seen = () => [...card.body.rows].map((each) => each.querySelector(".b-open").textContent + (each.dataset.best ? " best" : ""));
+        const before = seen(); card.sortBy("{name}"); return [before, seen()]; }}"""
+    first = [f"{best} best", "1", f"{5 - best}"]
+    assert page.evaluate(script) == [first, first[::-1]]
+
+
 def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
     script = f"""async () => {{ {MOCK}
         const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));

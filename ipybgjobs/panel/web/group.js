@@ -113,8 +113,9 @@ export class GroupCard extends Board {
     const rated = ranked.filter(({ job, value }) => value < Infinity && phase(job) !== "failed");
     this.best = null;
     if (rated.length > 1) {
-      const best = rated.reduce((a, b) => (b.value < a.value ? b : a));
-      best.rank = BEST;
+      const natural = this.by.descending !== LOWER.test(this.by.name); // otherwise the worst values come first
+      const best = rated.reduce((a, b) => (b.value < a.value === natural && b.value !== a.value ? b : a));
+      if (natural) best.rank = BEST;
       this.best = best.job.id;
     }
     return ranked.sort((a, b) => a.rank - b.rank || (a.value < b.value ? -1 : a.value > b.value ? 1 : a.job.id - b.job.id)).map(({ job }) => job);
