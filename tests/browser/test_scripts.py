@@ -643,6 +643,15 @@ def test_the_best_job_of_a_group_is_the_best_in_either_order(page, name, best):
     assert page.evaluate(script) == [first, first[::-1]]
 
 
+def test_a_panel_without_jobs_has_no_empty_line_for_their_states(page):
+    script = f"""() => {{ {MOCK}
+        const panel = ours.mount(root, transport, first([])); panel.draw();
+        const before = panel.toolbar.states.offsetHeight;
+        take({{ kind: "delta", base: 1, seq: 2, rows: [row(1, "queued")] }}); panel.draw();
+        return [before, panel.toolbar.states.offsetHeight > 0]; }}"""
+    assert page.evaluate(script) == [0, True]
+
+
 def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
     script = f"""async () => {{ {MOCK}
         const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));

@@ -26,7 +26,8 @@ export class Toolbar {
     const chips = element("div", { class: "b-phases", role: "group", "aria-label": "States" }, ...[...this.phases.values()].map(({ node }) => node));
     const filters = element("div", { class: "b-bar-of b-filters" }, this.pause, this.queue, this.notebook, this.span, this.text);
     this.chosen = this.buildChosen();
-    return element("div", { class: "b-toolbar" }, element("div", { class: "b-bar-of b-states" }, chips), filters);
+    this.states = element("div", { class: "b-bar-of b-states" }, chips);
+    return element("div", { class: "b-toolbar" }, this.states, filters);
   }
 
   phase(name) {
@@ -83,6 +84,7 @@ export class Toolbar {
   // `chosen` are the selected jobs to act on, of which `unseen` are no longer shown; `hidden` is the number of those that a filter hides.
   fill({ chosen, unseen, hidden }) {
     for (const name of STATES) this.fillPhase(name);
+    show(this.states, [...this.phases.values()].some(({ node }) => !node.hidden));
     fillOptions(this.queue, [...this.jobs.queues.keys(), ...this.paused], "all queues");
     fillOptions(this.notebook, [...this.jobs.notebooks.keys()], "all notebooks");
     show(this.notebook, this.jobs.notebooks.size > 0);
