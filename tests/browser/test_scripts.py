@@ -652,6 +652,17 @@ def test_a_panel_without_jobs_has_no_empty_line_for_their_states(page):
     assert page.evaluate(script) == [0, True]
 
 
+@pytest.mark.parametrize("name", ["loc", "Mine.run"])
+def test_what_a_notebook_defines_is_named_as_it_names_it(page, name):
+    script = f"""() => {{ {MOCK}
+        const mine = row(1, "queued"); mine[3] = "__main__.{name}(q=3)";
+        const panel = ours.mount(root, transport, first([mine])); panel.draw();
+        const seen = panel.table.rows.get(1).cells.job.textContent;
+        const card = ours.mount(root.appendChild(document.createElement("div")), transport, {{ ...first([mine]), only: 1 }}); card.draw();
+        return [seen, card.title.textContent]; }}"""
+    assert page.evaluate(script) == [f"{name}(q=3)", f"job 1 · {name}(q=3)"]
+
+
 def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
     script = f"""async () => {{ {MOCK}
         const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));

@@ -1,5 +1,7 @@
 // A call as code, taken apart for a row: its module is left out, and what differs within a group comes first.
 
+import { withoutMain } from "./text.js";
+
 const OPENS = "([{";
 const CLOSES = ")]}";
 const QUOTES = "'\"`";
@@ -19,7 +21,7 @@ export function piecesOf(job) {
 
 // The last names of a dotted path: `Exp.slow` of `sweep.Exp.slow`.
 function shortened(path, many) {
-  return path.split(".").slice(-many).join(".");
+  return withoutMain(path).split(".").slice(-many).join(".");
 }
 
 // What stands between brackets, split at its commas, and where the bracket closes; the text may have been cut anywhere.

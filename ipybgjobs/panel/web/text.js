@@ -67,10 +67,16 @@ export function elapsed(job, now) {
   return job.ended ? duration(Math.max(0, job.ended - job.started)) : ticking(now - job.started);
 }
 
+// A call without `__main__`, the module of what a notebook defines.
+export function withoutMain(call) {
+  return call.replace(/^__main__\./, "");
+}
+
 // What a card says of a job: its name, and its call unless the name says the same.
 export function titleOf(job) {
-  if (!job.name || job.call.startsWith(job.name)) return job.call;
-  return job.whole?.startsWith("ipybgjobs.Cell.") ? job.name : `${job.name} · ${job.call}`;
+  const call = withoutMain(job.call);
+  if (!job.name || job.call.startsWith(job.name) || call.startsWith(job.name)) return call;
+  return job.whole?.startsWith("ipybgjobs.Cell.") ? job.name : `${job.name} · ${call}`;
 }
 
 // The progress of a job: share, remaining time, rate.
