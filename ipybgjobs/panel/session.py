@@ -38,7 +38,7 @@ OTHER_VERSION = "This page was opened with another version of ipybgjobs: reload 
 #: Number of rows that are sent with the panel itself.
 FIRST = 50
 
-#: Seconds after which a silent view is considered gone; it sends a message every twenty seconds.
+#: Seconds after which a silent view is considered gone; it sends a message every ten seconds.
 SILENCE = 60.0
 
 #: What a change says of single jobs.

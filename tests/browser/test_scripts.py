@@ -663,6 +663,28 @@ def test_what_a_notebook_defines_is_named_as_it_names_it(page, name):
     assert page.evaluate(script) == [f"{name}(q=3)", f"job 1 · {name}(q=3)"]
 
 
+@pytest.mark.parametrize(
+    ("of", "states", "hint"),
+    [
+        ("only: 7", ["running"], "In a terminal: jupyter bgjobs cancel 7"),
+        ("only: 7", ["succeeded"], ""),
+        ("group: { id: 8, title: 'group 8', labels: {} }", ["running", "succeeded", "queued"], "In a terminal: jupyter bgjobs cancel 7 9"),
+        ("", ["failed"], ""),
+        ("", ["queued"] * 9, "In a terminal: jupyter bgjobs cancel JOB"),
+    ],
+)
+def test_without_a_kernel_the_page_says_what_brings_it_back_and_what_cancels_and_counts_no_time(page, of, states, hint):
+    script = f"""async (states) => {{ {MOCK}
+        const rows = states.map((state, index) => row(index + 7, state)); for (const each of rows) each[7] = Date.now() / 1000 - 5;
+        const board = ours.mount(root, {{ ...transport, other: "kernel" }}, {{ ...first(rows), {of} }}); board.draw();
+        board.link.look({{ visible: true }}); board.link.wait();
+        const words = board.status.textContent, before = root.innerText;
+        await new Promise((later) => setTimeout(later, 2300));
+        return [words.replace(/.*Last update: [\\d:]*\\. /, ""), root.innerText === before]; }}"""
+    restarted = "After a restart, save the notebook and load the extension: %load_ext ipybgjobs"
+    assert page.evaluate(script, states) == [" · ".join(filter(None, [restarted, hint])), True]
+
+
 def test_a_kernel_that_answers_late_is_not_called_busy_or_gone_at_once(page):
     script = f"""async () => {{ {MOCK}
         const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));

@@ -3,9 +3,10 @@
 import { element, NO_SHORTCUTS, setAttribute, setText } from "./elements.js";
 import { Jobs } from "./jobs.js";
 import { Link } from "./link.js";
-import { clock, count } from "./text.js";
+import { clock, count, isLive } from "./text.js";
 
 const OLD = 10000; // milliseconds after which the result of a click is no longer shown
+const MOST_NAMED = 4; // jobs that are named when the other side does not answer
 const STALE = 3; // seconds after which initial content is not shown before the other side has been heard
 
 const DOING = { cancel: "cancelling…", retry: "retrying…", remove: "removing…", priority: "changing…" };
@@ -35,7 +36,7 @@ export class Board {
     this.watcher.observe(this.root);
     this.onVisibility = () => this.see(this.intersects);
     document.addEventListener("visibilitychange", this.onVisibility);
-    this.timer = setInterval(() => this.link.visible && this.tick(), 1000);
+    this.timer = setInterval(() => this.link.visible && !this.isCutOff && this.tick(), 1000);
     this.onKey = (event) => this.keep(event);
     this.root.addEventListener("keydown", this.onKey);
     this.onFirst = (event) => this.letThrough(event);
@@ -156,11 +157,24 @@ export class Board {
     if (ok) this.saying = setTimeout(() => this.say("", true), OLD);
   }
 
+  // Whether nothing arrives: what is shown is as of the last update, and no time goes on.
+  get isCutOff() {
+    return this.link.state === "waiting" && !(this.at > this.link.waitsSince / 1000 + this.offset);
+  }
+
+  // How to cancel from elsewhere what may still be running.
+  terminal() {
+    const live = [...this.jobs.all.values()].filter(isLive).map(({ id }) => id);
+    if (!live.length) return "";
+    return `In a terminal: jupyter bgjobs cancel ${live.length > MOST_NAMED ? "JOB" : live.join(" ")}`;
+  }
+
   // A kernel that sends but does not receive is running a cell, or was restarted elsewhere: the page then calls the old one.
   waiting() {
     const { other } = this.link.transport;
-    const hint = other === "server" ? "To restart it: jupyter bgjobs dashboard" : "In a terminal: jupyter bgjobs cancel JOB";
-    if (this.at > this.link.waitsSince / 1000 + this.offset) return `The ${other} is not responding: it is busy, or it was restarted (then reload this page). ${hint}`;
+    const restarted = "After a restart, save the notebook and load the extension: %load_ext ipybgjobs";
+    const hint = other === "server" ? "To restart it: jupyter bgjobs dashboard" : [restarted, this.terminal()].filter(Boolean).join(" · ");
+    if (!this.isCutOff) return `The ${other} is not responding: it is busy, or it was restarted (then reload this page). ${hint}`;
     return `Waiting for the ${other}, which is busy or gone. Last update: ${clock(this.at)}. ${hint}`;
   }
 

@@ -3,7 +3,7 @@
 const VERSION = 2; // of the messages, as in `panel/session.py`: a page may be older or newer than the other side
 const HEARD = 500; // milliseconds without an answer to a click until the panel shows that it is waiting
 const LOOKED = 5000; // the same without a click: the first answer of a kernel takes a while
-const AGAIN = 20000; // milliseconds between two signs of life
+const AGAIN = 10000; // milliseconds between two signs of life
 
 export class Link {
   // `transport` has send(message), listen(function) and the name of the other side; `told` is called with messages to the panel.
