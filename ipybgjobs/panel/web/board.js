@@ -164,9 +164,9 @@ export class Board {
 
   // How to cancel from elsewhere what may still be running.
   terminal() {
-    const live = [...this.jobs.all.values()].filter(isLive).map(({ id }) => id);
-    if (!live.length) return "";
-    return `In a terminal: jupyter bgjobs cancel ${live.length > MOST_NAMED ? "JOB" : live.join(" ")}`;
+    const { running, queued, retrying } = this.jobs.totals, live = running + queued + retrying;
+    const ids = live && live <= MOST_NAMED ? [...this.jobs.all.values()].filter(isLive).map(({ id }) => id) : ["JOB"];
+    return live ? `In a terminal: jupyter bgjobs cancel ${ids.join(" ")}` : "";
   }
 
   // A kernel that sends but does not receive is running a cell, or was restarted elsewhere: the page then calls the old one.
