@@ -65,6 +65,7 @@ class Revival {
   draw(key, view, first) {
     const { node, listeners } = this.claim(key, view);
     view.drawn = document.createElement("div");
+    view.drawn.style.width = widthIn(node);
     node.after(view.drawn);
     node.style.display = "none";
     const transport = {
@@ -112,6 +113,12 @@ class Revival {
     cancelAnimationFrame(this.frame);
     for (const key of [...this.views.keys()]) this.leave(key);
   }
+}
+
+// As wide as a widget is: JupyterLab leaves a margin beside markup.
+function widthIn(node) {
+  const markup = node.closest(".jp-RenderedHTMLCommon");
+  return markup ? `calc(100% + ${getComputedStyle(markup).paddingRight})` : "";
 }
 
 // The output of the widget that a static form had below it: a message that it is not there, or a view of a kernel that is gone.
