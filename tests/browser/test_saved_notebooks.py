@@ -72,7 +72,10 @@ def test_saved_cards_live_again_after_the_extension_is_loaded_in_a_reopened_note
     notebook.wait_until_ready()
     assert page.locator(f"{SHOWN} .ipybgjobs").count() == 0
     assert "as of" in notebook.output(1).inner_text()
+    frame = "node => ['borderTopStyle', 'fontSize'].map((each) => getComputedStyle(node.parentElement)[each])"
+    assert notebook.output(2).locator("details").first.evaluate(frame) == ["solid", "13px"]  # as that of a job
     shot(page, f"{app}-reopened", notebook.cell(1))
+    shot(page, f"{app}-reopened-group", notebook.cell(2))
     notebook.run(0)
     card, panel = notebook.panel(1), notebook.panel(3)
     until(lambda: card.count() and state(card) == "running", "a card that lives again")
@@ -80,7 +83,17 @@ def test_saved_cards_live_again_after_the_extension_is_loaded_in_a_reopened_note
     assert "as of" not in notebook.output(1).inner_text()
     assert "widget" not in notebook.output(1).inner_text().lower()
     shot(page, f"{app}-revived", notebook.cell(1))
+    until(lambda: notebook.panel(2).locator("tbody tr").count() == 2, "its jobs")
+    colours = (
+        "node => [...node.querySelectorAll('tbody tr:not([data-best])')].map((row) => getComputedStyle(row).backgroundColor)"
+    )
+    assert set(notebook.panel(2).evaluate(colours)) == {"rgba(0, 0, 0, 0)"}  # as in a new one
     shot(page, f"{app}-revived-group", notebook.cell(2))
+    width = panel.bounding_box()["width"]
+    shot(page, f"{app}-revived-panel", notebook.cell(3))
+    notebook.run(3)
+    until(lambda: notebook.panel(3).locator(".b-job").count(), "a new panel")
+    assert abs(notebook.panel(3).bounding_box()["width"] - width) <= 1
     card.get_by_role("button", name="Show log, outputs and attempts").click()
     until(lambda: "step 2" in card.locator(".b-pane-log").inner_text(), "its log")
     go.touch()
@@ -193,9 +206,11 @@ def test_tables_of_jobs_fit_the_cell(server, page, home, app):
     one = f"bg.submit('grids.Trial.measure', {{'lr': 0.123456789, 'epochs': 123456}}, name={'n' * 90!r}, delay='1h')"
     submit = f"{many}.wait(60)\nlate = {one}\nbg.jobs()"
     show = "from ipybgjobs.panel import overview\nfrom IPython.display import HTML\nlate.cancel(); HTML(overview.html(50))"
-    notebook = opened(server, page, app, f"wide-{app}", submit, show)
-    notebook.run(1)
-    notebook.run(2)
+    waits = "for _ in range(4): last = bg.submit('grids.Trial.fit', {}, after=last)"
+    waits = f"last = bg.submit('grids.Trial.fit', {{}}, delay='1h')\n{waits}\nbg.jobs(state='queued')"
+    notebook = opened(server, page, app, f"wide-{app}", submit, show, waits)
+    for number in (1, 2, 3):
+        notebook.run(number)
     for number in (1, 2):
         table, area = notebook.cell(number).locator("table").first, notebook.output(number)
         assert table.bounding_box()["width"] <= area.bounding_box()["width"]
@@ -203,3 +218,6 @@ def test_tables_of_jobs_fit_the_cell(server, page, home, app):
             "node => [...node.querySelectorAll('td')].every((cell) => cell.scrollWidth <= cell.clientWidth + 1)"
         )
         shot(page, f"{app}-table-{number}", notebook.cell(number))
+    rows = "node => [...node.querySelectorAll('tr')].filter((row) => /queued/.test(row.innerText)).map((row) => row.offsetHeight)"
+    assert max(notebook.cell(3).evaluate(rows)) < 50  # two lines
+    shot(page, f"{app}-table-3", notebook.cell(3))

@@ -289,4 +289,4 @@ class Group:
     def _html(self) -> str:
         newest = listing.jobs(self._client.database(self._folder), SHOWN, group_id=self.id)
         statuses = job_status.of_jobs(self._client, self._folder, newest)
-        return html.group(self.record(), newest, statuses, time.time())
+        return html.group_card(self.record(), newest, statuses, time.time())

@@ -1,5 +1,6 @@
 """Jobs as static HTML, which follows the notebook's theme and shows job data as text, never as markup."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -24,6 +25,13 @@ _CELL = "text-align:left;vertical-align:top;padding:2px 8px 2px 0"
 _CODE = '<code style="padding:0">'
 
 
+#: Around a card.
+_FRAME = (
+    "border: 1px solid var(--jp-border-color2, #ccc); border-radius: 4px; padding: 8px 12px; max-width: 100%; "
+    "font-size: var(--jp-ui-font-size1, 13px)"
+)
+
+
 def card(record: JobRecord, status: JobStatus, now: float) -> str:
     """Return one job as a card."""
     elapsed = record.elapsed(now)
@@ -34,8 +42,7 @@ def card(record: JobRecord, status: JobStatus, now: float) -> str:
         f'<div style="color: {_COLOURS[JobState.FAILED]};">{escape(record.current_error)}</div>' if record.current_error else ""
     )
     return (
-        '<div style="border: 1px solid var(--jp-border-color2, #ccc); border-radius: 4px; padding: 8px 12px; '
-        'display: inline-block; max-width: 100%; font-size: var(--jp-ui-font-size1, 13px);">'
+        f'<div style="{_FRAME}; display: inline-block;">'
         f'<div><b>job {record.id}</b> <code style="overflow-wrap: anywhere;">{escape(record.title)}</code></div>'
         f"<div>{' · '.join(fact for fact in facts if fact)}</div>{error}</div>"
     )
@@ -58,16 +65,16 @@ def _status(record: JobRecord, status: str) -> str:
 #: As wide as the cell, however long a call or an error is: those take several lines.
 _TABLE = "font-size:13px;width:100%;max-width:100%;table-layout:fixed;white-space:normal;overflow-wrap:anywhere"
 
-#: The columns with their widths; those without a text in any row are left out.
-_COLUMNS = {
-    "id": "40px",
-    "job": "auto",
-    "state": "18%",
-    "submitted": "86px",
-    "elapsed": "74px",
-    "disk": "60px",
-    "error": "24%",
-}
+#: The columns with their widths in pixels; those without a text in any row are left out. The others share what is left.
+_COLUMNS = {"id": 40, "job": 0, "state": 0, "submitted": 86, "elapsed": 74, "disk": 60, "error": 0}
+
+#: The columns that share the rest by the lengths of their texts, each with a shortest and a longest that count, in characters.
+_SHARES = {"job": (24, 70), "state": (17, 60), "error": (20, 60)}
+
+#: Width of a usual cell in pixels: what is left of it is shared.
+_USUAL = 800
+
+_TAG = re.compile(r"<[^>]*>")
 
 #: A row: the texts of its columns as markup, or one markup over all columns.
 Row = dict[str, str] | str
@@ -85,10 +92,23 @@ def table_of(rows: Sequence[Row], notes: Sequence[str]) -> str:
     single = [each for each in rows if isinstance(each, dict)]
     names = [name for name in _COLUMNS if any(each[name] for each in single)] or ["job"]
     below = "".join(f'<div style="color: {_COLOURS[JobState.CANCELLED]};">{escape(each)}</div>' for each in notes)
-    columns = "".join(f'<col style="width:{_COLUMNS[name]}">' for name in names)
+    widths = _widths(single, names)
+    columns = "".join(f'<col style="width:{widths[name]}">' for name in names)
     head = "".join(f'<th style="{_CELL}">{name}</th>' for name in names)
     body = "".join(_row(each, names) for each in rows)
     return f'<table style="{_TABLE}"><colgroup>{columns}</colgroup><tr>{head}</tr>{body}</table>{below}'
+
+
+def _widths(rows: Sequence[dict[str, str]], names: Sequence[str]) -> dict[str, str]:
+    """Return the width of each column: what needs no more room than it has leaves it to the others."""
+    lengths = {
+        name: min(longest, max(shortest, *(len(_TAG.sub("", each[name])) for each in rows), 0))
+        for name, (shortest, longest) in _SHARES.items()
+        if name in names
+    }
+    rest = 1 - sum(_COLUMNS[name] for name in names) / _USUAL
+    shares = {name: f"{100 * rest * length / sum(lengths.values()):.0f}%" for name, length in lengths.items()}
+    return {name: f"{_COLUMNS[name]}px" for name in names} | shares | {"job": "auto"}
 
 
 def _row(cells: Row, names: Sequence[str]) -> str:
@@ -126,6 +146,11 @@ def group(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[i
     rest = f"<div>… and {more:,} more: <code>bg.group({record.id}).jobs</code></div>" if more > 0 else ""
     as_of_group = f" · {as_of(now, f'bg.group({record.id})')}" if record.live else ""
     return f"<details><summary>{escape(record.line())}{as_of_group}</summary>{table(members, statuses, now)}{rest}</details>"
+
+
+def group_card(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> str:
+    """Return a group as a card."""
+    return f'<div style="{_FRAME};">{group(record, members, statuses, now)}</div>'
 
 
 def group_row(record: GroupRecord, members: Sequence[JobRecord], statuses: Mapping[int, JobStatus], now: float) -> Row:
