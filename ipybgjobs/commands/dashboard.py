@@ -1,6 +1,7 @@
 """``jupyter bgjobs dashboard``: the panel in a browser, for users without an open notebook."""
 
 import argparse
+import sys
 
 from ..errors import InvalidRequest
 
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidRequest(
             "The dashboard must run in its own process: run jupyter bgjobs dashboard in a terminal; here, %bgjobs shows the same."
         )
-    print("Starting the dashboard…", flush=True)
+    print("Starting the dashboard…", file=sys.stderr, flush=True)
     server.serve(arguments.port, open_browser=not arguments.no_browser, listening=_say)
     return 0
 
