@@ -157,7 +157,7 @@ export class Board {
     if (ok) this.saying = setTimeout(() => this.say("", true), OLD);
   }
 
-  // Whether nothing arrives: what is shown is as of the last update, and no time goes on.
+  // Whether nothing arrives: what is shown is as of the last update, and no time is counted.
   get isCutOff() {
     return this.link.state === "waiting" && !(this.at > this.link.waitsSince / 1000 + this.offset);
   }
