@@ -179,7 +179,7 @@ def test_what_needs_a_job_that_failed_and_was_removed_is_not_retried_without_it(
     control.go("hold")
     assert needs_both.wait(60).state == "failed"
     failing.remove()
-    succeeded.remove()
+    succeeded.wait(60).remove()
     before = len(bg.jobs())
     with pytest.raises(
         bg.InvalidRequest, match=rf"job {needs_both.id} depends on job {failing.id}, which did not succeed and was removed"
