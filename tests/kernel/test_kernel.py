@@ -25,8 +25,12 @@ def ours(place):
 
 def settled(place):
     """The same, once there is but one supervisor: whoever finds no supervisor starts one, and the lock decides."""
-    until(lambda: sum(" supervisor " in line for line in ours(place).values()) == 1, "the one supervisor")
-    return ours(place)
+
+    def found():
+        seen = ours(place)
+        return sum(" supervisor " in line for line in seen.values()) == 1 and seen == ours(place) and seen
+
+    return until(found, "the one supervisor")
 
 
 def ticks_on(job):
