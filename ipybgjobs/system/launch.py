@@ -152,15 +152,17 @@ def child(
     )
 
 
-def piped(command: Sequence[str], answers: int) -> "subprocess.Popen[bytes]":
-    """Start a child whose standard input and outputs are pipes, and which answers on a descriptor that it inherits.
+def piped(command: Sequence[str], request: int, answers: int) -> "subprocess.Popen[bytes]":
+    """Start a child whose input is a request, whose outputs are pipes, and which answers on a descriptor that it inherits.
 
     Parameters
     ----------
     command : sequence of str
         Program and arguments.
+    request : int
+        The descriptor of the request.
     answers : int
-        The descriptor.
+        The descriptor for the answer.
 
     Raises
     ------
@@ -170,7 +172,7 @@ def piped(command: Sequence[str], answers: int) -> "subprocess.Popen[bytes]":
     import subprocess
 
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=[answers])
+    return subprocess.Popen(command, stdin=request, stdout=pipe, stderr=pipe, pass_fds=[answers])
 
 
 def _opened(errors: str) -> int:

@@ -124,11 +124,14 @@ def ask(content: bytes) -> tuple[int, bytes, bytes]:
     """Ask a fresh process; return its exit status, answer and errors. It exits with the process that waits for it."""
     import tempfile  # here, since it loads all compressions
 
-    with tempfile.TemporaryFile() as answers:  # not its standard output, to which start-up hooks may print
+    # Files: `communicate` forgets what a full pipe has not taken at a timeout, and start-up hooks may print to standard output.
+    with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as answers:
+        request.write(content)
+        request.seek(0)
         words = command("inspection", str(answers.fileno()))
-        with launch.piped(words, answers.fileno()) as asked:
+        with launch.piped(words, request.fileno(), answers.fileno()) as asked:
             try:
-                errors = _errors(asked, content)
+                errors = _errors(asked)
             except BaseException:
                 asked.kill()
                 raise
@@ -136,15 +139,13 @@ def ask(content: bytes) -> tuple[int, bytes, bytes]:
         return asked.returncode, answers.read(), errors
 
 
-def _errors(asked: "subprocess.Popen[bytes]", content: bytes) -> bytes:
-    """Send a request to a process and wait for it; return its standard error."""
+def _errors(asked: "subprocess.Popen[bytes]") -> bytes:
+    """Wait for a process; return its standard error."""
     limit = time.monotonic() + LONGEST_INSPECTION
-    unsent: bytes | None = content
     while True:
         try:
-            return asked.communicate(unsent, timeout=_POLL_SECONDS)[1]
+            return asked.communicate(timeout=_POLL_SECONDS)[1]
         except subprocess.TimeoutExpired:
-            unsent = None  # communicate continues with the first input
             interrupt_shield.check_abandoned()
             if time.monotonic() > limit:
                 raise

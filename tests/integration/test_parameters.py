@@ -1,6 +1,8 @@
 """Parameters on their whole way: bound at the submit, passed to the method in its process."""
 
 import datetime as dt
+import subprocess
+import sys
 from decimal import Decimal
 
 import pytest
@@ -79,3 +81,13 @@ def test_dates_and_numbers_that_json_does_not_have_are_shown_by_their_text(place
     job = bg.submit("orders.work", {"a": value})
     assert f"orders.work(a={shown})" in repr(job)
     assert job.result(60) == value
+
+
+def test_what_no_pipe_holds_is_passed_on_to_the_process_that_tells_the_type_of_a_parameter(place):
+    """A process that first imports pandas does not read at once."""
+    place.module("tables", "import pandas as pd\n\n\ndef rows(data: pd.DataFrame):\n    return len(data)\n")
+    place.allow({"tables": ["rows"]})
+    code = "import ipybgjobs as bg, pandas as pd; table = pd.DataFrame({'a': range(10**6)})"
+    code += "; print(bg.submit('tables.rows', {'data': table}).result(60))"
+    command, within = [sys.executable, "-c", code], {"cwd": place.code, "env": place.environment}
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=100, **within).stdout == "1000000\n"
