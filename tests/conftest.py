@@ -16,6 +16,7 @@ from ipybgjobs.client.client import Client
 from ipybgjobs.targets import inspection
 from support.attempts import TRIES
 from support.control import Control
+from support.interrupts import Bench
 from support.place import ALLOWED, TESTS, Place, end
 from support.processes import end_attempts
 from support.scheduling import ByFile
@@ -125,6 +126,13 @@ def shared_place(kept_place: Place) -> Iterator[Place]:
 
 def _entries(place: Place) -> set[Path]:
     return {*place.root.iterdir(), *place.code.iterdir()} - {place.state}
+
+
+@pytest.fixture
+def bench(place: Place) -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -144,7 +144,9 @@ def _of_target(target: str, found: Lookup | InvalidTarget) -> list[_Allowed]:
     if isinstance(found, InvalidTarget):
         return [_Allowed(target, f". Note: whether it exists is not known: {found}")]
     if found.is_elsewhere and target.endswith(_FILE):
-        raise InvalidTarget(f"There is no file {target} here; what is allowed are functions and methods: module.Class.method.")
+        raise InvalidTarget(
+            f"{target} is not a target: name a function or a method, such as module.Class.method; no file of that name is here."
+        )
     if found.is_elsewhere and not found.nearest:
         return [_Allowed(target, f". Note: {found.reason}; put it beside the notebook, or install it.")]
     if not found.is_callable:

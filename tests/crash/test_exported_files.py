@@ -10,16 +10,9 @@ import zipfile
 import pytest
 
 import ipybgjobs as bg
-from support.interrupts import Bench, Interrupt
+from support.interrupts import Interrupt
 
 EARLIER = "an earlier file"
-
-
-@pytest.fixture
-def bench(place):
-    made = Bench()
-    yield made
-    made.close()
 
 
 @pytest.fixture

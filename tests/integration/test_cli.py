@@ -588,6 +588,7 @@ NOT_ALLOWED = {
     "atelier.Model.save": "atelier.Model.save does not exist: atelier.Model has no save. It has fit, load.",
     "atelier.Model": "atelier.Model is a class: name methods, or write atelier.Model.* for all of them. It has fit, load.",
     "atelier.py": "atelier.py is a file: write atelier.Class.method or atelier.function. It has Base, Model, train.",
+    "nowhere_here.py": "nowhere_here.py is not a target: name a function or a method, such as module.Class.method",
     "atelier.train.*": "atelier.train is not a class, so it has no methods.",
     "atelier.*": "atelier is not a class, so it has no methods. It has Base, Model, train.",
     "atelier.Model._hidden": "atelier.Model._hidden can't run as a job: _hidden is a private name",

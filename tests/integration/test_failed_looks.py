@@ -9,15 +9,8 @@ from ipybgjobs.client import client as client_module
 from ipybgjobs.client.jobs.job_status import FullQueues
 from ipybgjobs.panel import static
 from ipybgjobs.panel.feed import _ChangeTracker
-from support.interrupts import Bench, Interrupt
+from support.interrupts import Interrupt
 from support.place import until
-
-
-@pytest.fixture
-def bench(place):
-    made = Bench()
-    yield made
-    made.close()
 
 
 @contextlib.contextmanager
