@@ -75,7 +75,7 @@ def test_a_retry_from_another_folder_runs_where_the_job_was_submitted(place, tmp
     run = functools.partial(subprocess.run, check=True, capture_output=True, text=True, env=place.environment)
     job = bg.job(int(run([sys.executable, "-c", submit], cwd=place.code).stdout))
     assert "AssertionError" in job.error
-    run(["jupyter-bgjobs", "retry", str(job.id)], cwd=tmp_path)
+    run([sys.executable, "-m", "ipybgjobs", "retry", str(job.id)], cwd=tmp_path)
     assert job.result(60) == str(place.code)
 
 
