@@ -1,6 +1,7 @@
 """What every test has: a state folder and configuration of its own, and a look for processes that it left behind."""
 
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -26,7 +27,8 @@ MARKED = {"kernel", "browser", "crash"}
 
 
 def pytest_configure() -> None:
-    """A run in the background of a shell starts with Ctrl-C ignored, and so would every process that a test interrupts."""
+    """Start as users do: a shell's background run ignores Ctrl-C, and a machine for tests may set what users rarely set."""
+    os.environ.pop("PYTHONUNBUFFERED", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 #: The folder that holds the package.
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+#: What C code of a job prints goes to the log at once, in order with the rest: the exit of a worker flushes no buffer of C.
+_UNBUFFERED = "-u"
+
 
 def command(
     role: str, *arguments: str, executable: str | None = None, root: str = PACKAGE_ROOT, flags: Sequence[str] = ()
@@ -26,4 +29,4 @@ def command(
     flags : sequence of str
         Options of the interpreter.
     """
-    return [executable or sys.executable, *flags, f"{root}/ipybgjobs/start.py", role, *arguments]
+    return [executable or sys.executable, *flags, _UNBUFFERED, f"{root}/ipybgjobs/start.py", role, *arguments]
