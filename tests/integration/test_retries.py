@@ -139,10 +139,12 @@ def test_a_job_that_waits_for_its_retry_takes_no_slot_and_no_process(tries_alone
     assert bg.submit("tries.sleeps", {"seconds": 0}).wait(60).state == "succeeded"
 
     def roles():  # the origin of the attempts is looked for meanwhile
-        return sorted(line.split()[2] for line in tries_alone.processes().values())
+        return sorted(line.partition("/start.py ")[2].split()[0] for line in tries_alone.processes().values())
 
-    until(lambda: roles() == ["forkserver", "supervisor"], "the two processes that stay")
-    waiting.cancel()
+    try:
+        until(lambda: roles() == ["forkserver", "supervisor"], "the two processes that stay")
+    finally:
+        waiting.cancel()
 
 
 # -- where nobody has asked for retries ---------------------------------------------------------------------------------
