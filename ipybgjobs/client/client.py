@@ -61,13 +61,13 @@ class Client:
     live : LiveTraits, optional
         Settings of the running notebook.
     tell : callable
-        Shows the user a note; by default on standard error.
+        Shows the user a note beside an answer, which another program may read; by default on standard error.
     """
 
     def __init__(
         self, profile: str | None = None, live: LiveTraits | None = None, tell: Callable[[str], None] = _on_standard_error
     ) -> None:
-        self._notes = Notes(tell)
+        self.tell, self._notes = tell, Notes(tell)
         self._settings = CurrentSettings(profile, live)
         self._databases: dict[str, Database] = {}
         self._opening: dict[int, threading.Lock] = {}  # by process: a thread that does not exist in a fork may hold its parent's

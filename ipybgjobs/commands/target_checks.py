@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from ..client.client import client
 from ..errors import InvalidTarget
 from ..targets import allowlist, context, inspection_process, lookup
 from ..targets.lookup import Lookup
@@ -29,14 +30,10 @@ def looked_up(paths: Sequence[str]) -> list[Lookup | InvalidTarget]:
     found: list[Lookup | InvalidTarget] = [lookup.by_text(path) for path in paths]
     doubtful = [number for number, one in enumerate(found) if isinstance(one, Lookup) and one.kind == "unknown"]
     if doubtful:
-        answers = inspection_process.look_up([paths[number] for number in doubtful], _say)
+        answers = inspection_process.look_up([paths[number] for number in doubtful], client().tell)
         for number, answer in zip(doubtful, answers, strict=True):
             found[number] = answer
     return found
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # beside the answer, which another program may read
 
 
 def refusal(found: Lookup) -> str:

@@ -48,12 +48,12 @@ def _say(arguments: argparse.Namespace, text: str, value: Any) -> None:
 
 
 def _say_jobs(arguments: argparse.Namespace, jobs: Sequence[Job]) -> None:
-    """Print jobs, and on standard error why a verb left others alone."""
+    """Print jobs, and beside that why a verb left others alone."""
     reasons = jobs.reasons() if isinstance(jobs, JobList) else []
     if jobs or arguments.json or not reasons:
         _say(arguments, wording.lines(jobs), as_json.of_jobs(jobs))
     for reason in reasons:
-        print(f"not changed: {reason}", file=None if surface.is_notebook() else sys.stderr)
+        client().tell(f"not changed: {reason}")
 
 
 def submit(arguments: argparse.Namespace) -> int:

@@ -339,6 +339,31 @@ def test_a_refusal_prints_the_line_that_allows_it(notebook):
     assert notebook.refuses("%bgjob extra.run") == refusal
 
 
+SLOW = """
+class Slow:
+    pass
+
+import time
+time.sleep(1.5)
+Slow.fit = lambda self: 1
+"""
+
+
+def test_what_is_said_beside_an_answer_is_not_red(notebook):
+    notebook.place.module("slowly", SLOW)
+    allowed = notebook.ok("%bgjobs allow slowly.Slow.fit")
+    notebook.ok("%bgjobs disallow slowly.Slow.fit")
+    assert allowed.stdout.startswith(
+        "Importing slowly.Slow.fit in a process of its own, to see what it takes …\nslowly.Slow.fit is"
+    )
+    notebook.ok("needed = bg.submit('studio.describe', {'value': 1}, delay='1h')")
+    notebook.ok("other = bg.submit('studio.describe', {'value': 2}, after=needed)")
+    notebook.ok("needed.cancel().remove(); other.wait(60);")
+    retried = notebook.ok("%bgjobs retry --failed")
+    assert f"not changed: job {notebook.value('other.id')} depends on" in retried.stdout
+    assert (allowed.stderr, retried.stderr) == ("", "")
+
+
 def test_a_typo_is_told_the_right_name_alone(notebook):
     notebook.place.module("extra", "def run():\n    return 'ran'\n")
     assert notebook.refuses("%bgjob extra.rum") == (
