@@ -258,8 +258,15 @@ def test_output_that_is_no_utf_8_is_shown(hostile):
     assert job.log() == "caf\\xe9 \\xff\\xfe \\xf0\\x9f\n\\udcff ✓\n"
 
 
-def test_output_of_c_code_and_child_processes_is_there_in_order(hostile):
-    job, _ = ended("prints_from_everywhere")
+@pytest.mark.parametrize("way", ["fork", "fresh process"])
+def test_output_of_c_code_and_child_processes_is_there_in_order(hostile, monkeypatch, way):
+    waiting = bg.submit("hostile.prints_from_everywhere", delay="1h")  # its supervisor stays
+    until(hostile.supervisor_pid, "a supervisor")
+    if way == "fresh process":
+        monkeypatch.setenv("PYTHONHASHSEED", "7")
+    job, attempt = ended("prints_from_everywhere")
+    waiting.cancel()
+    assert attempt.launched_by == way
     assert job.log().splitlines() == [
         "1 python",
         "2 C",
