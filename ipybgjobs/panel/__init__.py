@@ -12,6 +12,8 @@ answers
     Slow requests, carried out in a few threads.
 board
     The newest jobs as rows, and their changes.
+card
+    What a card shows of a store.
 commands
     What a button does.
 details
@@ -22,6 +24,8 @@ feed
     The one thread that watches a store for all its panels.
 group_card
     What the live card of a group shows.
+job_card
+    What the live card of one job shows.
 log_parts
     Parts of a log: the lines before those shown, and pieces to save.
 opened

@@ -59,11 +59,6 @@ def changes(database: Database, since: int) -> dict[str, Any] | None:
     return {"base": since, "seq": until, "rows": rows, "gone": [each for each in ids if each not in there]}
 
 
-def one(database: Database, job_id: int) -> list[list[Any]]:
-    """Return the row of one job; none if it is gone."""
-    return _rows(database, log_of_changes.jobs(database, [job_id]))
-
-
 def of_jobs(database: Database, job_ids: list[int]) -> list[list[Any]]:
     """Return the rows of several jobs; those that are gone are missing."""
     return _rows(database, log_of_changes.jobs(database, job_ids))

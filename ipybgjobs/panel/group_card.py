@@ -12,7 +12,7 @@ from ..model.redaction import cut, one_line
 from ..state.folder import StateFolder
 from ..store import listing
 from ..store.database import Database
-from . import board, recorded
+from . import board, card, recorded
 
 #: Largest number of jobs of a live card; a larger group is shown as it was.
 MOST = 2000
@@ -57,16 +57,13 @@ class GroupCard:
         values = recorded.of_jobs(database, self._folder, self._ids)
         return {"group": self._about, "rows": rows, "values": values, "count": len(rows), "whole": True}
 
-    def mine(self, delta: dict[str, Any], database: Database) -> dict[str, Any]:
-        """Return the part of a change that concerns the card, with the values of the jobs that have ended."""
-        found = {key: value for key, value in delta.items() if key != "base"}  # changes of other jobs are not a gap
-        for key in ("rows", "progress", "values"):
-            found[key] = [each for each in delta.get(key, []) if each[0] in self._ids]
-        found["gone"] = [each for each in delta.get("gone", []) if each in self._ids]
+    def mine(self, delta: dict[str, Any], database: Database) -> dict[str, Any] | None:
+        """Return the part of a change that concerns the card, with the values of jobs that have ended; None if there is none."""
+        found = card.part_of(delta, self._ids)
         ended = [each[0] for each in found["rows"] if each[1] in _ENDED]
         if ended:
             found["values"] += recorded.of_jobs(database, self._folder, ended)
-        return found
+        return found if card.has_news(found) else None
 
 
 def labels(members: list[JobRecord]) -> list[tuple[JobRecord, str]]:

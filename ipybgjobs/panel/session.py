@@ -6,7 +6,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -25,8 +25,12 @@ from . import board, commands, details, log_parts, recorded
 from .answers import BackgroundTasks
 from .feed import IDLE, RUNNING, SHORTEST, Feed, progress_now
 from .group_card import GroupCard
+from .job_card import JobCard
 from .opened import OpenJobs
 from .transfers import RowTransfers
+
+if TYPE_CHECKING:
+    from .card import Card
 
 #: What messages to and from a panel look like: a page that was opened before an upgrade speaks another version. It changes
 #: with every change that an older page would misread; ``web/link.js`` has the same number.
@@ -40,9 +44,6 @@ FIRST = 50
 
 #: Seconds after which a silent view is considered gone; it sends a message every ten seconds.
 SILENCE = 60.0
-
-#: What a change says of single jobs.
-_OF_JOBS = ("rows", "progress", "values", "gone")
 
 
 class _View(Struct):
@@ -85,15 +86,17 @@ class Session:
     ) -> None:
         self._client = client
         self._send: Callable[[dict[str, Any]], None] = lambda message: send({**message, "version": VERSION})
-        self._only = only
         self._busy = busy
         self._on_changes = on_changes
         self._folder: StateFolder = client.folder()
         self._full = FullQueues(client, self._folder)
         self._disk: str | None = None  # the last words about the disk
         self._told = 0  # the newest change that all views of a card were sent
-        self._waits = False  # whether the only job shown waits
-        self._group = None if group is None else GroupCard(self._database(), self._folder, group)
+        self._card: Card | None = None  # None: all jobs are shown
+        if only is not None:
+            self._card = JobCard(self._folder, only)
+        elif group is not None:
+            self._card = GroupCard(self._database(), self._folder, group)
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {"": _View(time.monotonic())}  # the one that is about to appear
         self._live: set[int] = set()  # of a card: its unfinished jobs
@@ -134,22 +137,18 @@ class Session:
 
     def _all(self, limit: int) -> dict[str, Any]:
         database = self._database()
-        found = board.first(database, 0 if self._only or self._group else limit, self._full)
-        if self._only is not None:
-            found |= {"only": self._only, "rows": board.one(database, self._only), "count": 1, "whole": True}
-            found["values"] = recorded.of_jobs(database, self._folder, [self._only])
-            self._note_wait(found["rows"])
-        elif self._group is not None:
-            found |= self._group.content(database)
-        else:
+        found = board.first(database, limit if self._card is None else 0, self._full)
+        if self._card is None:
             found["values"] = recorded.of_running(database, self._folder)
+        else:
+            found |= self._card.content(database)
         self._note_live(found["rows"])
         found |= self._feed().queue_status()  # the store's current content may change back before the feed's next check
         return {"kind": "rows", "now": time.time(), "most": board.MOST, **found, "progress": progress_now(self._folder, database)}
 
     def _note_live(self, rows: list[list[Any]], gone: Sequence[int] = ()) -> None:
         """Note which jobs of a card have not finished."""
-        if self._on_changes and (self._only is not None or self._group is not None):
+        if self._on_changes and self._card is not None:
             self._live -= {*gone, *(each[0] for each in rows)}
             self._live |= {each[0] for each in rows if not JobState(each[1]).ended}
 
@@ -224,7 +223,7 @@ class Session:
         elif before is not None:
             self._send_rest(view, before, again=bool(message.get("gap")))
         self._opened.send()
-        if self._only is None:
+        if self._card is None:
             self._send_disk(again=appears)
 
     def _wanted(self) -> list[int]:
@@ -360,32 +359,10 @@ class Session:
 
     def _mine(self, delta: dict[str, Any]) -> dict[str, Any] | None:
         """Return the part of a delta that concerns this panel: all, or that of a card; None if there is none."""
-        mine = delta if self._only is None and self._group is None else self._of_card(delta)
+        mine = delta if self._card is None else self._card.mine(delta, self._database())
         if mine is not None:
             self._note_live(mine.get("rows", []), mine.get("gone", []))
         return mine
-
-    def _of_card(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the part of a delta that concerns the only job or group shown; None if there is none."""
-        if self._group is not None:
-            return self._of_group(self._group.mine(delta, self._database()))
-        mine = {key: value for key, value in delta.items() if key != "base"}  # changes of other jobs are not a gap
-        for key in ("rows", "progress", "values"):
-            mine[key] = [row for row in delta.get(key, []) if row[0] == self._only]
-        mine["gone"] = [each for each in delta.get("gone", []) if each == self._only]
-        waited = self._waits
-        self._note_wait(mine["rows"])
-        around = {"paused", "notice", "trouble", "lost", *(["full"] if waited or self._waits else [])} & delta.keys()
-        return mine if around or any(mine[key] for key in _OF_JOBS) else None
-
-    def _of_group(self, mine: dict[str, Any]) -> dict[str, Any] | None:
-        around = {"paused", "notice", "trouble", "lost"} & mine.keys()
-        return mine if around or any(mine[key] for key in _OF_JOBS) else None
-
-    def _note_wait(self, rows: list[list[Any]]) -> None:
-        """Note whether the only job shown waits: then who holds the slots concerns it."""
-        if rows:
-            self._waits = JobState(rows[-1][1]).waiting
 
     def close(self) -> None:
         """Stop receiving and sending."""
