@@ -46,6 +46,10 @@ target_checks
     Whether targets exist that are allowed, or are to be.
 target_names
     What the Python files here define, for completion.
+typed_pairs
+    The values of parameters as a user types them.
+usage
+    How what can't be parsed is refused.
 user_files
     What the command line writes into configuration files.
 verb_variables

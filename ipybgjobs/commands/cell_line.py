@@ -9,8 +9,8 @@ from msgspec import Struct
 from ..client.submit.option_table import SubmitOptions
 from ..model import redaction
 from ..model.redaction import cut
-from . import help_text, job_line
-from .job_line import UsageFault
+from . import help_text, job_line, usage
+from .usage import UsageFault
 
 
 class CellLine(Struct, frozen=True):
@@ -71,7 +71,7 @@ def parse(line: str, variables: Mapping[str, Any]) -> CellLine:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``%%bgjob``."""
-    made = job_line.Parser(**help_text.of_magic("%%bgjob"))
+    made = usage.Parser(**help_text.of_magic("%%bgjob"))
     job_line.add_options(made)
     for option, dest, text in (
         ("--in", "sent", "send these variables with the code, by value: x,y"),
@@ -83,4 +83,4 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _names(text: str) -> list[str]:
-    return [job_line.variable_name(part.strip()) for part in text.split(",") if part.strip()]
+    return [usage.variable_name(part.strip()) for part in text.split(",") if part.strip()]

@@ -16,8 +16,8 @@ from ..errors import BackgroundJobError
 from ..model import durations, job_key, redaction, suggestion, surface
 from ..model.surface import Surface
 from ..system import interrupt_shield
-from . import digest, help_text, job_line, notebook_line, verbs
-from .job_line import UsageFault
+from . import digest, help_text, job_line, notebook_line, usage, verbs
+from .usage import UsageFault
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -26,9 +26,9 @@ _PORTS = 1 << 16
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        said = redaction.cut(redaction.typed(message), job_line.LONGEST_COMPLAINT)
-        hint = job_line.meant_as_parameter(message) if self.prog.endswith(" submit") else ""
-        raise UsageFault(f"{self.prog}: {said}{hint} ({job_line.one_usage(self)})")
+        said = redaction.cut(redaction.typed(message), usage.LONGEST_COMPLAINT)
+        hint = usage.meant_as_parameter(message) if self.prog.endswith(" submit") else ""
+        raise UsageFault(f"{self.prog}: {said}{hint} ({usage.one_usage(self)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,7 +187,7 @@ def _reading_verbs(verb: _Verb) -> None:
         help="print only the lines, with their numbers, in which this regular expression is found; --tail then counts these",
     )
     added.add_argument(
-        "--attempt", type=job_line.whole_number, metavar="NUMBER", help="print the log of this attempt (default: the newest)"
+        "--attempt", type=usage.whole_number, metavar="NUMBER", help="print the log of this attempt (default: the newest)"
     )
     added.add_argument("-f", "--follow", action="store_true", help="keep printing until the job finishes")
     added = _with_job(verb("export", verbs.export))
@@ -208,7 +208,7 @@ def _changing_verbs(verb: _Verb) -> None:
     added = _with_jobs(verb("retry", verbs.retry), "JOB or key=value", "id, name or uid; or a parameter to change")
     added.add_argument("--failed", action="store_true", help="all failed jobs")
     added = _with_jobs(verb("priority", verbs.priority))
-    added.add_argument("--to", type=job_line.whole_number, metavar="PRIORITY", help="the new priority; higher runs first")
+    added.add_argument("--to", type=usage.whole_number, metavar="PRIORITY", help="the new priority; higher runs first")
     for name, function in (("pause", verbs.pause), ("resume", verbs.resume)):
         verb(name, function).add_argument("queue", nargs="?", help="the queue (default: all queues)")
     _with_jobs(verb("remove", verbs.remove))

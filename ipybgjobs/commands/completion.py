@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..model.records import JobState
 from ..model.surface import Surface
-from . import cell_line, cli, job_line, notebook_line
+from . import cell_line, cli, job_line, notebook_line, usage
 from .candidates import Candidates
 from .parameter_names import TypedParameter
 
@@ -61,7 +61,7 @@ def _split(rest: str) -> tuple[list[str], str]:
     for closing in ("", *_CLOSING):
         try:
             words = job_line.words(rest + closing)
-        except job_line.UsageFault:
+        except usage.UsageFault:
             continue
         if words and (closing or not rest[-1:].isspace()):
             *typed, last = words

@@ -12,7 +12,7 @@ from ..client.jobs.job import Job
 from ..errors import BackgroundJobError
 from ..model.redaction import cut, one_line
 from . import verb_words
-from .job_line import UsageFault
+from .usage import UsageFault
 
 #: A variable, and attributes of it, as the whole word or as an option's value.
 _VARIABLE = re.compile(r"(?P<option>--[a-z-]+=)?\$(?P<name>[^\W\d]\w*)(?P<attributes>(?:\.[^\W\d]\w*)*)")

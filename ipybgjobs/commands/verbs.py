@@ -25,7 +25,7 @@ from ..model.records import JobState
 from ..panel import overview
 from ..targets import context
 from . import job_line, notebook_line, target_checks, wording
-from .job_line import UsageFault
+from .usage import UsageFault
 
 FAILED = 1
 

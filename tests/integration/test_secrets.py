@@ -11,7 +11,7 @@ import ipybgjobs as bg
 from ipybgjobs.client.jobs import as_json, attempt_folders, html
 from ipybgjobs.client.jobs.job_status import JobStatus
 from ipybgjobs.commands import cli, job_line
-from ipybgjobs.commands.job_line import UsageFault
+from ipybgjobs.commands.usage import UsageFault
 from ipybgjobs.model.redaction import BLANK
 from ipybgjobs.panel import details, rows
 

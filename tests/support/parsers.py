@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from ipybgjobs.client.submit import options
 from ipybgjobs.commands import cell_code, cell_line, cli, completion, job_line
-from ipybgjobs.commands.job_line import UsageFault
+from ipybgjobs.commands.usage import UsageFault
 from ipybgjobs.configuration import loading, sources
 from ipybgjobs.configuration.settings import AllowedEntry, Settings
 from ipybgjobs.errors import ConfigurationError, InvalidParameters, JobNotAllowed, ResultNotKept

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ipybgjobs.commands.job_line import UsageFault, parse, parse_words, words
+from ipybgjobs.commands.job_line import parse, parse_words, words
+from ipybgjobs.commands.usage import UsageFault
 from ipybgjobs.targets.binding import RawValue
 
 FRAME = object()

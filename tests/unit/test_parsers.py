@@ -11,7 +11,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 import ipybgjobs as bg
 from ipybgjobs.client import client as client_module
 from ipybgjobs.commands import cli, job_line
-from ipybgjobs.commands.job_line import UsageFault
+from ipybgjobs.commands.usage import UsageFault
 from ipybgjobs.model import durations
 from ipybgjobs.notebooks import document
 from ipybgjobs.panel import answers
