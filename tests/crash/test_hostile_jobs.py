@@ -55,7 +55,7 @@ def test_a_job_that_leaves_without_a_word_is_lost(hostile, code):
 def test_a_job_that_is_killed_is_lost_and_the_signal_is_shown(hostile, number):
     job, attempt = ended("kills_itself", {"number": int(number)})
     assert (attempt.outcome, attempt.exit_code, attempt.signal) == ("lost", None, number)
-    assert re.fullmatch(rf"the process was killed by signal {int(number)} \({number.name}\), peak memory \d+ MB", job.error)
+    assert re.fullmatch(rf"the process was killed by signal {int(number)} \({number.name}\), peak memory [\d.]+ MB", job.error)
     assert job.traceback == "Its last lines:\nbefore\n"
     assert job.log() == "before\n"
 

@@ -60,7 +60,7 @@ def test_the_verbs_work_through_the_module_with_their_exit_statuses(calc):
     assert bg.job(2).result(60) == [2, None, 0]
     status, said, _ = command("clean")
     assert status == 0
-    assert re.fullmatch(r"2 jobs, \d+ kB on disk would be removed; add --yes to remove them\n", said)
+    assert re.fullmatch(r"2 jobs, [\d.]+ kB on disk would be removed; add --yes to remove them\n", said)
     assert command("remove", "1")[:2] == (0, "removed job 1\n")
     assert command("remove", "1")[0] == 1
     assert command("remove")[0] == 2
