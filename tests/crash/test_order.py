@@ -153,7 +153,7 @@ def test_a_job_that_was_replaced_can_not_be_retried_beside_the_one_that_replaced
 
 
 def test_failed_is_called_though_the_deadline_passes_while_the_job_waits_for_its_retry(gates):
-    job = bg.submit("ordered.Told.run", retry={"max_attempts": 2, "delay_seconds": 4}, retry_until=6, queue="other")
+    job = bg.submit("ordered.Told.run", retry={"max_attempts": 2, "delay_seconds": 8}, retry_until=12, queue="other")
     until(lambda: job.attempts and job.attempts[0].outcome, "the first attempt")
     bg.pause("other")
     job.wait(DEADLINE)
