@@ -71,9 +71,11 @@ def test_a_group_and_a_member_of_it_count_once(gates):
 
 
 def test_what_comes_after_a_job_that_is_denied_goes_on_at_once(gates):
-    denied = bg.submit("ordered.gate", {"name": "never"}, delay=1)
+    bg.pause()
+    denied = bg.submit("ordered.gate", {"name": "never"})
     anyway, needing = bg.submit("ordered.quick", after_any=denied), bg.submit("ordered.quick", after=denied)
     gates.place.allow({"ordered": ["quick"]})
+    bg.resume()
     assert denied.wait(DEADLINE).attempts[0].outcome == "denied"
     assert anyway.result(DEADLINE) == 0
     assert needing.wait(DEADLINE).state == "failed"
