@@ -21,14 +21,17 @@ def imports(place: Place) -> set[int]:
 
 
 def delayed(place: Place) -> bg.Job:
-    allow(place, RetryPolicy__max_attempts=3)
+    allow(place, RetryPolicy__max_attempts=30)
+    bg.pause()
     return bg.submit("joints.note", {"name": "struck"}, delay=0.4)
 
 
 def waiting_for_a_retry(place: Place) -> bg.Job:
-    allow(place, RetryPolicy__max_attempts=3, RetryPolicy__delay_seconds=0.6)
+    allow(place, RetryPolicy__max_attempts=30, RetryPolicy__delay_seconds=0.6)
     job = bg.submit("joints.fails")
-    until(lambda: job.state == "retrying", "the first failure")
+    until(lambda: outcomes(job)[:1] == [(1, "error")], "the first failure")
+    bg.pause()  # whichever attempt it has come to by now
+    until(lambda: job.state == "retrying", "a failure that is followed by none")
     return job
 
 
@@ -38,7 +41,8 @@ def test_a_method_struck_off_the_list_before_its_launch_is_denied_and_nothing_of
     job = waiting(joints)
     before = len(job.attempts)
     imported = imports(joints)
-    joints.allow({"work": ["echo"]} if allowed is None else {"joints": allowed}, RetryPolicy__max_attempts=3)
+    joints.allow({"work": ["echo"]} if allowed is None else {"joints": allowed}, RetryPolicy__max_attempts=30)
+    bg.resume()
     until(lambda: job.state.ended, "the job's end")
     assert job.state == "failed"
     assert outcomes(job)[before:] == [(before + 1, "denied")]
@@ -104,9 +108,11 @@ def test_a_row_that_can_not_be_read_keeps_no_other_job_from_running(joints, colu
 
 
 def test_a_file_that_is_broken_after_the_submit_holds_the_job_says_so_and_denies_nothing(joints):
-    job = bg.submit("joints.note", {"name": "patient"}, delay=0.4)
+    bg.pause()
+    job = bg.submit("joints.note", {"name": "patient"})
     sound = joints.config_file.read_text()
     joints.config_file.write_text(sound + "c.BackgroundJobs.allowed_jobs = {\n")
+    bg.resume()
     try:
         until(lambda: str(joints.config_file) in notice(joints), "a notice that names the file", 20)
         assert (job.state, job.attempts) == ("queued", [])
@@ -118,8 +124,10 @@ def test_a_file_that_is_broken_after_the_submit_holds_the_job_says_so_and_denies
 
 
 def test_a_job_whose_configuration_was_removed_waits_and_runs_when_it_is_back(joints):
-    job = bg.submit("joints.note", {"name": "patient"}, delay=0.4)
+    bg.pause()
+    job = bg.submit("joints.note", {"name": "patient"})
     away = joints.config_file.rename(joints.root / "away.py")
+    bg.resume()
     try:
         until(lambda: str(joints.config_file) in notice(joints), "a notice that names the file", 20)
         assert (job.state, job.attempts) == ("queued", [])
@@ -133,8 +141,10 @@ def test_an_evaluation_of_the_configuration_that_is_killed_is_repeated(joints):
     marker = joints.root / "slow"
     marker.touch()
     slow = f"import os, time\nwhile os.path.exists({str(marker)!r}):\n    time.sleep(0.01)\n"
-    job = bg.submit("joints.note", {"name": "patient"}, delay=0.4)
+    bg.pause()
+    job = bg.submit("joints.note", {"name": "patient"})
     joints.config_file.write_text(slow + joints.config_file.read_text())
+    bg.resume()
     [child] = until(lambda: of_role(joints, "configuration"), "the evaluation")
     marker.unlink()
     kill(child)
@@ -150,8 +160,10 @@ def test_an_interpreter_that_is_gone_holds_its_own_jobs_and_no_others(joints):
     rows(joints, "INSERT INTO contexts (body) SELECT replace(body, ?, '/gone/python') FROM contexts", (sys.executable,))
     held = copied_row(joints, context=2, environment=None)
     environment = "SELECT id FROM environments"
-    job = bg.submit("joints.note", {"name": "sound"}, delay=0.5)
+    bg.pause()
+    job = bg.submit("joints.note", {"name": "sound"})
     rows(joints, f"UPDATE jobs SET environment = ({environment}) WHERE id = ?", (held,))
+    bg.resume()
     try:
         until(lambda: ended(joints, job.id), "the job's end", 20)
         assert "/gone/python" in notice(joints)
