@@ -149,8 +149,10 @@ def test_environment_variables_that_a_dead_supervisor_left_in_the_stores_log_go_
 
 
 def test_an_attempt_whose_folder_can_not_be_written_can_be_cancelled(joints):
-    job = bg.submit("joints.note", {"name": "never"}, delay=0.3)
+    bg.pause()
+    job = bg.submit("joints.note", {"name": "never"})
     (joints.state / "jobs" / job.uid).write_text("in the way")
+    bg.resume()
     until(lambda: job.state == "running", "the claim")
     client = client_module.client()
     client.cancel(client.folder(), [job.id], 0.1)
