@@ -423,13 +423,13 @@ def test_a_launch_that_dies_before_it_has_started_is_repeated_and_not_counted(od
     """The folder can't be written for a moment: no log can be made in it, and no start marker."""
     blocked = bg.submit("odd.waits", {"path": str(odd.root / "go")}, queue="default")
     until(lambda: blocked.state == "running" and blocked.attempts, "its start")
-    uid = None
-    job = bg.submit("odd.adds", {"a": 1, "b": 2}, delay=0.5)
-    uid = job.uid
-    folder = odd.state / "jobs" / uid / "1"
+    bg.pause()
+    job = bg.submit("odd.adds", {"a": 1, "b": 2})
+    folder = odd.state / "jobs" / job.uid / "1"
     folder.mkdir(parents=True)
     (folder / "request.json").write_text("")
     (folder / "output.log").symlink_to("/nonexistent/folder/output.log")
+    bg.resume()
     (odd.root / "go").touch()
     assert job.result(DEADLINE) == 3
     [attempt] = job.attempts
