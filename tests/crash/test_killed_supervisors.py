@@ -39,7 +39,7 @@ def test_the_next_supervisor_has_nothing_of_the_variables_of_a_job(joints, monke
     ours = {"LC_OF_A_PLACE": "ours", "IPYBGJOBS_OF_A_PLACE": "ours"}
     for name, value in ours.items():
         monkeypatch.setenv(name, value)
-    bg.submit("joints.note", {"name": "first"}).wait(60)
+    held(joints, "first")
     supervisor = the_supervisor(joints)
     monkeypatch.setenv("LC_OF_A_PLACE", "another")
     monkeypatch.setenv("IPYBGJOBS_ADDED", "1")
@@ -50,7 +50,7 @@ def test_the_next_supervisor_has_nothing_of_the_variables_of_a_job(joints, monke
     found = dict(line.split("=", 1) for line in Path(f"/proc/{second}/environ").read_text().split("\0") if "=" in line)
     assert {name: found.get(name) for name in (*ours, "IPYBGJOBS_ADDED")} == ours | {"IPYBGJOBS_ADDED": None}
     release(joints)
-    until(lambda: ended(joints, 2), "its end")
+    until(lambda: ended(joints, 1) and ended(joints, 2), "their ends")
 
 
 def test_an_end_that_comes_while_no_supervisor_lives_is_recorded_as_the_fork_server_saw_it(joints):
@@ -204,7 +204,9 @@ def test_thirty_jobs_run_once_each_however_often_supervisors_and_fork_servers_ar
 def test_workers_killed_at_random_are_lost_and_retried_by_rule(joints):
     allow(joints, BackgroundJobs__queues={"default": 4}, RetryPolicy__max_attempts=20, RetryPolicy__delay_seconds=0.05)
     draw = random.Random(3)
+    bg.pause()
     jobs = [bg.submit("joints.brief", {"name": str(n), "seconds": 0.3}) for n in range(8)]
+    bg.resume()
     killed = 0
     while killed < 8:
         live = rows(joints, "SELECT job_id, folder FROM attempts WHERE outcome IS NULL")
