@@ -64,12 +64,14 @@ def test_a_transaction_parses_nothing_whatever_it_decides(joints):
     supervisor = driven(joints, _WATCH.replace("NOTED", str(noted)))
     held = bg.submit("joints.hold", {"name": "held"})
     until(lambda: ran(joints, "held"), "its run")
+    bg.pause()
     failing = bg.submit("joints.fails", retry={"max_attempts": 2, "delay_seconds": 0.1})
     after = [bg.submit("joints.note", {"name": "never"}, after=failing) for _ in range(3)]
     last = bg.submit("joints.note", {"name": "never"}, after=after)
     waiting = bg.submit("joints.note", {"name": "never"}, delay="1h")
     late = bg.submit("joints.hold", {"name": "late"}, timeout=0.3)
     many = bg.submit_many("joints.note", [{"name": "many"}] * 40).jobs
+    bg.resume()
     assert [job.wait(DEADLINE).state for job in (last, *after)] == ["failed"] * 4
     assert len(outcomes(failing)) == 2
     waiting.cancel()
