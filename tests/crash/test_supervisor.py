@@ -224,9 +224,11 @@ def test_a_configuration_file_that_leaves_is_refused_by_its_name(joints):
 
 
 def test_a_configuration_that_takes_long_is_named_and_read_anew_once_it_is_mended(joints):
-    job = bg.submit("joints.note", {"name": "late"}, delay=1.0)
+    bg.pause()
+    job = bg.submit("joints.note", {"name": "late"})
     sound = joints.config_file.read_text()
     joints.config_file.write_text("import time\ntime.sleep(600)\n" + sound)
+    bg.resume()
     until(lambda: "has been slow since" in job.status, "the notice", 20)
     assert str(joints.config_file) in job.status
     joints.config_file.write_text(sound)
@@ -330,11 +332,13 @@ def test_a_process_that_ends_before_it_could_begin_uses_up_no_attempt(joints):
 def test_an_interpreter_that_is_gone_is_named_at_its_own_job_and_at_no_other(joints):
     gone = joints.root / "python"
     gone.symlink_to(sys.executable)
-    code = "import ipybgjobs as bg; print(bg.submit('joints.note', {'name': 'gone'}, delay=1.5).id)"
+    code = "import ipybgjobs as bg; print(bg.submit('joints.note', {'name': 'gone'}).id)"
     environment = joints.environment | {"PYTHONPATH": ":".join(sys.path[1:])}
+    bg.pause()
     done = subprocess.run([gone, "-c", code], cwd=joints.code, env=environment, capture_output=True, text=True, check=True)
     gone.unlink()
-    late = bg.submit("joints.note", {"name": "late"}, delay=30.0)
+    bg.resume()
+    late = bg.submit("joints.note", {"name": "late"}, delay="1h")
     lost = bg.job(int(done.stdout))
     until(lambda: str(gone) in lost.status, "the reason", 20)
     assert str(gone) not in late.status
