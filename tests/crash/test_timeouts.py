@@ -1,6 +1,8 @@
 """Time-outs of attempts, and deadlines of jobs with all their retries."""
 
 import datetime as dt
+import os
+import signal
 import time
 
 import pytest
@@ -57,6 +59,7 @@ def test_a_timed_out_attempt_is_ended_with_its_tree_before_the_next_one_starts(c
 def test_a_job_that_is_still_queued_at_its_deadline_fails(control):
     blocking = control.held(queue="one")
     bg.pause("default")
+    os.kill(control.place.supervisor_pid(), signal.SIGSTOP)  # however long the submissions take, it has ended none of the jobs
     jobs = [
         bg.submit("control.note", {"name": "late"}, queue="one", retry_until=0.5),
         bg.submit("control.note", {"name": "late"}, retry_until="500ms"),
