@@ -108,12 +108,15 @@ def test_a_queued_job_is_replaced_and_never_runs(control):
 
 @pytest.mark.crash
 def test_a_running_job_is_replaced_when_it_has_ended_though_the_supervisor_is_killed(control):
-    control.configure(kill_grace_seconds=0.5)
+    control.configure(kill_grace_seconds=60)
     old = running(bg.submit("control.is_deaf", unique="key", retry=AT_ONCE))
     new = bg.submit("control.note", unique="key", on_duplicate="replace")
     with pytest.raises(bg.DuplicateJob, match=f"job {new.id} "):
         bg.submit("control.note", unique="key")
     control.crash()
+    control.probe()
+    assert (old.state, new.state) == ("running", "queued")
+    control.go("deaf")
     new.result(60)
     assert (old.state, outcomes(old), old.attempts[0].signal) == ("cancelled", ["cancelled"], 9)
     assert started(new) >= ended(old)
@@ -122,9 +125,12 @@ def test_a_running_job_is_replaced_when_it_has_ended_though_the_supervisor_is_ki
 @pytest.mark.crash
 def test_a_job_that_is_replaced_again_and_again_never_runs_beside_the_first(control):
     """The second is cancelled while it waits; the third still has to wait for the first."""
-    control.configure(kill_grace_seconds=0.5)
+    control.configure(kill_grace_seconds=60)
     first = running(bg.submit("control.is_deaf", unique="key"))
     second, third = (bg.submit("control.note", {"name": "new"}, unique="key", on_duplicate="replace") for _ in range(2))
+    control.probe()
+    assert (first.state, second.state, third.state) == ("running", "cancelled", "queued")
+    control.go("deaf")
     third.result(60)
     first.wait(60)
     assert (first.state, second.state, control.runs("new")) == ("cancelled", "cancelled", 1)
@@ -135,13 +141,18 @@ def test_a_job_that_is_replaced_again_and_again_never_runs_beside_the_first(cont
 @pytest.mark.parametrize("on_duplicate", ["reject", "existing", "replace"])
 def test_the_hold_is_not_lost_with_a_replacement_that_is_cancelled(control, on_duplicate):
     """What was to be replaced is being ended, and runs until then."""
-    control.configure(kill_grace_seconds=0.5)
+    control.configure(kill_grace_seconds=60)
     old = running(bg.submit("control.is_deaf", unique="key"))
     bg.submit("control.note", unique="key", on_duplicate="replace").cancel()
     with contextlib.suppress(bg.DuplicateJob):
-        job = bg.submit("control.note", {"name": "new"}, unique="key", on_duplicate=on_duplicate).wait(60)
+        job = bg.submit("control.note", {"name": "new"}, unique="key", on_duplicate=on_duplicate)
+        control.probe()
+        assert job.state == ("running" if job == old else "queued")
+        control.go("deaf")
+        job.wait(60)
         assert old.state.ended
         assert job == old or started(job) >= ended(old)
+    control.go("deaf")
     old.wait(60)
 
 

@@ -41,6 +41,16 @@ def holds_from_its_second_run(name):
     return "second run"
 
 
+def fails_once_held(name):
+    """The run of number N holds until ``go.NAME.N`` is there; the first one fails then."""
+    number = mark(name)
+    while not os.path.exists(f"{HERE}/go.{name}.{number}"):
+        time.sleep(0.01)
+    if number == 1:
+        raise RuntimeError("first run")
+    return "second run"
+
+
 def fails(name="fails", runs: int = 1 << 30):
     if mark(name) <= runs:
         raise ValueError("as planned")
@@ -95,12 +105,13 @@ def cleans_up(name):
 
 
 def is_deaf(name="deaf"):
-    """Ignores all polite requests."""
+    """Ignores all polite requests; is killed once it may go on."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     print("deaf")
-    while True:
-        time.sleep(1)
+    while not os.path.exists(f"{HERE}/go.{name}"):
+        time.sleep(0.01)
+    dies()
 
 
 def has_a_family():
