@@ -7,7 +7,7 @@ import pytest
 
 import ipybgjobs as bg
 from ipybgjobs.commands.cli import main
-from support.attempts import TRIES, ended, outcomes, started
+from support.attempts import AT_ONCE, TRIES, ended, outcomes, started
 from support.control import one_sentence
 from support.place import running, until
 
@@ -192,13 +192,14 @@ def test_all_queues_can_be_paused_and_resumed_at_once(control):
 
 @pytest.mark.own_place
 def test_a_retry_waits_while_its_queue_is_paused(control):
-    job = bg.submit("control.holds_from_its_second_run", {"name": "again"}, retry={"max_attempts": 2, "delay_seconds": 0.3})
+    job = bg.submit("control.fails_once_held", {"name": "again"}, retry=AT_ONCE)
     until(lambda: control.runs("again") == 1, "the first run")
     bg.pause("default")
+    control.go("again.1")
     until(lambda: "held: the queue default is paused" in job.status, "why it waits")
     control.probe()
     assert (job.state, control.runs("again")) == ("retrying", 1)
-    control.go("again")
+    control.go("again.2")
     bg.resume()
     assert job.result(60) == "second run"
 
@@ -226,7 +227,9 @@ def test_a_queue_is_paused_and_resumed_from_a_terminal(control, capsys):
 @pytest.mark.parametrize("slots", [1, 3])
 def test_never_more_than_a_queue_has_slots_run_at_once(tries_alone, runs_alone, slots):
     tries_alone.allow({"tries": TRIES}, BackgroundJobs__queues={"default": slots}, BackgroundJobs__idle_seconds=0.1)
-    jobs = [bg.submit("tries.counts_those_beside_it", {"folder": str(runs_alone)}) for _ in range(8)]
+    before = bg.submit("tries.sleeps", delay="1h")
+    jobs = [bg.submit("tries.counts_those_beside_it", {"folder": str(runs_alone)}, after_any=before) for _ in range(8)]
+    before.cancel()
     beside = [job.result(60) for job in jobs]
     assert max(beside) == slots
 
