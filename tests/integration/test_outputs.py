@@ -218,10 +218,11 @@ def test_of_a_log_that_is_too_long_head_and_tail_are_kept_and_what_was_dropped_i
 
 def test_bars_of_tqdm_are_the_progress_of_the_job(shows_alone):
     pytest.importorskip("tqdm")
-    job = bg.submit("shows.bars", {"hold": "go"})
+    job = bg.submit("shows.bars", {"within": "go.on", "after": "go"})
     until(lambda: job.progress and len(job.progress.bars) == 2, "two bars")
     outer, inner = job.progress.bars
     assert (outer.label, outer.total, inner.label, inner.total) == ("outer", 2, "inner", 3)
+    (shows_alone.code / "go.on").touch()
     until(lambda: job.progress.fraction == 1.0 and len(job.progress.bars) == 1, "the end of the loops")
     assert re.fullmatch(r"running, 100 %, \S+ it/s: outer", job.status)
     (shows_alone.code / "go").touch()

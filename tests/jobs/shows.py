@@ -119,13 +119,19 @@ def no_room():
     shutil.rmtree(bg.current_job().folder)
 
 
-def bars(outer: int = 2, hold: str = ""):
+def bars(within: str, after: str):
+    """Two bars, one in the other; holds within both and after them until these files are there."""
     from tqdm.auto import tqdm
 
-    for _ in tqdm(range(outer), desc="outer"):
+    for _ in tqdm(range(2), desc="outer"):
         for _ in tqdm(range(3), desc="inner", leave=False):
             time.sleep(0.12)
-    while hold and not os.path.exists(f"{HERE}/{hold}"):
+            wait_for(within)
+    wait_for(after)
+
+
+def wait_for(name):
+    while not os.path.exists(f"{HERE}/{name}"):
         time.sleep(0.01)
 
 
