@@ -248,9 +248,11 @@ def test_a_job_that_ends_a_second_time_lets_go_of_nothing_twice(control):
 
 
 def test_a_job_that_failed_with_another_is_retried_by_hand_after_that_one(control):
-    first = bg.submit("control.holds_from_its_second_run", {"name": "first"}, delay=0.2)
-    second = bg.submit("control.note", {"name": "second"}, after=first).wait(60)
-    assert second.state == "failed"
+    before = control.held("before")
+    first = bg.submit("control.holds_from_its_second_run", {"name": "first"}, after=before)
+    second = bg.submit("control.note", {"name": "second"}, after=first)
+    control.go("before")
+    assert second.wait(60).state == "failed"
     with pytest.raises(bg.InvalidRequest, match=rf"job {second.id} depends on job {first.id}.*: retry job {first.id} first\."):
         second.retry()
     first.retry()

@@ -106,8 +106,10 @@ def test_a_list_of_jobs_takes_the_verbs_of_a_job(sweep):
 
 def test_trying_all_failed_ones_again_takes_a_chain_in_its_order(sweep):
     marker = sweep.root / "marker"
-    first = bg.submit("work.once_failing", {"marker": str(marker)}, delay=0.3)
+    bg.pause()
+    first = bg.submit("work.once_failing", {"marker": str(marker)})
     second = bg.submit("work.echo", {"value": 2}, after=first)
+    bg.resume()
     assert second.wait(60).state == "failed"
     bg.jobs(state="failed").retry().wait(60)
     assert (first.result(60), second.result(60)) == ("second run", 2)

@@ -47,8 +47,8 @@ def waiting(**options):
     return bg.submit("work.echo", {"value": 1}, delay="1h", **options)
 
 
-def failing_once(place):
-    return bg.submit("work.once_failing", {"marker": str(place.root / "marker")}, delay=0.5)
+def failing_once(place, **options):
+    return bg.submit("work.once_failing", {"marker": str(place.root / "marker")}, **options)
 
 
 def elsewhere(place, job):
@@ -169,8 +169,10 @@ def test_a_list_is_still_a_list_from_which_a_job_can_be_taken_out(lists):
 
 
 def test_jobs_are_retried_with_what_they_depend_on_and_others_wait_for_theirs(lists):
-    first = failing_once(lists)
+    before = waiting()
+    first = failing_once(lists, after_any=before)
     second = bg.submit("work.echo", {"value": "second"}, after=first)
+    before.cancel()
     for job in (first, second):
         job.wait(DEADLINE)
     alone = JobList([second]).retry()

@@ -45,11 +45,13 @@ def test_a_job_that_was_cancelled_before_it_started_can_be_retried_by_hand(tries
 
 
 def test_only_a_job_that_failed_or_was_cancelled_can_be_retried_by_hand(tries):
-    job = bg.submit("tries.sleeps", {"seconds": 0.1}, delay=0.5)
+    before = bg.submit("tries.sleeps", delay="1h")
+    job = bg.submit("tries.sleeps", {"seconds": 0.1}, after_any=before)
     with pytest.raises(
         bg.InvalidRequest, match=rf"job {job.id} can't be retried \(queued\); only a failed, cancelled or retrying job"
     ):
         job.retry()
+    before.cancel()
     running(job)
     with pytest.raises(bg.InvalidRequest, match=rf"job {job.id} can't be retried \((running|succeeded)\); only a failed"):
         job.retry()
@@ -125,9 +127,11 @@ def test_a_retry_with_other_parameters_keeps_the_unique_key(calc):
 
 @pytest.mark.own_place
 def test_a_retry_with_other_parameters_comes_after_the_same_jobs(calc):
-    first = bg.submit("calc.once", {"marker": str(calc.root / "marker")}, delay=0.3)
-    second = bg.submit("calc.add", {"a": 2}, after=first).wait(60)
-    assert second.state == "failed"
+    bg.pause()
+    first = bg.submit("calc.once", {"marker": str(calc.root / "marker")})
+    second = bg.submit("calc.add", {"a": 2}, after=first)
+    bg.resume()
+    assert second.wait(60).state == "failed"
     with pytest.raises(bg.InvalidRequest, match="job 2 depends on job 1, which did not succeed: retry job 1 first"):
         second.retry(params={"a": 3})
     first.retry()
