@@ -139,13 +139,16 @@ def test_a_job_of_another_virtual_environment_runs_in_it(supervised):
 # -- what is gone at launch -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_place
 def test_a_folder_that_is_gone_at_launch_is_named(around, monkeypatch):
+    bg.pause()
     folder = around.root / "soon gone"
     folder.mkdir()
     with monkeypatch.context() as patch:
         patch.chdir(folder)
-        job = bg.submit("around.look", delay=0.2)
+        job = bg.submit("around.look")
     folder.rmdir()
+    bg.resume()
     job.wait(60)
     assert job.state == "failed"
     assert str(folder) in job.error
@@ -230,8 +233,10 @@ def test_secrets_are_in_no_refusal(around, params, words):
 
 @pytest.mark.own_place
 def test_environment_variables_are_kept_nowhere_once_no_job_needs_them(around):
-    job = bg.submit("around.returns", {"value": 1}, delay=0.2)
+    bg.pause()
+    job = bg.submit("around.returns", {"value": 1})
     assert holding(around, VARIABLE)
+    bg.resume()
     job.wait(60)
     until(lambda: not around.processes(), "the end of the supervisor")
     assert holding(around, VARIABLE) == []

@@ -135,8 +135,10 @@ def test_a_job_that_another_removes_meanwhile_is_nothing_to_compare_with(place, 
 
 
 def test_code_that_changed_after_submit_is_told(repository):
-    job = bg.submit("coded.work", delay=1)
+    bg.pause()
+    job = bg.submit("coded.work")
     edit(repository, 3)
+    bg.resume()
     known(repository, job)
     assert job.changes() == [f"the code changed between submit and attempt 1: {repository.code / 'coded.py'}"]
 
