@@ -102,7 +102,7 @@ def test_a_cancelled_job_is_never_retried(tries_alone):
 
 
 def test_a_job_that_waits_for_its_retry_can_be_cancelled(runs):
-    job = bg.submit("tries.works_on_run", {"folder": str(runs), "run": 2}, retry={"max_attempts": 2, "delay_seconds": 1})
+    job = bg.submit("tries.works_on_run", {"folder": str(runs), "run": 2}, retry={"max_attempts": 2, "delay_seconds": 300})
     until(lambda: job.attempts and job.attempts[0].outcome, "the first failure")
     job.cancel()
     assert (job.state, outcomes(job)) == ("cancelled", ["error"])
