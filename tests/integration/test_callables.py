@@ -236,8 +236,10 @@ def test_an_instance_that_can_not_be_sent_is_refused_with_what_to_pass(inhand):
 
 @pytest.mark.own_place
 def test_a_waiting_job_is_denied_once_notebook_code_is_off(place, inhand):
-    job = bg.submit(inhand.Required(1).fit, delay=1.5)
+    bg.pause()
+    job = bg.submit(inhand.Required(1).fit)
     allow(place, notebook_code=False)
+    bg.resume()
     job.wait(60)
     assert job.state == "failed"
     assert "its instance was sent by value, and allow_notebook_code is off" in job.error

@@ -233,9 +233,10 @@ def test_a_job_that_is_named_to_succeed_and_to_end_has_to_succeed(control):
 
 def test_a_job_that_ends_a_second_time_lets_go_of_nothing_twice(control):
     """It failed, was retried by hand, and fails again: the other job that is waited for still runs."""
-    failing = bg.submit("control.fails", {"name": "failing"}, delay=0.1)
-    other = control.held("other")
+    before, other = control.held("before"), control.held("other")
+    failing = bg.submit("control.fails", {"name": "failing"}, after=before)
     job = bg.submit("control.note", {"name": "late"}, after_any=[failing, other])
+    control.go("before")
     failing.wait(60)
     failing.retry().wait(60)
     control.probe()

@@ -337,8 +337,10 @@ def test_a_group_comes_after_another(sweep):
 
 @pytest.mark.own_place
 def test_a_group_whose_first_group_fails_fails_with_the_reason(sweep):
-    first = bg.submit_many("sweep.train", bg.grid(seed=[13]), common={"lr": 1}, delay=0.3)
+    bg.pause()
+    first = bg.submit_many("sweep.train", bg.grid(seed=[13]), common={"lr": 1})
     second = bg.submit_many("sweep.number", bg.grid(n=range(3)), after=first)
+    bg.resume()
     assert second.wait(60).counts == {"failed": 3}
     for error in second.results(return_exceptions=True):
         assert "job 1 (sweep.train), which it depends on, failed" in str(error)

@@ -75,8 +75,10 @@ def test_removing_a_group_leaves_its_live_jobs(calc):
 
 def test_what_came_after_a_removed_job_goes_on(calc):
     first = bg.submit("calc.add", {"a": 1}).wait(60)
-    second = bg.submit("calc.add", {"a": 2}, after=first, delay=0.5)
+    other = bg.submit("calc.add", {"a": 1}, delay="1h")
+    second = bg.submit("calc.add", {"a": 2}, after=first, after_any=other)
     first.remove()
+    other.cancel()
     assert second.result(60) == 2
     with pytest.raises(bg.UnknownJob):
         bg.submit("calc.add", {"a": 3}, after=first)
