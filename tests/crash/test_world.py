@@ -74,9 +74,9 @@ def clock(place, monkeypatch) -> Callable[..., None]:
 @pytest.mark.parametrize("ahead", [-_DAY, _DAY])
 def test_a_delay_is_as_long_as_it_was_meant_to_be_though_the_clock_was_set_while_nobody_looked(place, clock, ahead):
     place.allow(ALLOWED, RetryPolicy__delay_seconds=4.0)
-    soon = bg.submit("work.echo", {"value": 1}, delay="4s", retry_until="30m")
     late = bg.submit("work.echo", {"value": 2}, delay="2h", retry_until="5h")
     timed = bg.submit("work.echo", {"value": 3}, at="2098-01-01 12:00")
+    soon = bg.submit("work.echo", {"value": 1}, delay="4s", retry_until="30m")
     again = bg.submit("work.once_failing", {"marker": str(place.root / "marker")}, retry=2)
     until(lambda: again.state == "retrying", "the retry")
     moment = records(late)
