@@ -103,8 +103,9 @@ def test_a_store_that_has_moved_gets_the_journal_that_is_right_where_it_is_by_no
     place.allow(ALLOWED, BackgroundJobs__idle_seconds=30.0)  # so that it still runs when it is killed
     job = bg.submit("work.echo", {"value": 7})
     assert job.result(DEADLINE) == 7
+    pid = place.supervisor_pid()
     place.allow(ALLOWED)
-    os.kill(place.supervisor_pid(), signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     for suffix in ("-wal", "-shm"):  # as a copy that was made while it ran: what stands in the log alone is part of the store
         shutil.copy(f"{place.state}/jobs.db{suffix}", f"{place.root}/jobs.db{suffix}")
     shutil.copy(f"{place.state}/jobs.db", f"{place.root}/jobs.db")
