@@ -166,7 +166,7 @@ def test_an_interpreter_that_is_gone_holds_its_own_jobs_and_no_others(joints):
     bg.resume()
     try:
         until(lambda: ended(joints, job.id), "the job's end", 20)
-        assert "/gone/python" in notice(joints)
+        until(lambda: "/gone/python" in notice(joints), "the notice", 20)
         assert state_of(joints, held) == "queued"
     finally:
         rows(joints, "UPDATE jobs SET state = 'cancelled' WHERE id = ?", (held,))
