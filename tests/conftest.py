@@ -27,8 +27,12 @@ MARKED = {"kernel", "browser", "crash"}
 
 
 def pytest_configure() -> None:
-    """Start as users do: a shell's background run ignores Ctrl-C, and a machine for tests may set what users rarely set."""
+    """Start as users do: a shell's background run ignores Ctrl-C, and a machine for tests may set what users rarely set.
+
+    Only in a place is there a store: no test reaches that of whoever runs the tests.
+    """
     os.environ.pop("PYTHONUNBUFFERED", None)
+    os.environ["IPYBGJOBS_STATE_DIR"] = f"{__file__}/none outside a place"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -97,9 +101,10 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture
 def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """A place that no other test has used."""
-    with opened(tmp_path, monkeypatch) as made:
+    """A place that no other test has used; what the test itself has changed is undone before it ends, or as the test wishes."""
+    with pytest.MonkeyPatch.context() as patch, opened(tmp_path, patch) as made:
         yield made
+        monkeypatch.undo()
 
 
 @pytest.fixture(scope="module")

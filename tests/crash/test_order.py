@@ -101,9 +101,6 @@ def test_a_job_of_another_state_folder_is_not_taken_for_the_one_with_its_number(
     monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(tmp_path / "elsewhere"))
     foreign = bg.submit("ordered.quick").wait(DEADLINE)
     monkeypatch.undo()
-    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(gates.place.state))
-    monkeypatch.setenv("IPYBGJOBS_CONFIG", str(gates.place.config_file))
-    monkeypatch.syspath_prepend(str(gates.folder))
     with pytest.raises(bg.UnknownJob, match=foreign.uid):
         bg.submit("ordered.quick", after=foreign)
 

@@ -354,7 +354,6 @@ def test_an_interrupt_leaves_the_job_running_and_says_so(shows_alone, capsys, mo
         f"job {job.id} continues (running); job.follow() follows it again, job.cancel() stops it.\n"
     )
     monkeypatch.undo()
-    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", str(shows_alone.state))
     assert job.state == "running"
     (shows_alone.code / "go").touch()
     job.wait(DEADLINE)

@@ -147,11 +147,11 @@ def test_the_states_of_many_jobs_are_read_by_the_same_few_statements(control, mo
         asked.append(sql)
         return read(self, sql, values)
 
-    monkeypatch.setattr(type(database), "read", counted)
-    few = len(read_for(JobList(jobs[:2]), asked))
-    many = len(read_for(jobs, asked))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(database), "read", counted)
+        few = len(read_for(JobList(jobs[:2]), asked))
+        many = len(read_for(jobs, asked))
     assert few == many <= 15
-    monkeypatch.undo()
     control.go("first")
     jobs.wait(60)
     assert job_status.of_jobs(client_module.client(), client_module.client().folder(), [job.record() for job in jobs])
