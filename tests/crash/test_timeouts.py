@@ -83,21 +83,21 @@ def test_a_job_that_is_still_queued_at_its_deadline_fails(control):
 
 def test_a_job_that_runs_at_its_deadline_is_ended_and_not_tried_again(control):
     control.probe()
-    names, before = ("duration", "time"), []
-    jobs = []
-    for name, deadline in zip(names, (lambda: 4, lambda: str(_in(4))), strict=True):
-        before.append(time.time())
-        jobs.append(running(bg.submit("control.cleans_up", {"name": name}, retry_until=deadline(), retry=AT_ONCE)))
+    jobs = {}
+    for name, deadline in {"duration": lambda: 4, "time": lambda: str(_in(4))}.items():
+        before = time.time()
+        jobs[name] = before, running(bg.submit("control.cleans_up", {"name": name}, retry_until=deadline(), retry=AT_ONCE))
     control.crash()
-    for job, name, asked in zip(jobs, names, before, strict=True):
+    for name, (before, job) in jobs.items():
         with pytest.raises(bg.JobTimeout, match=r"its deadline \(retry_until\) has passed"):
             job.result(60)
         assert (outcomes(job), job.error, job.attempts[0].error) == (["timeout"], _DEADLINE, _DEADLINE)
-        assert ended(job) >= asked + 4
+        assert ended(job) >= before + 4
         assert (control.runs(name), control.runs(f"{name}.cleaned")) == (1, 1)
-    jobs[0].retry()
+    _, job = jobs["duration"]
+    job.retry()
     until(lambda: control.runs("duration") == 2, "another run, asked for by hand: without a deadline")
-    jobs[0].cancel()
+    job.cancel()
 
 
 def test_no_attempt_follows_a_deadline(control):

@@ -2,6 +2,7 @@
 
 import ast
 import fcntl
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import ipybgjobs as bg
 from support.jobs import FOLDER, functions
 from support.place import TESTS, Place, until
 
@@ -94,3 +96,18 @@ def test_a_process_of_a_place_counts_until_its_locks_are_free(tmp_path):
             until(lambda: not place.processes(), "its end")
             with path.open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# -- places -----------------------------------------------------------------------------------------------------------
+
+
+def test_outside_a_place_there_is_no_store():
+    with pytest.raises(bg.BackgroundJobError, match="none outside a place"):
+        bg.jobs()
+
+
+def test_a_place_stays_when_a_test_undoes_what_it_has_changed(place, monkeypatch):
+    monkeypatch.setenv("IPYBGJOBS_STATE_DIR", "/elsewhere")
+    monkeypatch.undo()
+    assert bg.jobs() == []
+    assert Path(os.environ["IPYBGJOBS_STATE_DIR"]) == place.state
