@@ -188,7 +188,7 @@ def test_after_a_page_reload_the_outputs_of_a_cell_that_runs_as_a_job_are_shown_
     notebook = opened(server, page, "lab", "once", cell)
     notebook.run(1)
     until(lambda: "tick 0" in notebook.output(1).inner_text(), "the first output")
-    notebook.save()
+    until(lambda: "running" in saved(notebook, 1), "the saved card, without which there is none after the reload")
     page.reload()
     notebook.wait_until_ready()
     card = notebook.panel(1)
